@@ -1,0 +1,187 @@
+//! Base64 members of requests and answers.
+
+use std::{borrow::Cow, fmt};
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Standard alphabet, padding optional: what servers send is not always padded.
+const TOLERANT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Octets that travel as standard, padded Base64 text.
+///
+/// Made from plain text or bytes (`"uptime".into()`, `vec![0u8].into()`): the encoding is done on
+/// the way out, so text that is *already* Base64 goes through [`Base64::from_encoded`].
+///
+/// An answer whose text is not Base64 is kept as it came (see [`Base64::is_malformed`]): one broken
+/// member must not cost the rest of the answer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Base64(Repr);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Repr {
+    Octets(Vec<u8>),
+    Malformed(String),
+}
+
+impl Base64 {
+    /// Reads Base64 text. White space is skipped and padding may be missing.
+    pub fn from_encoded(text: &str) -> Self {
+        let compact: Cow<'_, str> = if text.bytes().any(|b| b.is_ascii_whitespace()) {
+            text.split_ascii_whitespace().collect::<String>().into()
+        } else {
+            text.into()
+        };
+        match TOLERANT.decode(compact.as_bytes()) {
+            Ok(octets) => Self(Repr::Octets(octets)),
+            Err(_) => Self(Repr::Malformed(text.to_owned())),
+        }
+    }
+
+    /// The octets; for malformed text, the text's own bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Octets(octets) => octets,
+            Repr::Malformed(text) => text.as_bytes(),
+        }
+    }
+
+    /// The octets, by value.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self.0 {
+            Repr::Octets(octets) => octets,
+            Repr::Malformed(text) => text.into_bytes(),
+        }
+    }
+
+    /// The octets as text, with U+FFFD where they are not UTF-8.
+    pub fn to_text_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.as_bytes())
+    }
+
+    /// True where the text received was not Base64.
+    pub fn is_malformed(&self) -> bool {
+        matches!(self.0, Repr::Malformed(_))
+    }
+
+    /// Length of the Base64 text in characters, which is what vendors limit.
+    pub fn encoded_len(&self) -> usize {
+        match &self.0 {
+            Repr::Octets(octets) => octets.len().div_ceil(3) * 4,
+            Repr::Malformed(text) => text.len(),
+        }
+    }
+
+    /// The Base64 text.
+    pub fn to_encoded(&self) -> String {
+        match &self.0 {
+            Repr::Octets(octets) => STANDARD.encode(octets),
+            Repr::Malformed(text) => text.clone(),
+        }
+    }
+}
+
+/// Only the size: content may be a script, an output, a secret.
+impl fmt::Debug for Base64 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Octets(octets) => write!(f, "Base64({} octets)", octets.len()),
+            Repr::Malformed(text) => write!(f, "Base64(malformed, {} octets)", text.len()),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Base64 {
+    fn from(octets: Vec<u8>) -> Self {
+        Self(Repr::Octets(octets))
+    }
+}
+
+impl From<&[u8]> for Base64 {
+    fn from(octets: &[u8]) -> Self {
+        octets.to_vec().into()
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Base64 {
+    fn from(octets: &[u8; N]) -> Self {
+        octets.to_vec().into()
+    }
+}
+
+impl From<String> for Base64 {
+    fn from(text: String) -> Self {
+        text.into_bytes().into()
+    }
+}
+
+impl From<&str> for Base64 {
+    fn from(text: &str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Repr::Octets(octets) => serializer.serialize_str(&STANDARD.encode(octets)),
+            Repr::Malformed(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Ok(Self::from_encoded(&text))
+    }
+}
+
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for Base64 {
+    fn schema_name() -> Cow<'static, str> {
+        "Base64".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "byte" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Base64;
+
+    #[test]
+    fn text_and_bytes_are_encoded_on_the_way_out() {
+        let from_text: Base64 = "whoami".into();
+        assert_eq!(serde_json::to_string(&from_text).unwrap(), r#""d2hvYW1p""#);
+        assert_eq!(from_text.encoded_len(), 8);
+        assert_eq!(format!("{from_text:?}"), "Base64(6 octets)");
+        assert_eq!(Base64::from(b"\xff\x00"), vec![0xff, 0].into());
+    }
+
+    #[test]
+    fn what_a_server_sends_is_read_tolerantly() {
+        for text in ["aGk=", "aGk", "aG k=\n"] {
+            assert_eq!(Base64::from_encoded(text).as_bytes(), b"hi", "{text:?}");
+        }
+        let odd: Base64 = serde_json::from_str(r#""!!""#).unwrap();
+        assert!(odd.is_malformed());
+        assert_eq!(odd.as_bytes(), b"!!");
+        assert_eq!(serde_json::to_string(&odd).unwrap(), r#""!!""#);
+        assert_eq!(Base64::from_encoded("").as_bytes(), b"");
+    }
+}

@@ -1,0 +1,324 @@
+//! The limits a spec states, checked before anything is sent.
+//!
+//! The generator turns each constraint of a request schema into one call of a function here, so
+//! that every refusal names the member, its size and the limit, and never its value.
+
+use std::{
+    fmt::{self, Display},
+    sync::OnceLock,
+};
+
+use regex_lite::Regex;
+use serde_json::Value;
+
+use crate::Base64;
+
+/// A request that breaks a limit of its spec: which member, in what way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    field: String,
+    problem: String,
+}
+
+/// What every check returns.
+pub type Checked = Result<(), Violation>;
+
+impl Violation {
+    /// A violation of `field`, told as the rest of a sentence that begins with its name.
+    pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+
+    /// The member, by its name on the wire, with its path: `Tags[3].Key`.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// The same violation, seen from the object that holds the member's object as `parent`.
+    #[must_use]
+    pub fn within(mut self, parent: impl Display) -> Self {
+        self.field = format!("{parent}.{}", self.field);
+        self
+    }
+}
+
+impl Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.field, self.problem)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// A request type whose spec limits its members.
+pub trait Validate {
+    /// Checks every limit the spec states for this type and those inside it.
+    ///
+    /// # Errors
+    /// The first violation found, in the spec's order.
+    fn validate(&self) -> Checked;
+}
+
+/// At least `least` and at most `most` of something counted.
+fn count(field: &str, is: usize, unit: &str, least: usize, most: Option<usize>) -> Checked {
+    let allowed = match most {
+        Some(most) if is > most => format!("at most {most}"),
+        _ if is < least => format!("at least {least}"),
+        _ => return Ok(()),
+    };
+    Err(Violation::new(field, format!("has {is} {unit}, but {allowed} are allowed")))
+}
+
+/// A text of `least` to `most` characters.
+pub fn characters(field: &str, value: &str, least: usize, most: Option<usize>) -> Checked {
+    count(field, value.chars().count(), "characters", least, most)
+}
+
+/// A text of at most `most` octets of UTF-8.
+pub fn octets(field: &str, value: &str, most: usize) -> Checked {
+    count(field, value.len(), "bytes", 0, Some(most))
+}
+
+/// Base64 whose text has `least` to `most` characters.
+pub fn encoded(field: &str, value: &Base64, least: usize, most: Option<usize>) -> Checked {
+    count(field, value.encoded_len(), "characters of Base64", least, most)
+}
+
+/// A list of `least` to `most` items.
+pub fn items<T>(field: &str, value: &[T], least: usize, most: Option<usize>) -> Checked {
+    count(field, value.len(), "items", least, most)
+}
+
+/// A number from `least` to `most`.
+pub fn range(
+    field: &str,
+    value: impl Into<i128>,
+    least: Option<i128>,
+    most: Option<i128>,
+) -> Checked {
+    let value = value.into();
+    if least.is_none_or(|least| value >= least) && most.is_none_or(|most| value <= most) {
+        return Ok(());
+    }
+    let allowed = match (least, most) {
+        (Some(least), Some(most)) => format!("{least} to {most} is allowed"),
+        (Some(least), None) => format!("{least} or more is allowed"),
+        (_, most) => format!("at most {} is allowed", most.unwrap_or_default()),
+    };
+    Err(Violation::new(field, format!("is {value}, but only {allowed}")))
+}
+
+/// A `pattern` of a spec, compiled when first used.
+///
+/// The generator refuses a spec whose pattern does not compile, so one that does not is a bug of
+/// hand-written code; it matches everything, for the service judges in the end.
+#[derive(Debug)]
+pub struct Pattern {
+    text: &'static str,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    /// A pattern in the syntax that ECMA 262 and `regex-lite` share.
+    pub const fn new(text: &'static str) -> Self {
+        Self { text, compiled: OnceLock::new() }
+    }
+
+    fn matches(&self, value: &str) -> bool {
+        self.compiled
+            .get_or_init(|| Regex::new(self.text).ok())
+            .as_ref()
+            .is_none_or(|regex| regex.is_match(value))
+    }
+}
+
+/// A text of the form that `pattern` describes.
+pub fn pattern(field: &str, value: &str, pattern: &Pattern) -> Checked {
+    if pattern.matches(value) {
+        return Ok(());
+    }
+    Err(Violation::new(
+        field,
+        format!(
+            "({} characters) does not have the form the service takes, `{}`",
+            value.chars().count(),
+            pattern.text
+        ),
+    ))
+}
+
+/// Every item of a list, each told by its index.
+pub fn each<T>(field: &str, items: &[T], check: impl Fn(&T) -> Checked) -> Checked {
+    items.iter().enumerate().try_for_each(|(index, item)| {
+        check(item).map_err(|violation| match violation.field.as_str() {
+            "" => Violation::new(format!("{field}[{index}]"), violation.problem),
+            _ => violation.within(format_args!("{field}[{index}]")),
+        })
+    })
+}
+
+/// One of the values of a closed set.
+pub fn one_of(field: &str, value: &str, allowed: &[&str]) -> Checked {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    Err(Violation::new(field, format!("is none of the values allowed: {}", allowed.join(", "))))
+}
+
+/// A list without repeated items.
+pub fn unique<T: PartialEq>(field: &str, value: &[T]) -> Checked {
+    for (index, item) in value.iter().enumerate() {
+        if let Some(earlier) = value[..index].iter().position(|other| other == item) {
+            return Err(Violation::new(
+                format!("{field}[{index}]"),
+                format!("repeats item {earlier}, but each may be given once"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// At most one of the members given, of those that exclude each other.
+pub fn exclusive(members: &[(&str, bool)]) -> Checked {
+    let given: Vec<&str> = members.iter().filter(|(_, given)| *given).map(|(n, _)| *n).collect();
+    match given[..] {
+        [first, second, ..] => Err(Violation::new(
+            first,
+            format!("and `{second}` exclude each other, but both were given: leave one out"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Exactly one of the members given.
+pub fn exactly_one_of(members: &[(&str, bool)]) -> Checked {
+    exclusive(members)?;
+    if members.iter().any(|(_, given)| *given) {
+        return Ok(());
+    }
+    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    Err(Violation::new(names.join("` or `"), "has to be given, but none was"))
+}
+
+/// At least `least` of an object's members given.
+pub fn some_of(least: usize, members: &[(&str, bool)]) -> Checked {
+    if members.iter().filter(|(_, given)| *given).count() >= least {
+        return Ok(());
+    }
+    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    Err(Violation::new(names.join("`, `"), format!("are fewer than {least}: give that many of them")))
+}
+
+/// A member that needs another one to have a certain value.
+pub fn requires(field: &str, given: bool, other: &str, value: &str, holds: bool) -> Checked {
+    if !given || holds {
+        return Ok(());
+    }
+    Err(Violation::new(field, format!("was given, which needs `{other}` to be {value}")))
+}
+
+/// What a text member that holds a JSON object may contain.
+#[derive(Debug)]
+pub struct JsonObject {
+    /// Most members the object may have.
+    pub max_properties: usize,
+    /// Most characters a name may have.
+    pub key_max_length: usize,
+}
+
+/// A text that is a JSON object of texts, with limited names.
+pub fn json_object(field: &str, value: &str, rules: &JsonObject, key: &Pattern) -> Checked {
+    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(value) else {
+        return Err(Violation::new(
+            field,
+            format!("({} characters) is not a JSON object in text", value.chars().count()),
+        ));
+    };
+    count(field, object.len(), "members", 0, Some(rules.max_properties))?;
+    for (name, value) in &object {
+        let at = format!("{field}.{name}");
+        characters(&format!("{at} (name)"), name, 1, Some(rules.key_max_length))?;
+        pattern(&format!("{at} (name)"), name, key)?;
+        if !value.is_string() {
+            return Err(Violation::new(at, "is not a text, and only texts are allowed there"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(checked: Checked) -> String {
+        checked.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_refusal_names_member_size_and_limit() {
+        let two_byte = "é".repeat(31);
+        assert_eq!(
+            says(octets("CommandName", &two_byte, 60)),
+            "`CommandName` has 62 bytes, but at most 60 are allowed"
+        );
+        assert_eq!(characters("CommandName", &two_byte, 0, Some(60)), Ok(()));
+        assert_eq!(
+            says(items::<u8>("InstanceIds", &[], 1, Some(200))),
+            "`InstanceIds` has 0 items, but at least 1 are allowed"
+        );
+        assert_eq!(
+            says(range("Timeout", 86_401u32, Some(1), Some(86_400))),
+            "`Timeout` is 86401, but only 1 to 86400 is allowed"
+        );
+        assert_eq!(
+            says(encoded("Content", &vec![b'x'; 49_153].into(), 0, Some(65_536))),
+            "`Content` has 65540 characters of Base64, but at most 65536 are allowed"
+        );
+        assert_eq!(
+            says(each("Tags", &["x", "xx"], |key| octets("Key", key, 1))),
+            "`Tags[1].Key` has 2 bytes, but at most 1 are allowed"
+        );
+        assert_eq!(
+            says(each("Ids", &["", "x"], |id| characters("", id, 1, None))),
+            "`Ids[0]` has 0 characters, but at least 1 are allowed"
+        );
+    }
+
+    #[test]
+    fn a_value_is_never_repeated() {
+        let form = Pattern::new("^[a-z]+$");
+        assert!(!says(pattern("p", "S3cret!", &form)).contains("S3cret"));
+        assert!(!says(one_of("p", "S3cret", &["a"])).contains("S3cret"));
+        let rules = JsonObject { max_properties: 1, key_max_length: 3 };
+        assert!(!says(json_object("p", "S3cret", &rules, &form)).contains("S3cret"));
+    }
+
+    #[test]
+    fn members_that_exclude_or_need_each_other() {
+        assert_eq!(exclusive(&[("A", true), ("B", false)]), Ok(()));
+        assert!(says(exclusive(&[("A", true), ("B", true)])).starts_with("`A` and `B` exclude"));
+        assert!(says(exactly_one_of(&[("A", false), ("B", false)])).starts_with("`A` or `B` has"));
+        assert_eq!(requires("P", false, "E", "true", false), Ok(()));
+        assert!(says(requires("P", true, "E", "true", false)).contains("needs `E` to be true"));
+        assert!(says(unique("ids", &["a", "b", "a"])).starts_with("`ids[2]` repeats item 0"));
+    }
+
+    #[test]
+    fn a_json_object_in_text() {
+        let key = Pattern::new("^[a-zA-Z0-9_-]+$");
+        let rules = JsonObject { max_properties: 2, key_max_length: 3 };
+        let check = |text| json_object("Parameters", text, &rules, &key);
+        assert_eq!(check(r#"{"a":"1","b-c":""}"#), Ok(()));
+        for (text, problem) in [
+            ("{", "not a JSON object"),
+            ("[]", "not a JSON object"),
+            (r#"{"a":1}"#, "not a text"),
+            (r#"{"abcd":""}"#, "4 characters"),
+            (r#"{"":""}"#, "at least 1"),
+            (r#"{"é":""}"#, "form"),
+            (r#"{"a":"","b":"","c":""}"#, "3 members"),
+        ] {
+            assert!(says(check(text)).contains(problem), "{text}");
+        }
+    }
+}

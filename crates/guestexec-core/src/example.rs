@@ -1,0 +1,59 @@
+//! Named examples of the specs, as data.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// One named example of one operation, as its spec gives it.
+///
+/// The provider crates list theirs in `examples::ALL` (feature `examples`), where
+/// `examples::send` sends one through the generated client. That is what drives the request
+/// snapshots, and what a reader can run to see a request of each kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Example {
+    /// The operation's `operationId`.
+    pub operation: &'static str,
+    /// The example's name; `page` is the one of the vendor's own page.
+    pub name: &'static str,
+    /// What it shows, in one line.
+    pub summary: &'static str,
+    /// The parameters, a JSON object in text.
+    pub parameters: &'static str,
+    /// The request body, JSON in text, if the operation has one.
+    pub body: Option<&'static str>,
+    /// The status of the operation's success.
+    pub status: u16,
+    /// Named answers that a service gives to the operation: name and JSON text.
+    pub answers: &'static [(&'static str, &'static str)],
+}
+
+impl Example {
+    /// The parameter called `name`, if this example gives it.
+    ///
+    /// # Errors
+    /// A sentence, if the value does not have the parameter's type.
+    pub fn parameter<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, String> {
+        let all: Value = self.parse(self.parameters, "the parameters")?;
+        match all.get(name) {
+            None => Ok(None),
+            Some(value) => T::deserialize(value)
+                .map(Some)
+                .map_err(|e| format!("example {}/{}: `{name}`: {e}", self.operation, self.name)),
+        }
+    }
+
+    /// The body, as the operation's request type.
+    ///
+    /// # Errors
+    /// A sentence, if the example has no body or one of another form.
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T, String> {
+        let text = self
+            .body
+            .ok_or_else(|| format!("example {}/{} has no body", self.operation, self.name))?;
+        self.parse(text, "the body")
+    }
+
+    fn parse<T: DeserializeOwned>(&self, text: &str, what: &str) -> Result<T, String> {
+        serde_json::from_str(text)
+            .map_err(|e| format!("example {}/{}: {what}: {e}", self.operation, self.name))
+    }
+}

@@ -1,0 +1,106 @@
+//! The HTTP client the providers share, and what is done to each request and answer.
+
+use std::time::Duration;
+
+use http_body_util::Limited;
+use reqwest::{Request, Response, StatusCode, redirect};
+
+/// Largest answer read into memory, in octets. The largest honest one, a page of 100 task results
+/// with their outputs, is a tenth of it.
+pub const MAX_ANSWER: usize = 32 * 1024 * 1024;
+
+/// Settings of [`http_client`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HttpOptions {
+    /// How long a connection may take to be made. Default: 10 s.
+    pub connect_timeout: Duration,
+    /// How long one exchange may take, from the first octet sent to the last received. It does not
+    /// cut an upgraded stream. Default: 60 s.
+    pub timeout: Duration,
+    /// The `User-Agent` header. Default: this library's name and version.
+    pub user_agent: String,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(60),
+            user_agent: concat!("guestexec/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+/// Builds the client that carries requests: HTTP/1.1, TLS verified, redirects not followed.
+///
+/// HTTP/1.1 because a connection negotiated to HTTP/2 cannot be upgraded; no redirects because each
+/// request carries credentials meant for one host.
+///
+/// # Errors
+/// A sentence, if TLS could not be set up on this machine.
+pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
+    #[cfg(feature = "rustls")]
+    {
+        // A provider the program installed itself stays; the error says only that there is one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    reqwest::Client::builder()
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .connect_timeout(options.connect_timeout)
+        .timeout(options.timeout)
+        .user_agent(options.user_agent.as_str())
+        .build()
+        .map_err(|e| {
+            let mut reason = e.to_string();
+            let mut source = std::error::Error::source(&e);
+            while let Some(cause) = source {
+                reason = format!("{reason}: {cause}");
+                source = cause.source();
+            }
+            format!("the HTTP client could not be set up: {reason}")
+        })
+}
+
+/// Takes from a generated request what the services do not know.
+pub fn prepare(request: &mut Request) {
+    // The generator's runtime adds it to every request; no vendor here knows it.
+    request.headers_mut().remove("api-version");
+}
+
+/// Makes reading more than `limit` octets of an answer an error instead of a growing buffer.
+/// An upgraded connection is left alone.
+#[must_use]
+pub fn limit_answer(response: Response, limit: usize) -> Response {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return response;
+    }
+    let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+    let body = reqwest::Body::wrap(Limited::new(body, limit));
+    Response::from(http::Response::from_parts(parts, body))
+}
+
+/// The status an answer had on the wire, where [`refused`] changed it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WireStatus(pub(crate) StatusCode);
+
+/// Reads a whole answer, of at most `limit` octets.
+///
+/// # Errors
+/// The transport's, if the answer does not arrive whole or is larger.
+pub async fn buffered(response: Response, limit: usize) -> reqwest::Result<http::Response<Vec<u8>>> {
+    let (parts, body) = http::Response::<reqwest::Body>::from(limit_answer(response, limit)).into_parts();
+    let body = Response::from(http::Response::new(body)).bytes().await?;
+    Ok(http::Response::from_parts(parts, body.into()))
+}
+
+/// Marks an answer as a refusal that its status does not show: the generated code then hands it to
+/// the provider's error instead of reading it as a success. The status on the wire is kept aside.
+#[must_use]
+pub fn refused(mut answer: http::Response<Vec<u8>>) -> http::Response<Vec<u8>> {
+    let wire = WireStatus(answer.status());
+    answer.extensions_mut().insert(wire);
+    *answer.status_mut() = StatusCode::BAD_REQUEST;
+    answer
+}

@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+
+mod base64;
+mod call;
+mod clock;
+mod endpoint;
+mod error;
+mod example;
+mod http;
+mod nulls;
+mod open_enum;
+mod secret;
+mod shape;
+mod transport;
+
+pub mod check;
+
+pub use base64::Base64;
+pub use call::{Answer, MAX_ERROR_BODY, Operation, Refusal, failure};
+pub use check::{Validate, Violation};
+pub use clock::{Clock, SystemClock, unix_seconds};
+pub use endpoint::{Endpoint, PlainHttp};
+pub use error::{Error, ErrorKind};
+pub use example::Example;
+pub use http::{
+    HttpOptions, MAX_ANSWER, buffered, http_client, limit_answer, prepare, refused,
+};
+pub use nulls::null_as_default;
+pub use secret::Secret;
+pub use shape::RequestShape;
+pub use transport::{ResponseFuture, Transport};
+
+// What the `open_enum!` macro needs in the crates that call it.
+#[doc(hidden)]
+pub use open_enum::__private;

@@ -1,0 +1,144 @@
+//! Enumerations that a vendor may extend at any time.
+
+/// Declares an open enumeration: the values known today, and `Unknown` for those of tomorrow.
+///
+/// Reading never fails, an unknown value is kept as it came, and writing gives it back unchanged.
+#[macro_export]
+macro_rules! open_enum {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident {
+            $( $(#[$variant_meta:meta])* $variant:ident = $value:literal, )+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $( $(#[$variant_meta])* $variant, )+
+            /// A value this version does not know, as it was received.
+            Unknown(::std::string::String),
+        }
+
+        impl $name {
+            /// The values known to this version, as they are written on the wire.
+            pub const KNOWN: &'static [&'static str] = &[$($value),+];
+
+            /// The value as it is written on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $( Self::$variant => $value, )+
+                    Self::Unknown(value) => value,
+                }
+            }
+        }
+
+        impl ::std::convert::From<&str> for $name {
+            fn from(value: &str) -> Self {
+                match value {
+                    $( $value => Self::$variant, )+
+                    other => Self::Unknown(other.to_owned()),
+                }
+            }
+        }
+
+        impl ::std::convert::From<::std::string::String> for $name {
+            fn from(value: ::std::string::String) -> Self {
+                match value.as_str() {
+                    $( $value => Self::$variant, )+
+                    _ => Self::Unknown(value),
+                }
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = ::std::convert::Infallible;
+
+            fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+                ::std::result::Result::Ok(value.into())
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl $crate::__private::Serialize for $name {
+            fn serialize<S: $crate::__private::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::std::result::Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> $crate::__private::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::__private::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::std::result::Result<Self, D::Error> {
+                <::std::string::String as $crate::__private::Deserialize>::deserialize(deserializer)
+                    .map(Self::from)
+            }
+        }
+
+        $crate::__open_enum_schema!($name, [$($value),+]);
+    };
+}
+
+/// The schema half of [`open_enum!`](crate::open_enum): present only with the feature `schemars`.
+#[cfg(feature = "schemars")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __open_enum_schema {
+    ($name:ident, [$($value:literal),+]) => {
+        impl $crate::__private::JsonSchema for $name {
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                ::std::borrow::Cow::Borrowed(::std::stringify!($name))
+            }
+
+            fn json_schema(_: &mut $crate::__private::SchemaGenerator) -> $crate::__private::Schema {
+                $crate::__private::json_schema!({ "type": "string", "examples": [$($value),+] })
+            }
+        }
+    };
+}
+
+/// Nothing without the feature `schemars`.
+#[cfg(not(feature = "schemars"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __open_enum_schema {
+    ($($anything:tt)*) => {};
+}
+
+/// Not an interface: names for [`open_enum!`](crate::open_enum) alone.
+#[doc(hidden)]
+pub mod __private {
+    #[cfg(feature = "schemars")]
+    pub use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+    pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
+}
+
+#[cfg(test)]
+mod tests {
+    crate::open_enum! {
+        /// Colours.
+        pub enum Colour {
+            /// Like blood.
+            Red = "RED",
+            /// Like grass.
+            DarkGreen = "dark-green",
+        }
+    }
+
+    #[test]
+    fn unknown_values_survive_a_round_trip() {
+        let read: Vec<Colour> = serde_json::from_str(r#"["RED","dark-green","MAUVE"]"#).unwrap();
+        assert_eq!(read, [Colour::Red, Colour::DarkGreen, Colour::Unknown("MAUVE".into())]);
+        assert_eq!(serde_json::to_string(&read).unwrap(), r#"["RED","dark-green","MAUVE"]"#);
+        assert_eq!(Colour::KNOWN, ["RED", "dark-green"]);
+        assert_eq!("RED".parse(), Ok(Colour::Red));
+    }
+}

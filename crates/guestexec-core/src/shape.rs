@@ -1,0 +1,132 @@
+//! A request as a reviewer wants to read it.
+
+use std::fmt;
+
+use reqwest::Request;
+use serde::Serialize;
+use serde_json::Value;
+
+/// Headers whose value is a secret. The first word of `authorization`, its scheme, is kept.
+const SECRET_HEADERS: [&str; 5] =
+    ["authorization", "x-auth-token", "x-security-token", "x-tc-token", "x-subject-token"];
+/// Headers whose value is the time of the request.
+const TIME_HEADERS: [&str; 3] = ["date", "x-sdk-date", "x-tc-timestamp"];
+/// Headers whose value is made at random for each request.
+const NONCE_HEADERS: [&str; 3] = ["sec-websocket-key", "x-job-uuid", "x-tc-traceid"];
+/// Members of JSON bodies whose value is a secret, in lower case.
+const SECRET_MEMBERS: [&str; 4] = ["password", "secret", "token", "securitytoken"];
+
+/// What a request looks like on the wire, without what differs from run to run.
+///
+/// Secrets read `<secret>`, times `<time>`, random values `<nonce>`; query, headers and JSON
+/// members are sorted. Two requests that mean the same have the same shape, so shapes make good
+/// snapshots; the `Display` form is meant to be read in a review.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RequestShape {
+    /// The method, in capitals.
+    pub method: String,
+    /// The URL's path, percent-encoded as sent.
+    pub path: String,
+    /// The query's names and values, decoded and sorted by name; repeated names keep their order.
+    pub query: Vec<(String, String)>,
+    /// The headers, names in lower case, sorted.
+    pub headers: Vec<(String, String)>,
+    /// The body: JSON as a value, other text as a string, anything else by its size.
+    pub body: Option<Value>,
+}
+
+impl RequestShape {
+    /// Reads the shape off a finished request.
+    pub fn of(request: &Request) -> Self {
+        let mut query: Vec<(String, String)> = request
+            .url()
+            .query_pairs()
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        query.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut headers: Vec<(String, String)> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                let text = String::from_utf8_lossy(value.as_bytes());
+                (name.as_str().to_owned(), shown(name.as_str(), &text))
+            })
+            .collect();
+        headers.sort();
+        Self {
+            method: request.method().to_string(),
+            path: request.url().path().to_owned(),
+            query,
+            headers,
+            body: request.body().map(|body| match body.as_bytes() {
+                Some(bytes) => body_value(bytes),
+                None => Value::String("<stream>".to_owned()),
+            }),
+        }
+    }
+}
+
+fn shown(name: &str, value: &str) -> String {
+    if SECRET_HEADERS.contains(&name) {
+        return match value.split_once(' ') {
+            Some((scheme, _)) if name == "authorization" => format!("{scheme} <secret>"),
+            _ => "<secret>".to_owned(),
+        };
+    }
+    if TIME_HEADERS.contains(&name) {
+        return "<time>".to_owned();
+    }
+    if NONCE_HEADERS.contains(&name) {
+        return "<nonce>".to_owned();
+    }
+    value.to_owned()
+}
+
+fn body_value(bytes: &[u8]) -> Value {
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return tidied(value);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Value::String(text.to_owned()),
+        Err(_) => Value::String(format!("<{} bytes>", bytes.len())),
+    }
+}
+
+/// Sorts members, because their order depends on how `serde_json` was built, and hides secrets.
+fn tidied(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<(String, Value)> = members.into_iter().collect();
+            members.sort_by(|a, b| a.0.cmp(&b.0));
+            members
+                .into_iter()
+                .map(|(name, value)| {
+                    let secret = value.is_string()
+                        && SECRET_MEMBERS.contains(&name.to_ascii_lowercase().as_str());
+                    let value = if secret { "<secret>".into() } else { tidied(value) };
+                    (name, value)
+                })
+                .collect()
+        }
+        Value::Array(items) => items.into_iter().map(tidied).collect(),
+        other => other,
+    }
+}
+
+impl fmt::Display for RequestShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}", self.method, self.path)?;
+        for (index, (name, value)) in self.query.iter().enumerate() {
+            writeln!(f, "  {} {name}={value}", if index == 0 { '?' } else { '&' })?;
+        }
+        for (name, value) in &self.headers {
+            writeln!(f, "{name}: {value}")?;
+        }
+        match &self.body {
+            None => Ok(()),
+            Some(Value::String(text)) => write!(f, "\n{text}"),
+            Some(value) => write!(f, "\n{value:#}"),
+        }
+    }
+}

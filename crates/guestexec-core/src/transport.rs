@@ -1,0 +1,22 @@
+//! The way a finished request takes to a server.
+
+use std::{fmt::Debug, future::Future, pin::Pin};
+
+/// The future of one exchange.
+pub type ResponseFuture<'a> =
+    Pin<Box<dyn Future<Output = reqwest::Result<reqwest::Response>> + Send + 'a>>;
+
+/// Carries a finished, signed request and brings its answer.
+///
+/// A [`reqwest::Client`] does so over the network; the testkit's tape records the request and
+/// plays a canned answer. Whatever stands here sees credentials in clear.
+pub trait Transport: Debug + Send + Sync {
+    /// Carries `request`. Dropping the future ends the exchange.
+    fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_>;
+}
+
+impl Transport for reqwest::Client {
+    fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_> {
+        Box::pin(reqwest::Client::execute(self, request))
+    }
+}

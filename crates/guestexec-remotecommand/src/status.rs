@@ -1,0 +1,492 @@
+//! How a command ended, and the Kubernetes Status object that says so.
+
+use serde::{Deserialize, Serialize};
+
+/// The longest closing status that is accepted, in bytes.
+pub const MAX_STATUS: usize = 64 * 1024;
+
+/// The longest piece of the server's text that is kept, in bytes.
+const MAX_TEXT: usize = 4096;
+const NON_ZERO: &str = "command terminated with non-zero exit code";
+const INTERNAL: &str = "Internal error occurred: ";
+
+/// The exit status of a process that ran and ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExitStatus(Option<i32>);
+
+impl ExitStatus {
+    /// Exit code 0.
+    pub const SUCCESS: Self = Self(Some(0));
+
+    /// The status of a process that ended with `code`.
+    pub const fn from_code(code: i32) -> Self {
+        Self(Some(code))
+    }
+
+    /// The exit code; `None` when the server said that the command failed but named no usable code, as version 1 of
+    /// the protocol always does.
+    pub const fn code(self) -> Option<i32> {
+        self.0
+    }
+
+    /// Whether the command succeeded.
+    pub const fn success(self) -> bool {
+        matches!(self.0, Some(0))
+    }
+
+    /// The signal that probably ended the process: 9 for exit code 137.
+    ///
+    /// This is a guess. The protocol has no place for signals; runtimes and shells report signal `n` as code
+    /// `128 + n`, but a program may exit with such a code of its own accord. Codes 129 to 192 are taken so.
+    pub const fn signal(self) -> Option<i32> {
+        match self.0 {
+            Some(code @ 129..=192) => Some(code - 128),
+            _ => None,
+        }
+    }
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Termination {
+    /// The process ran and ended.
+    Exited(ExitStatus),
+    /// The server reported a failure of its own instead of an exit code. Nearly always the command could not be
+    /// started (no such executable, container not running); it is no proof that nothing ran.
+    Failed {
+        /// The Status's reason, such as `InternalError`; empty when it has none.
+        reason: String,
+        /// The server's message, with control characters replaced, cut after 4 KiB. It may quote the command.
+        message: String,
+    },
+    /// The server closed the session without a status: whether the command ran to its end is not known.
+    Unknown,
+}
+
+impl Termination {
+    /// The server's word for a command that could not be started, `cause` being the runtime's explanation.
+    pub fn could_not_start(cause: &str) -> Self {
+        Self::Failed {
+            reason: "InternalError".to_owned(),
+            message: text(&format!(
+                "{INTERNAL}error executing command in container: {cause}"
+            )),
+        }
+    }
+
+    /// Reads the JSON Status of protocol versions 4 and 5
+    /// ([Status](https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/)).
+    ///
+    /// # Errors
+    ///
+    /// [`StatusError::NotStatus`] when `json` is anything else: how the command ended is then not known.
+    pub fn from_status(json: &[u8]) -> Result<Self, StatusError> {
+        use serde_json::error::Category;
+
+        let not_status = |problem| StatusError::NotStatus {
+            len: json.len(),
+            problem,
+        };
+        let status: Status = serde_json::from_slice(json).map_err(|error| {
+            not_status(match error.classify() {
+                Category::Eof => "it is cut short",
+                Category::Data => "a member has the wrong type",
+                Category::Syntax | Category::Io => "it is not JSON",
+            })
+        })?;
+        match status.status.as_deref() {
+            Some("Success") => return Ok(Self::Exited(ExitStatus::SUCCESS)),
+            Some("Failure") => {}
+            _ => return Err(not_status("its status is neither Success nor Failure")),
+        }
+        let reason = status.reason.unwrap_or_default();
+        let causes = status
+            .details
+            .and_then(|details| details.causes)
+            .unwrap_or_default();
+        let code = causes
+            .into_iter()
+            .find(|cause| cause.reason.as_deref() == Some("ExitCode"));
+        if code.is_none() && reason != "NonZeroExitCode" {
+            let message = text(&status.message.unwrap_or_default());
+            return Ok(Self::Failed {
+                reason: text(&reason),
+                message,
+            });
+        }
+        // A failure with exit code 0 contradicts itself and must not pass for a success.
+        let code = code
+            .and_then(|cause| cause.message?.parse().ok())
+            .filter(|&code: &i32| code != 0);
+        Ok(Self::Exited(ExitStatus(code)))
+    }
+
+    /// Reads the plain text that protocol versions 1 to 3 send for a failure.
+    pub fn from_text(bytes: &[u8]) -> Self {
+        let message = text(&String::from_utf8_lossy(bytes));
+        if message.starts_with(NON_ZERO) {
+            return Self::Exited(ExitStatus(None));
+        }
+        Self::Failed {
+            reason: String::new(),
+            message,
+        }
+    }
+
+    /// Server: the JSON Status for this end, or `None` for [`Termination::Unknown`].
+    pub fn to_status(&self) -> Option<Vec<u8>> {
+        let mut status = Status {
+            status: Some("Failure".into()),
+            ..Status::default()
+        };
+        match self {
+            Self::Unknown => return None,
+            Self::Exited(exit) if exit.success() => status.status = Some("Success".into()),
+            Self::Exited(exit) => {
+                status.message = self.to_text();
+                status.reason = Some("NonZeroExitCode".into());
+                status.details = exit.code().map(|code| Details {
+                    causes: Some(vec![Cause {
+                        reason: Some("ExitCode".into()),
+                        message: Some(code.to_string()),
+                    }]),
+                });
+            }
+            Self::Failed { reason, message } => {
+                status.message = Some(message.clone());
+                status.reason = Some(reason.clone()).filter(|reason| !reason.is_empty());
+                if let Some(cause) = message.strip_prefix(INTERNAL) {
+                    status.details = Some(Details {
+                        causes: Some(vec![Cause {
+                            reason: None,
+                            message: Some(cause.to_owned()),
+                        }]),
+                    });
+                }
+                status.code = (reason == "InternalError").then_some(500);
+            }
+        }
+        Some(serde_json::to_vec(&status).expect("a struct of strings and numbers is always JSON"))
+    }
+
+    /// Server: the text of protocol versions 1 to 3 for this end, or `None` where they send nothing.
+    pub fn to_text(&self) -> Option<String> {
+        match self {
+            Self::Exited(exit) if exit.success() => None,
+            Self::Exited(exit) => Some(match exit.code() {
+                Some(code) => format!("{NON_ZERO}: error executing command, exit code {code}"),
+                None => NON_ZERO.to_owned(),
+            }),
+            Self::Failed { message, .. } => Some(message.clone()),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// Why a closing status could not be read. Nothing of its text is repeated: it may quote the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatusError {
+    /// It is not a Status object.
+    #[error(
+        "the server's closing status ({len} bytes) cannot be read: {problem}; how the command ended is not known"
+    )]
+    NotStatus {
+        /// Its length in bytes.
+        len: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// It is longer than [`MAX_STATUS`].
+    #[error(
+        "the server's closing status is longer than {MAX_STATUS} bytes; how the command ended is not known"
+    )]
+    TooLong,
+}
+
+/// The members of `metav1.Status` that matter here; the declared order is the order on the wire.
+#[derive(Default, Deserialize, Serialize)]
+struct Status {
+    #[serde(default, skip_deserializing)]
+    metadata: Empty,
+    status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    code: Option<u16>,
+}
+
+#[derive(Default, Serialize)]
+struct Empty {}
+
+#[derive(Deserialize, Serialize)]
+struct Details {
+    causes: Option<Vec<Cause>>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Cause {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    message: Option<String>,
+}
+
+/// Keeps text fit for a terminal and of bounded length.
+fn text(raw: &str) -> String {
+    let kept = &raw[..raw.floor_char_boundary(MAX_TEXT)];
+    let ellipsis = (kept.len() < raw.len()).then_some('…');
+    kept.trim_end()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .chain(ellipsis)
+        .collect()
+}
+
+/// Collects an error channel, which servers may send in several pieces.
+#[derive(Debug)]
+pub(crate) struct StatusBuffer {
+    json: bool,
+    bytes: Vec<u8>,
+    known: Option<Termination>,
+}
+
+impl StatusBuffer {
+    pub(crate) fn new(json: bool) -> Self {
+        Self {
+            json,
+            bytes: Vec::new(),
+            known: None,
+        }
+    }
+
+    /// Takes one piece. The first one is usually the whole Status, and then its meaning is returned.
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<Option<Termination>, StatusError> {
+        if self.known.is_some() || piece.is_empty() {
+            return Ok(None);
+        }
+        if self.bytes.len() + piece.len() > MAX_STATUS {
+            return Err(StatusError::TooLong);
+        }
+        let first = self.bytes.is_empty();
+        self.bytes.extend_from_slice(piece);
+        if first && self.json {
+            // Trying later pieces too would make a status in many small ones cost quadratic time.
+            self.known = Termination::from_status(piece).ok();
+        }
+        Ok(self.known.clone())
+    }
+
+    /// The end of the channel or of the session. `clean` tells whether the server closed it in good order: without
+    /// a JSON Status, that is all that marks a success.
+    pub(crate) fn finish(&mut self, clean: bool) -> Result<Termination, StatusError> {
+        if let Some(known) = &self.known {
+            return Ok(known.clone());
+        }
+        let end = match (self.bytes.is_empty(), self.json) {
+            (false, true) => Termination::from_status(&self.bytes)?,
+            (false, false) => Termination::from_text(&self.bytes),
+            (true, false) if clean => Termination::Exited(ExitStatus::SUCCESS),
+            (true, _) => return Ok(Termination::Unknown),
+        };
+        self.known = Some(end.clone());
+        Ok(end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SUCCESS: &str = r#"{"metadata":{},"status":"Success"}"#;
+    const EXIT_3: &str = r#"{"metadata":{},"status":"Failure","message":"command terminated with non-zero exit code: error executing command, exit code 3","reason":"NonZeroExitCode","details":{"causes":[{"reason":"ExitCode","message":"3"}]}}"#;
+    const NO_SUCH: &str = r#"{"metadata":{},"status":"Failure","message":"Internal error occurred: error executing command in container: \"nope\": executable file not found in $PATH","reason":"InternalError","details":{"causes":[{"message":"error executing command in container: \"nope\": executable file not found in $PATH"}]},"code":500}"#;
+
+    fn exited(code: Option<i32>) -> Termination {
+        Termination::Exited(ExitStatus(code))
+    }
+
+    #[test]
+    fn statuses_have_the_servers_text() {
+        let no_such = Termination::could_not_start("\"nope\": executable file not found in $PATH");
+        for (end, json) in [
+            (exited(Some(0)), SUCCESS),
+            (exited(Some(3)), EXIT_3),
+            (no_such, NO_SUCH),
+        ] {
+            let bytes = end.to_status().unwrap();
+            assert_eq!(String::from_utf8(bytes).unwrap(), json);
+            assert_eq!(Termination::from_status(json.as_bytes()), Ok(end));
+        }
+        assert_eq!(Termination::Unknown.to_status(), None);
+        let unnumbered = exited(None).to_status().unwrap();
+        assert_eq!(Termination::from_status(&unnumbered), Ok(exited(None)));
+    }
+
+    #[test]
+    fn from_status_table() {
+        let failed = |reason: &str, message: &str| Termination::Failed {
+            reason: reason.into(),
+            message: message.into(),
+        };
+        for (json, expected) in [
+            // CCI adds members of its own.
+            (
+                r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"m","reason":"Conflict","code":409,"errorCode":"CCI.02.409101"}"#,
+                failed("Conflict", "m"),
+            ),
+            (
+                r#"{"status":"Failure","reason":"NonZeroExitCode","details":{"causes":[{"reason":"X"},{"reason":"ExitCode","message":"137"}]}}"#,
+                exited(Some(137)),
+            ),
+            (
+                r#"{"status":"Failure","reason":"NonZeroExitCode","details":{"causes":null}}"#,
+                exited(None),
+            ),
+            (
+                r#"{"status":"Failure","reason":"NonZeroExitCode","details":null}"#,
+                exited(None),
+            ),
+            (
+                r#"{"status":"Failure","details":{"causes":[{"reason":"ExitCode","message":"many"}]}}"#,
+                exited(None),
+            ),
+            (
+                r#"{"status":"Failure","details":{"causes":[{"reason":"ExitCode","message":"0"}]}}"#,
+                exited(None),
+            ),
+            (
+                r#"{"status":"Failure","details":{"causes":[{"reason":"ExitCode","message":"99999999999"}]}}"#,
+                exited(None),
+            ),
+            (
+                r#"{"status":"Failure","message":"a\u001b[31m\nb\n"}"#,
+                failed("", "a [31m b"),
+            ),
+            (
+                r#"{"status":"Failure","message":null,"reason":null}"#,
+                failed("", ""),
+            ),
+            (" {\"status\":\"Success\"}\n", exited(Some(0))),
+        ] {
+            assert_eq!(
+                Termination::from_status(json.as_bytes()),
+                Ok(expected),
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn garbage_is_an_error_that_repeats_nothing() {
+        for (json, problem) in [
+            ("", "cut short"),
+            (r#"{"status":"Succ"#, "cut short"),
+            ("SECRET", "not JSON"),
+            (r#"{"status":"Success"} SECRET"#, "not JSON"),
+            (r#"{"status":7,"message":"SECRET"}"#, "wrong type"),
+            (r#"{"status":"SECRET"}"#, "neither"),
+            ("[\"SECRET\"]", "wrong type"),
+            ("{}", "neither"),
+        ] {
+            let error = Termination::from_status(json.as_bytes())
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(problem), "{json}: {error}");
+            assert!(!error.contains("SECRET"), "{error}");
+        }
+    }
+
+    #[test]
+    fn text_is_bounded() {
+        let long = "é".repeat(MAX_TEXT);
+        let json = format!(r#"{{"status":"Failure","message":"{long}"}}"#);
+        let Ok(Termination::Failed { message, .. }) = Termination::from_status(json.as_bytes())
+        else {
+            panic!()
+        };
+        assert_eq!(message.len(), MAX_TEXT + '…'.len_utf8());
+    }
+
+    #[test]
+    fn plain_text() {
+        let text = exited(Some(3)).to_text().unwrap();
+        assert_eq!(Termination::from_text(text.as_bytes()), exited(None));
+        let Termination::Failed { message, .. } = Termination::from_text(b"no \xff\n") else {
+            panic!()
+        };
+        assert_eq!(message, "no \u{fffd}");
+        assert_eq!(exited(Some(0)).to_text(), None);
+        assert_eq!(Termination::Unknown.to_text(), None);
+    }
+
+    #[test]
+    fn exit_status() {
+        for (code, signal, success) in [
+            (0, None, true),
+            (1, None, false),
+            (128, None, false),
+            (137, Some(9), false),
+            (143, Some(15), false),
+            (255, None, false),
+        ] {
+            let exit = ExitStatus::from_code(code);
+            assert_eq!(
+                (exit.code(), exit.signal(), exit.success()),
+                (Some(code), signal, success)
+            );
+        }
+        assert_eq!(
+            (ExitStatus(None).signal(), ExitStatus(None).success()),
+            (None, false)
+        );
+    }
+
+    #[test]
+    fn buffer() {
+        // Whole, in pieces, cut short, absent.
+        let mut whole = StatusBuffer::new(true);
+        assert_eq!(whole.push(EXIT_3.as_bytes()), Ok(Some(exited(Some(3)))));
+        assert_eq!(whole.push(b"more"), Ok(None));
+        assert_eq!(whole.finish(false), Ok(exited(Some(3))));
+        let mut pieces = StatusBuffer::new(true);
+        for piece in EXIT_3.as_bytes().chunks(7) {
+            assert_eq!(pieces.push(piece), Ok(None));
+        }
+        assert_eq!(pieces.finish(false), Ok(exited(Some(3))));
+        let mut cut = StatusBuffer::new(true);
+        assert_eq!(cut.push(&EXIT_3.as_bytes()[..30]), Ok(None));
+        assert!(cut.finish(true).is_err());
+        assert_eq!(
+            StatusBuffer::new(true).finish(true),
+            Ok(Termination::Unknown)
+        );
+        assert_eq!(StatusBuffer::new(false).finish(true), Ok(exited(Some(0))));
+        assert_eq!(
+            StatusBuffer::new(false).finish(false),
+            Ok(Termination::Unknown)
+        );
+        let mut long = StatusBuffer::new(true);
+        assert_eq!(long.push(&vec![b' '; MAX_STATUS]), Ok(None));
+        assert_eq!(long.push(b"x"), Err(StatusError::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn codes_round_trip(code: i32) {
+            let end = exited(Some(code));
+            prop_assert_eq!(Termination::from_status(&end.to_status().unwrap()), Ok(end));
+        }
+
+        #[test]
+        fn garbage_never_panics(bytes: Vec<u8>) {
+            let _ = Termination::from_status(&bytes);
+            let _ = Termination::from_text(&bytes);
+        }
+    }
+}

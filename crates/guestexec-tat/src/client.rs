@@ -1,0 +1,193 @@
+//! Making a client.
+
+use std::{env, sync::Arc, time::Duration};
+
+use guestexec_core::{
+    Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, http_client,
+};
+use reqwest::header::HeaderValue;
+
+use crate::{Client, Credentials, Error, hooks::Inner};
+
+/// Which of the vendor's two sites an account belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RootDomain {
+    /// `tat.tencentcloudapi.com`: the site in mainland China.
+    #[default]
+    Mainland,
+    /// `tat.intl.tencentcloudapi.com`: the international site.
+    International,
+}
+
+/// The language of the service's messages (`X-TC-Language`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// `en-US`.
+    #[default]
+    English,
+    /// `zh-CN`.
+    Chinese,
+}
+
+/// Makes a [`Client`]; begun by [`Client::builder`].
+///
+/// A region and credentials are needed, all else has a default.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    credentials: Option<Credentials>,
+    region: Option<String>,
+    endpoint: Option<String>,
+    root_domain: RootDomain,
+    language: Language,
+    plain_http: PlainHttp,
+    http: HttpOptions,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Arc<dyn Clock>,
+    checks: bool,
+}
+
+impl Client {
+    /// Begins a client. The operations are methods of the client; [`Client::instances`] begins the
+    /// short way to run a command.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder {
+            credentials: None,
+            region: None,
+            endpoint: None,
+            root_domain: RootDomain::default(),
+            language: Language::default(),
+            plain_http: PlainHttp::Loopback,
+            http: HttpOptions::default(),
+            transport: None,
+            clock: Arc::new(SystemClock),
+            checks: true,
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// Takes credentials from the environment (see [`Credentials::from_env`]), and the region from
+    /// `TENCENTCLOUD_REGION` if none was given.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Credentials`], if the environment holds none.
+    pub fn from_env(mut self) -> Result<Self, Error> {
+        self.credentials = Some(Credentials::from_env()?);
+        if self.region.is_none() {
+            self.region = env::var("TENCENTCLOUD_REGION").ok().filter(|value| !value.is_empty());
+        }
+        Ok(self)
+    }
+
+    /// The keys that sign each request.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// The region whose machines and commands are meant, such as `ap-guangzhou`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Where the service is reached, scheme included. Default: the site's own host, by HTTPS.
+    /// A plain `http` endpoint is taken only on this machine, unless [`Self::allow_plain_http`].
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// The site the account belongs to. Default: mainland China.
+    pub fn root_domain(mut self, root_domain: RootDomain) -> Self {
+        self.root_domain = root_domain;
+        self
+    }
+
+    /// The language of the service's messages. Default: English.
+    pub fn language(mut self, language: Language) -> Self {
+        self.language = language;
+        self
+    }
+
+    /// Takes a plain `http` endpoint anywhere. Scripts and outputs are then readable on the way.
+    pub fn allow_plain_http(mut self) -> Self {
+        self.plain_http = PlainHttp::Allowed;
+        self
+    }
+
+    /// How long one call may take. Default: 60 s. How long a *script* may take is its own timeout.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.http.timeout = timeout;
+        self
+    }
+
+    /// What carries the requests, instead of an HTTP client made here. It sees signed requests.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// The clock that dates signatures. Default: this machine's.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Whether requests are checked against the limits of the vendor's page before they are sent.
+    /// Default: yes. Turn it off where the vendor has raised a limit.
+    pub fn checks(mut self, on: bool) -> Self {
+        self.checks = on;
+        self
+    }
+
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Credentials`] or [`ErrorKind::Config`], naming what is missing or malformed.
+    pub fn build(self) -> Result<Client, Error> {
+        let config = |reason: String| Error::new(ErrorKind::Config, reason);
+        let credentials = self.credentials.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Credentials,
+                "there are no credentials: give the builder `credentials(…)` or `from_env()`",
+            )
+        })?;
+        credentials.check()?;
+        let region = self.region.ok_or_else(|| {
+            config("there is no region: give the builder `region(\"ap-guangzhou\")`, say".to_owned())
+        })?;
+        let is_region = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        if !is_region(&region) {
+            return Err(config(
+                "the region is not made of letters, digits and `-`: give one such as `ap-guangzhou`"
+                    .to_owned(),
+            ));
+        }
+        let endpoint = self.endpoint.unwrap_or_else(|| {
+            match self.root_domain {
+                RootDomain::Mainland => "https://tat.tencentcloudapi.com",
+                RootDomain::International => "https://tat.intl.tencentcloudapi.com",
+            }
+            .to_owned()
+        });
+        let endpoint = Endpoint::parse(&endpoint, self.plain_http).map_err(config)?;
+        let http = http_client(&self.http).map_err(config)?;
+        let transport = self.transport.unwrap_or_else(|| Arc::new(http.clone()));
+        let inner = Inner::new(
+            credentials,
+            HeaderValue::from_str(&region).map_err(|e| config(e.to_string()))?,
+            HeaderValue::from_static(match self.language {
+                Language::English => "en-US",
+                Language::Chinese => "zh-CN",
+            }),
+            transport,
+            self.clock,
+            self.checks,
+        );
+        Ok(Client::new_with_client(endpoint.base(), http, inner))
+    }
+}

@@ -1,0 +1,62 @@
+//! What the service's refusals mean.
+
+use guestexec_core::{Answer, ErrorKind, Refusal};
+
+use crate::{enums::ErrorCode, types::ErrorEnvelope};
+
+/// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's code, typed.
+pub type Error = guestexec_core::Error<ErrorCode>;
+
+/// Reads a refusal: the vendor's envelope, or whatever a gateway sent in its place.
+pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
+    let Ok(envelope) = serde_json::from_slice::<ErrorEnvelope>(&answer.body) else {
+        return Refusal::from_status(answer);
+    };
+    let error = envelope.response.error;
+    let code = error.code;
+    let class = code.as_str().split('.').next().unwrap_or_default();
+    Refusal {
+        kind: kind(&code, class),
+        code: Some(code.to_string()),
+        message: error.message.unwrap_or_else(|| "the service gives no message".to_owned()),
+        request_id: envelope.response.request_id,
+        // These are faults on the service's side, which may have come after the start.
+        not_started: !matches!(class, "InternalError" | "FailedOperation" | "ServiceUnavailable"),
+        advice: advice(&code).map(str::to_owned),
+        detail: Some(code),
+    }
+}
+
+fn kind(code: &ErrorCode, class: &str) -> ErrorKind {
+    match (code.as_str(), class) {
+        ("AuthFailure.UnauthorizedOperation", _) => ErrorKind::Forbidden,
+        ("UnauthorizedOperation.InvalidToken", _) => ErrorKind::Unauthenticated,
+        (_, "AuthFailure") => ErrorKind::Unauthenticated,
+        (_, "UnauthorizedOperation" | "OperationDenied" | "IpInBlacklist" | "IpNotInWhitelist") => {
+            ErrorKind::Forbidden
+        }
+        (_, "ResourceNotFound") => ErrorKind::NotFound,
+        (_, "RequestLimitExceeded") => ErrorKind::Throttled,
+        (_, "InternalError" | "ServiceUnavailable") => ErrorKind::Unavailable,
+        _ => ErrorKind::Refused,
+    }
+}
+
+fn advice(code: &ErrorCode) -> Option<&'static str> {
+    Some(match code {
+        ErrorCode::AuthFailureSignatureExpire => {
+            "the service takes signatures within five minutes of its own clock: set this machine's"
+        }
+        ErrorCode::AuthFailureSecretIdNotFound => {
+            "check that the key exists and belongs to the site (mainland or international) called"
+        }
+        ErrorCode::ResourceUnavailableAgentNotInstalled => "install the TAT agent on the instance",
+        ErrorCode::ResourceUnavailableAgentStatusNotOnline => {
+            "start the TAT agent on the instance, or wait until it is online"
+        }
+        ErrorCode::InvalidParameterValueInconsistentInstance => {
+            "CVM and Lighthouse instances cannot be mixed in one call: make one call for each kind"
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod auth;
+mod client;
+mod error;
+#[rustfmt::skip]
+mod generated;
+mod hooks;
+mod run;
+pub mod sign;
+
+pub use auth::Credentials;
+pub use client::{ClientBuilder, Language, RootDomain};
+pub use error::Error;
+#[cfg(feature = "examples")]
+pub use generated::examples;
+pub use generated::{Client, builder, enums, types};
+pub use guestexec_core::{
+    Base64, Clock, ErrorKind, RequestShape, Secret, SystemClock, Transport, Validate, Violation,
+};
+pub use progenitor_client::ResponseValue;
+pub use run::{InstanceResult, Instances, Invocation, Run};

@@ -1,0 +1,429 @@
+//! Makes `validate.rs`: every limit of a request schema as one call of `guestexec_core::check`.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use serde_json::Value;
+use syn::{GenericArgument, Ident, PathArguments, Type};
+
+use crate::{
+    spec::{Operation, Spec, component, enum_values},
+    tidy::{Field, Model, OperationCode},
+};
+
+/// The file's items: `Validate` for each request type, one function for each operation's call.
+pub fn items(spec: &Spec, model: &Model, operations: &[OperationCode<'_>]) -> TokenStream {
+    let mut patterns = BTreeSet::new();
+    let requests = spec.request_schemas();
+    let types: Vec<TokenStream> = spec
+        .schemas()
+        .filter(|(name, schema)| requests.contains(*name) && is_object(schema))
+        .map(|(name, schema)| validate_impl(spec, model, name, schema, &mut patterns))
+        .collect();
+    let calls: Vec<TokenStream> =
+        operations.iter().filter_map(|code| call_check(spec, code, &mut patterns)).collect();
+    let statics = patterns.iter().map(|pattern| {
+        let name = pattern_name(&patterns, pattern);
+        quote!(static #name: Pattern = Pattern::new(#pattern);)
+    });
+    let statics: TokenStream = statics.collect();
+    // The names need the whole set, which is known only now.
+    let body = rename_patterns(quote!(#(#calls)* #(#types)*), &patterns);
+    quote! {
+        #[allow(unused_imports)]
+        use ::guestexec_core::{
+            Validate,
+            check::{self, Checked, Pattern},
+        };
+        use super::types;
+        #statics
+        #body
+    }
+}
+
+/// The name of the static of a pattern: by its rank, so that equal patterns share one.
+fn pattern_name(all: &BTreeSet<String>, pattern: &str) -> Ident {
+    let rank = all.iter().position(|other| other == pattern).unwrap_or_default();
+    format_ident!("PATTERN_{}", rank)
+}
+
+/// Replaces `PATTERN!("text")` placeholders by the statics' names.
+fn rename_patterns(tokens: TokenStream, all: &BTreeSet<String>) -> TokenStream {
+    use proc_macro2::{Delimiter, Group, TokenTree};
+    let mut out = Vec::new();
+    let mut trees = tokens.into_iter().peekable();
+    while let Some(tree) = trees.next() {
+        match tree {
+            TokenTree::Ident(ident) if ident == "PATTERN" => {
+                trees.next();
+                if let Some(TokenTree::Group(group)) = trees.next() {
+                    let literal: Option<syn::LitStr> = syn::parse2(group.stream()).ok();
+                    let text = literal.map(|literal| literal.value()).unwrap_or_default();
+                    out.push(TokenTree::Ident(pattern_name(all, &text)));
+                }
+            }
+            TokenTree::Group(group) => {
+                let inner = rename_patterns(group.stream(), all);
+                let delimiter: Delimiter = group.delimiter();
+                out.push(TokenTree::Group(Group::new(delimiter, inner)));
+            }
+            other => out.push(other),
+        }
+    }
+    out.into_iter().collect()
+}
+
+fn validate_impl(
+    spec: &Spec,
+    model: &Model,
+    name: &str,
+    schema: &Value,
+    patterns: &mut BTreeSet<String>,
+) -> TokenStream {
+    let ident = format_ident!("{name}");
+    let fields = model.fields(name);
+    let required = required(schema);
+    let mut statements = TokenStream::new();
+    for (wire, property) in schema["properties"].as_object().into_iter().flatten() {
+        let Some(field) = fields.iter().find(|field| field.wire == *wire) else { continue };
+        let member = &field.ident;
+        let must = required.contains(&wire.as_str());
+        statements.extend(check(spec, wire, quote!(&self.#member), property, &field.ty, must, patterns));
+    }
+    statements.extend(groups(schema, fields));
+    quote! {
+        impl Validate for types::#ident {
+            fn validate(&self) -> Checked {
+                #statements
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The rules between members of one object.
+fn groups(schema: &Value, fields: &[Field]) -> TokenStream {
+    let field = |wire: &str| fields.iter().find(|field| field.wire == wire);
+    let pairs = |group: &Value| -> Vec<TokenStream> {
+        let members = group.as_array().into_iter().flatten().filter_map(Value::as_str);
+        members
+            .filter_map(|wire| {
+                let given = given(field(wire)?);
+                Some(quote!((#wire, #given)))
+            })
+            .collect()
+    };
+    let mut statements = TokenStream::new();
+    for group in schema["x-exclusive"].as_array().into_iter().flatten() {
+        let pairs = pairs(group);
+        statements.extend(quote!(check::exclusive(&[#(#pairs),*])?;));
+    }
+    for group in schema["x-exactly-one-of"].as_array().into_iter().flatten() {
+        let pairs = pairs(group);
+        statements.extend(quote!(check::exactly_one_of(&[#(#pairs),*])?;));
+    }
+    if let Some(least) = number(schema, "minProperties") {
+        let least = size(least);
+        let pairs = fields.iter().map(|field| {
+            let (wire, given) = (&field.wire, given(field));
+            quote!((#wire, #given))
+        });
+        statements.extend(quote!(check::some_of(#least, &[#(#pairs),*])?;));
+    }
+    for (wire, needs) in schema["x-requires"].as_object().into_iter().flatten() {
+        for (other, value) in needs.as_object().into_iter().flatten() {
+            let (Some(first), Some(second)) = (field(wire), field(other)) else { continue };
+            let given = given(first);
+            let member = &second.ident;
+            let holds = match value {
+                Value::Bool(value) => quote!(self.#member == Some(#value)),
+                Value::String(value) => {
+                    quote!(self.#member.as_ref().is_some_and(|value| value.as_str() == #value))
+                }
+                other => {
+                    let number = proc_macro2::Literal::i64_unsuffixed(other.as_i64().unwrap_or_default());
+                    quote!(self.#member == Some(#number))
+                }
+            };
+            let shown = value.to_string();
+            statements.extend(quote!(check::requires(#wire, #given, #other, #shown, #holds)?;));
+        }
+    }
+    statements
+}
+
+/// Whether a member was given.
+fn given(field: &Field) -> TokenStream {
+    let member = &field.ident;
+    match (argument(&field.ty, "Option"), argument(&field.ty, "Vec")) {
+        (Some(_), _) => quote!(self.#member.is_some()),
+        (_, Some(_)) => quote!(!self.#member.is_empty()),
+        _ => quote!(true),
+    }
+}
+
+/// The check of an operation's parameters: those in the path always, others if checks are on.
+fn call_check(
+    spec: &Spec,
+    code: &OperationCode<'_>,
+    patterns: &mut BTreeSet<String>,
+) -> Option<TokenStream> {
+    let operation: &Operation<'_> = &code.operation;
+    let mut always = TokenStream::new();
+    let mut switchable = TokenStream::new();
+    let mut arguments = Vec::new();
+    for parameter in checked_parameters(spec, code, patterns) {
+        let (member, ty) = (&parameter.field.ident, borrowed(&parameter.field.ty));
+        arguments.push(quote!(#member: #ty));
+        if parameter.in_path { &mut always } else { &mut switchable }.extend(parameter.check);
+    }
+    if arguments.is_empty() {
+        return None;
+    }
+    let method = &code.method;
+    let doc = format!(
+        " The parameters of `{}`: those in the path always, others if `checks` is on.",
+        operation.id()
+    );
+    let switch = (!switchable.is_empty()).then(|| quote!(if checks { #switchable }));
+    let checks = if switch.is_some() { quote!(checks) } else { quote!(_checks) };
+    Some(quote! {
+        #[doc = #doc]
+        pub(super) fn #method(#checks: bool, #(#arguments),*) -> Checked {
+            #always
+            #switch
+            Ok(())
+        }
+    })
+}
+
+/// The statements that check an operation's request where it is about to be sent; `body` and the
+/// parameters are in scope there by their names.
+pub fn before_send(spec: &Spec, code: &OperationCode<'_>) -> Vec<syn::Stmt> {
+    let mut statements = Vec::new();
+    let refuse = quote!(.map_err(|violation| Error::InvalidRequest(violation.to_string()))?;);
+    let arguments: Vec<TokenStream> = checked_parameters(spec, code, &mut BTreeSet::new())
+        .into_iter()
+        .map(|parameter| {
+            let member = &parameter.field.ident;
+            quote!(&#member)
+        })
+        .collect();
+    if !arguments.is_empty() {
+        let method = &code.method;
+        statements.push(syn::parse_quote! {
+            super::validate::#method(client.inner.checks(), #(#arguments),*) #refuse
+        });
+    }
+    if code.operation.body_schema().is_some() {
+        statements.push(syn::parse_quote! {
+            if client.inner.checks() {
+                ::guestexec_core::Validate::validate(&body) #refuse
+            }
+        });
+    }
+    statements
+}
+
+/// A parameter that has something to check, and the check.
+struct CheckedParameter<'a> {
+    field: &'a Field,
+    in_path: bool,
+    check: TokenStream,
+}
+
+fn checked_parameters<'a>(
+    spec: &Spec,
+    code: &'a OperationCode<'_>,
+    patterns: &mut BTreeSet<String>,
+) -> Vec<CheckedParameter<'a>> {
+    let mut checked = Vec::new();
+    for parameter in code.operation.parameters() {
+        let wire = parameter["name"].as_str().unwrap_or_default();
+        let Some(field) = code.fields.iter().find(|field| field.wire == wire) else { continue };
+        let in_path = parameter["in"] == "path";
+        let member = &field.ident;
+        let check = check(spec, wire, quote!(#member), &parameter["schema"], &field.ty, in_path, patterns);
+        if !check.is_empty() {
+            checked.push(CheckedParameter { field, in_path, check });
+        }
+    }
+    checked
+}
+
+/// `&str` for a text, `&T` for all else.
+fn borrowed(ty: &Type) -> TokenStream {
+    if last_segment(ty).is_some_and(|segment| segment == "String") {
+        quote!(&str)
+    } else {
+        quote!(&#ty)
+    }
+}
+
+/// True for a schema that becomes a struct; free-form maps do not.
+fn is_object(schema: &Value) -> bool {
+    schema.get("properties").is_some() || schema["additionalProperties"] == false
+}
+
+fn required(schema: &Value) -> Vec<&str> {
+    schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// The checks of one value: `value` is an expression of type `&ty`.
+fn check(
+    spec: &Spec,
+    wire: &str,
+    value: TokenStream,
+    schema: &Value,
+    ty: &Type,
+    required: bool,
+    patterns: &mut BTreeSet<String>,
+) -> TokenStream {
+    if let Some(inner) = argument(ty, "Option") {
+        let check = check(spec, wire, quote!(value), schema, inner, true, patterns);
+        return match check.is_empty() {
+            true => check,
+            false => quote!(if let Some(value) = #value { #check }),
+        };
+    }
+    if let Some(item) = argument(ty, "Vec") {
+        return list(spec, wire, value, schema, item, required, patterns);
+    }
+    let target = component(schema).and_then(|name| spec.schema(name)).unwrap_or(schema);
+    if is_object(target) {
+        return quote!(Validate::validate(#value).map_err(|violation| violation.within(#wire))?;);
+    }
+    scalar(wire, &value, schema, target, patterns)
+}
+
+/// The checks of a list and its items.
+fn list(
+    spec: &Spec,
+    wire: &str,
+    value: TokenStream,
+    schema: &Value,
+    item: &Type,
+    required: bool,
+    patterns: &mut BTreeSet<String>,
+) -> TokenStream {
+    let mut statements = TokenStream::new();
+    let (least, most) = (number(schema, "minItems"), number(schema, "maxItems"));
+    // An optional list that is empty is not sent at all, so its least length does not apply.
+    let least = if required { least.unwrap_or(0) } else { 0 };
+    if least > 0 || most.is_some() {
+        let (least, most) = (size(least), option(most.map(size)));
+        statements.extend(quote!(check::items(#wire, #value, #least, #most)?;));
+    }
+    if schema["uniqueItems"] == true {
+        statements.extend(quote!(check::unique(#wire, #value)?;));
+    }
+    let items = &schema["items"];
+    let target = component(items).and_then(|name| spec.schema(name)).unwrap_or(items);
+    if is_object(target) {
+        statements.extend(quote!(check::each(#wire, #value, Validate::validate)?;));
+    } else {
+        let inner = check(spec, "", quote!(item), items, item, true, patterns);
+        if !inner.is_empty() {
+            statements.extend(quote!(check::each(#wire, #value, |item| { #inner Ok(()) })?;));
+        }
+    }
+    statements
+}
+
+/// The checks of a text or number; `schema` is the member's, `target` what it refers to.
+fn scalar(
+    wire: &str,
+    value: &TokenStream,
+    schema: &Value,
+    target: &Value,
+    patterns: &mut BTreeSet<String>,
+) -> TokenStream {
+    let keyword = |key: &str| schema.get(key).or_else(|| target.get(key)).filter(|v| !v.is_null());
+    let bound = |key: &str| keyword(key).and_then(Value::as_i64);
+    let mut statements = TokenStream::new();
+    let is_password = target["format"] == "password";
+    let text = if is_password { quote!((#value).expose()) } else { value.clone() };
+    let (least, most) = (bound("minLength").unwrap_or(0), bound("maxLength"));
+    if least > 0 || most.is_some() {
+        let function = match target["format"].as_str() {
+            Some("byte") => quote!(check::encoded),
+            _ => quote!(check::characters),
+        };
+        let (least, most) = (size(least), option(most.map(size)));
+        statements.extend(quote!(#function(#wire, #text, #least, #most)?;));
+    }
+    if let Some(most) = bound("x-max-bytes") {
+        let most = size(most);
+        statements.extend(quote!(check::octets(#wire, #text, #most)?;));
+    }
+    if let Some(pattern) = keyword("pattern").and_then(Value::as_str) {
+        patterns.insert(pattern.to_owned());
+        statements.extend(quote!(check::pattern(#wire, #text, &PATTERN!(#pattern))?;));
+    }
+    if target["type"] == "integer" {
+        let (least, most) = (bound("minimum"), bound("maximum"));
+        // Zero is what an unsigned type says already.
+        if least.is_some_and(|least| least != 0) || most.is_some() {
+            let literal = |n: i64| proc_macro2::Literal::i64_unsuffixed(n);
+            let (least, most) = (option(least.map(literal)), option(most.map(literal)));
+            statements.extend(quote!(check::range(#wire, *#value, #least, #most)?;));
+        }
+    }
+    if let Some(closed) = schema.get("enum").or_else(|| target.get("enum")) {
+        let values: Vec<&str> = closed.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let text = if enum_values(target).is_some() { quote!((#value).as_str()) } else { text.clone() };
+        statements.extend(quote!(check::one_of(#wire, #text, &[#(#values),*])?;));
+    }
+    if let Some(rules) = keyword("x-json-object") {
+        let pattern = rules["keyPattern"].as_str().unwrap_or_default();
+        patterns.insert(pattern.to_owned());
+        let most = size(rules["maxProperties"].as_i64().unwrap_or_default());
+        let key = size(rules["keyMaxLength"].as_i64().unwrap_or_default());
+        statements.extend(quote! {
+            check::json_object(
+                #wire,
+                #value,
+                &check::JsonObject { max_properties: #most, key_max_length: #key },
+                &PATTERN!(#pattern),
+            )?;
+        });
+    }
+    statements
+}
+
+fn number(schema: &Value, key: &str) -> Option<i64> {
+    schema.get(key)?.as_i64()
+}
+
+fn size(number: i64) -> proc_macro2::Literal {
+    proc_macro2::Literal::i64_unsuffixed(number)
+}
+
+fn option(value: Option<proc_macro2::Literal>) -> TokenStream {
+    match value {
+        Some(value) => quote!(Some(#value)),
+        None => quote!(None),
+    }
+}
+
+/// The last name of a type's path.
+pub fn last_segment(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
+        _ => None,
+    }
+}
+
+/// `T` of `outer<T>`.
+pub fn argument<'a>(ty: &'a Type, outer: &str) -> Option<&'a Type> {
+    let Type::Path(path) = ty else { return None };
+    let segment = path.path.segments.last().filter(|segment| segment.ident == outer)?;
+    match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
+            GenericArgument::Type(inner) => Some(inner),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,50 @@
+//! Generates the provider clients: `specs/<provider>.yaml` becomes
+//! `crates/guestexec-<provider>/src/generated/`.
+//!
+//! One page a stage, in this order:
+//!
+//! 1. [`spec`]: load a document and find one's way in it.
+//! 2. [`lint`]: refuse, in sentences, what would panic, be ignored, or go wrong silently.
+//! 3. [`lower`]: the part of the document that progenitor can carry without loss.
+//! 4. [`generate`]: progenitor's tokens, every panic of it caught.
+//! 5. [`tidy`]: the tokens become files to read; checks and typed errors are put in.
+//!    [`checks`], [`enums`] and [`examples`] make what progenitor has no notion of.
+//! 6. [`output`]: write the files and the lock, or compare with those there.
+
+pub mod checks;
+pub mod enums;
+pub mod examples;
+pub mod generate;
+pub mod lint;
+pub mod lower;
+pub mod output;
+pub mod settings;
+pub mod spec;
+pub mod tidy;
+
+use std::path::Path;
+
+use output::Generated;
+use spec::Spec;
+
+/// Runs all stages but the last for one provider.
+///
+/// # Errors
+/// Sentences that name the file and the remedy, one a line.
+pub fn generated(root: &Path, provider: &str) -> Result<Generated, String> {
+    from_spec(&Spec::load(root, provider)?)
+}
+
+/// The same for a document already loaded.
+///
+/// # Errors
+/// As [`generated`].
+pub fn from_spec(spec: &Spec) -> Result<Generated, String> {
+    let complaints = lint::lint(spec);
+    if !complaints.is_empty() {
+        return Err(complaints.join("\n"));
+    }
+    let tokens = generate::tokens(spec, lower::lower(spec))?;
+    let files = tidy::files(spec, tokens)?;
+    Ok(Generated { provider: spec.provider.clone(), source_hash: spec.hash(), files })
+}

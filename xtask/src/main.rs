@@ -1,0 +1,72 @@
+//! `cargo xtask`: the workspace's own tasks.
+
+use std::{path::Path, process::ExitCode, time::Instant};
+
+use clap::{Parser, Subcommand};
+use xtask::{generated, output, spec};
+
+/// The workspace's own tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Generate the provider clients from specs/*.yaml.
+    Generate {
+        /// Change nothing; fail if a file is not what would be generated.
+        #[arg(long)]
+        check: bool,
+        /// The providers, by the names of their specs; all if none is named.
+        providers: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let Task::Generate { check, providers } = Arguments::parse().task;
+    match generate(check, providers) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate(check: bool, providers: Vec<String>) -> Result<(), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .ok_or("xtask is not inside the workspace")?;
+    let all = spec::providers(root)?;
+    let chosen = if providers.is_empty() { all.clone() } else { providers };
+    if let Some(unknown) = chosen.iter().find(|name| !all.contains(name)) {
+        return Err(format!("there is no specs/{unknown}.yaml; there are: {}", all.join(", ")));
+    }
+    let start = Instant::now();
+    let mut stale = Vec::new();
+    for provider in &chosen {
+        let generated = generated(root, provider)?;
+        let report = if check {
+            let differing = output::compare(root, &generated)?;
+            let report = if differing.is_empty() { "up to date" } else { "STALE" };
+            stale.extend(differing);
+            report
+        } else if output::write(root, &generated)? {
+            "written"
+        } else {
+            "unchanged"
+        };
+        println!("{provider}: {report}, {} lines", generated.lines());
+    }
+    println!("{} ms", start.elapsed().as_millis());
+    if stale.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "{}\nrun `cargo xtask generate` and commit what it writes",
+        stale.iter().map(|file| format!("stale: {file}")).collect::<Vec<_>>().join("\n")
+    ))
+}

@@ -1,0 +1,80 @@
+//! What the generator is told, in one place, and its fingerprint for `specs/generated.lock`.
+
+use std::{fs, path::Path};
+
+use progenitor::{GenerationSettings, HooksMode, InterfaceStyle, TagStyle, TypeImpl};
+use quote::quote;
+use schemars_08::schema::SchemaObject;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::spec::{self, Spec};
+
+/// String formats that become a type of `guestexec-core`.
+const FORMATS: [(&str, &str); 2] =
+    [("byte", "::guestexec_core::Base64"), ("password", "::guestexec_core::Secret")];
+
+/// The type of free-form and typed maps: sorted, so that output is stable.
+const MAP_TYPE: &str = "::std::collections::BTreeMap";
+
+/// Bumped when the generator's own stages change what they write.
+const REVISION: u32 = 1;
+
+/// The crates whose versions decide what is written.
+const GENERATORS: [&str; 5] = ["progenitor", "progenitor-impl", "typify", "prettyplease", "heck"];
+
+/// Progenitor's settings for a document.
+///
+/// # Errors
+/// A sentence, if a format's schema is not one (a mistake on this page).
+pub fn settings(spec: &Spec) -> Result<GenerationSettings, String> {
+    let mut settings = GenerationSettings::new();
+    settings
+        .with_interface(InterfaceStyle::Builder)
+        .with_tag(TagStyle::Merged)
+        .with_hooks(HooksMode::Expected)
+        .with_map_type(MAP_TYPE)
+        .with_inner_type(quote!(crate::hooks::Inner));
+    for (format, path) in FORMATS {
+        let schema: SchemaObject =
+            serde_json::from_value(json!({ "type": "string", "format": format }))
+                .map_err(|e| format!("settings: format {format}: {e}"))?;
+        settings.with_conversion(schema, path, std::iter::empty());
+    }
+    for (name, schema) in spec.schemas() {
+        if spec::enum_values(schema).is_some() {
+            settings.with_replacement(
+                name,
+                format!("crate::generated::enums::{name}"),
+                [TypeImpl::Display, TypeImpl::FromStr].into_iter(),
+            );
+        }
+    }
+    Ok(settings)
+}
+
+/// The settings and the generator's revision as one hash, in hex.
+pub fn fingerprint() -> String {
+    let text = format!("builder merged expected {MAP_TYPE} {FORMATS:?} revision {REVISION}");
+    spec::hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// The generating crates with the versions that `Cargo.lock` pins.
+///
+/// # Errors
+/// A sentence, if the lock file cannot be read or misses one.
+pub fn generators(root: &Path) -> Result<String, String> {
+    let lock = fs::read_to_string(root.join("Cargo.lock"))
+        .map_err(|e| format!("Cargo.lock: cannot be read: {e}"))?;
+    let versions: Result<Vec<String>, String> = GENERATORS
+        .iter()
+        .map(|name| {
+            let entry = format!("name = \"{name}\"\nversion = \"");
+            lock.split_once(&entry)
+                .and_then(|(_, rest)| rest.split_once('"'))
+                .map(|(version, _)| format!("{name} {version}"))
+                .ok_or_else(|| format!("Cargo.lock: {name} is not in it"))
+        })
+        .collect();
+    Ok(versions?.join(", "))
+}

@@ -1,0 +1,106 @@
+//! Documentation comments: one `///` a line, no code fences.
+
+use quote::ToTokens as _;
+use syn::{Attribute, Expr, ExprLit, File, Lit, Meta, visit_mut::VisitMut};
+
+/// Longest line of a comment, in characters.
+const WIDTH: usize = 96;
+
+/// A text as the lines of a documentation comment, each with the leading space of `/// `.
+///
+/// Lines of a paragraph are joined and broken anew; the lines after the first of a list item are
+/// indented below it; link definitions stay whole.
+pub fn doc_lines(text: &str) -> Vec<String> {
+    let mut blocks: Vec<String> = Vec::new();
+    for line in text.trim().lines().map(str::trim) {
+        let begins = line.is_empty() || is_item(line) || is_definition(line);
+        match blocks.last_mut() {
+            Some(block) if !begins && !block.is_empty() && !is_definition(block) => {
+                block.push(' ');
+                block.push_str(line);
+            }
+            _ => blocks.push(line.to_owned()),
+        }
+    }
+    blocks.iter().flat_map(|block| broken(block)).collect()
+}
+
+fn is_item(line: &str) -> bool {
+    line.starts_with("- ") || line.starts_with("* ")
+}
+
+/// `[text]: target`, which Markdown wants on one line.
+fn is_definition(line: &str) -> bool {
+    line.starts_with('[') && line.contains("]: ")
+}
+
+/// A paragraph or list item as lines of at most [`WIDTH`] characters where words allow it.
+fn broken(block: &str) -> Vec<String> {
+    if is_definition(block) {
+        return vec![format!(" {block}")];
+    }
+    let hanging = if is_item(block) { "   " } else { " " };
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in block.split_whitespace() {
+        if line.is_empty() {
+            line = format!(" {word}");
+        } else if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(std::mem::replace(&mut line, format!("{hanging}{word}")));
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// Rewrites every comment of a file as lines, and drops code fences, which show nothing the
+/// signature does not.
+pub(super) fn as_lines(file: &mut File) {
+    DocLines.visit_file_mut(file);
+}
+
+struct DocLines;
+
+impl VisitMut for DocLines {
+    fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
+        // A comment may come as one attribute or as one a line, and stands before the rest.
+        let text: Vec<String> = attributes.iter().filter_map(doc_text).collect();
+        let style = attributes.iter().find(|a| doc_text(a).is_some()).map(|a| a.style);
+        let Some(style) = style else { return };
+        let mut result = Vec::with_capacity(attributes.len());
+        for line in doc_lines(&without_fences(&text.join("\n"))) {
+            let mut attribute: Attribute = syn::parse_quote!(#[doc = #line]);
+            attribute.style = style;
+            result.push(attribute);
+        }
+        result.extend(attributes.drain(..).filter(|attribute| doc_text(attribute).is_none()));
+        *attributes = result;
+    }
+}
+
+fn doc_text(attribute: &Attribute) -> Option<String> {
+    match &attribute.meta {
+        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+            other => Some(other.to_token_stream().to_string()),
+        },
+        _ => None,
+    }
+}
+
+/// A text without its fenced blocks, and without the blank lines those leave at its end.
+fn without_fences(text: &str) -> String {
+    let mut inside = false;
+    let kept: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            let fence = line.trim_start().starts_with("```");
+            inside ^= fence;
+            !inside && !fence
+        })
+        .collect();
+    kept.join("\n").trim().to_owned()
+}

@@ -1,0 +1,133 @@
+//! The types of requests and answers.
+
+use std::collections::BTreeSet;
+
+use syn::{
+    Attribute, Expr, ExprLit, Fields, FnArg, ImplItem, Item, ItemImpl, ItemStruct, Lit, Meta, Type,
+    parse_quote,
+    visit_mut::{self, VisitMut},
+};
+
+use super::{Model, is_doc};
+use crate::checks::{argument, last_segment};
+
+/// Documents, opens and prunes the types and their builders.
+pub(super) fn tidy(
+    types: &mut Vec<Item>,
+    builders: &mut Vec<Item>,
+    model: &Model,
+    used_in_requests: &BTreeSet<String>,
+) {
+    let in_requests = |name: &str| used_in_requests.contains(name);
+    types.retain(|item| match item {
+        // Only what a caller sends needs a builder; what a service answers is read.
+        Item::Impl(item) if has_method(item, "builder") => self_name(item).is_some_and(|n| in_requests(&n)),
+        _ => true,
+    });
+    builders.retain(|item| match item {
+        Item::Struct(item) => in_requests(&item.ident.to_string()),
+        Item::Impl(item) => self_name(item).is_some_and(|name| in_requests(&name)),
+        _ => true,
+    });
+    for item in types.iter_mut() {
+        match item {
+            Item::Struct(item) => open_struct(item, in_requests(&item.ident.to_string())),
+            Item::Impl(item) => document(item, |_| "A builder of this type, with nothing given yet.".to_owned()),
+            _ => {}
+        }
+    }
+    for item in builders {
+        match item {
+            Item::Struct(item) => {
+                let text = format!(" Builder of [`{0}`](super::{0}).", item.ident);
+                item.attrs.insert(0, parse_quote!(#[doc = #text]));
+            }
+            Item::Impl(item) => {
+                let name = self_name(item).unwrap_or_default();
+                let wire = |field: &str| {
+                    let known = model.fields(&name).iter().find(|f| f.ident == field);
+                    known.map_or_else(|| field.to_owned(), |f| f.wire.clone())
+                };
+                document(item, |setter| format!("Sets `{}`.", wire(setter)));
+                NameMissing(&wire).visit_item_impl_mut(item);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The type an impl is for; for conversions to or from a builder, the type built.
+fn self_name(item: &ItemImpl) -> Option<String> {
+    last_segment(&item.self_ty).map(ToString::to_string)
+}
+
+fn has_method(item: &ItemImpl, name: &str) -> bool {
+    item.items.iter().any(|member| matches!(member, ImplItem::Fn(f) if f.sig.ident == name))
+}
+
+/// Documents the undocumented public methods of an impl.
+pub(super) fn document(item: &mut ItemImpl, text: impl Fn(&str) -> String) {
+    for member in &mut item.items {
+        if let ImplItem::Fn(function) = member
+            && matches!(function.vis, syn::Visibility::Public(_))
+            && !function.attrs.iter().any(is_doc)
+        {
+            let text = format!(" {}", text(&function.sig.ident.to_string()));
+            function.attrs.insert(0, parse_quote!(#[doc = #text]));
+        }
+    }
+}
+
+/// Lets a vendor add members, takes null for an empty list, gives request types a schema.
+fn open_struct(item: &mut ItemStruct, in_requests: bool) {
+    if let Fields::Named(fields) = &mut item.fields {
+        for field in &mut fields.named {
+            if !field.attrs.iter().any(is_doc) {
+                let text = format!(" `{}`, which the source describes no further.", field.ident.as_ref().map_or_else(String::new, ToString::to_string));
+                field.attrs.insert(0, parse_quote!(#[doc = #text]));
+            }
+            if is_list(&field.ty) && field.attrs.iter().any(has_default) {
+                field.attrs.push(parse_quote!(
+                    #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+                ));
+            }
+        }
+    }
+    item.attrs.push(parse_quote!(#[non_exhaustive]));
+    if in_requests {
+        item.attrs.push(parse_quote!(
+            #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
+        ));
+    }
+}
+
+fn is_list(ty: &Type) -> bool {
+    argument(ty, "Vec").is_some() || last_segment(ty).is_some_and(|name| name == "BTreeMap")
+}
+
+fn has_default(attribute: &Attribute) -> bool {
+    match &attribute.meta {
+        Meta::List(list) => {
+            list.path.is_ident("serde")
+                && list.tokens.clone().into_iter().any(|token| token.to_string() == "default")
+        }
+        _ => false,
+    }
+}
+
+/// Makes "no value supplied for instance_ids" a sentence with the member's name on the wire.
+struct NameMissing<'a>(&'a dyn Fn(&str) -> String);
+
+impl VisitMut for NameMissing<'_> {
+    fn visit_expr_mut(&mut self, expression: &mut Expr) {
+        if let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = expression
+            && let Some(field) = text.value().strip_prefix("no value supplied for ")
+        {
+            let sentence = format!("`{}` is required, but was not given", (self.0)(field));
+            *text = syn::LitStr::new(&sentence, text.span());
+        }
+        visit_mut::visit_expr_mut(self, expression);
+    }
+
+    fn visit_fn_arg_mut(&mut self, _: &mut FnArg) {}
+}
