@@ -343,7 +343,7 @@ fn scalar(
     let bound = |key: &str| keyword(key).and_then(Value::as_i64);
     let mut statements = TokenStream::new();
     let is_password = target["format"] == "password";
-    let text = if is_password { quote!((#value).expose()) } else { value.clone() };
+    let text = if is_password { { let place = unborrowed(value); quote!(#place.expose()) } } else { value.clone() };
     let (least, most) = (bound("minLength").unwrap_or(0), bound("maxLength"));
     if least > 0 || most.is_some() {
         let function = match target["format"].as_str() {
@@ -372,7 +372,7 @@ fn scalar(
     }
     if let Some(closed) = schema.get("enum").or_else(|| target.get("enum")) {
         let values: Vec<&str> = closed.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let text = if enum_values(target).is_some() { quote!((#value).as_str()) } else { text.clone() };
+        let text = if enum_values(target).is_some() { { let place = unborrowed(value); quote!(#place.as_str()) } } else { text.clone() };
         statements.extend(quote!(check::one_of(#wire, #text, &[#(#values),*])?;));
     }
     if let Some(rules) = keyword("x-json-object") {
@@ -390,6 +390,13 @@ fn scalar(
         });
     }
     statements
+}
+
+/// An expression without the `&` it begins with: a method call borrows by itself.
+fn unborrowed(value: &TokenStream) -> TokenStream {
+    let mut trees = value.clone().into_iter().peekable();
+    trees.next_if(|tree| matches!(tree, proc_macro2::TokenTree::Punct(punct) if punct.as_char() == '&'));
+    trees.collect()
 }
 
 fn number(schema: &Value, key: &str) -> Option<i64> {

@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode, time::Instant};
 
 use clap::{Parser, Subcommand};
-use xtask::{generated, output, spec};
+use xtask::{all_generated, output, spec};
 
 /// The workspace's own tasks.
 #[derive(Parser)]
@@ -47,8 +47,7 @@ fn generate(check: bool, providers: Vec<String>) -> Result<(), String> {
     }
     let start = Instant::now();
     let mut stale = Vec::new();
-    for provider in &chosen {
-        let generated = generated(root, provider)?;
+    for generated in all_generated(root, &chosen)? {
         let report = if check {
             let differing = output::compare(root, &generated)?;
             let report = if differing.is_empty() { "up to date" } else { "STALE" };
@@ -59,7 +58,7 @@ fn generate(check: bool, providers: Vec<String>) -> Result<(), String> {
         } else {
             "unchanged"
         };
-        println!("{provider}: {report}, {} lines", generated.lines());
+        println!("{}: {report}, {} lines", generated.provider, generated.lines());
     }
     println!("{} ms", start.elapsed().as_millis());
     if stale.is_empty() {

@@ -1,3 +1,26 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
 
+mod auth;
+mod client;
+mod error;
+mod exec;
+#[rustfmt::skip]
+mod generated;
+mod hooks;
+mod pods;
 pub mod sign;
+mod token;
+
+pub use auth::Credentials;
+pub use client::ClientBuilder;
+pub use error::Error;
+pub use exec::{Child, ChildStderr, ChildStdin, ChildStdout, Exec, Output};
+#[cfg(feature = "examples")]
+pub use generated::examples;
+pub use generated::{Client, builder, enums, types};
+pub use guestexec_core::{
+    Base64, Clock, ErrorKind, RequestShape, Secret, SystemClock, Transport, Validate, Violation,
+};
+pub use guestexec_remotecommand::{ExitStatus, Subprotocol, TerminalSize};
+pub use pods::{Pod, Pods};
+pub use progenitor_client::ResponseValue;

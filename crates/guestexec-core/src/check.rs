@@ -206,7 +206,10 @@ pub fn some_of(least: usize, members: &[(&str, bool)]) -> Checked {
         return Ok(());
     }
     let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
-    Err(Violation::new(names.join("`, `"), format!("are fewer than {least}: give that many of them")))
+    Err(Violation::new(
+        names.join("`, `"),
+        format!("are fewer than {least}: give that many of them"),
+    ))
 }
 
 /// A member that needs another one to have a certain value.

@@ -27,8 +27,8 @@ impl Endpoint {
         if !text.contains("://") {
             return Err(format!("the endpoint `{text}` has no scheme: {wanted}"));
         }
-        let url = Url::parse(text)
-            .map_err(|e| format!("the endpoint is not a URL ({e}): {wanted}"))?;
+        let url =
+            Url::parse(text).map_err(|e| format!("the endpoint is not a URL ({e}): {wanted}"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!(
                 "the endpoint's scheme `{}` is not http or https: {wanted}",

@@ -9,7 +9,7 @@ use reqwest::{Request, Response, StatusCode, redirect};
 /// with their outputs, is a tenth of it.
 pub const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
-/// Settings of [`http_client`].
+/// Settings of the HTTP client.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HttpOptions {
@@ -39,7 +39,23 @@ impl Default for HttpOptions {
 ///
 /// # Errors
 /// A sentence, if TLS could not be set up on this machine.
-pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
+pub(crate) fn http_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
+    build(client_builder(options))
+}
+
+/// Builds a client that only makes requests, where another [`Transport`](crate::Transport) carries
+/// them. It trusts nobody, so that this machine's certificates need not be read.
+///
+/// # Errors
+/// As [`http_client`].
+pub(crate) fn offline_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
+    let builder = client_builder(options);
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let builder = builder.tls_certs_only([]);
+    build(builder)
+}
+
+fn client_builder(options: &HttpOptions) -> reqwest::ClientBuilder {
     #[cfg(feature = "rustls")]
     {
         // A provider the program installed itself stays; the error says only that there is one.
@@ -51,16 +67,18 @@ pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
         .connect_timeout(options.connect_timeout)
         .timeout(options.timeout)
         .user_agent(options.user_agent.as_str())
-        .build()
-        .map_err(|e| {
-            let mut reason = e.to_string();
-            let mut source = std::error::Error::source(&e);
-            while let Some(cause) = source {
-                reason = format!("{reason}: {cause}");
-                source = cause.source();
-            }
-            format!("the HTTP client could not be set up: {reason}")
-        })
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
+    builder.build().map_err(|e| {
+        let mut reason = e.to_string();
+        let mut source = std::error::Error::source(&e);
+        while let Some(cause) = source {
+            reason = format!("{reason}: {cause}");
+            source = cause.source();
+        }
+        format!("the HTTP client could not be set up: {reason}")
+    })
 }
 
 /// Takes from a generated request what the services do not know.
@@ -89,8 +107,12 @@ pub(crate) struct WireStatus(pub(crate) StatusCode);
 ///
 /// # Errors
 /// The transport's, if the answer does not arrive whole or is larger.
-pub async fn buffered(response: Response, limit: usize) -> reqwest::Result<http::Response<Vec<u8>>> {
-    let (parts, body) = http::Response::<reqwest::Body>::from(limit_answer(response, limit)).into_parts();
+pub async fn buffered(
+    response: Response,
+    limit: usize,
+) -> reqwest::Result<http::Response<Vec<u8>>> {
+    let (parts, body) =
+        http::Response::<reqwest::Body>::from(limit_answer(response, limit)).into_parts();
     let body = Response::from(http::Response::new(body)).bytes().await?;
     Ok(http::Response::from_parts(parts, body.into()))
 }

@@ -1,6 +1,6 @@
 //! Enumerations that a vendor may extend at any time.
 
-/// Declares an open enumeration: the values known today, and `Unknown` for those of tomorrow.
+/// Declares an open enumeration: the values known today, and `Unlisted` for those of tomorrow.
 ///
 /// Reading never fails, an unknown value is kept as it came, and writing gives it back unchanged.
 #[macro_export]
@@ -16,8 +16,8 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $( $(#[$variant_meta])* $variant, )+
-            /// A value this version does not know, as it was received.
-            Unknown(::std::string::String),
+            /// A value this version does not list, as it was received.
+            Unlisted(::std::string::String),
         }
 
         impl $name {
@@ -28,7 +28,7 @@ macro_rules! open_enum {
             pub fn as_str(&self) -> &str {
                 match self {
                     $( Self::$variant => $value, )+
-                    Self::Unknown(value) => value,
+                    Self::Unlisted(value) => value,
                 }
             }
         }
@@ -37,7 +37,7 @@ macro_rules! open_enum {
             fn from(value: &str) -> Self {
                 match value {
                     $( $value => Self::$variant, )+
-                    other => Self::Unknown(other.to_owned()),
+                    other => Self::Unlisted(other.to_owned()),
                 }
             }
         }
@@ -46,7 +46,7 @@ macro_rules! open_enum {
             fn from(value: ::std::string::String) -> Self {
                 match value.as_str() {
                     $( $value => Self::$variant, )+
-                    _ => Self::Unknown(value),
+                    _ => Self::Unlisted(value),
                 }
             }
         }
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn unknown_values_survive_a_round_trip() {
         let read: Vec<Colour> = serde_json::from_str(r#"["RED","dark-green","MAUVE"]"#).unwrap();
-        assert_eq!(read, [Colour::Red, Colour::DarkGreen, Colour::Unknown("MAUVE".into())]);
+        assert_eq!(read, [Colour::Red, Colour::DarkGreen, Colour::Unlisted("MAUVE".into())]);
         assert_eq!(serde_json::to_string(&read).unwrap(), r#"["RED","dark-green","MAUVE"]"#);
         assert_eq!(Colour::KNOWN, ["RED", "dark-green"]);
         assert_eq!("RED".parse(), Ok(Colour::Red));

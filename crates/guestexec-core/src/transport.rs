@@ -1,6 +1,8 @@
 //! The way a finished request takes to a server.
 
-use std::{fmt::Debug, future::Future, pin::Pin};
+use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc};
+
+use crate::{HttpOptions, http};
 
 /// The future of one exchange.
 pub type ResponseFuture<'a> =
@@ -19,4 +21,22 @@ impl Transport for reqwest::Client {
     fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_> {
         Box::pin(reqwest::Client::execute(self, request))
     }
+}
+
+/// The client that makes a provider's requests, and the transport that carries them: the one
+/// `given`, or that same client.
+///
+/// # Errors
+/// A sentence, if TLS could not be set up on this machine.
+pub fn carrier(
+    options: &HttpOptions,
+    given: Option<Arc<dyn Transport>>,
+) -> Result<(reqwest::Client, Arc<dyn Transport>), String> {
+    Ok(match given {
+        Some(transport) => (http::offline_client(options)?, transport),
+        None => {
+            let client = http::http_client(options)?;
+            (client.clone(), Arc::new(client))
+        }
+    })
 }

@@ -44,7 +44,8 @@ impl Credentials {
                 )
             })
         };
-        let found = Self::new(needed("TENCENTCLOUD_SECRET_ID")?, needed("TENCENTCLOUD_SECRET_KEY")?);
+        let found =
+            Self::new(needed("TENCENTCLOUD_SECRET_ID")?, needed("TENCENTCLOUD_SECRET_KEY")?);
         Ok(match read("TENCENTCLOUD_TOKEN") {
             Some(token) => found.with_token(token),
             None => found,
@@ -70,11 +71,13 @@ impl Credentials {
         let wrong = |what: &str| {
             Err(Error::new(
                 ErrorKind::Credentials,
-                format!("the {what} is empty or holds characters that no header can carry: copy it again from the console"),
+                format!(
+                    "the {what} is empty or holds characters that no header can carry: copy it again from the console"
+                ),
             ))
         };
-        // A slash or comma would end the id early inside the Authorization header.
-        if !printable(&self.secret_id) || self.secret_id.contains(['/', ',', '=']) {
+        // A comma would end the id early inside the Authorization header.
+        if !printable(&self.secret_id) || self.secret_id.contains(',') {
             return wrong("SecretId");
         }
         if self.secret_key.is_empty() {

@@ -3,7 +3,7 @@
 use std::{env, sync::Arc, time::Duration};
 
 use guestexec_core::{
-    Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, http_client,
+    Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, carrier,
 };
 use reqwest::header::HeaderValue;
 
@@ -67,16 +67,17 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Takes credentials from the environment (see [`Credentials::from_env`]), and the region from
-    /// `TENCENTCLOUD_REGION` if none was given.
+    /// Takes credentials from the environment (see [`Credentials::from_env`]); and what was not given
+    /// yet: the region from `TENCENTCLOUD_REGION`, the endpoint from `GUESTEXEC_TAT_ENDPOINT`, as a
+    /// sandbox prints them.
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
+        let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
         self.credentials = Some(Credentials::from_env()?);
-        if self.region.is_none() {
-            self.region = env::var("TENCENTCLOUD_REGION").ok().filter(|value| !value.is_empty());
-        }
+        self.region = self.region.or_else(|| read("TENCENTCLOUD_REGION"));
+        self.endpoint = self.endpoint.or_else(|| read("GUESTEXEC_TAT_ENDPOINT"));
         Ok(self)
     }
 
@@ -156,7 +157,9 @@ impl ClientBuilder {
         })?;
         credentials.check()?;
         let region = self.region.ok_or_else(|| {
-            config("there is no region: give the builder `region(\"ap-guangzhou\")`, say".to_owned())
+            config(
+                "there is no region: give the builder `region(\"ap-guangzhou\")`, say".to_owned(),
+            )
         })?;
         let is_region = |text: &str| {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -175,8 +178,7 @@ impl ClientBuilder {
             .to_owned()
         });
         let endpoint = Endpoint::parse(&endpoint, self.plain_http).map_err(config)?;
-        let http = http_client(&self.http).map_err(config)?;
-        let transport = self.transport.unwrap_or_else(|| Arc::new(http.clone()));
+        let (http, transport) = carrier(&self.http, self.transport).map_err(config)?;
         let inner = Inner::new(
             credentials,
             HeaderValue::from_str(&region).map_err(|e| config(e.to_string()))?,

@@ -9,7 +9,9 @@ use std::{
 use guestexec_core::{
     Clock, MAX_ANSWER, Operation, Transport, buffered, failure, prepare, refused, unix_seconds,
 };
-use progenitor_client::{ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue};
+use progenitor_client::{
+    ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue,
+};
 use reqwest::{
     Request, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue},
@@ -66,7 +68,8 @@ impl Inner {
             Some(last) if last.date == date => last.key.clone(),
             _ => {
                 let scope = Scope { date, service: SERVICE };
-                let key = Arc::new(SigningKey::derive(self.credentials.secret_key().expose(), scope));
+                let key =
+                    Arc::new(SigningKey::derive(self.credentials.secret_key().expose(), scope));
                 *cached = Some(DayKey { date: date.to_owned(), key: key.clone() });
                 key
             }

@@ -163,7 +163,9 @@ async fn wait_for_all(
     loop {
         match tasks(client, invocation_id).await {
             // Right after the start the list may be empty: tasks are made a moment later.
-            Ok(tasks) if tasks.len() >= ids.len() && tasks.iter().all(is_final) => return Ok(tasks),
+            Ok(tasks) if tasks.len() >= ids.len() && tasks.iter().all(is_final) => {
+                return Ok(tasks);
+            }
             Ok(_) => {}
             Err(error) if error.is_retryable() => last_failure = Some(error),
             Err(error) => return Err(error.with_may_have_run(true)),
@@ -176,7 +178,9 @@ async fn wait_for_all(
             )
             .during("DescribeInvocationTasks")
             .with_may_have_run(true)
-            .with_advice("ask again with describe_invocation_tasks, or end it with cancel_invocation");
+            .with_advice(
+                "ask again with describe_invocation_tasks, or end it with cancel_invocation",
+            );
             return Err(match last_failure {
                 Some(failure) => error.with_source(failure),
                 None => error,
@@ -191,10 +195,8 @@ async fn wait_for_all(
 async fn tasks(client: &Client, invocation_id: &str) -> Result<Vec<InvocationTask>, Error> {
     let mut tasks: Vec<InvocationTask> = Vec::new();
     loop {
-        let of_invocation = Filter {
-            name: "invocation-id".to_owned(),
-            values: vec![invocation_id.to_owned()],
-        };
+        let of_invocation =
+            Filter { name: "invocation-id".to_owned(), values: vec![invocation_id.to_owned()] };
         let request = DescribeInvocationTasksRequest::builder()
             .filters(vec![of_invocation])
             .limit(PAGE)
@@ -220,7 +222,14 @@ fn is_final(task: &InvocationTask) -> bool {
     matches!(
         task.task_status,
         Some(
-            Success | Failed | Timeout | TaskTimeout | StartFailed | DeliverFailed | Cancelled | Terminated
+            Success
+                | Failed
+                | Timeout
+                | TaskTimeout
+                | StartFailed
+                | DeliverFailed
+                | Cancelled
+                | Terminated
         )
     )
 }

@@ -21,7 +21,6 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 
 /// The algorithm's name: first word of the `Authorization` header and first line of the string to sign.
 pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
@@ -107,21 +106,29 @@ pub fn payload_hash(body: &[u8]) -> String {
 /// # Errors
 /// [`SignError::Time`] outside the years 0 to 9999.
 pub fn utc_date(timestamp: i64) -> Result<String, SignError> {
-    let time = OffsetDateTime::from_unix_timestamp(timestamp)
-        .ok()
-        .filter(|time| time.year() >= 0)
-        .ok_or(SignError::Time { timestamp })?;
-    let (year, month, day) = time.to_calendar_date();
-    Ok(format!("{year:04}-{:02}-{day:02}", u8::from(month)))
+    // Years are counted from March, so that the leap day is a year's last and a year's months have
+    // a regular length; eras are the 400 years (146 097 days) after which the calendar repeats.
+    let days = timestamp.div_euclid(86_400) + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let leap_days = day_of_era / 1_460 - day_of_era / 36_524 + day_of_era / 146_096;
+    let year_of_era = (day_of_era - leap_days) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    if (0..=9999).contains(&year) {
+        Ok(format!("{year:04}-{month:02}-{day:02}"))
+    } else {
+        Err(SignError::Time { timestamp })
+    }
 }
 
 /// Stage 1: the canonical request.
 pub fn canonical_request(parts: &Canonical<'_>) -> String {
     let headers = in_name_order(parts.signed_headers);
-    let header_text: usize = headers
-        .iter()
-        .map(|(name, value)| 2 * name.len() + value.len() + 3)
-        .sum();
+    let header_text: usize =
+        headers.iter().map(|(name, value)| 2 * name.len() + value.len() + 3).sum();
     let mut text = String::with_capacity(
         parts.method.len()
             + parts.path.len()
@@ -227,10 +234,7 @@ pub fn parse_authorization(value: &str) -> Result<Authorization<'_>, SignError> 
     let (Some(TERMINATOR), Some(service), Some(date), Some(secret_id)) =
         (scope.next(), scope.next(), scope.next(), scope.next())
     else {
-        return malformed(
-            "Credential",
-            "is not `<SecretId>/<date>/<service>/tc3_request`",
-        );
+        return malformed("Credential", "is not `<SecretId>/<date>/<service>/tc3_request`");
     };
     if secret_id.is_empty() || service.is_empty() {
         return malformed("Credential", "has an empty SecretId or service");
@@ -238,30 +242,19 @@ pub fn parse_authorization(value: &str) -> Result<Authorization<'_>, SignError> 
     if !is_date(date) {
         return malformed("Credential", "has a date that is not `YYYY-MM-DD`");
     }
-    let signs = |wanted: &str| {
-        signed_headers
-            .split(';')
-            .any(|name| name.eq_ignore_ascii_case(wanted))
-    };
+    let signs =
+        |wanted: &str| signed_headers.split(';').any(|name| name.eq_ignore_ascii_case(wanted));
     if !signs("content-type") || !signs("host") {
         return malformed("SignedHeaders", "lacks `content-type` or `host`");
     }
     // Also keeps a repeated name from blowing up the canonical request.
-    if !signed_headers
-        .split(';')
-        .is_sorted_by(|a, b| name_order(a, b).is_lt())
-    {
+    if !signed_headers.split(';').is_sorted_by(|a, b| name_order(a, b).is_lt()) {
         return malformed("SignedHeaders", "is not sorted, or names a header twice");
     }
     if signature.len() != 64 || !signature.bytes().all(|b| b.is_ascii_hexdigit()) {
         return malformed("Signature", "is not 64 hexadecimal digits");
     }
-    Ok(Authorization {
-        secret_id,
-        scope: Scope { date, service },
-        signed_headers,
-        signature,
-    })
+    Ok(Authorization { secret_id, scope: Scope { date, service }, signed_headers, signature })
 }
 
 /// Why a request cannot be signed, or an `Authorization` header cannot be read. Holds no part of either.

@@ -63,17 +63,9 @@ fn check(vector: &Value) -> Check {
         signed_headers: &signed_headers,
         payload_hash: &payload_hash,
     });
-    stage(
-        "canonical request",
-        &stages["canonical_request"],
-        &canonical,
-    )?;
+    stage("canonical request", &stages["canonical_request"], &canonical)?;
     let hash = sha256(canonical.as_bytes());
-    stage(
-        "hashed canonical request",
-        &stages["hashed_canonical_request"],
-        &hash,
-    )?;
+    stage("hashed canonical request", &stages["hashed_canonical_request"], &hash)?;
 
     let timestamp = vector["timestamp"]
         .as_i64()
@@ -81,15 +73,8 @@ fn check(vector: &Value) -> Check {
         .ok_or("the vector has no `timestamp`")?;
     let date = utc_date(timestamp).map_err(|error| error.to_string())?;
     let service = vector["service"].as_str().unwrap_or("tat");
-    let scope = Scope {
-        date: &date,
-        service,
-    };
-    stage(
-        "credential scope",
-        &stages["credential_scope"],
-        &scope.to_string(),
-    )?;
+    let scope = Scope { date: &date, service };
+    stage("credential scope", &stages["credential_scope"], &scope.to_string())?;
     let to_sign = string_to_sign(timestamp, scope, &canonical);
     stage("string to sign", &stages["string_to_sign"], &to_sign)?;
 
@@ -106,12 +91,8 @@ fn check(vector: &Value) -> Check {
     let value = authorization(secret_id, scope, &names, &signature);
     stage("Authorization", &vector["authorization"], &value)?;
     let parsed = parse_authorization(&value).map_err(|error| error.to_string())?;
-    if (
-        parsed.secret_id,
-        parsed.scope,
-        parsed.signed_headers,
-        parsed.signature,
-    ) != (secret_id, scope, &*names, &*signature)
+    if (parsed.secret_id, parsed.scope, parsed.signed_headers, parsed.signature)
+        != (secret_id, scope, &*names, &*signature)
     {
         return Err("the Authorization header does not read back".to_owned());
     }
@@ -119,9 +100,7 @@ fn check(vector: &Value) -> Check {
 }
 
 fn text<'v>(from: &'v Value, member: &str) -> Result<&'v str, String> {
-    from[member]
-        .as_str()
-        .ok_or_else(|| format!("the vector has no text `{member}`"))
+    from[member].as_str().ok_or_else(|| format!("the vector has no text `{member}`"))
 }
 
 type Check = Result<(), String>;
@@ -129,9 +108,9 @@ type Check = Result<(), String>;
 /// `Err` names the stage where what we make differs from the vector; a stage the vector lacks passes.
 fn stage(name: &str, expected: &Value, got: &str) -> Check {
     match expected.as_str() {
-        Some(expected) if expected != got => Err(format!(
-            "{name} differs\n  expected: {expected:?}\n  got:      {got:?}"
-        )),
+        Some(expected) if expected != got => {
+            Err(format!("{name} differs\n  expected: {expected:?}\n  got:      {got:?}"))
+        }
         _ => Ok(()),
     }
 }
@@ -154,9 +133,8 @@ fn check_files(own: &str, own_name: &str, variable: &str, check: fn(&Value) -> C
             .filter(|vectors| !vectors.is_empty())
             .unwrap_or_else(|| panic!("{file} holds no vectors"));
         for (index, vector) in vectors.iter().enumerate() {
-            let name = [&vector["name"], &vector["input"]["name"]]
-                .iter()
-                .find_map(|name| name.as_str());
+            let name =
+                [&vector["name"], &vector["input"]["name"]].iter().find_map(|name| name.as_str());
             if let Err(problem) = check(vector) {
                 let name = name.unwrap_or("unnamed");
                 failures += &format!("\n{file}, vector {index} ({name}): {problem}");

@@ -1,1 +1,122 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::ready,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use guestexec_core::{ResponseFuture, Transport};
+use reqwest::{Request, Response, StatusCode, header::CONTENT_TYPE};
+use serde_json::Value;
+
+pub use guestexec_core::RequestShape;
+
+/// A transport that records what would have been sent and plays canned replies.
+///
+/// Clones share one recording: give one to a client's builder, ask the other. Nothing touches the
+/// network.
+#[derive(Clone, Debug, Default)]
+pub struct Tape(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    requests: Vec<RequestShape>,
+    replies: VecDeque<Reply>,
+}
+
+impl Tape {
+    /// An empty tape. A request that finds no reply is recorded and answered with status 501.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a reply; each answers one request, in the order they were added.
+    #[must_use]
+    pub fn reply(self, reply: impl Into<Reply>) -> Self {
+        self.state().replies.push_back(reply.into());
+        self
+    }
+
+    /// The requests recorded so far, in order.
+    pub fn requests(&self) -> Vec<RequestShape> {
+        self.state().requests.clone()
+    }
+
+    /// The request recorded last.
+    pub fn last_request(&self) -> Option<RequestShape> {
+        self.state().requests.last().cloned()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Transport for Tape {
+    fn execute(&self, request: Request) -> ResponseFuture<'_> {
+        let mut state = self.state();
+        state.requests.push(RequestShape::of(&request));
+        let reply = state.replies.pop_front().unwrap_or_else(|| {
+            Reply::text(StatusCode::NOT_IMPLEMENTED, "the tape has no reply to this request")
+        });
+        Box::pin(ready(Ok(reply.into_response())))
+    }
+}
+
+/// A canned reply. A JSON value alone is one, with status 200.
+#[derive(Clone)]
+pub struct Reply {
+    status: StatusCode,
+    content_type: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    /// A reply of JSON.
+    pub fn json(status: StatusCode, body: &Value) -> Self {
+        Self::new(status, "application/json", body.to_string())
+    }
+
+    /// A reply of plain text.
+    pub fn text(status: StatusCode, body: impl Into<String>) -> Self {
+        Self::new(status, "text/plain", body.into())
+    }
+
+    /// Adds a header.
+    ///
+    /// # Panics
+    /// When played, if name or value cannot stand in a header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    fn new(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        Self { status, content_type, headers: Vec::new(), body: body.into_bytes() }
+    }
+
+    fn into_response(self) -> Response {
+        let mut response =
+            http::Response::builder().status(self.status).header(CONTENT_TYPE, self.content_type);
+        for (name, value) in self.headers {
+            response = response.header(name, value);
+        }
+        response.body(self.body).expect("a canned reply has valid headers").into()
+    }
+}
+
+impl From<Value> for Reply {
+    fn from(body: Value) -> Self {
+        Self::json(StatusCode::OK, &body)
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({}, {} bytes of {})", self.status, self.body.len(), self.content_type)
+    }
+}

@@ -30,9 +30,8 @@ use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 pub const SCHEME: &str = "ZStack";
 
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// The time zone a client writes its `Date` header in.
 ///
@@ -49,10 +48,7 @@ pub struct DateZone {
 
 impl DateZone {
     /// UTC, under that name.
-    pub const UTC: Self = Self {
-        name: Cow::Borrowed("UTC"),
-        utc_offset: 0,
-    };
+    pub const UTC: Self = Self { name: Cow::Borrowed("UTC"), utc_offset: 0 };
 }
 
 /// The value of the `Date` header for `timestamp` (seconds since 1970) in `zone`:
@@ -116,9 +112,7 @@ pub fn parse_date(date: &str) -> Result<(i64, &str), SignError> {
 pub fn signed_path(target: &str) -> Result<Cow<'_, str>, SignError> {
     let path = target.split(['?', '#']).next().unwrap_or(target);
     let start = path.find("/v1/").ok_or(SignError::Path)?;
-    percent_decode_str(&path[start..])
-        .decode_utf8()
-        .map_err(|_| SignError::Path)
+    percent_decode_str(&path[start..]).decode_utf8().map_err(|_| SignError::Path)
 }
 
 /// Stage 1: the string to sign. `method` is in capitals, `date` is the value of the `Date` header, and `path`
@@ -173,16 +167,10 @@ pub fn parse_authorization(value: &str) -> Result<Authorization<'_>, SignError> 
     if access_key_id.is_empty() {
         return malformed("AccessKey id", "is empty");
     }
-    if !BASE64_STANDARD
-        .decode(signature)
-        .is_ok_and(|mac| mac.len() == 20)
-    {
+    if !BASE64_STANDARD.decode(signature).is_ok_and(|mac| mac.len() == 20) {
         return malformed("signature", "is not the base64 form of 20 bytes");
     }
-    Ok(Authorization {
-        access_key_id,
-        signature,
-    })
+    Ok(Authorization { access_key_id, signature })
 }
 
 /// Why a request cannot be signed, or a signed one cannot be read. Holds no part of either.

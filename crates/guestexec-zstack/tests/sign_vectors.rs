@@ -24,19 +24,13 @@ fn check(vector: &Value) -> Check {
     let date = text(vector, "date")?;
     // Where the date has our form, we have to write it as the vendor does. A made-up weekday is let pass.
     if let Ok((seconds, zone)) = parse_date(date) {
-        let zone = DateZone {
-            name: zone.to_owned().into(),
-            utc_offset: 0,
-        };
+        let zone = DateZone { name: zone.to_owned().into(), utc_offset: 0 };
         let again = format_date(seconds, &zone).map_err(|error| error.to_string())?;
         stage("date", &date[5..].into(), &again[5..])?;
     }
     let path = text(vector, "path")?;
     if path.starts_with("/v1/") {
-        let escaped = path
-            .replace('%', "%25")
-            .replace('?', "%3F")
-            .replace('#', "%23");
+        let escaped = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
         let target = format!("/zstack{escaped}?limit=1");
         let signed = signed_path(&target).map_err(|error| error.to_string())?;
         stage("path", &vector["path"], &signed)?;
@@ -58,9 +52,7 @@ fn check(vector: &Value) -> Check {
 }
 
 fn text<'v>(from: &'v Value, member: &str) -> Result<&'v str, String> {
-    from[member]
-        .as_str()
-        .ok_or_else(|| format!("the vector has no text `{member}`"))
+    from[member].as_str().ok_or_else(|| format!("the vector has no text `{member}`"))
 }
 
 type Check = Result<(), String>;
@@ -68,9 +60,9 @@ type Check = Result<(), String>;
 /// `Err` names the stage where what we make differs from the vector; a stage the vector lacks passes.
 fn stage(name: &str, expected: &Value, got: &str) -> Check {
     match expected.as_str() {
-        Some(expected) if expected != got => Err(format!(
-            "{name} differs\n  expected: {expected:?}\n  got:      {got:?}"
-        )),
+        Some(expected) if expected != got => {
+            Err(format!("{name} differs\n  expected: {expected:?}\n  got:      {got:?}"))
+        }
         _ => Ok(()),
     }
 }
@@ -93,9 +85,8 @@ fn check_files(own: &str, own_name: &str, variable: &str, check: fn(&Value) -> C
             .filter(|vectors| !vectors.is_empty())
             .unwrap_or_else(|| panic!("{file} holds no vectors"));
         for (index, vector) in vectors.iter().enumerate() {
-            let name = [&vector["name"], &vector["input"]["name"]]
-                .iter()
-                .find_map(|name| name.as_str());
+            let name =
+                [&vector["name"], &vector["input"]["name"]].iter().find_map(|name| name.as_str());
             if let Err(problem) = check(vector) {
                 let name = name.unwrap_or("unnamed");
                 failures += &format!("\n{file}, vector {index} ({name}): {problem}");

@@ -1,7 +1,11 @@
 //! Documentation comments: one `///` a line, no code fences.
 
+use proc_macro2::Span;
 use quote::ToTokens as _;
-use syn::{Attribute, Expr, ExprLit, File, Lit, Meta, visit_mut::VisitMut};
+use syn::{
+    AttrStyle, Attribute, Expr, ExprLit, File, Ident, Lit, LitStr, Meta, MetaNameValue, Token,
+    token::Bracket, visit_mut::VisitMut,
+};
 
 /// Longest line of a comment, in characters.
 const WIDTH: usize = 96;
@@ -72,12 +76,25 @@ impl VisitMut for DocLines {
         let Some(style) = style else { return };
         let mut result = Vec::with_capacity(attributes.len());
         for line in doc_lines(&without_fences(&text.join("\n"))) {
-            let mut attribute: Attribute = syn::parse_quote!(#[doc = #line]);
-            attribute.style = style;
-            result.push(attribute);
+            result.push(doc_attribute(style, &line));
         }
         result.extend(attributes.drain(..).filter(|attribute| doc_text(attribute).is_none()));
         *attributes = result;
+    }
+}
+
+/// `#[doc = "line"]`, put together by hand: there are thousands, and parsing each takes its time.
+fn doc_attribute(style: AttrStyle, line: &str) -> Attribute {
+    let lit = Lit::Str(LitStr::new(line, Span::call_site()));
+    Attribute {
+        pound_token: Token![#](Span::call_site()),
+        style,
+        bracket_token: Bracket::default(),
+        meta: Meta::NameValue(MetaNameValue {
+            path: Ident::new("doc", Span::call_site()).into(),
+            eq_token: Token![=](Span::call_site()),
+            value: Expr::Lit(ExprLit { attrs: Vec::new(), lit }),
+        }),
     }
 }
 

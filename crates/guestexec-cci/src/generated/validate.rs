@@ -98,7 +98,7 @@ impl Validate for types::IamIdentity {
             "methods",
             &self.methods,
             |item| {
-                check::one_of("", (item).as_str(), &["password", "hw_ak_sk"])?;
+                check::one_of("", item.as_str(), &["password", "hw_ak_sk"])?;
                 Ok(())
             },
         )?;

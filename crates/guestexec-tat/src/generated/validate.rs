@@ -35,7 +35,7 @@ impl Validate for types::RunCommandRequest {
         if let Some(value) = &self.command_type {
             check::one_of(
                 "CommandType",
-                (value).as_str(),
+                value.as_str(),
                 &["SHELL", "POWERSHELL", "BAT"],
             )?;
         }
@@ -182,7 +182,7 @@ impl Validate for types::CreateCommandRequest {
         if let Some(value) = &self.command_type {
             check::one_of(
                 "CommandType",
-                (value).as_str(),
+                value.as_str(),
                 &["SHELL", "POWERSHELL", "BAT"],
             )?;
         }

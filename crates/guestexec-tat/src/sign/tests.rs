@@ -1,30 +1,19 @@
 use super::*;
 
 const HASH: &str = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
-const HEADERS: &[(&str, &str)] = &[
-    ("content-type", "application/json"),
-    ("host", "tat.tencentcloudapi.com"),
-];
+const HEADERS: &[(&str, &str)] =
+    &[("content-type", "application/json"), ("host", "tat.tencentcloudapi.com")];
 
 fn header() -> String {
-    let scope = Scope {
-        date: "2023-11-14",
-        service: "tat",
-    };
+    let scope = Scope { date: "2023-11-14", service: "tat" };
     authorization("id/with/slashes", scope, "content-type;host", HASH)
 }
 
 fn sign(secret_key: &str, timestamp: i64, parts: &Canonical<'_>) -> String {
     let date = utc_date(timestamp).unwrap();
-    let scope = Scope {
-        date: &date,
-        service: "tat",
-    };
+    let scope = Scope { date: &date, service: "tat" };
     let key = SigningKey::derive(secret_key, scope);
-    signature(
-        &key,
-        &string_to_sign(timestamp, scope, &canonical_request(parts)),
-    )
+    signature(&key, &string_to_sign(timestamp, scope, &canonical_request(parts)))
 }
 
 #[test]
@@ -32,10 +21,7 @@ fn authorization_reads_back() {
     let text = header();
     let parsed = parse_authorization(&text).unwrap();
     assert_eq!(parsed.secret_id, "id/with/slashes");
-    assert_eq!(
-        (parsed.scope.date, parsed.scope.service),
-        ("2023-11-14", "tat")
-    );
+    assert_eq!((parsed.scope.date, parsed.scope.service), ("2023-11-14", "tat"));
     assert_eq!(parsed.signed_headers, "content-type;host");
     assert_eq!(parsed.signature, HASH);
     let loose = text.replace(", ", " ,\t");
@@ -79,14 +65,8 @@ fn authorization_junk_is_refused() {
         let error = parse_authorization(&bad).expect_err(&bad).to_string();
         assert!(!error.contains("slashes"), "{error}");
     }
-    for bad in [
-        "",
-        " ",
-        "Bearer x",
-        "TC3-HMAC-SHA256 \0",
-        "\u{1f980} =,=,=",
-        &"=,".repeat(50_000),
-    ] {
+    for bad in ["", " ", "Bearer x", "TC3-HMAC-SHA256 \0", "\u{1f980} =,=,=", &"=,".repeat(50_000)]
+    {
         parse_authorization(bad).unwrap_err();
     }
 }
@@ -166,13 +146,29 @@ fn dates_at_the_edges() {
 
 #[test]
 fn debug_holds_no_secret() {
-    let scope = Scope {
-        date: "2023-11-14",
-        service: "tat",
-    };
+    let scope = Scope { date: "2023-11-14", service: "tat" };
     let key = SigningKey::derive("secret", scope);
     assert_eq!(format!("{key:?}"), "SigningKey(redacted)");
     let text = header();
     let parsed = format!("{:?}", parse_authorization(&text).unwrap());
     assert!(!parsed.contains(HASH), "{parsed}");
+}
+
+#[test]
+fn every_day_is_that_of_the_calendar() {
+    use time::{Date, Duration, Month, OffsetDateTime};
+
+    let mut day = Date::from_calendar_date(1896, Month::January, 1).unwrap();
+    for _ in 0..(365 * 520) {
+        let midnight = day.midnight().assume_utc().unix_timestamp();
+        let expected = format!("{:04}-{:02}-{:02}", day.year(), u8::from(day.month()), day.day());
+        assert_eq!(utc_date(midnight).unwrap(), expected);
+        assert_eq!(utc_date(midnight + 86_399).unwrap(), expected);
+        day += Duration::DAY;
+    }
+    assert_eq!(utc_date(-62_167_219_200).unwrap(), "0000-01-01");
+    for outside in [-62_167_219_201, 253_402_300_800, i64::MIN, i64::MAX] {
+        assert!(OffsetDateTime::from_unix_timestamp(outside).is_err() || outside < 0);
+        assert!(utc_date(outside).is_err(), "{outside}");
+    }
 }

@@ -52,7 +52,7 @@ impl Validate for types::ExecuteGuestVmCommandParams {
     fn validate(&self) -> Checked {
         check::characters("vmInstanceUuid", &self.vm_instance_uuid, 32, Some(32))?;
         check::pattern("vmInstanceUuid", &self.vm_instance_uuid, &PATTERN_0)?;
-        check::one_of("platform", (&self.platform).as_str(), &["Linux", "Windows"])?;
+        check::one_of("platform", self.platform.as_str(), &["Linux", "Windows"])?;
         check::characters("command", &self.command, 1, Some(65536))?;
         if let Some(value) = &self.command_timeout {
             check::range("commandTimeout", *value, Some(10), Some(86400))?;

@@ -1,0 +1,168 @@
+//! Making a client.
+
+use std::{sync::Arc, time::Duration};
+
+use guestexec_core::{
+    Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, carrier,
+};
+
+use crate::{Client, Credentials, Error, auth::Method, hooks::Inner};
+
+/// Makes a [`Client`]; begun by [`Client::builder`].
+///
+/// A region (or an endpoint) and credentials are needed, all else has a default.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    credentials: Option<Credentials>,
+    region: Option<String>,
+    endpoint: Option<String>,
+    iam_endpoint: Option<String>,
+    plain_http: PlainHttp,
+    http: HttpOptions,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Arc<dyn Clock>,
+    checks: bool,
+}
+
+impl Client {
+    /// Begins a client. The operations are methods of the client; [`Client::pod`] begins the short
+    /// way to run a command.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder {
+            credentials: None,
+            region: None,
+            endpoint: None,
+            iam_endpoint: None,
+            plain_http: PlainHttp::Loopback,
+            http: HttpOptions::default(),
+            transport: None,
+            clock: Arc::new(SystemClock),
+            checks: true,
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// Takes credentials from the environment (see [`Credentials::from_env`]).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Credentials`], if the environment holds none.
+    pub fn from_env(self) -> Result<Self, Error> {
+        Ok(self.credentials(Credentials::from_env()?))
+    }
+
+    /// What proves who is calling.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// The region of the pods, such as `cn-north-4`. The service is then reached at
+    /// `https://cci.{region}.myhuaweicloud.com` and IAM at
+    /// `https://iam.{region}.myhuaweicloud.com`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Where the service is reached, scheme included. Default: the region's own host, by HTTPS.
+    /// A plain `http` endpoint is taken only on this machine, unless [`Self::allow_plain_http`].
+    ///
+    /// A client with its own endpoint needs its own [`Self::iam_endpoint`] too, if it is to get
+    /// tokens: a password is never sent to a host that was not named.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// Where IAM is reached, scheme included. Default: the region's own host, by HTTPS, unless the
+    /// client has its own [`Self::endpoint`].
+    pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.iam_endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// Takes plain `http` endpoints anywhere. Tokens, commands and outputs are then readable on the
+    /// way.
+    pub fn allow_plain_http(mut self) -> Self {
+        self.plain_http = PlainHttp::Allowed;
+        self
+    }
+
+    /// How long one call may take. Default: 60 s. It bounds the beginning of a command, not the
+    /// command: see [`Exec::timeout`](crate::Exec::timeout).
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.http.timeout = timeout;
+        self
+    }
+
+    /// What carries the requests, instead of an HTTP client made here. It sees credentials.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// The clock that dates signatures and tells when a token has become old. Default: this
+    /// machine's.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Whether requests are checked against the limits of the vendor's page before they are sent.
+    /// Default: yes. Turn it off where the vendor has raised a limit. The names of pod and namespace
+    /// are always checked, since they become part of a path.
+    pub fn checks(mut self, on: bool) -> Self {
+        self.checks = on;
+        self
+    }
+
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Credentials`] or [`ErrorKind::Config`], naming what is missing or malformed.
+    pub fn build(self) -> Result<Client, Error> {
+        let config = |reason: String| Error::new(ErrorKind::Config, reason);
+        let credentials = self.credentials.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Credentials,
+                "there are no credentials: give the builder `credentials(…)` or `from_env()`",
+            )
+        })?;
+        credentials.check()?;
+        let is_region = |text: &String| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        if self.region.as_ref().is_some_and(|region| !is_region(region)) {
+            return Err(config(
+                "the region is not made of letters, digits and `-`: give one such as `cn-north-4`"
+                    .to_owned(),
+            ));
+        }
+        let parse = |text: &str| Endpoint::parse(text, self.plain_http).map_err(config);
+        let of_region = |service: &str| {
+            let region = self.region.as_deref()?;
+            Some(format!("https://{service}.{region}.myhuaweicloud.com"))
+        };
+        let iam = match (&self.iam_endpoint, &self.endpoint) {
+            (Some(given), _) => Some(given.clone()),
+            (None, Some(_)) => None,
+            (None, None) => of_region("iam"),
+        };
+        let iam = iam.as_deref().map(parse).transpose()?;
+        if iam.is_none() && matches!(credentials.method(), Method::Password(_)) {
+            return Err(config(
+                "there is no IAM endpoint to get a token from: give the builder `iam_endpoint(…)`"
+                    .to_owned(),
+            ));
+        }
+        let endpoint = self.endpoint.clone().or_else(|| of_region("cci")).ok_or_else(|| {
+            config("there is no region: give the builder `region(\"cn-north-4\")`, say".to_owned())
+        })?;
+        let endpoint = parse(&endpoint)?;
+        let (http, transport) = carrier(&self.http, self.transport).map_err(config)?;
+        let inner = Inner::new(credentials, iam, transport, self.clock, self.checks);
+        Ok(Client::new_with_client(endpoint.base(), http, inner))
+    }
+}

@@ -1,0 +1,159 @@
+//! What the service's refusals mean.
+
+use guestexec_core::{Answer, ErrorKind, Operation, Refusal};
+use serde_json::Value;
+
+use crate::types::ErrorBody;
+
+/// A failed call. Its [`detail`](guestexec_core::Error::detail) is the body of the refusal, where
+/// it was JSON of one of the forms the service uses.
+pub type Error = guestexec_core::Error<ErrorBody>;
+
+/// Longest piece of the service's text that is kept, in octets: room for a canonical request.
+const MAX_TEXT: usize = 8 * 1024;
+
+/// Texts of failures that come before a command is started. A server says them with 500.
+const BEFORE_THE_START: [&str; 10] = [
+    "container not found",
+    "container is not running",
+    "error dialing backend",
+    "no such host",
+    "connection refused",
+    "executable file not found",
+    "no such file or directory",
+    "permission denied",
+    "args must not be empty",
+    "unable to start container process",
+];
+
+/// Whether a failure on the service's side is known to come before the start of a command.
+pub(crate) fn is_before_the_start(message: &str) -> bool {
+    BEFORE_THE_START.iter().any(|text| message.contains(text))
+}
+
+/// Reads a refusal, in whichever of the forms the service, its gateway and IAM use.
+pub(crate) fn read(operation: Operation, answer: &Answer) -> Refusal<ErrorBody> {
+    let mut refusal = Refusal::from_status(answer);
+    let body: Option<Value> = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
+    if let Some(body) = body {
+        let iam = &body["error"];
+        refusal.code = ["errorCode", "error_code", "reason"]
+            .iter()
+            .find_map(|name| text(&body[*name]))
+            .or_else(|| text(&iam["code"]));
+        let message = [&body["message"], &body["error_msg"], &iam["message"]];
+        if let Some(message) = message.into_iter().find_map(text) {
+            refusal.message = readable(&message);
+        }
+        refusal.request_id = text(&body["request_id"]);
+        refusal.detail = serde_json::from_value(body).ok();
+    }
+    if refusal.request_id.is_none() {
+        refusal.request_id = ["x-request-id", "x-openstack-request-id"]
+            .iter()
+            .find_map(|name| answer.headers.get(*name)?.to_str().ok().map(str::to_owned));
+    }
+    let message = &refusal.message;
+    if answer.status.is_server_error() && is_before_the_start(message) {
+        refusal.not_started = true;
+        if message.starts_with("container not found") || message.contains("is not running") {
+            refusal.kind = ErrorKind::NotFound;
+        }
+    }
+    if operation.starts_command && answer.status == 403 && answer.body.is_empty() {
+        refusal.message = "the service knows none of the stream protocols offered".to_owned();
+    }
+    refusal.advice = advice(operation, answer, &refusal).map(str::to_owned);
+    refusal
+}
+
+/// Text that is there: a string that is not empty, or a number.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(cut(text).to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT)]
+}
+
+/// A message fit to be printed. The gateway's canonical request gets its lines back, which it
+/// writes with `|`, and loses tokens that were among the signed headers.
+fn readable(message: &str) -> String {
+    let (sentence, canonical) = match message.split_once("canonicalRequest:") {
+        Some((sentence, canonical)) => (sentence, Some(canonical)),
+        None => (message, None),
+    };
+    let mut readable: String =
+        sentence.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if let Some(canonical) = canonical {
+        readable.push_str("canonicalRequest:");
+        for line in canonical.split(['|', '\n']) {
+            readable.push_str("\n  ");
+            match line.split_once(':') {
+                Some((name, _)) if name.to_ascii_lowercase().ends_with("-token") => {
+                    readable.push_str(name);
+                    readable.push_str(":<redacted>");
+                }
+                _ => readable.extend(line.chars().filter(|c| !c.is_control())),
+            }
+        }
+        readable.push('\n');
+    }
+    readable
+}
+
+fn advice(
+    operation: Operation,
+    answer: &Answer,
+    refusal: &Refusal<ErrorBody>,
+) -> Option<&'static str> {
+    let message = refusal.message.to_ascii_lowercase();
+    let says = |text: &str| message.contains(text);
+    Some(match answer.status.as_u16() {
+        401 if says("aksk signature") => {
+            "check the secret key, this machine's clock, and whether the canonical request shown is the one that was sent"
+        }
+        401 if says("x-sdk-date") || says("expired") && says("date") => {
+            "the service takes signatures within 15 minutes of its own clock: set this machine's"
+        }
+        401 if operation.id == "keystoneCreateUserTokenByPassword" => {
+            "check account, user name and password; IAM locks a user out after a few wrong ones"
+        }
+        401 => "the token or key may have expired, or belong to another project or region: get a new one",
+        403 if operation.starts_command && answer.body.is_empty() => {
+            "a proxy on the way may have removed the Sec-WebSocket-Protocol header"
+        }
+        403 => "ask the account's administrator for permission to run commands in this namespace",
+        404 if says("pods ") => {
+            "check the names of pod and namespace, and the region; namespaces made by the 1.0 interface are not seen"
+        }
+        400 if says("a container name must be specified") => {
+            "choose one with `Pod::container`, or let `Pod::choose_container` do it"
+        }
+        400 if says("is not valid for pod") => "the pod has no container of this name: `Pod::get` lists them",
+        405 => "something on the way changed the method of the request",
+        _ if refusal.kind == ErrorKind::NotFound && answer.status.is_server_error() => {
+            "the container has ended or not begun: commands run only in running containers"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readable;
+
+    #[test]
+    fn a_canonical_request_is_shown_line_by_line_without_tokens() {
+        let text = readable("fail,canonicalRequest:GET|/x/|a=1|host:h|x-security-token:s3cret||host|e3b0");
+        assert_eq!(
+            text,
+            "fail,canonicalRequest:\n  GET\n  /x/\n  a=1\n  host:h\n  x-security-token:<redacted>\n  \n  host\n  e3b0\n"
+        );
+        assert_eq!(readable("two\nlines\u{1b}[2J"), "two lines [2J");
+    }
+}

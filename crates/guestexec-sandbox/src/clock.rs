@@ -1,0 +1,48 @@
+//! The time, and how the services write it.
+
+use time::OffsetDateTime;
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
+}
+
+fn parts(seconds: i64) -> (i32, u8, u8, u8, u8, u8) {
+    let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second) = time.to_hms();
+    (year, month.into(), day, hour, minute, second)
+}
+
+/// `2026-11-22T14:04:19` and `zone` after it.
+pub(crate) fn iso8601(seconds: i64, zone: &str) -> String {
+    let (year, month, day, hour, minute, second) = parts(seconds);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}")
+}
+
+/// `Nov 22, 2026 2:04:19 PM`, the medium form of a Java server in the US locale.
+pub(crate) fn us_medium(seconds: i64) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (year, month, day, hour, minute, second) = parts(seconds);
+    let half = if hour < 12 { "AM" } else { "PM" };
+    let hour = match hour % 12 {
+        0 => 12,
+        hour => hour,
+    };
+    let month = MONTHS[usize::from(month) - 1];
+    format!("{month} {day}, {year} {hour}:{minute:02}:{second:02} {half}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        assert_eq!(iso8601(1_795_356_259, "Z"), "2026-11-22T14:04:19Z");
+        assert_eq!(us_medium(1_795_356_259), "Nov 22, 2026 2:04:19 PM");
+        assert_eq!(us_medium(0), "Jan 1, 1970 12:00:00 AM");
+    }
+}

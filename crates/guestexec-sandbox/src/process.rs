@@ -1,0 +1,346 @@
+//! Real processes, each in a process group of its own, none of which outlives the sandbox.
+
+use std::{
+    collections::HashSet,
+    env,
+    ffi::OsStr,
+    fs, io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::unix::pipe,
+    process::{Child, Command},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+
+/// The environment variable by which the sandbox finds its own processes again.
+const MARK: &str = "GUESTEXEC_SANDBOX";
+/// How long output is still read once the process is gone, in case a child of its holds the pipe.
+const LINGER: Duration = Duration::from_secs(1);
+/// Output is read in pieces of this many bytes.
+const PIECE: usize = 32 * 1024;
+
+/// Everything the sandbox runs.
+#[derive(Debug)]
+pub(crate) struct Processes {
+    directory: PathBuf,
+    mark: String,
+    shell: &'static str,
+    permits: Arc<Semaphore>,
+    groups: Mutex<Groups>,
+}
+
+#[derive(Debug, Default)]
+struct Groups {
+    closed: bool,
+    live: HashSet<Pid>,
+}
+
+impl Processes {
+    /// At most `limit` commands at once, their files below `directory`.
+    pub(crate) fn new(directory: PathBuf, mark: String, limit: usize) -> Self {
+        let bash = env::var_os("PATH")
+            .is_some_and(|path| env::split_paths(&path).any(|dir| dir.join("bash").is_file()));
+        Self {
+            directory,
+            mark,
+            shell: if bash { "bash" } else { "sh" },
+            permits: Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS))),
+            groups: Mutex::default(),
+        }
+    }
+
+    /// The directory everything is kept in.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// `bash`, or `sh` where there is none.
+    pub(crate) fn shell(&self) -> &'static str {
+        self.shell
+    }
+
+    /// Waits for a place to run one more command in; `None` once the sandbox ends.
+    pub(crate) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).acquire_owned().await.ok()
+    }
+
+    /// The environment of every process: not the caller's, which may hold secrets.
+    pub(crate) fn environment(&self, home: &Path) -> Vec<(&'static str, String)> {
+        let or = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
+        vec![
+            (MARK, self.mark.clone()),
+            ("PATH", or("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")),
+            ("LANG", or("LANG", "C.UTF-8")),
+            ("HOME", home.to_string_lossy().into_owned()),
+        ]
+    }
+
+    /// A command in a group of its own, with nothing but [`Self::environment`].
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>, home: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(self.environment(home)).current_dir(home).process_group(0);
+        command
+    }
+
+    /// Starts what `start` starts, which has to lead a process group.
+    ///
+    /// # Errors
+    /// Those of `start`, and one when the sandbox has ended.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        start: impl FnOnce() -> io::Result<Child>,
+    ) -> io::Result<Group> {
+        // Held over the start, so that no process slips in behind `end`.
+        let mut groups = self.groups();
+        if groups.closed {
+            return Err(io::Error::other("the sandbox has ended"));
+        }
+        let child = start()?;
+        let id = child
+            .id()
+            .and_then(|id| Pid::from_raw(id.cast_signed()))
+            .ok_or_else(|| io::Error::other("the process has no id"))?;
+        groups.live.insert(id);
+        Ok(Group { child, id, over: false, processes: Arc::clone(self) })
+    }
+
+    fn groups(&self) -> MutexGuard<'_, Groups> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Kills everything and lets nothing start any more.
+    pub(crate) fn end(&self) {
+        self.permits.close();
+        let live = {
+            let mut groups = self.groups();
+            groups.closed = true;
+            std::mem::take(&mut groups.live)
+        };
+        for group in live {
+            _ = kill_process_group(group, Signal::KILL);
+        }
+        // A process that left its group still has the mark in its environment. Again, while one forks.
+        for _ in 0..100 {
+            let strays = marked(&self.mark);
+            if strays.is_empty() {
+                break;
+            }
+            for stray in strays {
+                _ = kill_process(stray, Signal::KILL);
+            }
+        }
+    }
+}
+
+/// The living processes with this mark; none where there is no `/proc`.
+fn marked(mark: &str) -> Vec<Pid> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let wanted = format!("{MARK}={mark}");
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
+            // Empty for a process that is dead already.
+            let environment = fs::read(entry.path().join("environ")).ok()?;
+            environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()).then_some(id)
+        })
+        .collect()
+}
+
+/// A running process and its group, killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// The process that leads the group.
+    pub(crate) child: Child,
+    id: Pid,
+    over: bool,
+    processes: Arc<Processes>,
+}
+
+impl Group {
+    /// Sends SIGKILL to the whole group.
+    pub(crate) fn kill(&self) {
+        if !self.over {
+            _ = kill_process_group(self.id, Signal::KILL);
+        }
+    }
+
+    /// Waits for the leader's end. What it left in the background goes on until the sandbox ends.
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait().await;
+        self.over = true;
+        self.processes.groups().live.remove(&self.id);
+        status
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+        if !self.over {
+            self.processes.groups().live.remove(&self.id);
+        }
+    }
+}
+
+/// Which part of too long an output is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keep {
+    /// So many bytes of its beginning.
+    Head(usize),
+    /// So many bytes of its end.
+    Tail(usize),
+}
+
+/// What a process has printed so far.
+#[derive(Debug)]
+pub(crate) struct Output {
+    keep: Keep,
+    bytes: Vec<u8>,
+    dropped: u64,
+}
+
+impl Output {
+    /// Nothing yet.
+    pub(crate) fn new(keep: Keep) -> Self {
+        Self { keep, bytes: Vec::new(), dropped: 0 }
+    }
+
+    /// The part that was kept.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self.keep {
+            Keep::Head(_) => &self.bytes,
+            Keep::Tail(limit) => &self.bytes[self.bytes.len().saturating_sub(limit)..],
+        }
+    }
+
+    /// Bytes that were not kept; told of the head only.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn push(&mut self, piece: &[u8]) {
+        match self.keep {
+            Keep::Head(limit) => {
+                let room = piece.len().min(limit.saturating_sub(self.bytes.len()));
+                self.bytes.extend_from_slice(&piece[..room]);
+                self.dropped += (piece.len() - room) as u64;
+            }
+            Keep::Tail(limit) => {
+                self.bytes.extend_from_slice(piece);
+                if self.bytes.len() > 2 * limit {
+                    self.bytes.drain(..self.bytes.len() - limit);
+                }
+            }
+        }
+    }
+}
+
+/// An output that is read while it grows.
+pub(crate) type SharedOutput = Arc<Mutex<Output>>;
+
+/// The reading end of a pipe for a process's output, and its writing end.
+pub(crate) fn output_pipe() -> io::Result<(pipe::Receiver, io::PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?, writer))
+}
+
+async fn collect(mut pipe: pipe::Receiver, output: &Mutex<Output>) {
+    let mut piece = vec![0; PIECE];
+    while let Ok(length @ 1..) = pipe.read(&mut piece).await {
+        output.lock().unwrap_or_else(PoisonError::into_inner).push(&piece[..length]);
+    }
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By itself, or by a signal that was not ours.
+    Exited(ExitStatus),
+    /// Killed, having run too long.
+    TimedOut,
+    /// Killed, as `cancelled` became ready.
+    Cancelled,
+}
+
+/// Runs a started command to its end, collecting what comes out of its pipes.
+///
+/// Reading ends with the pipes, or a second after the command where something else keeps them open.
+///
+/// # Errors
+/// Those of waiting for the process, which the operating system has no reason for.
+pub(crate) async fn finish<const N: usize>(
+    mut group: Group,
+    pipes: [(pipe::Receiver, &Mutex<Output>); N],
+    limit: Duration,
+    cancelled: impl Future<Output = ()>,
+) -> io::Result<End> {
+    let mut reading =
+        std::pin::pin!(futures_util::future::join_all(pipes.map(|(pipe, output)| collect(pipe, output))));
+    let mut read = false;
+    let end = {
+        let mut ending = std::pin::pin!(async {
+            tokio::select! {
+                biased;
+                status = group.wait() => status.map(End::Exited),
+                () = cancelled => Ok(End::Cancelled),
+                () = sleep(limit) => Ok(End::TimedOut),
+            }
+        });
+        loop {
+            tokio::select! {
+                end = &mut ending => break end?,
+                _ = &mut reading, if !read => read = true,
+            }
+        }
+    };
+    if !matches!(end, End::Exited(_)) {
+        group.kill();
+        group.wait().await?;
+    }
+    if !read {
+        _ = timeout(LINGER, reading).await;
+    }
+    Ok(end)
+}
+
+/// Whether the machine has a user of this name.
+pub(crate) fn user_exists(name: &str) -> bool {
+    let passwd = fs::read("/etc/passwd").unwrap_or_default();
+    let mut names = passwd.split(|b| *b == b'\n').filter_map(|line| line.split(|b| *b == b':').next());
+    name == "root" || (!name.is_empty() && names.any(|known| known == name.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_and_tail() {
+        let mut head = Output::new(Keep::Head(4));
+        let mut tail = Output::new(Keep::Tail(4));
+        for piece in [&b"abc"[..], b"def", b"g", b"hij"] {
+            head.push(piece);
+            tail.push(piece);
+        }
+        assert_eq!((head.bytes(), head.dropped()), (&b"abcd"[..], 6));
+        assert_eq!(tail.bytes(), b"ghij");
+        assert!(tail.bytes.len() <= 8);
+    }
+
+    #[test]
+    fn users() {
+        assert!(user_exists("root"));
+        assert!(!user_exists("no-such-user-here"));
+        assert!(!user_exists(""));
+    }
+}

@@ -1,0 +1,58 @@
+//! Identifiers and secrets, fresh from the operating system.
+
+fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system has a source of randomness");
+    bytes
+}
+
+fn letters<const N: usize>(alphabet: &[u8]) -> String {
+    // The modulo favours some letters by a hair, which no secret of this length feels.
+    bytes::<N>().iter().map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()])).collect()
+}
+
+/// A name of eight letters and digits, as in `inv-mp6m9vmu`.
+pub(crate) fn short_id(prefix: &str) -> String {
+    format!("{prefix}{}", letters::<8>(b"abcdefghijklmnopqrstuvwxyz0123456789"))
+}
+
+/// 32 letters and digits.
+pub(crate) fn secret() -> String {
+    letters::<32>(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+}
+
+/// 32 hexadecimal digits.
+pub(crate) fn hex32() -> String {
+    letters::<32>(b"0123456789abcdef")
+}
+
+/// A version 4 UUID with hyphens.
+pub(crate) fn uuid() -> String {
+    let mut bytes = bytes::<16>();
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let mut text = String::with_capacity(36);
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        let id = short_id("inv-");
+        assert!(id.len() == 12 && id.starts_with("inv-"), "{id}");
+        assert!(hex32().len() == 32 && hex32().bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_ne!(secret(), secret());
+        let uuid = uuid();
+        assert_eq!(uuid.len(), 36);
+        assert_eq!(&uuid[14..15], "4");
+    }
+}

@@ -1,0 +1,273 @@
+//! Commands: what is to run, saved or not.
+
+use guestexec_core::Base64;
+use guestexec_tat::types::{
+    CreateCommandRequest, DefaultParameterConf, DeleteCommandRequest, DescribeCommandsRequest, Filter,
+    PreviewReplacedCommandContentRequest, RunCommandRequest, Tag,
+};
+use serde_json::{Value, json};
+
+use super::{
+    State, Tat,
+    page::{self, page},
+    parameters::{self, Values},
+    refusal::{Answered, Refusal},
+};
+use crate::{clock, random};
+
+/// Commands an account may keep.
+const QUOTA: usize = 1000;
+
+/// A command, as RunCommand or CreateCommand describes it.
+#[derive(Clone, Debug)]
+pub(super) struct Command {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) content: Vec<u8>,
+    pub(super) kind: String,
+    pub(super) directory: String,
+    pub(super) timeout: u64,
+    pub(super) username: String,
+    pub(super) bucket: String,
+    pub(super) prefix: String,
+    pub(super) enable_parameter: bool,
+    pub(super) defaults: Values,
+    confs: Vec<DefaultParameterConf>,
+    tags: Vec<Tag>,
+    created: i64,
+}
+
+/// The two requests have the same members but for a few, and no common type.
+macro_rules! command {
+    ($request:expr, $name:expr) => {{
+        let request = $request;
+        if request.content.is_malformed() {
+            return Err(malformed());
+        }
+        let mut defaults =
+            parameters::read("DefaultParameters", request.default_parameters.as_deref())?;
+        for conf in &request.default_parameter_confs {
+            let (name, value) = (conf.parameter_name.clone(), conf.parameter_value.clone());
+            if defaults.insert(name, value).is_some() {
+                return Err(Refusal::new(
+                    "InvalidParameter.ParameterNameDuplicated",
+                    "`DefaultParameterConfs` names a parameter twice.",
+                ));
+            }
+        }
+        Ok(Command {
+            id: random::short_id("cmd-"),
+            name: $name,
+            description: request.description.unwrap_or_default(),
+            content: request.content.into_bytes(),
+            kind: request.command_type.map_or("SHELL".to_owned(), |kind| kind.to_string()),
+            directory: request.working_directory.unwrap_or_else(|| "/root".to_owned()),
+            timeout: request.timeout.unwrap_or(60),
+            username: request.username.unwrap_or_else(|| "root".to_owned()),
+            bucket: request.output_cos_bucket_url.unwrap_or_default(),
+            prefix: request.output_cos_key_prefix.unwrap_or_default(),
+            enable_parameter: request.enable_parameter.unwrap_or_default(),
+            defaults,
+            confs: request.default_parameter_confs,
+            tags: request.tags,
+            created: clock::now(),
+        })
+    }};
+}
+
+fn malformed() -> Refusal {
+    Refusal::new("InvalidParameterValue.CommandContentInvalid", "`Content` is not Base64.")
+}
+
+impl Command {
+    pub(super) fn of_run(request: RunCommandRequest) -> Result<Self, Refusal> {
+        command!(request, request.command_name.unwrap_or_default())
+    }
+
+    fn of_create(request: CreateCommandRequest) -> Result<Self, Refusal> {
+        command!(request, request.command_name)
+    }
+
+    fn to_json(&self) -> Value {
+        let confs: Vec<Value> = self
+            .confs
+            .iter()
+            .map(|conf| {
+                json!({
+                    "ParameterName": conf.parameter_name,
+                    "ParameterValue": conf.parameter_value,
+                    "ParameterDescription": conf.parameter_description.as_deref().unwrap_or_default(),
+                })
+            })
+            .collect();
+        let tags: Vec<Value> =
+            self.tags.iter().map(|tag| json!({ "Key": tag.key, "Value": tag.value })).collect();
+        let time = clock::iso8601(self.created, "+00:00");
+        json!({
+            "CommandId": self.id,
+            "CommandName": self.name,
+            "Description": self.description,
+            "Content": Base64::from(self.content.as_slice()).to_encoded(),
+            "CommandType": self.kind,
+            "WorkingDirectory": self.directory,
+            "Timeout": self.timeout,
+            "CreatedTime": time,
+            "UpdatedTime": time,
+            "EnableParameter": self.enable_parameter,
+            "DefaultParameters": object_text(&self.defaults),
+            "DefaultParameterConfs": confs,
+            "Scenes": [],
+            "FormattedDescription": "",
+            "CreatedBy": "USER",
+            "Tags": tags,
+            "Username": self.username,
+            "OutputCOSBucketUrl": self.bucket,
+            "OutputCOSKeyPrefix": self.prefix,
+        })
+    }
+
+    fn matches(&self, filter: &Filter) -> Result<bool, Refusal> {
+        let any = |is: &dyn Fn(&str) -> bool| filter.values.iter().any(|value| is(value));
+        Ok(match filter.name.as_str() {
+            "command-id" => any(&|value| value == self.id),
+            "command-name" => any(&|value| value == self.name),
+            "command-type" => any(&|value| value == self.kind),
+            "created-by" => any(&|value| value == "USER"),
+            "scene-id" => false,
+            "tag-key" => any(&|value| self.tags.iter().any(|tag| tag.key == value)),
+            "tag-value" => any(&|value| self.tags.iter().any(|tag| tag.value == value)),
+            name => match name.strip_prefix("tag:") {
+                Some(key) => any(&|value| self.tags.iter().any(|tag| tag.key == key && tag.value == value)),
+                None => return Err(page::unknown_filter(name)),
+            },
+        })
+    }
+
+    /// What fills the placeholders: the caller's values over the command's own.
+    pub(super) fn values(&self, given: Option<&str>) -> Result<Values, Refusal> {
+        if !self.enable_parameter {
+            return match given {
+                None => Ok(Values::new()),
+                Some(_) => Err(Refusal::new(
+                    "InvalidParameterValue.ParameterDisabled",
+                    "The command was made without parameters (EnableParameter is false).",
+                )),
+            };
+        }
+        let mut values = self.defaults.clone();
+        values.extend(parameters::read("Parameters", given)?);
+        Ok(values)
+    }
+
+    /// The script to run with these values.
+    pub(super) fn script(&self, values: &Values) -> Result<Vec<u8>, Refusal> {
+        if !self.enable_parameter {
+            return Ok(self.content.clone());
+        }
+        if values.is_empty() && parameters::any(&self.content) {
+            return Err(Refusal::new(
+                "InvalidParameterValue.LackOfParameterInfo",
+                "The script has placeholders, but neither parameters nor defaults were given.",
+            ));
+        }
+        parameters::substitute(&self.content, values)
+    }
+}
+
+/// Parameters as the JSON object in text that the service shows.
+pub(super) fn object_text(values: &Values) -> String {
+    if values.is_empty() { String::new() } else { json!(values).to_string() }
+}
+
+impl State {
+    pub(super) fn command(&self, id: &str) -> Result<&Command, Refusal> {
+        if !id.starts_with("cmd-") {
+            return Err(Refusal::new(
+                "InvalidParameterValue.InvalidCommandId",
+                "`CommandId` is not of the form `cmd-…`.",
+            ));
+        }
+        self.commands.iter().find(|command| command.id == id).ok_or_else(|| {
+            Refusal::new("ResourceNotFound.CommandNotFound", "There is no command with this `CommandId`.")
+        })
+    }
+
+    /// Keeps a command under its name.
+    pub(super) fn save(&mut self, command: Command) -> Result<(), Refusal> {
+        if !command.name.is_empty() && self.commands.iter().any(|saved| saved.name == command.name) {
+            return Err(Refusal::new(
+                "InvalidParameterValue.CommandNameDuplicated",
+                "There is a command of this `CommandName` already.",
+            ));
+        }
+        if self.commands.len() >= QUOTA {
+            return Err(Refusal::new(
+                "ResourceUnavailable.UserHasNoQuotaCode",
+                format!("There are {QUOTA} commands already; delete some."),
+            ));
+        }
+        self.commands.push(command);
+        Ok(())
+    }
+}
+
+impl Tat {
+    pub(super) fn create_command(&self, request: CreateCommandRequest) -> Answered {
+        let command = Command::of_create(request)?;
+        let id = command.id.clone();
+        self.state().save(command)?;
+        Ok(json!({ "CommandId": id }))
+    }
+
+    pub(super) fn describe_commands(&self, request: &DescribeCommandsRequest) -> Answered {
+        let state = self.state();
+        let mut found = Vec::new();
+        for command in &state.commands {
+            let listed = request.command_ids.is_empty() || request.command_ids.contains(&command.id);
+            if listed && page::all(&request.filters, |filter| command.matches(filter))? {
+                found.push(command);
+            }
+        }
+        let (total, page) = page(&found, request.limit, request.offset);
+        let set: Vec<Value> = page.iter().map(|command| command.to_json()).collect();
+        Ok(json!({ "TotalCount": total, "CommandSet": set }))
+    }
+
+    pub(super) fn delete_command(&self, request: &DeleteCommandRequest) -> Answered {
+        let mut state = self.state();
+        let id = state.command(&request.command_id)?.id.clone();
+        if state.is_running(&id) {
+            return Err(Refusal::new(
+                "ResourceUnavailable.CommandInExecuting",
+                "The command is being run; wait for its end.",
+            ));
+        }
+        state.commands.retain(|command| command.id != id);
+        Ok(json!({}))
+    }
+
+    pub(super) fn preview(&self, request: PreviewReplacedCommandContentRequest) -> Answered {
+        let given = request.parameters.as_deref();
+        let (content, values) = match (request.command_id, request.content) {
+            (Some(id), _) => {
+                let state = self.state();
+                let command = state.command(&id)?;
+                (command.content.clone(), command.values(given)?)
+            }
+            (None, Some(content)) if content.is_malformed() => return Err(malformed()),
+            (None, content) => (
+                content.map(Base64::into_bytes).unwrap_or_default(),
+                parameters::read("Parameters", given)?,
+            ),
+        };
+        if values.is_empty() && parameters::any(&content) {
+            return Err(Refusal::new(
+                "InvalidParameterValue.LackOfParameters",
+                "The script has placeholders, but neither parameters nor defaults were given.",
+            ));
+        }
+        let replaced = parameters::substitute(&content, &values)?;
+        Ok(json!({ "ReplacedContent": Base64::from(replaced).to_encoded() }))
+    }
+}

@@ -1,0 +1,76 @@
+//! Error answers.
+
+use guestexec_core::Violation;
+use serde_json::{Value, json};
+
+/// An error of the service: a code of the documented ones, and a message.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    code: &'static str,
+    message: String,
+}
+
+/// What every action returns.
+pub(super) type Answered = Result<Value, Refusal>;
+
+impl Refusal {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// The `Response` member of an error answer.
+    pub(super) fn to_json(&self) -> Value {
+        json!({ "Error": { "Code": self.code, "Message": self.message } })
+    }
+
+    #[cfg(test)]
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+impl From<Violation> for Refusal {
+    fn from(violation: Violation) -> Self {
+        let message = violation.to_string();
+        Self::new(code(violation.field(), &message), format!("{message}."))
+    }
+}
+
+/// The code that fits a broken limit best.
+fn code(field: &str, message: &str) -> &'static str {
+    let says = |text: &str| message.contains(text);
+    let member = field.split(['[', '.', ' ']).next().unwrap_or(field);
+    if says("exclude each other") || says("has to be given") {
+        return "InvalidParameter.ConflictParameter";
+    }
+    match member {
+        "Content" => "InvalidParameterValue.TooLong",
+        "InstanceIds" if field == member => "InvalidParameterValue.LimitExceeded",
+        "InstanceIds" => "InvalidParameterValue.InvalidInstanceId",
+        "CommandName" => "InvalidParameterValue.InvalidCommandName",
+        "Description" => "InvalidParameterValue.TooLong",
+        "Timeout" => "InvalidParameterValue.Range",
+        "Parameters" | "DefaultParameters" | "DefaultParameterConfs" => {
+            if says("needs `EnableParameter`") {
+                "InvalidParameterValue.SupportParametersOnlyIfEnableParameter"
+            } else if says("is not a JSON object") {
+                "InvalidParameterValue.ParameterInvalidJsonFormat"
+            } else if says("is not a text") {
+                "InvalidParameterValue.ParameterValueNotString"
+            } else if says(" members,") || says(" items,") {
+                "InvalidParameterValue.ParameterNumberExceeded"
+            } else if says(" characters,") {
+                "InvalidParameterValue.ParameterKeyLenExceeded"
+            } else {
+                "InvalidParameterValue.ParameterKeyContainsInvalidChar"
+            }
+        }
+        "OutputCOSBucketUrl" => "InvalidParameterValue.InvalidOutputCOSBucketUrl",
+        "OutputCOSKeyPrefix" => "InvalidParameterValue.InvalidOutputCOSKeyPrefix",
+        "Filters" => "InvalidParameterValue.InvalidFilter",
+        "CommandId" | "CommandIds" => "InvalidParameterValue.InvalidCommandId",
+        "InvocationId" | "InvocationIds" => "InvalidParameterValue.InvalidInvocationId",
+        "InvocationTaskIds" => "InvalidParameterValue.InvalidInvocationTaskId",
+        _ => "InvalidParameterValue",
+    }
+}

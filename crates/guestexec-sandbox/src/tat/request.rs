@@ -1,0 +1,107 @@
+//! Reading a request's body against the spec's types and limits.
+
+use guestexec_core::Validate;
+use serde::de::DeserializeOwned;
+
+use super::refusal::Refusal;
+
+/// The body as a request of the type the client is generated with.
+pub(super) fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, Refusal> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let request: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        refuse(&path, error.inner())
+    })?;
+    json.end().map_err(|_| Refusal::new("InvalidParameter", "The body is more than one JSON object."))?;
+    request.validate()?;
+    Ok(request)
+}
+
+fn refuse(path: &str, error: &serde_json::Error) -> Refusal {
+    let text = error.to_string();
+    // serde's wording, which its own tests hold still.
+    let quoted = |prefix: &str| {
+        let (name, _) = text.strip_prefix(prefix)?.split_once('`')?;
+        let parent = path.rsplit_once('.').map_or("", |(parent, _)| parent);
+        let within = match path {
+            "." | "" => String::new(),
+            // The path leads to the unknown member itself, or to the object that lacks one.
+            _ if path == name || path.ends_with(&format!(".{name}")) => {
+                if parent.is_empty() { String::new() } else { format!("{parent}.") }
+            }
+            _ => format!("{path}."),
+        };
+        Some(format!("{within}{name}"))
+    };
+    if let Some(member) = quoted("unknown field `") {
+        return Refusal::new("UnknownParameter", format!("`{member}` is not a member of this action."));
+    }
+    if let Some(member) = quoted("missing field `") {
+        return Refusal::new("MissingParameter", format!("`{member}` is required, but was not given."));
+    }
+    if error.is_data() && !matches!(path, "." | "") {
+        return Refusal::new("InvalidParameterValue", format!("`{path}` has the wrong type."));
+    }
+    Refusal::new("InvalidParameter", "The body is not a JSON object.")
+}
+
+#[cfg(test)]
+mod tests {
+    use guestexec_tat::types::{RunCommandRequest, DescribeRegionsRequest};
+
+    use super::*;
+
+    fn refused(body: &str) -> (&'static str, String) {
+        let refusal = parse::<RunCommandRequest>(body.as_bytes()).err().unwrap();
+        (refusal.code(), refusal.to_json()["Error"]["Message"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn faults_are_named() {
+        for (body, code, names) in [
+            ("", "MissingParameter", "`Content`"),
+            (r#"{"Content":"bHM="}"#, "MissingParameter", "`InstanceIds`"),
+            (r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Contents":1}"#, "UnknownParameter", "`Contents`"),
+            (
+                r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Tags":[{"Key":"a","Value":"b","C":1}]}"#,
+                "UnknownParameter",
+                "`Tags[0].C`",
+            ),
+            (
+                r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Tags":[{"Key":"a"}]}"#,
+                "MissingParameter",
+                "`Tags[0].Value`",
+            ),
+            (
+                r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Timeout":"60"}"#,
+                "InvalidParameterValue",
+                "`Timeout`",
+            ),
+            (
+                r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Timeout":86401}"#,
+                "InvalidParameterValue.Range",
+                "86400",
+            ),
+            (r#"{"Content":"bHM=","InstanceIds":[]}"#, "InvalidParameterValue.LimitExceeded", "0 items"),
+            (
+                r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Parameters":"{}"}"#,
+                "InvalidParameterValue.SupportParametersOnlyIfEnableParameter",
+                "EnableParameter",
+            ),
+            (
+                r#"{"Content":"bHM=","InstanceIds":["ins-a"],"EnableParameter":true,"Parameters":"{\"a\":1}"}"#,
+                "InvalidParameterValue.ParameterValueNotString",
+                "Parameters.a",
+            ),
+            ("[]", "InvalidParameter", "JSON object"),
+            ("{", "InvalidParameter", "JSON object"),
+            (r#"{"Content":"bHM=","InstanceIds":["ins-a"]} x"#, "InvalidParameter", "more than one"),
+        ] {
+            let (is, message) = refused(body);
+            assert_eq!(is, code, "{body}: {message}");
+            assert!(message.contains(names), "{body}: {message}");
+        }
+        assert!(parse::<DescribeRegionsRequest>(b"").is_ok());
+    }
+}

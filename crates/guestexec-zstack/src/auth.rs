@@ -1,0 +1,145 @@
+//! Who the caller is: a session, or an AccessKey.
+
+use std::{fmt, fmt::Write as _};
+
+use guestexec_core::{ErrorKind, Secret};
+use sha2::{Digest as _, Sha512};
+
+use crate::{Client, ClientBuilder, Error, sign::DateZone, types};
+
+/// What a request proves the caller's identity with. Debug shows no secret.
+#[derive(Clone)]
+pub struct Credentials(pub(crate) Kind);
+
+#[derive(Clone)]
+pub(crate) enum Kind {
+    /// Sent as `Authorization: OAuth SESSION`.
+    Session(Secret),
+    /// Signs each request.
+    AccessKey { id: String, secret: Secret, zone: DateZone },
+}
+
+impl Credentials {
+    /// A session, by its UUID: 32 hex digits, as a login answers.
+    pub fn session(uuid: impl Into<Secret>) -> Self {
+        Self(Kind::Session(uuid.into()))
+    }
+
+    /// An AccessKey: its id and secret, as the console shows them. Dates are written in UTC, see
+    /// [`Self::date_zone`].
+    pub fn access_key(id: impl Into<String>, secret: impl Into<Secret>) -> Self {
+        Self(Kind::AccessKey { id: id.into(), secret: secret.into(), zone: DateZone::UTC })
+    }
+
+    /// The zone that an AccessKey's dates are written in. A management node compares clock faces
+    /// unless it was told otherwise (`rest.checkTimeZone`), so give the *server's* zone.
+    #[must_use]
+    pub fn date_zone(mut self, to: DateZone) -> Self {
+        if let Kind::AccessKey { zone, .. } = &mut self.0 {
+            *zone = to;
+        }
+        self
+    }
+
+    /// Refuses what no header can carry.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let printable = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+        let wrong = |what: &str| {
+            Err(Error::new(
+                ErrorKind::Credentials,
+                format!(
+                    "the {what} is empty or holds characters that no header can carry: copy it again from where it was shown"
+                ),
+            ))
+        };
+        match &self.0 {
+            Kind::Session(uuid) if !printable(uuid.expose()) => wrong("session UUID"),
+            Kind::AccessKey { id, .. } if !printable(id) || id.contains(':') => {
+                wrong("AccessKey id")
+            }
+            Kind::AccessKey { secret, .. } if secret.is_empty() => wrong("AccessKey secret"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Session(_) => f.write_str("Session"),
+            Kind::AccessKey { id, zone, .. } => f
+                .debug_struct("AccessKey")
+                .field("id", id)
+                .field("zone", zone)
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// Logs in by account name and password, and makes the client of the session.
+    ///
+    /// The password is hashed here, as the service wants it; it is not kept. A session lives two
+    /// hours as installed, and an account may have 500: end it with [`Client::logout`].
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`], and whatever the login reports; `ID.1000` is a wrong name or
+    /// password.
+    pub async fn login(
+        self,
+        account: impl Into<String>,
+        password: impl Into<Secret>,
+    ) -> Result<Client, Error> {
+        let client = self.build_with(None)?;
+        let password = password.into();
+        let params = types::LogInByAccountParams {
+            account_name: account.into(),
+            password: sha512_hex(password.expose()).into(),
+        };
+        let request = types::LogInByAccountRequest { log_in_by_account: params };
+        let answer = client.log_in_by_account().body(request).send().await?.into_inner();
+        let uuid = answer.inventory.and_then(|session| session.uuid).ok_or_else(|| {
+            Error::new(ErrorKind::Protocol, "the answer to the login names no session")
+                .during("LogInByAccount")
+        })?;
+        let session = Credentials::session(uuid);
+        session.check()?;
+        Ok(client.with_credentials(session))
+    }
+}
+
+impl Client {
+    /// Ends the client's session, if it has one. Clones of the client share it.
+    ///
+    /// Nothing is logged out when a client is dropped: dropping cannot wait for an answer.
+    ///
+    /// # Errors
+    /// What the operation LogOut reports.
+    pub async fn logout(&self) -> Result<(), Error> {
+        match self.inner.session() {
+            Some(uuid) => self.log_out().uuid(uuid.expose()).send().await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// SHA-512 as lower-case hex: the form in which a password is sent.
+fn sha512_hex(text: &str) -> String {
+    Sha512::digest(text.as_bytes()).iter().fold(String::with_capacity(128), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_password_is_hashed_as_the_service_wants_it() {
+        let hash = super::sha512_hex("password");
+        assert!(
+            hash.starts_with("b109f3bbbc244eb82441917ed06d618b9008dd09b3befd1b5e07394c706a8bb9")
+        );
+        assert_eq!(hash.len(), 128);
+    }
+}

@@ -1,0 +1,91 @@
+//! What the service's refusals mean.
+
+use guestexec_core::{Answer, ErrorKind, Refusal};
+use reqwest::StatusCode;
+
+use crate::types::{ErrorCode, ErrorResponse};
+
+/// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's own account, with
+/// the chain of causes.
+pub type Error = guestexec_core::Error<ErrorCode>;
+
+/// How deep a chain of causes is followed.
+const MAX_CAUSES: usize = 32;
+
+/// Reads a refusal: JSON with an error code, or the plain text of the REST layer.
+pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
+    let parsed = serde_json::from_slice::<ErrorResponse>(&answer.body).ok();
+    if let Some(error) = parsed.and_then(|response| response.error) {
+        return from_code(*error);
+    }
+    let mut refusal = Refusal::from_status(answer);
+    if refusal.message.contains("requestTimeTooSkewed") {
+        refusal.kind = ErrorKind::Unauthenticated;
+        refusal.advice = Some(
+            "the node compares clock faces: write dates in its zone with \
+             `Credentials::date_zone`, and set both clocks"
+                .to_owned(),
+        );
+    } else if answer.status == StatusCode::BAD_REQUEST && refusal.message.contains("Authorization")
+    {
+        refusal.kind = ErrorKind::Unauthenticated;
+    }
+    refusal
+}
+
+fn from_code(error: ErrorCode) -> Refusal<ErrorCode> {
+    let code = error.code.clone().unwrap_or_default();
+    let session_ended = code == "ID.1001"
+        || error.global_error_code.as_deref() == Some("ORG_ZSTACK_IDENTITY_10020");
+    let kind = match code.as_str() {
+        _ if session_ended => ErrorKind::Unauthenticated,
+        "ID.1000" | "ID.1005" => ErrorKind::Unauthenticated,
+        code if code.starts_with("ID.200") => ErrorKind::Unauthenticated,
+        "ID.1002" => ErrorKind::Forbidden,
+        "SYS.1001" => ErrorKind::Timeout,
+        "SYS.1003" => ErrorKind::NotFound,
+        _ => ErrorKind::Refused,
+    };
+    let advice = match code.as_str() {
+        _ if session_ended => Some("the session has ended: log in again"),
+        "ID.1000" => Some("check the account's name and password"),
+        "ID.1006" => Some("too many sessions are open: log out those no longer used"),
+        _ => None,
+    };
+    Refusal {
+        kind,
+        message: innermost_first(&error),
+        // Who may not call, and what could not be read, ran nothing; any other failure of the API
+        // may be that of a command that ran.
+        not_started: session_ended
+            || code.starts_with("ID.")
+            || matches!(code.as_str(), "SYS.1003" | "SYS.1007"),
+        code: (!code.is_empty()).then_some(code),
+        request_id: None,
+        advice: advice.map(str::to_owned),
+        detail: Some(error),
+    }
+}
+
+/// The chain of causes as one line, the reason of all first.
+fn innermost_first(error: &ErrorCode) -> String {
+    let mut chain = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = [&error.details, &error.description, &error.elaboration, &error.message]
+            .into_iter()
+            .flatten()
+            .find(|text| !text.is_empty());
+        if let Some(text) = text
+            && chain.last() != Some(&text.as_str())
+        {
+            chain.push(text.as_str());
+        }
+        next = error.cause.as_deref().or(error.causes.first()).filter(|_| chain.len() < MAX_CAUSES);
+    }
+    chain.reverse();
+    match chain.is_empty() {
+        true => "the service gives no reason".to_owned(),
+        false => chain.join("; therefore: "),
+    }
+}

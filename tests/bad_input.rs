@@ -1,0 +1,213 @@
+//! Bad input: refused with a typed error that names the member at fault, and nothing is sent.
+
+use std::time::Duration;
+
+use guestexec_core::ErrorKind;
+use guestexec_testkit::Tape;
+
+const VM: &str = "fc022ba201c135d8809c5e02bf6bf156";
+
+fn tat(tape: &Tape) -> guestexec_tat::Client {
+    tat_builder().transport(tape.clone()).build().expect("the client is complete")
+}
+
+fn tat_builder() -> guestexec_tat::ClientBuilder {
+    guestexec_tat::Client::builder()
+        .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
+        .region("ap-guangzhou")
+}
+
+fn zstack(tape: &Tape) -> guestexec_zstack::Client {
+    guestexec_zstack::Client::builder("http://zstack:8080")
+        .credentials(guestexec_zstack::Credentials::session("0123456789abcdef0123456789abcdef"))
+        .transport(tape.clone())
+        .build()
+        .expect("the client is complete")
+}
+
+fn cci(tape: &Tape) -> guestexec_cci::Client {
+    guestexec_cci::Client::builder()
+        .region("cn-north-4")
+        .credentials(guestexec_cci::Credentials::token("token"))
+        .transport(tape.clone())
+        .build()
+        .expect("the client is complete")
+}
+
+/// Asserts that `result` is the refusal of a request, with `says` in it, and that nothing was sent.
+#[track_caller]
+fn refused<T, D>(result: Result<T, guestexec_core::Error<D>>, tape: &Tape, says: &[&str]) {
+    let error = result.err().expect("bad input is refused");
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
+    assert!(!error.may_have_run(), "{error}");
+    for text in says {
+        assert!(error.to_string().contains(text), "`{text}` is not in: {error}");
+    }
+    assert!(tape.requests().is_empty(), "{:?}", tape.requests());
+}
+
+#[tokio::test]
+async fn tat_instances_and_content() {
+    let tape = Tape::new();
+    let client = tat(&tape);
+    let none: [&str; 0] = [];
+    let result = client.instances(none).run("uptime").await;
+    refused(result, &tape, &["RunCommand", "`InstanceIds`", "0 items", "at least 1"]);
+
+    let many = (0..201).map(|n| format!("ins-{n:08}"));
+    let result = client.instances(many).run("uptime").await;
+    refused(result, &tape, &["`InstanceIds`", "201 items", "at most 200"]);
+
+    // 49 153 octets are 65 540 characters of Base64: four more than may be sent.
+    let result = client.instances(["ins-1"]).run(vec![b'#'; 49_153]).await;
+    refused(result, &tape, &["`Content`", "65540", "at most 65536"]);
+
+    // The same limit, one character over it, for text that is sent as it is.
+    let malformed = guestexec_tat::Base64::from_encoded(&"A".repeat(65_537));
+    let result = client.instances(["ins-1"]).run(malformed).await;
+    refused(result, &tape, &["`Content`", "65537", "at most 65536"]);
+
+    let result = client.instances(["ins-1", "ins 2"]).run("uptime").await;
+    refused(result, &tape, &["`InstanceIds[1]`", "form"]);
+}
+
+#[tokio::test]
+async fn tat_names_and_timeouts() {
+    let tape = Tape::new();
+    let client = tat(&tape);
+    let run = || client.instances(["ins-1"]).run("uptime");
+
+    // 60 characters, but 61 bytes: one of them takes two.
+    let name = format!("é{}", "a".repeat(59));
+    refused(run().name(name).await, &tape, &["`CommandName`", "61 bytes", "at most 60"]);
+    refused(run().name("a b").await, &tape, &["`CommandName`", "form"]);
+
+    let limits = ["`Timeout`", "1 to 86400"];
+    refused(run().timeout(Duration::ZERO).await, &tape, &limits);
+    refused(run().timeout(Duration::from_secs(86_401)).await, &tape, &limits);
+    refused(run().timeout(Duration::from_millis(86_400_001)).await, &tape, &limits);
+}
+
+#[tokio::test]
+async fn tat_members_that_do_not_go_together() {
+    let tape = Tape::new();
+    let client = tat(&tape);
+    let preview = client.preview_replaced_command_content();
+    refused(preview.clone().send().await, &tape, &["`CommandId`", "`Content`"]);
+
+    let both = preview.body_map(|body| {
+        body.command_id("cmd-1".to_owned()).content(guestexec_tat::Base64::from("echo"))
+    });
+    refused(both.send().await, &tape, &["exclude each other"]);
+
+    let unasked = client.run_command().body_map(|body| {
+        body.content("echo {{a}}")
+            .instance_ids(vec!["ins-1".to_owned()])
+            .parameters("{}".to_owned())
+    });
+    refused(unasked.send().await, &tape, &["`Parameters`", "`EnableParameter`"]);
+
+    let incomplete = client.run_command().body_map(|body| body.content("echo"));
+    refused(incomplete.send().await, &tape, &["`InstanceIds` is required"]);
+}
+
+#[tokio::test]
+async fn tat_checks_can_be_turned_off() {
+    let tape = Tape::new();
+    let client = tat_builder().checks(false).transport(tape.clone()).build().unwrap();
+    let none: [&str; 0] = [];
+    let error = client.instances(none).run("uptime").await.unwrap_err();
+    assert_eq!(tape.requests().len(), 1, "the service is asked: {error}");
+}
+
+#[tokio::test]
+async fn zstack_commands() {
+    let tape = Tape::new();
+    let client = zstack(&tape);
+    let run = || client.vm(VM).run("df -h");
+
+    let timeout = |seconds| Duration::from_secs(seconds);
+    refused(
+        run().timeout(timeout(9)).await,
+        &tape,
+        &["`params.commandTimeout` is 9", "10 to 86400"],
+    );
+    refused(run().timeout(timeout(86_401)).await, &tape, &["`params.commandTimeout`"]);
+    refused(run().timeout(timeout(u64::MAX)).await, &tape, &["`params.commandTimeout`"]);
+
+    refused(client.vm(VM).run("").await, &tape, &["`params.command`", "at least 1"]);
+    let long = "é".repeat(65_537);
+    refused(client.vm(VM).run(long).await, &tape, &["`params.command`", "65537 characters"]);
+    refused(client.vm("vm-1").run("df").await, &tape, &["`params.vmInstanceUuid`"]);
+
+    for uuid in ["..", "", "a/b", "0123456789abcdef0123456789abcde/"] {
+        refused(client.get_api_job().uuid(uuid).send().await, &tape, &["GetApiJob", "`uuid`"]);
+    }
+}
+
+#[tokio::test]
+async fn cci_names() {
+    let tape = Tape::new();
+    let client = cci(&tape);
+    for name in ["..", ".", "", "a/b", "a\\b", "A", "-a", "pod?x", "%2e%2e"] {
+        let result = client.pod("default", name).exec(["true"]).output().await;
+        refused(result, &tape, &["`name`"]);
+        let result = client.pod(name, "web-0").exec(["true"]).output().await;
+        refused(result, &tape, &["`namespace`"]);
+    }
+    let container = "c".repeat(64);
+    let result = client.pod("default", "web-0").container(container).exec(["true"]).output().await;
+    refused(result, &tape, &["`container`", "63"]);
+}
+
+#[tokio::test]
+async fn path_parameters_are_checked_even_with_checks_off() {
+    let tape = Tape::new();
+    let client = guestexec_cci::Client::builder()
+        .region("cn-north-4")
+        .credentials(guestexec_cci::Credentials::token("token"))
+        .transport(tape.clone())
+        .checks(false)
+        .build()
+        .unwrap();
+    let result = client.read_cci_v2_namespaced_pod().namespace("default").name("..").send().await;
+    refused(result, &tape, &["`name`"]);
+}
+
+#[test]
+fn clients_that_cannot_be_made() {
+    use guestexec_tat::{Client, Credentials};
+
+    fn fails<T>(result: Result<T, guestexec_tat::Error>, kind: ErrorKind, says: &str) {
+        let error = result.err().expect("the client cannot be made");
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(says), "`{says}` is not in: {error}");
+    }
+    let keys = || Credentials::new("AKIDexample", "secret");
+    let with =
+        |credentials| Client::builder().region("ap-guangzhou").credentials(credentials).build();
+
+    fails(
+        Client::builder().region("ap-guangzhou").build(),
+        ErrorKind::Credentials,
+        "no credentials",
+    );
+    fails(with(Credentials::new("", "secret")), ErrorKind::Credentials, "SecretId");
+    fails(with(Credentials::new("AKID", "")), ErrorKind::Credentials, "SecretKey");
+    fails(with(keys().with_token("a\nb")), ErrorKind::Credentials, "token");
+    fails(Client::builder().credentials(keys()).build(), ErrorKind::Config, "no region");
+    fails(tat_builder().region("a b").build(), ErrorKind::Config, "region");
+    let endpoint = |text: &str| tat_builder().endpoint(text).build();
+    fails(endpoint("tat.tencentcloudapi.com"), ErrorKind::Config, "no scheme");
+    fails(endpoint("http://tat.tencentcloudapi.com"), ErrorKind::Config, "plain http");
+    assert!(tat_builder().endpoint("http://10.0.0.1").allow_plain_http().build().is_ok());
+
+    let error = guestexec_zstack::Client::builder("zstack:8080").build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials, "{error}");
+    let session = guestexec_zstack::Credentials::session("0123456789abcdef0123456789abcdef");
+    let error =
+        guestexec_zstack::Client::builder("zstack:8080").credentials(session).build().unwrap_err();
+    assert!(error.to_string().contains("no scheme"), "{error}");
+    let error = guestexec_cci::Client::builder().region("cn-north-4").build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials, "{error}");
+}
