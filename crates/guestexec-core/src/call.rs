@@ -1,7 +1,10 @@
 //! From what the generated code reports to one [`Error`].
 
-use progenitor_client::Error as CallError;
+use std::{future::Future, time::Instant};
+
+use progenitor_client::{Error as CallError, ResponseValue};
 use reqwest::{Response, StatusCode, header::HeaderMap};
+use tracing::{Instrument as _, debug, debug_span};
 
 use crate::{Error, ErrorKind, http::WireStatus};
 
@@ -99,6 +102,44 @@ fn describe(answer: &Answer) -> String {
         );
     }
     text.replace('\n', " ")
+}
+
+/// Makes a generated exchange within a tracing span, and its failure the provider's error.
+///
+/// The span `call` names provider and operation; its one event tells the duration and, of a
+/// failure, kind, code and request id. Nothing of request or answer is recorded.
+///
+/// # Errors
+/// As [`failure`].
+pub async fn exchange<T, D>(
+    provider: &'static str,
+    operation: Operation,
+    exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
+    decode: impl FnOnce(&Answer) -> Refusal<D>,
+) -> Result<ResponseValue<T>, Error<D>> {
+    let span = debug_span!("call", provider, operation = operation.id);
+    async {
+        let start = Instant::now();
+        let result = match exchange.await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(failure(operation, error, decode).await),
+        };
+        let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &result {
+            Ok(answer) => debug!(elapsed_ms, status = answer.status().as_u16(), "answered"),
+            Err(error) => debug!(
+                elapsed_ms,
+                kind = ?error.kind(),
+                code = error.code(),
+                request_id = error.request_id(),
+                may_have_run = error.may_have_run(),
+                "failed"
+            ),
+        }
+        result
+    }
+    .instrument(span)
+    .await
 }
 
 /// Turns the failure of a generated call into the provider's error.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use guestexec_core::{
-    Clock, MAX_ANSWER, Operation, Transport, buffered, failure, prepare, refused, unix_seconds,
+    Clock, MAX_ANSWER, Operation, Transport, buffered, prepare, refused, unix_seconds,
 };
 use progenitor_client::{
     ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue,
@@ -186,8 +186,5 @@ pub(crate) async fn call<T>(
     operation: Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
-    match exchange.await {
-        Ok(answer) => Ok(answer),
-        Err(error) => Err(failure(operation, error, error::read).await),
-    }
+    guestexec_core::exchange("tat", operation, exchange, error::read).await
 }

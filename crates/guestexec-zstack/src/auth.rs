@@ -1,9 +1,14 @@
 //! Who the caller is: a session, or an AccessKey.
 
-use std::{fmt, fmt::Write as _};
+use std::{
+    fmt,
+    fmt::Write as _,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use guestexec_core::{ErrorKind, Secret};
 use sha2::{Digest as _, Sha512};
+use tokio::sync::Semaphore;
 
 use crate::{Client, ClientBuilder, Error, sign::DateZone, types};
 
@@ -14,15 +19,69 @@ pub struct Credentials(pub(crate) Kind);
 #[derive(Clone)]
 pub(crate) enum Kind {
     /// Sent as `Authorization: OAuth SESSION`.
-    Session(Secret),
+    Session(Arc<Session>),
     /// Signs each request.
     AccessKey { id: String, secret: Secret, zone: DateZone },
+}
+
+/// A session, shared by the clones of a client, and what is needed to open it anew.
+pub(crate) struct Session {
+    uuid: Mutex<Secret>,
+    login: Option<Login>,
+    /// One login at a time: who waited for it finds the new session and logs in no more.
+    renewing: Semaphore,
+}
+
+#[derive(Clone)]
+struct Login {
+    account: String,
+    password_hash: Secret,
+}
+
+impl Session {
+    fn new(uuid: Secret, login: Option<Login>) -> Arc<Self> {
+        Arc::new(Self { uuid: Mutex::new(uuid), login, renewing: Semaphore::new(1) })
+    }
+
+    /// The session's UUID as it is now.
+    pub(crate) fn uuid(&self) -> Secret {
+        self.uuid.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Opens the session anew, unless another clone did so since `ended` was current. False if it
+    /// was not opened here by a login, so that it cannot be.
+    pub(crate) async fn renew(&self, client: &Client, ended: &Secret) -> Result<bool, Error> {
+        let Some(login) = &self.login else { return Ok(false) };
+        let Ok(_one_at_a_time) = self.renewing.acquire().await else { return Ok(false) };
+        if self.uuid().expose() == ended.expose() {
+            let uuid = log_in(client, login.clone()).await?;
+            tracing::warn!("the ZStack session had ended; logged in again");
+            *self.uuid.lock().unwrap_or_else(PoisonError::into_inner) = uuid;
+        }
+        Ok(true)
+    }
+}
+
+async fn log_in(client: &Client, login: Login) -> Result<Secret, Error> {
+    let request = types::LogInByAccountRequest {
+        log_in_by_account: types::LogInByAccountParams {
+            account_name: login.account,
+            password: login.password_hash,
+        },
+    };
+    let answer = client.log_in_by_account().body(request).send().await?.into_inner();
+    let uuid = answer.inventory.and_then(|session| session.uuid).ok_or_else(|| {
+        Error::new(ErrorKind::Protocol, "the answer to the login names no session")
+            .during("LogInByAccount")
+    })?;
+    Credentials::session(uuid.clone()).check()?;
+    Ok(uuid)
 }
 
 impl Credentials {
     /// A session, by its UUID: 32 hex digits, as a login answers.
     pub fn session(uuid: impl Into<Secret>) -> Self {
-        Self(Kind::Session(uuid.into()))
+        Self(Kind::Session(Session::new(uuid.into(), None)))
     }
 
     /// An AccessKey: its id and secret, as the console shows them. Dates are written in UTC, see
@@ -53,7 +112,7 @@ impl Credentials {
             ))
         };
         match &self.0 {
-            Kind::Session(uuid) if !printable(uuid.expose()) => wrong("session UUID"),
+            Kind::Session(session) if !printable(session.uuid().expose()) => wrong("session UUID"),
             Kind::AccessKey { id, .. } if !printable(id) || id.contains(':') => {
                 wrong("AccessKey id")
             }
@@ -79,8 +138,9 @@ impl fmt::Debug for Credentials {
 impl ClientBuilder {
     /// Logs in by account name and password, and makes the client of the session.
     ///
-    /// The password is hashed here, as the service wants it; it is not kept. A session lives two
-    /// hours as installed, and an account may have 500: end it with [`Client::logout`].
+    /// The password is hashed here, as the service wants it; only the hash is kept, to log in again
+    /// once where a command finds the session ended. A session lives two hours as installed, and an
+    /// account may have 500 at once: end it with [`Client::logout`].
     ///
     /// # Errors
     /// As [`ClientBuilder::build`], and whatever the login reports; `ID.1000` is a wrong name or
@@ -91,20 +151,10 @@ impl ClientBuilder {
         password: impl Into<Secret>,
     ) -> Result<Client, Error> {
         let client = self.build_with(None)?;
-        let password = password.into();
-        let params = types::LogInByAccountParams {
-            account_name: account.into(),
-            password: sha512_hex(password.expose()).into(),
-        };
-        let request = types::LogInByAccountRequest { log_in_by_account: params };
-        let answer = client.log_in_by_account().body(request).send().await?.into_inner();
-        let uuid = answer.inventory.and_then(|session| session.uuid).ok_or_else(|| {
-            Error::new(ErrorKind::Protocol, "the answer to the login names no session")
-                .during("LogInByAccount")
-        })?;
-        let session = Credentials::session(uuid);
-        session.check()?;
-        Ok(client.with_credentials(session))
+        let password_hash = sha512_hex(password.into().expose()).into();
+        let login = Login { account: account.into(), password_hash };
+        let uuid = log_in(&client, login.clone()).await?;
+        Ok(client.with_credentials(Credentials(Kind::Session(Session::new(uuid, Some(login))))))
     }
 }
 
@@ -117,7 +167,7 @@ impl Client {
     /// What the operation LogOut reports.
     pub async fn logout(&self) -> Result<(), Error> {
         match self.inner.session() {
-            Some(uuid) => self.log_out().uuid(uuid.expose()).send().await.map(drop),
+            Some(session) => self.log_out().uuid(session.uuid().expose()).send().await.map(drop),
             None => Ok(()),
         }
     }

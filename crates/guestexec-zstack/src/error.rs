@@ -33,10 +33,25 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
     refusal
 }
 
+/// True where the service says that the session has ended, so that nothing was done.
+pub(crate) fn session_ended(error: &Error) -> bool {
+    error.detail().is_some_and(says_session_ended)
+}
+
+fn says_session_ended(error: &ErrorCode) -> bool {
+    error.code.as_deref() == Some("ID.1001")
+        || error.global_error_code.as_deref() == Some("ORG_ZSTACK_IDENTITY_10020")
+}
+
+/// An error of the service and what caused it, outermost first.
+pub fn causes(error: &ErrorCode) -> impl Iterator<Item = &ErrorCode> {
+    std::iter::successors(Some(error), |error| error.cause.as_deref().or(error.causes.first()))
+        .take(MAX_CAUSES)
+}
+
 fn from_code(error: ErrorCode) -> Refusal<ErrorCode> {
     let code = error.code.clone().unwrap_or_default();
-    let session_ended = code == "ID.1001"
-        || error.global_error_code.as_deref() == Some("ORG_ZSTACK_IDENTITY_10020");
+    let session_ended = says_session_ended(&error);
     let kind = match code.as_str() {
         _ if session_ended => ErrorKind::Unauthenticated,
         "ID.1000" | "ID.1005" => ErrorKind::Unauthenticated,
@@ -69,19 +84,14 @@ fn from_code(error: ErrorCode) -> Refusal<ErrorCode> {
 
 /// The chain of causes as one line, the reason of all first.
 fn innermost_first(error: &ErrorCode) -> String {
-    let mut chain = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = [&error.details, &error.description, &error.elaboration, &error.message]
-            .into_iter()
-            .flatten()
-            .find(|text| !text.is_empty());
-        if let Some(text) = text
+    let mut chain: Vec<&str> = Vec::new();
+    for error in causes(error) {
+        let texts = [&error.details, &error.description, &error.elaboration, &error.message];
+        if let Some(text) = texts.into_iter().flatten().find(|text| !text.is_empty())
             && chain.last() != Some(&text.as_str())
         {
-            chain.push(text.as_str());
+            chain.push(text);
         }
-        next = error.cause.as_deref().or(error.causes.first()).filter(|_| chain.len() < MAX_CAUSES);
     }
     chain.reverse();
     match chain.is_empty() {

@@ -3,8 +3,7 @@
 use std::{fmt, fmt::Write as _, future::Future, sync::Arc, time::Duration};
 
 use guestexec_core::{
-    Clock, MAX_ANSWER, Operation, Secret, Transport, buffered, failure, prepare, refused,
-    unix_seconds,
+    Clock, MAX_ANSWER, Operation, Secret, Transport, buffered, prepare, refused, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
@@ -13,7 +12,10 @@ use reqwest::{
 };
 
 use crate::{
-    Client, Credentials, Error, auth::Kind, error, sign, types::ExecuteGuestVmCommandResponse,
+    Client, Credentials, Error,
+    auth::{Kind, Session},
+    error, sign,
+    types::ExecuteGuestVmCommandResponse,
 };
 
 /// What a client holds besides its address.
@@ -84,9 +86,9 @@ impl Inner {
         self.job = Some((job, timeout));
     }
 
-    pub(crate) fn session(&self) -> Option<&Secret> {
+    pub(crate) fn session(&self) -> Option<&Session> {
         match &self.credentials.as_ref()?.0 {
-            Kind::Session(uuid) => Some(uuid),
+            Kind::Session(session) => Some(session),
             Kind::AccessKey { .. } => None,
         }
     }
@@ -94,7 +96,7 @@ impl Inner {
     fn authenticate(&self, request: &mut Request) -> Result<(), String> {
         let authorization = match self.credentials.as_ref().map(|credentials| &credentials.0) {
             None => return Ok(()),
-            Some(Kind::Session(uuid)) => format!("OAuth {}", uuid.expose()),
+            Some(Kind::Session(session)) => format!("OAuth {}", session.uuid().expose()),
             Some(Kind::AccessKey { id, secret, zone }) => {
                 let date = sign::format_date(unix_seconds(self.clock.now()), zone)
                     .map_err(|e| e.to_string())?;
@@ -184,8 +186,5 @@ pub(crate) async fn call<T>(
     operation: Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
-    match exchange.await {
-        Ok(answer) => Ok(answer),
-        Err(error) => Err(failure(operation, error, error::read).await),
-    }
+    guestexec_core::exchange("zstack", operation, exchange, error::read).await
 }

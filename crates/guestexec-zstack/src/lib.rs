@@ -1,22 +1,29 @@
 #![doc = include_str!("../README.md")]
 
 mod auth;
+mod capture;
 mod client;
 mod error;
 #[rustfmt::skip]
 mod generated;
 mod hooks;
+mod job;
+mod output;
 mod run;
 pub mod sign;
+mod vms;
 
 pub use auth::Credentials;
+pub use capture::{Capture, Captured, Shell};
 pub use client::ClientBuilder;
-pub use error::Error;
+pub use error::{Error, causes};
 #[cfg(feature = "examples")]
 pub use generated::examples;
 pub use generated::{Client, builder, enums, types};
 pub use guestexec_core::{
     Clock, ErrorKind, RequestShape, Secret, SystemClock, Transport, Validate, Violation,
 };
+pub use output::Output;
 pub use progenitor_client::ResponseValue;
-pub use run::{Method, Output, Run, Vm};
+pub use run::{Method, Run, Vm};
+pub use vms::EachVm;

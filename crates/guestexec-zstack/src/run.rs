@@ -1,7 +1,7 @@
 //! Running a command in a VM, and waiting for its end, however the node answers.
 
 use std::{
-    borrow::Cow,
+    fmt,
     future::{Future, IntoFuture},
     pin::Pin,
     time::Duration,
@@ -9,27 +9,25 @@ use std::{
 
 use guestexec_core::ErrorKind;
 use reqwest::StatusCode;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use crate::{
-    Client, Error,
+    Client, Error, Output,
     enums::Platform,
+    error::session_ended,
     hooks::JobId,
-    types::{
-        ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest, ExecuteGuestVmCommandResponse,
-    },
+    job,
+    types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest},
 };
 
-/// First and longest pause between two looks at a job.
-const POLL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// How long a command is waited for where no timeout was given.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 /// How much longer than the command's timeout is waited: the way there, and the node's own work.
 const GRACE: Duration = Duration::from_secs(30);
-
-/// What precedes the two streams in an answer's text.
-const STDOUT_LABEL: &str = "standardStream: ";
-const STDERR_LABEL: &str = ", errorStream: ";
+/// Longest wait of all: a command's longest timeout, and as much again.
+const LONGEST: Duration = Duration::from_secs(2 * 86_400);
+/// First and longest pause after an answer of "too many requests".
+const THROTTLED: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
 
 impl Client {
     /// The VM a command is meant for, by its UUID: 32 hex digits.
@@ -84,9 +82,10 @@ pub enum Method {
 /// A command about to run, as [`Vm::run`] makes it.
 ///
 /// Awaiting it sends it once, under a job name of its own. Where the node answers with a job, or
-/// its answer is lost, the job is asked for the result; the command is never sent again. Dropping
-/// the future stops the waiting, not the command.
-#[derive(Clone, Debug)]
+/// its answer is lost, the job is asked for the result; the command is sent again only after an
+/// answer that proves it did not start: an ended session (logged in anew, once), or too many
+/// requests (waited out). Dropping the future stops the waiting, not the command.
+#[derive(Clone)]
 #[must_use = "nothing runs until it is awaited"]
 pub struct Run<'a> {
     client: &'a Client,
@@ -97,9 +96,9 @@ pub struct Run<'a> {
 
 impl Run<'_> {
     /// How long the command may take, in whole seconds from 10 to 86 400; a part of a second
-    /// counts as a whole one. Default: the node's own.
+    /// counts as a whole one. Default: the node's own; it is then waited for five minutes.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        let seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
+        let seconds = timeout.as_secs().saturating_add(u64::from(timeout.subsec_nanos() > 0));
         // What does not fit is out of range as well, and is refused with the number's name.
         self.params.command_timeout = Some(i32::try_from(seconds).unwrap_or(i32::MAX));
         self.timeout = Some(timeout);
@@ -112,14 +111,54 @@ impl Run<'_> {
         self
     }
 
+    pub(crate) fn params(&self) -> &ExecuteGuestVmCommandParams {
+        &self.params
+    }
+
+    pub(crate) fn params_mut(&mut self) -> &mut ExecuteGuestVmCommandParams {
+        &mut self.params
+    }
+
     async fn finish(self) -> Result<Output, Error> {
+        let command = &self.params.command;
+        if command.trim() != command {
+            tracing::warn!("the node removes the white space at the ends of the command");
+        }
         let wait = self.timeout.unwrap_or(DEFAULT_TIMEOUT).saturating_add(GRACE);
-        let deadline = Instant::now() + wait;
+        let deadline = Instant::now() + wait.min(LONGEST);
+        let mut may_renew = true;
+        let mut pause = THROTTLED.0;
+        loop {
+            let session = self.client.inner.session();
+            let used = session.map(|session| session.uuid());
+            let error = match self.attempt(deadline).await {
+                Err(error) if !error.may_have_run() => error,
+                ended => return ended,
+            };
+            if error.kind() == ErrorKind::Throttled && Instant::now() + pause < deadline {
+                sleep(pause).await;
+                pause = (pause * 2).min(THROTTLED.1);
+                continue;
+            }
+            match (session, used) {
+                (Some(session), Some(used)) if may_renew && session_ended(&error) => {
+                    may_renew = false;
+                    if !session.renew(self.client, &used).await? {
+                        return Err(error);
+                    }
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Sends the command once and sees it to its end.
+    async fn attempt(&self, deadline: Instant) -> Result<Output, Error> {
         let job = JobId::random().map_err(|reason| Error::new(ErrorKind::Config, reason))?;
         let mut client = self.client.clone();
-        client.inner.set_job(job.clone(), wait);
+        client.inner.set_job(job.clone(), deadline.saturating_duration_since(Instant::now()));
         let request = ExecuteGuestVmCommandRequest {
-            params: self.params,
+            params: self.params.clone(),
             system_tags: Vec::new(),
             user_tags: Vec::new(),
         };
@@ -130,7 +169,7 @@ impl Run<'_> {
         let answer = match sent {
             Ok(answer) => answer,
             Err(lost) if lost.may_have_run() && is_lost(&lost) => {
-                return look_for(self.client, &job, deadline, lost).await;
+                return job::look_for(self.client, &job, deadline, lost).await;
             }
             Err(error) => return Err(error),
         };
@@ -145,10 +184,12 @@ impl Run<'_> {
         })?;
         let granted = answer.api_timeout.and_then(|millis| u64::try_from(millis).ok());
         let deadline = match granted.map(Duration::from_millis) {
-            Some(granted) if granted > Duration::ZERO => deadline.min(Instant::now() + granted),
+            Some(granted) if granted > Duration::ZERO => {
+                deadline.min(Instant::now() + granted.min(LONGEST))
+            }
             _ => deadline,
         };
-        wait_for(self.client, &named, deadline).await
+        job::wait_for(self.client, &named, deadline).await
     }
 }
 
@@ -157,65 +198,6 @@ fn is_lost(error: &Error) -> bool {
     use ErrorKind::{Lost, Protocol, Timeout, Unavailable};
     // A refusal with a code is an answer, not the lack of one.
     error.code().is_none() && matches!(error.kind(), Lost | Protocol | Timeout | Unavailable)
-}
-
-/// Asks for the job of a command whose answer was lost; without one, `lost` is all there is.
-async fn look_for(
-    client: &Client,
-    job: &JobId,
-    deadline: Instant,
-    lost: Error,
-) -> Result<Output, Error> {
-    match wait_for(client, job, deadline).await {
-        Err(error) if error.code().is_none() => Err(lost.with_advice(
-            "the node has no result for it: look inside the VM before you run it again",
-        )),
-        found => found,
-    }
-}
-
-/// Looks at a job, ever more slowly, until it has ended.
-async fn wait_for(client: &Client, job: &JobId, deadline: Instant) -> Result<Output, Error> {
-    let mut pause = POLL.0;
-    let mut last_failure = None;
-    loop {
-        let look = client.get_api_job().uuid(job.expose()).send();
-        match timeout_at(deadline, look).await {
-            Ok(Ok(answer)) if answer.status() == StatusCode::OK => {
-                return Ok(Output::new(answer.into_inner()));
-            }
-            Ok(Ok(_)) | Err(_) => {}
-            Ok(Err(error)) if error.kind() == ErrorKind::NotFound && error.code().is_none() => {
-                return Err(error.with_may_have_run(true).with_advice(
-                    "the node has forgotten the job: results are kept for three hours as installed",
-                ));
-            }
-            Ok(Err(error)) if error.is_retryable() && error.code().is_none() => {
-                last_failure = Some(error);
-            }
-            // A failed job proves that the command was not started only where its code does.
-            Ok(Err(error)) => {
-                let refused =
-                    matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Forbidden);
-                return Err(error.with_may_have_run(!refused));
-            }
-        }
-        let next = Instant::now() + pause;
-        if next >= deadline {
-            let error = Error::new(
-                ErrorKind::Timeout,
-                "the command was started, but its end was not seen in time",
-            )
-            .during("GetApiJob")
-            .with_may_have_run(true);
-            return Err(match last_failure {
-                Some(failure) => error.with_source(failure),
-                None => error,
-            });
-        }
-        sleep_until(next).await;
-        pause = (pause * 3 / 2).min(POLL.1);
-    }
 }
 
 impl<'a> IntoFuture for Run<'a> {
@@ -227,80 +209,14 @@ impl<'a> IntoFuture for Run<'a> {
     }
 }
 
-/// What a command wrote. The service tells no exit code.
-#[derive(Clone, Debug)]
-pub struct Output {
-    answer: ExecuteGuestVmCommandResponse,
-}
-
-impl Output {
-    fn new(answer: ExecuteGuestVmCommandResponse) -> Self {
-        Self { answer }
-    }
-
-    /// The answer's text as it came: both streams with their labels, on one line.
-    pub fn stream(&self) -> &str {
-        self.answer.stream.as_deref().unwrap_or_default()
-    }
-
-    /// Standard output, as far as the text lets it be told from standard error; the whole text
-    /// where it has no labels.
-    pub fn stdout_lossy(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.split().0)
-    }
-
-    /// Standard error, as far as the text lets it be told.
-    pub fn stderr_lossy(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.split().1)
-    }
-
-    /// True where the text between the streams occurs more than once, so that their border is a
-    /// guess (the first one is taken).
-    pub fn ambiguous(&self) -> bool {
-        self.stream().matches(STDERR_LABEL).count() > 1
-    }
-
-    /// The whole answer, with what it says of the VM.
-    pub fn answer(&self) -> &ExecuteGuestVmCommandResponse {
-        &self.answer
-    }
-
-    fn split(&self) -> (&str, &str) {
-        match self.stream().strip_prefix(STDOUT_LABEL) {
-            None => (self.stream(), ""),
-            Some(rest) => rest.split_once(STDERR_LABEL).unwrap_or((rest, "")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Output;
-    use crate::types::ExecuteGuestVmCommandResponse;
-
-    fn output(stream: &str) -> Output {
-        Output::new(ExecuteGuestVmCommandResponse {
-            stream: Some(stream.to_owned()),
-            ..Default::default()
-        })
-    }
-
-    #[test]
-    fn the_documented_text_is_taken_apart() {
-        let page = output("standardStream: hello world, errorStream: 1/0 is not a goodScript");
-        assert_eq!(page.stdout_lossy(), "hello world");
-        assert_eq!(page.stderr_lossy(), "1/0 is not a goodScript");
-        assert!(!page.ambiguous());
-    }
-
-    #[test]
-    fn other_texts_are_kept_whole() {
-        assert_eq!(output("just text").stdout_lossy(), "just text");
-        assert_eq!(output("standardStream: a").stdout_lossy(), "a");
-        assert_eq!(output("").stdout_lossy(), "");
-        let odd = output("standardStream: a, errorStream: b, errorStream: c");
-        assert_eq!((&*odd.stdout_lossy(), &*odd.stderr_lossy()), ("a", "b, errorStream: c"));
-        assert!(odd.ambiguous());
-        assert_eq!(odd.stream(), "standardStream: a, errorStream: b, errorStream: c");
+/// Without the command, which may hold a secret.
+impl fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("vm", &self.params.vm_instance_uuid)
+            .field("platform", &self.params.platform)
+            .field("timeout", &self.timeout)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
     }
 }
