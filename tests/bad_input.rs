@@ -54,9 +54,22 @@ async fn tat_instances_and_content() {
     let result = client.instances(none).run("uptime").await;
     refused(result, &tape, &["RunCommand", "`InstanceIds`", "0 items", "at least 1"]);
 
-    let many = (0..201).map(|n| format!("ins-{n:08}"));
-    let result = client.instances(many).run("uptime").await;
-    refused(result, &tape, &["`InstanceIds`", "201 items", "at most 200"]);
+    // Any number goes through the handle, and 200 into one call of the service.
+    let many: Vec<String> = (0..201).map(|n| format!("ins-{n:08}")).collect();
+    let call = client.run_command().body_map(|body| body.content("uptime").instance_ids(many));
+    refused(call.send().await, &tape, &["`InstanceIds`", "201 items", "at most 200"]);
+
+    // A bad id is told by its place in the caller's list, and refused before any call is made.
+    let mut many: Vec<String> = (0..450).map(|n| format!("ins-{n:08}")).collect();
+    many[3] = "lhins-0".to_owned();
+    many[417] = "ins 2".to_owned();
+    let result = client.instances(&many).run("uptime").await;
+    refused(result, &tape, &["`InstanceIds[417]`", "form"]);
+
+    // Twice in two calls would be twice on the instance.
+    many[417] = many[5].clone();
+    let result = client.instances(&many).run("uptime").await;
+    refused(result, &tape, &["`InstanceIds[417]`", "repeats item 5"]);
 
     // 49 153 octets are 65 540 characters of Base64: four more than may be sent.
     let result = client.instances(["ins-1"]).run(vec![b'#'; 49_153]).await;
@@ -109,6 +122,34 @@ async fn tat_members_that_do_not_go_together() {
 
     let incomplete = client.run_command().body_map(|body| body.content("echo"));
     refused(incomplete.send().await, &tape, &["`InstanceIds` is required"]);
+}
+
+#[tokio::test]
+async fn tat_parameters() {
+    let tape = Tape::new();
+    let client = tat(&tape);
+    let run = || client.instances(["ins-1"]).run("echo {{a}} {{tat-hidden:b}}");
+
+    let shown = run().hidden_parameter("a", "secret").await;
+    refused(shown, &tape, &["RunCommand", "`Parameters.a`", "{{tat-hidden:a}}"]);
+    let twice = run().parameter("a", "1").hidden_parameter("a", "2").await;
+    refused(twice, &tape, &["`Parameters.a`", "twice"]);
+    let twice = run().default_parameter("a", "1").described_parameter("a", "2", "").await;
+    refused(twice, &tape, &["`DefaultParameterConfs.a`", "twice"]);
+    refused(run().parameter("a b", "1").await, &tape, &["`Parameters.a b"]);
+    let many = (0..21).fold(run(), |run, n| run.parameter(format!("p{n}"), ""));
+    refused(many.await, &tape, &["`Parameters`", "21 members", "at most 20"]);
+    let many = (0..11).fold(run(), |run, n| run.tag(format!("t{n}"), ""));
+    refused(many.await, &tape, &["`Tags`", "11 items", "at most 10"]);
+
+    refused(run().output_to_cos("http://b").await, &tape, &["`OutputCOSBucketUrl`"]);
+    let outside = run().output_to_cos_below("https://b", "../x").await;
+    refused(outside, &tape, &["`OutputCOSKeyPrefix`"]);
+
+    let invoke = client.instances(["ins-1"]).invoke("cmd-1").parameter("a b", "1").await;
+    refused(invoke, &tape, &["InvokeCommand", "`Parameters.a b"]);
+    let file = client.instances(["ins-1"]).run_file("/nowhere/script.sh");
+    refused(file.map(|_| ()), &tape, &["RunCommand", "/nowhere/script.sh"]);
 }
 
 #[tokio::test]

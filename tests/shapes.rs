@@ -121,3 +121,13 @@ provider!(zstack, guestexec_zstack, |tape| {
         .build()
         .expect("the client is complete")
 });
+
+provider!(cci, guestexec_cci, |tape| {
+    Client::builder()
+        .region("cn-north-4")
+        .credentials(guestexec_cci::Credentials::access_key("example", "secret"))
+        .clock(clock())
+        .transport(tape)
+        .build()
+        .expect("the client is complete")
+});

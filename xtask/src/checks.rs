@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{ToTokens as _, format_ident, quote};
 use serde_json::Value;
 use syn::{GenericArgument, Ident, PathArguments, Type};
 
@@ -89,7 +89,15 @@ fn validate_impl(
         let Some(field) = fields.iter().find(|field| field.wire == *wire) else { continue };
         let member = &field.ident;
         let must = required.contains(&wire.as_str());
-        statements.extend(check(spec, wire, quote!(&self.#member), property, &field.ty, must, patterns));
+        statements.extend(check(
+            spec,
+            wire,
+            quote!(&self.#member),
+            property,
+            &field.ty,
+            must,
+            patterns,
+        ));
     }
     statements.extend(groups(schema, fields));
     quote! {
@@ -136,14 +144,19 @@ fn groups(schema: &Value, fields: &[Field]) -> TokenStream {
             let (Some(first), Some(second)) = (field(wire), field(other)) else { continue };
             let given = given(first);
             let member = &second.ident;
-            let holds = match value {
-                Value::Bool(value) => quote!(self.#member == Some(#value)),
-                Value::String(value) => {
+            let optional = argument(&second.ty, "Option").is_some();
+            let holds = match (value, optional) {
+                (Value::String(value), true) => {
                     quote!(self.#member.as_ref().is_some_and(|value| value.as_str() == #value))
                 }
-                other => {
-                    let number = proc_macro2::Literal::i64_unsuffixed(other.as_i64().unwrap_or_default());
-                    quote!(self.#member == Some(#number))
+                (Value::String(value), false) => quote!(self.#member.as_str() == #value),
+                (value, optional) => {
+                    let literal = match value.as_bool() {
+                        Some(value) => quote!(#value),
+                        None => size(value.as_i64().unwrap_or_default()).into_token_stream(),
+                    };
+                    let wanted = if optional { quote!(Some(#literal)) } else { literal };
+                    quote!(self.#member == #wanted)
                 }
             };
             let shown = value.to_string();
@@ -156,9 +169,10 @@ fn groups(schema: &Value, fields: &[Field]) -> TokenStream {
 /// Whether a member was given.
 fn given(field: &Field) -> TokenStream {
     let member = &field.ident;
-    match (argument(&field.ty, "Option"), argument(&field.ty, "Vec")) {
-        (Some(_), _) => quote!(self.#member.is_some()),
-        (_, Some(_)) => quote!(!self.#member.is_empty()),
+    match last_segment(&field.ty).map(ToString::to_string).as_deref() {
+        Some("Option") => quote!(self.#member.is_some()),
+        // An empty list or map is not sent.
+        Some("Vec" | "Map" | "BTreeMap") => quote!(!self.#member.is_empty()),
         _ => quote!(true),
     }
 }
@@ -244,7 +258,8 @@ fn checked_parameters<'a>(
         let Some(field) = code.fields.iter().find(|field| field.wire == wire) else { continue };
         let in_path = parameter["in"] == "path";
         let member = &field.ident;
-        let check = check(spec, wire, quote!(#member), &parameter["schema"], &field.ty, in_path, patterns);
+        let check =
+            check(spec, wire, quote!(#member), &parameter["schema"], &field.ty, in_path, patterns);
         if !check.is_empty() {
             checked.push(CheckedParameter { field, in_path, check });
         }
@@ -254,11 +269,11 @@ fn checked_parameters<'a>(
 
 /// `&str` for a text, `&T` for all else.
 fn borrowed(ty: &Type) -> TokenStream {
-    if last_segment(ty).is_some_and(|segment| segment == "String") {
-        quote!(&str)
-    } else {
-        quote!(&#ty)
-    }
+    if is_string(ty) { quote!(&str) } else { quote!(&#ty) }
+}
+
+fn is_string(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|segment| segment == "String")
 }
 
 /// True for a schema that becomes a struct; free-form maps do not.
@@ -294,7 +309,7 @@ fn check(
     if is_object(target) {
         return quote!(Validate::validate(#value).map_err(|violation| violation.within(#wire))?;);
     }
-    scalar(wire, &value, schema, target, patterns)
+    scalar(wire, &value, schema, target, ty, patterns)
 }
 
 /// The checks of a list and its items.
@@ -308,12 +323,18 @@ fn list(
     patterns: &mut BTreeSet<String>,
 ) -> TokenStream {
     let mut statements = TokenStream::new();
-    let (least, most) = (number(schema, "minItems"), number(schema, "maxItems"));
+    let (least, most) = (number(schema, "minItems").unwrap_or(0), number(schema, "maxItems"));
     // An optional list that is empty is not sent at all, so its least length does not apply.
-    let least = if required { least.unwrap_or(0) } else { 0 };
+    let may_be_empty = !required && least > 0;
+    let least = if may_be_empty && least == 1 { 0 } else { least };
     if least > 0 || most.is_some() {
-        let (least, most) = (size(least), option(most.map(size)));
-        statements.extend(quote!(check::items(#wire, #value, #least, #most)?;));
+        let (shortest, longest) = (size(least), option(most.map(size)));
+        let check = quote!(check::items(#wire, #value, #shortest, #longest)?;);
+        let bare = unborrowed(&value);
+        statements.extend(match may_be_empty && least > 0 {
+            true => quote!(if !#bare.is_empty() { #check }),
+            false => check,
+        });
     }
     if schema["uniqueItems"] == true {
         statements.extend(quote!(check::unique(#wire, #value)?;));
@@ -337,13 +358,15 @@ fn scalar(
     value: &TokenStream,
     schema: &Value,
     target: &Value,
+    ty: &Type,
     patterns: &mut BTreeSet<String>,
 ) -> TokenStream {
     let keyword = |key: &str| schema.get(key).or_else(|| target.get(key)).filter(|v| !v.is_null());
     let bound = |key: &str| keyword(key).and_then(Value::as_i64);
     let mut statements = TokenStream::new();
     let is_password = target["format"] == "password";
-    let text = if is_password { { let place = unborrowed(value); quote!(#place.expose()) } } else { value.clone() };
+    let bare = unborrowed(value);
+    let text = if is_password { quote!(#bare.expose()) } else { value.clone() };
     let (least, most) = (bound("minLength").unwrap_or(0), bound("maxLength"));
     if least > 0 || most.is_some() {
         let function = match target["format"].as_str() {
@@ -365,14 +388,17 @@ fn scalar(
         let (least, most) = (bound("minimum"), bound("maximum"));
         // Zero is what an unsigned type says already.
         if least.is_some_and(|least| least != 0) || most.is_some() {
-            let literal = |n: i64| proc_macro2::Literal::i64_unsuffixed(n);
-            let (least, most) = (option(least.map(literal)), option(most.map(literal)));
-            statements.extend(quote!(check::range(#wire, *#value, #least, #most)?;));
+            let (least, most) = (option(least.map(size)), option(most.map(size)));
+            let borrowed = bare.to_string() != value.to_string();
+            let number = if borrowed { quote!(#bare) } else { quote!(*#value) };
+            statements.extend(quote!(check::range(#wire, #number, #least, #most)?;));
         }
     }
     if let Some(closed) = schema.get("enum").or_else(|| target.get("enum")) {
-        let values: Vec<&str> = closed.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let text = if enum_values(target).is_some() { { let place = unborrowed(value); quote!(#place.as_str()) } } else { text.clone() };
+        let values: Vec<&str> =
+            closed.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let is_open = enum_values(target).is_some() && !is_string(ty);
+        let text = if is_open { quote!(#bare.as_str()) } else { text.clone() };
         statements.extend(quote!(check::one_of(#wire, #text, &[#(#values),*])?;));
     }
     if let Some(rules) = keyword("x-json-object") {
@@ -383,7 +409,7 @@ fn scalar(
         statements.extend(quote! {
             check::json_object(
                 #wire,
-                #value,
+                #text,
                 &check::JsonObject { max_properties: #most, key_max_length: #key },
                 &PATTERN!(#pattern),
             )?;
@@ -395,7 +421,9 @@ fn scalar(
 /// An expression without the `&` it begins with: a method call borrows by itself.
 fn unborrowed(value: &TokenStream) -> TokenStream {
     let mut trees = value.clone().into_iter().peekable();
-    trees.next_if(|tree| matches!(tree, proc_macro2::TokenTree::Punct(punct) if punct.as_char() == '&'));
+    trees.next_if(
+        |tree| matches!(tree, proc_macro2::TokenTree::Punct(punct) if punct.as_char() == '&'),
+    );
     trees.collect()
 }
 

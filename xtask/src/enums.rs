@@ -42,7 +42,7 @@ fn one(name: &str, schema: &Value) -> Option<String> {
 }
 
 /// The variant of a value: its words in PascalCase, `Value` before a leading digit.
-fn variant(value: &str) -> String {
+pub(crate) fn variant(value: &str) -> String {
     let name = value.to_pascal_case();
     match name.chars().next() {
         Some(first) if first.is_ascii_alphabetic() => name,

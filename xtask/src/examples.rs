@@ -97,7 +97,8 @@ fn arm(code: &OperationCode<'_>) -> TokenStream {
         let name = format_ident!("{name}");
         quote!(call = call.body(example.body::<types::#name>().map_err(unusable)?);)
     });
-    let binding = if setters.is_empty() && body.is_none() { quote!(call) } else { quote!(mut call) };
+    let binding =
+        if setters.is_empty() && body.is_none() { quote!(call) } else { quote!(mut call) };
     quote! {
         #id => {
             let #binding = client.#method();

@@ -23,12 +23,14 @@ thread_local! {
 /// A sentence that names the document: it is not OpenAPI, or progenitor refused it or panicked.
 pub fn tokens(spec: &Spec, lowered: Value) -> Result<syn::File, String> {
     let file = &spec.file;
-    let document: OpenAPI =
-        serde_json::from_value(lowered).map_err(|e| format!("{file}: is not OpenAPI 3.0: {e}"))?;
+    let document: OpenAPI = serde_json::from_value(lowered)
+        .map_err(|e| format!("{file}: is not OpenAPI 3.0; correct it: {e}"))?;
     let settings = settings::settings(spec)?;
     let tokens = catching(|| Generator::new(&settings).generate_tokens(&document))
-        .map_err(|panic| format!("{file}: progenitor panicked on it: {panic}; add a rule to the linter"))?
-        .map_err(|e| format!("{file}: progenitor refuses it: {e}"))?;
+        .map_err(|panic| {
+            format!("{file}: progenitor panicked; write what it names in another way, and add a rule to xtask/src/lint: {panic}")
+        })?
+        .map_err(|e| format!("{file}: progenitor refuses it; write what it names in another way: {e}"))?;
     syn::parse2(tokens).map_err(|e| format!("{file}: the generated code is not Rust: {e}"))
 }
 

@@ -2,11 +2,16 @@
 //!
 //! Progenitor panics on some documents and quietly generates something else from others; each
 //! rule here stands for one such trap, or for one of our own: an operation shows an example and
-//! names its source, a path parameter cannot leave its segment, nothing goes on the wire unasked.
+//! names its source, a path parameter cannot leave its segment, nothing goes on the wire unasked,
+//! and a limit that is written down is checked.
 
+mod component;
 mod document;
 mod operation;
+mod parameter;
+mod response;
 mod schema;
+mod text;
 
 use serde_json::Value;
 
@@ -30,11 +35,15 @@ const EXTENSIONS: [&str; 11] = [
 /// Everything wrong with a document, one sentence each; nothing if it can be generated from.
 pub fn lint(spec: &Spec) -> Vec<String> {
     let mut complaints = Complaints { file: &spec.file, list: Vec::new() };
+    if !spec.document.is_object() {
+        complaints.add("document", "is not a mapping; begin it with `openapi: 3.0.3`");
+        return complaints.list;
+    }
     document::check(spec, &mut complaints);
     for operation in spec.operations() {
         operation::check(spec, &operation, &mut complaints);
     }
-    schema::check(spec, &mut complaints);
+    component::check(spec, &mut complaints);
     complaints.list
 }
 
@@ -56,6 +65,47 @@ impl Complaints<'_> {
             self.add(place, text());
         }
     }
+
+    /// Complains of the words of `node` that are not `known`: what is not carried over is not
+    /// written down either. Extensions known nowhere are told of elsewhere.
+    fn only(&mut self, known: &[&str], place: &str, node: &Value) {
+        for key in node.as_object().into_iter().flatten().map(|(key, _)| key.as_str()) {
+            let foreign = key.starts_with("x-") && !EXTENSIONS.contains(&key);
+            self.unless(known.contains(&key) || foreign, place, || {
+                format!(
+                    "`{key}` is ignored here; correct it or leave it out (known: {})",
+                    known.join(", ")
+                )
+            });
+        }
+    }
+}
+
+/// The kinds of value a word may have.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Text,
+    Boolean,
+    List,
+    Mapping,
+}
+
+impl Complaints<'_> {
+    /// Complains of words of `node` whose value is of another kind, and so would be ignored.
+    fn kinds(&mut self, words: &[(&str, Kind)], place: &str, node: &Value) {
+        for (word, kind) in words {
+            let Some(value) = node.get(word) else { continue };
+            let (holds, name) = match kind {
+                Kind::Text => (value.is_string(), "text; put it in quotes"),
+                Kind::Boolean => {
+                    (value.is_boolean(), "true or false; write one of them, without quotes")
+                }
+                Kind::List => (value.is_array(), "a list; write it as `[A, B]`"),
+                Kind::Mapping => (value.is_object(), "a mapping; write it as `{name: value}`"),
+            };
+            self.unless(holds, place, || format!("`{word}` is not {name}"));
+        }
+    }
 }
 
 /// Two of `names` that become the same Rust name under `convert`.
@@ -74,22 +124,17 @@ fn collision<'a>(
     None
 }
 
-/// Visits every object of a node with a path of names for complaints; example data is not visited.
-fn visit<'a>(node: &'a Value, place: &str, see: &mut impl FnMut(&str, &'a Value)) {
-    match node {
-        Value::Object(members) => {
-            see(place, node);
-            for (key, value) in members {
-                if !matches!(key.as_str(), "examples" | "example" | "x-examples" | "value") {
-                    visit(value, &format!("{place}.{key}"), see);
-                }
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                visit(item, &format!("{place}[{index}]"), see);
-            }
-        }
-        _ => {}
-    }
+/// True for what Rust takes as a name.
+fn is_name(text: &str) -> bool {
+    syn::parse_str::<syn::Ident>(text).is_ok()
+}
+
+/// The names of a mapping.
+fn names(node: &Value) -> impl Iterator<Item = &str> {
+    node.as_object().into_iter().flatten().map(|(name, _)| name.as_str())
+}
+
+/// The items of a list.
+fn list(node: &Value) -> impl Iterator<Item = &Value> {
+    node.as_array().into_iter().flatten()
 }

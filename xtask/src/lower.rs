@@ -68,7 +68,7 @@ fn lower_operation(spec: &Spec, operation: &spec::Operation<'_>) -> Value {
 fn lower_schema(schema: &Value) -> Value {
     let Some(members) = schema.as_object() else { return schema.clone() };
     let mut lowered = Map::new();
-    let is_array = members.get("type").is_some_and(|t| t == "array");
+    let kind = members.get("type").and_then(Value::as_str).unwrap_or_default();
     for (key, value) in members {
         let kept = match key.as_str() {
             "$ref" | "type" | "required" => Some(value.clone()),
@@ -88,9 +88,9 @@ fn lower_schema(schema: &Value) -> Value {
             ),
             "items" => Some(lower_schema(value)),
             "allOf" => Some(value.as_array().into_iter().flatten().map(lower_schema).collect()),
-            "format" if known_format(value) => Some(value.clone()),
+            "format" if carries(kind, value) => Some(value.clone()),
             // Null and absent are one for a list: both are the empty one.
-            "nullable" if !is_array => Some(value.clone()),
+            "nullable" if kind != "array" => Some(value.clone()),
             // An unsigned number is a type, not a limit; 1 would make it `NonZero`.
             "minimum" if value.as_i64() >= Some(0) && !members.contains_key("format") => {
                 Some(json!(0))
@@ -104,11 +104,15 @@ fn lower_schema(schema: &Value) -> Value {
     Value::Object(lowered)
 }
 
-fn known_format(format: &Value) -> bool {
-    matches!(
-        format.as_str(),
-        Some("byte" | "password" | "int32" | "int64" | "uint32" | "uint64" | "float" | "double")
-    )
+/// True for a format that makes a difference to the Rust type.
+pub fn carries(kind: &str, format: &Value) -> bool {
+    let Some(format) = format.as_str() else { return false };
+    match kind {
+        "string" => matches!(format, "byte" | "password"),
+        "integer" => matches!(format, "int32" | "int64" | "uint32" | "uint64"),
+        "number" => matches!(format, "float" | "double"),
+        _ => false,
+    }
 }
 
 /// A description as one trimmed text.

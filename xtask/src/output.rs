@@ -76,7 +76,8 @@ pub fn write(root: &Path, generated: &Generated) -> Result<bool, String> {
         changed |= put(&root.join(&folder).join(path), text)?;
     }
     for stale in extra_files(root, generated)? {
-        fs::remove_file(root.join(&stale)).map_err(|e| format!("{stale}: cannot be removed: {e}"))?;
+        fs::remove_file(root.join(&stale))
+            .map_err(|e| format!("{stale}: cannot be removed: {e}"))?;
         changed = true;
     }
     let mut entries = lock_entries(root)?;
@@ -143,7 +144,8 @@ fn put(path: &Path, text: &str) -> Result<bool, String> {
         return Ok(false);
     }
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|e| format!("{}: cannot be made: {e}", folder.display()))?;
+        fs::create_dir_all(folder)
+            .map_err(|e| format!("{}: cannot be made: {e}", folder.display()))?;
     }
     fs::write(path, text).map_err(|e| format!("{}: cannot be written: {e}", path.display()))?;
     Ok(true)

@@ -73,8 +73,8 @@ impl Spec {
     /// A sentence, if the file cannot be read or is not YAML.
     pub fn load(root: &Path, provider: &str) -> Result<Self, String> {
         let file = format!("specs/{provider}.yaml");
-        let text =
-            fs::read_to_string(root.join(&file)).map_err(|e| format!("{file}: cannot be read: {e}"))?;
+        let text = fs::read_to_string(root.join(&file))
+            .map_err(|e| format!("{file}: cannot be read: {e}"))?;
         Self::parse(provider, text)
     }
 
@@ -84,8 +84,8 @@ impl Spec {
     /// A sentence with the place, if it is not YAML.
     pub fn parse(provider: &str, text: String) -> Result<Self, String> {
         let file = format!("specs/{provider}.yaml");
-        let document: Value =
-            serde_saphyr::from_str(&text).map_err(|e| format!("{file}: is not YAML: {e}"))?;
+        let document: Value = serde_saphyr::from_str(&text)
+            .map_err(|e| format!("{file}: is not YAML; correct the place named: {e}"))?;
         Ok(Self { provider: provider.to_owned(), file, text, document })
     }
 
@@ -121,9 +121,12 @@ impl Spec {
         paths
             .flat_map(|(path, item)| {
                 item.as_object().into_iter().flatten().filter_map(move |(method, node)| {
-                    METHODS
-                        .contains(&method.as_str())
-                        .then_some(Operation { spec: self, path, method, node })
+                    METHODS.contains(&method.as_str()).then_some(Operation {
+                        spec: self,
+                        path,
+                        method,
+                        node,
+                    })
                 })
             })
             .collect()
@@ -255,10 +258,11 @@ impl<'a> Operation<'a> {
 
 /// The component schema a node refers to, directly or as the only part of an `allOf`.
 pub fn component(node: &Value) -> Option<&str> {
-    let reference = node.get("$ref").or_else(|| match node.get("allOf")?.as_array()?.as_slice() {
-        [only] => only.get("$ref"),
-        _ => None,
-    })?;
+    let reference =
+        node.get("$ref").or_else(|| match node.get("allOf")?.as_array()?.as_slice() {
+            [only] => only.get("$ref"),
+            _ => None,
+        })?;
     reference.as_str()?.strip_prefix("#/components/schemas/")
 }
 
@@ -273,6 +277,10 @@ pub fn references(node: &Value) -> Vec<String> {
                     .map(str::to_owned)
                     .into_iter()
                     .collect(),
+                // A member may have any name, `example` too.
+                ("properties", Value::Object(properties)) => {
+                    properties.values().flat_map(references).collect()
+                }
                 // Examples are data: what looks like a reference there is none.
                 ("examples" | "example" | "x-examples", _) => Vec::new(),
                 _ => references(value),

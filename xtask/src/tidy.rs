@@ -80,8 +80,8 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     let mut operations =
         take_module(&mut items, "builder").ok_or_else(|| unexpected("module `builder`"))?;
     take_module(&mut items, "prelude");
-    let mut type_builders =
-        take_module(&mut types, "builder").ok_or_else(|| unexpected("module `types::builder`"))?;
+    // A document without objects has none.
+    let mut type_builders = take_module(&mut types, "builder").unwrap_or_default();
 
     let model = Model::of(&types);
     let builders = Model::of(&operations);
@@ -93,6 +93,9 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
         .ok_or_else(|| unexpected("builder for an operation"))?;
 
     let used_in_requests = spec.request_schemas();
+    if let Some(member) = unchecked(spec, &model, &codes) {
+        return Err(unexpected(&format!("field for `{member}`, so it would go unchecked")));
+    }
     types::tidy(&mut types, &mut type_builders, &model, &used_in_requests);
     operations::tidy(spec, &mut operations, &codes)?;
     operations::tidy_client(&mut items);
@@ -134,7 +137,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
         pub mod builder;
     });
 
-    let mut pages = vec![
+    let files = [
         ("mod.rs", root),
         ("types.rs", file(types)),
         ("types/builder.rs", file(type_builders)),
@@ -142,12 +145,33 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
         ("validate.rs", parse(validate)?),
         ("examples.rs", parse(examples)?),
     ];
-    let mut pages: Vec<Page> =
-        pages.drain(..).map(|(path, file)| page(spec, path, file)).collect();
+    let mut pages: Vec<Page> = files.map(|(path, file)| page(spec, path, file)).into();
     if let Some(text) = enumerations {
         pages.push(("enums.rs".to_owned(), format!("{}{text}", first_line(spec))));
     }
     Ok(pages)
+}
+
+/// A member or parameter that has no field, and so could not be checked.
+fn unchecked(spec: &Spec, model: &Model, codes: &[OperationCode<'_>]) -> Option<String> {
+    let has = |fields: &[Field], wire: &str| fields.iter().any(|field| field.wire == wire);
+    for name in spec.request_schemas() {
+        let properties = spec.schema(&name).and_then(|schema| schema["properties"].as_object());
+        for (wire, _) in properties.into_iter().flatten() {
+            if !has(model.fields(&name), wire) {
+                return Some(format!("{name}.{wire}"));
+            }
+        }
+    }
+    for code in codes {
+        for parameter in code.operation.parameters() {
+            let wire = parameter["name"].as_str().unwrap_or_default();
+            if !has(&code.fields, wire) {
+                return Some(format!("{}.{wire}", code.operation.id()));
+            }
+        }
+    }
+    None
 }
 
 /// What every generated file begins with.

@@ -98,7 +98,8 @@ impl Credentials {
                 )
             })
         };
-        let mut found = Self::access_key(needed("HUAWEICLOUD_SDK_AK")?, needed("HUAWEICLOUD_SDK_SK")?);
+        let mut found =
+            Self::access_key(needed("HUAWEICLOUD_SDK_AK")?, needed("HUAWEICLOUD_SDK_SK")?);
         found.security_token = read("HUAWEICLOUD_SDK_SECURITY_TOKEN").map(Secret::from);
         found.project_id = read("HUAWEICLOUD_SDK_PROJECT_ID");
         Ok(found)
@@ -146,7 +147,8 @@ impl Credentials {
             }
             Method::Token(_) | Method::AccessKey { .. } => {}
         }
-        if !matches!(self.method, Method::AccessKey { .. }) && self.extra_headers().next().is_some() {
+        if !matches!(self.method, Method::AccessKey { .. }) && self.extra_headers().next().is_some()
+        {
             return refuse(
                 "a security token or project id goes with an access key only: leave it out, or give `Credentials::access_key`"
                     .to_owned(),

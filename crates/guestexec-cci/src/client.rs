@@ -1,6 +1,6 @@
 //! Making a client.
 
-use std::{sync::Arc, time::Duration};
+use std::{env, sync::Arc, time::Duration};
 
 use guestexec_core::{
     Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, carrier,
@@ -44,12 +44,19 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Takes credentials from the environment (see [`Credentials::from_env`]).
+    /// Takes credentials from the environment (see [`Credentials::from_env`]); and what was not given
+    /// yet: the region from `HUAWEICLOUD_SDK_REGION`, the endpoints from `GUESTEXEC_CCI_ENDPOINT` and
+    /// `GUESTEXEC_CCI_IAM_ENDPOINT`, as a sandbox prints them.
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
-    pub fn from_env(self) -> Result<Self, Error> {
-        Ok(self.credentials(Credentials::from_env()?))
+    pub fn from_env(mut self) -> Result<Self, Error> {
+        let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        self.credentials = Some(Credentials::from_env()?);
+        self.region = self.region.or_else(|| read("HUAWEICLOUD_SDK_REGION"));
+        self.endpoint = self.endpoint.or_else(|| read("GUESTEXEC_CCI_ENDPOINT"));
+        self.iam_endpoint = self.iam_endpoint.or_else(|| read("GUESTEXEC_CCI_IAM_ENDPOINT"));
+        Ok(self)
     }
 
     /// What proves who is calling.

@@ -12,13 +12,10 @@ pub type Error = guestexec_core::Error<ErrorBody>;
 /// Longest piece of the service's text that is kept, in octets: room for a canonical request.
 const MAX_TEXT: usize = 8 * 1024;
 
-/// Texts of failures that come before a command is started. A server says them with 500.
-const BEFORE_THE_START: [&str; 10] = [
+/// Texts by which a runtime says that a command could not be started.
+const NO_START: [&str; 7] = [
     "container not found",
     "container is not running",
-    "error dialing backend",
-    "no such host",
-    "connection refused",
     "executable file not found",
     "no such file or directory",
     "permission denied",
@@ -26,9 +23,12 @@ const BEFORE_THE_START: [&str; 10] = [
     "unable to start container process",
 ];
 
-/// Whether a failure on the service's side is known to come before the start of a command.
-pub(crate) fn is_before_the_start(message: &str) -> bool {
-    BEFORE_THE_START.iter().any(|text| message.contains(text))
+/// Texts by which a server says that it could not reach the pod's node.
+const NO_NODE: [&str; 2] = ["error dialing backend", "no such host"];
+
+/// Whether a failure on the service's side is known to mean that no command was started.
+pub(crate) fn is_no_start(message: &str) -> bool {
+    NO_START.iter().any(|text| message.contains(text))
 }
 
 /// Reads a refusal, in whichever of the forms the service, its gateway and IAM use.
@@ -54,9 +54,14 @@ pub(crate) fn read(operation: Operation, answer: &Answer) -> Refusal<ErrorBody> 
             .find_map(|name| answer.headers.get(*name)?.to_str().ok().map(str::to_owned));
     }
     let message = &refusal.message;
-    if answer.status.is_server_error() && is_before_the_start(message) {
-        refusal.not_started = true;
-        if message.starts_with("container not found") || message.contains("is not running") {
+    if operation.starts_command && answer.status.is_server_error() {
+        let no_start = is_no_start(message);
+        refusal.not_started = no_start || NO_NODE.iter().any(|text| message.contains(text));
+        if no_start {
+            // To try again would not help.
+            refusal.kind = ErrorKind::Refused;
+        }
+        if message.contains("container not found") || message.contains("is not running") {
             refusal.kind = ErrorKind::NotFound;
         }
     }
@@ -123,7 +128,9 @@ fn advice(
         401 if operation.id == "keystoneCreateUserTokenByPassword" => {
             "check account, user name and password; IAM locks a user out after a few wrong ones"
         }
-        401 => "the token or key may have expired, or belong to another project or region: get a new one",
+        401 => {
+            "the token or key may have expired, or belong to another project or region: get a new one"
+        }
         403 if operation.starts_command && answer.body.is_empty() => {
             "a proxy on the way may have removed the Sec-WebSocket-Protocol header"
         }
@@ -134,7 +141,9 @@ fn advice(
         400 if says("a container name must be specified") => {
             "choose one with `Pod::container`, or let `Pod::choose_container` do it"
         }
-        400 if says("is not valid for pod") => "the pod has no container of this name: `Pod::get` lists them",
+        400 if says("is not valid for pod") => {
+            "the pod has no container of this name: `Pod::get` lists them"
+        }
         405 => "something on the way changed the method of the request",
         _ if refusal.kind == ErrorKind::NotFound && answer.status.is_server_error() => {
             "the container has ended or not begun: commands run only in running containers"
@@ -149,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_canonical_request_is_shown_line_by_line_without_tokens() {
-        let text = readable("fail,canonicalRequest:GET|/x/|a=1|host:h|x-security-token:s3cret||host|e3b0");
+        let text =
+            readable("fail,canonicalRequest:GET|/x/|a=1|host:h|x-security-token:s3cret||host|e3b0");
         assert_eq!(
             text,
             "fail,canonicalRequest:\n  GET\n  /x/\n  a=1\n  host:h\n  x-security-token:<redacted>\n  \n  host\n  e3b0\n"

@@ -1,6 +1,6 @@
 //! The one seam: every request is authenticated and carried here, every answer first seen here.
 
-use std::{future::Future, sync::Arc};
+use std::{cell::RefCell, future::Future, sync::Arc};
 
 use guestexec_core::{
     Clock, Endpoint, ErrorKind, MAX_ANSWER, Operation, Transport, failure, limit_answer, prepare,
@@ -20,9 +20,6 @@ use crate::{
     sign::{self, Canonical},
     token::{Token, Tokens},
 };
-
-/// The operation of IAM, which lives on another host and is what credentials are got from.
-const IAM: &str = "keystoneCreateUserTokenByPassword";
 
 /// What a client holds besides its address.
 #[derive(Clone, Debug)]
@@ -64,20 +61,20 @@ impl Inner {
     }
 
     /// Adds the token or the signature.
-    fn authenticate(&self, request: &mut Request) -> Result<(), String> {
-        match self.credentials.method() {
-            Method::Token(token) => {
-                let header = secret(token.expose())?;
-                request.headers_mut().insert("x-auth-token", header);
-                Ok(())
+    async fn authenticate(&self, client: &Client, request: &mut Request) -> Result<(), String> {
+        let header = match self.credentials.method() {
+            Method::AccessKey { id, secret } => return self.sign(request, id, secret.expose()),
+            Method::Token(token) => secret(token.expose())?,
+            Method::Password(login) => {
+                let token = self.tokens.get(client, login, self.clock.now()).await;
+                let header = token.as_ref().ok().map(|token| token.header.clone());
+                // Hooks can report sentences only; `call` wants the error itself.
+                let _ = TOKEN.try_with(|slot| slot.replace(Some(token)));
+                header.ok_or("IAM gave no token")?
             }
-            Method::Password(_) => {
-                let token = self.tokens.last().ok_or("there is no token")?;
-                request.headers_mut().insert("x-auth-token", token.header.clone());
-                Ok(())
-            }
-            Method::AccessKey { id, secret } => self.sign(request, id, secret.expose()),
-        }
+        };
+        request.headers_mut().insert("x-auth-token", header);
+        Ok(())
     }
 
     /// Signs the request with an access key. No request signed here has a body.
@@ -138,7 +135,11 @@ fn escape_spaces(request: &mut Request) {
 }
 
 impl ClientHooks<Inner> for Client {
-    async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), CallError<E>> {
+    async fn pre<E>(
+        &self,
+        request: &mut Request,
+        info: &OperationInfo,
+    ) -> Result<(), CallError<E>> {
         prepare(request);
         if info.operation_id == "keystone_create_user_token_by_password" {
             return self.inner.send_to_iam(request).map_err(CallError::InvalidRequest);
@@ -147,7 +148,7 @@ impl ClientHooks<Inner> for Client {
         if let Some(upgrade) = Upgrade::of(info.operation_id) {
             upgrade.ask(request.headers_mut());
         }
-        self.inner.authenticate(request).map_err(CallError::InvalidRequest)
+        self.inner.authenticate(self, request).await.map_err(CallError::InvalidRequest)
     }
 
     async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
@@ -174,12 +175,17 @@ impl ClientHooks<Inner> for Client {
     }
 }
 
-/// Makes sure there is a token, where tokens are what proves who calls.
-pub(crate) async fn ready(client: &Client) -> Result<Option<Arc<Token>>, Error> {
+tokio::task_local! {
+    /// What the call under way got from IAM.
+    static TOKEN: RefCell<Option<Result<Arc<Token>, Error>>>;
+}
+
+/// False where a request cannot have left yet, since what proves who calls is still missing.
+pub(crate) fn may_have_sent(client: &Client) -> bool {
     let inner = &client.inner;
     match inner.credentials.method() {
-        Method::Password(login) => inner.tokens.get(client, login, inner.clock.now()).await.map(Some),
-        Method::Token(_) | Method::AccessKey { .. } => Ok(None),
+        Method::Password(_) => inner.tokens.good(inner.clock.now()).is_some(),
+        Method::Token(_) | Method::AccessKey { .. } => true,
     }
 }
 
@@ -189,17 +195,25 @@ pub(crate) async fn call<T>(
     operation: Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
-    let token = if operation.id == IAM { None } else { ready(client).await? };
-    let error = match exchange.await {
-        Ok(answer) => return Ok(answer),
-        Err(error) => error,
+    let (result, token) = TOKEN
+        .scope(RefCell::new(None), async { (exchange.await, TOKEN.with(RefCell::take)) })
+        .await;
+    let error = match (result, token) {
+        (Ok(answer), _) => return Ok(answer),
+        (Err(_), Some(Err(no_token))) => return Err(no_token),
+        (Err(error), Some(Ok(token))) => {
+            let error = decoded(operation, error).await;
+            if error.kind() == ErrorKind::Unauthenticated {
+                client.inner.tokens.forget(&token);
+                return Err(error.with_advice("the next call gets a new token"));
+            }
+            error
+        }
+        (Err(error), None) => decoded(operation, error).await,
     };
-    let error = failure(operation, error, |answer| error::read(operation, answer)).await;
-    if let Some(token) = token
-        && error.kind() == ErrorKind::Unauthenticated
-    {
-        client.inner.tokens.forget(&token);
-        return Err(error.with_advice("the next call gets a new token"));
-    }
     Err(error)
+}
+
+async fn decoded(operation: Operation, error: CallError<()>) -> Error {
+    failure(operation, error, |answer| error::read(operation, answer)).await
 }

@@ -8,6 +8,8 @@ use crate::{Client, Error, Exec, enums::PodPhase, types};
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 /// Pods asked for at once.
 const PAGE: i64 = 500;
+/// Parts without a pod that are taken one after the other.
+const EMPTY_PARTS: usize = 100;
 
 impl Client {
     /// A pod, by its namespace (1 to 63 characters) and name (1 to 253). Nothing is sent yet.
@@ -133,8 +135,10 @@ impl Pods<'_> {
     pub async fn list(self) -> Result<Vec<types::Pod>, Error> {
         let mut pods = Vec::new();
         let mut from: Option<String> = None;
+        let mut empty_parts = 0;
         loop {
-            let mut call = self.client.list_cci_v2_namespaced_pod().namespace(&*self.namespace).limit(PAGE);
+            let mut call =
+                self.client.list_cci_v2_namespaced_pod().namespace(&*self.namespace).limit(PAGE);
             if let Some(selector) = &self.labels {
                 call = call.label_selector(&**selector);
             }
@@ -147,11 +151,12 @@ impl Pods<'_> {
             let part = call.send().await?.into_inner();
             let next = part.metadata.and_then(|metadata| metadata.continue_);
             let next = next.filter(|next| !next.is_empty());
-            let stands_still = part.items.is_empty() && next.is_some();
+            // Selectors may leave a part empty, but not one after the other without end.
+            empty_parts = if part.items.is_empty() { empty_parts + 1 } else { 0 };
             pods.extend(part.items);
             match next {
                 None => return Ok(pods),
-                Some(_) if next == from || stands_still => {
+                Some(_) if next == from || empty_parts > EMPTY_PARTS => {
                     return Err(Error::new(
                         ErrorKind::Protocol,
                         "the service says that the list goes on, and gives nothing more of it",

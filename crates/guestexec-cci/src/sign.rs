@@ -41,11 +41,7 @@ pub const EMPTY_PAYLOAD_HASH: &str =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// What is escaped in a query name or value.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// What is escaped in a path.
 const PATH: &AsciiSet = &QUERY.remove(b'/');
@@ -105,9 +101,7 @@ pub fn format_date(timestamp: i64) -> Result<String, SignError> {
     let (year, month, day) = time.to_calendar_date();
     let (hour, minute, second) = time.to_hms();
     let month = u8::from(month);
-    Ok(format!(
-        "{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z"
-    ))
+    Ok(format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z"))
 }
 
 /// The seconds since 1970 of an `X-Sdk-Date`, for a server: the service refuses a time more than 15 minutes
@@ -153,10 +147,8 @@ pub fn query_pairs(query: &str) -> Result<Vec<QueryPair<'_>>, SignError> {
 pub fn canonical_request(parts: &Canonical<'_>) -> String {
     let headers = in_name_order(parts.signed_headers);
     let query: usize = parts.query.iter().map(|(k, v)| k.len() + v.len() + 2).sum();
-    let header_text: usize = headers
-        .iter()
-        .map(|(name, value)| 2 * name.len() + value.len() + 3)
-        .sum();
+    let header_text: usize =
+        headers.iter().map(|(name, value)| 2 * name.len() + value.len() + 3).sum();
     // Short by what escaping adds, which is little in an ordinary request.
     let mut text = String::with_capacity(
         parts.method.len() + parts.path.len() + query + header_text + parts.payload_hash.len() + 8,
@@ -246,29 +238,19 @@ pub fn parse_authorization(value: &str) -> Result<Authorization<'_>, SignError> 
     if access_key.is_empty() {
         return malformed("Access", "is empty");
     }
-    let signs = |wanted: &str| {
-        signed_headers
-            .split(';')
-            .any(|name| name.eq_ignore_ascii_case(wanted))
-    };
+    let signs =
+        |wanted: &str| signed_headers.split(';').any(|name| name.eq_ignore_ascii_case(wanted));
     if !signs("host") || !signs("x-sdk-date") {
         return malformed("SignedHeaders", "lacks `host` or `x-sdk-date`");
     }
     // Also keeps a repeated name from blowing up the canonical request.
-    if !signed_headers
-        .split(';')
-        .is_sorted_by(|a, b| name_order(a, b).is_lt())
-    {
+    if !signed_headers.split(';').is_sorted_by(|a, b| name_order(a, b).is_lt()) {
         return malformed("SignedHeaders", "is not sorted, or names a header twice");
     }
     if signature.len() != 64 || !signature.bytes().all(|b| b.is_ascii_hexdigit()) {
         return malformed("Signature", "is not 64 hexadecimal digits");
     }
-    Ok(Authorization {
-        access_key,
-        signed_headers,
-        signature,
-    })
+    Ok(Authorization { access_key, signed_headers, signature })
 }
 
 /// Why a request cannot be signed, or a signed one cannot be read. Holds no part of either.
@@ -355,13 +337,9 @@ fn query_text(escaped: &str) -> Result<Cow<'_, str>, SignError> {
     if escaped.contains('+') {
         let text = escaped.replace('+', " ");
         let decoded = percent_decode_str(&text).decode_utf8();
-        return Ok(Cow::Owned(
-            decoded.map_err(|_| SignError::Query)?.into_owned(),
-        ));
+        return Ok(Cow::Owned(decoded.map_err(|_| SignError::Query)?.into_owned()));
     }
-    percent_decode_str(escaped)
-        .decode_utf8()
-        .map_err(|_| SignError::Query)
+    percent_decode_str(escaped).decode_utf8().map_err(|_| SignError::Query)
 }
 
 fn push_path(text: &mut String, path: &str) {

@@ -53,9 +53,9 @@ impl Tokens {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The token last fetched, old or not.
-    pub(crate) fn last(&self) -> Option<Arc<Token>> {
-        self.current().clone()
+    /// The token at hand, if it is still good at `now`.
+    pub(crate) fn good(&self, now: SystemTime) -> Option<Arc<Token>> {
+        self.current().clone().filter(|token| now < token.renew_at)
     }
 
     /// A token that is still good at `now`: the one at hand or a new one.
@@ -68,13 +68,12 @@ impl Tokens {
         login: &Login,
         now: SystemTime,
     ) -> Result<Arc<Token>, Error> {
-        let good = || self.last().filter(|token| now < token.renew_at);
-        if let Some(token) = good() {
+        if let Some(token) = self.good(now) {
             return Ok(token);
         }
         let failures = self.failures.load(Ordering::Acquire);
         let mut last_failure = self.fetching.lock().await;
-        if let Some(token) = good() {
+        if let Some(token) = self.good(now) {
             return Ok(token);
         }
         if let Some((number, failure)) = &*last_failure
@@ -135,13 +134,18 @@ fn fetch<'a>(
             .body(request(login))
             .send()
             .await?;
-        let mut header =
-            answer.headers().get("x-subject-token").filter(|token| !token.is_empty()).cloned().ok_or_else(
-                || {
-                    Error::new(ErrorKind::Protocol, "the answer has no X-Subject-Token header, where the token should be")
-                        .during("keystoneCreateUserTokenByPassword")
-                },
-            )?;
+        let mut header = answer
+            .headers()
+            .get("x-subject-token")
+            .filter(|token| !token.is_empty())
+            .cloned()
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Protocol,
+                    "the answer has no X-Subject-Token header, where the token should be",
+                )
+                .during("keystoneCreateUserTokenByPassword")
+            })?;
         header.set_sensitive(true);
         let life = answer.into_inner().token.as_ref().and_then(life).unwrap_or(ASSUMED_LIFE);
         let life = life.min(LONGEST_LIFE);

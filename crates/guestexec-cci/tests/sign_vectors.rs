@@ -49,19 +49,11 @@ fn check(vector: &Value) -> Check {
         payload_hash: &payload_hash,
     };
     let canonical = canonical_request(&parts);
-    stage(
-        "canonical request",
-        &expected["canonical_request"],
-        &canonical,
-    )?;
+    stage("canonical request", &expected["canonical_request"], &canonical)?;
     if let Some(target) = expected["request_target_sent_by_sdk"].as_str() {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let query = query_pairs(query).map_err(|error| error.to_string())?;
-        let received = canonical_request(&Canonical {
-            path,
-            query: &query,
-            ..parts
-        });
+        let received = canonical_request(&Canonical { path, query: &query, ..parts });
         let name = "canonical request of the target as received";
         stage(name, &canonical.clone().into(), &received)?;
     }
@@ -99,9 +91,8 @@ fn value_of<'h>(headers: &'h Headers, wanted: &str) -> Option<&'h str> {
 /// The headers the official SDK sends for this input.
 fn headers(input: &Value) -> Result<Headers, String> {
     let given = input["headers"].as_object().into_iter().flatten();
-    let mut headers: Headers = given
-        .map(|(name, value)| (name.clone(), plain(value).into_owned()))
-        .collect();
+    let mut headers: Headers =
+        given.map(|(name, value)| (name.clone(), plain(value).into_owned())).collect();
     for (name, member) in [
         ("X-Sdk-Date", "x_sdk_date"),
         ("X-Project-Id", "project_id"),
@@ -144,9 +135,7 @@ fn plain(value: &Value) -> Cow<'_, str> {
 }
 
 fn text<'v>(from: &'v Value, member: &str) -> Result<&'v str, String> {
-    from[member]
-        .as_str()
-        .ok_or_else(|| format!("the vector has no text `{member}`"))
+    from[member].as_str().ok_or_else(|| format!("the vector has no text `{member}`"))
 }
 
 type Check = Result<(), String>;
@@ -154,9 +143,9 @@ type Check = Result<(), String>;
 /// `Err` names the stage where what we make differs from the vector; a stage the vector lacks passes.
 fn stage(name: &str, expected: &Value, got: &str) -> Check {
     match expected.as_str() {
-        Some(expected) if expected != got => Err(format!(
-            "{name} differs\n  expected: {expected:?}\n  got:      {got:?}"
-        )),
+        Some(expected) if expected != got => {
+            Err(format!("{name} differs\n  expected: {expected:?}\n  got:      {got:?}"))
+        }
         _ => Ok(()),
     }
 }
@@ -179,9 +168,8 @@ fn check_files(own: &str, own_name: &str, variable: &str, check: fn(&Value) -> C
             .filter(|vectors| !vectors.is_empty())
             .unwrap_or_else(|| panic!("{file} holds no vectors"));
         for (index, vector) in vectors.iter().enumerate() {
-            let name = [&vector["name"], &vector["input"]["name"]]
-                .iter()
-                .find_map(|name| name.as_str());
+            let name =
+                [&vector["name"], &vector["input"]["name"]].iter().find_map(|name| name.as_str());
             if let Err(problem) = check(vector) {
                 let name = name.unwrap_or("unnamed");
                 failures += &format!("\n{file}, vector {index} ({name}): {problem}");

@@ -39,7 +39,7 @@ impl Default for HttpOptions {
 ///
 /// # Errors
 /// A sentence, if TLS could not be set up on this machine.
-pub(crate) fn http_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
+pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
     build(client_builder(options))
 }
 

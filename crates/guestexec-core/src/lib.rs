@@ -22,7 +22,7 @@ pub use clock::{Clock, SystemClock, unix_seconds};
 pub use endpoint::{Endpoint, PlainHttp};
 pub use error::{Error, ErrorKind};
 pub use example::Example;
-pub use http::{HttpOptions, MAX_ANSWER, buffered, limit_answer, prepare, refused};
+pub use http::{HttpOptions, MAX_ANSWER, buffered, http_client, limit_answer, prepare, refused};
 pub use nulls::null_as_default;
 pub use secret::Secret;
 pub use shape::RequestShape;

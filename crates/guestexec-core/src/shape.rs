@@ -114,11 +114,24 @@ fn tidied(value: Value) -> Value {
     }
 }
 
+/// A value with its control characters escaped, so that it stays on its line.
+fn one_line(value: &str) -> String {
+    value.chars().fold(String::with_capacity(value.len()), |mut line, character| {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+        line
+    })
+}
+
 impl fmt::Display for RequestShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {}", self.method, self.path)?;
         for (index, (name, value)) in self.query.iter().enumerate() {
-            writeln!(f, "  {} {name}={value}", if index == 0 { '?' } else { '&' })?;
+            let sign = if index == 0 { '?' } else { '&' };
+            writeln!(f, "  {sign} {name}={}", one_line(value))?;
         }
         for (name, value) in &self.headers {
             writeln!(f, "{name}: {value}")?;

@@ -21,10 +21,7 @@ pub(crate) fn encode(bytes: &[u8], out: &mut String) {
 
 /// Appends what `text` stands for, or returns `None` when it is not padded base64.
 pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let digits = text
-        .strip_suffix(b"==")
-        .or_else(|| text.strip_suffix(b"="))
-        .unwrap_or(text);
+    let digits = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
     if !text.len().is_multiple_of(4) || digits.len() % 4 == 1 {
         return None;
     }
@@ -73,9 +70,7 @@ mod tests {
             assert_eq!(decode(encoded.as_bytes(), &mut out), Some(()));
             assert_eq!(out, plain.as_bytes());
         }
-        for bad in [
-            "Z", "Zg", "Zg=", "Z===", "====", "Zm9v=", "Zm 9", "Zm9-", "Zg==Zg==",
-        ] {
+        for bad in ["Z", "Zg", "Zg=", "Z===", "====", "Zm9v=", "Zm 9", "Zm9-", "Zg==Zg=="] {
             assert_eq!(decode(bad.as_bytes(), &mut Vec::new()), None, "{bad}");
         }
     }

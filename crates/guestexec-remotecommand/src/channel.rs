@@ -17,13 +17,7 @@ pub enum Channel {
 
 impl Channel {
     /// All channels in the order in which kubectl opens its SPDY streams.
-    pub const ALL: [Self; 5] = [
-        Self::Error,
-        Self::Stdin,
-        Self::Stdout,
-        Self::Stderr,
-        Self::Resize,
-    ];
+    pub const ALL: [Self; 5] = [Self::Error, Self::Stdin, Self::Stdout, Self::Stderr, Self::Resize];
 
     /// The channel's number: the first byte of a WebSocket message.
     pub const fn number(self) -> u8 {
@@ -38,9 +32,7 @@ impl Channel {
 
     /// The channel with this number.
     pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|channel| channel.number() == number)
+        Self::ALL.into_iter().find(|channel| channel.number() == number)
     }
 
     /// The channel's name: the value of the `streamtype` header of its SPDY stream.
@@ -56,9 +48,7 @@ impl Channel {
 
     /// The channel with this `streamtype`.
     pub fn from_stream_type(name: &[u8]) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|channel| channel.stream_type().as_bytes() == name)
+        Self::ALL.into_iter().find(|channel| channel.stream_type().as_bytes() == name)
     }
 }
 
@@ -80,15 +70,13 @@ pub struct Streams {
 impl Streams {
     /// The channels such a session has, in the order of [`Channel::ALL`].
     pub fn channels(self) -> impl Iterator<Item = Channel> {
-        Channel::ALL
-            .into_iter()
-            .filter(move |channel| match channel {
-                Channel::Error => true,
-                Channel::Stdin => self.stdin,
-                Channel::Stdout => self.stdout,
-                Channel::Stderr => self.stderr && !self.tty,
-                Channel::Resize => self.tty,
-            })
+        Channel::ALL.into_iter().filter(move |channel| match channel {
+            Channel::Error => true,
+            Channel::Stdin => self.stdin,
+            Channel::Stdout => self.stdout,
+            Channel::Stderr => self.stderr && !self.tty,
+            Channel::Resize => self.tty,
+        })
     }
 
     /// The channel on which a WebSocket server announces that it is ready: the lowest output there is.
@@ -124,35 +112,12 @@ mod tests {
     #[test]
     fn streams_follow_the_request() {
         use Channel::*;
-        let all = Streams {
-            stdin: true,
-            stdout: true,
-            stderr: true,
-            tty: false,
-        };
+        let all = Streams { stdin: true, stdout: true, stderr: true, tty: false };
         assert!(all.channels().eq([Error, Stdin, Stdout, Stderr]));
-        assert!(
-            Streams { tty: true, ..all }
-                .channels()
-                .eq([Error, Stdin, Stdout, Resize])
-        );
+        assert!(Streams { tty: true, ..all }.channels().eq([Error, Stdin, Stdout, Resize]));
         assert!(Streams::default().channels().eq([Error]));
         assert_eq!(all.first_output(), Stdout);
-        assert_eq!(
-            Streams {
-                stdout: false,
-                ..all
-            }
-            .first_output(),
-            Stderr
-        );
-        assert_eq!(
-            Streams {
-                stdin: true,
-                ..Streams::default()
-            }
-            .first_output(),
-            Error
-        );
+        assert_eq!(Streams { stdout: false, ..all }.first_output(), Stderr);
+        assert_eq!(Streams { stdin: true, ..Streams::default() }.first_output(), Error);
     }
 }

@@ -94,11 +94,7 @@ mod tests {
     #[test]
     fn kubectl_text() {
         assert_eq!(
-            TerminalSize {
-                width: 99,
-                height: 33
-            }
-            .to_json(),
+            TerminalSize { width: 99, height: 33 }.to_json(),
             "{\"Width\":99,\"Height\":33}\n"
         );
     }
@@ -110,10 +106,7 @@ mod tests {
             ("{\"Width\":100,\"Height\":40}\n", size(100, 40)),
             (r#"{"HEIGHT":40,"width":100}"#, size(100, 40)),
             (r#"{"Width":1,"Height":2,"Depth":[3]}"#, size(1, 2)),
-            (
-                r#"{"Width":1,"Height":2} {"Width":3,"Height":4}"#,
-                size(3, 4),
-            ),
+            (r#"{"Width":1,"Height":2} {"Width":3,"Height":4}"#, size(3, 4)),
             (r#"{"Width":1,"Height":2}{"Wid"#, size(1, 2)),
             (r#"{"Width":1,"Height":2}oops"#, size(1, 2)),
             (r#"{"Height":7}"#, size(0, 7)),
@@ -124,11 +117,7 @@ mod tests {
             (r#"{"Width":-1,"Height":2}"#, None),
             (r#"{"Width":"1","Height":2}"#, None),
         ] {
-            assert_eq!(
-                ResizeDecoder::default().push(text.as_bytes()),
-                expected,
-                "{text}"
-            );
+            assert_eq!(ResizeDecoder::default().push(text.as_bytes()), expected, "{text}");
         }
     }
 

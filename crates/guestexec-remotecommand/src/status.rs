@@ -69,9 +69,7 @@ impl Termination {
     pub fn could_not_start(cause: &str) -> Self {
         Self::Failed {
             reason: "InternalError".to_owned(),
-            message: text(&format!(
-                "{INTERNAL}error executing command in container: {cause}"
-            )),
+            message: text(&format!("{INTERNAL}error executing command in container: {cause}")),
         }
     }
 
@@ -84,10 +82,7 @@ impl Termination {
     pub fn from_status(json: &[u8]) -> Result<Self, StatusError> {
         use serde_json::error::Category;
 
-        let not_status = |problem| StatusError::NotStatus {
-            len: json.len(),
-            problem,
-        };
+        let not_status = |problem| StatusError::NotStatus { len: json.len(), problem };
         let status: Status = serde_json::from_slice(json).map_err(|error| {
             not_status(match error.classify() {
                 Category::Eof => "it is cut short",
@@ -101,24 +96,15 @@ impl Termination {
             _ => return Err(not_status("its status is neither Success nor Failure")),
         }
         let reason = status.reason.unwrap_or_default();
-        let causes = status
-            .details
-            .and_then(|details| details.causes)
-            .unwrap_or_default();
-        let code = causes
-            .into_iter()
-            .find(|cause| cause.reason.as_deref() == Some("ExitCode"));
+        let causes = status.details.and_then(|details| details.causes).unwrap_or_default();
+        let code = causes.into_iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"));
         if code.is_none() && reason != "NonZeroExitCode" {
             let message = text(&status.message.unwrap_or_default());
-            return Ok(Self::Failed {
-                reason: text(&reason),
-                message,
-            });
+            return Ok(Self::Failed { reason: text(&reason), message });
         }
         // A failure with exit code 0 contradicts itself and must not pass for a success.
-        let code = code
-            .and_then(|cause| cause.message?.parse().ok())
-            .filter(|&code: &i32| code != 0);
+        let code =
+            code.and_then(|cause| cause.message?.parse().ok()).filter(|&code: &i32| code != 0);
         Ok(Self::Exited(ExitStatus(code)))
     }
 
@@ -128,18 +114,12 @@ impl Termination {
         if message.starts_with(NON_ZERO) {
             return Self::Exited(ExitStatus(None));
         }
-        Self::Failed {
-            reason: String::new(),
-            message,
-        }
+        Self::Failed { reason: String::new(), message }
     }
 
     /// Server: the JSON Status for this end, or `None` for [`Termination::Unknown`].
     pub fn to_status(&self) -> Option<Vec<u8>> {
-        let mut status = Status {
-            status: Some("Failure".into()),
-            ..Status::default()
-        };
+        let mut status = Status { status: Some("Failure".into()), ..Status::default() };
         match self {
             Self::Unknown => return None,
             Self::Exited(exit) if exit.success() => status.status = Some("Success".into()),
@@ -158,10 +138,7 @@ impl Termination {
                 status.reason = Some(reason.clone()).filter(|reason| !reason.is_empty());
                 if let Some(cause) = message.strip_prefix(INTERNAL) {
                     status.details = Some(Details {
-                        causes: Some(vec![Cause {
-                            reason: None,
-                            message: Some(cause.to_owned()),
-                        }]),
+                        causes: Some(vec![Cause { reason: None, message: Some(cause.to_owned()) }]),
                     });
                 }
                 status.code = (reason == "InternalError").then_some(500);
@@ -240,11 +217,7 @@ struct Cause {
 fn text(raw: &str) -> String {
     let kept = &raw[..raw.floor_char_boundary(MAX_TEXT)];
     let ellipsis = (kept.len() < raw.len()).then_some('…');
-    kept.trim_end()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .chain(ellipsis)
-        .collect()
+    kept.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).chain(ellipsis).collect()
 }
 
 /// Collects an error channel, which servers may send in several pieces.
@@ -257,11 +230,7 @@ pub(crate) struct StatusBuffer {
 
 impl StatusBuffer {
     pub(crate) fn new(json: bool) -> Self {
-        Self {
-            json,
-            bytes: Vec::new(),
-            known: None,
-        }
+        Self { json, bytes: Vec::new(), known: None }
     }
 
     /// Takes one piece. The first one is usually the whole Status, and then its meaning is returned.
@@ -314,11 +283,9 @@ mod tests {
     #[test]
     fn statuses_have_the_servers_text() {
         let no_such = Termination::could_not_start("\"nope\": executable file not found in $PATH");
-        for (end, json) in [
-            (exited(Some(0)), SUCCESS),
-            (exited(Some(3)), EXIT_3),
-            (no_such, NO_SUCH),
-        ] {
+        for (end, json) in
+            [(exited(Some(0)), SUCCESS), (exited(Some(3)), EXIT_3), (no_such, NO_SUCH)]
+        {
             let bytes = end.to_status().unwrap();
             assert_eq!(String::from_utf8(bytes).unwrap(), json);
             assert_eq!(Termination::from_status(json.as_bytes()), Ok(end));
@@ -348,10 +315,7 @@ mod tests {
                 r#"{"status":"Failure","reason":"NonZeroExitCode","details":{"causes":null}}"#,
                 exited(None),
             ),
-            (
-                r#"{"status":"Failure","reason":"NonZeroExitCode","details":null}"#,
-                exited(None),
-            ),
+            (r#"{"status":"Failure","reason":"NonZeroExitCode","details":null}"#, exited(None)),
             (
                 r#"{"status":"Failure","details":{"causes":[{"reason":"ExitCode","message":"many"}]}}"#,
                 exited(None),
@@ -364,21 +328,11 @@ mod tests {
                 r#"{"status":"Failure","details":{"causes":[{"reason":"ExitCode","message":"99999999999"}]}}"#,
                 exited(None),
             ),
-            (
-                r#"{"status":"Failure","message":"a\u001b[31m\nb\n"}"#,
-                failed("", "a [31m b"),
-            ),
-            (
-                r#"{"status":"Failure","message":null,"reason":null}"#,
-                failed("", ""),
-            ),
+            (r#"{"status":"Failure","message":"a\u001b[31m\nb\n"}"#, failed("", "a [31m b")),
+            (r#"{"status":"Failure","message":null,"reason":null}"#, failed("", "")),
             (" {\"status\":\"Success\"}\n", exited(Some(0))),
         ] {
-            assert_eq!(
-                Termination::from_status(json.as_bytes()),
-                Ok(expected),
-                "{json}"
-            );
+            assert_eq!(Termination::from_status(json.as_bytes()), Ok(expected), "{json}");
         }
     }
 
@@ -394,9 +348,7 @@ mod tests {
             ("[\"SECRET\"]", "wrong type"),
             ("{}", "neither"),
         ] {
-            let error = Termination::from_status(json.as_bytes())
-                .unwrap_err()
-                .to_string();
+            let error = Termination::from_status(json.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(problem), "{json}: {error}");
             assert!(!error.contains("SECRET"), "{error}");
         }
@@ -436,15 +388,9 @@ mod tests {
             (255, None, false),
         ] {
             let exit = ExitStatus::from_code(code);
-            assert_eq!(
-                (exit.code(), exit.signal(), exit.success()),
-                (Some(code), signal, success)
-            );
+            assert_eq!((exit.code(), exit.signal(), exit.success()), (Some(code), signal, success));
         }
-        assert_eq!(
-            (ExitStatus(None).signal(), ExitStatus(None).success()),
-            (None, false)
-        );
+        assert_eq!((ExitStatus(None).signal(), ExitStatus(None).success()), (None, false));
     }
 
     #[test]
@@ -462,15 +408,9 @@ mod tests {
         let mut cut = StatusBuffer::new(true);
         assert_eq!(cut.push(&EXIT_3.as_bytes()[..30]), Ok(None));
         assert!(cut.finish(true).is_err());
-        assert_eq!(
-            StatusBuffer::new(true).finish(true),
-            Ok(Termination::Unknown)
-        );
+        assert_eq!(StatusBuffer::new(true).finish(true), Ok(Termination::Unknown));
         assert_eq!(StatusBuffer::new(false).finish(true), Ok(exited(Some(0))));
-        assert_eq!(
-            StatusBuffer::new(false).finish(false),
-            Ok(Termination::Unknown)
-        );
+        assert_eq!(StatusBuffer::new(false).finish(false), Ok(Termination::Unknown));
         let mut long = StatusBuffer::new(true);
         assert_eq!(long.push(&vec![b' '; MAX_STATUS]), Ok(None));
         assert_eq!(long.push(b"x"), Err(StatusError::TooLong));

@@ -42,15 +42,8 @@ pub enum Subprotocol {
 }
 
 impl Subprotocol {
-    const ALL: [Self; 7] = [
-        Self::V5,
-        Self::V4,
-        Self::V4Base64,
-        Self::V3,
-        Self::V2,
-        Self::V1,
-        Self::V1Base64,
-    ];
+    const ALL: [Self; 7] =
+        [Self::V5, Self::V4, Self::V4Base64, Self::V3, Self::V2, Self::V1, Self::V1Base64];
 
     /// The name as it stands in the headers.
     pub const fn as_str(self) -> &'static str {
@@ -142,9 +135,7 @@ impl fmt::Display for Subprotocol {
 }
 
 fn names(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
+    list.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
 fn choose<'a>(
@@ -193,12 +184,7 @@ mod tests {
             assert_eq!(P::parse(protocol.as_str()), Some(protocol));
             assert_eq!(protocol.to_string(), protocol.as_str());
         }
-        for other in [
-            "",
-            "v6.channel.k8s.io",
-            "V4.channel.k8s.io",
-            " v4.channel.k8s.io",
-        ] {
+        for other in ["", "v6.channel.k8s.io", "V4.channel.k8s.io", " v4.channel.k8s.io"] {
             assert_eq!(P::parse(other), None, "{other:?}");
         }
     }
@@ -209,11 +195,7 @@ mod tests {
             (WEBSOCKET_OFFER, Some("v5.channel.k8s.io"), Ok(P::V5)),
             (WEBSOCKET_OFFER, Some(" v4.channel.k8s.io "), Ok(P::V4)),
             (WEBSOCKET_OFFER, Some("channel.k8s.io"), Err(E::NotOffered)),
-            (
-                WEBSOCKET_OFFER,
-                Some("v5.channel.k8s.io, v4.channel.k8s.io"),
-                Err(E::NotOffered),
-            ),
+            (WEBSOCKET_OFFER, Some("v5.channel.k8s.io, v4.channel.k8s.io"), Err(E::NotOffered)),
             (WEBSOCKET_OFFER, Some(""), Err(E::NotOffered)),
             (WEBSOCKET_OFFER, None, Err(E::NoAnswer)),
             (SPDY_OFFER, Some("v4.channel.k8s.io"), Ok(P::V4)),
@@ -228,31 +210,11 @@ mod tests {
         let v4_only = [P::V1, P::V1Base64, P::V4, P::V4Base64];
         let apiserver = [P::V4, P::V5, P::V1];
         for (offers, supported, expected) in [
-            (
-                &["v5.channel.k8s.io, v4.channel.k8s.io"][..],
-                &v4_only[..],
-                Ok(Some(P::V4)),
-            ),
-            (
-                &["v4.channel.k8s.io,v5.channel.k8s.io"],
-                &v4_only,
-                Ok(Some(P::V4)),
-            ),
-            (
-                &["v4.channel.k8s.io,v5.channel.k8s.io"],
-                &apiserver,
-                Ok(Some(P::V5)),
-            ),
-            (
-                &["v4.channel.k8s.io", "v5.channel.k8s.io"],
-                &apiserver,
-                Ok(Some(P::V5)),
-            ),
-            (
-                &["base64.channel.k8s.io, v4.channel.k8s.io"],
-                &v4_only,
-                Ok(Some(P::V1Base64)),
-            ),
+            (&["v5.channel.k8s.io, v4.channel.k8s.io"][..], &v4_only[..], Ok(Some(P::V4))),
+            (&["v4.channel.k8s.io,v5.channel.k8s.io"], &v4_only, Ok(Some(P::V4))),
+            (&["v4.channel.k8s.io,v5.channel.k8s.io"], &apiserver, Ok(Some(P::V5))),
+            (&["v4.channel.k8s.io", "v5.channel.k8s.io"], &apiserver, Ok(Some(P::V5))),
+            (&["base64.channel.k8s.io, v4.channel.k8s.io"], &v4_only, Ok(Some(P::V1Base64))),
             (&["v2.channel.k8s.io"], &v4_only, Err(E::NoneCommon)),
             (
                 &["base64url.bearer.authorization.k8s.io.c2VjcmV0, v4.channel.k8s.io"],
@@ -274,25 +236,12 @@ mod tests {
     fn spdy_server_chooses() {
         let supported = [P::V4, P::V3, P::V2, P::V1];
         // One header for each protocol, as kubectl sends them, and the same as a list.
-        let kubectl = [
-            "v5.channel.k8s.io",
-            "v4.channel.k8s.io",
-            "v3.channel.k8s.io",
-            "channel.k8s.io",
-        ];
+        let kubectl =
+            ["v5.channel.k8s.io", "v4.channel.k8s.io", "v3.channel.k8s.io", "channel.k8s.io"];
         assert_eq!(P::choose_spdy(kubectl, &supported), Ok(P::V4));
-        assert_eq!(
-            P::choose_spdy([kubectl.join(", ").as_str()], &supported),
-            Ok(P::V4)
-        );
-        assert_eq!(
-            P::choose_spdy(["v3.channel.k8s.io,v4.channel.k8s.io"], &supported),
-            Ok(P::V3)
-        );
+        assert_eq!(P::choose_spdy([kubectl.join(", ").as_str()], &supported), Ok(P::V4));
+        assert_eq!(P::choose_spdy(["v3.channel.k8s.io,v4.channel.k8s.io"], &supported), Ok(P::V3));
         assert_eq!(P::choose_spdy([], &supported), Err(E::NoOffer));
-        assert_eq!(
-            P::choose_spdy(["v9.channel.k8s.io"], &supported),
-            Err(E::NoneCommon)
-        );
+        assert_eq!(P::choose_spdy(["v9.channel.k8s.io"], &supported), Err(E::NoneCommon));
     }
 }

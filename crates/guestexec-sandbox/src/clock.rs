@@ -22,9 +22,8 @@ pub(crate) fn iso8601(seconds: i64, zone: &str) -> String {
 
 /// `Nov 22, 2026 2:04:19 PM`, the medium form of a Java server in the US locale.
 pub(crate) fn us_medium(seconds: i64) -> String {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (year, month, day, hour, minute, second) = parts(seconds);
     let half = if hour < 12 { "AM" } else { "PM" };
     let hour = match hour % 12 {

@@ -1,1 +1,18 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod cci;
+mod clock;
+mod process;
+mod random;
+mod sandbox;
+mod server;
+mod tasks;
+mod tat;
+mod zstack;
+
+pub use builder::Builder;
+pub use cci::CciHandle;
+pub use sandbox::{Sandbox, StartError};
+pub use tat::TatHandle;
+pub use zstack::ZstackHandle;

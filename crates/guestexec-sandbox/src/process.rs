@@ -8,7 +8,7 @@ use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::ExitStatus,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -35,13 +35,8 @@ pub(crate) struct Processes {
     mark: String,
     shell: &'static str,
     permits: Arc<Semaphore>,
-    groups: Mutex<Groups>,
-}
-
-#[derive(Debug, Default)]
-struct Groups {
-    closed: bool,
-    live: HashSet<Pid>,
+    ended: RwLock<bool>,
+    live: Mutex<HashSet<Pid>>,
 }
 
 impl Processes {
@@ -54,7 +49,8 @@ impl Processes {
             mark,
             shell: if bash { "bash" } else { "sh" },
             permits: Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS))),
-            groups: Mutex::default(),
+            ended: RwLock::new(false),
+            live: Mutex::default(),
         }
     }
 
@@ -100,8 +96,8 @@ impl Processes {
         start: impl FnOnce() -> io::Result<Child>,
     ) -> io::Result<Group> {
         // Held over the start, so that no process slips in behind `end`.
-        let mut groups = self.groups();
-        if groups.closed {
+        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
+        if *ended {
             return Err(io::Error::other("the sandbox has ended"));
         }
         let child = start()?;
@@ -109,22 +105,19 @@ impl Processes {
             .id()
             .and_then(|id| Pid::from_raw(id.cast_signed()))
             .ok_or_else(|| io::Error::other("the process has no id"))?;
-        groups.live.insert(id);
+        self.live().insert(id);
         Ok(Group { child, id, over: false, processes: Arc::clone(self) })
     }
 
-    fn groups(&self) -> MutexGuard<'_, Groups> {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    fn live(&self) -> MutexGuard<'_, HashSet<Pid>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Kills everything and lets nothing start any more.
     pub(crate) fn end(&self) {
         self.permits.close();
-        let live = {
-            let mut groups = self.groups();
-            groups.closed = true;
-            std::mem::take(&mut groups.live)
-        };
+        *self.ended.write().unwrap_or_else(PoisonError::into_inner) = true;
+        let live = std::mem::take(&mut *self.live());
         for group in live {
             _ = kill_process_group(group, Signal::KILL);
         }
@@ -151,7 +144,10 @@ fn marked(mark: &str) -> Vec<Pid> {
             let id = entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
             // Empty for a process that is dead already.
             let environment = fs::read(entry.path().join("environ")).ok()?;
-            environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()).then_some(id)
+            environment
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == wanted.as_bytes())
+                .then_some(id)
         })
         .collect()
 }
@@ -178,7 +174,7 @@ impl Group {
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.over = true;
-        self.processes.groups().live.remove(&self.id);
+        self.processes.live().remove(&self.id);
         status
     }
 }
@@ -187,7 +183,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
         if !self.over {
-            self.processes.groups().live.remove(&self.id);
+            self.processes.live().remove(&self.id);
         }
     }
 }
@@ -284,8 +280,9 @@ pub(crate) async fn finish<const N: usize>(
     limit: Duration,
     cancelled: impl Future<Output = ()>,
 ) -> io::Result<End> {
-    let mut reading =
-        std::pin::pin!(futures_util::future::join_all(pipes.map(|(pipe, output)| collect(pipe, output))));
+    let mut reading = std::pin::pin!(futures_util::future::join_all(
+        pipes.map(|(pipe, output)| collect(pipe, output))
+    ));
     let mut read = false;
     let end = {
         let mut ending = std::pin::pin!(async {
@@ -316,7 +313,8 @@ pub(crate) async fn finish<const N: usize>(
 /// Whether the machine has a user of this name.
 pub(crate) fn user_exists(name: &str) -> bool {
     let passwd = fs::read("/etc/passwd").unwrap_or_default();
-    let mut names = passwd.split(|b| *b == b'\n').filter_map(|line| line.split(|b| *b == b':').next());
+    let mut names =
+        passwd.split(|b| *b == b'\n').filter_map(|line| line.split(|b| *b == b':').next());
     name == "root" || (!name.is_empty() && names.any(|known| known == name.as_bytes()))
 }
 

@@ -8,7 +8,10 @@ fn bytes<const N: usize>() -> [u8; N] {
 
 fn letters<const N: usize>(alphabet: &[u8]) -> String {
     // The modulo favours some letters by a hair, which no secret of this length feels.
-    bytes::<N>().iter().map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()])).collect()
+    bytes::<N>()
+        .iter()
+        .map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()]))
+        .collect()
 }
 
 /// A name of eight letters and digits, as in `inv-mp6m9vmu`.

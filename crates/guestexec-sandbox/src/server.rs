@@ -33,10 +33,7 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 /// One of the services.
 pub(crate) trait Service: Send + Sync + 'static {
     /// Answers one request.
-    fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Answer> + Send;
+    fn answer(self: Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Answer> + Send;
 }
 
 /// A listener on a free port of the loopback interface.
@@ -102,7 +99,9 @@ pub(crate) fn answer(
 ) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
     answer
 }
 

@@ -1,10 +1,31 @@
 //! The keys that sign requests.
 
+mod files;
+mod lease;
+mod oidc;
+mod role;
+mod source;
+
 use std::{env, fmt};
 
 use guestexec_core::{ErrorKind, Secret};
 
 use crate::Error;
+
+pub(crate) use lease::{Keyring, Signer};
+pub use oidc::TkeOidc;
+pub use role::CvmRole;
+pub use source::{CredentialSource, Lease, LeaseFuture, ProvideCredentials};
+
+/// A failure to come by credentials.
+fn unusable(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Credentials, message)
+}
+
+/// An environment variable that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
 
 /// A key pair of Tencent Cloud's access management, with a token where it is temporary.
 ///
@@ -35,21 +56,23 @@ impl Credentials {
     /// # Errors
     /// [`ErrorKind::Credentials`], naming the variable that is missing or empty.
     pub fn from_env() -> Result<Self, Error> {
-        let read = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let needed = |name: &str| {
-            read(name).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Credentials,
-                    format!("the environment variable {name} is not set: set it, or give the client `Credentials::new`"),
-                )
+            variable(name).ok_or_else(|| {
+                unusable(format!(
+                    "the environment variable {name} is not set: set it, or give the client `Credentials::new`"
+                ))
             })
         };
         let found =
             Self::new(needed("TENCENTCLOUD_SECRET_ID")?, needed("TENCENTCLOUD_SECRET_KEY")?);
-        Ok(match read("TENCENTCLOUD_TOKEN") {
-            Some(token) => found.with_token(token),
-            None => found,
-        })
+        Ok(found.with_optional_token(variable("TENCENTCLOUD_TOKEN")))
+    }
+
+    fn with_optional_token(self, token: Option<String>) -> Self {
+        match token {
+            Some(token) if !token.is_empty() => self.with_token(token),
+            _ => self,
+        }
     }
 
     /// The id of the pair, which is no secret.
@@ -69,12 +92,9 @@ impl Credentials {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let printable = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
         let wrong = |what: &str| {
-            Err(Error::new(
-                ErrorKind::Credentials,
-                format!(
-                    "the {what} is empty or holds characters that no header can carry: copy it again from the console"
-                ),
-            ))
+            Err(unusable(format!(
+                "the {what} is empty or holds characters that no header can carry: copy it again from the console"
+            )))
         };
         // A comma would end the id early inside the Authorization header.
         if !printable(&self.secret_id) || self.secret_id.contains(',') {

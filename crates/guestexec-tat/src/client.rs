@@ -1,13 +1,32 @@
 //! Making a client.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64},
+    },
+    time::Duration,
+};
 
 use guestexec_core::{
     Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, carrier,
 };
 use reqwest::header::HeaderValue;
 
-use crate::{Client, Credentials, Error, hooks::Inner};
+use crate::{
+    Client, CredentialSource, Credentials, Error,
+    auth::Keyring,
+    hooks::{Inner, Shared},
+    limit::{Limiter, RATE},
+    retry::Counters,
+};
+
+/// How often a failed read is repeated.
+const REPEATS: u32 = 3;
+/// How long throttling answers are waited out.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which of the vendor's two sites an account belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +54,7 @@ pub enum Language {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
-    credentials: Option<Credentials>,
+    credentials: Option<CredentialSource>,
     region: Option<String>,
     endpoint: Option<String>,
     root_domain: RootDomain,
@@ -45,6 +64,10 @@ pub struct ClientBuilder {
     transport: Option<Arc<dyn Transport>>,
     clock: Arc<dyn Clock>,
     checks: bool,
+    rate: Option<u32>,
+    rates: HashMap<String, Option<u32>>,
+    repeats: u32,
+    patience: Duration,
 }
 
 impl Client {
@@ -62,6 +85,10 @@ impl Client {
             transport: None,
             clock: Arc::new(SystemClock),
             checks: true,
+            rate: Some(RATE),
+            rates: HashMap::new(),
+            repeats: REPEATS,
+            patience: PATIENCE,
         }
     }
 }
@@ -75,15 +102,16 @@ impl ClientBuilder {
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
         let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
-        self.credentials = Some(Credentials::from_env()?);
+        self.credentials = Some(Credentials::from_env()?.into());
         self.region = self.region.or_else(|| read("TENCENTCLOUD_REGION"));
         self.endpoint = self.endpoint.or_else(|| read("GUESTEXEC_TAT_ENDPOINT"));
         Ok(self)
     }
 
-    /// The keys that sign each request.
-    pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+    /// The keys that sign each request: [`Credentials`], or a [`CredentialSource`] to fetch them
+    /// from when the first request is made.
+    pub fn credentials(mut self, credentials: impl Into<CredentialSource>) -> Self {
+        self.credentials = Some(credentials.into());
         self
     }
 
@@ -143,6 +171,35 @@ impl ClientBuilder {
         self
     }
 
+    /// How many calls of each action are made in a second, by this client and its clones together;
+    /// `None` for as many as there are. Default: 20, which is what the service takes from an account.
+    /// Leave room where other programs use the account too.
+    pub fn rate(mut self, calls: impl Into<Option<u32>>) -> Self {
+        self.rate = calls.into();
+        self
+    }
+
+    /// The same for one action, such as `DescribeAutomationAgentStatus`.
+    pub fn rate_of(mut self, action: impl Into<String>, calls: impl Into<Option<u32>>) -> Self {
+        self.rates.insert(action.into(), calls.into());
+        self
+    }
+
+    /// How often a call that starts nothing is repeated after a lost answer or a fault on the
+    /// service's side, and any call after a refused connection. Default: 3. What may have started a
+    /// command is never repeated.
+    pub fn repeats(mut self, times: u32) -> Self {
+        self.repeats = times;
+        self
+    }
+
+    /// How long throttling answers to one call are waited out. Default: 60 s; zero makes each of
+    /// them an error.
+    pub fn throttle_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Makes the client.
     ///
     /// # Errors
@@ -155,7 +212,7 @@ impl ClientBuilder {
                 "there are no credentials: give the builder `credentials(…)` or `from_env()`",
             )
         })?;
-        credentials.check()?;
+        let keyring = Keyring::new(credentials)?;
         let region = self.region.ok_or_else(|| {
             config(
                 "there is no region: give the builder `region(\"ap-guangzhou\")`, say".to_owned(),
@@ -179,17 +236,23 @@ impl ClientBuilder {
         });
         let endpoint = Endpoint::parse(&endpoint, self.plain_http).map_err(config)?;
         let (http, transport) = carrier(&self.http, self.transport).map_err(config)?;
-        let inner = Inner::new(
-            credentials,
-            HeaderValue::from_str(&region).map_err(|e| config(e.to_string()))?,
-            HeaderValue::from_static(match self.language {
+        let inner = Inner::new(Shared {
+            keyring,
+            region: HeaderValue::from_str(&region).map_err(|e| config(e.to_string()))?,
+            language: HeaderValue::from_static(match self.language {
                 Language::English => "en-US",
                 Language::Chinese => "zh-CN",
             }),
             transport,
-            self.clock,
-            self.checks,
-        );
+            clock: self.clock,
+            checks: self.checks,
+            limiter: Limiter::new(self.rate, self.rates),
+            repeats: self.repeats,
+            patience: self.patience,
+            counters: Counters::default(),
+            skew: AtomicI64::new(0),
+            begun: AtomicU64::new(0),
+        });
         Ok(Client::new_with_client(endpoint.base(), http, inner))
     }
 }

@@ -1,9 +1,14 @@
-//! The one seam: every request is signed and carried here, every answer first seen here.
+//! The one seam: every request is signed, paced, carried and, where that does no harm, repeated
+//! here; every answer is first seen here.
 
 use std::{
     fmt,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
 };
 
 use guestexec_core::{
@@ -14,85 +19,85 @@ use progenitor_client::{
 };
 use reqwest::{
     Request, Response, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderValue},
 };
-use serde::{Deserialize, de::IgnoredAny};
+use tokio::time::{Instant, sleep};
+use tracing::{debug, warn};
 
 use crate::{
-    Client, Credentials, Error, error,
-    sign::{self, Canonical, Scope, SigningKey},
+    Client, Error,
+    auth::{Keyring, Signer},
+    error,
+    limit::Limiter,
+    retry::{self, Counters, FAILED, Said, THROTTLED, Verdict, count, pause},
+    sign::{self, Canonical, Scope},
+    time::http_date,
 };
 
 /// The service's name inside a signature.
 const SERVICE: &str = "tat";
+const JSON: &str = "application/json";
+/// A clock less wrong than this, in seconds, is not why a signature is refused.
+const SMALL_SKEW: i64 = 60;
 
-/// What a client holds besides its address.
+/// What a client holds besides its address. Clones share it.
 #[derive(Clone)]
-pub struct Inner {
-    credentials: Credentials,
-    region: HeaderValue,
-    language: HeaderValue,
-    transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
-    checks: bool,
-    key: Arc<Mutex<Option<DayKey>>>,
-}
+pub struct Inner(Arc<Shared>);
 
-/// The key derived last: one derivation serves a whole day and all clones of the client.
-struct DayKey {
-    date: String,
-    key: Arc<SigningKey>,
+pub(crate) struct Shared {
+    pub(crate) keyring: Keyring,
+    pub(crate) region: HeaderValue,
+    pub(crate) language: HeaderValue,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) checks: bool,
+    pub(crate) limiter: Limiter,
+    /// How often a failed read is repeated.
+    pub(crate) repeats: u32,
+    /// How long throttling answers are waited out.
+    pub(crate) patience: Duration,
+    pub(crate) counters: Counters,
+    /// Seconds to add to the clock.
+    pub(crate) skew: AtomicI64,
+    /// How many commands were begun, which tells two that are begun at once apart.
+    pub(crate) begun: AtomicU64,
 }
 
 impl Inner {
-    pub(crate) fn new(
-        credentials: Credentials,
-        region: HeaderValue,
-        language: HeaderValue,
-        transport: Arc<dyn Transport>,
-        clock: Arc<dyn Clock>,
-        checks: bool,
-    ) -> Self {
-        let key = Arc::default();
-        Self { credentials, region, language, transport, clock, checks, key }
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
     }
 
     /// Whether requests are checked against the spec's limits.
     pub(crate) fn checks(&self) -> bool {
-        self.checks
+        self.0.checks
     }
 
-    fn signing_key(&self, date: &str) -> Arc<SigningKey> {
-        let mut cached = self.key.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*cached {
-            Some(last) if last.date == date => last.key.clone(),
-            _ => {
-                let scope = Scope { date, service: SERVICE };
-                let key =
-                    Arc::new(SigningKey::derive(self.credentials.secret_key().expose(), scope));
-                *cached = Some(DayKey { date: date.to_owned(), key: key.clone() });
-                key
-            }
-        }
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// The time, as the service has it as far as is known.
+    pub(crate) fn now(&self) -> SystemTime {
+        let now = self.0.clock.now();
+        let skew = self.0.skew.load(Ordering::Relaxed);
+        let seconds = Duration::from_secs(skew.unsigned_abs());
+        let moved = if skew < 0 { now.checked_sub(seconds) } else { now.checked_add(seconds) };
+        moved.unwrap_or(now)
     }
 
     /// Adds the common headers and the signature.
-    fn sign(&self, request: &mut Request) -> Result<(), String> {
-        // The action travels as the URL's fragment from the spec's path to here, and no further.
-        let action = request.url().fragment().unwrap_or_default().to_owned();
-        request.url_mut().set_fragment(None);
+    fn sign(&self, request: &mut Request, action: &str, signer: &Signer) -> Result<(), String> {
         let host = match (request.url().host_str(), request.url().port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (Some(host), None) => host.to_owned(),
             (None, _) => return Err("the endpoint has no host".to_owned()),
         };
-        let timestamp = unix_seconds(self.clock.now());
+        let timestamp = unix_seconds(self.now());
         let date = sign::utc_date(timestamp).map_err(|e| e.to_string())?;
         let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
         let payload_hash = sign::payload_hash(body);
-        let content_type = "application/json";
-        let signed_headers =
-            [("content-type", content_type), ("host", &*host), ("x-tc-action", &*action)];
+        let signed_headers = [("content-type", JSON), ("host", &*host), ("x-tc-action", action)];
         let canonical = sign::canonical_request(&Canonical {
             method: request.method().as_str(),
             path: "/",
@@ -102,11 +107,11 @@ impl Inner {
         });
         let scope = Scope { date: &date, service: SERVICE };
         let signature = sign::signature(
-            &self.signing_key(&date),
+            &signer.key(scope),
             &sign::string_to_sign(timestamp, scope, &canonical),
         );
         let authorization = sign::authorization(
-            self.credentials.secret_id(),
+            signer.credentials.secret_id(),
             scope,
             &sign::signed_header_names(&signed_headers),
             &signature,
@@ -123,68 +128,203 @@ impl Inner {
         };
         let headers = request.headers_mut();
         headers.insert(HOST, value(&host)?);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        headers.insert("x-tc-action", value(&action)?);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        headers.insert("x-tc-action", value(action)?);
         headers.insert("x-tc-version", HeaderValue::from_static(Client::api_version()));
         headers.insert("x-tc-timestamp", timestamp.into());
-        headers.insert("x-tc-region", self.region.clone());
-        headers.insert("x-tc-language", self.language.clone());
-        if let Some(token) = self.credentials.token() {
-            headers.insert("x-tc-token", secret(token.expose())?);
-        }
+        headers.insert("x-tc-region", self.0.region.clone());
+        headers.insert("x-tc-language", self.0.language.clone());
+        match signer.credentials.token() {
+            Some(token) => headers.insert("x-tc-token", secret(token.expose())?),
+            None => headers.remove("x-tc-token"),
+        };
         headers.insert(AUTHORIZATION, secret(&authorization)?);
         Ok(())
+    }
+
+    /// Signs again what was signed once already, so that nothing can be wrong with it.
+    fn sign_again(&self, request: &mut Request, action: &str) {
+        if let Some(signer) = self.0.keyring.signer()
+            && let Err(problem) = self.sign(request, action, &signer)
+        {
+            debug!(problem, "signed once, but not again");
+        }
+    }
+
+    /// Carries a signed request, again where the outcome allows it.
+    async fn carry(&self, mut request: Request, starts_command: bool) -> reqwest::Result<Response> {
+        let action = request.headers().get("x-tc-action").and_then(|value| value.to_str().ok());
+        let action = action.unwrap_or_default().to_owned();
+        let begin = Instant::now();
+        let mut attempt = 0;
+        let mut failures = 0;
+        let mut throttles = 0;
+        let [mut may_correct, mut may_renew] = [true, true];
+        loop {
+            let spare = request.try_clone();
+            let asked = Instant::now();
+            let permit = self.0.limiter.permit(&action).await;
+            if attempt > 0 || asked.elapsed() > Duration::from_secs(1) {
+                self.sign_again(&mut request, &action);
+            }
+            attempt += 1;
+            count(&self.0.counters.requests);
+            let sent = Instant::now();
+            let result = self.attempt(request).await;
+            drop(permit);
+            let (verdict, said) = match &result {
+                Err(error) => (Verdict::of_error(error), &Said::default()),
+                Ok((Answer::Whole(_), said)) => {
+                    (said.code.as_deref().map_or(Verdict::Keep, Verdict::of_code), said)
+                }
+                Ok((Answer::Other(answer), said)) => (Verdict::of_status(answer.status()), said),
+            };
+            debug!(
+                action,
+                attempt,
+                request_id = said.request_id,
+                code = said.code,
+                ?verdict,
+                elapsed_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX),
+                "attempt"
+            );
+            let wait = match verdict {
+                Verdict::Keep => None,
+                Verdict::Throttled => {
+                    count(&self.0.counters.throttled);
+                    throttles += 1;
+                    let wait = pause(THROTTLED, throttles);
+                    (begin.elapsed() + wait <= self.0.patience).then_some(wait)
+                }
+                Verdict::Clock if may_correct => {
+                    may_correct = false;
+                    let corrected = match &result {
+                        Ok((answer, _)) => self.correct_clock(answer.headers()),
+                        Err(_) => false,
+                    };
+                    corrected.then_some(Duration::ZERO)
+                }
+                Verdict::Credentials if may_renew => {
+                    may_renew = false;
+                    let renewed = match self.0.keyring.signer() {
+                        Some(used) => self.0.keyring.renew(&used).await,
+                        None => false,
+                    };
+                    renewed.then_some(Duration::ZERO)
+                }
+                Verdict::Unsent | Verdict::Failed
+                    if failures < self.0.repeats
+                        && (verdict == Verdict::Unsent || !starts_command) =>
+                {
+                    failures += 1;
+                    Some(pause(FAILED, failures))
+                }
+                _ => None,
+            };
+            match (wait, spare) {
+                (Some(wait), Some(spare)) => {
+                    request = spare;
+                    count(&self.0.counters.repeated);
+                    sleep(wait).await;
+                }
+                _ => {
+                    return result.map(|(answer, said)| match answer {
+                        // HTTP 200 carries success and refusal alike.
+                        Answer::Whole(answer) if said.refused => refused(answer).into(),
+                        Answer::Whole(answer) => answer.into(),
+                        Answer::Other(answer) => answer,
+                    });
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, request: Request) -> reqwest::Result<(Answer, Said)> {
+        let response = self.0.transport.execute(request).await?;
+        if response.status() != StatusCode::OK {
+            return Ok((Answer::Other(response), Said::default()));
+        }
+        let answer = buffered(response, MAX_ANSWER).await?;
+        let said = Said::read(answer.body());
+        Ok((Answer::Whole(answer), said))
+    }
+
+    /// Takes the server's time from an answer that refused ours; false if that is not the reason.
+    fn correct_clock(&self, headers: &HeaderMap) -> bool {
+        let server = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?));
+        let Some(server) = server else { return false };
+        let off = unix_seconds(server) - unix_seconds(self.now());
+        if off.abs() < SMALL_SKEW {
+            return false;
+        }
+        let skew = unix_seconds(server) - unix_seconds(self.0.clock.now());
+        self.0.skew.store(skew, Ordering::Relaxed);
+        warn!(
+            seconds = skew,
+            "this machine's clock differs from the service's by that much; requests are dated by the \
+             service's from now on, but set the clock"
+        );
+        true
+    }
+}
+
+/// An answer, read to its end where it came from the service itself.
+enum Answer {
+    Whole(http::Response<Vec<u8>>),
+    Other(Response),
+}
+
+impl Answer {
+    fn headers(&self) -> &HeaderMap {
+        match self {
+            Self::Whole(answer) => answer.headers(),
+            Self::Other(answer) => answer.headers(),
+        }
     }
 }
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
-            .field("credentials", &self.credentials)
-            .field("region", &self.region)
-            .field("checks", &self.checks)
+            .field("credentials", &self.0.keyring)
+            .field("region", &self.0.region)
+            .field("checks", &self.0.checks)
             .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// How many requests were sent, throttled and repeated so far, by this client and its clones.
+    pub fn counts(&self) -> retry::Counts {
+        self.inner.shared().counters.read()
     }
 }
 
 impl ClientHooks<Inner> for Client {
     async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), CallError<E>> {
         prepare(request);
-        self.inner.sign(request).map_err(CallError::InvalidRequest)
+        // The action travels as the URL's fragment from the spec's path to here, and no further.
+        let action = request.url().fragment().unwrap_or_default().to_owned();
+        request.url_mut().set_fragment(None);
+        let Some(signer) = self.inner.0.keyring.signer() else {
+            return Err(CallError::InvalidRequest("there are no credentials".to_owned()));
+        };
+        self.inner.sign(request, &action, &signer).map_err(CallError::InvalidRequest)
     }
 
-    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        let response = self.inner.transport.execute(request).await?;
-        if response.status() != StatusCode::OK {
-            return Ok(response);
-        }
-        let answer = buffered(response, MAX_ANSWER).await?;
-        // HTTP 200 carries success and refusal alike.
-        let answer = if is_refusal(answer.body()) { refused(answer) } else { answer };
-        Ok(answer.into())
+    async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
+        let starts_command = matches!(info.operation_id, "run_command" | "invoke_command");
+        self.inner.carry(request, starts_command).await
     }
-}
-
-/// True for an envelope with `Response.Error` in it.
-fn is_refusal(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Envelope {
-        #[serde(rename = "Response")]
-        response: Content,
-    }
-    #[derive(Deserialize)]
-    struct Content {
-        #[serde(rename = "Error")]
-        error: Option<IgnoredAny>,
-    }
-    serde_json::from_slice::<Envelope>(body).is_ok_and(|envelope| envelope.response.error.is_some())
 }
 
 /// Makes a generated exchange, and its failure the provider's error.
 pub(crate) async fn call<T>(
-    _: &Client,
+    client: &Client,
     operation: Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
+    let inner = &client.inner;
+    inner.0.keyring.ready(inner.now()).await.map_err(|error| error.during(operation.id))?;
     guestexec_core::exchange("tat", operation, exchange, error::read).await
 }

@@ -6,10 +6,15 @@ mod error;
 #[rustfmt::skip]
 mod generated;
 mod hooks;
+mod limit;
+mod retry;
 mod run;
 pub mod sign;
+mod time;
 
-pub use auth::Credentials;
+pub use auth::{
+    CredentialSource, Credentials, CvmRole, Lease, LeaseFuture, ProvideCredentials, TkeOidc,
+};
 pub use client::{ClientBuilder, Language, RootDomain};
 pub use error::Error;
 #[cfg(feature = "examples")]
@@ -19,4 +24,8 @@ pub use guestexec_core::{
     Base64, Clock, ErrorKind, RequestShape, Secret, SystemClock, Transport, Validate, Violation,
 };
 pub use progenitor_client::ResponseValue;
-pub use run::{InstanceResult, Instances, Invocation, Run};
+pub use retry::Counts;
+pub use run::{
+    Cancellation, Event, Events, Failure, Finished, Found, InstanceResult, Instances, Outcome,
+    OutputUrl, Run, Running, SavedCommand, Script, Unconfirmed, UnconfirmedCall,
+};

@@ -1,36 +1,47 @@
-//! Running a script on instances, and waiting for it.
+//! Running a command on any number of instances, and following it to its end.
+
+mod command;
+mod find;
+mod follow;
+mod marker;
+mod plan;
+mod preview;
+mod result;
+mod running;
+mod start;
 
 use std::{
-    borrow::Cow,
+    fmt,
+    fs::File,
     future::{Future, IntoFuture},
+    io::Read as _,
+    path::Path,
     pin::Pin,
     time::Duration,
 };
 
-use guestexec_core::{Base64, ErrorKind};
-use tokio::time::{Instant, sleep_until};
+use guestexec_core::{Base64, ErrorKind, Secret};
 
-use crate::{
-    Client, Error,
-    enums::{CommandType, TaskStatus},
-    types::{
-        DescribeInvocationTasksRequest, Filter, InvocationTask, RunCommandRequest, TaskResult,
-        builder::RunCommandRequest as RequestBuilder,
-    },
+use self::{
+    command::{Common, What},
+    follow::Follow,
 };
+use crate::{Client, Error, enums::CommandType};
 
-/// First and longest pause between two looks at the tasks.
-const POLL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// The service's own timeout of a script, where none is given.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-/// How much longer than the script's timeout is waited: delivery, and the agent's report.
-const GRACE: Duration = Duration::from_secs(60);
-/// Tasks a page holds at most.
-const PAGE: u64 = 100;
+pub use command::{SavedCommand, Script};
+pub use find::{Found, Unconfirmed, UnconfirmedCall};
+pub use result::{Failure, InstanceResult, Outcome, OutputUrl};
+pub use running::{Cancellation, Event, Events, Finished, Running};
+
+/// Longest script file read: more than any script the service takes.
+const LONGEST_FILE: u64 = 1024 * 1024;
 
 impl Client {
-    /// The instances a command is meant for: 1 to 200 ids of CVM (`ins-…`), Lighthouse
-    /// (`lhins-…`) or registered (`rins-…`) machines; CVM and Lighthouse not mixed.
+    /// The instances a command is meant for, any number of them: ids of CVM (`ins-…`), Lighthouse
+    /// (`lhins-…`) or registered (`rins-…`) machines.
+    ///
+    /// The service takes 200 of one kind in a call, so a command for more is started by several
+    /// calls, which are followed as one.
     pub fn instances<I>(&self, ids: I) -> Instances<'_>
     where
         I: IntoIterator,
@@ -49,273 +60,271 @@ pub struct Instances<'a> {
 
 impl<'a> Instances<'a> {
     /// A script to be run on every instance: text or octets, at most 65 536 characters once it is
-    /// Base64, that is 49 152 octets. Await the result to run it and wait for all instances.
+    /// Base64, that is 49 152 octets.
+    ///
+    /// The script is sent with some blanks after its end, see [`Run::unmarked`].
     pub fn run(&self, script: impl Into<Base64>) -> Run<'a> {
-        let request =
-            RunCommandRequest::builder().content(script.into()).instance_ids(self.ids.clone());
-        Run { client: self.client, ids: self.ids.clone(), request, timeout: None, wait: None }
+        self.start_with(Script::new(script.into()))
+    }
+
+    /// The script in a file, sent as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`], if the file cannot be read or is far larger than any script.
+    pub fn run_file(&self, path: impl AsRef<Path>) -> Result<Run<'a>, Error> {
+        let path = path.as_ref();
+        let refused = |reason: String| {
+            Error::new(
+                ErrorKind::InvalidRequest,
+                format!("the script {} cannot be sent: {reason}", path.display()),
+            )
+            .during("RunCommand")
+        };
+        let mut script = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut script))
+            .map_err(|error| refused(error.to_string()))?;
+        if script.len() as u64 > LONGEST_FILE {
+            return Err(refused(format!("it has more than {LONGEST_FILE} bytes")));
+        }
+        Ok(self.run(script))
+    }
+
+    /// A saved or public command to be run on every instance, by its id (`cmd-…`). What is not said
+    /// here is as the command has it.
+    pub fn invoke(&self, command_id: impl Into<String>) -> Run<'a, SavedCommand> {
+        self.start_with(SavedCommand::new(command_id.into()))
+    }
+
+    fn start_with<K>(&self, what: K) -> Run<'a, K> {
+        Run {
+            client: self.client,
+            ids: self.ids.clone(),
+            common: Common::default(),
+            what,
+            wait: None,
+        }
     }
 }
 
-/// A script about to run, as [`Instances::run`] makes it. Awaiting it calls RunCommand once, then
-/// DescribeInvocationTasks until every instance is done.
+/// A command about to run: a [`Script`] made by [`Instances::run`], or a [`SavedCommand`] made by
+/// [`Instances::invoke`].
 ///
-/// Dropping the future stops the waiting, not the script.
-#[derive(Clone, Debug)]
-#[must_use = "nothing runs until it is awaited"]
-pub struct Run<'a> {
+/// Awaiting it starts the command on all instances and waits for all of them:
+///
+/// - 200 instances of one kind are started by one call, and no call is ever repeated that may have
+///   started anything;
+/// - the calls that follow grow with the number of instances over 100, not with the instances;
+/// - what becomes of the command on an instance is a [result](Finished::results), also where it
+///   failed, was killed, or never ran. There is an error only where there is no result at all: where
+///   no call was accepted, or the waiting ended before any instance was done.
+///
+/// Dropping the future ends the waiting, not the command. To follow it instance by instance or to
+/// end it, use [`Run::start`].
+#[derive(Clone)]
+#[must_use = "nothing runs until it is awaited or started"]
+pub struct Run<'a, K = Script> {
     client: &'a Client,
     ids: Vec<String>,
-    request: RequestBuilder,
-    timeout: Option<Duration>,
+    common: Common,
+    what: K,
     wait: Option<Duration>,
 }
 
-impl Run<'_> {
-    /// How long the script may take on an instance, in whole seconds from 1 to 86 400; a part of a
-    /// second counts as a whole one. Default: 60 s.
+/// What scripts and saved commands have in common.
+impl<K> Run<'_, K> {
+    /// How long the command may take on an instance, in whole seconds from 1 to 86 400; a part of a
+    /// second counts as a whole one. Default: 60 s, or the saved command's own.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        let seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
-        self.timeout = Some(timeout);
-        self.request = self.request.timeout(seconds);
+        let part = u64::from(timeout.subsec_nanos() > 0);
+        self.common.timeout = Some(timeout.as_secs().saturating_add(part));
         self
     }
 
-    /// How long to wait for all instances. Default: the script's timeout and a minute.
+    /// How long to wait for all instances, from when the first call is made. Default: the script's
+    /// timeout (a day for a saved command whose timeout is not given), a minute, and what the
+    /// service's rate makes of the number of instances.
     pub fn wait_at_most(mut self, wait: Duration) -> Self {
         self.wait = Some(wait);
         self
     }
 
+    /// The directory the command starts in; it has to exist. Default: `/root`, on Windows the agent's
+    /// own, or as the saved command has it.
+    pub fn working_directory(mut self, directory: impl Into<String>) -> Self {
+        self.common.working_directory = Some(directory.into());
+        self
+    }
+
+    /// The user the command runs as. Default: `root`, on Windows `System`, or as the saved command
+    /// has it.
+    pub fn username(mut self, name: impl Into<String>) -> Self {
+        self.common.username = Some(name.into());
+        self
+    }
+
+    /// The value that `{{key}}` in the script is replaced by. At most 20 keys, each of 1 to 64 of
+    /// the characters `a-zA-Z0-9-_` and given once.
+    ///
+    /// The service puts the value into the script as it is: quote in the script what needs quoting.
+    pub fn parameter(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.common.parameters.push((key.into(), value.into().into(), false));
+        self
+    }
+
+    /// The value that `{{tat-hidden:key}}` in the script is replaced by; the service's records show
+    /// asterisks in its place. Refused where the script says `{{key}}`, which would show it.
+    pub fn hidden_parameter(mut self, key: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.common.parameters.push((key.into(), value.into(), true));
+        self
+    }
+
+    /// The COS bucket the whole output is uploaded to at the end, as a URL that begins with `https`:
+    /// the service itself keeps the first 24 KiB only.
+    pub fn output_to_cos(mut self, bucket_url: impl Into<String>) -> Self {
+        self.common.output = Some((bucket_url.into(), None));
+        self
+    }
+
+    /// The same, below a directory of the bucket: at most 60 visible characters, `/` makes
+    /// subdirectories, no `/` in front, no `//`, no `..`.
+    pub fn output_to_cos_below(
+        mut self,
+        bucket_url: impl Into<String>,
+        directory: impl Into<String>,
+    ) -> Self {
+        self.common.output = Some((bucket_url.into(), Some(directory.into())));
+        self
+    }
+}
+
+/// What only a script has.
+impl Run<'_> {
     /// The shell of the script. Default: `SHELL`.
     pub fn command_type(mut self, command_type: CommandType) -> Self {
-        self.request = self.request.command_type(command_type);
+        self.what.command_type = Some(command_type);
         self
     }
 
-    /// The directory the script starts in. Default: `/root`, on Windows the agent's own.
-    pub fn working_directory(mut self, directory: impl Into<String>) -> Self {
-        self.request = self.request.working_directory(directory.into());
-        self
+    /// Says that the script is PowerShell, for Windows.
+    pub fn powershell(self) -> Self {
+        self.command_type(CommandType::Powershell)
     }
 
-    /// The user the script runs as. Default: `root`, on Windows `System`.
-    pub fn username(mut self, name: impl Into<String>) -> Self {
-        self.request = self.request.username(name.into());
-        self
+    /// Says that the script is a batch file, for Windows.
+    pub fn bat(self) -> Self {
+        self.command_type(CommandType::Bat)
     }
 
     /// A name for the console's list, at most 60 bytes.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.request = self.request.command_name(name.into());
+        self.what.name = Some(name.into());
         self
     }
 
     /// A description for the console's list, at most 120 characters.
     pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.request = self.request.description(description.into());
+        self.what.description = Some(description.into());
         self
     }
 
-    async fn finish(self) -> Result<Invocation, Error> {
-        let wait = self.wait.unwrap_or(self.timeout.unwrap_or(DEFAULT_TIMEOUT) + GRACE);
-        let answer = self.client.run_command().body(self.request).send().await?.into_inner();
-        let result = answer.response;
-        let Some(invocation_id) = result.invocation_id else {
-            return Err(Error::new(ErrorKind::Protocol, "the answer names no invocation")
-                .during("RunCommand")
-                .with_request_id(result.request_id)
-                .with_may_have_run(true));
-        };
-        let command_id = result.command_id;
-        let tasks = wait_for_all(self.client, &invocation_id, &self.ids, wait).await?;
-        let results = self
-            .ids
-            .into_iter()
-            .map(|id| {
-                let task = tasks.iter().find(|task| task.instance_id.as_deref() == Some(&id));
-                InstanceResult { task: task.cloned(), instance_id: id }
-            })
-            .collect();
-        Ok(Invocation { invocation_id, command_id, results })
+    /// Keeps the script as a command of the account, to be run again with [`Instances::invoke`].
+    /// [`Finished::command_id`] is then its id. The service refuses a
+    /// [name](Run::name) that another kept command has.
+    pub fn save(mut self) -> Self {
+        self.what.save = true;
+        self
+    }
+
+    /// A tag of the kept command, at most 10; it makes the script be kept, as [`Run::save`] does.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.what.save = true;
+        self.what.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// The value of `{{key}}` where no parameter gives one; kept with the script. At most 20.
+    pub fn default_parameter(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.default(key.into(), value.into(), None)
+    }
+
+    /// The same, with a description for whoever runs the kept command.
+    pub fn described_parameter(
+        self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+        description: impl Into<String>,
+    ) -> Self {
+        self.default(key.into(), value.into(), Some(description.into()))
+    }
+
+    fn default(mut self, key: String, value: String, description: Option<String>) -> Self {
+        self.what.defaults.push((key, value, description));
+        self
+    }
+
+    /// Lets placeholders be replaced although no parameter is given here, as for a script kept to be
+    /// run with some. A parameter or a default does so as well.
+    pub fn enable_parameters(mut self) -> Self {
+        self.what.enable_parameters = true;
+        self
+    }
+
+    /// Sends the script exactly as it is.
+    ///
+    /// Normally 65 blanks are added after its end: a line break, then 64 spaces and tabs that differ
+    /// from run to run. No shell takes notice of them and nobody sees them, but where an answer is
+    /// lost, [`Client::find`] tells by them whether *this* run was started, or another of the same
+    /// script. They are left out anyway where they might matter: in batch files, in scripts that are
+    /// kept, are not plain text, are too long, or may read themselves or an open document at their end
+    /// (that hold `$0`, `BASH_SOURCE`, `MyInvocation` or `<<`, say).
+    pub fn unmarked(mut self) -> Self {
+        self.what.marked = false;
+        self
     }
 }
 
-impl<'a> IntoFuture for Run<'a> {
-    type Output = Result<Invocation, Error>;
+impl<'a, K: What> Run<'a, K> {
+    fn follow(self) -> Result<Follow, Error> {
+        let command = self.what.with(self.common);
+        Follow::new(self.client, command, self.ids, self.wait)
+    }
+
+    /// Starts the command on all instances, and returns once every call was made, with a handle to
+    /// follow or end it. To run it and wait for all, await the `Run` itself.
+    ///
+    /// Dropping the future leaves off the calls not made yet.
+    ///
+    /// # Errors
+    /// Where no call was accepted: the first call's failure. [`may_have_run`] is true if any of them
+    /// may have started the command; [`Unconfirmed::of`] then has what is needed to look. Where some
+    /// calls were accepted, the others' failures are events and results.
+    ///
+    /// [`may_have_run`]: guestexec_core::Error::may_have_run
+    pub async fn start(self) -> Result<Running, Error> {
+        let mut follow = self.follow()?;
+        follow.start_all().await?;
+        Ok(Running::new(follow))
+    }
+}
+
+impl<'a, K: What> IntoFuture for Run<'a, K> {
+    type Output = Result<Finished, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.finish())
+        Box::pin(async move { Running::new(self.follow()?).finish().await })
     }
 }
 
-/// Looks at the tasks, ever more slowly, until all are final.
-async fn wait_for_all(
-    client: &Client,
-    invocation_id: &str,
-    ids: &[String],
-    wait: Duration,
-) -> Result<Vec<InvocationTask>, Error> {
-    let deadline = Instant::now() + wait;
-    let mut pause = POLL.0;
-    let mut last_failure = None;
-    loop {
-        match tasks(client, invocation_id).await {
-            // Right after the start the list may be empty: tasks are made a moment later.
-            Ok(tasks) if tasks.len() >= ids.len() && tasks.iter().all(is_final) => {
-                return Ok(tasks);
-            }
-            Ok(_) => {}
-            Err(error) if error.is_retryable() => last_failure = Some(error),
-            Err(error) => return Err(error.with_may_have_run(true)),
-        }
-        let next = Instant::now() + pause;
-        if next > deadline {
-            let error = Error::new(
-                ErrorKind::Timeout,
-                format!("{invocation_id} was started but not finished within {} s", wait.as_secs()),
-            )
-            .during("DescribeInvocationTasks")
-            .with_may_have_run(true)
-            .with_advice(
-                "ask again with describe_invocation_tasks, or end it with cancel_invocation",
-            );
-            return Err(match last_failure {
-                Some(failure) => error.with_source(failure),
-                None => error,
-            });
-        }
-        sleep_until(next).await;
-        pause = (pause * 3 / 2).min(POLL.1);
-    }
-}
-
-/// All tasks of an invocation with their output, page by page.
-async fn tasks(client: &Client, invocation_id: &str) -> Result<Vec<InvocationTask>, Error> {
-    let mut tasks: Vec<InvocationTask> = Vec::new();
-    loop {
-        let of_invocation =
-            Filter { name: "invocation-id".to_owned(), values: vec![invocation_id.to_owned()] };
-        let request = DescribeInvocationTasksRequest::builder()
-            .filters(vec![of_invocation])
-            .limit(PAGE)
-            .offset(tasks.len() as u64)
-            // The service hides the output unless told not to.
-            .hide_output(false);
-        let page = client.describe_invocation_tasks().body(request).send().await?.into_inner();
-        let page = page.response;
-        let total = page.total_count.unwrap_or_default();
-        let came = page.invocation_task_set.len();
-        tasks.extend(page.invocation_task_set);
-        if came == 0 || tasks.len() as u64 >= total {
-            return Ok(tasks);
-        }
-    }
-}
-
-/// True once a task's status will not change any more; statuses of tomorrow count as under way.
-fn is_final(task: &InvocationTask) -> bool {
-    use TaskStatus::{
-        Cancelled, DeliverFailed, Failed, StartFailed, Success, TaskTimeout, Terminated, Timeout,
-    };
-    matches!(
-        task.task_status,
-        Some(
-            Success
-                | Failed
-                | Timeout
-                | TaskTimeout
-                | StartFailed
-                | DeliverFailed
-                | Cancelled
-                | Terminated
-        )
-    )
-}
-
-/// A finished invocation.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    invocation_id: String,
-    command_id: Option<String>,
-    results: Vec<InstanceResult>,
-}
-
-impl Invocation {
-    /// The invocation's id, `inv-…`.
-    pub fn id(&self) -> &str {
-        &self.invocation_id
-    }
-
-    /// The id of the command that was run, `cmd-…`.
-    pub fn command_id(&self) -> Option<&str> {
-        self.command_id.as_deref()
-    }
-
-    /// One result an instance, in the order the instances were given.
-    pub fn results(&self) -> &[InstanceResult] {
-        &self.results
-    }
-}
-
-/// What became of the script on one instance.
-///
-/// A script that fails, is killed or never starts is a result, not an error.
-#[derive(Clone, Debug)]
-pub struct InstanceResult {
-    instance_id: String,
-    task: Option<InvocationTask>,
-}
-
-impl InstanceResult {
-    fn result(&self) -> Option<&TaskResult> {
-        self.task.as_ref()?.task_result.as_ref()
-    }
-
-    /// The instance.
-    pub fn instance_id(&self) -> &str {
-        &self.instance_id
-    }
-
-    /// The task's final status; none if the service listed no task for the instance.
-    pub fn status(&self) -> Option<&TaskStatus> {
-        self.task.as_ref()?.task_status.as_ref()
-    }
-
-    /// True if the script ran to its end and exited with 0.
-    pub fn success(&self) -> bool {
-        self.status() == Some(&TaskStatus::Success)
-    }
-
-    /// The script's exit code; none where it was killed, timed out or never started.
-    pub fn exit_code(&self) -> Option<i64> {
-        match self.status()? {
-            TaskStatus::Success | TaskStatus::Failed => {
-                // The agent reports -1 where no code exists: the script died of a signal.
-                self.result()?.exit_code.filter(|code| *code >= 0)
-            }
-            _ => None,
-        }
-    }
-
-    /// Standard output and standard error as one stream, in true order; its first 24 KiB.
-    pub fn output(&self) -> &[u8] {
-        self.result().and_then(|result| result.output.as_ref()).map_or(&[], Base64::as_bytes)
-    }
-
-    /// The same as text, with U+FFFD where it is not UTF-8.
-    pub fn stdout_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.output())
-    }
-
-    /// Octets of output that were cut off; they are lost unless a COS bucket was given.
-    pub fn dropped(&self) -> u64 {
-        self.result().and_then(|result| result.dropped).unwrap_or_default()
-    }
-
-    /// Why the script never started, in the agent's words.
-    pub fn error_info(&self) -> Option<&str> {
-        self.task.as_ref()?.error_info.as_deref().filter(|text| !text.is_empty())
+/// Without the script and the values of parameters, which may be secret.
+impl<K: fmt::Debug> fmt::Debug for Run<'_, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("instances", &self.ids)
+            .field("what", &self.what)
+            .field("common", &self.common)
+            .field("wait", &self.wait)
+            .finish_non_exhaustive()
     }
 }

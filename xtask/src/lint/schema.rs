@@ -1,159 +1,252 @@
-//! Rules about schemas.
+//! Rules about one schema, wherever it stands.
 
-use heck::{ToPascalCase as _, ToSnakeCase as _};
 use regex_lite::Regex;
 use serde_json::Value;
 
-use super::{Complaints, collision, visit};
-use crate::spec::{Spec, component, enum_values};
+use super::{Complaints, Kind, names};
+use crate::{
+    lower,
+    spec::{Spec, component, enum_values},
+};
 
-/// Keywords the generator turns into something else, or into nothing.
-const UNSUPPORTED: [(&str, &str); 6] = [
-    ("anyOf", "generates a type that cannot be read"),
-    ("oneOf", "generates an untagged enum that guesses"),
-    ("not", "is ignored"),
-    ("discriminator", "is ignored"),
-    ("multipleOf", "is ignored"),
-    ("patternProperties", "is ignored"),
+/// The words of a schema beside `type` and the limits, and the kinds of their values.
+const KINDS: [(&str, Kind); 7] = [
+    ("description", Kind::Text),
+    ("format", Kind::Text),
+    ("items", Kind::Mapping),
+    ("nullable", Kind::Boolean),
+    ("properties", Kind::Mapping),
+    ("required", Kind::List),
+    ("x-enum-descriptions", Kind::Mapping),
 ];
 
-/// Limits, which have no place where a vendor may change what it sends.
-const LIMITS: [&str; 10] = [
-    "enum", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength", "pattern",
-    "uniqueItems", "x-max-bytes",
+/// Words the generator turns into something else, and `default`.
+const UNSUPPORTED: [(&str, &str); 4] = [
+    ("anyOf", "generates a type that cannot be read; describe the members plainly"),
+    ("default", "would go on the wire with every request; say it in the description"),
+    ("not", "is not carried over; describe what is allowed"),
+    ("oneOf", "generates an untagged enum that guesses; describe the members plainly"),
 ];
 
-pub(super) fn check(spec: &Spec, complaints: &mut Complaints<'_>) {
-    let (requests, answers) = (spec.request_schemas(), spec.answer_schemas());
-    for (name, schema) in spec.schemas() {
-        let in_request = requests.contains(name);
-        let rules = Rules { spec, name, in_request, only_in_answers: !in_request && answers.contains(name) };
-        visit(schema, name, &mut |place, node| rules.node(place, node, complaints));
-        rules.enumeration(schema, complaints);
-        rules.object(schema, complaints);
+/// The words that limit, and the type they limit.
+const LIMITS: [(&str, &str); 17] = [
+    ("enum", "string"),
+    ("maxLength", "string"),
+    ("minLength", "string"),
+    ("pattern", "string"),
+    ("x-extensible-enum", "string"),
+    ("x-json-object", "string"),
+    ("x-max-bytes", "string"),
+    ("maximum", "integer"),
+    ("minimum", "integer"),
+    ("maxItems", "array"),
+    ("minItems", "array"),
+    ("uniqueItems", "array"),
+    ("additionalProperties", "object"),
+    ("minProperties", "object"),
+    ("x-exactly-one-of", "object"),
+    ("x-exclusive", "object"),
+    ("x-requires", "object"),
+];
+
+/// Where a schema is used.
+#[derive(Clone, Copy)]
+pub(super) struct Use {
+    pub in_requests: bool,
+    pub in_answers: bool,
+}
+
+/// Visits a component schema and every schema in it; `place` is its name, then its members'.
+pub(super) fn visit<'a>(node: &'a Value, place: &str, see: &mut impl FnMut(&str, &'a Value)) {
+    see(place, node);
+    for name in names(&node["properties"]) {
+        visit(&node["properties"][name], &format!("{place}.{name}"), see);
     }
-    for operation in spec.operations() {
-        for parameter in operation.parameters() {
-            let place = format!("{}.{}", operation.label(), parameter["name"].as_str().unwrap_or_default());
-            pattern(&place, spec.resolve(&parameter["schema"]), complaints);
+    for (key, mark) in [("items", "[]"), ("additionalProperties", "{}")] {
+        if let Some(inner) = node.get(key).filter(|inner| names(inner).next().is_some()) {
+            visit(inner, &format!("{place}{mark}"), see);
         }
     }
 }
 
-struct Rules<'a> {
-    spec: &'a Spec,
-    name: &'a str,
-    in_request: bool,
-    only_in_answers: bool,
+/// The rules for a schema at `place`; `is_root` for the component itself.
+pub(super) fn check(
+    spec: &Spec,
+    place: &str,
+    node: &Value,
+    is_root: bool,
+    used: Use,
+    complaints: &mut Complaints<'_>,
+) {
+    shape(place, node, complaints);
+    limits(spec, place, node, complaints);
+    if used.in_answers && !used.in_requests {
+        open_to_change(place, node, complaints);
+    }
+    let values = &node["additionalProperties"];
+    let unchecked = component(values).is_some() || is_limited(values);
+    complaints.unless(!(used.in_requests && unchecked), place, || {
+        "the values of a map are not checked; give `additionalProperties` a plain type without limits"
+            .to_owned()
+    });
+    complaints.unless(!used.in_answers || node["additionalProperties"] != false, place, || {
+        "`additionalProperties: false` in an answer refuses what a vendor adds later; leave it out"
+            .to_owned()
+    });
+    let keeps_nothing = node["additionalProperties"] == true && node.get("properties").is_some();
+    complaints.unless(!keeps_nothing, place, || {
+        "`additionalProperties: true` beside properties drops what it allows; write `{}` to keep it"
+            .to_owned()
+    });
+    let inline = !is_root && component(node).is_none();
+    let is_struct = node.get("properties").is_some() || node["additionalProperties"] == false;
+    complaints.unless(!(inline && is_struct), place, || {
+        "is an object described in place, which gets a made-up name; make it a component schema"
+            .to_owned()
+    });
+    complaints.unless(!(inline && enum_values(node).is_some()), place, || {
+        "is an enumeration described in place, which gets a made-up name; make it a component schema"
+            .to_owned()
+    });
 }
 
-fn pattern(place: &str, node: &Value, complaints: &mut Complaints<'_>) {
-    let Some(text) = node["pattern"].as_str() else { return };
-    if let Err(problem) = Regex::new(text) {
-        complaints.add(place, format!("the pattern cannot be checked ({problem}); write it without look-around"));
+/// What a schema is written with.
+fn shape(place: &str, node: &Value, complaints: &mut Complaints<'_>) {
+    for key in names(node) {
+        if let Some((_, effect)) = UNSUPPORTED.iter().find(|(word, _)| *word == key) {
+            complaints.add(place, format!("`{key}` {effect}"));
+        }
+    }
+    if node.get("$ref").is_some() {
+        complaints.unless(names(node).count() == 1, place, || {
+            "the words beside `$ref` are ignored; write `allOf: [{$ref: ...}]` to keep them"
+                .to_owned()
+        });
+        return;
+    }
+    if let Some(parts) = node.get("allOf") {
+        let parts = parts.as_array().map_or(0, Vec::len);
+        complaints.only(&["allOf", "description", "enum", "nullable"], place, node);
+        complaints.unless(parts == 1 && component(node).is_some(), place, || {
+            "`allOf` has other than one `$ref` as its part; write the members out".to_owned()
+        });
+        return;
+    }
+    let words = [
+        &["type"][..],
+        &KINDS.map(|(word, _)| word),
+        &LIMITS.map(|(word, _)| word),
+        &UNSUPPORTED.map(|(word, _)| word),
+    ];
+    complaints.only(&words.concat(), place, node);
+    complaints.kinds(&KINDS, place, node);
+    let kind = node["type"].as_str().unwrap_or_default();
+    let known = ["string", "integer", "number", "boolean", "array", "object"];
+    complaints.unless(known.contains(&kind), place, || {
+        format!("the type is {}; write one of {}", node["type"], known.join(", "))
+    });
+    if let Some(format) = node.get("format") {
+        complaints.unless(lower::carries(kind, format), place, || {
+            format!(
+                "the format {format} is not carried over for this type; say it in the description"
+            )
+        });
+    }
+    complaints.unless(kind != "array" || node["items"].is_object(), place, || {
+        "is a list without `items`; say what its items are".to_owned()
+    });
+}
+
+/// What a schema limits: each limit is one of its type, readable, and can be met.
+pub(super) fn limits(spec: &Spec, place: &str, node: &Value, complaints: &mut Complaints<'_>) {
+    let target = component(node).and_then(|name| spec.schema(name)).unwrap_or(node);
+    let kind = target["type"].as_str().unwrap_or_default();
+    for (limit, of) in LIMITS {
+        let Some(value) = node.get(limit) else { continue };
+        complaints.unless(kind == of, place, || {
+            format!("`{limit}` limits only {of} types and would not be checked; say it in the description")
+        });
+        let readable = match limit {
+            "maximum" | "minimum" => value.is_i64(),
+            "maxLength" | "minLength" | "maxItems" | "minItems" | "minProperties"
+            | "x-max-bytes" => value.as_u64().is_some_and(|n| i64::try_from(n).is_ok()),
+            "uniqueItems" => value.is_boolean(),
+            "pattern" => value.is_string(),
+            "enum" | "x-extensible-enum" | "x-exclusive" | "x-exactly-one-of" => value.is_array(),
+            "x-requires" | "x-json-object" => value.is_object(),
+            "additionalProperties" => value.is_boolean() || value.is_object(),
+            _ => false,
+        };
+        complaints.unless(readable, place, || {
+            format!("`{limit}` is {value}, which cannot be read as a limit; correct it")
+        });
+    }
+    for (least, most) in
+        [("minLength", "maxLength"), ("minItems", "maxItems"), ("minimum", "maximum")]
+    {
+        if let (Some(low), Some(high)) = (node[least].as_i64(), node[most].as_i64()) {
+            complaints.unless(low <= high, place, || {
+                format!("`{least}` is more than `{most}`, so nothing would pass; correct one")
+            });
+        }
+    }
+    if let Some(Err(problem)) = node["pattern"].as_str().map(Regex::new) {
+        complaints.add(
+            place,
+            format!("the pattern cannot be checked ({problem}); write it without look-around"),
+        );
+    }
+    for limit in ["pattern", "x-max-bytes", "x-json-object"] {
+        complaints.unless(target["format"] != "byte" || node.get(limit).is_none(), place, || {
+            format!("`{limit}` cannot be checked on Base64; limit its length, say the rest in the description")
+        });
+    }
+    let items = &node["items"];
+    let comparable = !matches!(items["type"].as_str(), Some("object"))
+        && items["format"] != "password"
+        && component(items)
+            .and_then(|name| spec.schema(name))
+            .is_none_or(|of| of["type"] == "string");
+    complaints.unless(node["uniqueItems"] != true || comparable, place, || {
+        "`uniqueItems` cannot be checked on objects and passwords; say it in the description"
+            .to_owned()
+    });
+    if let Some(rules) = node.get("x-json-object") {
+        let complete = rules["maxProperties"].is_u64()
+            && rules["keyMaxLength"].is_u64()
+            && rules["keyPattern"].as_str().is_some_and(|pattern| Regex::new(pattern).is_ok())
+            && rules["valueType"] == "string";
+        complaints.unless(complete, place, || {
+            "`x-json-object` needs maxProperties, keyMaxLength, keyPattern and `valueType: string`"
+                .to_owned()
+        });
     }
 }
 
-impl Rules<'_> {
-    /// Rules for every schema inside a component; `properties` maps are seen too, and have none of
-    /// the keywords.
-    fn node(&self, place: &str, node: &Value, complaints: &mut Complaints<'_>) {
-        if place.ends_with(".properties") || place.ends_with(".x-requires") {
-            return;
-        }
-        for (keyword, effect) in UNSUPPORTED {
-            complaints.unless(node.get(keyword).is_none(), place, || {
-                format!("`{keyword}` {effect}; describe the members plainly")
-            });
-        }
-        if let Some(parts) = node.get("allOf").and_then(Value::as_array) {
-            complaints.unless(parts.len() == 1 && component(node).is_some(), place, || {
-                "`allOf` has other than one `$ref` as its part; write the members out".to_owned()
-            });
-        }
-        complaints.unless(!self.in_request || node.get("default").is_none(), place, || {
-            "has a `default`, which would go on the wire with every request; say it in the description".to_owned()
-        });
-        if self.only_in_answers {
-            for limit in LIMITS.iter().filter(|limit| node.get(**limit).is_some()) {
-                complaints.add(place, format!("`{limit}` limits what a service may answer; leave it out (or use x-extensible-enum)"));
-            }
-            complaints.unless(node["type"] != "array" || node["nullable"] == true, place, || {
-                "is a list in an answer and may come as null; add `nullable: true`".to_owned()
-            });
-        }
-        pattern(place, node, complaints);
-        let inline = place.contains('.') && component(node).is_none();
-        complaints.unless(!(inline && node.get("properties").is_some()), place, || {
-            "is an object described in place, which gets a made-up name; make it a component schema".to_owned()
-        });
-        complaints.unless(!(inline && enum_values(node).is_some()), place, || {
-            "is an enumeration described in place, which gets a made-up name; make it a component schema".to_owned()
-        });
-        let keeps_nothing = node["additionalProperties"] == true && node.get("properties").is_some();
-        complaints.unless(!keeps_nothing, place, || {
-            "`additionalProperties: true` beside properties drops what it allows; write `{}` to keep it".to_owned()
-        });
-    }
+/// True if a schema has a limit; what members it may have is none.
+fn is_limited(node: &Value) -> bool {
+    limits_of(node).next().is_some()
+}
 
-    fn enumeration(&self, schema: &Value, complaints: &mut Complaints<'_>) {
-        let Some(values) = enum_values(schema) else { return };
-        complaints.unless(schema["type"] == "string" && !values.is_empty(), self.name, || {
-            "the enumeration is not one of strings; make it `type: string` with string values".to_owned()
-        });
-        if let Some((first, second)) = collision(values.iter().copied(), |value| value.to_pascal_case()) {
-            complaints.add(
-                self.name,
-                format!("the values `{first}` and `{second}` become the same variant, which panics; keep one and describe the other"),
-            );
-        }
-        for described in schema["x-enum-descriptions"].as_object().into_iter().flatten().map(|(key, _)| key) {
-            complaints.unless(values.contains(&described.as_str()), self.name, || {
-                format!("x-enum-descriptions describes `{described}`, which is not a value; correct it")
-            });
-        }
-    }
+fn limits_of(node: &Value) -> impl Iterator<Item = &'static str> {
+    let limits = LIMITS.iter().map(|(limit, _)| *limit);
+    // An unsigned number is a type, and an open enumeration closes nothing.
+    limits.filter(|limit| match *limit {
+        "additionalProperties" | "x-extensible-enum" => false,
+        "minimum" => node.get("minimum").is_some_and(|least| *least != 0),
+        other => node.get(other).is_some(),
+    })
+}
 
-    fn object(&self, schema: &Value, complaints: &mut Complaints<'_>) {
-        let Some(properties) = schema["properties"].as_object() else { return };
-        let name = self.name;
-        if let Some((first, second)) = collision(properties.keys().map(String::as_str), |p| p.to_snake_case()) {
-            complaints.add(name, format!("the members `{first}` and `{second}` become the same field; rename one"));
-        }
-        let known = |member: &str| properties.contains_key(member);
-        for required in schema["required"].as_array().into_iter().flatten() {
-            complaints.unless(required.as_str().is_some_and(known), name, || {
-                format!("`required` lists {required}, which is not a member; correct it")
-            });
-        }
-        for keyword in ["x-exclusive", "x-exactly-one-of"] {
-            for member in schema[keyword].as_array().into_iter().flatten().flat_map(|group| group.as_array().into_iter().flatten()) {
-                complaints.unless(member.as_str().is_some_and(known), name, || {
-                    format!("`{keyword}` names {member}, which is not a member; correct it")
-                });
-            }
-        }
-        for (member, needs) in schema["x-requires"].as_object().into_iter().flatten() {
-            let others = needs.as_object().into_iter().flatten().map(|(other, _)| other);
-            for named in std::iter::once(member).chain(others) {
-                complaints.unless(known(named), name, || {
-                    format!("`x-requires` names `{named}`, which is not a member; correct it")
-                });
-            }
-        }
-        for (member, property) in properties {
-            if let Some(rules) = property.get("x-json-object") {
-                let complete = rules["maxProperties"].is_u64() && rules["keyMaxLength"].is_u64()
-                    && rules["keyPattern"].is_string() && rules["valueType"] == "string";
-                complaints.unless(complete, &format!("{name}.{member}"), || {
-                    "`x-json-object` needs maxProperties, keyMaxLength, keyPattern and `valueType: string`".to_owned()
-                });
-            }
-            if let Some(target) = component(property) {
-                complaints.unless(self.spec.schema(target).is_some(), &format!("{name}.{member}"), || {
-                    format!("refers to the schema `{target}`, which does not exist; correct it")
-                });
-            }
-        }
+/// What a vendor may change in its answers must be let in.
+fn open_to_change(place: &str, node: &Value, complaints: &mut Complaints<'_>) {
+    for limit in limits_of(node) {
+        complaints.add(
+            place,
+            format!("`{limit}` limits what a service may answer; leave it out (or use x-extensible-enum)"),
+        );
     }
+    complaints.unless(node["type"] != "array" || node["nullable"] == true, place, || {
+        "is a list in an answer and may come as null; add `nullable: true`".to_owned()
+    });
 }

@@ -2,7 +2,7 @@
 
 use quote::quote;
 use syn::{
-    Expr, ExprLit, FnArg, ImplItem, ImplItemFn, Item, Lit, Pat, Stmt, parse_quote,
+    Expr, ExprLit, FnArg, ImplItem, ImplItemFn, Item, ItemStruct, Lit, Pat, Stmt, parse_quote,
     visit_mut::{self, VisitMut},
 };
 
@@ -22,7 +22,8 @@ pub(super) fn tidy_client(items: &mut [Item]) {
                 item.attrs = vec![parse_quote!(#[allow(unused_imports)])];
             }
             Item::Impl(item) if item.trait_.is_none() => {
-                item.items.retain(|member| !matches!(member, ImplItem::Fn(f) if f.sig.ident == "new"));
+                item.items
+                    .retain(|member| !matches!(member, ImplItem::Fn(f) if f.sig.ident == "new"));
                 for member in &mut item.items {
                     if let ImplItem::Fn(function) = member
                         && function.sig.ident == "new_with_client"
@@ -42,11 +43,15 @@ pub(super) fn tidy_client(items: &mut [Item]) {
 /// A sentence, if progenitor's `send` does not have the form known.
 pub(super) fn tidy(
     spec: &Spec,
-    items: &mut [Item],
+    items: &mut Vec<Item>,
     codes: &[OperationCode<'_>],
 ) -> Result<(), String> {
     use heck::ToPascalCase as _;
-    for item in items {
+    let mut quiet = Vec::new();
+    for item in items.iter_mut() {
+        if let Item::Struct(item) = item {
+            quiet.push(quiet_debug(item));
+        }
         let Item::Impl(item) = item else { continue };
         let name = last_segment(&item.self_ty).map(ToString::to_string).unwrap_or_default();
         let Some(code) = codes.iter().find(|c| c.operation.id().to_pascal_case() == name) else {
@@ -68,7 +73,24 @@ pub(super) fn tidy(
         let send = send.ok_or_else(|| format!("{}: `{name}` has no send", spec.file))?;
         item.items.push(ImplItem::Fn(send));
     }
+    items.extend(quiet);
     Ok(())
+}
+
+/// A `Debug` that tells no more of a builder than its name: a parameter may be what grants access,
+/// such as a session's id.
+fn quiet_debug(item: &mut ItemStruct) -> Item {
+    item.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
+    item.attrs.push(parse_quote!(#[derive(Clone)]));
+    let ident = &item.ident;
+    let name = ident.to_string();
+    parse_quote! {
+        impl ::std::fmt::Debug for #ident<'_> {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct(#name).finish_non_exhaustive()
+            }
+        }
+    }
 }
 
 fn describe(code: &OperationCode<'_>, setter: &str) -> String {
@@ -132,7 +154,8 @@ fn checked_call(
         Stmt::Local(local) => matches!(&local.pat, Pat::Ident(pat) if pat.ident == "url"),
         _ => false,
     });
-    let at = url.ok_or_else(|| format!("{}: {}: no URL is made", spec.file, code.operation.id()))?;
+    let at =
+        url.ok_or_else(|| format!("{}: {}: no URL is made", spec.file, code.operation.id()))?;
     statements.splice(at..at, checks);
     Ok(())
 }

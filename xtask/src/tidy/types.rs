@@ -21,7 +21,9 @@ pub(super) fn tidy(
     let in_requests = |name: &str| used_in_requests.contains(name);
     types.retain(|item| match item {
         // Only what a caller sends needs a builder; what a service answers is read.
-        Item::Impl(item) if has_method(item, "builder") => self_name(item).is_some_and(|n| in_requests(&n)),
+        Item::Impl(item) if has_method(item, "builder") => {
+            self_name(item).is_some_and(|n| in_requests(&n))
+        }
         _ => true,
     });
     builders.retain(|item| match item {
@@ -32,7 +34,9 @@ pub(super) fn tidy(
     for item in types.iter_mut() {
         match item {
             Item::Struct(item) => open_struct(item, in_requests(&item.ident.to_string())),
-            Item::Impl(item) => document(item, |_| "A builder of this type, with nothing given yet.".to_owned()),
+            Item::Impl(item) => {
+                document(item, |_| "A builder of this type, with nothing given yet.".to_owned())
+            }
             _ => {}
         }
     }
@@ -83,7 +87,10 @@ fn open_struct(item: &mut ItemStruct, in_requests: bool) {
     if let Fields::Named(fields) = &mut item.fields {
         for field in &mut fields.named {
             if !field.attrs.iter().any(is_doc) {
-                let text = format!(" `{}`, which the source describes no further.", field.ident.as_ref().map_or_else(String::new, ToString::to_string));
+                let text = format!(
+                    " `{}`, which the source describes no further.",
+                    field.ident.as_ref().map_or_else(String::new, ToString::to_string)
+                );
                 field.attrs.insert(0, parse_quote!(#[doc = #text]));
             }
             if is_list(&field.ty) && field.attrs.iter().any(has_default) {

@@ -10,7 +10,7 @@ use super::{
 /// Builder for [`Client::connect_cci_v2_get_namespaced_pod_exec`]
 ///
 /// [`Client::connect_cci_v2_get_namespaced_pod_exec`]: super::Client::connect_cci_v2_get_namespaced_pod_exec
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ConnectCciV2GetNamespacedPodExec<'a> {
     client: &'a super::Client,
     namespace: Result<::std::string::String, String>,
@@ -214,7 +214,7 @@ impl<'a> ConnectCciV2GetNamespacedPodExec<'a> {
 /// Builder for [`Client::connect_cci_v2_post_namespaced_pod_exec`]
 ///
 /// [`Client::connect_cci_v2_post_namespaced_pod_exec`]: super::Client::connect_cci_v2_post_namespaced_pod_exec
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ConnectCciV2PostNamespacedPodExec<'a> {
     client: &'a super::Client,
     namespace: Result<::std::string::String, String>,
@@ -418,7 +418,7 @@ impl<'a> ConnectCciV2PostNamespacedPodExec<'a> {
 /// Builder for [`Client::read_cci_v2_namespaced_pod`]
 ///
 /// [`Client::read_cci_v2_namespaced_pod`]: super::Client::read_cci_v2_namespaced_pod
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ReadCciV2NamespacedPod<'a> {
     client: &'a super::Client,
     namespace: Result<::std::string::String, String>,
@@ -515,7 +515,7 @@ impl<'a> ReadCciV2NamespacedPod<'a> {
 /// Builder for [`Client::list_cci_v2_namespaced_pod`]
 ///
 /// [`Client::list_cci_v2_namespaced_pod`]: super::Client::list_cci_v2_namespaced_pod
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ListCciV2NamespacedPod<'a> {
     client: &'a super::Client,
     namespace: Result<::std::string::String, String>,
@@ -706,7 +706,7 @@ impl<'a> ListCciV2NamespacedPod<'a> {
 /// Builder for [`Client::keystone_create_user_token_by_password`]
 ///
 /// [`Client::keystone_create_user_token_by_password`]: super::Client::keystone_create_user_token_by_password
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct KeystoneCreateUserTokenByPassword<'a> {
     client: &'a super::Client,
     nocatalog: Result<Option<::std::string::String>, String>,
@@ -831,5 +831,35 @@ impl<'a> KeystoneCreateUserTokenByPassword<'a> {
             starts_command: false,
         };
         crate::hooks::call(self.client, operation, self.call()).await
+    }
+}
+
+impl ::std::fmt::Debug for ConnectCciV2GetNamespacedPodExec<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("ConnectCciV2GetNamespacedPodExec").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for ConnectCciV2PostNamespacedPodExec<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("ConnectCciV2PostNamespacedPodExec").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for ReadCciV2NamespacedPod<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("ReadCciV2NamespacedPod").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for ListCciV2NamespacedPod<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("ListCciV2NamespacedPod").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for KeystoneCreateUserTokenByPassword<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("KeystoneCreateUserTokenByPassword").finish_non_exhaustive()
     }
 }

@@ -57,10 +57,8 @@ impl Client {
             };
             match frame {
                 Frame::SynReply { stream, fin, .. } => {
-                    let Some(stream) = self
-                        .streams
-                        .receiving(stream)
-                        .filter(|stream| !stream.replied)
+                    let Some(stream) =
+                        self.streams.receiving(stream).filter(|stream| !stream.replied)
                     else {
                         continue;
                     };
@@ -69,11 +67,7 @@ impl Client {
                     self.ended = fin.then_some(stream.channel);
                     return Ok(Some(Event::Opened(stream.channel)));
                 }
-                Frame::Data {
-                    stream,
-                    payload,
-                    fin,
-                } => {
+                Frame::Data { stream, payload, fin } => {
                     let Some(stream) = self.streams.receiving(stream) else {
                         continue;
                     };
@@ -149,8 +143,7 @@ impl Client {
     ///
     /// [`Error::NotOpen`] in a session without a terminal or after its end.
     pub fn resize(&self, size: TerminalSize, out: &mut Vec<u8>) -> Result<(), Error> {
-        self.streams
-            .write(Channel::Resize, size.to_json().as_bytes(), out)
+        self.streams.write(Channel::Resize, size.to_json().as_bytes(), out)
     }
 
     /// Appends a ping and returns its id, which comes back in [`Event::Pong`]. kubectl sends one every 5 seconds.

@@ -86,16 +86,9 @@ impl FrameDecoder {
                 return Err(Error::Malformed("DATA"));
             }
             self.partial.clear();
-            self.data = Some(DataFrame {
-                stream: word,
-                left: len,
-                fin: flags & FLAG_FIN != 0,
-            });
+            self.data = Some(DataFrame { stream: word, left: len, fin: flags & FLAG_FIN != 0 });
         }
-        let Some(data) = self
-            .data
-            .as_mut()
-            .filter(|data| data.left == 0 || !input.is_empty())
+        let Some(data) = self.data.as_mut().filter(|data| data.left == 0 || !input.is_empty())
         else {
             return Ok(None);
         };
@@ -106,11 +99,7 @@ impl FrameDecoder {
         if last {
             self.data = None;
         }
-        Ok(Some(Frame::Data {
-            stream,
-            payload,
-            fin: last && fin,
-        }))
+        Ok(Some(Frame::Data { stream, payload, fin: last && fin }))
     }
 
     fn control<'a>(
@@ -145,10 +134,7 @@ impl FrameDecoder {
 }
 
 fn be32(bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .take(4)
-        .fold(0, |word, byte| word << 8 | u32::from(*byte))
+    bytes.iter().take(4).fold(0, |word, byte| word << 8 | u32::from(*byte))
 }
 
 fn control_frame(kind: u16, fin: bool, payload: &[u8]) -> Result<Frame<'static>, Error> {
@@ -172,25 +158,11 @@ fn control_frame(kind: u16, fin: bool, payload: &[u8]) -> Result<Frame<'static>,
         return Err(Error::Malformed(name));
     }
     Ok(match kind {
-        SYN_STREAM => Frame::SynStream {
-            stream,
-            fin,
-            block: block(),
-        },
-        SYN_REPLY => Frame::SynReply {
-            stream,
-            fin,
-            block: block(),
-        },
-        RST_STREAM => Frame::Reset {
-            stream,
-            code: second,
-        },
+        SYN_STREAM => Frame::SynStream { stream, fin, block: block() },
+        SYN_REPLY => Frame::SynReply { stream, fin, block: block() },
+        RST_STREAM => Frame::Reset { stream, code: second },
         PING => Frame::Ping(be32(payload)),
-        GOAWAY => Frame::GoAway {
-            last_stream: stream,
-            status: second,
-        },
+        GOAWAY => Frame::GoAway { last_stream: stream, status: second },
         _ => Frame::Headers { block: block() },
     })
 }

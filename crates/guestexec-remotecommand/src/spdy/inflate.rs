@@ -19,10 +19,7 @@ pub(crate) struct HeaderReader {
 
 impl HeaderReader {
     pub(crate) fn new() -> Self {
-        Self {
-            zlib: flate2::Decompress::new(true),
-            plain: Vec::new(),
-        }
+        Self { zlib: flate2::Decompress::new(true), plain: Vec::new() }
     }
 
     /// Inflates and splits one block. Every block must be passed, in order: they share one zlib stream.
@@ -40,8 +37,7 @@ impl HeaderReader {
             let rest = (end - self.zlib.total_in()) as usize;
             let rest = &block[block.len() - rest..];
             let result =
-                self.zlib
-                    .decompress_vec(rest, &mut self.plain, flate2::FlushDecompress::Sync);
+                self.zlib.decompress_vec(rest, &mut self.plain, flate2::FlushDecompress::Sync);
             match result {
                 Ok(flate2::Status::Ok | flate2::Status::BufError)
                     if self.zlib.total_in() == end && self.plain.len() <= MAX_BLOCK =>
@@ -49,9 +45,7 @@ impl HeaderReader {
                     return Ok(());
                 }
                 Err(error) if error.needs_dictionary().is_some() => {
-                    self.zlib
-                        .set_dictionary(DICTIONARY)
-                        .map_err(|_| Error::Headers)?;
+                    self.zlib.set_dictionary(DICTIONARY).map_err(|_| Error::Headers)?;
                 }
                 _ => return Err(Error::Headers),
             }
@@ -80,8 +74,7 @@ mod tests {
 
     fn compress(zlib: &mut Compress, plain: &[u8]) -> Vec<u8> {
         let mut block = Vec::with_capacity(plain.len() + 1024);
-        zlib.compress_vec(plain, &mut block, FlushCompress::Sync)
-            .unwrap();
+        zlib.compress_vec(plain, &mut block, FlushCompress::Sync).unwrap();
         block
     }
 
@@ -100,11 +93,7 @@ mod tests {
 
     #[test]
     fn bombs_are_refused() {
-        for (len, fits) in [
-            (MAX_BLOCK - 12, true),
-            (MAX_BLOCK - 11, false),
-            (8 << 20, false),
-        ] {
+        for (len, fits) in [(MAX_BLOCK - 12, true), (MAX_BLOCK - 11, false), (8 << 20, false)] {
             let mut plain = vec![0, 0, 0, 1, 0, 0, 0, 0];
             plain.extend((len as u32).to_be_bytes());
             plain.resize(plain.len() + len, b'a');
@@ -140,9 +129,7 @@ mod tests {
     #[test]
     fn a_finished_zlib_stream_takes_no_more() {
         let mut block = Vec::with_capacity(1024);
-        compressor()
-            .compress_vec(&[0; 4], &mut block, FlushCompress::Finish)
-            .unwrap();
+        compressor().compress_vec(&[0; 4], &mut block, FlushCompress::Finish).unwrap();
         assert_eq!(HeaderReader::new().read(&block), Err(Error::Headers));
     }
 

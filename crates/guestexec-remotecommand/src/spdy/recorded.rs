@@ -11,22 +11,9 @@ const STDIN: &str = include_str!("../../tests/data/stdin.hex");
 const TTY: &str = include_str!("../../tests/data/tty.hex");
 const PING: &str = include_str!("../../tests/data/ping.hex");
 
-const OUTPUTS: Streams = Streams {
-    stdin: false,
-    stdout: true,
-    stderr: true,
-    tty: false,
-};
-const PIPES: Streams = Streams {
-    stdin: true,
-    ..OUTPUTS
-};
-const TERMINAL: Streams = Streams {
-    stdin: true,
-    stdout: true,
-    stderr: false,
-    tty: true,
-};
+const OUTPUTS: Streams = Streams { stdin: false, stdout: true, stderr: true, tty: false };
+const PIPES: Streams = Streams { stdin: true, ..OUTPUTS };
+const TERMINAL: Streams = Streams { stdin: true, stdout: true, stderr: false, tty: true };
 
 /// Both sides' bytes: client, server.
 fn recording(text: &str) -> (Vec<u8>, Vec<u8>) {
@@ -36,15 +23,9 @@ fn recording(text: &str) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter_map(|c| c.to_digit(16))
-        .map(|digit| digit as u8)
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect()
+    let digits: Vec<u8> =
+        text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
 /// All frames, one a line, with inflated headers.
@@ -52,10 +33,7 @@ fn frames(mut bytes: &[u8]) -> Vec<String> {
     let (mut decoder, mut headers) = (FrameDecoder::default(), HeaderReader::new());
     let mut inflate = |block: &[u8]| -> Vec<String> {
         let pairs = headers.read(block).unwrap();
-        pairs
-            .iter()
-            .map(|(n, v)| format!("{}={}", n.escape_ascii(), v.escape_ascii()))
-            .collect()
+        pairs.iter().map(|(n, v)| format!("{}={}", n.escape_ascii(), v.escape_ascii())).collect()
     };
     let mut lines = Vec::new();
     while let Some(frame) = decoder.next(&mut bytes).unwrap() {
@@ -66,16 +44,11 @@ fn frames(mut bytes: &[u8]) -> Vec<String> {
             Frame::SynReply { stream, fin, block } => {
                 format!("SYN_REPLY {stream} {fin} {:?}", inflate(&block))
             }
-            Frame::Data {
-                stream,
-                payload,
-                fin,
-            } => format!("DATA {stream} {fin} {}", payload.escape_ascii()),
+            Frame::Data { stream, payload, fin } => {
+                format!("DATA {stream} {fin} {}", payload.escape_ascii())
+            }
             Frame::Reset { stream, code } => format!("RST_STREAM {stream} {code}"),
-            Frame::GoAway {
-                last_stream,
-                status,
-            } => format!("GOAWAY {last_stream} {status}"),
+            Frame::GoAway { last_stream, status } => format!("GOAWAY {last_stream} {status}"),
             Frame::Ping(id) => format!("PING {id}"),
             other => format!("{other:?}"),
         });
@@ -119,16 +92,8 @@ fn recorded_frames_in_order() {
 
 #[test]
 fn we_send_what_kubectl_sends() {
-    let size = TerminalSize {
-        width: 99,
-        height: 33,
-    };
-    for (text, streams) in [
-        (FAILURE, OUTPUTS),
-        (STDIN, PIPES),
-        (TTY, TERMINAL),
-        (PING, PIPES),
-    ] {
+    let size = TerminalSize { width: 99, height: 33 };
+    for (text, streams) in [(FAILURE, OUTPUTS), (STDIN, PIPES), (TTY, TERMINAL), (PING, PIPES)] {
         let mut out = Vec::new();
         let mut client = Client::open(streams, &mut out);
         match text {
@@ -230,20 +195,10 @@ fn client_reads_the_recordings() {
         let end = format!("{:?}", Event::Terminated(end));
         assert_eq!(
             lines[5..],
-            [
-                "Fin(Stdout)",
-                "Reset(Resize, 5)",
-                &end,
-                "Reset(Stdin, 5)",
-                "GoAway(0)"
-            ]
-            .map(str::to_owned)
+            ["Fin(Stdout)", "Reset(Resize, 5)", &end, "Reset(Stdin, 5)", "GoAway(0)"]
+                .map(str::to_owned)
         );
-        assert!(
-            lines[4].ends_with(r"33 99\r\n/ # exit 0\r\n"),
-            "{}",
-            lines[4]
-        );
+        assert!(lines[4].ends_with(r"33 99\r\n/ # exit 0\r\n"), "{}", lines[4]);
         let (lines, _) = seen(PING, PIPES, piece);
         assert_eq!(lines[4..6], ["Pong(1)", "Stdout: x"].map(str::to_owned));
     }
@@ -265,22 +220,13 @@ fn server_reads_kubectls_terminal() {
     }
     assert!(session.is_open());
     assert_eq!(stdin, b"stty size\nexit 0\n");
-    assert_eq!(
-        sizes,
-        [TerminalSize {
-            width: 99,
-            height: 33
-        }]
-    );
+    assert_eq!(sizes, [TerminalSize { width: 99, height: 33 }]);
 }
 
 #[test]
 fn a_server_that_vanishes() {
     let (_, server) = recording(STDIN);
-    let status = server
-        .windows(8)
-        .position(|window| window == b"metadata")
-        .unwrap();
+    let status = server.windows(8).position(|window| window == b"metadata").unwrap();
     for (len, expected) in [
         (0, Ok(Termination::Unknown)),
         (status - 2, Ok(Termination::Unknown)),

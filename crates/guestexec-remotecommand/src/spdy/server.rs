@@ -38,11 +38,7 @@ impl Server {
     /// included. Kubernetes waits 30 seconds for that and then starts the command.
     pub fn is_open(&self) -> bool {
         let mut channels = self.expected.channels();
-        channels.all(|channel| {
-            self.streams
-                .get(channel)
-                .is_some_and(|stream| stream.replied)
-        })
+        channels.all(|channel| self.streams.get(channel).is_some_and(|stream| stream.replied))
     }
 
     /// Takes the next event off the front of `input`. `None` means that all of `input` was taken.
@@ -67,11 +63,7 @@ impl Server {
                     self.ended = fin.then_some(channel);
                     return Ok(Some(Event::Opened(channel)));
                 }
-                Frame::Data {
-                    stream,
-                    payload,
-                    fin,
-                } => {
+                Frame::Data { stream, payload, fin } => {
                     let Some(stream) = self.streams.receiving(stream) else {
                         continue;
                     };
@@ -109,9 +101,7 @@ impl Server {
     fn opened(&mut self, id: u32, block: &[u8]) -> Result<Channel, Error> {
         let headers = self.reader.read(block)?;
         if id.is_multiple_of(2) || id <= self.last_id {
-            return Err(Error::Unexpected(
-                "its number is even or not above the last",
-            ));
+            return Err(Error::Unexpected("its number is even or not above the last"));
         }
         let stream_type = headers.iter().find(|(name, _)| name == b"streamtype");
         let channel = stream_type
@@ -131,10 +121,7 @@ impl Server {
     ///
     /// [`Error::NotOpen`] when the client has not opened the stream.
     pub fn accept(&mut self, channel: Channel, out: &mut Vec<u8>) -> Result<(), Error> {
-        let stream = self
-            .streams
-            .get_mut(channel)
-            .ok_or(Error::NotOpen(channel))?;
+        let stream = self.streams.get_mut(channel).ok_or(Error::NotOpen(channel))?;
         if !std::mem::replace(&mut stream.replied, true) {
             let mut payload = stream.id.to_be_bytes().to_vec();
             self.writer.write(&[], &mut payload);

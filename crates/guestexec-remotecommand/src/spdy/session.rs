@@ -23,13 +23,7 @@ pub(crate) struct Streams(Vec<Stream>);
 impl Streams {
     /// Adds a stream with both halves open. The channel must have none yet.
     pub(crate) fn insert(&mut self, channel: Channel, id: u32) {
-        self.0.push(Stream {
-            channel,
-            id,
-            replied: false,
-            local: true,
-            remote: true,
-        });
+        self.0.push(Stream { channel, id, replied: false, local: true, remote: true });
     }
 
     pub(crate) fn get(&self, channel: Channel) -> Option<&Stream> {
@@ -42,17 +36,13 @@ impl Streams {
 
     /// The stream with this id while the other side may send on it. Frames for other streams are late, not wrong.
     pub(crate) fn receiving(&mut self, id: u32) -> Option<&mut Stream> {
-        self.0
-            .iter_mut()
-            .find(|stream| stream.id == id && stream.remote)
+        self.0.iter_mut().find(|stream| stream.id == id && stream.remote)
     }
 
     /// Closes both halves of a stream; its channel, unless nothing of it was open.
     pub(crate) fn reset(&mut self, id: u32) -> Option<Channel> {
-        let stream = self
-            .0
-            .iter_mut()
-            .find(|stream| stream.id == id && (stream.local || stream.remote))?;
+        let stream =
+            self.0.iter_mut().find(|stream| stream.id == id && (stream.local || stream.remote))?;
         (stream.local, stream.remote) = (false, false);
         Some(stream.channel)
     }

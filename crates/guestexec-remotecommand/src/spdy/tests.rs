@@ -6,27 +6,13 @@ use super::{Client, Error, Event, Server};
 use crate::{Channel, ExitStatus, StatusError, Streams, TerminalSize, Termination};
 use proptest::prelude::*;
 
-const OUTPUTS: Streams = Streams {
-    stdin: false,
-    stdout: true,
-    stderr: true,
-    tty: false,
-};
-const PIPES: Streams = Streams {
-    stdin: true,
-    ..OUTPUTS
-};
+const OUTPUTS: Streams = Streams { stdin: false, stdout: true, stderr: true, tty: false };
+const PIPES: Streams = Streams { stdin: true, ..OUTPUTS };
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter_map(|c| c.to_digit(16))
-        .map(|digit| digit as u8)
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect()
+    let digits: Vec<u8> =
+        text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
 fn client_error(bytes: &[u8]) -> Result<(), Error> {
@@ -49,17 +35,11 @@ fn malformed_frames() {
         ("80020001 00000000", Error::Version(2)),
         ("80030001 00004001", Error::TooLong(0x4001)),
         ("80030001 00ffffff", Error::TooLong(0xff_ffff)),
-        (
-            "80030001 00000009 000000000000000000",
-            Error::Malformed("SYN_STREAM"),
-        ),
+        ("80030001 00000009 000000000000000000", Error::Malformed("SYN_STREAM")),
         ("80030002 00000003 000000", Error::Malformed("SYN_REPLY")),
         ("80030002 00000004 00000000", Error::Malformed("SYN_REPLY")),
         ("80030003 00000004 00000001", Error::Malformed("RST_STREAM")),
-        (
-            "80030006 00000008 0000000000000001",
-            Error::Malformed("PING"),
-        ),
+        ("80030006 00000008 0000000000000001", Error::Malformed("PING")),
         ("80030007 00000004 00000001", Error::Malformed("GOAWAY")),
         ("00000000 00000000", Error::Malformed("DATA")),
     ] {
@@ -100,27 +80,15 @@ fn streams_are_limited() {
         &[(1, &[])],
     ] {
         let result = server_error(&syn(streams));
-        assert!(
-            matches!(result, Err(Error::Unexpected(_))),
-            "{streams:?}: {result:?}"
-        );
+        assert!(matches!(result, Err(Error::Unexpected(_))), "{streams:?}: {result:?}");
     }
-    assert!(matches!(
-        client_error(&syn(&[(2, one)])),
-        Err(Error::Unexpected(_))
-    ));
+    assert!(matches!(client_error(&syn(&[(2, one)])), Err(Error::Unexpected(_))));
     let mut fin = syn(&[(1, one)]);
     fin[4] = 1;
     let mut server = Server::new(PIPES);
     let mut input = &fin[..];
-    assert_eq!(
-        server.next(&mut input),
-        Ok(Some(Event::Opened(Channel::Stdin)))
-    );
-    assert_eq!(
-        server.next(&mut input),
-        Ok(Some(Event::Fin(Channel::Stdin)))
-    );
+    assert_eq!(server.next(&mut input), Ok(Some(Event::Opened(Channel::Stdin))));
+    assert_eq!(server.next(&mut input), Ok(Some(Event::Fin(Channel::Stdin))));
 }
 
 #[test]
@@ -128,25 +96,16 @@ fn closed_streams_refuse_writing() {
     let mut out = Vec::new();
     let client = Client::open(OUTPUTS, &mut out);
     assert!(!client.is_open());
-    assert_eq!(
-        client.stdin(b"x", &mut out),
-        Err(Error::NotOpen(Channel::Stdin))
-    );
+    assert_eq!(client.stdin(b"x", &mut out), Err(Error::NotOpen(Channel::Stdin)));
     assert_eq!(
         client.resize(TerminalSize::default(), &mut out),
         Err(Error::NotOpen(Channel::Resize))
     );
     let mut client = Client::open(PIPES, &mut out);
     client.close_stdin(&mut out).unwrap();
-    assert_eq!(
-        client.stdin(b"x", &mut out),
-        Err(Error::NotOpen(Channel::Stdin))
-    );
+    assert_eq!(client.stdin(b"x", &mut out), Err(Error::NotOpen(Channel::Stdin)));
     let mut server = Server::new(PIPES);
-    assert_eq!(
-        server.accept(Channel::Stdout, &mut out),
-        Err(Error::NotOpen(Channel::Stdout))
-    );
+    assert_eq!(server.accept(Channel::Stdout, &mut out), Err(Error::NotOpen(Channel::Stdout)));
 }
 
 #[test]
@@ -180,12 +139,8 @@ fn converse(stdin: &[u8], stdout: &[u8], stderr: &[u8], end: &Termination, cut: 
     assert!(ended && server.is_open());
     assert_eq!(received, stdin);
 
-    server
-        .write(Channel::Stdout, stdout, &mut to_client)
-        .unwrap();
-    server
-        .write(Channel::Stderr, stderr, &mut to_client)
-        .unwrap();
+    server.write(Channel::Stdout, stdout, &mut to_client).unwrap();
+    server.write(Channel::Stderr, stderr, &mut to_client).unwrap();
     server.finish(end, &mut to_client);
     let (mut out, mut err, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for mut input in to_client.chunks(cut) {
@@ -202,14 +157,8 @@ fn converse(stdin: &[u8], stdout: &[u8], stderr: &[u8], end: &Termination, cut: 
     assert_eq!((out, err), (stdout.to_vec(), stderr.to_vec()));
     assert_eq!(
         others[4..],
-        [
-            "Pong(1)",
-            "Fin(Stdout)",
-            "Fin(Stderr)",
-            "Reset(Stdin, 5)",
-            "GoAway(0)"
-        ]
-        .map(str::to_owned)
+        ["Pong(1)", "Fin(Stdout)", "Fin(Stderr)", "Reset(Stdin, 5)", "GoAway(0)"]
+            .map(str::to_owned)
     );
     assert_eq!(client.finish().as_ref(), Ok(end));
 }
@@ -217,13 +166,7 @@ fn converse(stdin: &[u8], stdout: &[u8], stderr: &[u8], end: &Termination, cut: 
 #[test]
 fn more_than_one_frame_of_data() {
     let data = vec![7; 3 << 20];
-    converse(
-        &data,
-        &data,
-        b"",
-        &Termination::Exited(ExitStatus::SUCCESS),
-        64 * 1024,
-    );
+    converse(&data, &data, b"", &Termination::Exited(ExitStatus::SUCCESS), 64 * 1024);
 }
 
 proptest! {

@@ -133,10 +133,7 @@ mod tests {
     #[test]
     fn close_messages() {
         let mut v5 = ClientDecoder::new(Subprotocol::V5);
-        assert_eq!(
-            v5.decode(&[255, 1]),
-            Ok(ClientEvent::Closed(Channel::Stdout))
-        );
+        assert_eq!(v5.decode(&[255, 1]), Ok(ClientEvent::Closed(Channel::Stdout)));
         assert_eq!(v5.decode(&[255, 5]), Err(Error::BadClose));
         assert_eq!(v5.decode(&[255]), Err(Error::BadClose));
     }
@@ -153,17 +150,13 @@ mod tests {
         };
         assert_eq!(ends(None, true), Termination::Exited(ExitStatus::SUCCESS));
         assert_eq!(ends(None, false), Termination::Unknown);
-        let Termination::Exited(failed) = ends(
-            Some(b"\x03command terminated with non-zero exit code: x"),
-            true,
-        ) else {
+        let Termination::Exited(failed) =
+            ends(Some(b"\x03command terminated with non-zero exit code: x"), true)
+        else {
             panic!("a version 1 failure is an exit")
         };
         assert_eq!((failed.success(), failed.code()), (false, None));
-        assert!(matches!(
-            ends(Some(b"\x03no such container"), true),
-            Termination::Failed { .. }
-        ));
+        assert!(matches!(ends(Some(b"\x03no such container"), true), Termination::Failed { .. }));
     }
 
     #[test]
@@ -182,10 +175,7 @@ mod tests {
         message.resize(32 * 1024, b' ');
         assert_eq!(decoder.decode(&message), Ok(ClientEvent::Nothing));
         assert_eq!(decoder.decode(&message), Ok(ClientEvent::Nothing));
-        assert_eq!(
-            decoder.decode(&message),
-            Err(Error::Status(StatusError::TooLong))
-        );
+        assert_eq!(decoder.decode(&message), Err(Error::Status(StatusError::TooLong)));
     }
 
     proptest! {

@@ -34,13 +34,9 @@ impl Encoder {
     /// A caller that reads into a buffer whose first byte is [`Channel::number`] already has the binary message and
     /// can send that instead of copying.
     pub fn data(self, channel: Channel, data: &[u8]) -> impl Iterator<Item = Message> {
-        let room = if self.protocol.is_base64() {
-            (MAX_MESSAGE - 1) / 4 * 3
-        } else {
-            MAX_MESSAGE - 1
-        };
-        data.chunks(room)
-            .map(move |part| self.message(channel, part))
+        let room =
+            if self.protocol.is_base64() { (MAX_MESSAGE - 1) / 4 * 3 } else { MAX_MESSAGE - 1 };
+        data.chunks(room).map(move |part| self.message(channel, part))
     }
 
     /// Client: an empty stdin message, which does nothing but count as traffic where servers or gateways cut idle
@@ -59,9 +55,7 @@ impl Encoder {
     /// `None` before version 5, where nothing ends stdin: closing the WebSocket instead loses the output and
     /// the exit code.
     pub fn close(self, channel: Channel) -> Option<Message> {
-        self.protocol
-            .can_close_channel()
-            .then(|| Message::Binary(vec![CLOSE, channel.number()]))
+        self.protocol.can_close_channel().then(|| Message::Binary(vec![CLOSE, channel.number()]))
     }
 
     /// Server: the empty message that comes first.
@@ -105,35 +99,23 @@ mod tests {
 
     #[test]
     fn client_messages() {
-        let size = TerminalSize {
-            width: 100,
-            height: 40,
-        };
+        let size = TerminalSize { width: 100, height: 40 };
         let v5 = Encoder::new(Subprotocol::V5);
         assert!(v5.data(Channel::Stdin, b"ab").eq([binary(b"\0ab")]));
         assert_eq!(v5.data(Channel::Stdin, b"").count(), 0);
         assert_eq!(v5.keepalive(), binary(b"\0"));
-        assert_eq!(
-            v5.resize(size),
-            binary(b"\x04{\"Width\":100,\"Height\":40}\n")
-        );
+        assert_eq!(v5.resize(size), binary(b"\x04{\"Width\":100,\"Height\":40}\n"));
         assert_eq!(v5.close(Channel::Stdin), Some(binary(&[255, 0])));
         assert_eq!(Encoder::new(Subprotocol::V4).close(Channel::Stdin), None);
         let text = Encoder::new(Subprotocol::V4Base64);
-        assert!(
-            text.data(Channel::Stdin, b"ab")
-                .eq([Message::Text("0YWI=".into())])
-        );
+        assert!(text.data(Channel::Stdin, b"ab").eq([Message::Text("0YWI=".into())]));
         assert_eq!(text.keepalive(), Message::Text("0".into()));
     }
 
     #[test]
     fn server_messages() {
         let v4 = Encoder::new(Subprotocol::V4);
-        let streams = Streams {
-            stderr: true,
-            ..Streams::default()
-        };
+        let streams = Streams { stderr: true, ..Streams::default() };
         let success = Termination::Exited(ExitStatus::SUCCESS);
         assert_eq!(v4.ready(streams), binary(&[2]));
         assert_eq!(

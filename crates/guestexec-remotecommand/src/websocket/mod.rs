@@ -41,10 +41,7 @@ struct Splitter {
 
 impl Splitter {
     fn new(protocol: Subprotocol) -> Self {
-        Self {
-            protocol,
-            scratch: Vec::new(),
-        }
+        Self { protocol, scratch: Vec::new() }
     }
 
     fn split<'a>(&'a mut self, message: &'a [u8]) -> Result<Option<(u8, &'a [u8])>, Error> {
@@ -69,9 +66,7 @@ impl Splitter {
             return Ok(None);
         }
         match payload {
-            [channel] => Channel::from_number(*channel)
-                .map(Some)
-                .ok_or(Error::BadClose),
+            [channel] => Channel::from_number(*channel).map(Some).ok_or(Error::BadClose),
             _ => Err(Error::BadClose),
         }
     }

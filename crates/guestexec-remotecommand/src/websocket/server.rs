@@ -80,28 +80,17 @@ mod tests {
     use crate::websocket::{ClientDecoder, ClientEvent, Encoder, Message};
     use proptest::prelude::*;
 
-    const ALL: Streams = Streams {
-        stdin: true,
-        stdout: true,
-        stderr: false,
-        tty: true,
-    };
+    const ALL: Streams = Streams { stdin: true, stdout: true, stderr: false, tty: true };
 
     #[test]
     fn a_session() {
-        let size = TerminalSize {
-            width: 3,
-            height: 4,
-        };
+        let size = TerminalSize { width: 3, height: 4 };
         let mut decoder = ServerDecoder::new(Subprotocol::V5, ALL);
         for (message, event) in [
             (&b"\0abc"[..], ServerEvent::Stdin(b"abc")),
             (b"\0", ServerEvent::Nothing),
             (b"", ServerEvent::Nothing),
-            (
-                b"\x04{\"width\":3,\"HEIGHT\":4}\n",
-                ServerEvent::Resize(size),
-            ),
+            (b"\x04{\"width\":3,\"HEIGHT\":4}\n", ServerEvent::Resize(size)),
             (b"\x04{\"Width\":", ServerEvent::Nothing),
             (b"\x043,\"Height\":4}", ServerEvent::Resize(size)),
             (b"\x01x", ServerEvent::Unknown(1)),
@@ -121,10 +110,7 @@ mod tests {
     fn what_was_not_asked_for_is_dropped() {
         let mut decoder = ServerDecoder::new(Subprotocol::V4, Streams::default());
         assert_eq!(decoder.decode(b"\0abc"), Ok(ServerEvent::Nothing));
-        assert_eq!(
-            decoder.decode(b"\x04{\"Width\":3,\"Height\":4}"),
-            Ok(ServerEvent::Nothing)
-        );
+        assert_eq!(decoder.decode(b"\x04{\"Width\":3,\"Height\":4}"), Ok(ServerEvent::Nothing));
         assert_eq!(decoder.decode(b"\xff\x00"), Ok(ServerEvent::Unknown(255)));
     }
 

@@ -11,7 +11,6 @@ const WINDOW: i64 = 300;
 const SERVICE: &str = "tat";
 
 /// One key of the account.
-#[derive(Clone, Debug)]
 pub(super) struct Key {
     pub(super) id: String,
     pub(super) secret: String,
@@ -39,22 +38,32 @@ fn invalid(message: impl Into<String>) -> Refusal {
 pub(super) fn verify(keys: &[Key], head: &Parts, body: &[u8], now: i64) -> Result<(), Refusal> {
     let authorization = header(&head.headers, "authorization")?
         .ok_or_else(|| invalid("The header `Authorization` is missing."))?;
-    let authorization =
-        sign::parse_authorization(authorization).map_err(|error: SignError| invalid(error.to_string()))?;
+    let authorization = sign::parse_authorization(authorization)
+        .map_err(|error: SignError| invalid(error.to_string()))?;
     let timestamp = header(&head.headers, "x-tc-timestamp")?
         .ok_or_else(|| Refusal::new("MissingParameter", "The header `X-TC-Timestamp` is missing."))?
         .parse::<i64>()
-        .map_err(|_| Refusal::new("InvalidParameter", "`X-TC-Timestamp` is not a number of seconds."))?;
+        .map_err(|_| {
+            Refusal::new("InvalidParameter", "`X-TC-Timestamp` is not a number of seconds.")
+        })?;
     if !authorization.secret_id.starts_with("AKID") {
-        return Err(Refusal::new("AuthFailure.InvalidSecretId", "The SecretId is not one for this API."));
+        return Err(Refusal::new(
+            "AuthFailure.InvalidSecretId",
+            "The SecretId is not one for this API.",
+        ));
     }
     let key = keys.iter().find(|key| key.id == authorization.secret_id).ok_or_else(|| {
-        Refusal::new("AuthFailure.SecretIdNotFound", "The SecretId does not exist; check which one was used.")
+        Refusal::new(
+            "AuthFailure.SecretIdNotFound",
+            "The SecretId does not exist; check which one was used.",
+        )
     })?;
     if now.abs_diff(timestamp) > WINDOW.unsigned_abs() {
         return Err(Refusal::new(
             "AuthFailure.SignatureExpire",
-            format!("The timestamp is more than {WINDOW} s from the server's clock; set the client's clock."),
+            format!(
+                "The timestamp is more than {WINDOW} s from the server's clock; set the client's clock."
+            ),
         ));
     }
     let date = sign::utc_date(timestamp).map_err(|error| invalid(error.to_string()))?;
@@ -67,8 +76,10 @@ pub(super) fn verify(keys: &[Key], head: &Parts, body: &[u8], now: i64) -> Resul
             .ok_or_else(|| mismatch(&format!("the header `{name}` is signed but was not sent")))?;
         signed.push((name, value));
     }
-    let unsigned_body = header(&head.headers, "x-tc-content-sha256")? == Some(sign::UNSIGNED_PAYLOAD);
-    let hash = sign::payload_hash(if unsigned_body { sign::UNSIGNED_PAYLOAD.as_bytes() } else { body });
+    let unsigned_body =
+        header(&head.headers, "x-tc-content-sha256")? == Some(sign::UNSIGNED_PAYLOAD);
+    let hash =
+        sign::payload_hash(if unsigned_body { sign::UNSIGNED_PAYLOAD.as_bytes() } else { body });
     let canonical = sign::canonical_request(&Canonical {
         method: head.method.as_str(),
         path: head.uri.path(),
@@ -85,7 +96,9 @@ pub(super) fn verify(keys: &[Key], head: &Parts, body: &[u8], now: i64) -> Resul
         return Err(mismatch("check the SecretKey, and that what was signed is what was sent"));
     }
     // The SDKs send the token unsigned, so it is looked at last.
-    if header(&head.headers, "x-tc-token")?.filter(|token| !token.is_empty()) != key.token.as_deref() {
+    if header(&head.headers, "x-tc-token")?.filter(|token| !token.is_empty())
+        != key.token.as_deref()
+    {
         return Err(Refusal::new(
             "AuthFailure.TokenFailure",
             "The session token does not belong to the SecretId, or is missing.",

@@ -2,8 +2,8 @@
 
 use guestexec_core::Base64;
 use guestexec_tat::types::{
-    CreateCommandRequest, DefaultParameterConf, DeleteCommandRequest, DescribeCommandsRequest, Filter,
-    PreviewReplacedCommandContentRequest, RunCommandRequest, Tag,
+    CreateCommandRequest, DefaultParameterConf, DeleteCommandRequest, DescribeCommandsRequest,
+    Filter, PreviewReplacedCommandContentRequest, RunCommandRequest, Tag,
 };
 use serde_json::{Value, json};
 
@@ -40,8 +40,8 @@ pub(super) struct Command {
 
 /// The two requests have the same members but for a few, and no common type.
 macro_rules! command {
-    ($request:expr, $name:expr) => {{
-        let request = $request;
+    ($request:ident, $name:expr) => {{
+        let (request, name): (_, String) = ($request, $name);
         if request.content.is_malformed() {
             return Err(malformed());
         }
@@ -58,7 +58,7 @@ macro_rules! command {
         }
         Ok(Command {
             id: random::short_id("cmd-"),
-            name: $name,
+            name,
             description: request.description.unwrap_or_default(),
             content: request.content.into_bytes(),
             kind: request.command_type.map_or("SHELL".to_owned(), |kind| kind.to_string()),
@@ -82,11 +82,13 @@ fn malformed() -> Refusal {
 
 impl Command {
     pub(super) fn of_run(request: RunCommandRequest) -> Result<Self, Refusal> {
-        command!(request, request.command_name.unwrap_or_default())
+        let name = request.command_name.clone().unwrap_or_default();
+        command!(request, name)
     }
 
     fn of_create(request: CreateCommandRequest) -> Result<Self, Refusal> {
-        command!(request, request.command_name)
+        let name = request.command_name.clone();
+        command!(request, name)
     }
 
     fn to_json(&self) -> Value {
@@ -138,7 +140,9 @@ impl Command {
             "tag-key" => any(&|value| self.tags.iter().any(|tag| tag.key == value)),
             "tag-value" => any(&|value| self.tags.iter().any(|tag| tag.value == value)),
             name => match name.strip_prefix("tag:") {
-                Some(key) => any(&|value| self.tags.iter().any(|tag| tag.key == key && tag.value == value)),
+                Some(key) => {
+                    any(&|value| self.tags.iter().any(|tag| tag.key == key && tag.value == value))
+                }
                 None => return Err(page::unknown_filter(name)),
             },
         })
@@ -189,13 +193,17 @@ impl State {
             ));
         }
         self.commands.iter().find(|command| command.id == id).ok_or_else(|| {
-            Refusal::new("ResourceNotFound.CommandNotFound", "There is no command with this `CommandId`.")
+            Refusal::new(
+                "ResourceNotFound.CommandNotFound",
+                "There is no command with this `CommandId`.",
+            )
         })
     }
 
     /// Keeps a command under its name.
     pub(super) fn save(&mut self, command: Command) -> Result<(), Refusal> {
-        if !command.name.is_empty() && self.commands.iter().any(|saved| saved.name == command.name) {
+        if !command.name.is_empty() && self.commands.iter().any(|saved| saved.name == command.name)
+        {
             return Err(Refusal::new(
                 "InvalidParameterValue.CommandNameDuplicated",
                 "There is a command of this `CommandName` already.",
@@ -224,7 +232,8 @@ impl Tat {
         let state = self.state();
         let mut found = Vec::new();
         for command in &state.commands {
-            let listed = request.command_ids.is_empty() || request.command_ids.contains(&command.id);
+            let listed =
+                request.command_ids.is_empty() || request.command_ids.contains(&command.id);
             if listed && page::all(&request.filters, |filter| command.matches(filter))? {
                 found.push(command);
             }

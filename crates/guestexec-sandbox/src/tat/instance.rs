@@ -101,7 +101,9 @@ impl Tat {
                     format!("The agent of `InstanceIds[{index}]` is not online."),
                 ));
             }
-            if kind(id) != kind(&ids[0]) && [kind(id), kind(&ids[0])].iter().all(|k| *k != "REGISTERINST") {
+            if kind(id) != kind(&ids[0])
+                && [kind(id), kind(&ids[0])].iter().all(|k| *k != "REGISTERINST")
+            {
                 return Err(Refusal::new(
                     "InvalidParameterValue.InconsistentInstance",
                     "CVM and Lighthouse instances cannot be mixed in one call.",

@@ -38,7 +38,7 @@ mod tests {
         let found: Vec<u32> = (0..50).collect();
         assert_eq!(page(&found, None, None).1.len(), 20);
         assert_eq!(page(&found, Some(100), Some(45)), (50, &found[45..]));
-        assert_eq!(page(&found, Some(0), None).1, []);
-        assert_eq!(page(&found, Some(u64::MAX), Some(u64::MAX)).1, []);
+        assert!(page(&found, Some(0), None).1.is_empty());
+        assert!(page(&found, Some(u64::MAX), Some(u64::MAX)).1.is_empty());
     }
 }

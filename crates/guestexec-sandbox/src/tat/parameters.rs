@@ -86,7 +86,8 @@ fn pieces(script: &[u8]) -> Vec<Piece<'_>> {
             None => (text, text, false),
         });
         let is_name = |name: &str| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            !name.is_empty()
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         };
         match parsed.filter(|(_, name, _)| is_name(name)) {
             Some((text, name, hidden)) => {
@@ -133,7 +134,9 @@ fn replace<'a>(
         if text.len() > MAX_SCRIPT {
             return Err(Refusal::new(
                 "InvalidParameterValue.TooLong",
-                format!("The script is longer than {MAX_SCRIPT} bytes with its parameters filled in."),
+                format!(
+                    "The script is longer than {MAX_SCRIPT} bytes with its parameters filled in."
+                ),
             ));
         }
     }

@@ -13,7 +13,8 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, Re
         let path = error.path().to_string();
         refuse(&path, error.inner())
     })?;
-    json.end().map_err(|_| Refusal::new("InvalidParameter", "The body is more than one JSON object."))?;
+    json.end()
+        .map_err(|_| Refusal::new("InvalidParameter", "The body is more than one JSON object."))?;
     request.validate()?;
     Ok(request)
 }
@@ -21,24 +22,32 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, Re
 fn refuse(path: &str, error: &serde_json::Error) -> Refusal {
     let text = error.to_string();
     // serde's wording, which its own tests hold still.
-    let quoted = |prefix: &str| {
-        let (name, _) = text.strip_prefix(prefix)?.split_once('`')?;
-        let parent = path.rsplit_once('.').map_or("", |(parent, _)| parent);
-        let within = match path {
-            "." | "" => String::new(),
-            // The path leads to the unknown member itself, or to the object that lacks one.
-            _ if path == name || path.ends_with(&format!(".{name}")) => {
-                if parent.is_empty() { String::new() } else { format!("{parent}.") }
-            }
-            _ => format!("{path}."),
+    let quoted =
+        |prefix: &str| {
+            let (name, _) = text.strip_prefix(prefix)?.split_once('`')?;
+            let parent = path.rsplit_once('.').map_or("", |(parent, _)| parent);
+            let within =
+                match path {
+                    "." | "" => String::new(),
+                    // The path leads to the unknown member itself, or to the object that lacks one.
+                    _ if path == name || path.ends_with(&format!(".{name}")) => {
+                        if parent.is_empty() { String::new() } else { format!("{parent}.") }
+                    }
+                    _ => format!("{path}."),
+                };
+            Some(format!("{within}{name}"))
         };
-        Some(format!("{within}{name}"))
-    };
     if let Some(member) = quoted("unknown field `") {
-        return Refusal::new("UnknownParameter", format!("`{member}` is not a member of this action."));
+        return Refusal::new(
+            "UnknownParameter",
+            format!("`{member}` is not a member of this action."),
+        );
     }
     if let Some(member) = quoted("missing field `") {
-        return Refusal::new("MissingParameter", format!("`{member}` is required, but was not given."));
+        return Refusal::new(
+            "MissingParameter",
+            format!("`{member}` is required, but was not given."),
+        );
     }
     if error.is_data() && !matches!(path, "." | "") {
         return Refusal::new("InvalidParameterValue", format!("`{path}` has the wrong type."));
@@ -48,7 +57,7 @@ fn refuse(path: &str, error: &serde_json::Error) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use guestexec_tat::types::{RunCommandRequest, DescribeRegionsRequest};
+    use guestexec_tat::types::{DescribeRegionsRequest, RunCommandRequest};
 
     use super::*;
 
@@ -62,7 +71,11 @@ mod tests {
         for (body, code, names) in [
             ("", "MissingParameter", "`Content`"),
             (r#"{"Content":"bHM="}"#, "MissingParameter", "`InstanceIds`"),
-            (r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Contents":1}"#, "UnknownParameter", "`Contents`"),
+            (
+                r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Contents":1}"#,
+                "UnknownParameter",
+                "`Contents`",
+            ),
             (
                 r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Tags":[{"Key":"a","Value":"b","C":1}]}"#,
                 "UnknownParameter",
@@ -83,7 +96,11 @@ mod tests {
                 "InvalidParameterValue.Range",
                 "86400",
             ),
-            (r#"{"Content":"bHM=","InstanceIds":[]}"#, "InvalidParameterValue.LimitExceeded", "0 items"),
+            (
+                r#"{"Content":"bHM=","InstanceIds":[]}"#,
+                "InvalidParameterValue.LimitExceeded",
+                "0 items",
+            ),
             (
                 r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Parameters":"{}"}"#,
                 "InvalidParameterValue.SupportParametersOnlyIfEnableParameter",
@@ -96,7 +113,11 @@ mod tests {
             ),
             ("[]", "InvalidParameter", "JSON object"),
             ("{", "InvalidParameter", "JSON object"),
-            (r#"{"Content":"bHM=","InstanceIds":["ins-a"]} x"#, "InvalidParameter", "more than one"),
+            (
+                r#"{"Content":"bHM=","InstanceIds":["ins-a"]} x"#,
+                "InvalidParameter",
+                "more than one",
+            ),
         ] {
             let (is, message) = refused(body);
             assert_eq!(is, code, "{body}: {message}");

@@ -10,7 +10,7 @@ use super::{
 /// Builder for [`Client::run_command`]
 ///
 /// [`Client::run_command`]: super::Client::run_command
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RunCommand<'a> {
     client: &'a super::Client,
     body: Result<types::builder::RunCommandRequest, String>,
@@ -114,7 +114,7 @@ impl<'a> RunCommand<'a> {
 /// Builder for [`Client::invoke_command`]
 ///
 /// [`Client::invoke_command`]: super::Client::invoke_command
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct InvokeCommand<'a> {
     client: &'a super::Client,
     body: Result<types::builder::InvokeCommandRequest, String>,
@@ -222,7 +222,7 @@ impl<'a> InvokeCommand<'a> {
 /// Builder for [`Client::create_command`]
 ///
 /// [`Client::create_command`]: super::Client::create_command
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CreateCommand<'a> {
     client: &'a super::Client,
     body: Result<types::builder::CreateCommandRequest, String>,
@@ -327,7 +327,7 @@ impl<'a> CreateCommand<'a> {
 /// Builder for [`Client::describe_commands`]
 ///
 /// [`Client::describe_commands`]: super::Client::describe_commands
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DescribeCommands<'a> {
     client: &'a super::Client,
     body: Result<types::builder::DescribeCommandsRequest, String>,
@@ -432,7 +432,7 @@ impl<'a> DescribeCommands<'a> {
 /// Builder for [`Client::delete_command`]
 ///
 /// [`Client::delete_command`]: super::Client::delete_command
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DeleteCommand<'a> {
     client: &'a super::Client,
     body: Result<types::builder::DeleteCommandRequest, String>,
@@ -537,7 +537,7 @@ impl<'a> DeleteCommand<'a> {
 /// Builder for [`Client::describe_invocations`]
 ///
 /// [`Client::describe_invocations`]: super::Client::describe_invocations
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DescribeInvocations<'a> {
     client: &'a super::Client,
     body: Result<types::builder::DescribeInvocationsRequest, String>,
@@ -644,7 +644,7 @@ impl<'a> DescribeInvocations<'a> {
 /// Builder for [`Client::describe_invocation_tasks`]
 ///
 /// [`Client::describe_invocation_tasks`]: super::Client::describe_invocation_tasks
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DescribeInvocationTasks<'a> {
     client: &'a super::Client,
     body: Result<types::builder::DescribeInvocationTasksRequest, String>,
@@ -753,7 +753,7 @@ impl<'a> DescribeInvocationTasks<'a> {
 /// Builder for [`Client::cancel_invocation`]
 ///
 /// [`Client::cancel_invocation`]: super::Client::cancel_invocation
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CancelInvocation<'a> {
     client: &'a super::Client,
     body: Result<types::builder::CancelInvocationRequest, String>,
@@ -858,7 +858,7 @@ impl<'a> CancelInvocation<'a> {
 /// Builder for [`Client::describe_automation_agent_status`]
 ///
 /// [`Client::describe_automation_agent_status`]: super::Client::describe_automation_agent_status
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DescribeAutomationAgentStatus<'a> {
     client: &'a super::Client,
     body: Result<types::builder::DescribeAutomationAgentStatusRequest, String>,
@@ -970,7 +970,7 @@ impl<'a> DescribeAutomationAgentStatus<'a> {
 /// Builder for [`Client::preview_replaced_command_content`]
 ///
 /// [`Client::preview_replaced_command_content`]: super::Client::preview_replaced_command_content
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PreviewReplacedCommandContent<'a> {
     client: &'a super::Client,
     body: Result<types::builder::PreviewReplacedCommandContentRequest, String>,
@@ -1082,7 +1082,7 @@ impl<'a> PreviewReplacedCommandContent<'a> {
 /// Builder for [`Client::describe_regions`]
 ///
 /// [`Client::describe_regions`]: super::Client::describe_regions
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DescribeRegions<'a> {
     client: &'a super::Client,
     body: Result<types::builder::DescribeRegionsRequest, String>,
@@ -1181,5 +1181,71 @@ impl<'a> DescribeRegions<'a> {
             starts_command: false,
         };
         crate::hooks::call(self.client, operation, self.call()).await
+    }
+}
+
+impl ::std::fmt::Debug for RunCommand<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("RunCommand").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for InvokeCommand<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("InvokeCommand").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for CreateCommand<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("CreateCommand").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for DescribeCommands<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("DescribeCommands").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for DeleteCommand<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("DeleteCommand").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for DescribeInvocations<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("DescribeInvocations").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for DescribeInvocationTasks<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("DescribeInvocationTasks").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for CancelInvocation<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("CancelInvocation").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for DescribeAutomationAgentStatus<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("DescribeAutomationAgentStatus").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for PreviewReplacedCommandContent<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("PreviewReplacedCommandContent").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for DescribeRegions<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("DescribeRegions").finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use super::{
 /// Builder for [`Client::log_in_by_account`]
 ///
 /// [`Client::log_in_by_account`]: super::Client::log_in_by_account
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LogInByAccount<'a> {
     client: &'a super::Client,
     body: Result<types::builder::LogInByAccountRequest, String>,
@@ -115,7 +115,7 @@ impl<'a> LogInByAccount<'a> {
 /// Builder for [`Client::log_out`]
 ///
 /// [`Client::log_out`]: super::Client::log_out
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LogOut<'a> {
     client: &'a super::Client,
     uuid: Result<::std::string::String, String>,
@@ -196,7 +196,7 @@ impl<'a> LogOut<'a> {
 /// Builder for [`Client::validate_session`]
 ///
 /// [`Client::validate_session`]: super::Client::validate_session
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ValidateSession<'a> {
     client: &'a super::Client,
     uuid: Result<::std::string::String, String>,
@@ -279,7 +279,7 @@ impl<'a> ValidateSession<'a> {
 /// Builder for [`Client::execute_guest_vm_command`]
 ///
 /// [`Client::execute_guest_vm_command`]: super::Client::execute_guest_vm_command
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ExecuteGuestVmCommand<'a> {
     client: &'a super::Client,
     body: Result<types::builder::ExecuteGuestVmCommandRequest, String>,
@@ -391,7 +391,7 @@ impl<'a> ExecuteGuestVmCommand<'a> {
 /// Builder for [`Client::execute_guest_vm_command_by_post`]
 ///
 /// [`Client::execute_guest_vm_command_by_post`]: super::Client::execute_guest_vm_command_by_post
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ExecuteGuestVmCommandByPost<'a> {
     client: &'a super::Client,
     body: Result<types::builder::ExecuteGuestVmCommandRequest, String>,
@@ -503,7 +503,7 @@ impl<'a> ExecuteGuestVmCommandByPost<'a> {
 /// Builder for [`Client::get_api_job`]
 ///
 /// [`Client::get_api_job`]: super::Client::get_api_job
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct GetApiJob<'a> {
     client: &'a super::Client,
     uuid: Result<::std::string::String, String>,
@@ -581,5 +581,41 @@ impl<'a> GetApiJob<'a> {
             starts_command: false,
         };
         crate::hooks::call(self.client, operation, self.call()).await
+    }
+}
+
+impl ::std::fmt::Debug for LogInByAccount<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("LogInByAccount").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for LogOut<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("LogOut").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for ValidateSession<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("ValidateSession").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for ExecuteGuestVmCommand<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("ExecuteGuestVmCommand").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for ExecuteGuestVmCommandByPost<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("ExecuteGuestVmCommandByPost").finish_non_exhaustive()
+    }
+}
+
+impl ::std::fmt::Debug for GetApiJob<'_> {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("GetApiJob").finish_non_exhaustive()
     }
 }

@@ -1,0 +1,98 @@
+//! `guestexec demo`: a real command through each generated client.
+
+use std::{error::Error, time::Duration};
+
+use guestexec::{cci, tat, zstack};
+use guestexec_sandbox::Sandbox;
+
+/// What each machine is asked first.
+const COMMAND: &str = "uname -a";
+/// What each machine is asked then: both streams, and an exit code.
+const SCRIPT: &str = "echo to standard output; echo to standard error >&2; exit 3";
+
+/// Starts a sandbox and runs both commands through each client.
+pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
+    let sandbox = Sandbox::start().await?;
+    println!("A sandbox of the three services runs on this machine for the time of this demo.");
+    through_cci(&sandbox).await?;
+    through_zstack(&sandbox).await?;
+    through_tat(&sandbox).await?;
+    println!("\nEach command above really ran here, by signed requests over loopback.");
+    Ok(())
+}
+
+async fn through_cci(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
+    let service = sandbox.cci();
+    heading("cci", "exec over a WebSocket, signed by AK/SK", &service.endpoint());
+    let keys = cci::Credentials::access_key(service.access_key(), service.secret_key());
+    let client = cci::Client::builder()
+        .endpoint(service.endpoint())
+        .iam_endpoint(service.iam_endpoint())
+        .credentials(keys)
+        .build()?;
+    let pod = client.pod(service.namespace(), service.pod());
+    let uname = pod.exec(COMMAND.split(' ')).output().await?;
+    show(COMMAND, &uname.stdout);
+    let script = pod.exec(["sh", "-c", SCRIPT]).output().await?;
+    show(SCRIPT, &script.stdout);
+    show_more("standard error", &script.stderr);
+    println!("  exit code: {:?}", script.status.code());
+    Ok(())
+}
+
+async fn through_zstack(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
+    let service = sandbox.zstack();
+    heading("zstack", "ExecuteGuestVmCommand under a session", &service.endpoint());
+    let client = zstack::Client::builder(service.endpoint())
+        .login(service.account_name(), service.password())
+        .await?;
+    let vm = client.vm(service.vm_uuid());
+    let uname = vm.run(COMMAND).await?;
+    show(COMMAND, uname.stdout_lossy().as_bytes());
+    let script = vm.run(SCRIPT).capture().await?;
+    show(SCRIPT, &script.stdout);
+    show_more("standard error", &script.stderr);
+    println!("  exit code: {}", script.exit_code);
+    client.logout().await?;
+    Ok(())
+}
+
+async fn through_tat(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
+    let service = sandbox.tat();
+    heading("tat", "RunCommand, signed by TC3-HMAC-SHA256", &service.endpoint());
+    let client = tat::Client::builder()
+        .endpoint(service.endpoint())
+        .credentials(tat::Credentials::new(service.secret_id(), service.secret_key()))
+        .region(service.region())
+        .build()?;
+    let instances: Vec<String> = service.instances().into_iter().take(2).collect();
+    for script in [COMMAND, SCRIPT] {
+        let timeout = Duration::from_secs(10);
+        let invocation = client.instances(instances.clone()).run(script).timeout(timeout).await?;
+        for result in invocation.results() {
+            show(&format!("{script}   (on {})", result.instance_id()), result.output());
+            println!("  exit code: {:?}", result.exit_code());
+        }
+    }
+    Ok(())
+}
+
+fn heading(provider: &str, what: &str, endpoint: &str) {
+    println!("\n== {provider}: {what}, at {endpoint}");
+}
+
+fn show(command: &str, output: &[u8]) {
+    println!("$ {command}");
+    show_lines(output);
+}
+
+fn show_more(stream: &str, output: &[u8]) {
+    println!("  {stream}:");
+    show_lines(output);
+}
+
+fn show_lines(output: &[u8]) {
+    for line in String::from_utf8_lossy(output).lines() {
+        println!("  | {line}");
+    }
+}

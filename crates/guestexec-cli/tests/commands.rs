@@ -1,0 +1,67 @@
+//! The commands that the README shows, run as a user runs them.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::TcpStream,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+fn readme() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    fs::read_to_string(path).expect("there is a README")
+}
+
+fn guestexec(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_guestexec"));
+    command.args(arguments);
+    command
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("the output is text")
+}
+
+#[test]
+fn the_demo_runs_a_command_through_each_client() {
+    assert!(readme().contains("\ncargo run -- demo\n"));
+    let uname = text(Command::new("uname").arg("-a").output().unwrap().stdout);
+    let output = guestexec(&["demo"]).output().unwrap();
+    let printed = text(output.stdout);
+    assert!(output.status.success(), "{printed}{}", text(output.stderr));
+    // Once through cci and zstack, and on each of two instances through tat.
+    assert_eq!(printed.matches(uname.trim()).count(), 4, "{printed}");
+    for provider in ["== cci:", "== zstack:", "== tat:"] {
+        assert!(printed.contains(provider), "{printed}");
+    }
+    assert_eq!(printed.matches("exit code: Some(3)").count(), 3, "{printed}");
+    assert_eq!(printed.matches("exit code: 3").count(), 1, "{printed}");
+}
+
+#[test]
+fn the_sandbox_prints_where_it_listens_and_ends_with_its_process() {
+    assert!(readme().contains("`cargo run -- sandbox`"));
+    let mut child = guestexec(&["sandbox"]).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let endpoint = lines
+        .filter_map(|line| {
+            line.strip_prefix("export GUESTEXEC_TAT_ENDPOINT='http://").map(str::to_owned)
+        })
+        .map(|rest| rest.trim_end_matches('\'').to_owned())
+        .next()
+        .expect("the endpoint is printed");
+    let connected = TcpStream::connect(&endpoint).is_ok();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(connected, "{endpoint}");
+    assert!(TcpStream::connect(&endpoint).is_err(), "{endpoint}");
+}
+
+#[test]
+fn a_wrong_word_is_refused_with_what_there_is() {
+    let output = guestexec(&["dmo"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let complaint = text(output.stderr);
+    assert!(complaint.contains("dmo") && complaint.contains("demo"), "{complaint}");
+}

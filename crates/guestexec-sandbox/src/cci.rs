@@ -1,0 +1,256 @@
+//! Huawei CCI and the IAM before it: tokens, signatures, pods, and commands in their containers.
+
+mod auth;
+mod exec;
+mod kubernetes;
+mod pod;
+mod process;
+mod spdy;
+mod status;
+mod websocket;
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use guestexec_cci::sign;
+use hyper::{
+    Method, Request, StatusCode,
+    body::{Bytes, Incoming},
+};
+use serde_json::json;
+
+use self::{
+    auth::Account,
+    pod::{NAMESPACE, Pod},
+    status::{Refused, bad_request, iam, method_not_allowed, no_such_pod, not_found},
+};
+use crate::{
+    builder::Builder,
+    process::Processes,
+    server::{self, Answer, BodyError, Service},
+    tasks::Tasks,
+};
+
+/// The API group and version of CCI's objects.
+const API_VERSION: &str = "cci/v2";
+/// Where CCI serves them.
+const PREFIX: &str = "/apis/cci/v2/namespaces/";
+
+/// The service.
+pub(crate) struct Cci {
+    address: SocketAddr,
+    account: Account,
+    token: String,
+    pods: [Arc<Pod>; 3],
+    v5: bool,
+    idle: Duration,
+    processes: Arc<Processes>,
+    tasks: Arc<Tasks>,
+}
+
+impl Cci {
+    pub(crate) fn new(
+        builder: &Builder,
+        address: SocketAddr,
+        processes: Arc<Processes>,
+        tasks: Arc<Tasks>,
+    ) -> Self {
+        let account = Account::new();
+        let token = account.issue(true).unwrap_or_default();
+        Self {
+            address,
+            account,
+            token,
+            pods: [
+                Arc::new(Pod::new("demo", &["main"], true)),
+                Arc::new(Pod::new("two", &["a", "b"], true)),
+                Arc::new(Pod::new("done", &["main"], false)),
+            ],
+            v5: builder.cci_v5,
+            idle: builder.cci_idle,
+            processes,
+            tasks,
+        }
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Result<Answer, Refused> {
+        if request.uri().path() == "/v3/auth/tokens" {
+            if request.method() != Method::POST {
+                return Err(iam(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed."));
+            }
+            let body = read(request.into_body()).await?;
+            return self.account.log_in(&body);
+        }
+        // What an upgraded connection carries is no body, and the request has to stay whole.
+        let is_upgrade = request.headers().contains_key(hyper::header::UPGRADE);
+        let (head, body) = request.into_parts();
+        let content = if is_upgrade { Bytes::new() } else { read(body).await? };
+        let uri = head.uri.clone();
+        let query = sign::query_pairs(uri.query().unwrap_or_default())
+            .map_err(|error| bad_request(&error.to_string()))?;
+        let (path, api_version) = match kubernetes::path(uri.path()) {
+            Some((token, path)) => {
+                self.account.verify_token(token)?;
+                if let Some(answer) = kubernetes::discover(&head.method, path) {
+                    return Ok(answer);
+                }
+                (path.strip_prefix(kubernetes::PREFIX), kubernetes::API_VERSION)
+            }
+            None => {
+                self.account.verify(&head, &content)?;
+                (uri.path().strip_prefix(PREFIX), API_VERSION)
+            }
+        };
+        let path = path.ok_or_else(not_found)?;
+        let segments: Vec<&str> = path.split('/').collect();
+        let pod = |namespace: &str, name: &str| {
+            let found = self.pods.iter().find(|pod| namespace == NAMESPACE && pod.name == name);
+            found.ok_or_else(|| no_such_pod(name))
+        };
+        let only_get = || {
+            if head.method == Method::GET { Ok(()) } else { Err(method_not_allowed()) }
+        };
+        match segments[..] {
+            [namespace, "pods"] => {
+                only_get()?;
+                let pods: Vec<&Pod> = self
+                    .pods
+                    .iter()
+                    .filter(|_| namespace == NAMESPACE)
+                    .map(AsRef::as_ref)
+                    .collect();
+                pod::list(&pods, &query, api_version)
+            }
+            [namespace, "pods", name] => {
+                only_get()?;
+                Ok(server::json(StatusCode::OK, &pod(namespace, name)?.to_json(api_version)))
+            }
+            [namespace, "pods", name, "exec"] => {
+                let pod = pod(namespace, name)?;
+                self.exec(head, pod, &query)
+            }
+            _ => Err(not_found()),
+        }
+    }
+}
+
+impl Service for Cci {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+        self.route(request).await.unwrap_or_else(|refused| *refused)
+    }
+}
+
+async fn read(body: Incoming) -> Result<Bytes, Refused> {
+    server::body(body).await.map_err(|error| match error {
+        BodyError::TooLong => status::status(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLarge",
+            "the body is longer than 10 MB",
+            Some(json!({})),
+        ),
+        BodyError::Broken => bad_request("the body did not arrive whole"),
+    })
+}
+
+/// The CCI service of a [`Sandbox`](crate::Sandbox), and its IAM: where they are, who may use them, what they did.
+#[derive(Clone)]
+pub struct CciHandle(pub(crate) Arc<Cci>);
+
+impl fmt::Debug for CciHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CciHandle").field("endpoint", &self.endpoint()).finish_non_exhaustive()
+    }
+}
+
+impl CciHandle {
+    /// CCI's URL, `http://127.0.0.1:<port>`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.0.address)
+    }
+
+    /// IAM's URL. The same listener serves both.
+    pub fn iam_endpoint(&self) -> String {
+        self.endpoint()
+    }
+
+    /// Where `kubectl --server=…` finds the same pods. The URL holds the token, as kubectl sends none over plain
+    /// HTTP: treat it as a secret.
+    pub fn kubernetes_endpoint(&self) -> String {
+        format!("{}{}{}", self.endpoint(), kubernetes::ROOT, self.0.token)
+    }
+
+    /// A token for the project, good for 24 hours.
+    pub fn token(&self) -> &str {
+        &self.0.token
+    }
+
+    /// Ends a token before its time, as a changed password does; calls with it then get 401.
+    pub fn revoke(&self, token: &str) {
+        self.0.account.revoke(token);
+    }
+
+    /// The access key (AK).
+    pub fn access_key(&self) -> &str {
+        &self.0.account.access_key
+    }
+
+    /// The secret key (SK).
+    pub fn secret_key(&self) -> &str {
+        &self.0.account.secret_key
+    }
+
+    /// The project's id.
+    pub fn project_id(&self) -> &str {
+        &self.0.account.project_id
+    }
+
+    /// The project's name, which is the region's.
+    pub fn project(&self) -> &str {
+        &self.0.account.project
+    }
+
+    /// The account's name, which IAM calls domain.
+    pub fn domain(&self) -> &str {
+        &self.0.account.domain
+    }
+
+    /// The user's name.
+    pub fn user(&self) -> &str {
+        &self.0.account.user
+    }
+
+    /// The user's password.
+    pub fn password(&self) -> &str {
+        &self.0.account.password
+    }
+
+    /// The namespace of the pods, `default`.
+    pub fn namespace(&self) -> &'static str {
+        NAMESPACE
+    }
+
+    /// A running pod with the one container `main`.
+    pub fn pod(&self) -> &'static str {
+        self.0.pods[0].name
+    }
+
+    /// A running pod with the containers `a` and `b`.
+    pub fn two_container_pod(&self) -> &'static str {
+        self.0.pods[1].name
+    }
+
+    /// A pod whose container has exited.
+    pub fn finished_pod(&self) -> &'static str {
+        self.0.pods[2].name
+    }
+
+    /// How many commands were really started in this pod; 0 for an unknown one.
+    pub fn executions(&self, pod: &str) -> usize {
+        let pod = self.0.pods.iter().find(|known| known.name == pod);
+        pod.map_or(0, |pod| pod.executions.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,220 @@
+//! The exec operations up to the upgrade, with the answers of a Kubernetes server and its runtime.
+
+use std::sync::Arc;
+
+use guestexec_cci::sign::QueryPair;
+use guestexec_remotecommand::{
+    ACCEPTED_STREAM_PROTOCOLS_HEADER, NegotiationError, SPDY_UPGRADE, STREAM_PROTOCOL_HEADER,
+    Streams, Subprotocol,
+};
+use http_body_util::Full;
+use hyper::{
+    HeaderMap, Method, Response, StatusCode,
+    header::{CONNECTION, HeaderName, HeaderValue, UPGRADE},
+    http::request::Parts,
+    upgrade::OnUpgrade,
+};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::{
+    Cci,
+    pod::Pod,
+    process::Plan,
+    spdy,
+    status::{Refused, bad_request, method_not_allowed, text},
+    websocket,
+};
+use crate::server::Answer;
+
+const WEBSOCKET_PROTOCOL: &str = "sec-websocket-protocol";
+
+fn parameter<'a>(query: &'a [QueryPair<'_>], name: &str) -> Option<&'a str> {
+    query.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_ref())
+}
+
+/// A switch of the query, read as Kubernetes does: there and neither `false` nor `0`.
+fn switch(query: &[QueryPair<'_>], name: &str) -> bool {
+    parameter(query, name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+}
+
+/// Whether a header that is a list names this word.
+fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
+    let texts = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    texts.flat_map(|list| list.split(',')).any(|item| item.trim().eq_ignore_ascii_case(word))
+}
+
+fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok())
+}
+
+fn container(pod: &Pod, query: &[QueryPair<'_>]) -> Result<String, Refused> {
+    match (parameter(query, "container").filter(|name| !name.is_empty()), pod.containers) {
+        (Some(name), containers) if containers.contains(&name) => Ok(name.to_owned()),
+        (Some(name), _) => {
+            Err(bad_request(&format!("container {name} is not valid for pod {}", pod.name)))
+        }
+        (None, [only]) => Ok((*only).to_owned()),
+        (None, several) => Err(bad_request(&format!(
+            "a container name must be specified for pod {}, choose one of: [{}]",
+            pod.name,
+            several.join(" ")
+        ))),
+    }
+}
+
+fn switching(headers: &[(&str, &str)]) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_str(value)) {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+    answer
+}
+
+/// The two protocols an exec connection can be upgraded to.
+enum Chosen {
+    WebSocket(Option<Subprotocol>, String),
+    Spdy,
+}
+
+impl Cci {
+    /// Answers an exec request of a caller that is known, and carries the session on in a task.
+    pub(super) fn exec(
+        &self,
+        mut head: Parts,
+        pod: &Arc<Pod>,
+        query: &[QueryPair<'_>],
+    ) -> Result<Answer, Refused> {
+        if ![Method::GET, Method::POST].contains(&head.method) {
+            return Err(method_not_allowed());
+        }
+        let container = container(pod, query)?;
+        let chosen = self.negotiate_upgrade(&head)?;
+        let streams = Streams {
+            stdin: switch(query, "stdin"),
+            stdout: switch(query, "stdout"),
+            stderr: switch(query, "stderr"),
+            tty: switch(query, "tty"),
+        };
+        if !(streams.stdin || streams.stdout || streams.stderr) {
+            let problem = "you must specify at least 1 of stdin, stdout, stderr";
+            return Err(text(StatusCode::BAD_REQUEST, problem));
+        }
+        if !pod.running {
+            let problem = format!("container not found (\"{container}\")");
+            return Err(text(StatusCode::INTERNAL_SERVER_ERROR, problem));
+        }
+        // The runtime comes last, and with it the choice of protocol.
+        let chosen = chosen?;
+        let commands = query.iter().filter(|(name, _)| name == "command");
+        let plan = Plan {
+            processes: Arc::clone(&self.processes),
+            pod: Arc::clone(pod),
+            container,
+            argv: commands.map(|(_, value)| value.clone().into_owned()).collect(),
+            streams,
+        };
+        let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
+            return Err(bad_request("Upgrade request required"));
+        };
+        Ok(match chosen {
+            Chosen::WebSocket(protocol, accept) => {
+                let idle = self.idle;
+                self.tasks.spawn(async move {
+                    if let Ok(upgraded) = upgrade.await {
+                        let protocol = protocol.unwrap_or(Subprotocol::V1);
+                        websocket::serve(upgraded, protocol, plan, idle).await;
+                    }
+                });
+                let mut headers =
+                    vec![("upgrade", "websocket"), ("sec-websocket-accept", &*accept)];
+                if let Some(protocol) = protocol {
+                    headers.push((WEBSOCKET_PROTOCOL, protocol.as_str()));
+                }
+                switching(&headers)
+            }
+            Chosen::Spdy => {
+                self.tasks.spawn(async move {
+                    if let Ok(upgraded) = upgrade.await {
+                        spdy::serve(upgraded, plan).await;
+                    }
+                });
+                let protocol = Subprotocol::V4.as_str();
+                switching(&[("upgrade", SPDY_UPGRADE), (STREAM_PROTOCOL_HEADER, protocol)])
+            }
+        })
+    }
+
+    /// What the connection becomes. The outer error is the API server's, the inner one the runtime's.
+    fn negotiate_upgrade(&self, head: &Parts) -> Result<Result<Chosen, Refused>, Refused> {
+        let headers = &head.headers;
+        let upgrades = lists(headers, CONNECTION, "upgrade");
+        if upgrades && lists(headers, UPGRADE, SPDY_UPGRADE) {
+            let offers = values(headers, STREAM_PROTOCOL_HEADER);
+            return Ok(match Subprotocol::choose_spdy(offers, &[Subprotocol::V4]) {
+                Ok(_) => Ok(Chosen::Spdy),
+                Err(error @ NegotiationError::NoOffer) => {
+                    Err(text(StatusCode::BAD_REQUEST, error.to_string()))
+                }
+                Err(error) => {
+                    let mut answer = text(StatusCode::FORBIDDEN, error.to_string());
+                    if let Ok(name) = HeaderName::try_from(ACCEPTED_STREAM_PROTOCOLS_HEADER) {
+                        let accepted = HeaderValue::from_static(Subprotocol::V4.as_str());
+                        answer.headers_mut().insert(name, accepted);
+                    }
+                    Err(answer)
+                }
+            });
+        }
+        if !upgrades || !lists(headers, UPGRADE, "websocket") {
+            return Err(bad_request("Upgrade request required"));
+        }
+        if head.method != Method::GET {
+            return Err(text(StatusCode::METHOD_NOT_ALLOWED, "bad method"));
+        }
+        let version = values(headers, "sec-websocket-version").next();
+        let key = headers.get("sec-websocket-key").filter(|key| !key.is_empty());
+        let (Some("13"), Some(key)) = (version, key) else {
+            return Ok(Err(text(StatusCode::BAD_REQUEST, "not websocket protocol")));
+        };
+        let mut supported =
+            vec![Subprotocol::V4, Subprotocol::V4Base64, Subprotocol::V1, Subprotocol::V1Base64];
+        if self.v5 {
+            supported.push(Subprotocol::V5);
+        }
+        let offers = values(headers, WEBSOCKET_PROTOCOL);
+        Ok(match Subprotocol::choose_websocket(offers, &supported) {
+            Ok(protocol) => Ok(Chosen::WebSocket(protocol, derive_accept_key(key.as_bytes()))),
+            // Without a body and without a list, as Kubernetes does.
+            Err(_) => {
+                let mut answer = Response::new(Full::default());
+                *answer.status_mut() = StatusCode::FORBIDDEN;
+                Err(Box::new(answer))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_are_read_as_kubernetes_does() {
+        for (value, expected) in [
+            ("true", true),
+            ("1", true),
+            ("", true),
+            ("yes", true),
+            ("false", false),
+            ("FALSE", false),
+            ("0", false),
+        ] {
+            assert_eq!(switch(&[("tty".into(), value.into())], "tty"), expected, "{value}");
+        }
+        assert!(!switch(&[], "tty"));
+    }
+}

@@ -1,0 +1,45 @@
+//! The same pods as a Kubernetes server shows them, so that `kubectl` can be held against the sandbox.
+
+use hyper::{Method, StatusCode};
+use serde_json::json;
+
+use crate::server::{self, Answer};
+
+/// Where a Kubernetes server keeps namespaces.
+pub(super) const PREFIX: &str = "/api/v1/namespaces/";
+/// Version of a Kubernetes server's pods.
+pub(super) const API_VERSION: &str = "v1";
+
+/// Below which path all of it is, followed by the token.
+pub(super) const ROOT: &str = "/kubernetes/";
+
+/// The token and the Kubernetes path in a request's path, if it is one.
+pub(super) fn path(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix(ROOT)?;
+    Some(rest.split_at(rest.find('/').unwrap_or(rest.len())))
+}
+
+/// What `kubectl` asks before it asks for a pod.
+pub(super) fn discover(method: &Method, path: &str) -> Option<Answer> {
+    if *method != Method::GET {
+        return None;
+    }
+    let pods = |name: &str, kind: &str, verbs: &[&str]| json!({ "name": name, "singularName": "", "namespaced": true, "kind": kind, "verbs": verbs });
+    let body = match path {
+        "/api" => {
+            json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] })
+        }
+        "/apis" => json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [] }),
+        "/version" => json!({ "major": "1", "minor": "33", "gitVersion": "v1.33.0" }),
+        "/api/v1" => json!({
+            "kind": "APIResourceList",
+            "groupVersion": "v1",
+            "resources": [
+                pods("pods", "Pod", &["get", "list"]),
+                pods("pods/exec", "PodExecOptions", &["create", "get"]),
+            ],
+        }),
+        _ => return None,
+    };
+    Some(server::json(StatusCode::OK, &body))
+}

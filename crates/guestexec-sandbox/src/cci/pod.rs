@@ -1,0 +1,213 @@
+//! The pods of the sandbox, and lists of them.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::AtomicUsize,
+};
+
+use guestexec_cci::sign::QueryPair;
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use super::status::{Refused, bad_request};
+use crate::{
+    clock, random,
+    server::{self, Answer},
+};
+
+/// The only namespace with pods.
+pub(super) const NAMESPACE: &str = "default";
+
+/// A pod.
+#[derive(Debug)]
+pub(super) struct Pod {
+    pub(super) name: &'static str,
+    pub(super) containers: &'static [&'static str],
+    pub(super) running: bool,
+    uid: String,
+    created: i64,
+    /// Commands that were really started.
+    pub(super) executions: AtomicUsize,
+}
+
+impl Pod {
+    pub(super) fn new(
+        name: &'static str,
+        containers: &'static [&'static str],
+        running: bool,
+    ) -> Self {
+        Self {
+            name,
+            containers,
+            running,
+            uid: random::uuid(),
+            created: clock::now(),
+            executions: AtomicUsize::new(0),
+        }
+    }
+
+    /// The directory that stands for a container's file system.
+    pub(super) fn home(&self, directory: &Path, container: &str) -> PathBuf {
+        directory.join("cci").join(self.name).join(container)
+    }
+
+    fn phase(&self) -> &'static str {
+        if self.running { "Running" } else { "Succeeded" }
+    }
+
+    pub(super) fn to_json(&self, api_version: &str) -> Value {
+        let time = clock::iso8601(self.created, "Z");
+        let containers: Vec<Value> = self
+            .containers
+            .iter()
+            .map(|name| json!({ "name": name, "image": "sandbox:latest", "resources": {} }))
+            .collect();
+        let state = if self.running {
+            json!({ "running": { "startedAt": time } })
+        } else {
+            json!({ "terminated": { "exitCode": 0, "reason": "Completed", "startedAt": time, "finishedAt": time } })
+        };
+        let statuses: Vec<Value> = self
+            .containers
+            .iter()
+            .map(|name| {
+                json!({
+                    "name": name,
+                    "image": "sandbox:latest",
+                    "imageID": "",
+                    "ready": self.running,
+                    "started": self.running,
+                    "restartCount": 0,
+                    "state": state,
+                    "lastState": {},
+                })
+            })
+            .collect();
+        json!({
+            "apiVersion": api_version,
+            "kind": "Pod",
+            "metadata": {
+                "name": self.name,
+                "namespace": NAMESPACE,
+                "uid": self.uid,
+                "labels": { "app": self.name },
+                "creationTimestamp": time,
+                "resourceVersion": "1",
+            },
+            "spec": {
+                "containers": containers,
+                "nodeName": "sandbox",
+                "restartPolicy": if self.running { "Always" } else { "Never" },
+            },
+            "status": {
+                "phase": self.phase(),
+                "conditions": [{
+                    "type": "Ready",
+                    "status": if self.running { "True" } else { "False" },
+                    "lastProbeTime": null,
+                    "lastTransitionTime": time,
+                }],
+                "containerStatuses": statuses,
+                "podIP": "127.0.0.1",
+                "podIPs": [{ "ip": "127.0.0.1" }],
+                "startTime": time,
+                "qosClass": "BestEffort",
+            },
+        })
+    }
+
+    fn field(&self, path: &str) -> Option<&str> {
+        match path {
+            "metadata.name" => Some(self.name),
+            "metadata.namespace" => Some(NAMESPACE),
+            "status.phase" => Some(self.phase()),
+            "spec.nodeName" => Some("sandbox"),
+            _ => None,
+        }
+    }
+}
+
+/// `name=value`, `name==value`, `name!=value`, and for labels `name` or `!name`.
+fn selects(term: &str, value_of: impl Fn(&str) -> Option<String>) -> bool {
+    let term = term.trim();
+    if let Some((name, value)) = term.split_once("!=") {
+        value_of(name.trim()).as_deref() != Some(value.trim())
+    } else if let Some((name, value)) = term.split_once('=') {
+        value_of(name.trim()).as_deref() == Some(value.trim_start_matches('=').trim())
+    } else if let Some(name) = term.strip_prefix('!') {
+        value_of(name.trim()).is_none()
+    } else {
+        value_of(term).is_some()
+    }
+}
+
+fn terms(selector: &str) -> impl Iterator<Item = &str> {
+    selector.split(',').filter(|term| !term.trim().is_empty())
+}
+
+/// `GET …/pods`.
+pub(super) fn list(
+    pods: &[&Pod],
+    query: &[QueryPair<'_>],
+    api_version: &str,
+) -> Result<Answer, Refused> {
+    let parameter = |name: &str| {
+        query.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value.as_ref())
+    };
+    let fields = parameter("fieldSelector");
+    for term in terms(fields) {
+        let name = term.split(['=', '!']).next().unwrap_or_default().trim();
+        if Pod::field(&Pod::new("", &[], true), name).is_none() {
+            return Err(bad_request("field label not supported in fieldSelector"));
+        }
+    }
+    let found: Vec<&&Pod> = pods
+        .iter()
+        .filter(|pod| {
+            terms(fields).all(|term| selects(term, |name| pod.field(name).map(str::to_owned)))
+                && terms(parameter("labelSelector"))
+                    .all(|term| selects(term, |name| (name == "app").then(|| pod.name.to_owned())))
+        })
+        .collect();
+    let number = |name: &str| match parameter(name) {
+        "" => Ok(0),
+        text => text.parse::<usize>(),
+    };
+    let (Ok(limit), Ok(start)) = (number("limit"), number("continue")) else {
+        return Err(bad_request("limit and continue have to be as the server gave them"));
+    };
+    let rest = found.get(start..).unwrap_or_default();
+    let page = if limit == 0 { rest } else { &rest[..limit.min(rest.len())] };
+    let mut metadata = json!({ "resourceVersion": "1" });
+    if page.len() < rest.len() {
+        metadata["continue"] = (start + page.len()).to_string().into();
+        metadata["remainingItemCount"] = (rest.len() - page.len()).into();
+    }
+    let items: Vec<Value> = page.iter().map(|pod| pod.to_json(api_version)).collect();
+    Ok(server::json(
+        StatusCode::OK,
+        &json!({ "apiVersion": api_version, "kind": "PodList", "metadata": metadata, "items": items }),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors() {
+        let value = |name: &str| (name == "app").then(|| "demo".to_owned());
+        for (term, expected) in [
+            ("app=demo", true),
+            ("app==demo", true),
+            ("app = two", false),
+            ("app!=two", true),
+            ("app", true),
+            ("!app", false),
+            ("!tier", true),
+            ("tier!=x", true),
+        ] {
+            assert_eq!(selects(term, value), expected, "{term}");
+        }
+    }
+}

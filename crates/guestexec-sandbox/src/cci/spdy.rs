@@ -1,0 +1,173 @@
+//! A session over SPDY/3.1.
+
+use std::{
+    io,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use guestexec_remotecommand::{
+    Channel,
+    spdy::{Event, Server},
+};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf},
+    sync::Mutex as AsyncMutex,
+    time::timeout,
+};
+
+use super::process::{Input, Outputs, Plan};
+
+/// How long the client may take to open its streams.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Input that is kept while the client opens its streams, in bytes.
+const MAX_EARLY: usize = 1024 * 1024;
+/// Bytes that are read at once.
+const BUFFER: usize = 64 * 1024;
+
+type Io = TokioIo<Upgraded>;
+
+/// Both halves of a connection, and the protocol's state between them.
+struct Session {
+    server: Mutex<Server>,
+    writer: AsyncMutex<WriteHalf<Io>>,
+}
+
+/// Runs the command and carries its streams until one side is through.
+pub(super) async fn serve(upgraded: Upgraded, plan: Plan) {
+    let (mut reader, writer) = tokio::io::split(TokioIo::new(upgraded));
+    let session =
+        Session { server: Mutex::new(Server::new(plan.streams)), writer: AsyncMutex::new(writer) };
+    // A client that is gone hears nothing, whatever went wrong.
+    _ = session.run(&mut reader, &plan).await;
+}
+
+impl Session {
+    fn server(&self) -> MutexGuard<'_, Server> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.writer.lock().await.write_all(bytes).await
+    }
+
+    async fn run(&self, reader: &mut ReadHalf<Io>, plan: &Plan) -> io::Result<()> {
+        let mut buffer = vec![0; BUFFER];
+        // Input may come right behind its stream, before there is a process.
+        let mut early = Vec::new();
+        let mut ended = false;
+        timeout(OPEN_TIMEOUT, async {
+            while !self.server().is_open() {
+                let length = reader.read(&mut buffer).await?;
+                if length == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                let mut input = &buffer[..length];
+                while let Some(event) = self.next(&mut input)? {
+                    match event {
+                        Event::Data(Channel::Stdin, data) if early.len() > MAX_EARLY => {
+                            return Err(io::Error::other(format!(
+                                "{} bytes too early",
+                                data.len()
+                            )));
+                        }
+                        Event::Data(Channel::Stdin, data) => early.extend_from_slice(data),
+                        Event::Fin(Channel::Stdin) => ended = true,
+                        event => self.answer(&event).await?,
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+
+        let Some(_permit) = plan.processes.permit().await else { return Ok(()) };
+        let end = match plan.start() {
+            Err(end) => end,
+            Ok(process) => {
+                let (running, mut input, outputs) = process.split();
+                let receive = async {
+                    input.write(&early).await;
+                    if ended {
+                        input.close();
+                    }
+                    self.receive(reader, &mut buffer, &mut input).await
+                };
+                let running = async { Ok(running.wait().await) };
+                tokio::select! {
+                    // The client is gone; the process is killed as `running` is dropped.
+                    gone = receive => return gone,
+                    end = async { tokio::try_join!(running, self.send(outputs)) } => end?.0,
+                }
+            }
+        };
+        let mut out = Vec::new();
+        self.server().finish(&end, &mut out);
+        let mut writer = self.writer.lock().await;
+        writer.write_all(&out).await?;
+        writer.shutdown().await?;
+        drop(writer);
+        // What the client still says, so that the connection does not end in a reset that loses the status.
+        _ = timeout(Duration::from_secs(5), async {
+            while let Ok(1..) = reader.read(&mut buffer).await {}
+        })
+        .await;
+        Ok(())
+    }
+
+    fn next<'a>(&self, input: &mut &'a [u8]) -> io::Result<Option<Event<'a>>> {
+        self.server().next(input).map_err(io::Error::other)
+    }
+
+    /// Answers what wants an answer.
+    async fn answer(&self, event: &Event<'_>) -> io::Result<()> {
+        let mut out = Vec::new();
+        match event {
+            Event::Opened(channel) => {
+                self.server().accept(*channel, &mut out).map_err(io::Error::other)?;
+            }
+            Event::Ping(id) => self.server().pong(*id, &mut out),
+            _ => return Ok(()),
+        }
+        self.write(&out).await
+    }
+
+    async fn receive(
+        &self,
+        reader: &mut ReadHalf<Io>,
+        buffer: &mut [u8],
+        input: &mut Input,
+    ) -> io::Result<()> {
+        loop {
+            let length = reader.read(buffer).await?;
+            if length == 0 {
+                return Ok(());
+            }
+            let mut bytes = &buffer[..length];
+            while let Some(event) = self.next(&mut bytes)? {
+                match event {
+                    Event::Data(Channel::Stdin, data) => input.write(data).await,
+                    Event::Fin(Channel::Stdin) | Event::Reset(Channel::Stdin, _) => input.close(),
+                    Event::Resize(size) => input.resize(size),
+                    Event::GoAway(_) => return Ok(()),
+                    event => self.answer(&event).await?,
+                }
+            }
+        }
+    }
+
+    async fn send(&self, mut outputs: Outputs) -> io::Result<()> {
+        let mut out = Vec::new();
+        while let Some((channel, data)) = outputs.recv().await {
+            out.clear();
+            // The client may have reset the stream, and then wants no more of it.
+            if self.server().write(channel, &data, &mut out).is_ok() {
+                self.write(&out).await?;
+            }
+        }
+        Ok(())
+    }
+}

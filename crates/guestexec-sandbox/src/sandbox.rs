@@ -1,0 +1,169 @@
+//! The sandbox as a whole: starting and ending.
+
+use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
+
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::{
+    builder::Builder,
+    cci::{Cci, CciHandle},
+    process::Processes,
+    random, server,
+    tasks::Tasks,
+    tat::{Tat, TatHandle},
+    zstack::{Zstack, ZstackHandle},
+};
+
+/// The three services, running. Dropping it ends them: ports closed, commands killed, files removed.
+#[derive(Debug)]
+pub struct Sandbox {
+    tat: TatHandle,
+    zstack: ZstackHandle,
+    cci: CciHandle,
+    processes: Arc<Processes>,
+    tasks: Arc<Tasks>,
+    listeners: JoinSet<()>,
+    directory: Option<TempDir>,
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No port on the loopback interface.
+    #[error("no port could be opened on 127.0.0.1; allow this program to listen there")]
+    Listen(#[source] io::Error),
+    /// No temporary directory.
+    #[error("the temporary directory cannot be written; set TMPDIR to one that can")]
+    Directory(#[source] io::Error),
+}
+
+impl Sandbox {
+    /// Starts the three services with default settings; inside a Tokio runtime with I/O and time enabled.
+    ///
+    /// # Errors
+    /// [`StartError`] if a port or the temporary directory cannot be had.
+    pub async fn start() -> Result<Self, StartError> {
+        Builder::default().start().await
+    }
+
+    /// Settings to change before the start.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) async fn with(builder: &Builder) -> Result<Self, StartError> {
+        let directory = tempfile::Builder::new()
+            .prefix("guestexec-sandbox-")
+            .tempdir()
+            .map_err(StartError::Directory)?;
+        let processes = Arc::new(Processes::new(
+            directory.path().to_owned(),
+            random::hex32(),
+            builder.max_processes,
+        ));
+        let tasks = Arc::new(Tasks::new());
+        let mut listeners = JoinSet::new();
+        let (listener, address) = listen().await?;
+        let tat = Tat::new(builder, address, Arc::clone(&processes), Arc::clone(&tasks));
+        let tat = Arc::new(tat);
+        listeners.spawn(server::serve(listener, Arc::clone(&tat)));
+        let (listener, address) = listen().await?;
+        let zstack = Zstack::new(builder, address, Arc::clone(&processes), Arc::clone(&tasks));
+        let zstack = Arc::new(zstack);
+        listeners.spawn(server::serve(listener, Arc::clone(&zstack)));
+        let (listener, address) = listen().await?;
+        let cci = Cci::new(builder, address, Arc::clone(&processes), Arc::clone(&tasks));
+        let cci = Arc::new(cci);
+        listeners.spawn(server::serve(listener, Arc::clone(&cci)));
+        Ok(Self {
+            tat: TatHandle(tat),
+            zstack: ZstackHandle(zstack),
+            cci: CciHandle(cci),
+            processes,
+            tasks,
+            listeners,
+            directory: Some(directory),
+        })
+    }
+
+    /// Tencent TAT.
+    pub fn tat(&self) -> &TatHandle {
+        &self.tat
+    }
+
+    /// ZStack.
+    pub fn zstack(&self) -> &ZstackHandle {
+        &self.zstack
+    }
+
+    /// Huawei CCI, and its IAM.
+    pub fn cci(&self) -> &CciHandle {
+        &self.cci
+    }
+
+    /// Environment variables for programs that talk to the sandbox, by name and value.
+    ///
+    /// Credentials have the names that the vendors' tools read, as far as there are any. No value needs
+    /// quoting in a shell.
+    pub fn env(&self) -> Vec<(String, String)> {
+        let (tat, zstack, cci) = (&self.tat, &self.zstack, &self.cci);
+        let first = tat.instances().into_iter().next();
+        [
+            ("TENCENTCLOUD_SECRET_ID", tat.secret_id().to_owned()),
+            ("TENCENTCLOUD_SECRET_KEY", tat.secret_key().to_owned()),
+            ("TENCENTCLOUD_REGION", tat.region().to_owned()),
+            ("GUESTEXEC_TAT_ENDPOINT", tat.endpoint()),
+            (
+                "GUESTEXEC_TAT_INSTANCE_ID",
+                first.unwrap_or_else(|| tat.lighthouse_instance().to_owned()),
+            ),
+            ("ZSTACK_ENDPOINT", zstack.endpoint()),
+            ("ZSTACK_ACCOUNT_NAME", zstack.account_name().to_owned()),
+            ("ZSTACK_PASSWORD", zstack.password().to_owned()),
+            ("ZSTACK_ACCESS_KEY_ID", zstack.access_key_id().to_owned()),
+            ("ZSTACK_ACCESS_KEY_SECRET", zstack.access_key_secret().to_owned()),
+            ("ZSTACK_VM_UUID", zstack.vm_uuid().to_owned()),
+            ("HUAWEICLOUD_SDK_AK", cci.access_key().to_owned()),
+            ("HUAWEICLOUD_SDK_SK", cci.secret_key().to_owned()),
+            ("HUAWEICLOUD_SDK_PROJECT_ID", cci.project_id().to_owned()),
+            ("GUESTEXEC_CCI_ENDPOINT", cci.endpoint()),
+            ("GUESTEXEC_CCI_IAM_ENDPOINT", cci.iam_endpoint()),
+            ("GUESTEXEC_CCI_TOKEN", cci.token().to_owned()),
+            ("GUESTEXEC_CCI_DOMAIN", cci.domain().to_owned()),
+            ("GUESTEXEC_CCI_USER", cci.user().to_owned()),
+            ("GUESTEXEC_CCI_PASSWORD", cci.password().to_owned()),
+            ("GUESTEXEC_CCI_PROJECT", cci.project().to_owned()),
+            ("GUESTEXEC_CCI_NAMESPACE", cci.namespace().to_owned()),
+            ("GUESTEXEC_CCI_POD", cci.pod().to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+}
+
+async fn listen() -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = server::listen().await.map_err(StartError::Listen)?;
+    let address = listener.local_addr().map_err(StartError::Listen)?;
+    Ok((listener, address))
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.listeners.abort_all();
+        self.tasks.end();
+        self.processes.end();
+        let Some(directory) = self.directory.take() else { return };
+        let path = directory.keep();
+        // A killed process may still be on its way out of the directory.
+        for _ in 0..50 {
+            match std::fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                _ => return,
+            }
+        }
+    }
+}

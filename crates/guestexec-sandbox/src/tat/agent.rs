@@ -1,0 +1,111 @@
+//! The agent inside an instance: what the vendor's tat-agent 1.1.9 does with a task, done for real.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use guestexec_tat::enums::TaskStatus;
+
+use super::{invocation::Invocation, task::Task};
+use crate::process::{self, End, Group, Processes};
+
+/// Runs one task to its end.
+pub(super) async fn run(
+    processes: Arc<Processes>,
+    invocation: Arc<Invocation>,
+    task: Arc<Task>,
+    script: Arc<[u8]>,
+) {
+    let permit = tokio::select! {
+        permit = processes.permit() => permit,
+        () = task.cancelled() => return,
+    };
+    let Some(_permit) = permit else { return };
+    if !task.begin() {
+        return;
+    }
+    let path = processes.directory().join(format!("{}.sh", task.id));
+    let (status, exit_code, error) = match start(&processes, &invocation, &task, &script, &path) {
+        Ok((group, pipe)) => {
+            invocation.executions.fetch_add(1, Ordering::Relaxed);
+            let limit = Duration::from_secs(invocation.command.timeout);
+            let pipes = [(pipe, &*task.output)];
+            match process::finish(group, pipes, limit, task.cancelled()).await {
+                // A death by signal has no code.
+                Ok(End::Exited(status)) => match status.code() {
+                    Some(0) => (TaskStatus::Success, 0, String::new()),
+                    code => (TaskStatus::Failed, code.map_or(-1, i64::from), String::new()),
+                },
+                Ok(End::TimedOut) => (TaskStatus::Timeout, -1, String::new()),
+                Ok(End::Cancelled) => (TaskStatus::Terminated, -1, String::new()),
+                Err(error) => (TaskStatus::Failed, -1, error.to_string()),
+            }
+        }
+        Err(error) => (TaskStatus::StartFailed, -1, error),
+    };
+    // It may never have been written.
+    _ = fs::remove_file(&path);
+    task.end(status, exit_code, &error);
+}
+
+type Started = (Group, tokio::net::unix::pipe::Receiver);
+
+/// Starts the script, or says in the agent's words why not.
+fn start(
+    processes: &Arc<Processes>,
+    invocation: &Invocation,
+    task: &Task,
+    script: &[u8],
+    path: &Path,
+) -> Result<Started, String> {
+    let command = &invocation.command;
+    let user = &command.username;
+    if !process::user_exists(user) {
+        return Err(format!("InvalidUser: user `{user}` not exists"));
+    }
+    let home = &task.instance.home;
+    fs::create_dir_all(home).map_err(|error| format!("ScriptStoreFailed: {error}"))?;
+    let directory = directory(&command.directory, home);
+    if !directory.is_dir() {
+        return Err(format!(
+            "InvalidWorkingDirectory: working_directory `{}` not exists",
+            command.directory
+        ));
+    }
+    fs::write(path, script).map_err(|error| format!("ScriptStoreFailed: {error}"))?;
+
+    let spawn = || -> io::Result<Started> {
+        let shell = processes.shell();
+        let profile = ". /etc/profile 2>/dev/null; . ~/.bash_profile 2>/dev/null || . ~/.bashrc 2>/dev/null; ";
+        let (pipe, output) = process::output_pipe()?;
+        let mut command = processes.command(shell, home);
+        command
+            .arg("-c")
+            // The script's path goes as an argument: the temporary directory may need quoting.
+            .arg(format!("{profile} {shell} \"$0\""))
+            .arg(path)
+            .current_dir(&directory)
+            .env("SHELL", format!("/bin/{shell}"))
+            .env("USER", user)
+            .env("LOGNAME", user)
+            .env("USERNAME", user)
+            .env("MAIL", format!("/var/mail/{user}"))
+            .env("TERM", "xterm-color")
+            .stdin(Stdio::null())
+            // One pipe for both, so that the order is the true one.
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        let group = processes.start(|| command.spawn())?;
+        Ok((group, pipe))
+    };
+    spawn().map_err(|error| format!("TaskSpawnFailed: {error}"))
+}
+
+/// The working directory; `/root` is the instance's own.
+fn directory(named: &str, home: &Path) -> PathBuf {
+    if named.trim_end_matches('/') == "/root" { home.to_owned() } else { PathBuf::from(named) }
+}

@@ -1,0 +1,184 @@
+//! One task: a script on one instance.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use guestexec_core::Base64;
+use guestexec_tat::{enums::TaskStatus, types::Filter};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{instance::Instance, invocation::Invocation, page, refusal::Refusal};
+use crate::{
+    clock,
+    process::{Keep, Output, SharedOutput},
+    random,
+};
+
+/// How much output the agent keeps, in bytes; the rest is counted.
+const OUTPUT: usize = 24 * 1024;
+
+/// A task of an invocation.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) id: String,
+    pub(super) instance: Instance,
+    pub(super) output: SharedOutput,
+    created: i64,
+    progress: Mutex<Progress>,
+    cancel: watch::Sender<bool>,
+}
+
+#[derive(Clone, Debug)]
+struct Progress {
+    status: TaskStatus,
+    exit_code: i64,
+    error: String,
+    started: Option<i64>,
+    ended: Option<i64>,
+    updated: i64,
+}
+
+impl Task {
+    pub(super) fn new(instance: Instance) -> Self {
+        let created = clock::now();
+        Self {
+            id: random::short_id("invt-"),
+            instance,
+            output: Arc::new(Mutex::new(Output::new(Keep::Head(OUTPUT)))),
+            created,
+            progress: Mutex::new(Progress {
+                status: TaskStatus::Pending,
+                exit_code: 0,
+                error: String::new(),
+                started: None,
+                ended: None,
+                updated: created,
+            }),
+            cancel: watch::Sender::new(false),
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn status(&self) -> TaskStatus {
+        self.progress().status.clone()
+    }
+
+    /// True once the status will not change any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.progress().ended.is_some()
+    }
+
+    pub(super) fn cancel(&self) {
+        let mut progress = self.progress();
+        match progress.status {
+            TaskStatus::Pending => progress.end(TaskStatus::Cancelled, 0, ""),
+            TaskStatus::Running => progress.status = TaskStatus::Cancelling,
+            _ => return,
+        }
+        self.cancel.send_replace(true);
+    }
+
+    /// Becomes ready when the task is cancelled.
+    pub(super) async fn cancelled(&self) {
+        // The sender lives as long as the task, so waiting cannot fail.
+        _ = self.cancel.subscribe().wait_for(|cancelled| *cancelled).await;
+    }
+
+    /// Takes note that the script is about to start; false if it must not, being cancelled.
+    pub(super) fn begin(&self) -> bool {
+        let mut progress = self.progress();
+        if progress.status != TaskStatus::Pending {
+            return false;
+        }
+        let now = clock::now();
+        progress.status = TaskStatus::Running;
+        progress.started = Some(now);
+        progress.updated = now;
+        true
+    }
+
+    pub(super) fn end(&self, status: TaskStatus, exit_code: i64, error: &str) {
+        self.progress().end(status, exit_code, error);
+    }
+
+    pub(super) fn matches(
+        &self,
+        invocation: &Invocation,
+        filter: &Filter,
+    ) -> Result<bool, Refusal> {
+        let is = match filter.name.as_str() {
+            "invocation-task-id" => &self.id,
+            "invocation-id" => &invocation.id,
+            "instance-id" => &self.instance.id,
+            "command-id" => &invocation.command.id,
+            name => return Err(page::unknown_filter(name)),
+        };
+        Ok(filter.values.contains(is))
+    }
+
+    pub(super) fn basic_json(&self) -> Value {
+        json!({
+            "InvocationTaskId": self.id,
+            "TaskStatus": self.status(),
+            "InstanceId": self.instance.id,
+        })
+    }
+
+    pub(super) fn to_json(&self, invocation: &Invocation, hide_output: bool) -> Value {
+        let progress = self.progress().clone();
+        let time = |seconds| clock::iso8601(seconds, "+00:00");
+        let (output, dropped) = {
+            let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+            let shown = if hide_output { &[] } else { output.bytes() };
+            (Base64::from(shown).to_encoded(), output.dropped())
+        };
+        let command = &invocation.command;
+        let upload = if command.bucket.is_empty() || progress.ended.is_none() {
+            ""
+        } else {
+            "the sandbox has no object storage; the output was not uploaded"
+        };
+        json!({
+            "InvocationId": invocation.id,
+            "InvocationTaskId": self.id,
+            "CommandId": command.id,
+            "CommandName": command.name,
+            "TaskStatus": progress.status,
+            "InstanceId": self.instance.id,
+            "TaskResult": {
+                "ExitCode": progress.exit_code,
+                "Output": output,
+                "ExecStartTime": progress.started.map(time),
+                "ExecEndTime": progress.ended.map(time),
+                "Dropped": dropped,
+                "OutputUrl": "",
+                "OutputUploadCOSErrorInfo": upload,
+            },
+            "StartTime": progress.started.map(time),
+            "EndTime": progress.ended.map(time),
+            "CreatedTime": time(self.created),
+            "UpdatedTime": time(progress.updated),
+            "CommandDocument": invocation.document(),
+            "ErrorInfo": progress.error,
+            "InvocationSource": "USER",
+        })
+    }
+
+    pub(super) fn updated(&self) -> i64 {
+        self.progress().updated
+    }
+}
+
+impl Progress {
+    fn end(&mut self, status: TaskStatus, exit_code: i64, error: &str) {
+        let now = clock::now();
+        self.status = status;
+        self.exit_code = exit_code;
+        error.clone_into(&mut self.error);
+        self.ended = Some(now);
+        self.updated = now;
+    }
+}

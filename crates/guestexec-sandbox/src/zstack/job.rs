@@ -1,0 +1,208 @@
+//! Commands in VMs, each a job whose result is kept.
+
+use std::{
+    collections::HashMap,
+    fs,
+    process::Stdio,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use guestexec_zstack::types::ExecuteGuestVmCommandParams;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::refusal::Refusal;
+use crate::{
+    clock,
+    process::{self, End, Keep, Output, Processes},
+    random,
+};
+
+/// How much of each output is kept, from its end, in bytes.
+const OUTPUT: usize = 1024 * 1024;
+/// How long a command may run where the request does not say; what the real service takes is not documented.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long a result is kept, in seconds.
+const KEPT: i64 = 10_800;
+/// Jobs that are kept at most.
+const MAX_JOBS: usize = 1000;
+
+/// How a job ended; nothing yet while it runs.
+type Outcome = Option<Result<Value, Refusal>>;
+pub(super) type Receiver = watch::Receiver<Outcome>;
+pub(super) type Sender = watch::Sender<Outcome>;
+
+/// The jobs by UUID.
+#[derive(Debug, Default)]
+pub(super) struct Jobs(Mutex<HashMap<String, Job>>);
+
+#[derive(Debug)]
+struct Job {
+    result: Receiver,
+    forget_at: i64,
+}
+
+impl Jobs {
+    fn jobs(&self) -> MutexGuard<'_, HashMap<String, Job>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, uuid: &str) -> Option<Receiver> {
+        let now = clock::now();
+        self.jobs().get(uuid).filter(|job| job.forget_at > now).map(|job| job.result.clone())
+    }
+
+    /// A job of this UUID, which nothing may have had before; the sender is for its result.
+    pub(super) fn create(&self, uuid: Option<String>) -> Result<(String, Sender), Refusal> {
+        let uuid = uuid.unwrap_or_else(random::hex32);
+        let mut jobs = self.jobs();
+        if jobs.contains_key(&uuid) {
+            return Err(Refusal::bad_request("duplicate job uuid: X-Job-UUID was used before"));
+        }
+        if jobs.len() >= MAX_JOBS {
+            // The one that ended first has to go, whether its time has come or not.
+            let ended = jobs.iter().filter(|(_, job)| job.forget_at != i64::MAX);
+            let first = ended.min_by_key(|(_, job)| job.forget_at).map(|(uuid, _)| uuid.clone());
+            let Some(first) = first else {
+                return Err(Refusal::failed(
+                    "SYS.1000",
+                    format!("{MAX_JOBS} jobs are running already"),
+                ));
+            };
+            jobs.remove(&first);
+        }
+        let (sender, result) = watch::channel(None);
+        // The time begins at its end.
+        jobs.insert(uuid.clone(), Job { result, forget_at: i64::MAX });
+        Ok((uuid, sender))
+    }
+
+    /// Starts the time after which a finished job is forgotten.
+    pub(super) fn over(&self, uuid: &str) {
+        if let Some(job) = self.jobs().get_mut(uuid) {
+            job.forget_at = clock::now() + KEPT;
+        }
+    }
+}
+
+/// A virtual machine.
+#[derive(Debug)]
+pub(super) struct Vm {
+    pub(super) uuid: String,
+    name: &'static str,
+    pub(super) running: bool,
+    index: usize,
+    created: String,
+    /// Commands that were really started.
+    pub(super) executions: AtomicUsize,
+}
+
+impl Vm {
+    pub(super) fn new(
+        index: usize,
+        uuid: String,
+        name: &'static str,
+        running: bool,
+        utc_offset: i32,
+    ) -> Self {
+        Self {
+            uuid,
+            name,
+            running,
+            index,
+            created: clock::us_medium(clock::now() + i64::from(utc_offset)),
+            executions: AtomicUsize::new(0),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "uuid": self.uuid,
+            "name": self.name,
+            "platform": "Linux",
+            "architecture": "x86_64",
+            "type": "UserVm",
+            "hypervisorType": "KVM",
+            "cpuNum": 1,
+            "memorySize": 1_073_741_824_u64,
+            "state": if self.running { "Running" } else { "Stopped" },
+            "createDate": self.created,
+            "lastOpDate": self.created,
+            "vmNics": [],
+            "allVolumes": [],
+            "vmCdRoms": [],
+        })
+    }
+
+    /// Runs one command to its end, and gives the answer's body.
+    pub(super) async fn run(
+        &self,
+        processes: &Arc<Processes>,
+        params: &ExecuteGuestVmCommandParams,
+    ) -> Result<Value, Refusal> {
+        let failed = |cause: Refusal| {
+            Refusal::failed(
+                "SYS.1006",
+                format!("the command was not run in vm[uuid:{}]", self.uuid),
+            )
+            .because(cause)
+        };
+        if !self.running {
+            return Err(failed(Refusal::failed("SYS.1010", "the vm is not running")));
+        }
+        if params.platform.as_str() != "Linux" {
+            return Err(failed(Refusal::failed("SYS.1007", "the vm's platform is Linux")));
+        }
+        let Some(_permit) = processes.permit().await else {
+            return Err(failed(Refusal::failed("SYS.1017", "the management node is stopping")));
+        };
+        let limit = match params.command_timeout.and_then(|seconds| u64::try_from(seconds).ok()) {
+            Some(seconds) => Duration::from_secs(seconds),
+            None => DEFAULT_TIMEOUT,
+        };
+        let home = processes.directory().join("zstack").join(self.index.to_string());
+        let output = || Mutex::new(Output::new(Keep::Tail(OUTPUT)));
+        let (standard, error) = (output(), output());
+        let start = || {
+            fs::create_dir_all(&home)?;
+            let (standard_pipe, standard_end) = process::output_pipe()?;
+            let (error_pipe, error_end) = process::output_pipe()?;
+            let mut command = processes.command(processes.shell(), &home);
+            command.arg("-c").arg(params.command.trim());
+            command.stdin(Stdio::null()).stdout(standard_end).stderr(error_end);
+            Ok((processes.start(|| command.spawn())?, standard_pipe, error_pipe))
+        };
+        let (group, standard_pipe, error_pipe) = start().map_err(|error: std::io::Error| {
+            failed(Refusal::failed("SYS.1000", format!("the guest agent failed: {error}")))
+        })?;
+        self.executions.fetch_add(1, Ordering::Relaxed);
+        let pipes = [(standard_pipe, &standard), (error_pipe, &error)];
+        match process::finish(group, pipes, limit, std::future::pending()).await {
+            Ok(End::Exited(_)) => Ok(json!({
+                "stream": format!("standardStream: {}, errorStream: {}", text(&standard), text(&error)),
+                "vmInstance": self.to_json(),
+            })),
+            Ok(End::TimedOut | End::Cancelled) => Err(Refusal::failed(
+                "SYS.1001",
+                format!(
+                    "the command ran for more than {}s in vm[uuid:{}]",
+                    limit.as_secs(),
+                    self.uuid
+                ),
+            )
+            .because(Refusal::failed("SYS.1006", "the guest agent did not see the command end"))),
+            Err(error) => Err(failed(Refusal::failed("SYS.1000", error.to_string()))),
+        }
+    }
+}
+
+/// Output as the answer shows it: without the newline at its end, as in the documented example.
+fn text(output: &Mutex<Output>) -> String {
+    let output = output.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = String::from_utf8_lossy(output.bytes());
+    text.strip_suffix('\n').unwrap_or(&text).to_owned()
+}

@@ -1,0 +1,75 @@
+//! Error answers: text below 500, JSON in a 503.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::server::{self, Answer};
+
+/// Why a request has no result.
+#[derive(Clone, Debug)]
+pub(super) enum Refusal {
+    /// Refused by the REST layer, in plain text.
+    Text(StatusCode, String),
+    /// Failed as an operation, with an ErrorCode.
+    Failed(Value),
+}
+
+impl Refusal {
+    pub(super) fn bad_request(text: impl Into<String>) -> Self {
+        Self::Text(StatusCode::BAD_REQUEST, text.into())
+    }
+
+    pub(super) fn forbidden(text: impl Into<String>) -> Self {
+        Self::Text(StatusCode::FORBIDDEN, text.into())
+    }
+
+    /// A failure with one of the codes of the service, and what went wrong this time.
+    pub(super) fn failed(code: &str, details: impl Into<String>) -> Self {
+        let description = match code {
+            "ID.1000" => "wrong account or password",
+            "ID.1001" => "Session is invalid",
+            "ID.1006" => "too many sessions",
+            "SYS.1001" => "A message or a operation timeout",
+            "SYS.1003" => "Resource cannot be found",
+            "SYS.1006" => "An operation failed",
+            "SYS.1007" => "One or more API argument is invalid",
+            _ => "An internal error happened in system",
+        };
+        Self::Failed(json!({
+            "code": code,
+            "description": description,
+            "details": details.into(),
+        }))
+    }
+
+    /// The failure that led to this one.
+    pub(super) fn because(mut self, cause: Self) -> Self {
+        if let (Self::Failed(error), Self::Failed(cause)) = (&mut self, cause) {
+            error["cause"] = cause;
+        }
+        self
+    }
+
+    pub(super) fn answer(self) -> Answer {
+        match self {
+            Self::Text(status, text) => server::text(status, text),
+            Self::Failed(error) => {
+                answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": error }))
+            }
+        }
+    }
+}
+
+/// A JSON answer, escaped as the server's JSON writer does, which thinks of HTML pages.
+pub(super) fn answer(status: StatusCode, body: &Value) -> Answer {
+    // None of these stands outside a string in JSON.
+    let mut text = body.to_string();
+    for (plain, escaped) in
+        [('=', "\\u003d"), ('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\'', "\\u0027")]
+    {
+        if text.contains(plain) {
+            text = text.replace(plain, escaped);
+        }
+    }
+    server::answer(status, "application/json;charset=UTF-8", text)
+}

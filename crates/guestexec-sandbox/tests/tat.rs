@@ -1,0 +1,511 @@
+//! TAT by raw HTTP: signatures, refusals, and scripts that really run.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use guestexec_sandbox::{Sandbox, TatHandle};
+use guestexec_tat::sign::{self, Canonical, Scope, SigningKey};
+use serde_json::{Value, json};
+
+/// A client for requests made by hand, with whatever TLS the workspace's build gave `reqwest`.
+fn http() -> reqwest::Client {
+    guestexec_core::http_client(&guestexec_core::HttpOptions::default()).unwrap()
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed()
+}
+
+/// A request to be signed in one of the styles that clients have.
+struct Call {
+    id: String,
+    secret: String,
+    token: Option<String>,
+    timestamp: i64,
+    content_type: &'static str,
+    host: String,
+    sign_action: bool,
+    unsigned_payload: bool,
+    region: Option<String>,
+    version: &'static str,
+    tamper: bool,
+}
+
+impl Call {
+    fn new(tat: &TatHandle) -> Self {
+        Self {
+            id: tat.secret_id().to_owned(),
+            secret: tat.secret_key().to_owned(),
+            token: None,
+            timestamp: now(),
+            content_type: "application/json",
+            host: tat.endpoint().replace("http://", ""),
+            sign_action: false,
+            unsigned_payload: false,
+            region: Some(tat.region().to_owned()),
+            version: "2020-10-28",
+            tamper: false,
+        }
+    }
+
+    async fn send(&self, tat: &TatHandle, action: &str, body: String) -> Value {
+        let mut headers = vec![("content-type", self.content_type), ("host", &*self.host)];
+        if self.sign_action {
+            headers.push(("x-tc-action", action));
+        }
+        let hash = sign::payload_hash(if self.unsigned_payload {
+            sign::UNSIGNED_PAYLOAD.as_bytes()
+        } else {
+            body.as_bytes()
+        });
+        let canonical = sign::canonical_request(&Canonical {
+            method: "POST",
+            path: "/",
+            query: "",
+            signed_headers: &headers,
+            payload_hash: &hash,
+        });
+        let date = sign::utc_date(self.timestamp).unwrap();
+        let scope = Scope { date: &date, service: "tat" };
+        let signature = sign::signature(
+            &SigningKey::derive(&self.secret, scope),
+            &sign::string_to_sign(self.timestamp, scope, &canonical),
+        );
+        let names = sign::signed_header_names(&headers);
+        let mut request = http()
+            .post(tat.endpoint())
+            .header("authorization", sign::authorization(&self.id, scope, &names, &signature))
+            .header("content-type", self.content_type)
+            .header("host", &self.host)
+            .header("x-tc-action", action)
+            .header("x-tc-version", self.version)
+            .header("x-tc-timestamp", self.timestamp);
+        if let Some(region) = &self.region {
+            request = request.header("x-tc-region", region);
+        }
+        if let Some(token) = &self.token {
+            request = request.header("x-tc-token", token);
+        }
+        if self.unsigned_payload {
+            request = request.header("x-tc-content-sha256", sign::UNSIGNED_PAYLOAD);
+        }
+        let body = if self.tamper { format!("{body} ") } else { body };
+        let answer = request.body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        // To the letter: one of the official SDKs reads errors in no other type.
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["Response"]["RequestId"].as_str().unwrap().len(), 36);
+        answer["Response"].clone()
+    }
+}
+
+async fn call(tat: &TatHandle, action: &str, body: Value) -> Value {
+    Call::new(tat).send(tat, action, body.to_string()).await
+}
+
+fn code(answer: &Value) -> &str {
+    answer["Error"]["Code"].as_str().unwrap_or_else(|| panic!("no error: {answer}"))
+}
+
+fn encoded(script: impl AsRef<[u8]>) -> String {
+    BASE64_STANDARD.encode(script)
+}
+
+fn output(task: &Value) -> String {
+    let output = task["TaskResult"]["Output"].as_str().unwrap();
+    String::from_utf8(BASE64_STANDARD.decode(output).unwrap()).unwrap()
+}
+
+/// Looks at an invocation's first task until `done` says so.
+async fn task_when(tat: &TatHandle, invocation: &str, done: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let body = json!({
+            "Filters": [{ "Name": "invocation-id", "Values": [invocation] }],
+            "HideOutput": false,
+        });
+        let answer = call(tat, "DescribeInvocationTasks", body).await;
+        let task = &answer["InvocationTaskSet"][0];
+        if done(task) {
+            return task.clone();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn is_over(task: &Value) -> bool {
+    !task["EndTime"].is_null()
+}
+
+async fn start(tat: &TatHandle, mut body: Value) -> String {
+    if body["InstanceIds"].is_null() {
+        body["InstanceIds"] = json!([tat.instances()[0]]);
+    }
+    let answer = call(tat, "RunCommand", body).await;
+    answer["InvocationId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
+async fn run(tat: &TatHandle, body: Value) -> Value {
+    let invocation = start(tat, body).await;
+    task_when(tat, &invocation, is_over).await
+}
+
+async fn unhurried() -> Sandbox {
+    Sandbox::builder().tat_rate(None).start().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_script_runs_once_and_its_output_is_in_true_order() {
+    let sandbox = unhurried().await;
+    let tat = sandbox.tat();
+    let script = "for i in 1 2 3; do echo out $i; echo err $i >&2; done; exit 3";
+    let invocation = start(tat, json!({ "Content": encoded(script) })).await;
+    let task = task_when(tat, &invocation, is_over).await;
+    assert_eq!(output(&task), "out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n");
+    assert_eq!(task["TaskStatus"], "FAILED");
+    assert_eq!(task["TaskResult"]["ExitCode"], 3);
+    assert_eq!(task["TaskResult"]["Dropped"], 0);
+    assert_eq!(tat.executions(&invocation), 1);
+    assert_eq!(tat.invocations(), std::slice::from_ref(&invocation));
+    assert_eq!(tat.executions("inv-none"), 0);
+
+    // Hidden unless asked for.
+    let body = json!({ "InvocationTaskIds": [task["InvocationTaskId"]] });
+    let answer = call(tat, "DescribeInvocationTasks", body).await;
+    assert_eq!(answer["InvocationTaskSet"][0]["TaskResult"]["Output"], "");
+    let answer = call(tat, "DescribeInvocations", json!({ "InvocationIds": [invocation] })).await;
+    assert_eq!(answer["InvocationSet"][0]["InvocationStatus"], "FAILED");
+}
+
+#[tokio::test]
+async fn every_signing_style_is_verified_over_what_was_sent() {
+    let sandbox = unhurried().await;
+    let tat = sandbox.tat();
+    let plain = || Call::new(tat);
+    let (temporary_id, temporary_key, token) = tat.temporary_key();
+    for good in [
+        plain(),
+        Call { content_type: "application/json; charset=utf-8", ..plain() },
+        Call { sign_action: true, ..plain() },
+        Call { unsigned_payload: true, ..plain() },
+        Call { unsigned_payload: true, tamper: true, ..plain() },
+        Call { host: "tat.tencentcloudapi.com".to_owned(), ..plain() },
+        Call { host: tat.endpoint(), ..plain() },
+        Call { timestamp: now() - 290, ..plain() },
+        Call { timestamp: now() + 290, ..plain() },
+        Call { region: None, ..plain() },
+        Call {
+            id: temporary_id.to_owned(),
+            secret: temporary_key.to_owned(),
+            token: Some(token.to_owned()),
+            ..plain()
+        },
+    ] {
+        let answer = good.send(tat, "DescribeRegions", "{}".to_owned()).await;
+        assert_eq!(answer["TotalCount"], 11, "{answer}");
+    }
+    for (bad, expected) in [
+        (Call { secret: "wrong".to_owned(), ..plain() }, "AuthFailure.SignatureFailure"),
+        (Call { tamper: true, ..plain() }, "AuthFailure.SignatureFailure"),
+        (Call { id: "AKIDwrong".to_owned(), ..plain() }, "AuthFailure.SecretIdNotFound"),
+        (Call { id: "wrong".to_owned(), ..plain() }, "AuthFailure.InvalidSecretId"),
+        (Call { timestamp: now() - 310, ..plain() }, "AuthFailure.SignatureExpire"),
+        (Call { timestamp: now() + 310, ..plain() }, "AuthFailure.SignatureExpire"),
+        (Call { token: Some("wrong".to_owned()), ..plain() }, "AuthFailure.TokenFailure"),
+        (
+            Call { id: temporary_id.to_owned(), secret: temporary_key.to_owned(), ..plain() },
+            "AuthFailure.TokenFailure",
+        ),
+        (Call { version: "2017-03-12", ..plain() }, "NoSuchVersion"),
+        (Call { region: Some("mars-north".to_owned()), ..plain() }, "UnsupportedRegion"),
+        (Call { content_type: "text/plain", ..plain() }, "InvalidParameter"),
+    ] {
+        assert_eq!(code(&bad.send(tat, "DescribeRegions", "{}".to_owned()).await), expected);
+    }
+    let no_region = Call { region: None, ..plain() };
+    assert_eq!(
+        code(&no_region.send(tat, "DescribeCommands", "{}".to_owned()).await),
+        "MissingParameter"
+    );
+    assert_eq!(code(&call(tat, "DescribeQuotas", json!({})).await), "InvalidAction");
+    // Without any signature, or with another method.
+    let http = http();
+    for request in [http.post(tat.endpoint()), http.get(tat.endpoint())] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let answer: Value = answer.json().await.unwrap();
+        assert!(
+            answer["Response"]["Error"]["Code"].is_string()
+                && answer["Response"]["RequestId"].is_string()
+        );
+    }
+}
+
+#[tokio::test]
+async fn faulty_requests_start_nothing() {
+    let sandbox = unhurried().await;
+    let tat = sandbox.tat();
+    let id = tat.instances()[0].clone();
+    let two = [id.clone(), tat.lighthouse_instance().to_owned()];
+    for (body, expected) in [
+        (json!({}), "MissingParameter"),
+        (json!({ "Content": "bHM=", "InstanceIds": [id], "Bogus": 1 }), "UnknownParameter"),
+        (
+            json!({ "Content": "bHM=", "InstanceIds": vec![&id; 201] }),
+            "InvalidParameterValue.LimitExceeded",
+        ),
+        (
+            json!({ "Content": "bHM=", "InstanceIds": [id, id] }),
+            "InvalidParameterValue.InvalidInstanceId",
+        ),
+        (
+            json!({ "Content": "bHM=", "InstanceIds": ["i-1"] }),
+            "InvalidParameterValue.InvalidInstanceId",
+        ),
+        (
+            json!({ "Content": "bHM=", "InstanceIds": ["ins-00000000"] }),
+            "ResourceNotFound.InstanceNotFound",
+        ),
+        (
+            json!({ "Content": "bHM=", "InstanceIds": [tat.offline_instance()] }),
+            "ResourceUnavailable.AgentStatusNotOnline",
+        ),
+        (
+            json!({ "Content": "bHM=", "InstanceIds": two }),
+            "InvalidParameterValue.InconsistentInstance",
+        ),
+        (
+            json!({ "Content": "bHM=", "InstanceIds": [id], "CommandType": "BAT" }),
+            "InvalidParameterValue.AgentUnsupportedCommandType",
+        ),
+        (
+            json!({ "Content": "bHM=", "InstanceIds": [id], "Timeout": 0 }),
+            "InvalidParameterValue.Range",
+        ),
+        (
+            json!({ "Content": "?", "InstanceIds": [id] }),
+            "InvalidParameterValue.CommandContentInvalid",
+        ),
+        (
+            json!({ "Content": encoded(vec![b'#'; 49_153]), "InstanceIds": [id] }),
+            "InvalidParameterValue.TooLong",
+        ),
+        (
+            json!({ "Content": encoded("echo {{a}}"), "InstanceIds": [id], "EnableParameter": true }),
+            "InvalidParameterValue.LackOfParameterInfo",
+        ),
+    ] {
+        assert_eq!(code(&call(tat, "RunCommand", body.clone()).await), expected, "{body}");
+    }
+    let elsewhere = Call { region: Some("ap-seoul".to_owned()), ..Call::new(tat) };
+    let body = json!({ "Content": "bHM=", "InstanceIds": [id] }).to_string();
+    assert_eq!(
+        code(&elsewhere.send(tat, "RunCommand", body).await),
+        "ResourceNotFound.InstanceNotFound"
+    );
+    let answer =
+        call(tat, "DescribeInvocationTasks", json!({ "Filters": [{ "Name": "x", "Values": [] }] }))
+            .await;
+    assert_eq!(code(&answer), "InvalidParameterValue.InvalidFilter");
+    assert_eq!(
+        code(&call(tat, "CancelInvocation", json!({ "InvocationId": "inv-00000000" })).await),
+        "ResourceNotFound.InvocationNotFound"
+    );
+    assert!(tat.invocations().is_empty());
+}
+
+#[tokio::test]
+async fn the_agent_behaves_as_the_vendors() {
+    let sandbox = unhurried().await;
+    let tat = sandbox.tat();
+    // One byte more than is kept.
+    let task =
+        run(tat, json!({ "Content": encoded("head -c 24577 /dev/zero | tr '\\0' x") })).await;
+    assert_eq!((output(&task).len(), &task["TaskResult"]["Dropped"]), (24_576, &json!(1)));
+    // Killed by a signal of its own.
+    let task = run(tat, json!({ "Content": encoded("kill -9 $$") })).await;
+    assert_eq!(
+        (&task["TaskStatus"], &task["TaskResult"]["ExitCode"]),
+        (&json!("FAILED"), &json!(-1))
+    );
+    // Too long.
+    let task =
+        run(tat, json!({ "Content": encoded("echo so far; sleep 1000"), "Timeout": 2 })).await;
+    assert_eq!(
+        (&task["TaskStatus"], &task["TaskResult"]["ExitCode"]),
+        (&json!("TIMEOUT"), &json!(-1))
+    );
+    assert_eq!(output(&task), "so far\n");
+    // Never started.
+    for (member, value, text) in [
+        ("Username", "nobody-here", "InvalidUser: user `nobody-here` not exists"),
+        (
+            "WorkingDirectory",
+            "/nowhere",
+            "InvalidWorkingDirectory: working_directory `/nowhere` not exists",
+        ),
+    ] {
+        let mut body = json!({ "Content": "bHM=", "InstanceIds": [tat.instances()[0]] });
+        body[member] = value.into();
+        let task = run(tat, body).await;
+        assert_eq!(
+            (&task["TaskStatus"], &task["TaskResult"]["ExitCode"]),
+            (&json!("START_FAILED"), &json!(-1))
+        );
+        assert_eq!(task["ErrorInfo"], text);
+        assert_eq!(tat.executions(task["InvocationId"].as_str().unwrap()), 0);
+    }
+    // The script's environment, its directory, its end of input, and no `#!` line.
+    let script = "#!/usr/bin/python3\ncat; pwd; cd /; echo $HOME $USER $TERM ${TENCENTCLOUD_SECRET_KEY-none}";
+    let task = run(tat, json!({ "Content": encoded(script), "Username": "root" })).await;
+    let text = output(&task);
+    let home = text.lines().next().unwrap();
+    assert_eq!(text, format!("{home}\n{home} root xterm-color none\n"));
+    let task = run(tat, json!({ "Content": encoded("pwd"), "WorkingDirectory": "/tmp" })).await;
+    assert_eq!(output(&task), "/tmp\n");
+}
+
+#[tokio::test]
+async fn cancelling_before_and_while_running() {
+    let sandbox = Sandbox::builder().tat_rate(None).max_processes(1).start().await.unwrap();
+    let tat = sandbox.tat();
+    let body = json!({ "Content": encoded("echo started; sleep 1000 & wait") });
+    let running = start(tat, body.clone()).await;
+    task_when(tat, &running, |task| output(task) == "started\n").await;
+    let waiting = start(tat, body).await;
+    for (invocation, status, code) in [(&waiting, "CANCELLED", 0), (&running, "TERMINATED", -1)] {
+        let answer = call(tat, "CancelInvocation", json!({ "InvocationId": invocation })).await;
+        assert!(answer["Error"].is_null(), "{answer}");
+        let task = task_when(tat, invocation, is_over).await;
+        assert_eq!(task["TaskStatus"], status);
+        assert_eq!(task["TaskResult"]["ExitCode"], code);
+        let answer =
+            call(tat, "DescribeInvocations", json!({ "InvocationIds": [invocation] })).await;
+        assert_eq!(answer["InvocationSet"][0]["InvocationStatus"], "CANCELLED");
+    }
+    assert_eq!(tat.executions(&waiting), 0);
+    let other = json!({ "InvocationId": running, "InstanceIds": ["ins-other"] });
+    assert_eq!(
+        code(&call(tat, "CancelInvocation", other).await),
+        "InvalidParameterValue.InstanceIsNotRelatedToInvocation"
+    );
+}
+
+#[tokio::test]
+async fn saved_commands_and_parameters() {
+    let sandbox = unhurried().await;
+    let tat = sandbox.tat();
+    let body = json!({
+        "CommandName": "greet",
+        "Content": encoded("echo {{greeting}} {{tat-hidden:name}} {{other}}"),
+        "EnableParameter": true,
+        "DefaultParameters": "{\"greeting\": \"hello\", \"name\": \"world\"}",
+        "Tags": [{ "Key": "team", "Value": "operations" }],
+    });
+    let command = call(tat, "CreateCommand", body.clone()).await["CommandId"].clone();
+    assert_eq!(
+        code(&call(tat, "CreateCommand", body).await),
+        "InvalidParameterValue.CommandNameDuplicated"
+    );
+
+    let preview = json!({ "CommandId": command, "Parameters": "{\"name\":\"TAT\"}" });
+    let answer = call(tat, "PreviewReplacedCommandContent", preview).await;
+    assert_eq!(answer["ReplacedContent"], encoded("echo hello TAT {{other}}"));
+
+    let invoke = json!({
+        "CommandId": command,
+        "InstanceIds": [tat.instances()[1]],
+        "Parameters": "{\"name\":\"secret\"}",
+    });
+    let answer = call(tat, "InvokeCommand", invoke).await;
+    let invocation = answer["InvocationId"].as_str().unwrap().to_owned();
+    let task = task_when(tat, &invocation, is_over).await;
+    assert_eq!(output(&task), "hello secret {{other}}\n");
+    let shown = task["CommandDocument"]["Content"].as_str().unwrap();
+    assert_eq!(BASE64_STANDARD.decode(shown).unwrap(), b"echo hello ******** {{other}}");
+    let answer = call(tat, "DescribeInvocations", json!({ "InvocationIds": [invocation] })).await;
+    assert!(!answer["InvocationSet"][0]["Parameters"].as_str().unwrap().contains("secret"));
+
+    let saved = json!({
+        "Content": "bHM=", "InstanceIds": [tat.instances()[0]], "SaveCommand": true, "CommandName": "kept",
+    });
+    call(tat, "RunCommand", saved).await;
+    for (filter, total) in [
+        (json!([{ "Name": "tag:team", "Values": ["operations"] }]), 1),
+        (json!([{ "Name": "command-name", "Values": ["greet", "kept"] }]), 2),
+        (json!([{ "Name": "created-by", "Values": ["TAT"] }]), 0),
+    ] {
+        let answer = call(tat, "DescribeCommands", json!({ "Filters": filter })).await;
+        assert_eq!(answer["TotalCount"], total, "{answer}");
+    }
+    let answer = call(tat, "DescribeCommands", json!({ "Limit": 1, "Offset": 1 })).await;
+    assert_eq!(answer["CommandSet"][0]["CommandName"], "kept");
+    assert_eq!(
+        (&answer["TotalCount"], answer["CommandSet"].as_array().unwrap().len()),
+        (&json!(2), 1)
+    );
+
+    assert!(call(tat, "DeleteCommand", json!({ "CommandId": command })).await["Error"].is_null());
+    assert_eq!(
+        code(&call(tat, "DeleteCommand", json!({ "CommandId": command })).await),
+        "ResourceNotFound.CommandNotFound"
+    );
+}
+
+#[tokio::test]
+async fn agents_and_pages_over_many_instances() {
+    let sandbox = Sandbox::builder()
+        .tat_rate(None)
+        .tat_instances(150)
+        .tat_instance("rins-ar5wyn40")
+        .start()
+        .await
+        .unwrap();
+    let tat = sandbox.tat();
+    assert_eq!(tat.instances().len(), 151);
+    let answer =
+        call(tat, "DescribeAutomationAgentStatus", json!({ "Limit": 100, "Offset": 100 })).await;
+    assert_eq!(answer["TotalCount"], 153);
+    assert_eq!(answer["AutomationAgentSet"].as_array().unwrap().len(), 53);
+    let filter = json!({ "Filters": [{ "Name": "agent-status", "Values": ["Offline"] }] });
+    let answer = call(tat, "DescribeAutomationAgentStatus", filter).await;
+    assert_eq!(answer["AutomationAgentSet"][0]["InstanceId"], tat.offline_instance());
+
+    let body = json!({ "Content": encoded("true"), "InstanceIds": tat.instances() });
+    let invocation = start(tat, body).await;
+    loop {
+        let answer =
+            call(tat, "DescribeInvocations", json!({ "InvocationIds": [invocation] })).await;
+        if answer["InvocationSet"][0]["InvocationStatus"] == "SUCCESS" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(tat.executions(&invocation), 151);
+    let page = json!({
+        "Filters": [{ "Name": "invocation-id", "Values": [invocation] }], "Limit": 100, "Offset": 100,
+    });
+    let answer = call(tat, "DescribeInvocationTasks", page).await;
+    assert_eq!(answer["TotalCount"], 151);
+    assert_eq!(answer["InvocationTaskSet"].as_array().unwrap().len(), 51);
+}
+
+#[tokio::test]
+async fn too_many_calls_in_a_second() {
+    let sandbox = Sandbox::builder().tat_rate(Some(0)).tat_late_tasks(true).start().await.unwrap();
+    let answer = call(sandbox.tat(), "DescribeRegions", json!({})).await;
+    assert_eq!(code(&answer), "RequestLimitExceeded");
+}
+
+#[tokio::test]
+async fn tasks_may_come_late() {
+    let sandbox = Sandbox::builder().tat_rate(None).tat_late_tasks(true).start().await.unwrap();
+    let tat = sandbox.tat();
+    let invocation = start(tat, json!({ "Content": "bHM=" })).await;
+    let body = json!({ "Filters": [{ "Name": "invocation-id", "Values": [invocation] }] });
+    let answer = call(tat, "DescribeInvocationTasks", body.clone()).await;
+    assert_eq!((&answer["TotalCount"], &answer["InvocationTaskSet"]), (&json!(0), &json!([])));
+    assert_eq!(call(tat, "DescribeInvocationTasks", body).await["TotalCount"], 1);
+}

@@ -1,0 +1,259 @@
+//! ZStack by raw HTTP: sessions, AccessKeys, jobs, and commands that really run.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use guestexec_sandbox::{Sandbox, ZstackHandle};
+use guestexec_zstack::sign::{self, DateZone};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
+
+/// A client for requests made by hand, with whatever TLS the workspace's build gave `reqwest`.
+fn http() -> reqwest::Client {
+    guestexec_core::http_client(&guestexec_core::HttpOptions::default()).unwrap()
+}
+
+const EXEC: &str = "/v1/vm-instances/commands/exec";
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed()
+}
+
+fn request(zstack: &ZstackHandle, method: Method, path: &str) -> RequestBuilder {
+    http().request(method, format!("{}{path}", zstack.endpoint()))
+}
+
+async fn log_in(zstack: &ZstackHandle, password: &str) -> Response {
+    let hash: String = Sha512::digest(password).iter().map(|byte| format!("{byte:02x}")).collect();
+    let body =
+        json!({ "logInByAccount": { "accountName": zstack.account_name(), "password": hash } });
+    request(zstack, Method::PUT, "/v1/accounts/login").json(&body).send().await.unwrap()
+}
+
+async fn session(zstack: &ZstackHandle) -> String {
+    let answer: Value = log_in(zstack, zstack.password()).await.json().await.unwrap();
+    answer["inventory"]["uuid"].as_str().unwrap().to_owned()
+}
+
+fn params(vm: &str, command: &str) -> Value {
+    json!({ "params": { "vmInstanceUuid": vm, "platform": "Linux", "command": command } })
+}
+
+/// Status and body of a JSON answer.
+async fn json_of(request: RequestBuilder) -> (StatusCode, Value) {
+    let answer = request.send().await.unwrap();
+    let status = answer.status();
+    assert_eq!(answer.headers()["content-type"], "application/json;charset=UTF-8");
+    (status, answer.json().await.unwrap())
+}
+
+/// Status of a text answer that is not empty.
+async fn text_of(request: RequestBuilder) -> (StatusCode, String) {
+    let answer = request.send().await.unwrap();
+    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
+    (answer.status(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_session_from_login_to_logout() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let wrong = log_in(zstack, "wrong").await;
+    assert_eq!(wrong.status(), 503);
+    assert_eq!(wrong.json::<Value>().await.unwrap()["error"]["code"], "ID.1000");
+
+    let session = session(zstack).await;
+    assert_eq!(zstack.sessions(), 1);
+    let valid = format!("/v1/accounts/sessions/{session}/valid");
+    assert_eq!(json_of(request(zstack, Method::GET, &valid)).await.1["valid"], true);
+
+    for method in [Method::PUT, Method::POST] {
+        let exec = request(zstack, method, EXEC)
+            .header("authorization", format!("OAuth {session}"))
+            .json(&params(zstack.vm_uuid(), "  echo \"a=b\"; echo oops >&2; exit 7 "));
+        let (status, answer) = json_of(exec).await;
+        assert_eq!(status, 200);
+        assert_eq!(answer["stream"], "standardStream: a=b, errorStream: oops");
+        assert_eq!(answer["vmInstance"]["uuid"], zstack.vm_uuid());
+    }
+    assert_eq!(zstack.executions(zstack.vm_uuid()), 2);
+
+    let path = format!("/v1/accounts/sessions/{session}");
+    let logout = || {
+        request(zstack, Method::DELETE, &path).header("authorization", format!("OAuth {session}"))
+    };
+    assert_eq!(json_of(logout()).await, (StatusCode::OK, json!({})));
+    assert_eq!(json_of(request(zstack, Method::GET, &valid)).await.1["valid"], false);
+    assert_eq!(zstack.sessions(), 0);
+    let (status, answer) = json_of(logout()).await;
+    assert_eq!((status.as_u16(), &answer["error"]["code"]), (503, &json!("ID.1001")));
+}
+
+#[tokio::test]
+async fn special_characters_come_escaped() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let session = session(zstack).await;
+    let exec = request(zstack, Method::PUT, EXEC)
+        .header("authorization", format!("OAuth {session}"))
+        .json(&params(zstack.vm_uuid(), "echo \"<a&b='c'>\""));
+    let text = exec.send().await.unwrap().text().await.unwrap();
+    assert!(text.contains("\\u003ca\\u0026b\\u003d\\u0027c\\u0027\\u003e"), "{text}");
+    assert_eq!(
+        serde_json::from_str::<Value>(&text).unwrap()["stream"],
+        "standardStream: <a&b='c'>, errorStream: "
+    );
+}
+
+fn signed(zstack: &ZstackHandle, id: &str, secret: &str, date: &str) -> RequestBuilder {
+    let path = sign::signed_path(&format!("/zstack{EXEC}")).unwrap().into_owned();
+    let signature = sign::signature(secret, &sign::string_to_sign("PUT", date, &path));
+    request(zstack, Method::PUT, EXEC)
+        .header("date", date)
+        .header("authorization", sign::authorization(id, &signature))
+        .json(&params(zstack.vm_uuid(), "true"))
+}
+
+#[tokio::test]
+async fn an_access_key_and_the_servers_clock_face() {
+    let china = 28_800;
+    let sandbox = Sandbox::builder().zstack_utc_offset(china).start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let (id, secret) = (zstack.access_key_id(), zstack.access_key_secret());
+    assert!(id.len() <= 20 && secret.len() <= 40);
+    let date = |name: &'static str, offset: i32, seconds: i64| {
+        sign::format_date(now() + seconds, &DateZone { name: name.into(), utc_offset: offset })
+            .unwrap()
+    };
+    // The zone's name does not matter, the clock's face does.
+    for good in [date("CST", china, 0), date("UTC", china, 0), date("CST", china, -880)] {
+        assert_eq!(json_of(signed(zstack, id, secret, &good)).await.0, 200);
+    }
+    for bad in [date("UTC", 0, 0), date("CST", china, 920)] {
+        let refused = text_of(signed(zstack, id, secret, &bad)).await;
+        assert_eq!(refused, (StatusCode::FORBIDDEN, "requestTimeTooSkewed".to_owned()));
+    }
+    let good = date("CST", china, 0);
+    assert_eq!(text_of(signed(zstack, id, "wrong", &good)).await.0, 403);
+    assert_eq!(text_of(signed(zstack, "wrong", secret, &good)).await.0, 403);
+    assert_eq!(text_of(signed(zstack, id, secret, "yesterday")).await.0, 400);
+    assert_eq!(zstack.executions(zstack.vm_uuid()), 3);
+}
+
+#[tokio::test]
+async fn faulty_requests_start_nothing() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let session = session(zstack).await;
+    let vm = zstack.vm_uuid();
+    let exec = |body: String| {
+        request(zstack, Method::PUT, EXEC)
+            .header("authorization", format!("OAuth {session}"))
+            .header("content-type", "application/json")
+            .body(body)
+    };
+    let with = |member: &str, value: Value| {
+        let mut body = params(vm, "true");
+        body["params"][member] = value;
+        body.to_string()
+    };
+    for (body, code) in [
+        ("{}".to_owned(), "SYS.1007"),
+        (with("command", json!(" \n")), "SYS.1007"),
+        (with("command", json!("x".repeat(65_537))), "SYS.1007"),
+        (with("platform", json!("linux")), "SYS.1007"),
+        (with("commandTimeout", json!(1)), "SYS.1007"),
+        (with("vmInstanceUuid", json!("0".repeat(32))), "SYS.1003"),
+        (with("vmInstanceUuid", json!(zstack.stopped_vm_uuid())), "SYS.1006"),
+        (with("platform", json!("Windows")), "SYS.1006"),
+    ] {
+        let (status, answer) = json_of(exec(body)).await;
+        assert_eq!((status.as_u16(), &answer["error"]["code"]), (503, &json!(code)), "{answer}");
+        let error = &answer["error"];
+        assert!(error["description"].is_string() && error["details"].is_string());
+        assert_eq!(error["cause"].is_object(), code == "SYS.1006", "{answer}");
+    }
+    for (refused, status) in [
+        (exec("{".to_owned()), 400),
+        (exec(with("commandTimeout", json!("20"))), 400),
+        (exec(with("commandTimeout", json!(10.5))), 400),
+        (exec(params(vm, "true").to_string()).header("x-job-uuid", "short"), 400),
+        (exec(" ".repeat(11 * 1024 * 1024)), 413),
+        (request(zstack, Method::PUT, EXEC).json(&params(vm, "true")), 400),
+        (request(zstack, Method::PUT, EXEC).header("authorization", "Basic x"), 400),
+        (request(zstack, Method::GET, EXEC), 405),
+        (request(zstack, Method::GET, "/v1/zql"), 404),
+        (request(zstack, Method::GET, "/v1/api-jobs/00000000000000000000000000000000"), 404),
+        (http().get(zstack.endpoint().replace("/zstack", "/")), 404),
+    ] {
+        let (is, text) = text_of(refused).await;
+        assert_eq!(is.as_u16(), status, "{text}");
+        assert!(!text.is_empty());
+    }
+    let stranger = request(zstack, Method::PUT, EXEC)
+        .header("authorization", "OAuth 0123456789abcdef0123456789abcdef")
+        .json(&params(vm, "true"));
+    let (status, answer) = json_of(stranger).await;
+    assert_eq!((status.as_u16(), &answer["error"]["code"]), (503, &json!("ID.1001")));
+    assert_eq!(zstack.executions(vm), 0);
+}
+
+#[tokio::test]
+async fn a_job_name_is_taken_once_and_answers_later() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let session = session(zstack).await;
+    let job = "0123456789abcdef0123456789abcdef";
+    let exec = || {
+        request(zstack, Method::PUT, EXEC)
+            .header("authorization", format!("OAuth {session}"))
+            .header("x-job-uuid", job)
+            .json(&params(zstack.vm_uuid(), "echo once"))
+    };
+    let (_, first) = json_of(exec()).await;
+    let (status, text) = text_of(exec()).await;
+    assert_eq!(status, 400);
+    assert!(text.contains("duplicate"), "{text}");
+    // Without any authentication.
+    let looked = json_of(request(zstack, Method::GET, &format!("/v1/api-jobs/{job}"))).await;
+    assert_eq!(looked, (StatusCode::OK, first));
+    assert_eq!(zstack.executions(zstack.vm_uuid()), 1);
+}
+
+#[tokio::test]
+async fn jobs_are_polled_where_the_server_answers_202() {
+    let sandbox = Sandbox::builder().zstack_jobs(true).start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let session = session(zstack).await;
+    let start = |session: &str, command: &str| {
+        let mut body = params(zstack.vm_uuid(), command);
+        body["params"]["commandTimeout"] = 10.into();
+        request(zstack, Method::POST, EXEC)
+            .header("authorization", format!("OAuth {session}"))
+            .json(&body)
+    };
+    let end = async |answer: (StatusCode, Value)| {
+        assert_eq!((answer.0.as_u16(), answer.1["apiTimeout"].is_number()), (202, true));
+        let location = answer.1["location"].as_str().unwrap().to_owned();
+        loop {
+            let answer = json_of(http().get(&location)).await;
+            if answer.0 != 202 {
+                return answer;
+            }
+            assert_eq!(answer.1, json!({}));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let slow = end(json_of(start(&session, "echo so far; sleep 1000")).await);
+    let quick = end(json_of(start(&session, "echo done")).await);
+    let stranger = end(json_of(start("0123456789abcdef0123456789abcdef", "echo never")).await);
+    let (slow, quick, stranger) = tokio::join!(slow, quick, stranger);
+    assert_eq!(
+        (quick.0.as_u16(), &quick.1["stream"]),
+        (200, &json!("standardStream: done, errorStream: "))
+    );
+    assert_eq!((slow.0.as_u16(), &slow.1["error"]["code"]), (503, &json!("SYS.1001")));
+    assert_eq!((stranger.0.as_u16(), &stranger.1["error"]["code"]), (503, &json!("ID.1001")));
+}

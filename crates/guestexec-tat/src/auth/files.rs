@@ -1,0 +1,116 @@
+//! Credentials kept in files: the SDKs' ini file, and tccli's profiles.
+
+use std::{
+    env,
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use guestexec_core::Secret;
+use serde::Deserialize;
+
+use super::{Lease, unusable, variable};
+use crate::{Credentials, Error};
+
+/// Longest file read; those of the vendor's tools have a few hundred bytes.
+const LONGEST: u64 = 64 * 1024;
+
+fn home() -> Option<PathBuf> {
+    env::home_dir().filter(|home| !home.as_os_str().is_empty())
+}
+
+/// The SDKs' file, in the first of the places they look.
+pub(super) fn default_file() -> Result<Lease, Error> {
+    if let Some(path) = variable("TENCENTCLOUD_CREDENTIALS_FILE") {
+        return read_ini(Path::new(&path));
+    }
+    let own = home().map(|home| home.join(".tencentcloud/credentials"));
+    let path = own.filter(|path| path.exists());
+    read_ini(&path.unwrap_or_else(|| PathBuf::from("/etc/tencentcloud/credentials")))
+}
+
+fn text(path: &Path) -> Result<String, Error> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
+    read.map_err(|error| {
+        unusable(format!("no credentials could be read from {}: {error}", path.display()))
+    })?;
+    Ok(text)
+}
+
+/// An ini file: `secret_id`, `secret_key`, perhaps `token`, in the section `[default]`.
+pub(super) fn read_ini(path: &Path) -> Result<Lease, Error> {
+    let text = text(path)?;
+    let mut inside = false;
+    let [mut id, mut key, mut token] = [None, None, None];
+    for line in text.lines().map(str::trim) {
+        if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            inside = section.trim() == "default";
+        } else if let Some((name, value)) = line.split_once(['=', ':']).filter(|_| inside) {
+            let value = Some(value.trim()).filter(|value| !value.is_empty());
+            match name.trim().to_ascii_lowercase().as_str() {
+                "secret_id" => id = value,
+                "secret_key" => key = value,
+                "token" => token = value,
+                _ => {}
+            }
+        }
+    }
+    let missing = |what: &str| {
+        unusable(format!("{} has no `{what}` in its section [default]: add it", path.display()))
+    };
+    let pair = Credentials::new(
+        id.ok_or_else(|| missing("secret_id"))?,
+        key.ok_or_else(|| missing("secret_key"))?,
+    );
+    Ok(Lease::lasting(pair.with_optional_token(token.map(str::to_owned))))
+}
+
+/// A profile of tccli's, by its name.
+pub(super) fn tccli_profile(profile: &str) -> Result<Lease, Error> {
+    // It becomes part of a path.
+    if profile.contains(['/', '\\']) {
+        return Err(unusable("the name of the tccli profile holds a slash: give one without"));
+    }
+    let home = home().ok_or_else(|| {
+        unusable("there is no home directory to look for tccli's profile in: set HOME")
+    })?;
+    read_tccli(&home.join(".tccli").join(format!("{profile}.credential")))
+}
+
+/// The file of a tccli profile.
+pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Profile {
+        #[serde(default)]
+        secret_id: String,
+        secret_key: Option<Secret>,
+        token: Option<String>,
+        /// Seconds since 1970; there after a browser login.
+        expires_at: Option<u64>,
+    }
+    let text = text(path)?;
+    // The parser's message may quote the file.
+    let profile: Profile = serde_json::from_str(&text).map_err(|_| {
+        unusable(format!("{} is not a tccli profile: run `tccli configure`", path.display()))
+    })?;
+    match profile {
+        Profile { secret_id, secret_key: Some(key), token, expires_at }
+            if !secret_id.is_empty() && !key.is_empty() =>
+        {
+            let pair = Credentials::new(secret_id, key).with_optional_token(token);
+            let expires = expires_at.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
+            Ok(match expires {
+                Some(expires) => Lease::until(pair, expires),
+                None => Lease::lasting(pair),
+            })
+        }
+        _ => Err(unusable(format!(
+            "{} has no `secretId` and `secretKey`: run `tccli configure`",
+            path.display()
+        ))),
+    }
+}

@@ -1,0 +1,175 @@
+//! The credentials in use: fetched when first needed, renewed before they expire.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use tracing::{debug, warn};
+
+use super::CredentialSource;
+use crate::{
+    Credentials, Error,
+    sign::{Scope, SigningKey},
+};
+
+/// How long before the end of a lease a new one is fetched: what the vendor's SDKs do.
+const EARLY: Duration = Duration::from_secs(300);
+/// How long after a failed renewal the next is tried, while the old lease is still good.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// A client's credentials, shared by its clones.
+pub(crate) struct Keyring {
+    source: CredentialSource,
+    state: Mutex<State>,
+    /// Held by whoever is fetching.
+    fetching: AsyncMutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    failed: Option<Instant>,
+}
+
+struct Held {
+    signer: Arc<Signer>,
+    expires: Option<SystemTime>,
+}
+
+impl Keyring {
+    /// Takes a given pair at once, so that a bad one is refused where it is given.
+    pub(crate) fn new(source: CredentialSource) -> Result<Self, Error> {
+        let mut state = State::default();
+        if let Some(pair) = source.given() {
+            pair.check()?;
+            let signer = Arc::new(Signer::new(pair.clone()));
+            state.held = Some(Held { signer, expires: None });
+        }
+        Ok(Self { source, state: Mutex::new(state), fetching: AsyncMutex::new(()) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is held now, if anything.
+    pub(crate) fn signer(&self) -> Option<Arc<Signer>> {
+        self.state().held.as_ref().map(|held| held.signer.clone())
+    }
+
+    /// What is to sign a request made `now`, fetched if it has to be.
+    pub(crate) async fn ready(&self, now: SystemTime) -> Result<Arc<Signer>, Error> {
+        let (signer, good) = match self.look(now) {
+            Look::Good(signer) => return Ok(signer),
+            Look::Ageing(signer) => (Some(signer), true),
+            Look::Nothing => (None, false),
+        };
+        // Who still has a good lease does not wait for another's fetching.
+        let _fetching = match (self.fetching.try_lock(), signer) {
+            (Ok(guard), _) => guard,
+            (Err(_), Some(signer)) => return Ok(signer),
+            (Err(_), None) => self.fetching.lock().await,
+        };
+        // Somebody may have fetched while this call waited.
+        match self.look(now) {
+            Look::Good(signer) => return Ok(signer),
+            Look::Ageing(signer) if !good => return Ok(signer),
+            _ => {}
+        }
+        match self.fetch().await {
+            Ok(signer) => Ok(signer),
+            Err(error) => {
+                self.state().failed = Some(Instant::now());
+                match self.look(now) {
+                    Look::Good(signer) | Look::Ageing(signer) => {
+                        warn!(%error, "the credentials could not be renewed, and will expire soon");
+                        Ok(signer)
+                    }
+                    Look::Nothing => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Fetches anew, because the service refused what is held; false if the source gives the same.
+    pub(crate) async fn renew(&self, refused: &Signer) -> bool {
+        let _fetching = self.fetching.lock().await;
+        let same = |held: &Signer| {
+            let token = |pair: &Credentials| pair.token().map(|token| token.expose().to_owned());
+            held.credentials.secret_id() == refused.credentials.secret_id()
+                && token(&held.credentials) == token(&refused.credentials)
+        };
+        if self.signer().is_some_and(|held| !same(&held)) {
+            return true;
+        }
+        self.fetch().await.is_ok_and(|fetched| !same(&fetched))
+    }
+
+    fn look(&self, now: SystemTime) -> Look {
+        let state = self.state();
+        let Some(held) = &state.held else { return Look::Nothing };
+        let signer = held.signer.clone();
+        let left = held.expires.map(|expires| expires.duration_since(now).unwrap_or_default());
+        match left {
+            Some(left) if left.is_zero() => Look::Nothing,
+            Some(left) if left < EARLY && !recent(state.failed) => Look::Ageing(signer),
+            _ => Look::Good(signer),
+        }
+    }
+
+    async fn fetch(&self) -> Result<Arc<Signer>, Error> {
+        let lease = self.source.provide().await?;
+        lease.credentials().check()?;
+        let signer = Arc::new(Signer::new(lease.credentials().clone()));
+        debug!(secret_id = signer.credentials.secret_id(), "credentials fetched");
+        let mut state = self.state();
+        state.failed = None;
+        state.held = Some(Held { signer: signer.clone(), expires: lease.expires() });
+        Ok(signer)
+    }
+}
+
+fn recent(failed: Option<Instant>) -> bool {
+    failed.is_some_and(|failed| failed.elapsed() < PAUSE)
+}
+
+enum Look {
+    Good(Arc<Signer>),
+    Ageing(Arc<Signer>),
+    Nothing,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+/// One pair, and the signing key it has for the day.
+pub(crate) struct Signer {
+    pub(crate) credentials: Credentials,
+    day: Mutex<Option<(String, Arc<SigningKey>)>>,
+}
+
+impl Signer {
+    fn new(credentials: Credentials) -> Self {
+        Self { credentials, day: Mutex::default() }
+    }
+
+    /// The key of a scope: one derivation serves a whole day and all clones of the client.
+    pub(crate) fn key(&self, scope: Scope<'_>) -> Arc<SigningKey> {
+        let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*day {
+            Some((date, key)) if date == scope.date => key.clone(),
+            _ => {
+                let key =
+                    Arc::new(SigningKey::derive(self.credentials.secret_key().expose(), scope));
+                *day = Some((scope.date.to_owned(), key.clone()));
+                key
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The role of a pod on Tencent's Kubernetes: its token is exchanged for temporary keys.
+
+use std::{fmt, path::PathBuf};
+
+use guestexec_core::unix_seconds;
+use reqwest::header::AUTHORIZATION;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    Lease, LeaseFuture, ProvideCredentials,
+    role::{TemporaryPair, fetch, read},
+    unusable, variable,
+};
+use crate::Error;
+
+/// The service that exchanges tokens.
+const ENDPOINT: &str = "https://sts.tencentcloudapi.com";
+/// How long the keys are asked for, in seconds.
+const DURATION: u64 = 7200;
+
+/// The role of the pod this program runs in; see
+/// [`CredentialSource::tke_oidc`](crate::CredentialSource::tke_oidc).
+///
+/// Sends the token in the file that `TKE_WEB_IDENTITY_TOKEN_FILE` names to
+/// AssumeRoleWithWebIdentity of the service STS, with `TKE_REGION`, `TKE_PROVIDER_ID` and
+/// `TKE_ROLE_ARN`, which the cluster sets in pods whose service account has a role.
+#[derive(Clone)]
+pub struct TkeOidc {
+    endpoint: String,
+    given: Option<Identity>,
+}
+
+#[derive(Clone)]
+struct Identity {
+    region: String,
+    provider_id: String,
+    role_arn: String,
+    token_file: PathBuf,
+}
+
+impl TkeOidc {
+    /// The role the environment names.
+    pub fn new() -> Self {
+        Self { endpoint: ENDPOINT.to_owned(), given: None }
+    }
+
+    /// Another exchange, scheme included: the international site's, or one a test runs.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = endpoint.into();
+        self
+    }
+
+    /// Takes what the environment would say from the arguments.
+    #[must_use]
+    pub fn identity(
+        mut self,
+        region: impl Into<String>,
+        provider_id: impl Into<String>,
+        role_arn: impl Into<String>,
+        token_file: impl Into<PathBuf>,
+    ) -> Self {
+        self.given = Some(Identity {
+            region: region.into(),
+            provider_id: provider_id.into(),
+            role_arn: role_arn.into(),
+            token_file: token_file.into(),
+        });
+        self
+    }
+
+    fn identity_in_use(&self) -> Result<Identity, Error> {
+        let read = |name: &str| {
+            variable(name).ok_or_else(|| {
+                unusable(format!(
+                    "the environment variable {name} is not set, as in a pod with a role"
+                ))
+            })
+        };
+        match &self.given {
+            Some(given) => Ok(given.clone()),
+            None => Ok(Identity {
+                region: read("TKE_REGION")?,
+                provider_id: read("TKE_PROVIDER_ID")?,
+                role_arn: read("TKE_ROLE_ARN")?,
+                token_file: read("TKE_WEB_IDENTITY_TOKEN_FILE")?.into(),
+            }),
+        }
+    }
+
+    async fn ask(&self) -> Result<Lease, Error> {
+        const WHOM: &str = "the token exchange (STS)";
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Answer {
+            response: Outcome,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Outcome {
+            error: Option<Refusal>,
+            credentials: Option<TemporaryPair>,
+            expired_time: Option<u64>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Refusal {
+            code: String,
+        }
+        let identity = self.identity_in_use()?;
+        let token = std::fs::read_to_string(&identity.token_file).map_err(|error| {
+            let path = identity.token_file.display();
+            unusable(format!("the pod's token could not be read from {path}: {error}"))
+        })?;
+        let now = std::time::SystemTime::now();
+        let body = json!({
+            "ProviderId": identity.provider_id,
+            "WebIdentityToken": token.trim(),
+            "RoleArn": identity.role_arn,
+            "RoleSessionName": format!("guestexec-{}", unix_seconds(now)),
+            "DurationSeconds": DURATION,
+        });
+        let body = fetch(WHOM, |client| {
+            client
+                .post(format!("{}/", self.endpoint.trim_end_matches('/')))
+                // The token in the body is what proves the caller; there is nothing to sign with yet.
+                .header(AUTHORIZATION, "SKIP")
+                .header("x-tc-action", "AssumeRoleWithWebIdentity")
+                .header("x-tc-version", "2018-08-13")
+                .header("x-tc-region", identity.region)
+                .header("x-tc-timestamp", unix_seconds(now))
+                .json(&body)
+                .build()
+        })
+        .await?;
+        let answer: Answer = read(WHOM, &body)?;
+        match answer.response {
+            Outcome { error: Some(Refusal { code }), .. } => {
+                Err(unusable(format!("{WHOM} refuses the pod's token with {code}")))
+            }
+            Outcome { credentials: Some(pair), expired_time: Some(expires), .. } => {
+                Ok(pair.lease(expires))
+            }
+            _ => Err(unusable(format!("the answer of {WHOM} has no keys in it"))),
+        }
+    }
+}
+
+impl Default for TkeOidc {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for TkeOidc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TkeOidc").finish_non_exhaustive()
+    }
+}
+
+impl ProvideCredentials for TkeOidc {
+    fn provide(&self) -> LeaseFuture<'_> {
+        Box::pin(self.ask())
+    }
+}

@@ -1,0 +1,147 @@
+//! The role of a CVM instance, as its metadata service gives it out.
+
+use std::{
+    fmt,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use guestexec_core::{HttpOptions, MAX_ERROR_BODY, Secret, carrier, limit_answer};
+use reqwest::{Client, Request, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{Lease, LeaseFuture, ProvideCredentials, unusable};
+use crate::{Credentials, Error};
+
+/// Where an instance finds its metadata.
+const ENDPOINT: &str = "http://metadata.tencentyun.com";
+/// Where the role's keys are, below the endpoint.
+const PATH: &str = "/latest/meta-data/cam/security-credentials/";
+
+/// How long a call for credentials may take: both services are near, or not there at all.
+pub(super) fn quick() -> HttpOptions {
+    let mut options = HttpOptions::default();
+    options.connect_timeout = Duration::from_secs(2);
+    options.timeout = Duration::from_secs(5);
+    options
+}
+
+/// Makes a small request of `whom`, and gives its answer's body if the status is 200.
+pub(super) async fn fetch(
+    whom: &str,
+    request: impl FnOnce(&Client) -> reqwest::Result<Request>,
+) -> Result<Vec<u8>, Error> {
+    let (client, transport) = carrier(&quick(), None).map_err(unusable)?;
+    let failed = |error: reqwest::Error| {
+        let lost = if error.is_connect() { "cannot be reached" } else { "did not answer" };
+        unusable(format!("{whom} {lost}"))
+    };
+    let answer = transport.execute(request(&client).map_err(failed)?).await.map_err(failed)?;
+    if answer.status() != StatusCode::OK {
+        return Err(unusable(format!("{whom} answers {}", answer.status())));
+    }
+    let body = limit_answer(answer, MAX_ERROR_BODY).bytes().await.map_err(failed)?;
+    Ok(body.into())
+}
+
+/// Reads an answer without quoting it, since it holds keys.
+pub(super) fn read<T: DeserializeOwned>(whom: &str, body: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(body)
+        .map_err(|_| unusable(format!("the answer of {whom} does not have the documented form")))
+}
+
+/// A key pair with the names both services use.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct TemporaryPair {
+    tmp_secret_id: String,
+    tmp_secret_key: Secret,
+    token: Secret,
+}
+
+impl TemporaryPair {
+    /// The pair, good until `expires`, in seconds since 1970.
+    pub(super) fn lease(self, expires: u64) -> Lease {
+        let pair = Credentials::new(self.tmp_secret_id, self.tmp_secret_key).with_token(self.token);
+        Lease::until(pair, UNIX_EPOCH + Duration::from_secs(expires.min(1 << 40)))
+    }
+}
+
+/// The role bound to the CVM instance this program runs on; see
+/// [`CredentialSource::cvm_role`](crate::CredentialSource::cvm_role).
+///
+/// Asks `http://metadata.tencentyun.com/latest/meta-data/cam/security-credentials/`, which can be
+/// reached from within an instance only.
+#[derive(Clone)]
+pub struct CvmRole {
+    endpoint: String,
+    role: Option<String>,
+}
+
+impl CvmRole {
+    /// The role the instance has.
+    pub fn new() -> Self {
+        Self { endpoint: ENDPOINT.to_owned(), role: None }
+    }
+
+    /// The role of this name, without asking which one the instance has.
+    #[must_use]
+    pub fn role(mut self, name: impl Into<String>) -> Self {
+        self.role = Some(name.into());
+        self
+    }
+
+    /// Another metadata service, scheme included, such as one a test runs.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = endpoint.into();
+        self
+    }
+
+    async fn ask(&self) -> Result<Lease, Error> {
+        const WHOM: &str = "the metadata service of CVM";
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Answer {
+            code: String,
+            expired_time: u64,
+            #[serde(flatten)]
+            pair: TemporaryPair,
+        }
+        let base = format!("{}{PATH}", self.endpoint.trim_end_matches('/'));
+        let role = match &self.role {
+            Some(role) => role.clone(),
+            None => {
+                let body = fetch(WHOM, |client| client.get(&base).build()).await?;
+                String::from_utf8_lossy(&body).trim().to_owned()
+            }
+        };
+        let named = |b: u8| b.is_ascii_alphanumeric() || b"_-.+=,@".contains(&b);
+        if role.is_empty() || !role.bytes().all(named) {
+            return Err(unusable(format!("{WHOM} names no role: bind one to the instance")));
+        }
+        let body = fetch(WHOM, |client| client.get(format!("{base}{role}")).build()).await?;
+        let answer: Answer = read(WHOM, &body)?;
+        if answer.code != "Success" {
+            return Err(unusable(format!("{WHOM} has no keys for the instance's role")));
+        }
+        Ok(answer.pair.lease(answer.expired_time))
+    }
+}
+
+impl Default for CvmRole {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CvmRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CvmRole").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+impl ProvideCredentials for CvmRole {
+    fn provide(&self) -> LeaseFuture<'_> {
+        Box::pin(self.ask())
+    }
+}

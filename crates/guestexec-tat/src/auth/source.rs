@@ -1,0 +1,232 @@
+//! Where credentials come from: one place, or several tried in turn.
+
+use std::{
+    fmt::{self, Debug},
+    future::{Future, ready},
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use super::{CvmRole, TkeOidc, files, unusable, variable};
+use crate::{Credentials, Error};
+
+/// Credentials and how long they are good for.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    credentials: Credentials,
+    expires: Option<SystemTime>,
+}
+
+impl Lease {
+    /// Credentials that do not expire.
+    pub fn lasting(credentials: Credentials) -> Self {
+        Self { credentials, expires: None }
+    }
+
+    /// Credentials the service takes until `expires`; the source is asked again before that.
+    pub fn until(credentials: Credentials, expires: SystemTime) -> Self {
+        Self { credentials, expires: Some(expires) }
+    }
+
+    /// The credentials.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// When they expire, if ever.
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.expires
+    }
+}
+
+/// What [`ProvideCredentials::provide`] returns.
+pub type LeaseFuture<'a> = Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send + 'a>>;
+
+/// A source of credentials of one's own, such as a vault.
+///
+/// It is asked when the first request is made, then five minutes before what it gave expires; never
+/// twice at the same time.
+pub trait ProvideCredentials: Debug + Send + Sync {
+    /// Fetches credentials.
+    ///
+    /// # Errors
+    /// An error of [`ErrorKind::Credentials`](crate::ErrorKind) that names the place and says what is
+    /// wrong with it, in a sentence without secrets. A chain then goes on to the next source.
+    fn provide(&self) -> LeaseFuture<'_>;
+}
+
+/// Where a client's credentials come from.
+///
+/// ```no_run
+/// use guestexec_tat::{Client, CredentialSource};
+///
+/// # fn main() -> Result<(), guestexec_tat::Error> {
+/// let tat = Client::builder()
+///     .credentials(CredentialSource::default_chain())
+///     .region("ap-guangzhou")
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct CredentialSource(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Given(Credentials),
+    Provider(Arc<dyn ProvideCredentials>),
+}
+
+impl CredentialSource {
+    /// A source of one's own.
+    pub fn new(provider: impl ProvideCredentials + 'static) -> Self {
+        Self(Repr::Provider(Arc::new(provider)))
+    }
+
+    /// The environment variables, see [`Credentials::from_env`].
+    pub fn environment() -> Self {
+        Self::new(Place::Environment)
+    }
+
+    /// The credentials file of the vendor's SDKs: that named by `TENCENTCLOUD_CREDENTIALS_FILE`, else
+    /// `~/.tencentcloud/credentials`, else `/etc/tencentcloud/credentials`. It is an ini file, of which
+    /// section `[default]` is read: `secret_id`, `secret_key` and, for temporary keys, `token`.
+    pub fn default_file() -> Self {
+        Self::new(Place::DefaultFile)
+    }
+
+    /// A credentials file of the same form, elsewhere.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::new(Place::File(path.into()))
+    }
+
+    /// A profile of the vendor's command line: `~/.tccli/<profile>.credential`, as `tccli configure`
+    /// writes it. `None` is the profile that `TCCLI_PROFILE` names, else `default`.
+    ///
+    /// What a browser login left there is used until it expires, and not renewed.
+    pub fn tccli(profile: Option<&str>) -> Self {
+        Self::new(Place::Tccli(profile.map(str::to_owned)))
+    }
+
+    /// A `.credential` file of tccli's form, elsewhere.
+    pub fn tccli_file(path: impl Into<PathBuf>) -> Self {
+        Self::new(Place::TccliFile(path.into()))
+    }
+
+    /// The role bound to the CVM instance this program runs on.
+    pub fn cvm_role() -> Self {
+        Self::new(CvmRole::new())
+    }
+
+    /// The role of the pod this program runs in, on Tencent's Kubernetes.
+    pub fn tke_oidc() -> Self {
+        Self::new(TkeOidc::new())
+    }
+
+    /// The places the vendor's SDKs look, in their order, with tccli's among the files: environment,
+    /// credentials file, tccli profile, CVM role, TKE OIDC.
+    ///
+    /// The first that has credentials is used, and asked again when they are about to expire. Away
+    /// from Tencent's machines the last two fail within seconds.
+    pub fn default_chain() -> Self {
+        Self::environment()
+            .or(Self::default_file())
+            .or(Self::tccli(None))
+            .or(Self::cvm_role())
+            .or(Self::tke_oidc())
+    }
+
+    /// This source, or `other` where it has nothing.
+    #[must_use]
+    pub fn or(self, other: impl Into<Self>) -> Self {
+        Self::new(Either(self, other.into()))
+    }
+
+    pub(crate) fn provide(&self) -> LeaseFuture<'_> {
+        match &self.0 {
+            Repr::Given(pair) => Box::pin(ready(Ok(Lease::lasting(pair.clone())))),
+            Repr::Provider(provider) => provider.provide(),
+        }
+    }
+
+    /// The pair, where it is a given one.
+    pub(crate) fn given(&self) -> Option<&Credentials> {
+        match &self.0 {
+            Repr::Given(pair) => Some(pair),
+            Repr::Provider(_) => None,
+        }
+    }
+}
+
+impl Debug for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Given(pair) => pair.fmt(f),
+            Repr::Provider(provider) => provider.fmt(f),
+        }
+    }
+}
+
+impl From<Credentials> for CredentialSource {
+    fn from(pair: Credentials) -> Self {
+        Self(Repr::Given(pair))
+    }
+}
+
+impl From<CvmRole> for CredentialSource {
+    fn from(role: CvmRole) -> Self {
+        Self::new(role)
+    }
+}
+
+impl From<TkeOidc> for CredentialSource {
+    fn from(role: TkeOidc) -> Self {
+        Self::new(role)
+    }
+}
+
+/// The places that are read at once.
+#[derive(Debug)]
+enum Place {
+    Environment,
+    DefaultFile,
+    File(PathBuf),
+    Tccli(Option<String>),
+    TccliFile(PathBuf),
+}
+
+impl ProvideCredentials for Place {
+    fn provide(&self) -> LeaseFuture<'_> {
+        let lease = match self {
+            Self::Environment => Credentials::from_env().map(Lease::lasting),
+            Self::DefaultFile => files::default_file(),
+            Self::File(path) => files::read_ini(path),
+            Self::Tccli(profile) => {
+                let profile = profile.clone().or_else(|| variable("TCCLI_PROFILE"));
+                files::tccli_profile(profile.as_deref().unwrap_or("default"))
+            }
+            Self::TccliFile(path) => files::read_tccli(path),
+        };
+        Box::pin(ready(lease))
+    }
+}
+
+/// One source, or another.
+#[derive(Debug)]
+struct Either(CredentialSource, CredentialSource);
+
+impl ProvideCredentials for Either {
+    fn provide(&self) -> LeaseFuture<'_> {
+        Box::pin(async move {
+            let first = match self.0.provide().await {
+                Ok(lease) => return Ok(lease),
+                Err(error) => error,
+            };
+            self.1.provide().await.map_err(|second| {
+                unusable(format!("{}; nor elsewhere: {}", first.message(), second.message()))
+            })
+        })
+    }
+}

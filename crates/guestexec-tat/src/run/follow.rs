@@ -1,0 +1,454 @@
+//! Following many instances with few calls.
+//!
+//! Two actions take turns, each with a rate of its own at the service: DescribeInvocations tells the
+//! status of every task of up to [`LOOK`] invocations in one call, so it is what is polled;
+//! DescribeInvocationTasks brings the output, and is called once for each hundred tasks that are over.
+
+mod look;
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use guestexec_core::ErrorKind;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+pub(super) use self::look::attach;
+use self::look::{Fetched, Looked};
+use super::{
+    command::Command,
+    find::Unconfirmed,
+    plan,
+    result::{Failure, InstanceResult, is_final},
+    running::Event,
+    start::{Started, start},
+};
+use crate::{Client, Error, enums::TaskStatus};
+
+/// First and longest pause between two looks at what is unfinished.
+const POLL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// How much longer than the script's timeout is waited: delivery, and the agent's report.
+const GRACE: Duration = Duration::from_secs(60);
+/// What each thousand instances add to it, at the service's rate.
+const GRACE_PER_THOUSAND: u64 = 2;
+/// Calls of one action under way at once.
+const CALLS: usize = 8;
+/// Invocations looked at in one call. Each answer repeats the whole script.
+const LOOK: usize = 20;
+/// Tasks a page holds at most.
+const PAGE: usize = 100;
+
+/// All instances of a run, and the calls that are under way for them.
+pub(super) struct Follow {
+    pub(super) client: Client,
+    command: Option<Arc<Command>>,
+    slots: Vec<Slot>,
+    /// Positions of the slots, by instance id.
+    by_id: Vec<u32>,
+    calls: Vec<Call>,
+    /// Calls not made yet, from here on.
+    next_call: usize,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    events: VecDeque<Event>,
+    /// Slots whose task is over, and not fetched yet.
+    over: Vec<u32>,
+    starting: usize,
+    looking: usize,
+    fetching: usize,
+    /// Slots without an end.
+    open: usize,
+    looks: bool,
+    /// How many tasks are fetched in one call.
+    page: usize,
+    /// Whether tasks are looked at one by one, DescribeInvocations being of no use.
+    by_pages: bool,
+    pause: Duration,
+    next_look: Instant,
+    deadline: Option<Instant>,
+    sleep: Pin<Box<Sleep>>,
+    last_failure: Option<Error>,
+    pub(super) command_id: Option<String>,
+}
+
+/// One instance.
+struct Slot {
+    id: String,
+    call: u32,
+    status: Option<TaskStatus>,
+    task_id: Option<String>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Under way, as far as is known.
+    Open,
+    /// Over; its output is on the way, or waits to be fetched.
+    Over,
+    /// Told of.
+    Ended,
+}
+
+/// One call that starts the command.
+struct Call {
+    slots: Vec<u32>,
+    invocation: Option<Arc<str>>,
+    /// Slots without an end.
+    open: usize,
+}
+
+/// What came of a call.
+enum Done {
+    Started(usize, Result<Started, Error>),
+    Looked(Vec<usize>, Result<Looked, Error>),
+    Fetched(Vec<u32>, Result<Fetched, Error>),
+    Paged(usize, Result<Fetched, Error>),
+}
+
+impl Follow {
+    pub(super) fn new(
+        client: &Client,
+        command: Command,
+        ids: Vec<String>,
+        wait: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let calls = plan::calls(client, &command, &ids)?;
+        let more = Duration::from_secs(ids.len() as u64 / 1000 * GRACE_PER_THOUSAND);
+        let wait = wait.unwrap_or_else(|| command.time_limit() + GRACE + more);
+        let calls = calls
+            .into_iter()
+            .map(|slots| Call { open: slots.len(), slots, invocation: None })
+            .collect();
+        Ok(Self::with(client, Some(Arc::new(command)), ids, calls, Some(wait)))
+    }
+
+    fn with(
+        client: &Client,
+        command: Option<Arc<Command>>,
+        ids: Vec<String>,
+        calls: Vec<Call>,
+        wait: Option<Duration>,
+    ) -> Self {
+        let now = Instant::now();
+        let mut slots: Vec<Slot> = ids
+            .into_iter()
+            .map(|id| Slot { id, call: 0, status: None, task_id: None, state: State::Open })
+            .collect();
+        for (index, call) in (0..).zip(&calls) {
+            for slot in &call.slots {
+                slots[*slot as usize].call = index;
+            }
+        }
+        let mut by_id: Vec<u32> = (0..).take(slots.len()).collect();
+        by_id.sort_by(|a, b| slots[*a as usize].id.cmp(&slots[*b as usize].id));
+        Self {
+            client: client.clone(),
+            command,
+            open: slots.len(),
+            slots,
+            by_id,
+            calls,
+            next_call: 0,
+            work: FuturesUnordered::new(),
+            events: VecDeque::new(),
+            over: Vec::new(),
+            starting: 0,
+            looking: 0,
+            fetching: 0,
+            looks: true,
+            page: PAGE,
+            by_pages: false,
+            pause: POLL.0,
+            next_look: now + POLL.0,
+            // A wait too long to be told is none.
+            deadline: wait.and_then(|wait| now.checked_add(wait)),
+            sleep: Box::pin(sleep_until(now)),
+            last_failure: None,
+            command_id: None,
+        }
+    }
+
+    /// How many instances there are.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The ids of the instances without an end.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = &str> {
+        let open = self.slots.iter().filter(|slot| slot.state != State::Ended);
+        open.map(|slot| slot.id.as_str())
+    }
+
+    /// The invocations known to have started, with how many of their instances have no end.
+    pub(super) fn invocations(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
+        self.calls.iter().filter_map(|call| Some((call.invocation.as_ref()?, call.open)))
+    }
+
+    /// The place of an instance in the order asked.
+    pub(super) fn position(&self, id: &str) -> Option<u32> {
+        self.slot(id)
+    }
+
+    /// The invocation of an instance.
+    pub(super) fn invocation_of(&self, id: &str) -> Option<&Arc<str>> {
+        let slot = self.slot(id)?;
+        self.calls[self.slots[slot as usize].call as usize].invocation.as_ref()
+    }
+
+    /// Sets the time the waiting ends.
+    pub(super) fn wait_until(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    /// Makes looks come quickly again.
+    pub(super) fn hurry(&mut self) {
+        self.pause = POLL.0;
+        self.next_look = self.next_look.min(Instant::now() + self.pause);
+    }
+
+    /// Makes all calls that start the command, and nothing else.
+    ///
+    /// # Errors
+    /// Where none of them was accepted.
+    pub(super) async fn start_all(&mut self) -> Result<(), Error> {
+        self.looks = false;
+        std::future::poll_fn(|context| {
+            loop {
+                self.schedule();
+                if self.starting == 0 {
+                    return Poll::Ready(());
+                }
+                match self.work.poll_next_unpin(context) {
+                    Poll::Ready(Some(done)) => self.absorb(done),
+                    Poll::Ready(None) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+        self.looks = true;
+        self.hurry();
+        if self.calls.iter().all(|call| call.invocation.is_none()) {
+            let failures = self.events.drain(..).filter_map(|event| match event {
+                Event::Failed(failure) => Some(failure),
+                _ => None,
+            });
+            return Err(as_error(failures.collect()));
+        }
+        Ok(())
+    }
+
+    /// The next event; none once every instance has an end.
+    pub(super) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Poll::Ready(Some(event));
+            }
+            self.schedule();
+            match self.work.poll_next_unpin(context) {
+                Poll::Ready(Some(done)) => {
+                    self.absorb(done);
+                    continue;
+                }
+                Poll::Ready(None) | Poll::Pending => {}
+            }
+            if self.open == 0 && self.starting == 0 {
+                return Poll::Ready(None);
+            }
+            let now = Instant::now();
+            // A call under way is waited for, because it may start the command.
+            let deadline = self.deadline.filter(|_| self.starting == 0);
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                self.give_up();
+                continue;
+            }
+            let next_look = (self.looking == 0).then_some(self.next_look);
+            let Some(wake) = [next_look, deadline].into_iter().flatten().min() else {
+                return Poll::Pending;
+            };
+            self.sleep.as_mut().reset(wake);
+            match self.sleep.as_mut().poll(context) {
+                Poll::Ready(()) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Makes the calls whose time has come.
+    fn schedule(&mut self) {
+        let now = Instant::now();
+        let late = self.deadline.is_some_and(|deadline| now >= deadline);
+        while let Some(command) = &self.command
+            && !late
+            && self.starting < CALLS
+            && self.next_call < self.calls.len()
+        {
+            let index = self.next_call;
+            let slots = self.calls[index].slots.iter();
+            let ids = slots.map(|slot| self.slots[*slot as usize].id.clone()).collect();
+            let starting = start(self.client.clone(), command.clone(), ids, index == 0);
+            self.work.push(Box::pin(async move { Done::Started(index, starting.await) }));
+            self.next_call += 1;
+            self.starting += 1;
+        }
+        if !self.looks {
+            return;
+        }
+        if self.looking == 0 && now >= self.next_look {
+            self.look();
+        }
+        // A page that is not full goes out alone, when there is nothing before it.
+        while !self.over.is_empty()
+            && (self.fetching == 0 || (self.over.len() >= self.page && self.fetching < CALLS))
+        {
+            let rest = self.over.split_off(self.page.min(self.over.len()));
+            let slots = std::mem::replace(&mut self.over, rest);
+            self.fetch(slots);
+        }
+    }
+
+    fn absorb(&mut self, done: Done) {
+        match done {
+            Done::Started(index, result) => {
+                self.starting -= 1;
+                match result {
+                    Ok(started) => {
+                        self.calls[index].invocation = Some(started.invocation_id.into());
+                        self.command_id = self.command_id.take().or(started.command_id);
+                        self.hurry();
+                    }
+                    Err(error) => self.fail_call(index, error),
+                }
+            }
+            Done::Looked(calls, result) => self.looked(calls, result),
+            Done::Fetched(slots, result) => self.fetched(slots, result),
+            Done::Paged(call, result) => self.paged(call, result),
+        }
+    }
+
+    /// The slot of an instance.
+    fn slot(&self, id: &str) -> Option<u32> {
+        let by_id = |slot: &u32| self.slots[*slot as usize].id.as_str().cmp(id);
+        self.by_id.binary_search_by(by_id).ok().map(|place| self.by_id[place])
+    }
+
+    /// Takes note of a task's status; true if it is news.
+    fn status(&mut self, slot: u32, status: TaskStatus, task_id: Option<String>) -> bool {
+        let entry = &mut self.slots[slot as usize];
+        if entry.state != State::Open {
+            return false;
+        }
+        let news = entry.status.as_ref() != Some(&status);
+        entry.task_id = task_id.or(entry.task_id.take());
+        if is_final(&status) {
+            entry.state = State::Over;
+            self.over.push(slot);
+        } else if news {
+            let instance_id = entry.id.clone();
+            self.events.push_back(Event::Changed { instance_id, status: status.clone() });
+        }
+        self.slots[slot as usize].status = Some(status);
+        news
+    }
+
+    fn end(&mut self, slot: u32) {
+        let entry = &mut self.slots[slot as usize];
+        if entry.state != State::Ended {
+            entry.state = State::Ended;
+            self.open -= 1;
+            self.calls[entry.call as usize].open -= 1;
+        }
+    }
+
+    /// Ends what is still open of a call with a failure.
+    fn fail_call(&mut self, index: usize, error: Error) {
+        let call = &self.calls[index];
+        let open = |slot: &&u32| self.slots[**slot as usize].state != State::Ended;
+        let slots: Vec<u32> = call.slots.iter().filter(open).copied().collect();
+        let invocation_id = call.invocation.as_ref().map(ToString::to_string);
+        let instances = slots.iter().map(|slot| self.slots[*slot as usize].id.clone()).collect();
+        for slot in &slots {
+            self.end(*slot);
+        }
+        let failure = Failure { error, instances, invocation_id };
+        self.events.push_back(Event::Failed(Arc::new(failure)));
+        let slots = &self.slots;
+        self.over.retain(|slot| slots[*slot as usize].state != State::Ended);
+    }
+
+    /// The deadline has come: whatever is open ends as a failure.
+    fn give_up(&mut self) {
+        // What is under way now concerns nobody any more.
+        self.work = FuturesUnordered::new();
+        (self.looking, self.fetching) = (0, 0);
+        let mut cause = self.last_failure.take();
+        for index in 0..self.calls.len() {
+            let call = &self.calls[index];
+            if call.open == 0 && !(call.slots.is_empty() && index >= self.next_call) {
+                continue;
+            }
+            let error = match &call.invocation {
+                Some(id) => Error::new(
+                    ErrorKind::Timeout,
+                    format!(
+                        "{id} was started, but {} of its {} instances were not seen to end in time",
+                        call.open,
+                        call.slots.len()
+                    ),
+                )
+                .during("DescribeInvocations")
+                .with_may_have_run(true)
+                .with_advice("follow it with `Client::invocation`, or end it with its `cancel`"),
+                None => Error::new(
+                    ErrorKind::Timeout,
+                    "the time to wait was over before the call could be made",
+                ),
+            };
+            let error = match cause.take() {
+                Some(cause) => error.with_source(cause),
+                None => error,
+            };
+            self.fail_call(index, error);
+        }
+        self.next_call = self.calls.len();
+    }
+}
+
+/// One error for failures that left no result.
+pub(super) fn as_error(failures: Vec<Arc<Failure>>) -> Error {
+    let calls: Vec<_> = failures
+        .iter()
+        .filter_map(|failure| Unconfirmed::of(&failure.error))
+        .flat_map(|unconfirmed| unconfirmed.calls().to_vec())
+        .collect();
+    let may_have_run = failures.iter().any(|failure| failure.error.may_have_run());
+    let mut failures = failures.into_iter();
+    // The first is told, unless another leaves open what it does not.
+    let error = match failures.next().map(Arc::try_unwrap) {
+        Some(Ok(failure)) => failure.error,
+        Some(Err(shared)) => Error::new(shared.error.kind(), shared.error.to_string()),
+        None => Error::new(ErrorKind::Protocol, "there were no instances, and no answer either"),
+    };
+    let more = failures.len();
+    if calls.is_empty() || (more == 0 && Unconfirmed::of(&error).is_some()) {
+        let may_have_run = may_have_run || error.may_have_run();
+        return error.with_may_have_run(may_have_run);
+    }
+    Unconfirmed::attach(calls, error)
+}
+
+/// What is known at once of a task that came with its output.
+fn result_of(
+    slot: u32,
+    id: &str,
+    invocation: &Arc<str>,
+    task: crate::types::InvocationTask,
+) -> Option<InstanceResult> {
+    let status = task.task_status.clone().filter(is_final)?;
+    Some(InstanceResult::of_task(slot, id.to_owned(), invocation.clone(), status, task))
+}

@@ -1,0 +1,75 @@
+//! Which instances go into which call.
+
+use std::collections::HashMap;
+
+use guestexec_core::{ErrorKind, Violation};
+
+use super::command::Command;
+use crate::{Client, Error};
+
+/// Instances one call takes.
+const BATCH: usize = 200;
+
+/// The kinds of machine, which one call may not mix. The third are those registered with TAT.
+fn kind(id: &str) -> usize {
+    match id {
+        _ if id.starts_with("lhins-") => 1,
+        _ if id.starts_with("rins-") => 2,
+        _ => 0,
+    }
+}
+
+/// The calls that start a command on all of `ids`, each as positions in that list.
+///
+/// # Errors
+/// [`ErrorKind::InvalidRequest`], before anything is sent, if any of the calls would be refused.
+pub(super) fn calls(
+    client: &Client,
+    command: &Command,
+    ids: &[String],
+) -> Result<Vec<Vec<u32>>, Error> {
+    let refuse =
+        |message: String| Error::new(ErrorKind::InvalidRequest, message).during(command.action());
+    command.check()?;
+    // Whatever checks are on: a repeated instance in another call would run the command twice.
+    let mut seen = HashMap::with_capacity(ids.len());
+    for (position, id) in ids.iter().enumerate() {
+        if let Some(earlier) = seen.insert(id.as_str(), position) {
+            let problem = format!("repeats item {earlier}, but each instance may be given once");
+            let violation = Violation::new(format!("InstanceIds[{position}]"), problem);
+            return Err(refuse(violation.to_string()));
+        }
+    }
+    drop(seen);
+    let mut kinds: [Vec<u32>; 3] = Default::default();
+    for (position, id) in (0..).zip(ids) {
+        kinds[kind(id)].push(position);
+    }
+    let mut calls: Vec<Vec<u32>> =
+        kinds.iter().flat_map(|of_kind| of_kind.chunks(BATCH)).map(<[u32]>::to_vec).collect();
+    if calls.is_empty() {
+        // Refused by name, or by the service where checks are off.
+        calls.push(Vec::new());
+    }
+    if client.inner.checks() {
+        for (index, call) in calls.iter().enumerate() {
+            let of_call = call.iter().map(|p| ids[*p as usize].clone()).collect();
+            let checked = command.request(of_call, index == 0, None).check();
+            checked.map_err(|violation| refuse(in_whole_list(&violation, call)))?;
+        }
+    }
+    Ok(calls)
+}
+
+/// A violation in a call's own list of instances, told by the position in the caller's.
+fn in_whole_list(violation: &Violation, call: &[u32]) -> String {
+    let text = violation.to_string();
+    let index = violation.field().strip_prefix("InstanceIds[").and_then(|f| f.strip_suffix(']'));
+    let position = index.and_then(|index| call.get(index.parse::<usize>().ok()?));
+    match (index, position) {
+        (Some(index), Some(position)) => {
+            text.replacen(&format!("[{index}]"), &format!("[{position}]"), 1)
+        }
+        _ => text,
+    }
+}

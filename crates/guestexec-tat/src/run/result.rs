@@ -1,0 +1,303 @@
+//! What became of a command on one instance.
+
+use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
+
+use guestexec_core::Base64;
+
+use crate::{Error, enums::TaskStatus, time::iso8601, types::InvocationTask};
+
+/// What became of the command on one instance.
+///
+/// A command that fails, is killed or never starts is a result, not an error.
+#[derive(Clone, Debug)]
+pub struct InstanceResult {
+    pub(super) position: u32,
+    instance_id: String,
+    end: End,
+}
+
+#[derive(Clone, Debug)]
+enum End {
+    /// The service's task is over.
+    Task(Box<Task>),
+    /// There is no task, or its end was not seen.
+    Failure(Arc<Failure>),
+}
+
+/// What is worth keeping of a task, which also comes with its whole script.
+#[derive(Clone, Debug)]
+struct Task {
+    invocation_id: Arc<str>,
+    task_id: Option<String>,
+    status: TaskStatus,
+    exit_code: Option<i64>,
+    output: Vec<u8>,
+    dropped: u64,
+    output_url: Option<OutputUrl>,
+    upload_error: Option<String>,
+    error_info: Option<String>,
+    started: Option<String>,
+    ended: Option<String>,
+}
+
+/// How a command ended on an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It ran to its end, with this exit code.
+    Exited(i64),
+    /// It died of a signal that was not the agent's; there is no exit code.
+    Killed,
+    /// It ran longer than its timeout, and the agent killed it (`TIMEOUT`).
+    TimedOut,
+    /// The agent fell silent, and what became of the command is not known (`TASK_TIMEOUT`).
+    AgentSilent,
+    /// The agent could not start it; [`InstanceResult::error_info`] says why (`START_FAILED`).
+    NotStarted,
+    /// It never reached the instance (`DELIVER_FAILED`).
+    NotDelivered,
+    /// It was cancelled before it started (`CANCELLED`).
+    Cancelled,
+    /// It was cancelled while it ran, and killed (`TERMINATED`).
+    Terminated,
+    /// Nothing is known of its end; [`InstanceResult::failure`] says why.
+    Unknown,
+}
+
+/// Why there is no result of some instances: their call failed, or their end was not seen.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What failed. [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command
+    /// may have started on these instances, or is known to have.
+    pub error: Error,
+    /// The instances, in the order asked.
+    pub instances: Vec<String>,
+    /// The invocation, where it is known to have started.
+    pub invocation_id: Option<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (", self.error)?;
+        match &self.instances[..] {
+            [only] => write!(f, "{only})"),
+            [first, ..] => write!(f, "{} instances, {first} and others)", self.instances.len()),
+            [] => f.write_str("no instance)"),
+        }
+    }
+}
+
+/// The address of a whole output in COS. It may be signed, that is, let whoever has it read the
+/// output: `Display` and `Debug` leave the query out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OutputUrl(String);
+
+impl OutputUrl {
+    /// The whole address, with what may grant access.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for OutputUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.find(['?', '#']).unwrap_or(self.0.len());
+        f.write_str(&self.0[..end])?;
+        if end < self.0.len() { f.write_str("?…") } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for OutputUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OutputUrl({self})")
+    }
+}
+
+/// True once a task's status will not change any more; statuses of tomorrow count as under way.
+pub(super) fn is_final(status: &TaskStatus) -> bool {
+    use TaskStatus::{
+        Cancelled, DeliverFailed, Failed, StartFailed, Success, TaskTimeout, Terminated, Timeout,
+    };
+    matches!(
+        status,
+        Success
+            | Failed
+            | Timeout
+            | TaskTimeout
+            | StartFailed
+            | DeliverFailed
+            | Cancelled
+            | Terminated
+    )
+}
+
+fn not_empty(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+impl InstanceResult {
+    pub(super) fn of_task(
+        position: u32,
+        instance_id: String,
+        invocation_id: Arc<str>,
+        status: TaskStatus,
+        task: InvocationTask,
+    ) -> Self {
+        let result = task.task_result.unwrap_or_default();
+        let end = Task {
+            invocation_id,
+            task_id: task.invocation_task_id,
+            status,
+            exit_code: result.exit_code,
+            output: result.output.map(Base64::into_bytes).unwrap_or_default(),
+            dropped: result.dropped.unwrap_or_default(),
+            output_url: not_empty(result.output_url).map(OutputUrl),
+            upload_error: not_empty(result.output_upload_cos_error_info),
+            error_info: not_empty(task.error_info),
+            started: not_empty(result.exec_start_time.or(task.start_time)),
+            ended: not_empty(result.exec_end_time.or(task.end_time)),
+        };
+        Self { position, instance_id, end: End::Task(Box::new(end)) }
+    }
+
+    pub(super) fn of_failure(position: u32, instance_id: String, failure: Arc<Failure>) -> Self {
+        Self { position, instance_id, end: End::Failure(failure) }
+    }
+
+    fn task(&self) -> Option<&Task> {
+        match &self.end {
+            End::Task(task) => Some(task),
+            End::Failure(_) => None,
+        }
+    }
+
+    /// The instance.
+    pub fn instance_id(&self) -> &str {
+        &self.instance_id
+    }
+
+    /// The invocation it belonged to, `inv-…`.
+    pub fn invocation_id(&self) -> Option<&str> {
+        match &self.end {
+            End::Task(task) => Some(&task.invocation_id),
+            End::Failure(failure) => failure.invocation_id.as_deref(),
+        }
+    }
+
+    /// The task's id, `invt-…`.
+    pub fn task_id(&self) -> Option<&str> {
+        self.task()?.task_id.as_deref()
+    }
+
+    /// How the command ended.
+    pub fn outcome(&self) -> Outcome {
+        let Some(task) = self.task() else { return Outcome::Unknown };
+        match (&task.status, self.exit_code()) {
+            (TaskStatus::Success | TaskStatus::Failed, Some(code)) => Outcome::Exited(code),
+            (TaskStatus::Success, None) => Outcome::Exited(0),
+            (TaskStatus::Failed, None) => Outcome::Killed,
+            (TaskStatus::Timeout, _) => Outcome::TimedOut,
+            (TaskStatus::TaskTimeout, _) => Outcome::AgentSilent,
+            (TaskStatus::StartFailed, _) => Outcome::NotStarted,
+            (TaskStatus::DeliverFailed, _) => Outcome::NotDelivered,
+            (TaskStatus::Cancelled, _) => Outcome::Cancelled,
+            (TaskStatus::Terminated, _) => Outcome::Terminated,
+            _ => Outcome::Unknown,
+        }
+    }
+
+    /// The task's final status, in the service's words; none where its end was not seen.
+    pub fn status(&self) -> Option<&TaskStatus> {
+        self.task().map(|task| &task.status)
+    }
+
+    /// Why nothing is known of the command's end, if so.
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.end {
+            End::Task(_) => None,
+            End::Failure(failure) => Some(failure),
+        }
+    }
+
+    /// True if the command ran to its end and exited with 0.
+    pub fn success(&self) -> bool {
+        self.status() == Some(&TaskStatus::Success)
+    }
+
+    /// The command's exit code; none where it was killed, timed out or never started.
+    pub fn exit_code(&self) -> Option<i64> {
+        let task = self.task()?;
+        match task.status {
+            // The agent reports -1 where no code exists: the command died of a signal.
+            TaskStatus::Success | TaskStatus::Failed => task.exit_code.filter(|code| *code >= 0),
+            _ => None,
+        }
+    }
+
+    /// Standard output and standard error as one stream, in true order; its first 24 KiB.
+    pub fn output(&self) -> &[u8] {
+        self.task().map_or(&[], |task| &task.output)
+    }
+
+    /// The same as text, with U+FFFD where it is not UTF-8.
+    pub fn stdout_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.output())
+    }
+
+    /// Octets of output that were cut off after the first 24 KiB. They are lost, unless a COS bucket
+    /// was given: see [`Self::output_url`].
+    pub fn dropped(&self) -> u64 {
+        self.task().map_or(0, |task| task.dropped)
+    }
+
+    /// Where the whole output is, if it was uploaded to COS.
+    pub fn output_url(&self) -> Option<&OutputUrl> {
+        self.task()?.output_url.as_ref()
+    }
+
+    /// Why the upload of the output failed, if it did.
+    pub fn upload_error(&self) -> Option<&str> {
+        self.task()?.upload_error.as_deref()
+    }
+
+    /// Why the command never started, in the agent's words.
+    pub fn error_info(&self) -> Option<&str> {
+        self.task()?.error_info.as_deref()
+    }
+
+    /// When the command started on the instance, to the second.
+    pub fn started_at(&self) -> Option<SystemTime> {
+        iso8601(self.started_text()?)
+    }
+
+    /// The same in the service's words.
+    pub fn started_text(&self) -> Option<&str> {
+        self.task()?.started.as_deref()
+    }
+
+    /// When the command ended on the instance, to the second.
+    pub fn ended_at(&self) -> Option<SystemTime> {
+        iso8601(self.ended_text()?)
+    }
+
+    /// The same in the service's words.
+    pub fn ended_text(&self) -> Option<&str> {
+        self.task()?.ended.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OutputUrl;
+
+    #[test]
+    fn the_query_of_an_output_url_is_not_shown() {
+        let url =
+            OutputUrl("https://b.cos.example/p/inv-1/invt-1.log?q-signature=secret".to_owned());
+        assert_eq!(url.to_string(), "https://b.cos.example/p/inv-1/invt-1.log?…");
+        assert!(!format!("{url:?}").contains("secret"));
+        assert!(url.expose().ends_with("=secret"));
+        assert_eq!(OutputUrl("https://b/é".to_owned()).to_string(), "https://b/é");
+    }
+}

@@ -1,0 +1,330 @@
+//! Handles on what is running, and what there is at the end.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{Stream, future::join_all};
+use guestexec_core::ErrorKind;
+use tokio::time::Instant;
+
+use super::{
+    follow::{Follow, as_error},
+    result::{Failure, InstanceResult, Outcome},
+};
+use crate::{Client, Error, enums::TaskStatus, types::CancelInvocationRequest};
+
+/// How long a cancelled command may take to end.
+const CANCEL_WAIT: Duration = Duration::from_secs(60);
+/// Instances one call cancels, where they are named.
+const CANCEL_BATCH: usize = 100;
+
+/// A command that was started; made by [`Run::start`](crate::Run::start) and
+/// [`Client::invocation`].
+///
+/// Await it to wait for all instances, take its [`events`](Self::events) to follow them one by one,
+/// or [`cancel`](Self::cancel) it. Dropping it ends the polling, not the command.
+#[must_use = "await it, take its events, or cancel it"]
+pub struct Running {
+    follow: Follow,
+}
+
+/// What happens to the instances of a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// An instance's task has another status, and is under way.
+    Changed {
+        /// The instance.
+        instance_id: String,
+        /// The status.
+        status: TaskStatus,
+    },
+    /// The command is over on an instance.
+    Finished(InstanceResult),
+    /// Nothing more will be known of some instances: their call failed, or the time to wait is over.
+    Failed(Arc<Failure>),
+}
+
+impl Running {
+    pub(super) fn new(follow: Follow) -> Self {
+        Self { follow }
+    }
+
+    /// The ids of the invocations that were started, `inv-…`.
+    pub fn invocations(&self) -> impl Iterator<Item = &str> {
+        self.follow.invocations().map(|(id, _)| &**id)
+    }
+
+    /// What happens from now on, instance by instance.
+    ///
+    /// ```no_run
+    /// use guestexec_tat::Event;
+    ///
+    /// # async fn example(tat: guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// let mut events = tat.instances(["ins-1", "ins-2"]).run("uptime").start().await?.events();
+    /// while let Some(event) = events.next().await {
+    ///     match event {
+    ///         Event::Finished(result) => println!("{}: {:?}", result.instance_id(), result.outcome()),
+    ///         Event::Failed(failure) => eprintln!("{failure}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn events(self) -> Events {
+        Events { follow: self.follow }
+    }
+
+    /// Ends the command wherever it is not over, and waits for its end: a minute at most.
+    ///
+    /// # Errors
+    /// That of CancelInvocation, where none of its calls succeeded.
+    pub async fn cancel(mut self) -> Result<Cancellation, Error> {
+        cancel_all(&self.follow).await?;
+        self.follow.wait_until(Instant::now().checked_add(CANCEL_WAIT));
+        self.follow.hurry();
+        let finished = self.collect().await;
+        Ok(Cancellation { finished })
+    }
+
+    pub(super) async fn finish(self) -> Result<Finished, Error> {
+        let finished = self.collect().await;
+        let none = finished.results.iter().all(|result| result.failure().is_some());
+        if !none || (finished.results.is_empty() && finished.failures.is_empty()) {
+            return Ok(finished);
+        }
+        let Finished { results, failures, .. } = finished;
+        drop(results);
+        Err(as_error(failures))
+    }
+
+    async fn collect(self) -> Finished {
+        let mut events = self.events();
+        let mut results = Vec::new();
+        results.resize_with(events.follow.len(), || None);
+        let mut failures = Vec::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Event::Changed { .. } => {}
+                Event::Finished(result) => {
+                    let position = result.position as usize;
+                    results[position] = Some(result);
+                }
+                Event::Failed(failure) => failures.push(failure),
+            }
+        }
+        let invocations = events.follow.invocations().map(|(id, _)| id.to_string()).collect();
+        let command_id = events.follow.command_id.clone();
+        for failure in &failures {
+            for id in &failure.instances {
+                if let Some(position) = events.follow.position(id) {
+                    let result =
+                        InstanceResult::of_failure(position, id.clone(), Arc::clone(failure));
+                    results[position as usize] = Some(result);
+                }
+            }
+        }
+        Finished {
+            results: results.into_iter().flatten().collect(),
+            failures,
+            invocations,
+            command_id,
+        }
+    }
+}
+
+impl IntoFuture for Running {
+    type Output = Result<Finished, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.finish())
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unfinished = self.follow.unfinished().count();
+        write!(f, "Running({} instances, {unfinished} of them unfinished)", self.follow.len())
+    }
+}
+
+/// The events of a run, as [`Running::events`] gives them: a stream that ends when every instance has
+/// its [`Event::Finished`] or is part of an [`Event::Failed`].
+///
+/// Polls the service while it is polled itself, and not once it is dropped.
+#[must_use = "streams do nothing unless they are polled"]
+pub struct Events {
+    follow: Follow,
+}
+
+impl Events {
+    /// The next event.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|context| self.follow.poll_event(context)).await
+    }
+
+    /// The instances whose end has not been told yet, in the order asked.
+    pub fn unfinished(&self) -> impl Iterator<Item = &str> {
+        self.follow.unfinished()
+    }
+
+    /// Ends the command on every instance where it is not over. How it ended is told by the events
+    /// that follow.
+    ///
+    /// # Errors
+    /// That of CancelInvocation, where none of its calls succeeded.
+    pub async fn cancel(&mut self) -> Result<(), Error> {
+        cancel_all(&self.follow).await?;
+        self.follow.hurry();
+        Ok(())
+    }
+
+    /// Ends the command on these instances.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] without any instance, since the service would take that for
+    /// all of them, and with one the run does not have; that of CancelInvocation.
+    pub async fn cancel_on<I>(&mut self, instances: I) -> Result<(), Error>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let refuse = |problem: &str| {
+            let problem = format!("`InstanceIds` {problem}");
+            Error::new(ErrorKind::InvalidRequest, problem).during("CancelInvocation")
+        };
+        let mut of_invocation: Vec<(Arc<str>, Vec<String>)> = Vec::new();
+        for id in instances {
+            let id = id.as_ref();
+            let invocation = self
+                .follow
+                .invocation_of(id)
+                .ok_or_else(|| refuse("names an instance on which this run started nothing"))?;
+            match of_invocation.iter_mut().find(|(known, _)| known == invocation) {
+                Some((_, ids)) => ids.push(id.to_owned()),
+                None => of_invocation.push((invocation.clone(), vec![id.to_owned()])),
+            }
+        }
+        if of_invocation.is_empty() {
+            return Err(refuse("is empty, which means all instances: use `cancel` for that"));
+        }
+        for (invocation, ids) in of_invocation {
+            for batch in ids.chunks(CANCEL_BATCH) {
+                let request = CancelInvocationRequest::builder()
+                    .invocation_id(invocation.to_string())
+                    .instance_ids(batch.to_vec());
+                self.follow.client.cancel_invocation().body(request).send().await?;
+            }
+        }
+        self.follow.hurry();
+        Ok(())
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.follow.poll_event(context)
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unfinished = self.follow.unfinished().count();
+        write!(f, "Events({} instances, {unfinished} of them unfinished)", self.follow.len())
+    }
+}
+
+/// Cancels every invocation that has instances without an end; fails if no call succeeds.
+async fn cancel_all(follow: &Follow) -> Result<(), Error> {
+    let unfinished = follow.invocations().filter(|(_, open)| *open > 0);
+    let calls = unfinished.map(|(id, _)| cancel(&follow.client, id));
+    let mut results = join_all(calls).await;
+    if results.is_empty() || results.iter().any(Result::is_ok) {
+        for error in results.iter().filter_map(|result| result.as_ref().err()) {
+            tracing::warn!(%error, "an invocation could not be cancelled");
+        }
+        return Ok(());
+    }
+    results.swap_remove(0)
+}
+
+/// Cancels a whole invocation, which is what the service makes of no list of instances.
+async fn cancel(client: &Client, invocation: &str) -> Result<(), Error> {
+    let request = CancelInvocationRequest::builder().invocation_id(invocation.to_owned());
+    client.cancel_invocation().body(request).send().await?;
+    Ok(())
+}
+
+/// A run with all its results.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    results: Vec<InstanceResult>,
+    failures: Vec<Arc<Failure>>,
+    invocations: Vec<String>,
+    command_id: Option<String>,
+}
+
+impl Finished {
+    /// One result an instance, in the order the instances were given.
+    pub fn results(&self) -> &[InstanceResult] {
+        &self.results
+    }
+
+    /// True if the command ran to its end on every instance, and exited with 0.
+    pub fn success(&self) -> bool {
+        self.results.iter().all(InstanceResult::success)
+    }
+
+    /// Why nothing is known of some instances, one failure for the instances of each call.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.failures.iter().map(|failure| &**failure)
+    }
+
+    /// The ids of the invocations, `inv-…`: one for each 200 instances of a kind.
+    pub fn invocations(&self) -> &[String] {
+        &self.invocations
+    }
+
+    /// The id of the command that was run, `cmd-…`; of the kept one, where it was to be kept.
+    pub fn command_id(&self) -> Option<&str> {
+        self.command_id.as_deref()
+    }
+}
+
+/// What became of a run that was cancelled.
+#[derive(Clone, Debug)]
+pub struct Cancellation {
+    finished: Finished,
+}
+
+impl Cancellation {
+    fn of(&self, outcome: Outcome) -> impl Iterator<Item = &InstanceResult> {
+        self.finished.results.iter().filter(move |result| result.outcome() == outcome)
+    }
+
+    /// The instances where the command never started.
+    pub fn before_start(&self) -> impl Iterator<Item = &InstanceResult> {
+        self.of(Outcome::Cancelled)
+    }
+
+    /// The instances where it was running and was killed.
+    pub fn killed(&self) -> impl Iterator<Item = &InstanceResult> {
+        self.of(Outcome::Terminated)
+    }
+
+    /// All instances in the order asked, also those where the command was over before it could be
+    /// stopped, or was not seen to end.
+    pub fn results(&self) -> &[InstanceResult] {
+        &self.finished.results
+    }
+}

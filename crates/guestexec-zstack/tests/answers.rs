@@ -1,0 +1,372 @@
+//! What a client makes of each way a management node may answer: real sockets, raw answers.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use guestexec_zstack::{Client, Credentials, Error, ErrorKind, Method, causes};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::timeout,
+};
+
+const VM: &str = "fc022ba201c135d8809c5e02bf6bf156";
+const JOB: &str = "0123456789abcdef0123456789abcdef";
+const SESSION: &str = "fedcba9876543210fedcba9876543210";
+const DONE: &str = r#"{"stream":"standardStream: hi, errorStream: ","vmInstance":{"uuid":"u"}}"#;
+
+/// A request as it came: its first line, its headers in lower case, its body.
+#[derive(Debug)]
+struct Request {
+    line: String,
+    head: String,
+}
+
+/// What the node does with a request.
+enum Answer {
+    /// Status line, content type, body.
+    Http(&'static str, &'static str, String),
+    /// Closes without a word.
+    Closes,
+}
+
+fn json(status: &'static str, body: impl Into<String>) -> Answer {
+    Answer::Http(status, "application/json", body.into())
+}
+
+fn text(status: &'static str, body: &str) -> Answer {
+    Answer::Http(status, "text/plain", body.to_owned())
+}
+
+fn failed(error: &str) -> Answer {
+    json("503 Service Unavailable", format!(r#"{{"error":{error}}}"#))
+}
+
+fn accepted() -> Answer {
+    // The host is the node's idea of itself, and leads nowhere.
+    let location = format!("http://node-7.internal:8080/zstack/v1/api-jobs/{JOB}");
+    json("202 Accepted", format!(r#"{{"location":"{location}","apiTimeout":20000}}"#))
+}
+
+/// A node that answers as `behave` says, given each request and how many came before it.
+struct Node {
+    endpoint: String,
+    commands: Arc<AtomicUsize>,
+    logins: Arc<AtomicUsize>,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Node {
+    async fn start(behave: impl Fn(&Request, usize) -> Answer + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (commands, logins) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let counts = (commands.clone(), logins.clone());
+        let serving = tokio::spawn(async move {
+            for count in 0.. {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let request = read(&mut stream).await;
+                if request.line.contains("/commands/exec") {
+                    counts.0.fetch_add(1, Ordering::SeqCst);
+                }
+                if request.line.contains("/accounts/login") {
+                    counts.1.fetch_add(1, Ordering::SeqCst);
+                }
+                if let Answer::Http(status, content_type, body) = behave(&request, count) {
+                    let head = format!(
+                        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n\
+                         Content-Length: {}\r\nConnection: close\r\n\r\n",
+                        body.len()
+                    );
+                    stream.write_all((head + &body).as_bytes()).await.unwrap();
+                }
+            }
+        });
+        Self { endpoint, commands, logins, serving }
+    }
+
+    fn client(&self) -> Client {
+        Client::builder(&self.endpoint).credentials(Credentials::session(SESSION)).build().unwrap()
+    }
+
+    fn commands(&self) -> usize {
+        self.commands.load(Ordering::SeqCst)
+    }
+}
+
+async fn read(stream: &mut TcpStream) -> Request {
+    let mut octets = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let count = stream.read(&mut buffer).await.unwrap();
+        octets.extend_from_slice(&buffer[..count]);
+        let text = String::from_utf8_lossy(&octets).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let head = head.to_ascii_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                let line = text.lines().next().unwrap_or_default().to_owned();
+                return Request { line, head };
+            }
+        }
+        assert_ne!(count, 0, "the request is whole");
+    }
+}
+
+/// Runs `df` within ten seconds, whatever the node does.
+async fn run(client: &Client) -> Result<String, Error> {
+    let run = client.vm(VM).run("df").timeout(Duration::from_secs(10));
+    let ended = timeout(Duration::from_secs(10), async { run.await }).await;
+    Ok(ended.expect("the call ends")?.stdout_lossy().into_owned())
+}
+
+#[tokio::test]
+async fn an_answer_at_once_by_put_and_by_post() {
+    let node = Node::start(|request, count| {
+        assert!(request.head.contains(&format!("authorization: oauth {SESSION}")));
+        assert!(request.head.contains("content-type: application/json;charset=utf-8"));
+        let job = request.head.lines().find_map(|line| line.strip_prefix("x-job-uuid: "));
+        assert_eq!(job.map(str::len), Some(32));
+        let method = if count == 0 { "PUT" } else { "POST" };
+        assert_eq!(
+            request.line,
+            format!("{method} /zstack/v1/vm-instances/commands/exec HTTP/1.1")
+        );
+        json("200 OK", DONE)
+    })
+    .await;
+    assert_eq!(run(&node.client()).await.unwrap(), "hi");
+    let output = node.client().vm(VM).run("df").method(Method::Post).await.unwrap();
+    assert_eq!(output.stream(), "standardStream: hi, errorStream: ");
+}
+
+#[tokio::test]
+async fn a_job_is_asked_for_where_we_were_told_to_ask() {
+    let node = Node::start(|request, count| match count {
+        0 => accepted(),
+        1 => json("202 Accepted", "{}"),
+        2 => Answer::Closes,
+        3 => Answer::Http("502 Bad Gateway", "text/html", "<html>".to_owned()),
+        _ => {
+            assert_eq!(request.line, format!("GET /zstack/v1/api-jobs/{JOB} HTTP/1.1"));
+            json("200 OK", DONE)
+        }
+    })
+    .await;
+    assert_eq!(run(&node.client()).await.unwrap(), "hi");
+    assert_eq!(node.commands(), 1);
+}
+
+#[tokio::test]
+async fn a_failed_job_tells_its_causes_innermost_first() {
+    let error = r#"{"code":"SYS.1006","description":"operation failed","details":"outer",
+        "cause":{"code":"KVM.1","details":"middle","cause":{"code":"QGA.1","details":"qga is not running"}},
+        "globalErrorCode":"ORG_X_1","somethingNew":[1]}"#;
+    let node =
+        Node::start(move |_, count| if count == 0 { accepted() } else { failed(error) }).await;
+    let error = run(&node.client()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.code(), Some("SYS.1006"));
+    assert_eq!(error.message(), "qga is not running; therefore: middle; therefore: outer");
+    assert!(error.may_have_run(), "a failure of the API may be that of a command that ran");
+    let detail = error.detail().unwrap();
+    let codes: Vec<_> = causes(detail).filter_map(|cause| cause.code.as_deref()).collect();
+    assert_eq!(codes, ["SYS.1006", "KVM.1", "QGA.1"]);
+    assert_eq!(detail.extra["somethingNew"], serde_json::json!([1]));
+    assert_eq!(node.commands(), 1);
+}
+
+#[tokio::test]
+async fn a_forgotten_job_is_said_so() {
+    let node = Node::start(|_, count| match count {
+        0 => accepted(),
+        _ => text("404 Not Found", "no such job"),
+    })
+    .await;
+    let error = run(&node.client()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(error.may_have_run() && error.to_string().contains("forgotten"), "{error}");
+    assert!(!error.to_string().contains(JOB), "{error}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_looked_for_under_the_jobs_own_name() {
+    let named = Arc::new(std::sync::Mutex::new(String::new()));
+    let seen = named.clone();
+    let node = Node::start(move |request, count| match count {
+        0 => {
+            let name = request.head.lines().find_map(|line| line.strip_prefix("x-job-uuid: "));
+            name.unwrap().clone_into(&mut seen.lock().unwrap());
+            Answer::Closes
+        }
+        1 => text("404 Not Found", "not yet"),
+        _ => {
+            assert!(request.line.contains(&*seen.lock().unwrap()), "{request:?}");
+            json("200 OK", DONE)
+        }
+    })
+    .await;
+    assert_eq!(run(&node.client()).await.unwrap(), "hi");
+    assert_eq!(node.commands(), 1);
+    assert_eq!(named.lock().unwrap().len(), 32);
+}
+
+#[tokio::test]
+async fn a_lost_answer_without_a_job_leaves_it_open_whether_the_command_ran() {
+    for first in [0, 1, 2] {
+        let node = Node::start(move |_, count| match (count, first) {
+            (0, 0) => Answer::Closes,
+            (0, 1) => Answer::Http("502 Bad Gateway", "text/html", "<html>".to_owned()),
+            (0, _) => json("200 OK", "{"),
+            _ => text("404 Not Found", "no such job"),
+        })
+        .await;
+        let error = run(&node.client()).await.unwrap_err();
+        assert!(error.may_have_run() && !error.is_retryable(), "{error}");
+        assert!(error.to_string().contains("look inside the VM"), "{error}");
+        assert_eq!(node.commands(), 1);
+    }
+}
+
+/// The session that the login number `count` opens.
+fn session(count: usize) -> String {
+    format!("{count:032}")
+}
+
+#[tokio::test]
+async fn an_ended_session_is_opened_anew_once_and_the_command_sent_again() {
+    // In the first answer, and in the poll, where an asynchronous API shows it.
+    for in_poll in [false, true] {
+        let opened = AtomicUsize::new(0);
+        let node = Node::start(move |request, _| {
+            if request.line.contains("/accounts/login") {
+                let uuid = session(opened.fetch_add(1, Ordering::SeqCst));
+                return json("200 OK", format!(r#"{{"inventory":{{"uuid":"{uuid}"}}}}"#));
+            }
+            if request.head.contains(&format!("authorization: oauth {}", session(1))) {
+                return json("200 OK", DONE);
+            }
+            let ended = failed(r#"{"code":"ID.1001","description":"Session expired"}"#);
+            if in_poll && request.line.contains("/commands/exec") { accepted() } else { ended }
+        })
+        .await;
+        let client = Client::builder(&node.endpoint).login("admin", "password").await.unwrap();
+        assert_eq!(run(&client).await.unwrap(), "hi");
+        assert_eq!((node.logins.load(Ordering::SeqCst), node.commands()), (2, 2));
+
+        // A session that was not opened here cannot be opened anew.
+        let error = run(&node.client()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+        assert!(!error.may_have_run(), "{error}");
+        assert_eq!(node.logins.load(Ordering::SeqCst), 2);
+    }
+}
+
+#[tokio::test]
+async fn one_login_serves_all_who_found_the_session_ended() {
+    let logins = Arc::new(AtomicUsize::new(0));
+    let counted = logins.clone();
+    let node = Node::start(move |request, _| {
+        if request.line.contains("/accounts/login") {
+            let uuid = session(counted.fetch_add(1, Ordering::SeqCst));
+            return json("200 OK", format!(r#"{{"inventory":{{"uuid":"{uuid}"}}}}"#));
+        }
+        if request.head.contains(&format!("authorization: oauth {}", session(0))) {
+            return failed(r#"{"globalErrorCode":"ORG_ZSTACK_IDENTITY_10020","code":"X"}"#);
+        }
+        json("200 OK", DONE)
+    })
+    .await;
+    let client = Client::builder(&node.endpoint).login("admin", "password").await.unwrap();
+    let results = client.each_vm([VM; 6], |vm| vm.run("df")).concurrency(6).await;
+    assert!(results.iter().all(|(_, result)| result.is_ok()), "{results:?}");
+    assert_eq!(logins.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn too_many_requests_are_waited_out() {
+    let node = Node::start(|_, count| match count {
+        0 => text("429 Too Many Requests", "slow down"),
+        _ => json("200 OK", DONE),
+    })
+    .await;
+    assert_eq!(run(&node.client()).await.unwrap(), "hi");
+    assert_eq!(node.commands(), 2, "the first was refused before anything started");
+}
+
+#[tokio::test]
+async fn refusals_in_text_and_in_json() {
+    for (status, body, kind, may_have_run) in [
+        (
+            "400 Bad Request",
+            "the header Authorization is missing",
+            ErrorKind::Unauthenticated,
+            false,
+        ),
+        ("400 Bad Request", "duplicate job uuid", ErrorKind::Refused, false),
+        ("403 Forbidden", "requestTimeTooSkewed", ErrorKind::Unauthenticated, false),
+        ("403 Forbidden", "access key is not valid", ErrorKind::Forbidden, false),
+        ("404 Not Found", "no such api", ErrorKind::NotFound, false),
+        ("405 Method Not Allowed", "", ErrorKind::Refused, false),
+    ] {
+        let node = Node::start(move |_, _| text(status, body)).await;
+        let error = run(&node.client()).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(error.may_have_run(), may_have_run, "{error}");
+        assert!(error.to_string().contains(body), "{error}");
+    }
+    for (error, kind, may_have_run) in [
+        (r#"{"code":"ID.1002","details":"denied"}"#, ErrorKind::Forbidden, false),
+        (r#"{"code":"SYS.1007","details":"bad uuid"}"#, ErrorKind::Refused, false),
+        (r#"{"code":"SYS.1001","details":"timed out"}"#, ErrorKind::Timeout, true),
+        (r#"{"code":"SYS.1006","details":"failed"}"#, ErrorKind::Refused, true),
+        (r#"{"details":null}"#, ErrorKind::Refused, true),
+    ] {
+        let node = Node::start(move |_, _| failed(error)).await;
+        let error = run(&node.client()).await.unwrap_err();
+        assert_eq!((error.kind(), error.may_have_run()), (kind, may_have_run), "{error}");
+    }
+    // A failure inside a good status is a failure all the same.
+    let body = r#"{"success":false,"error":{"code":"SYS.1006","details":"failed"}}"#;
+    let node = Node::start(move |_, _| json("200 OK", body)).await;
+    let error = run(&node.client()).await.unwrap_err();
+    assert_eq!((error.code(), error.status().unwrap().as_u16()), (Some("SYS.1006"), 200));
+}
+
+#[tokio::test]
+async fn an_accepted_command_without_a_usable_job_is_not_lost_silently() {
+    for body in ["{}", r#"{"location":"http://h/zstack/v1/api-jobs/.."}"#] {
+        let node = Node::start(move |_, _| json("202 Accepted", body)).await;
+        let error = run(&node.client()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(error.may_have_run(), "{error}");
+    }
+}
+
+#[test]
+fn nothing_secret_is_printed() {
+    let client = |credentials| {
+        Client::builder("http://zstack:8080").credentials(credentials).build().unwrap()
+    };
+    let session = client(Credentials::session(SESSION));
+    let key = client(Credentials::access_key("id", "very-secret"));
+    let run = session.vm(VM).run("echo very-private");
+    let logout = session.log_out().uuid(SESSION);
+    let job = session.get_api_job().uuid(JOB);
+    let shown = format!("{session:?} {key:?} {run:?} {logout:?} {job:?}");
+    for secret in [SESSION, JOB, "very-secret", "very-private"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}

@@ -1,0 +1,54 @@
+//! What the README shows: its programs are the ones run here, and its commands do what it says.
+
+use std::{fs, path::Path, process::Command};
+
+use guestexec_sandbox::Sandbox;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the workspace")
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).expect("there is a README")
+}
+
+/// Runs a program of the README against a sandbox; gives what it printed.
+async fn run(name: &str, binary: &str) -> String {
+    let text = fs::read_to_string(root().join(format!("tests/programs/{name}.rs"))).unwrap();
+    assert!(readme().contains(&format!("```rust\n{text}```")), "{name}.rs is not the README's");
+    assert!(text.lines().count() <= 15, "{name}.rs is not short any more");
+
+    let sandbox = Sandbox::start().await.unwrap();
+    let mut command = Command::new(binary);
+    command.env_clear().envs(sandbox.env());
+    // The sandbox serves from this runtime, so the wait must not hold its thread.
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let (stdout, stderr) = (text_of(output.stdout), text_of(output.stderr));
+    assert!(output.status.success(), "{name}: {stderr}");
+    stdout
+}
+
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("programs print text")
+}
+
+fn uname() -> String {
+    let output = Command::new("uname").arg("-a").output().expect("this machine has a uname");
+    text_of(output.stdout).trim().to_owned()
+}
+
+#[tokio::test]
+async fn the_tat_program_runs() {
+    let printed = run("tat", env!("CARGO_BIN_EXE_readme-tat")).await;
+    assert!(printed.starts_with("ins-zj0f57ew: ") && printed.contains(&uname()), "{printed}");
+}
+
+#[tokio::test]
+async fn the_zstack_program_runs() {
+    assert_eq!(run("zstack", env!("CARGO_BIN_EXE_readme-zstack")).await.trim(), uname());
+}
+
+#[tokio::test]
+async fn the_cci_program_runs() {
+    assert_eq!(run("cci", env!("CARGO_BIN_EXE_readme-cci")).await.trim(), uname());
+}

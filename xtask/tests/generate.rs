@@ -1,0 +1,336 @@
+//! The generator as a whole: the committed code is current, and what it makes of a document.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use xtask::{
+    all_generated, from_spec, generate, lower,
+    output::{self, Generated},
+    spec::{self, Spec},
+};
+
+const SMALL: &str = include_str!("data/small.yaml");
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn small(edits: &[(&str, &str)]) -> Spec {
+    let text = edits.iter().fold(SMALL.to_owned(), |text, (find, put)| {
+        assert_eq!(text.matches(find).count(), 1, "{find}");
+        text.replace(find, put)
+    });
+    Spec::parse("small", text).unwrap()
+}
+
+fn page<'a>(generated: &'a Generated, path: &str) -> &'a str {
+    let found = generated.files.iter().find(|(name, _)| name == path);
+    found.map(|(_, text)| text.as_str()).unwrap_or_else(|| panic!("there is no {path}"))
+}
+
+/// Text without its layout.
+fn dense(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+#[test]
+fn committed_code_is_what_the_specs_say() {
+    let providers = spec::providers(workspace()).unwrap();
+    let mut stale = Vec::new();
+    for generated in all_generated(workspace(), &providers).unwrap() {
+        stale.extend(output::compare(workspace(), &generated).unwrap());
+    }
+    assert!(
+        stale.is_empty(),
+        "run `cargo xtask generate` and commit what it writes; stale: {stale:#?}"
+    );
+    for entry in fs::read_dir(workspace().join("crates")).unwrap() {
+        let folder = entry.unwrap().path();
+        let name = folder.file_name().unwrap().to_string_lossy().replace("guestexec-", "");
+        assert!(
+            providers.contains(&name) || !folder.join("src/generated").exists(),
+            "{} has generated code and no spec; delete one or write the other",
+            folder.display()
+        );
+    }
+}
+
+#[test]
+fn a_document_gives_the_same_pages_each_time() {
+    let providers = vec!["tat".to_owned(), "tat".to_owned(), "tat".to_owned()];
+    let all = all_generated(workspace(), &providers).unwrap();
+    assert_eq!(all[0].files, all[1].files);
+    assert_eq!(all[0].files, all[2].files);
+}
+
+#[test]
+fn complaints_of_all_providers_come_together() {
+    let root = TempDir::new().unwrap();
+    fs::create_dir(root.path().join("specs")).unwrap();
+    fs::write(root.path().join("specs/bad.yaml"), "a: [").unwrap();
+    let names = ["bad", "none"].map(str::to_owned);
+    let said = all_generated(root.path(), &names).unwrap_err();
+    assert!(said.starts_with("specs/bad.yaml: is not YAML"), "{said}");
+    assert!(said.contains("\nspecs/none.yaml: cannot be read"), "{said}");
+}
+
+/// What progenitor makes of the small document after an edit of what the linter has let through.
+fn lowered(edit: impl FnOnce(&mut Value)) -> String {
+    let spec = small(&[]);
+    let mut document = lower::lower(&spec);
+    edit(&mut document);
+    generate::tokens(&spec, document).unwrap_err()
+}
+
+#[test]
+fn what_progenitor_does_not_bear_is_named() {
+    let said = lowered(|document| {
+        document["paths"]["/v1/widgets"]["post"]["responses"]["204"] = json!({ "description": "" });
+    });
+    assert!(said.starts_with("specs/small.yaml: progenitor panicked"), "{said}");
+    assert!(said.contains("response_types.len() <= 1"), "{said}");
+
+    let said = lowered(|document| {
+        let item = document["paths"]["/v1/widgets"].clone();
+        document["paths"] = json!({ "/v1/{": item });
+    });
+    assert!(said.starts_with("specs/small.yaml: progenitor refuses it"), "{said}");
+    assert!(said.contains("unterminated parameter"), "{said}");
+
+    let said = lowered(|document| document["paths"] = json!(7));
+    assert!(said.starts_with("specs/small.yaml: is not OpenAPI 3.0"), "{said}");
+
+    // A panic that was caught spoils nothing that comes after.
+    from_spec(&small(&[])).unwrap();
+}
+
+/// A folder like the workspace, with the small document as its only one.
+fn folder() -> TempDir {
+    let root = TempDir::new().unwrap();
+    fs::create_dir(root.path().join("specs")).unwrap();
+    fs::write(root.path().join("specs/small.yaml"), SMALL).unwrap();
+    fs::copy(workspace().join("Cargo.lock"), root.path().join("Cargo.lock")).unwrap();
+    root
+}
+
+const CODE: &str = "crates/guestexec-small/src/generated";
+const LOCK: &str = "specs/generated.lock";
+
+#[test]
+fn what_is_written_is_current_and_stays() {
+    let root = folder();
+    let generated = xtask::generated(root.path(), "small").unwrap();
+    let all = output::compare(root.path(), &generated).unwrap();
+    assert_eq!(all.len(), generated.files.len() + 1, "{all:?}");
+
+    assert!(output::write(root.path(), &generated).unwrap());
+    assert_eq!(output::compare(root.path(), &generated).unwrap(), Vec::<String>::new());
+    for (path, text) in &generated.files {
+        assert_eq!(&fs::read_to_string(root.path().join(CODE).join(path)).unwrap(), text);
+    }
+
+    let written = |path: &str| fs::metadata(root.path().join(path)).unwrap().modified().unwrap();
+    let types = format!("{CODE}/types.rs");
+    let before = (written(&types), written(LOCK));
+    assert!(!output::write(root.path(), &generated).unwrap());
+    assert_eq!((written(&types), written(LOCK)), before);
+
+    // A checkout that turns line ends changes nothing.
+    let text = fs::read_to_string(root.path().join(&types)).unwrap();
+    fs::write(root.path().join(&types), text.replace('\n', "\r\n")).unwrap();
+    assert_eq!(output::compare(root.path(), &generated).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn what_differs_is_named_and_mended() {
+    let root = folder();
+    let at = |path: &str| root.path().join(path);
+    let generated = xtask::generated(root.path(), "small").unwrap();
+    output::write(root.path(), &generated).unwrap();
+
+    fs::write(at(&format!("{CODE}/types.rs")), "// edited\n").unwrap();
+    fs::remove_file(at(&format!("{CODE}/types/builder.rs"))).unwrap();
+    fs::create_dir(at(&format!("{CODE}/old"))).unwrap();
+    fs::write(at(&format!("{CODE}/old/page.rs")), "").unwrap();
+    let lock = fs::read_to_string(at(LOCK)).unwrap();
+    fs::write(at(LOCK), lock.replace("progenitor 0.", "progenitor 9.")).unwrap();
+    let named = [
+        format!("{CODE}/types.rs"),
+        format!("{CODE}/types/builder.rs"),
+        format!("{CODE}/old/page.rs"),
+        format!("{LOCK} (small)"),
+    ];
+    assert_eq!(output::compare(root.path(), &generated).unwrap(), named);
+
+    assert!(output::write(root.path(), &generated).unwrap());
+    assert_eq!(output::compare(root.path(), &generated).unwrap(), Vec::<String>::new());
+    assert!(!at(&format!("{CODE}/old/page.rs")).exists());
+    assert_eq!(fs::read_to_string(at(LOCK)).unwrap(), lock);
+}
+
+#[test]
+fn a_changed_document_makes_the_code_stale() {
+    let root = folder();
+    output::write(root.path(), &xtask::generated(root.path(), "small").unwrap()).unwrap();
+    let member = "        weight:\n          type: integer\n          maximum: 9\n          description: Its weight.\n        label:\n";
+    let changed = SMALL.replace("        label:\n", member);
+    fs::write(root.path().join("specs/small.yaml"), changed).unwrap();
+    let generated = xtask::generated(root.path(), "small").unwrap();
+    let stale = output::compare(root.path(), &generated).unwrap();
+    let pages =
+        ["types.rs", "types/builder.rs", "validate.rs"].map(|page| format!("{CODE}/{page}"));
+    let [types, builder, validate] = pages;
+    assert_eq!(stale, [types, builder, validate, format!("{LOCK} (small)")]);
+
+    // A comment changes no code, but what the code was made from.
+    fs::write(root.path().join("specs/small.yaml"), format!("# More.\n{SMALL}")).unwrap();
+    let generated = xtask::generated(root.path(), "small").unwrap();
+    assert_eq!(output::compare(root.path(), &generated).unwrap(), [format!("{LOCK} (small)")]);
+}
+
+#[test]
+fn the_lock_keeps_other_providers_and_forgets_deleted_ones() {
+    let root = folder();
+    let lock = root.path().join(LOCK);
+    let others = "# Head.\n\n[gone]\nspec = \"sha256:0\"\n\n[other]\nspec = \"sha256:1\"\n";
+    fs::write(&lock, others).unwrap();
+    fs::write(root.path().join("specs/other.yaml"), "").unwrap();
+    output::write(root.path(), &xtask::generated(root.path(), "small").unwrap()).unwrap();
+    let text = fs::read_to_string(&lock).unwrap();
+    assert!(text.contains("\n[other]\nspec = \"sha256:1\"\n\n[small]\n"), "{text}");
+    assert!(!text.contains("gone"), "{text}");
+}
+
+#[test]
+fn every_limit_is_one_call() {
+    let generated = from_spec(&small(&[])).unwrap();
+    let validate = dense(page(&generated, "validate.rs"));
+    for call in [
+        // Parameters: those in the path always, others if checks are on.
+        r#"check::characters("room", room, 0, Some(63))?;"#,
+        r#"check::pattern("room", room, &PATTERN_1)?; if checks { if let Some(value) = color {"#,
+        r#"check::items("color", value, 0, Some(3))?;"#,
+        r#"check::each("color", value, |item| { check::characters("", item, 0, Some(20))?; Ok(()) },)?;"#,
+        // Texts, in their three measures, and numbers.
+        r#"check::characters("name", &self.name, 1, Some(60))?;"#,
+        r#"check::pattern("name", &self.name, &PATTERN_0)?;"#,
+        r#"if let Some(value) = &self.note { check::octets("note", value, 120)?; }"#,
+        r#"check::encoded("content", value, 0, Some(65536))?;"#,
+        r#"check::characters("secret", value.expose(), 8, None)?;"#,
+        r#"check::range("size", *value, Some(1), Some(86400))?;"#,
+        r#"check::one_of("kind", self.kind.as_str(), &["ROUND"])?;"#,
+        // Lists: an empty one that is not required is not sent.
+        r#"check::items("colors", &self.colors, 0, Some(5))?;"#,
+        r#"check::unique("colors", &self.colors)?;"#,
+        r#"|item| { check::characters("", item, 3, None)?; Ok(()) }"#,
+        r#"check::each("parts", &self.parts, Validate::validate)?;"#,
+        // Objects, and rules between members.
+        r#"Validate::validate(&self.box_).map_err(|violation| violation.within("box"))?;"#,
+        r#"check::json_object("answers", value, &check::JsonObject { max_properties: 20, key_max_length: 64, }, &PATTERN_0,)?;"#,
+        r#"check::exclusive(&[("note", self.note.is_some()), ("content", self.content.is_some())],)?;"#,
+        r#"check::exactly_one_of(&[("parts", !self.parts.is_empty()), ("box", true)])?;"#,
+        r#"check::requires("answers", self.answers.is_some(), "enabled", "true", self.enabled == Some(true),)?;"#,
+        r#"check::requires("note", self.note.is_some(), "kind", "\"ROUND\"", self.kind.as_str() == "ROUND",)?;"#,
+        r#"check::some_of(1, &[("label", self.label.is_some()), ("marks", !self.marks.is_empty()), ("width", self.width.is_some()),],)?;"#,
+        // Equal patterns are one.
+        r#"static PATTERN_0: Pattern = Pattern::new("^[a-z]+$"); static PATTERN_1: Pattern = Pattern::new("^[a-z][a-z0-9]*$");"#,
+    ] {
+        assert!(
+            validate.contains(&dense(call)),
+            "{call}\nis not in\n{}",
+            page(&generated, "validate.rs")
+        );
+    }
+    assert!(!validate.contains("PATTERN_2"));
+    for answer in ["types::Widget{", "types::ListWidgetsResponse", "types::Failure"] {
+        assert!(!validate.contains(answer), "{answer} is checked, and is never sent");
+    }
+}
+
+#[test]
+fn limits_that_depend_on_what_is_required() {
+    let spec = small(&[
+        ("required: [name, kind, box]", "required: [name, kind, colors, enabled, size]"),
+        ("note: {kind: ROUND}", "note: {name: lamp, size: 3}"),
+        (
+            "            $ref: '#/components/schemas/Carton'\n        box:",
+            "            $ref: '#/components/schemas/Carton'\n          minItems: 2\n        box:",
+        ),
+    ]);
+    let generated = from_spec(&spec).unwrap();
+    let validate = dense(page(&generated, "validate.rs"));
+    for call in [
+        r#"check::items("colors", &self.colors, 1, Some(5))?;"#,
+        r#"if !self.parts.is_empty() { check::items("parts", &self.parts, 2, None)?; }"#,
+        r#"check::range("size", self.size, Some(1), Some(86400))?;"#,
+        r#"("box", self.box_.is_some())"#,
+        r#""enabled", "true", self.enabled == true,"#,
+        r#""name", "\"lamp\"", self.name.as_str() == "lamp","#,
+        r#""size", "3", self.size == 3)?;"#,
+    ] {
+        assert!(
+            validate.contains(&dense(call)),
+            "{call}\nis not in\n{}",
+            page(&generated, "validate.rs")
+        );
+    }
+}
+
+#[test]
+fn requests_are_checked_before_they_are_sent() {
+    let generated = from_spec(&small(&[])).unwrap();
+    let builder = dense(page(&generated, "builder.rs"));
+    let order = [
+        "implListWidgets<'a>{".replace("impl", "impl<'a>"),
+        dense("super::validate::list_widgets(client.inner.checks(), &room, &color)"),
+        dense("let url = format!("),
+        "impl<'a>CreateWidget<'a>{".to_owned(),
+        dense("if client.inner.checks() { ::guestexec_core::Validate::validate(&body)"),
+        dense("let url = format!("),
+        dense("id: \"CreateWidget\", starts_command: true"),
+    ];
+    let mut rest = builder.as_str();
+    for part in order {
+        rest = rest.split_once(&part).unwrap_or_else(|| panic!("{part} is missing or too early")).1;
+    }
+    assert!(builder.contains(&dense("id: \"ListWidgets\", starts_command: false")));
+}
+
+#[test]
+fn answers_are_read_with_patience() {
+    let generated = from_spec(&small(&[])).unwrap();
+    let types = dense(page(&generated, "types.rs"));
+    // A list may come as null, an unknown member is kept, a recursive one is boxed.
+    assert!(types.contains("null_as_default\")]pubwidgets:::std::vec::Vec<Widget>"), "{types}");
+    assert!(types.contains("#[serde(flatten)]pubextra:"), "{types}");
+    assert!(
+        types.contains("pubcause:::std::option::Option<::std::boxed::Box<Failure>>"),
+        "{types}"
+    );
+    // What is sent refuses what the service would refuse.
+    assert!(types.contains(&dense("#[serde(deny_unknown_fields)]")), "{types}");
+    let enums = page(&generated, "enums.rs");
+    assert!(enums.contains("/// It is stuck.\n        WidgetJam = \"Widget.Jam\","), "{enums}");
+}
+
+#[test]
+fn a_document_without_a_single_type() {
+    let text = r"
+openapi: 3.0.3
+info: {title: Pings, version: v1}
+paths:
+  /ping:
+    get:
+      operationId: Ping
+      summary: Ping.
+      externalDocs: {url: 'https://pings.example', description: 'Ping, read 2026-11-22'}
+      x-examples: {page: {summary: The only one.}}
+      responses: {'204': {description: Fine.}}
+";
+    let generated = from_spec(&Spec::parse("ping", text.to_owned()).unwrap()).unwrap();
+    assert!(page(&generated, "builder.rs").contains("pub struct Ping<'a>"));
+    assert!(generated.files.iter().all(|(path, _)| path != "enums.rs"));
+}
