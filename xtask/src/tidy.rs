@@ -127,6 +127,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
         /// What requests and answers are made of.
         #[allow(clippy::all)]
         pub mod types;
+        #[allow(clippy::all)]
         mod validate;
     })
     .map_err(|e| unexpected(&e.to_string()))?;

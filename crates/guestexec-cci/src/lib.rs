@@ -5,7 +5,6 @@ mod client;
 mod error;
 mod exec;
 #[rustfmt::skip]
-#[allow(clippy::collapsible_if)]
 mod generated;
 mod hooks;
 mod pods;

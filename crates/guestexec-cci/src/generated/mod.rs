@@ -16,6 +16,7 @@ pub mod examples;
 /// What requests and answers are made of.
 #[allow(clippy::all)]
 pub mod types;
+#[allow(clippy::all)]
 mod validate;
 #[allow(unused_imports)]
 use progenitor_client::{ByteStream, ClientInfo, Error, ResponseValue};
