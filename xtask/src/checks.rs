@@ -386,8 +386,9 @@ fn scalar(
     }
     if target["type"] == "integer" {
         let (least, most) = (bound("minimum"), bound("maximum"));
-        // Zero is what an unsigned type says already.
-        if least.is_some_and(|least| least != 0) || most.is_some() {
+        // Without a format, a least value of zero makes the type unsigned, which says it already.
+        let by_type = least == Some(0) && target.get("format").is_none();
+        if (least.is_some() && !by_type) || most.is_some() {
             let (least, most) = (option(least.map(size)), option(most.map(size)));
             let borrowed = bare.to_string() != value.to_string();
             let number = if borrowed { quote!(#bare) } else { quote!(*#value) };

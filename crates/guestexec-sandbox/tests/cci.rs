@@ -283,7 +283,7 @@ async fn kubectl_finds_the_same_pods_behind_a_token_in_the_path() {
     let cci = sandbox.cci();
     let endpoint = cci.kubernetes_endpoint();
     let get = async |url: String| {
-        let answer = reqwest::get(url).await.unwrap();
+        let answer = http().get(url).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     };
     assert_eq!(get(format!("{endpoint}/api")).await.1["versions"], json!(["v1"]));

@@ -645,7 +645,12 @@ impl<'a> ListCciV2NamespacedPod<'a> {
         let limit = limit.map_err(Error::InvalidRequest)?;
         let resource_version = resource_version.map_err(Error::InvalidRequest)?;
         let timeout_seconds = timeout_seconds.map_err(Error::InvalidRequest)?;
-        super::validate::list_cci_v2_namespaced_pod(client.inner.checks(), &namespace)
+        super::validate::list_cci_v2_namespaced_pod(
+                client.inner.checks(),
+                &namespace,
+                &limit,
+                &timeout_seconds,
+            )
             .map_err(|violation| Error::InvalidRequest(violation.to_string()))?;
         let url = format!(
             "{}/apis/cci/v2/namespaces/{}/pods", client.baseurl, encode_path(& namespace

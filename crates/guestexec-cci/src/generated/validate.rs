@@ -66,9 +66,24 @@ pub(super) fn read_cci_v2_namespaced_pod(
 }
 
 /// The parameters of `listCciV2NamespacedPod`: those in the path always, others if `checks` is on.
-pub(super) fn list_cci_v2_namespaced_pod(_checks: bool, namespace: &str) -> Checked {
+pub(super) fn list_cci_v2_namespaced_pod(
+    checks: bool,
+    namespace: &str,
+    limit: &Option<i64>,
+    timeout_seconds: &Option<i64>,
+) -> Checked {
     check::characters("namespace", namespace, 1, Some(63))?;
     check::pattern("namespace", namespace, &PATTERN_0)?;
+    if checks {
+        if let Some(value) = limit {
+            check::range("limit", *value, Some(0), None)?;
+        }
+
+        if let Some(value) = timeout_seconds {
+            check::range("timeoutSeconds", *value, Some(0), None)?;
+        }
+    }
+
     Ok(())
 }
 

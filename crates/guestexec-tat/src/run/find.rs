@@ -236,6 +236,7 @@ impl Client {
 
         let mut found: Vec<(String, bool)> = Vec::new();
         let mut likely = Vec::new();
+        let mut keeps_blanks = false;
         for task in tasks {
             let Some(id) = task.invocation_id else { continue };
             let content = task.command_document.and_then(|document| document.content);
@@ -243,10 +244,15 @@ impl Client {
             if call.marker.as_ref().is_some_and(|marker| marker.ends(content)) {
                 found.push((id, true));
             } else if call.marker.is_some() && Marker::any(content) {
-                // Another run's blanks: not this one.
+                // Another run's.
+                keeps_blanks = true;
             } else if call.content.as_ref().is_none_or(|sent| same(sent.as_bytes(), content)) {
                 likely.push(id);
             }
+        }
+        if call.marker.is_some() && keeps_blanks {
+            // This one's would be seen too, so what has none is not this one.
+            likely.clear();
         }
         likely.dedup();
         for ids in likely.chunks(PAGE as usize) {

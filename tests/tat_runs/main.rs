@@ -1,0 +1,36 @@
+//! Commands on TAT's instances through the whole client, against the sandbox: real signatures, real
+//! processes, and a way there that can be made to fail.
+
+mod clock;
+mod credentials;
+mod faults;
+mod many;
+mod outcomes;
+mod proxy;
+mod service;
+
+use guestexec_sandbox::Sandbox;
+use guestexec_tat::{Client, ClientBuilder, Credentials};
+
+/// A client's beginning, with the sandbox's permanent key.
+fn builder(sandbox: &Sandbox) -> ClientBuilder {
+    let tat = sandbox.tat();
+    Client::builder()
+        .credentials(Credentials::new(tat.secret_id(), tat.secret_key()))
+        .region(tat.region())
+        .endpoint(tat.endpoint())
+}
+
+fn client(sandbox: &Sandbox) -> Client {
+    builder(sandbox).build().expect("the client is complete")
+}
+
+/// A sandbox that takes any number of calls.
+async fn unhurried(instances: usize) -> Sandbox {
+    Sandbox::builder()
+        .tat_rate(None)
+        .tat_instances(instances)
+        .start()
+        .await
+        .expect("the sandbox starts")
+}
