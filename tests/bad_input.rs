@@ -148,8 +148,9 @@ async fn tat_parameters() {
 
     let invoke = client.instances(["ins-1"]).invoke("cmd-1").parameter("a b", "1").await;
     refused(invoke, &tape, &["InvokeCommand", "`Parameters.a b"]);
-    let file = client.instances(["ins-1"]).run_file("/nowhere/script.sh");
-    refused(file.map(|_| ()), &tape, &["RunCommand", "/nowhere/script.sh"]);
+    let file = client.instances(["ins-1"]).run_file("/nowhere/script.sh").unwrap_err();
+    assert_eq!(file.kind(), ErrorKind::Input, "{file}");
+    assert!(file.to_string().contains("/nowhere/script.sh"), "{file}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join_all;
 use guestexec_core::{Clock, ErrorKind};
 use guestexec_tat::{Client, Credentials};
 use guestexec_testkit::{Reply, Tape};
@@ -35,6 +36,12 @@ async fn an_hour_off_is_found_and_corrected_once() {
         clone.describe_regions().send().await.unwrap();
         assert_eq!(client.counts().requests, requests + 1, "clones know it too");
     }
+    // Many that find it out at the same time.
+    let client = builder(&sandbox).clock(Wrong(-3600)).build().unwrap();
+    for answer in join_all((0..16).map(|_| client.describe_regions().send())).await {
+        answer.unwrap();
+    }
+    assert_eq!(client.counts().repeated, 16);
 }
 
 #[tokio::test]

@@ -66,8 +66,7 @@ async fn files_of_the_vendors_tools() {
         ),
     );
     works(&sandbox, CredentialSource::file(&lasting)).await;
-    let temporary =
-        format!("[default]\r\nsecret_id={id}\r\nsecret_key={key}\r\ntoken={token}\r\n");
+    let temporary = format!("[default]\r\nsecret_id={id}\r\nsecret_key={key}\r\ntoken={token}\r\n");
     works(&sandbox, CredentialSource::file(write("temporary", temporary))).await;
     let profile = json!({ "secretId": id, "secretKey": key, "token": token });
     let profile = write("default.credential", profile.to_string());
@@ -80,7 +79,11 @@ async fn files_of_the_vendors_tools() {
     fails(&sandbox, CredentialSource::tccli(Some("../x")), &["slash"]).await;
     // A chain goes on, and tells every failure if none is left.
     let nowhere = || CredentialSource::file(folder.path().join("nowhere"));
-    works(&sandbox, nowhere().or(CredentialSource::file(&broken)).or(CredentialSource::tccli_file(&profile))).await;
+    works(
+        &sandbox,
+        nowhere().or(CredentialSource::file(&broken)).or(CredentialSource::tccli_file(&profile)),
+    )
+    .await;
     fails(&sandbox, nowhere().or(CredentialSource::file(&broken)), &["nowhere", "broken"]).await;
     // A file that names an unusable key is no better than none.
     let unusable = write("unusable", "[default]\nsecret_id = a b\nsecret_key = c\n".to_owned());
@@ -102,9 +105,9 @@ async fn service(
                 let count = stream.read(&mut piece).await.unwrap_or(0);
                 request.extend_from_slice(&piece[..count]);
                 let text = String::from_utf8_lossy(&request);
-                let done = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-                    head.starts_with("GET ") || body.ends_with('}')
-                });
+                let done = text
+                    .split_once("\r\n\r\n")
+                    .is_some_and(|(head, body)| head.starts_with("GET ") || body.ends_with('}'));
                 if count == 0 || done {
                     break;
                 }
@@ -193,6 +196,8 @@ async fn the_role_of_a_pod() {
     fails(&sandbox, pod("other"), &["WebIdentityTokenError"]).await;
     let no_file = TkeOidc::new().identity("r", "p", "a", "/nowhere/token");
     fails(&sandbox, no_file, &["/nowhere/token"]).await;
+    let in_clear = pod("other").endpoint("http://sts.tencentcloudapi.com");
+    fails(&sandbox, in_clear, &["plain http"]).await;
 }
 
 /// Gives leases of some length, slowly, and counts.
@@ -284,6 +289,12 @@ async fn refused_keys_are_fetched_anew_once() {
     let on = client(&sandbox, rotated([old(), good()]));
     assert!(on.instances(tat.instances()).run("true").await.unwrap().success());
     assert_eq!(on.counts().repeated, 1);
+
+    // Many that are refused at the same time.
+    let on = client(&sandbox, rotated([old(), good()]));
+    for answer in join_all((0..16).map(|_| on.describe_regions().send())).await {
+        answer.unwrap();
+    }
 
     let never = client(&sandbox, rotated([old(), old()]));
     let error = never.instances(tat.instances()).run("true").await.unwrap_err();

@@ -135,8 +135,7 @@ async fn each_fault_of_the_starting_call() {
         (Fault::GatewayAfter, true, 1),
     ];
     for ((fault, may_have_run, started), instance) in faults.into_iter().zip(&instances) {
-        let proxy =
-            Proxy::start(&sandbox.tat().endpoint(), once("RunCommand", 0, fault)).await;
+        let proxy = Proxy::start(&sandbox.tat().endpoint(), once("RunCommand", 0, fault)).await;
         let client = through(&proxy, &sandbox);
         let run = client.instances([instance]).run("true").name("nightly");
         let error = run.await.unwrap_err();
@@ -146,7 +145,7 @@ async fn each_fault_of_the_starting_call() {
         assert_eq!(tasks(&clean, instance).await.len(), started, "{fault:?}");
         let call = &Unconfirmed::of(&error).unwrap().calls()[0];
         assert_eq!((call.action(), call.command_name()), ("RunCommand", Some("nightly")));
-        assert_eq!(call.instances(), [instance.clone()]);
+        assert_eq!(call.instances(), std::slice::from_ref(instance));
         assert!(call.window().0 <= call.window().1);
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains("nightly") && source.contains("between"), "{source}");
@@ -181,6 +180,25 @@ async fn a_lost_call_among_many_is_told_with_its_instances() {
     let [Found { invocation_id, certain: true, .. }] = &found[..] else { panic!("{found:?}") };
     let rest = client.invocation(invocation_id).await.unwrap().await.unwrap();
     assert_eq!(rest.results().len(), lost);
+}
+
+#[tokio::test]
+async fn finding_among_more_tasks_than_a_page_holds() {
+    let sandbox = unhurried(1).await;
+    let clean = client_without_limit(&sandbox);
+    let ids = sandbox.tat().instances();
+    for _ in 0..230 {
+        let run = clean.run_command().body_map(|body| {
+            body.content("echo hi").instance_ids(ids.clone()).username("nobody-here".to_owned())
+        });
+        run.send().await.unwrap();
+    }
+    let plan = once("RunCommand", 0, Fault::Lost);
+    let proxy = Proxy::start(&sandbox.tat().endpoint(), plan).await;
+    let error = through(&proxy, &sandbox).instances(&ids).run("echo hi").await.unwrap_err();
+    let found = clean.find(Unconfirmed::of(&error).unwrap()).await.unwrap();
+    let [Found { invocation_id, certain: true, .. }] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(Some(invocation_id), sandbox.tat().invocations().last());
 }
 
 #[tokio::test]

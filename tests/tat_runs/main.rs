@@ -1,6 +1,8 @@
 //! Commands on TAT's instances through the whole client, against the sandbox: real signatures, real
 //! processes, and a way there that can be made to fail.
 
+#![allow(clippy::unwrap_used)]
+
 mod clock;
 mod credentials;
 mod faults;

@@ -107,10 +107,7 @@ async fn parameters_saved_commands_and_dry_runs() {
     let command = kept.command_id().unwrap().to_owned();
 
     let invoke = client.instances(&ids).invoke(&command).hidden_parameter("name", "all");
-    assert_eq!(
-        invoke.preview().await.unwrap().to_text_lossy(),
-        "echo hi 'all' {{other}}"
-    );
+    assert_eq!(invoke.preview().await.unwrap().to_text_lossy(), "echo hi 'all' {{other}}");
     let finished = invoke.working_directory("/tmp").timeout(Duration::from_secs(5)).await.unwrap();
     assert!(finished.success() && finished.results().len() == 2);
     assert_eq!(finished.results()[1].stdout_lossy(), "hi all {{other}}\n");
@@ -210,12 +207,8 @@ async fn a_deadline_of_its_own_and_dropping() {
 
     // One is over in time, the other is not: both are told.
     let script = "case $HOME in */0) ;; *) sleep 1000 ;; esac";
-    let finished = client
-        .instances(&ids)
-        .run(script)
-        .wait_at_most(Duration::from_secs(2))
-        .await
-        .unwrap();
+    let finished =
+        client.instances(&ids).run(script).wait_at_most(Duration::from_secs(2)).await.unwrap();
     let [done, open] = finished.results() else { panic!("{finished:?}") };
     assert!(done.success() && open.outcome() == Outcome::Unknown && !finished.success());
     let failure = open.failure().unwrap();

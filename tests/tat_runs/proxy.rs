@@ -166,9 +166,9 @@ async fn message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Resul
         let text = String::from_utf8_lossy(buffer);
         if let Some(head) = text.find("\r\n\r\n") {
             let lower = text[..head].to_ascii_lowercase();
-            let length = lower.split_once("content-length:").and_then(|(_, rest)| {
-                rest.lines().next()?.trim().parse::<usize>().ok()
-            });
+            let length = lower
+                .split_once("content-length:")
+                .and_then(|(_, rest)| rest.lines().next()?.trim().parse::<usize>().ok());
             let whole = head + 4 + length.unwrap_or(0);
             if buffer.len() >= whole {
                 let rest = buffer.split_off(whole);

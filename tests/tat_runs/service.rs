@@ -71,8 +71,7 @@ async fn late_empty_unknown_and_failed_looks() {
         .reply(ended("RUNNING"))
         .reply(seen("SUCCESS", task("SUCCESS")))
         .reply(ended("SUCCESS"));
-    let mut events =
-        client(&tape).instances(["ins-1"]).run("true").start().await.unwrap().events();
+    let mut events = client(&tape).instances(["ins-1"]).run("true").start().await.unwrap().events();
     let mut changes = Vec::new();
     let result = loop {
         match events.next().await.unwrap() {
@@ -109,18 +108,15 @@ async fn who_may_not_list_invocations_gets_results_all_the_same() {
 
 #[tokio::test]
 async fn an_invocation_that_is_over_without_naming_its_tasks() {
-    let tape = Tape::new()
-        .reply(started())
-        .reply(seen("SUCCESS", json!([])))
-        .reply(ended("SUCCESS"));
+    let tape =
+        Tape::new().reply(started()).reply(seen("SUCCESS", json!([]))).reply(ended("SUCCESS"));
     let finished = client(&tape).instances(["ins-1"]).run("true").await.unwrap();
     assert!(finished.success());
 }
 
 #[tokio::test]
 async fn credentials_that_fail_half_way_leave_it_open() {
-    let tape =
-        Tape::new().reply(started()).reply(refusal("AuthFailure.SignatureFailure"));
+    let tape = Tape::new().reply(started()).reply(refusal("AuthFailure.SignatureFailure"));
     let error = client(&tape).instances(["ins-1"]).run("true").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
     assert!(error.may_have_run(), "it is known to have started");

@@ -96,7 +96,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     if let Some(member) = unchecked(spec, &model, &codes) {
         return Err(unexpected(&format!("field for `{member}`, so it would go unchecked")));
     }
-    types::tidy(&mut types, &mut type_builders, &model, &used_in_requests);
+    types::tidy(spec, &mut types, &mut type_builders, &model, &used_in_requests);
     operations::tidy(spec, &mut operations, &codes)?;
     operations::tidy_client(&mut items);
 

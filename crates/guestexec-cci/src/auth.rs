@@ -19,17 +19,26 @@ pub struct Credentials {
 #[derive(Clone)]
 pub(crate) enum Method {
     Token(Secret),
-    AccessKey { id: String, secret: Secret },
-    Password(Login),
+    AccessKey {
+        id: String,
+        secret: Secret,
+    },
+    /// A token is to be got from IAM.
+    Login(Login),
 }
 
 /// What IAM wants for a token.
 #[derive(Clone)]
 pub(crate) struct Login {
-    pub(crate) domain: String,
-    pub(crate) user: String,
-    pub(crate) password: Secret,
+    pub(crate) identity: Identity,
+    /// Name or id of the project.
     pub(crate) project: String,
+}
+
+#[derive(Clone)]
+pub(crate) enum Identity {
+    Password { domain: String, user: String, password: Secret },
+    AccessKey { id: String, secret: Secret },
 }
 
 impl Credentials {
@@ -59,12 +68,24 @@ impl Credentials {
         password: impl Into<Secret>,
         project: impl Into<String>,
     ) -> Self {
-        Self::of(Method::Password(Login {
-            domain: domain.into(),
-            user: user.into(),
-            password: password.into(),
-            project: project.into(),
-        }))
+        let (domain, user, password) = (domain.into(), user.into(), password.into());
+        let identity = Identity::Password { domain, user, password };
+        Self::of(Method::Login(Login { identity, project: project.into() }))
+    }
+
+    /// An access key (AK) and its secret key (SK), for which a token is fetched from IAM and kept as
+    /// for a [password](Self::password), instead of signing each request.
+    ///
+    /// A user of the service reports that its exec interface wants a token. The IAM method behind it,
+    /// `hw_ak_sk`, is in wide use though the vendor's page does not show it: where it is refused, use
+    /// [`Self::password`] or [`Self::access_key`].
+    pub fn access_key_token(
+        id: impl Into<String>,
+        secret: impl Into<Secret>,
+        project: impl Into<String>,
+    ) -> Self {
+        let identity = Identity::AccessKey { id: id.into(), secret: secret.into() };
+        Self::of(Method::Login(Login { identity, project: project.into() }))
     }
 
     /// Adds the token that came with a temporary access key; it is sent as `X-Security-Token`.
@@ -82,27 +103,73 @@ impl Credentials {
         self
     }
 
-    /// Reads an access key from `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK` and, where they are
-    /// there, `HUAWEICLOUD_SDK_SECURITY_TOKEN` and `HUAWEICLOUD_SDK_PROJECT_ID`: the names the
-    /// vendor's SDKs use.
+    /// Reads credentials from the environment: the first of these that is there.
+    ///
+    /// 1. `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK`, perhaps with `HUAWEICLOUD_SDK_SECURITY_TOKEN`
+    ///    and `HUAWEICLOUD_SDK_PROJECT_ID`: an access key, by the names of the vendor's SDKs.
+    /// 2. `OS_ACCESS_KEY` and `OS_SECRET_KEY`, perhaps with `OS_SECURITY_TOKEN` and `OS_PROJECT_ID`:
+    ///    an access key, by the names the vendor's Terraform provider and OpenStack's tools use, as
+    ///    are all that follow.
+    /// 3. `OS_AUTH_TOKEN` or `OS_TOKEN`: a token.
+    /// 4. `OS_USERNAME` and `OS_PASSWORD` with `OS_USER_DOMAIN_NAME` or `OS_DOMAIN_NAME`, and for the
+    ///    project the first there is of `OS_PROJECT_ID`, `OS_TENANT_ID`, `OS_PROJECT_NAME`,
+    ///    `OS_TENANT_NAME` and `OS_REGION_NAME`: a user's password.
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`], naming the variable that is missing or empty.
     pub fn from_env() -> Result<Self, Error> {
-        let read = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let needed = |name: &str| {
-            read(name).ok_or_else(|| {
+        Self::from_variables(|name| env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let read = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let first = |names: &[&str]| names.iter().find_map(|name| read(name));
+        let needed = |names: &[&str]| {
+            first(names).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Credentials,
-                    format!("the environment variable {name} is not set: set it, or give the client `Credentials::access_key`"),
+                    format!(
+                        "the environment variable {} is not set: set it, or give the client its credentials with `credentials(…)`",
+                        names.join(" or ")
+                    ),
                 )
             })
         };
-        let mut found =
-            Self::access_key(needed("HUAWEICLOUD_SDK_AK")?, needed("HUAWEICLOUD_SDK_SK")?);
-        found.security_token = read("HUAWEICLOUD_SDK_SECURITY_TOKEN").map(Secret::from);
-        found.project_id = read("HUAWEICLOUD_SDK_PROJECT_ID");
-        Ok(found)
+        for [id, secret, token, project] in [
+            [
+                "HUAWEICLOUD_SDK_AK",
+                "HUAWEICLOUD_SDK_SK",
+                "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+                "HUAWEICLOUD_SDK_PROJECT_ID",
+            ],
+            ["OS_ACCESS_KEY", "OS_SECRET_KEY", "OS_SECURITY_TOKEN", "OS_PROJECT_ID"],
+        ] {
+            if let Some(id) = read(id) {
+                let mut found = Self::access_key(id, needed(&[secret])?);
+                found.security_token = read(token).map(Secret::from);
+                found.project_id = read(project);
+                return Ok(found);
+            }
+        }
+        if let Some(token) = first(&["OS_AUTH_TOKEN", "OS_TOKEN"]) {
+            return Ok(Self::token(token));
+        }
+        if let Some(user) = read("OS_USERNAME") {
+            let password = needed(&["OS_PASSWORD"])?;
+            let domain = needed(&["OS_USER_DOMAIN_NAME", "OS_DOMAIN_NAME"])?;
+            let project = needed(&[
+                "OS_PROJECT_ID",
+                "OS_TENANT_ID",
+                "OS_PROJECT_NAME",
+                "OS_TENANT_NAME",
+                "OS_REGION_NAME",
+            ])?;
+            return Ok(Self::password(domain, user, password, project));
+        }
+        Err(Error::new(
+            ErrorKind::Credentials,
+            "the environment holds no credentials: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or give the client its credentials with `credentials(…)`",
+        ))
     }
 
     pub(crate) fn method(&self) -> &Method {
@@ -134,14 +201,21 @@ impl Credentials {
             Method::AccessKey { secret, .. } if secret.is_empty() => {
                 return unprintable("secret access key");
             }
-            Method::Password(login) => {
-                let empty = [
-                    ("domain (account) name", login.domain.is_empty()),
-                    ("user name", login.user.is_empty()),
-                    ("password", login.password.is_empty()),
-                    ("project", login.project.is_empty()),
-                ];
-                if let Some((what, _)) = empty.into_iter().find(|(_, empty)| *empty) {
+            Method::Login(login) => {
+                let empty = match &login.identity {
+                    Identity::Password { domain, user, password } => [
+                        ("domain (account) name", domain.is_empty()),
+                        ("user name", user.is_empty()),
+                        ("password", password.is_empty()),
+                    ],
+                    Identity::AccessKey { id, secret } => [
+                        ("access key id", id.is_empty()),
+                        ("secret access key", secret.is_empty()),
+                        ("project", false),
+                    ],
+                };
+                let empty = empty.into_iter().chain([("project", login.project.is_empty())]);
+                if let Some((what, _)) = { empty }.find(|(_, empty)| *empty) {
                     return refuse(format!("the {what} is empty: IAM gives no token without one"));
                 }
             }
@@ -168,14 +242,66 @@ impl fmt::Debug for Credentials {
         match &self.method {
             Method::Token(_) => shown.field("method", &"token"),
             Method::AccessKey { id, .. } => shown.field("access_key", id),
-            Method::Password(login) => shown
-                .field("domain", &login.domain)
-                .field("user", &login.user)
-                .field("project", &login.project),
+            Method::Login(Login { identity, project }) => match identity {
+                Identity::Password { domain, user, .. } => {
+                    shown.field("domain", domain).field("user", user)
+                }
+                Identity::AccessKey { id, .. } => {
+                    shown.field("method", &"token").field("access_key", id)
+                }
+            }
+            .field("project", project),
         };
         if let Some(id) = &self.project_id {
             shown.field("project_id", id);
         }
         shown.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Credentials, ErrorKind};
+
+    fn shown(variables: &[(&str, &str)]) -> String {
+        let found = Credentials::from_variables(|name| {
+            variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+        });
+        match found {
+            Ok(credentials) => {
+                credentials.check().unwrap();
+                format!("{credentials:?}")
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Credentials);
+                error.to_string()
+            }
+        }
+    }
+
+    #[test]
+    fn the_environment_is_read_as_the_vendors_tools_read_it() {
+        let user = [("OS_USERNAME", "u"), ("OS_PASSWORD", "p"), ("OS_DOMAIN_NAME", "d")];
+        let with = |more: &[(&'static str, &'static str)]| shown(&[&user[..], more].concat());
+        for (text, says) in [
+            (shown(&[]), "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"),
+            (shown(&[("HUAWEICLOUD_SDK_AK", "ak")]), "HUAWEICLOUD_SDK_SK is not set"),
+            (shown(&[("OS_ACCESS_KEY", "ak"), ("OS_SECRET_KEY", "")]), "OS_SECRET_KEY is not set"),
+            (
+                shown(&[("OS_ACCESS_KEY", "ak"), ("OS_SECRET_KEY", "s"), ("OS_PROJECT_ID", "7")]),
+                r#"access_key: "ak", project_id: "7""#,
+            ),
+            (shown(&[("OS_AUTH_TOKEN", "t"), user[0], user[1]]), "token"),
+            (shown(&user[..2]), "OS_USER_DOMAIN_NAME or OS_DOMAIN_NAME is not set"),
+            (with(&[]), "OS_PROJECT_ID or"),
+            (with(&[("OS_REGION_NAME", "r")]), r#"domain: "d", user: "u", project: "r""#),
+            (with(&[("OS_REGION_NAME", "r"), ("OS_TENANT_NAME", "t")]), r#"project: "t""#),
+            (
+                with(&[("HUAWEICLOUD_SDK_AK", "a"), ("HUAWEICLOUD_SDK_SK", "s")]),
+                r#"access_key: "a""#,
+            ),
+        ] {
+            assert!(text.contains(says), "{says}: {text}");
+        }
     }
 }

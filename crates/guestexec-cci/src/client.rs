@@ -45,17 +45,24 @@ impl Client {
 
 impl ClientBuilder {
     /// Takes credentials from the environment (see [`Credentials::from_env`]); and what was not given
-    /// yet: the region from `HUAWEICLOUD_SDK_REGION`, the endpoints from `GUESTEXEC_CCI_ENDPOINT` and
-    /// `GUESTEXEC_CCI_IAM_ENDPOINT`, as a sandbox prints them.
+    /// yet: the region from `HUAWEICLOUD_SDK_REGION` or `OS_REGION_NAME`, the endpoint from
+    /// `GUESTEXEC_CCI_ENDPOINT`, that of IAM from `GUESTEXEC_CCI_IAM_ENDPOINT` or `OS_AUTH_URL`,
+    /// which may end with `/v3`.
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
         let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
         self.credentials = Some(Credentials::from_env()?);
-        self.region = self.region.or_else(|| read("HUAWEICLOUD_SDK_REGION"));
+        self.region = self
+            .region
+            .or_else(|| read("HUAWEICLOUD_SDK_REGION"))
+            .or_else(|| read("OS_REGION_NAME"));
         self.endpoint = self.endpoint.or_else(|| read("GUESTEXEC_CCI_ENDPOINT"));
-        self.iam_endpoint = self.iam_endpoint.or_else(|| read("GUESTEXEC_CCI_IAM_ENDPOINT"));
+        self.iam_endpoint = self
+            .iam_endpoint
+            .or_else(|| read("GUESTEXEC_CCI_IAM_ENDPOINT"))
+            .or_else(|| read("OS_AUTH_URL"));
         Ok(self)
     }
 
@@ -83,7 +90,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Where IAM is reached, scheme included. Default: the region's own host, by HTTPS, unless the
+    /// Where IAM is reached, scheme included, with or without `/v3` at the end. Default: the region's own host, by HTTPS, unless the
     /// client has its own [`Self::endpoint`].
     pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.iam_endpoint = Some(endpoint.into());
@@ -153,12 +160,15 @@ impl ClientBuilder {
             Some(format!("https://{service}.{region}.myhuaweicloud.com"))
         };
         let iam = match (&self.iam_endpoint, &self.endpoint) {
-            (Some(given), _) => Some(given.clone()),
+            (Some(given), _) => {
+                let given = given.trim_end_matches('/');
+                Some(given.strip_suffix("/v3").unwrap_or(given).to_owned())
+            }
             (None, Some(_)) => None,
             (None, None) => of_region("iam"),
         };
         let iam = iam.as_deref().map(parse).transpose()?;
-        if iam.is_none() && matches!(credentials.method(), Method::Password(_)) {
+        if iam.is_none() && matches!(credentials.method(), Method::Login(_)) {
             return Err(config(
                 "there is no IAM endpoint to get a token from: give the builder `iam_endpoint(…)`"
                     .to_owned(),

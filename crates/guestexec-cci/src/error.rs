@@ -1,6 +1,7 @@
 //! What the service's refusals mean.
 
 use guestexec_core::{Answer, ErrorKind, Operation, Refusal};
+use guestexec_remotecommand::ACCEPTED_STREAM_PROTOCOLS_HEADER;
 use serde_json::Value;
 
 use crate::types::ErrorBody;
@@ -65,7 +66,11 @@ pub(crate) fn read(operation: Operation, answer: &Answer) -> Refusal<ErrorBody> 
             refusal.kind = ErrorKind::NotFound;
         }
     }
-    if operation.starts_command && answer.status == 403 && answer.body.is_empty() {
+    let no_common = answer.status == 403
+        && (answer.body.is_empty()
+            || answer.headers.contains_key(ACCEPTED_STREAM_PROTOCOLS_HEADER));
+    if operation.starts_command && no_common {
+        refusal.kind = ErrorKind::Unsupported;
         refusal.message = "the service knows none of the stream protocols offered".to_owned();
     }
     refusal.advice = advice(operation, answer, &refusal).map(str::to_owned);
@@ -126,13 +131,13 @@ fn advice(
             "the service takes signatures within 15 minutes of its own clock: set this machine's"
         }
         401 if operation.id == "keystoneCreateUserTokenByPassword" => {
-            "check account, user name and password; IAM locks a user out after a few wrong ones"
+            "check account, user name and password, or the access key; IAM locks a user out after a few wrong ones"
         }
         401 => {
             "the token or key may have expired, or belong to another project or region: get a new one"
         }
-        403 if operation.starts_command && answer.body.is_empty() => {
-            "a proxy on the way may have removed the Sec-WebSocket-Protocol header"
+        403 if refusal.kind == ErrorKind::Unsupported => {
+            "ask for another with `transport`; or a proxy on the way has removed the header that offers them"
         }
         403 => "ask the account's administrator for permission to run commands in this namespace",
         404 if says("pods ") => {

@@ -1,36 +1,52 @@
 //! Running a command in a container.
 
 mod child;
+mod failure;
 mod handshake;
+mod input;
+mod kill;
+mod open;
+mod output;
 mod session;
 mod shared;
+mod spdy;
+mod streams;
+mod websocket;
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use guestexec_core::ErrorKind;
-use guestexec_remotecommand::{ExitStatus, Subprotocol, TerminalSize};
+use guestexec_remotecommand::{Streams, TerminalSize};
 use tokio::time::{Instant, timeout_at};
 
-pub use child::{Child, ChildStderr, ChildStdin, ChildStdout};
+pub use child::Child;
 pub(crate) use handshake::{Fault, Upgrade};
+pub use input::Input;
+pub use open::ExecTransport;
+pub(crate) use open::Speaks;
+pub use output::Output;
+pub use streams::{ChildStderr, ChildStdin, ChildStdout};
 
 use crate::{Error, Pod, hooks};
-use child::{Progress, Reader, Task};
-use session::{Plan, Session};
+use child::{Progress, Task};
+use kill::{Killer, Report};
+use open::{Opened, Opening};
+use session::{Plan, Session, Wire};
 use shared::{Out, Shared};
-
-/// The operation behind [`Exec`].
-const OPERATION: &str = "connectCciV2GetNamespacedPodExec";
+use spdy::Spdy;
+use streams::Reader;
+use websocket::WebSocket;
 
 /// A command about to run in a container, as [`Pod::exec`] makes it. [`Self::output`] runs it to
 /// its end, [`Self::spawn`] gives handles of its streams; it runs once at most.
-#[derive(Clone)]
 #[must_use = "nothing runs until `output` or `spawn` is called"]
 pub struct Exec<'a> {
     pod: Pod<'a>,
     argv: Vec<String>,
     stdin: Stdin,
     tty: Option<TerminalSize>,
+    transport: ExecTransport,
+    killable: bool,
     timeout: Option<Duration>,
     handshake_timeout: Duration,
     keepalive: Duration,
@@ -38,10 +54,9 @@ pub struct Exec<'a> {
     output_limit: usize,
 }
 
-#[derive(Clone)]
 enum Stdin {
     None,
-    Whole(Vec<u8>),
+    Given(Input),
     Piped,
 }
 
@@ -52,6 +67,8 @@ impl<'a> Exec<'a> {
             argv,
             stdin: Stdin::None,
             tty: None,
+            transport: ExecTransport::Auto,
+            killable: false,
             timeout: None,
             handshake_timeout: Duration::from_secs(30),
             keepalive: Duration::from_secs(30),
@@ -60,29 +77,50 @@ impl<'a> Exec<'a> {
         }
     }
 
-    /// Gives the command this input, and then its end. Default: no input.
+    /// Gives the command this input, and then its end: text, octets, a file, or a
+    /// [reader](Input::reader). Default: no input.
     ///
-    /// The end needs a server that speaks `v5.channel.k8s.io`. With an older one the command would
-    /// wait for it for ever, so the call then fails: use [`Self::stdin_piped`] there, with a command
-    /// that knows how much to read.
-    pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
-        self.stdin = match input.into() {
-            // Without any stream the command sees the end at once, whatever the protocol.
-            empty if empty.is_empty() => Stdin::None,
-            input => Stdin::Whole(input),
-        };
+    /// The end can be told by a server that speaks `v5.channel.k8s.io`, and by SPDY. Which of them to
+    /// use is found out once for a client, by at most one request more; [`Self::transport`] chooses.
+    pub fn stdin(mut self, input: impl Into<Input>) -> Self {
+        let input = input.into();
+        // Without any stream the command sees the end at once, whatever the protocol.
+        self.stdin = if input.is_empty() { Stdin::None } else { Stdin::Given(input) };
         self
     }
 
     /// Keeps the command's input open for [`Child::stdin`].
+    ///
+    /// If the command is to be told where it ends, and the server may be one without
+    /// `v5.channel.k8s.io`, ask for [`ExecTransport::SpdyPost`] as well.
     pub fn stdin_piped(mut self) -> Self {
         self.stdin = Stdin::Piped;
         self
     }
 
-    /// Gives the command a terminal of this size. All output then arrives on standard output.
+    /// Gives the command a terminal of this size. All output then arrives on standard output, and
+    /// standard input is [piped](Self::stdin_piped) unless some was [given](Self::stdin).
     pub fn tty(mut self, size: TerminalSize) -> Self {
         self.tty = Some(size);
+        if let Stdin::None = self.stdin {
+            self.stdin = Stdin::Piped;
+        }
+        self
+    }
+
+    /// What is to carry the session. Default: [`ExecTransport::Auto`].
+    pub fn transport(mut self, transport: ExecTransport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Makes [`Child::kill`] really end the command: it is started by a line of `sh` that writes its
+    /// process id to standard output, where it is taken off again, and then becomes the command.
+    ///
+    /// The container needs `sh` and `kill`. A program that cannot be started is then no error of
+    /// the service's but exit code 126 or 127, as from any shell.
+    pub fn killable(mut self) -> Self {
+        self.killable = true;
         self
     }
 
@@ -105,6 +143,7 @@ impl<'a> Exec<'a> {
     /// How often something is sent, so that an idle session is not cut on the way: a ping and, while
     /// standard input is open, an empty input message, which some gateways want. Default: 30 s. The
     /// service is said to cut sessions that were idle for five minutes. From a millisecond to a day.
+    /// No answer is waited for: servers give none while the command does not read its input.
     pub fn keepalive(mut self, every: Duration) -> Self {
         self.keepalive = every.clamp(Duration::from_millis(1), Duration::from_secs(24 * 3600));
         self
@@ -112,7 +151,8 @@ impl<'a> Exec<'a> {
 
     /// How many octets of each output are kept for a reader that is slower than the command.
     /// Default: 16 MiB. When either buffer is full the session stops reading, and the command comes
-    /// to wait; nothing is lost. One message more, 32 KiB from usual servers, may get in.
+    /// to wait; nothing is lost. What is read from the connection at once, 128 KiB, may get in
+    /// beyond that.
     pub fn buffer(mut self, octets: usize) -> Self {
         self.buffer = octets;
         self
@@ -144,92 +184,97 @@ impl<'a> Exec<'a> {
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] if a name or the command is malformed, with nothing sent;
     /// [`ErrorKind::Timeout`] if the server took too long; [`ErrorKind::Protocol`] if its answer is
-    /// no proper handshake, or if input was given whose end the server's protocol cannot carry; and
-    /// whatever a call may fail with. [`may_have_run`](guestexec_core::Error::may_have_run) tells
-    /// whether the command may run all the same.
+    /// no proper handshake; [`ErrorKind::Unsupported`] if it does not have the transport asked for,
+    /// or if that cannot carry the end of the input given; and whatever a call may fail with.
+    /// [`may_have_run`](guestexec_core::Error::may_have_run) tells whether the command may run all
+    /// the same.
     pub async fn spawn(self) -> Result<Child, Error> {
         if self.argv.is_empty() {
             return Err(Error::new(
                 ErrorKind::InvalidRequest,
                 "the command is empty: give at least the name of a program",
-            )
-            .during(OPERATION));
+            ));
         }
+        let piped = matches!(self.stdin, Stdin::Piped);
+        let input = match self.stdin {
+            Stdin::Given(input) => Some(input),
+            Stdin::None | Stdin::Piped => None,
+        };
         let begun = Instant::now();
         let after = |length: Duration| Some((begun.checked_add(length)?, length));
         let deadline = self.timeout.and_then(after);
         let earliest = deadline.into_iter().chain(after(self.handshake_timeout)).min();
-        let request = self.request().send();
-        let answer = match earliest {
-            None => request.await?,
-            Some((at, length)) => timeout_at(at, request).await.map_err(|_| {
+        let tty = self.tty.is_some();
+        let opening = Opening {
+            pod: self.pod,
+            argv: if self.killable { kill::wrapped(self.argv) } else { self.argv },
+            // With a terminal a runtime may refuse standard error, and none would come anyway.
+            streams: Streams { stdin: piped || input.is_some(), stdout: true, stderr: !tty, tty },
+            ends_input: input.is_some(),
+            transport: self.transport,
+        };
+        let opened = match earliest {
+            None => opening.open().await?,
+            Some((at, length)) => timeout_at(at, opening.open()).await.map_err(|_| {
                 Error::new(
                     ErrorKind::Timeout,
                     format!("the server did not accept the command within {length:?}"),
                 )
-                .during(OPERATION)
-                .with_may_have_run(hooks::may_have_sent(self.pod.client))
+                .during(opening.operation())
+                .with_may_have_run(hooks::may_have_sent(opening.pod.client))
             })??,
         };
-        let protocol = Upgrade::WebSocket.agreed(answer.headers()).map_err(|error| {
-            Error::new(ErrorKind::Protocol, error.to_string())
-                .during(OPERATION)
-                .with_may_have_run(true)
-        })?;
-        if matches!(self.stdin, Stdin::Whole(_)) && !protocol.can_close_channel() {
-            return Err(unclosable(protocol));
-        }
 
-        let piped = matches!(self.stdin, Stdin::Piped);
-        // Half for what comes and half for what its reader has taken over.
-        let shared = Arc::new(Shared::new(piped, (self.buffer / 2).max(1)));
+        let Opened { connection, protocol, transport, operation } = opened;
+        let endless = (transport == ExecTransport::WebSocketV4).then_some(protocol);
+        let (report, pid) = match self.killable {
+            true => {
+                let (report, pid) = Report::new();
+                (Some(report), Some(pid))
+            }
+            false => (None, None),
+        };
+        let front = match transport {
+            ExecTransport::SpdyPost | ExecTransport::SpdyGet => Spdy::ROOM,
+            _ => WebSocket::ROOM,
+        };
+        let shared = Arc::new(Shared::new(piped, self.buffer.max(1), front, report));
         if let Some(size) = self.tty {
             shared.resize(size);
         }
-        let plan = Plan {
-            protocol,
-            input: match self.stdin {
-                Stdin::Whole(input) => Some(input),
-                Stdin::None | Stdin::Piped => None,
-            },
-            deadline,
-            keepalive: self.keepalive,
+        let plan = Plan { operation, input, deadline, keepalive: self.keepalive };
+        let task = match transport {
+            ExecTransport::SpdyPost | ExecTransport::SpdyGet => {
+                let wire = Spdy::new(connection, opening.streams);
+                tokio::spawn(Session::new(wire, shared.clone(), plan).run())
+            }
+            _ => {
+                let wire = WebSocket::new(connection, protocol).await;
+                tokio::spawn(Session::new(wire, shared.clone(), plan).run())
+            }
         };
-        let session = Session::new(answer.into_inner(), shared.clone(), plan).await;
         let reader = |out| Reader::new(shared.clone(), out);
-        let tty = self.tty.is_some();
+        let pod = opening.pod;
         Ok(Child {
-            stdin: piped.then(|| ChildStdin { shared: shared.clone(), protocol }),
+            stdin: piped.then(|| ChildStdin { shared: shared.clone(), endless }),
             stdout: Some(ChildStdout(reader(Out::Stdout))),
             stderr: (!tty).then(|| ChildStderr(reader(Out::Stderr))),
-            progress: Progress::Running(Task(tokio::spawn(session.run()))),
+            progress: Progress::Running(Task(task)),
+            killer: pid.map(|pid| Killer {
+                client: pod.client.clone(),
+                namespace: pod.namespace,
+                name: pod.name,
+                container: pod.container,
+                transport: self.transport,
+                patience: self.handshake_timeout,
+                pid,
+            }),
             shared,
             protocol,
+            transport,
             tty,
             output_limit: self.output_limit,
         })
-    }
-
-    fn request(&self) -> crate::builder::ConnectCciV2GetNamespacedPodExec<'a> {
-        let pod = &self.pod;
-        let mut call = pod
-            .client
-            .connect_cci_v2_get_namespaced_pod_exec()
-            .namespace(&*pod.namespace)
-            .name(&*pod.name)
-            .command(self.argv.clone())
-            .stdout(true);
-        if let Some(container) = &pod.container {
-            call = call.container(&**container);
-        }
-        if !matches!(self.stdin, Stdin::None) {
-            call = call.stdin(true);
-        }
-        // With a terminal a runtime may refuse standard error, and none would come anyway.
-        match self.tty {
-            Some(_) => call.tty(true),
-            None => call.stderr(true),
-        }
     }
 }
 
@@ -240,56 +285,8 @@ impl fmt::Debug for Exec<'_> {
             // Arguments may hold passwords.
             .field("argv", &format_args!("{} elements", self.argv.len()))
             .field("tty", &self.tty)
+            .field("transport", &self.transport)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
-    }
-}
-
-/// Standard input cannot be closed: closing the WebSocket instead would lose output and status.
-fn unclosable(protocol: Subprotocol) -> Error {
-    Error::new(
-        ErrorKind::Protocol,
-        format!("the server speaks {protocol}, which cannot tell the command that its input ends"),
-    )
-    .during(OPERATION)
-    .with_may_have_run(true)
-    .with_advice(
-        "use a server that speaks v5.channel.k8s.io, or `stdin_piped` with a command that knows how much to read, such as `head -c`",
-    )
-}
-
-/// What a command left behind: its exit status and all its output.
-///
-/// Debug shows the sizes of the outputs, not their content.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Output {
-    /// How it ended.
-    pub status: ExitStatus,
-    /// Its standard output; with a terminal, all output.
-    pub stdout: Vec<u8>,
-    /// Its standard error.
-    pub stderr: Vec<u8>,
-}
-
-impl Output {
-    /// Standard output as text, with U+FFFD where it is not UTF-8.
-    pub fn stdout_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.stdout)
-    }
-
-    /// Standard error as text, with U+FFFD where it is not UTF-8.
-    pub fn stderr_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.stderr)
-    }
-}
-
-impl fmt::Debug for Output {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Output")
-            .field("status", &self.status)
-            .field("stdout", &format_args!("{} octets", self.stdout.len()))
-            .field("stderr", &format_args!("{} octets", self.stderr.len()))
-            .finish()
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     Client, Credentials, Error,
     auth::Method,
     error,
-    exec::{Fault, Upgrade},
+    exec::{Fault, Speaks, Upgrade},
     sign::{self, Canonical},
     token::{Token, Tokens},
 };
@@ -30,6 +30,7 @@ pub struct Inner {
     clock: Arc<dyn Clock>,
     checks: bool,
     tokens: Arc<Tokens>,
+    pub(crate) speaks: Arc<Speaks>,
 }
 
 impl Inner {
@@ -40,7 +41,15 @@ impl Inner {
         clock: Arc<dyn Clock>,
         checks: bool,
     ) -> Self {
-        Self { credentials, iam, transport, clock, checks, tokens: Arc::default() }
+        Self {
+            credentials,
+            iam,
+            transport,
+            clock,
+            checks,
+            tokens: Arc::default(),
+            speaks: Arc::default(),
+        }
     }
 
     /// Whether requests are checked against the spec's limits.
@@ -65,7 +74,7 @@ impl Inner {
         let header = match self.credentials.method() {
             Method::AccessKey { id, secret } => return self.sign(request, id, secret.expose()),
             Method::Token(token) => secret(token.expose())?,
-            Method::Password(login) => {
+            Method::Login(login) => {
                 let token = self.tokens.get(client, login, self.clock.now()).await;
                 let header = token.as_ref().ok().map(|token| token.header.clone());
                 // Hooks can report sentences only; `call` wants the error itself.
@@ -184,7 +193,7 @@ tokio::task_local! {
 pub(crate) fn may_have_sent(client: &Client) -> bool {
     let inner = &client.inner;
     match inner.credentials.method() {
-        Method::Password(_) => inner.tokens.good(inner.clock.now()).is_some(),
+        Method::Login(_) => inner.tokens.good(inner.clock.now()).is_some(),
         Method::Token(_) | Method::AccessKey { .. } => true,
     }
 }

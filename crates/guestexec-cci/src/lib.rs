@@ -14,7 +14,7 @@ mod token;
 pub use auth::Credentials;
 pub use client::ClientBuilder;
 pub use error::Error;
-pub use exec::{Child, ChildStderr, ChildStdin, ChildStdout, Exec, Output};
+pub use exec::{Child, ChildStderr, ChildStdin, ChildStdout, Exec, ExecTransport, Input, Output};
 #[cfg(feature = "examples")]
 pub use generated::examples;
 pub use generated::{Client, builder, enums, types};

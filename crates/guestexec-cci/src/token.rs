@@ -17,12 +17,13 @@ use tokio::sync::Mutex;
 
 use crate::{
     Client, Error,
-    auth::Login,
+    auth::{Identity, Login},
     enums::IamAuthMethod,
     sign,
     types::{
-        IamAuth, IamIdentity, IamPassword, IamPasswordUser, IamScope, IamScopeProject, IamToken,
-        IamUserDomain, KeystoneCreateUserTokenByPasswordRequest,
+        IamAccessKey, IamAccessKeyId, IamAccessKeySecret, IamAuth, IamIdentity, IamPassword,
+        IamPasswordUser, IamScope, IamScopeProject, IamToken, IamUserDomain,
+        KeystoneCreateUserTokenByPasswordRequest,
     },
 };
 
@@ -157,21 +158,29 @@ fn request(login: &Login) -> KeystoneCreateUserTokenByPasswordRequest {
     let is_id = login.project.len() == 32 && login.project.bytes().all(|b| b.is_ascii_hexdigit());
     let project = Some(login.project.clone());
     let (id, name) = if is_id { (project, None) } else { (None, project) };
-    KeystoneCreateUserTokenByPasswordRequest {
-        auth: IamAuth {
-            identity: IamIdentity {
-                methods: vec![IamAuthMethod::Password],
-                password: Some(IamPassword {
-                    user: IamPasswordUser {
-                        domain: IamUserDomain { name: login.domain.clone() },
-                        name: login.user.clone(),
-                        password: login.password.clone(),
-                    },
-                }),
-                hw_ak_sk: None,
-            },
-            scope: Some(IamScope { project: IamScopeProject { id, name } }),
+    let identity = match &login.identity {
+        Identity::Password { domain, user, password } => IamIdentity {
+            methods: vec![IamAuthMethod::Password],
+            password: Some(IamPassword {
+                user: IamPasswordUser {
+                    domain: IamUserDomain { name: domain.clone() },
+                    name: user.clone(),
+                    password: password.clone(),
+                },
+            }),
+            hw_ak_sk: None,
         },
+        Identity::AccessKey { id: key, secret } => IamIdentity {
+            methods: vec![IamAuthMethod::HwAkSk],
+            password: None,
+            hw_ak_sk: Some(IamAccessKey {
+                access: IamAccessKeyId { key: key.clone() },
+                secret: IamAccessKeySecret { key: secret.clone() },
+            }),
+        },
+    };
+    KeystoneCreateUserTokenByPasswordRequest {
+        auth: IamAuth { identity, scope: Some(IamScope { project: IamScopeProject { id, name } }) },
     }
 }
 

@@ -20,14 +20,14 @@ enum Command {
     /// Run real commands through each generated client, against a sandbox on this machine.
     Demo,
     /// Serve the three clouds' services on this machine until interrupted.
-    Sandbox,
+    Sandbox(Box<sandbox::Options>),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Demo => demo::run().await,
-        Command::Sandbox => sandbox::serve().await,
+        Command::Sandbox(options) => sandbox::serve(*options).await,
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use base64::{
     Engine as _, alphabet,
+    display::Base64Display,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -132,7 +133,8 @@ impl From<&str> for Base64 {
 impl Serialize for Base64 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
-            Repr::Octets(octets) => serializer.serialize_str(&STANDARD.encode(octets)),
+            // Piece by piece, without a copy of the whole text.
+            Repr::Octets(octets) => serializer.collect_str(&Base64Display::new(octets, &STANDARD)),
             Repr::Malformed(text) => serializer.serialize_str(text),
         }
     }

@@ -36,6 +36,13 @@ pub enum ErrorKind {
     Refused,
     /// The answer is not what the service's page describes: a proxy in between, another version.
     Protocol,
+    /// The other side cannot do what the call needs: use what the message names instead.
+    Unsupported,
+    /// There is more of something than this side was told to take: raise the limit, or take it in
+    /// parts.
+    TooLarge,
+    /// Something on this machine that was to be sent could not be read.
+    Input,
 }
 
 /// A failed call, with what is needed to decide what to do next.

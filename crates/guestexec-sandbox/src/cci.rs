@@ -30,13 +30,23 @@ use self::{
 };
 use crate::{
     builder::Builder,
+    fault::Provider,
     process::Processes,
+    random,
     server::{self, Answer, BodyError, Service},
     tasks::Tasks,
 };
 
 /// The API group and version of CCI's objects.
 const API_VERSION: &str = "cci/v2";
+/// The operations, as the document names them.
+pub(crate) const OPERATIONS: [&str; 5] = [
+    "keystoneCreateUserTokenByPassword",
+    "listCciV2NamespacedPod",
+    "readCciV2NamespacedPod",
+    "connectCciV2GetNamespacedPodExec",
+    "connectCciV2PostNamespacedPodExec",
+];
 /// Where CCI serves them.
 const PREFIX: &str = "/apis/cci/v2/namespaces/";
 
@@ -78,7 +88,7 @@ impl Cci {
     }
 
     async fn route(&self, request: Request<Incoming>) -> Result<Answer, Refused> {
-        if request.uri().path() == "/v3/auth/tokens" {
+        if request.uri().path() == auth::PATH {
             if request.method() != Method::POST {
                 return Err(iam(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed."));
             }
@@ -99,6 +109,16 @@ impl Cci {
                     return Ok(answer);
                 }
                 (path.strip_prefix(kubernetes::PREFIX), kubernetes::API_VERSION)
+            }
+            None if kubernetes::is_path(uri.path()) => {
+                match kubernetes::bearer(&head.headers) {
+                    Some(token) => self.account.verify_token(token)?,
+                    None => self.account.verify(&head, &content)?,
+                }
+                if let Some(answer) = kubernetes::discover(&head.method, uri.path()) {
+                    return Ok(answer);
+                }
+                (uri.path().strip_prefix(kubernetes::PREFIX), kubernetes::API_VERSION)
             }
             None => {
                 self.account.verify(&head, &content)?;
@@ -139,6 +159,51 @@ impl Cci {
 }
 
 impl Service for Cci {
+    const PROVIDER: Provider = Provider::Cci;
+
+    fn operation(&self, request: &Request<Incoming>) -> &'static str {
+        let [log_in, list, read, exec_by_get, exec_by_post] = OPERATIONS;
+        let path = request.uri().path();
+        if path == auth::PATH {
+            return log_in;
+        }
+        let segments = path.split_once("/namespaces/").map_or("", |(_, rest)| rest);
+        match (segments.split('/').count(), request.method() == Method::POST) {
+            (2, false) => list,
+            (3, false) => read,
+            (4, false) => exec_by_get,
+            (4, true) => exec_by_post,
+            _ => "",
+        }
+    }
+
+    fn throttled(&self) -> Answer {
+        server::json(
+            StatusCode::TOO_MANY_REQUESTS,
+            &json!({
+                "error_msg": "The throttling threshold has been reached: policy user over ratelimit",
+                "error_code": "APIGW.0308",
+                "request_id": random::hex32(),
+            }),
+        )
+    }
+
+    fn expire(&self, request: &Request<Incoming>) -> Option<Answer> {
+        let path = request.uri().path();
+        if path == auth::PATH {
+            return None;
+        }
+        let header = request.headers().get("x-auth-token").and_then(|value| value.to_str().ok());
+        let in_path = kubernetes::path(path).map(|(token, _)| token);
+        match header.or(in_path).or(kubernetes::bearer(request.headers())) {
+            Some(token) => {
+                self.account.revoke(token);
+                None
+            }
+            None => Some(*status::unauthorized("the access key has expired")),
+        }
+    }
+
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         self.route(request).await.unwrap_or_else(|refused| *refused)
     }

@@ -3,6 +3,8 @@
 mod builder;
 mod cci;
 mod clock;
+mod fault;
+mod line;
 mod process;
 mod random;
 mod sandbox;
@@ -11,8 +13,9 @@ mod tasks;
 mod tat;
 mod zstack;
 
-pub use builder::Builder;
+pub use builder::{Builder, TatAgents};
 pub use cci::CciHandle;
+pub use fault::{Fault, FaultError, FaultKind, Provider};
 pub use sandbox::{Sandbox, StartError};
 pub use tat::TatHandle;
 pub use zstack::ZstackHandle;

@@ -28,9 +28,21 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Output is read in pieces of this many bytes.
 const PIECE: usize = 32 * 1024;
 
+/// How much the sandbox runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Commands at once.
+    pub(crate) processes: usize,
+    /// How long one may run.
+    pub(crate) time: Duration,
+    /// How many bytes one may print to a session.
+    pub(crate) output: u64,
+}
+
 /// Everything the sandbox runs.
 #[derive(Debug)]
 pub(crate) struct Processes {
+    limits: Limits,
     directory: PathBuf,
     mark: String,
     shell: &'static str,
@@ -40,18 +52,24 @@ pub(crate) struct Processes {
 }
 
 impl Processes {
-    /// At most `limit` commands at once, their files below `directory`.
-    pub(crate) fn new(directory: PathBuf, mark: String, limit: usize) -> Self {
+    /// None yet, their files to be below `directory`.
+    pub(crate) fn new(directory: PathBuf, mark: String, limits: Limits) -> Self {
         let bash = env::var_os("PATH")
             .is_some_and(|path| env::split_paths(&path).any(|dir| dir.join("bash").is_file()));
         Self {
             directory,
             mark,
             shell: if bash { "bash" } else { "sh" },
-            permits: Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(limits.processes.clamp(1, Semaphore::MAX_PERMITS))),
+            limits,
             ended: RwLock::new(false),
             live: Mutex::default(),
         }
+    }
+
+    /// How much each of them may do.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The directory everything is kept in.
@@ -280,6 +298,7 @@ pub(crate) async fn finish<const N: usize>(
     limit: Duration,
     cancelled: impl Future<Output = ()>,
 ) -> io::Result<End> {
+    let limit = limit.min(group.processes.limits.time);
     let mut reading = std::pin::pin!(futures_util::future::join_all(
         pipes.map(|(pipe, output)| collect(pipe, output))
     ));

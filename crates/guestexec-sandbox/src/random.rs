@@ -14,6 +14,11 @@ fn letters<const N: usize>(alphabet: &[u8]) -> String {
         .collect()
 }
 
+/// Something no other sandbox begins with.
+pub(crate) fn seed() -> u64 {
+    u64::from_le_bytes(bytes())
+}
+
 /// A name of eight letters and digits, as in `inv-mp6m9vmu`.
 pub(crate) fn short_id(prefix: &str) -> String {
     format!("{prefix}{}", letters::<8>(b"abcdefghijklmnopqrstuvwxyz0123456789"))

@@ -1,6 +1,12 @@
 //! The sandbox as a whole: starting and ending.
 
-use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -8,7 +14,8 @@ use tokio::{net::TcpListener, task::JoinSet};
 use crate::{
     builder::Builder,
     cci::{Cci, CciHandle},
-    process::Processes,
+    fault::{Faults, Provider},
+    process::{Limits, Processes},
     random, server,
     tasks::Tasks,
     tat::{Tat, TatHandle},
@@ -25,15 +32,17 @@ pub struct Sandbox {
     tasks: Arc<Tasks>,
     listeners: JoinSet<()>,
     directory: Option<TempDir>,
+    seed: u64,
+    faults: [Arc<Faults>; 3],
 }
 
 /// Why a sandbox did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// No port on the loopback interface.
-    #[error("no port could be opened on 127.0.0.1; allow this program to listen there")]
-    Listen(#[source] io::Error),
+    /// No port on the loopback interface, or wherever else the sandbox was told to listen.
+    #[error("no port could be opened on {0}; allow this program to listen there")]
+    Listen(IpAddr, #[source] io::Error),
     /// No temporary directory.
     #[error("the temporary directory cannot be written; set TMPDIR to one that can")]
     Directory(#[source] io::Error),
@@ -61,22 +70,30 @@ impl Sandbox {
         let processes = Arc::new(Processes::new(
             directory.path().to_owned(),
             random::hex32(),
-            builder.max_processes,
+            Limits {
+                processes: builder.max_processes,
+                time: builder.max_command_time,
+                output: builder.max_output,
+            },
         ));
         let tasks = Arc::new(Tasks::new());
+        let seed = builder.seed.unwrap_or_else(random::seed);
+        let faults =
+            Provider::ALL.map(|provider| Arc::new(Faults::new(provider, &builder.faults, seed)));
+        let [of_tat, of_zstack, of_cci] = &faults;
         let mut listeners = JoinSet::new();
-        let (listener, address) = listen().await?;
+        let (listener, address) = listen(builder).await?;
         let tat = Tat::new(builder, address, Arc::clone(&processes), Arc::clone(&tasks));
         let tat = Arc::new(tat);
-        listeners.spawn(server::serve(listener, Arc::clone(&tat)));
-        let (listener, address) = listen().await?;
+        listeners.spawn(server::serve(listener, Arc::clone(&tat), Arc::clone(of_tat)));
+        let (listener, address) = listen(builder).await?;
         let zstack = Zstack::new(builder, address, Arc::clone(&processes), Arc::clone(&tasks));
         let zstack = Arc::new(zstack);
-        listeners.spawn(server::serve(listener, Arc::clone(&zstack)));
-        let (listener, address) = listen().await?;
+        listeners.spawn(server::serve(listener, Arc::clone(&zstack), Arc::clone(of_zstack)));
+        let (listener, address) = listen(builder).await?;
         let cci = Cci::new(builder, address, Arc::clone(&processes), Arc::clone(&tasks));
         let cci = Arc::new(cci);
-        listeners.spawn(server::serve(listener, Arc::clone(&cci)));
+        listeners.spawn(server::serve(listener, Arc::clone(&cci), Arc::clone(of_cci)));
         Ok(Self {
             tat: TatHandle(tat),
             zstack: ZstackHandle(zstack),
@@ -85,6 +102,8 @@ impl Sandbox {
             tasks,
             listeners,
             directory: Some(directory),
+            seed,
+            faults,
         })
     }
 
@@ -101,6 +120,16 @@ impl Sandbox {
     /// Huawei CCI, and its IAM.
     pub fn cci(&self) -> &CciHandle {
         &self.cci
+    }
+
+    /// What decides which requests faults strike; [`Builder::seed`] takes it to have them again.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// How many faults have struck in this service so far.
+    pub fn faults_struck(&self, provider: Provider) -> usize {
+        self.faults[provider as usize].struck()
     }
 
     /// Environment variables for programs that talk to the sandbox, by name and value.
@@ -130,6 +159,7 @@ impl Sandbox {
             ("HUAWEICLOUD_SDK_PROJECT_ID", cci.project_id().to_owned()),
             ("GUESTEXEC_CCI_ENDPOINT", cci.endpoint()),
             ("GUESTEXEC_CCI_IAM_ENDPOINT", cci.iam_endpoint()),
+            ("GUESTEXEC_CCI_KUBERNETES_ENDPOINT", cci.kubernetes_endpoint()),
             ("GUESTEXEC_CCI_TOKEN", cci.token().to_owned()),
             ("GUESTEXEC_CCI_DOMAIN", cci.domain().to_owned()),
             ("GUESTEXEC_CCI_USER", cci.user().to_owned()),
@@ -143,9 +173,17 @@ impl Sandbox {
     }
 }
 
-async fn listen() -> Result<(TcpListener, SocketAddr), StartError> {
-    let listener = server::listen().await.map_err(StartError::Listen)?;
-    let address = listener.local_addr().map_err(StartError::Listen)?;
+/// A listener, and the address it is reached at from here.
+async fn listen(builder: &Builder) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Listen(builder.address, error);
+    let (listener, mut address) = server::listen(builder.address).await.map_err(failed)?;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv6() {
+            IpAddr::V6(Ipv6Addr::LOCALHOST)
+        } else {
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        });
+    }
     Ok((listener, address))
 }
 

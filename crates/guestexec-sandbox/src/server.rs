@@ -1,6 +1,11 @@
 //! HTTP/1.1 on a loopback port, with limits on everything a client can send or hold open.
 
-use std::{convert::Infallible, io, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
@@ -18,6 +23,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::{
+    fault::{Faults, Provider},
+    line::{Control, Line},
+};
+
 /// Connections one service holds open at once; later ones wait.
 const MAX_CONNECTIONS: usize = 1024;
 /// How long a request's head may take to arrive, and how long a connection may idle.
@@ -32,17 +42,32 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// One of the services.
 pub(crate) trait Service: Send + Sync + 'static {
+    /// Which one.
+    const PROVIDER: Provider;
+
+    /// The name of the operation that is asked for; empty if there is none such.
+    fn operation(&self, request: &Request<Incoming>) -> &'static str;
+
+    /// The answer to a caller that asks too often.
+    fn throttled(&self) -> Answer;
+
+    /// Ends what the request proves its sender with, so that the service refuses it; where it cannot be ended,
+    /// the refusal.
+    fn expire(&self, request: &Request<Incoming>) -> Option<Answer>;
+
     /// Answers one request.
     fn answer(self: Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Answer> + Send;
 }
 
-/// A listener on a free port of the loopback interface.
-pub(crate) async fn listen() -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+/// A listener on a free port.
+pub(crate) async fn listen(address: IpAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((address, 0)).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 /// Serves until the future is dropped, and with it every connection.
-pub(crate) async fn serve<S: Service>(listener: TcpListener, service: Arc<S>) {
+pub(crate) async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, faults: Arc<Faults>) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -55,19 +80,19 @@ pub(crate) async fn serve<S: Service>(listener: TcpListener, service: Arc<S>) {
         };
         // Latency is all that is at stake, so a refusal is none of our business.
         _ = stream.set_nodelay(true);
-        let service = Arc::clone(&service);
+        let (service, faults) = (Arc::clone(&service), Arc::clone(&faults));
         connections.spawn(async move {
             let _permit = permit;
-            let answer = service_fn(|request| {
-                let service = Arc::clone(&service);
-                async move { Ok::<_, Infallible>(service.answer(request).await) }
-            });
+            let control = Arc::new(Control::default());
+            let line = Line::new(stream, Arc::clone(&control));
+            let answer =
+                service_fn(|request| faults.answer(Arc::clone(&service), &control, request));
             // What breaks a connection is the client's to notice.
             _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
                 .max_buf_size(512 * 1024)
-                .serve_connection(TokioIo::new(stream), answer)
+                .serve_connection(TokioIo::new(line), answer)
                 .with_upgrades()
                 .await;
         });

@@ -4,6 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinSet;
 
+use crate::clock;
+
 /// Tasks that end with the sandbox.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks(Mutex<Option<JoinSet<()>>>);
@@ -22,7 +24,8 @@ impl Tasks {
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         if let Some(set) = self.set().as_mut() {
             while set.try_join_next().is_some() {}
-            set.spawn(task);
+            // A clock that is wrong for a request is wrong for what it starts.
+            set.spawn(clock::off_by(clock::offset(), task));
         }
     }
 

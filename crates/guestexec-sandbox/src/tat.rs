@@ -3,6 +3,7 @@
 mod agent;
 mod auth;
 mod command;
+mod flat;
 mod instance;
 mod invocation;
 mod page;
@@ -24,16 +25,18 @@ use hyper::{Method, Request, StatusCode, body::Incoming, http::request::Parts};
 use serde_json::{Value, json};
 
 use self::{
+    agent::Delivery,
     auth::{Key, header},
     command::Command,
     instance::{Instance, REGIONS},
     invocation::Invocation,
     refusal::{Answered, Refusal},
-    request::parse,
+    request::{Input, parse},
 };
 use crate::{
     builder::Builder,
     clock,
+    fault::Provider,
     process::Processes,
     random,
     server::{self, Answer, BodyError, Service},
@@ -47,7 +50,7 @@ const CVM: [&str; 3] = ["ins-zj0f57ew", "ins-zj0f57ex", "ins-zj0f57ev"];
 /// The Lighthouse instance, from the same examples.
 const LIGHTHOUSE: &str = "lhins-ar5wyn40";
 /// The actions the service takes.
-const ACTIONS: [&str; 11] = [
+pub(crate) const ACTIONS: [&str; 11] = [
     "RunCommand",
     "InvokeCommand",
     "CreateCommand",
@@ -66,6 +69,7 @@ pub(crate) struct Tat {
     address: SocketAddr,
     region: String,
     late_tasks: bool,
+    delivery: Delivery,
     keys: [Key; 2],
     instances: HashMap<String, Instance>,
     instance_order: Vec<String>,
@@ -123,6 +127,11 @@ impl Tat {
             address,
             region: builder.tat_region.clone(),
             late_tasks: builder.tat_late_tasks,
+            delivery: Delivery {
+                delivering: builder.tat_delivering,
+                delayed: builder.tat_deliver_delayed,
+                agents: builder.tat_agents,
+            },
             keys: [key(None), key(Some(random::secret()))],
             instances,
             instance_order: ids,
@@ -162,10 +171,21 @@ impl Tat {
 
     /// Everything that is checked before the body is looked at: who asks, for what, how often.
     fn admit<'a>(&self, head: &'a Parts, body: &[u8]) -> Result<(&'static str, &'a str), Refusal> {
-        if head.method != Method::POST || head.uri.path() != "/" {
+        let content_type = match head.method {
+            Method::POST => "application/json",
+            Method::GET => "application/x-www-form-urlencoded",
+            _ => "",
+        };
+        if content_type.is_empty() || head.uri.path() != "/" {
             return Err(Refusal::new(
                 "UnsupportedProtocol",
-                "The sandbox takes `POST /` only, with the parameters as JSON.",
+                "Send `POST /` with the parameters as JSON, or `GET /` with them in the query.",
+            ));
+        }
+        if head.uri.query().is_some_and(|query| query.len() > flat::MAX_QUERY) {
+            return Err(Refusal::new(
+                "RequestSizeLimitExceeded",
+                "The query is longer than 32 KB; use POST.",
             ));
         }
         auth::verify(&self.keys, head, body, clock::now())?;
@@ -190,17 +210,17 @@ impl Tat {
                 "`X-TC-Region` names no region that DescribeRegions lists.",
             ));
         }
-        if !named("content-type")?.trim_start().starts_with("application/json") {
+        if !named("content-type")?.trim_start().starts_with(content_type) {
             return Err(Refusal::new(
                 "InvalidParameter",
-                "`Content-Type` has to be application/json.",
+                format!("`Content-Type` has to be {content_type}."),
             ));
         }
         self.throttle(action)?;
         Ok((action, region))
     }
 
-    fn act(self: &Arc<Self>, action: &str, region: &str, body: &[u8]) -> Answered {
+    fn act(self: &Arc<Self>, action: &str, region: &str, body: &Input) -> Answered {
         match action {
             "RunCommand" => self.run_command(region, parse(body)?),
             "InvokeCommand" => self.invoke_command(region, parse(body)?),
@@ -228,19 +248,48 @@ impl Tat {
             BodyError::Broken => Refusal::new("InvalidParameter", "The body did not arrive whole."),
         })?;
         let (action, region) = self.admit(&head, &body)?;
-        self.act(action, region, &body)
+        let input = match head.method {
+            Method::GET => Input::Query(flat::read(head.uri.query().unwrap_or_default())?),
+            _ => Input::Json(body),
+        };
+        self.act(action, region, &input)
     }
 }
 
 impl Service for Tat {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        let mut response =
-            self.response(request).await.unwrap_or_else(|refusal: Refusal| refusal.to_json());
-        if let Value::Object(members) = &mut response {
-            members.insert("RequestId".to_owned(), random::uuid().into());
-        }
-        server::json(StatusCode::OK, &json!({ "Response": response }))
+    const PROVIDER: Provider = Provider::Tat;
+
+    fn operation(&self, request: &Request<Incoming>) -> &'static str {
+        let named = request.headers().get("x-tc-action");
+        ACTIONS
+            .into_iter()
+            .find(|action| named.is_some_and(|named| named == action))
+            .unwrap_or_default()
     }
+
+    fn throttled(&self) -> Answer {
+        to_answer(Err(Refusal::new(
+            "RequestLimitExceeded",
+            "The action was called too often; wait and call again.",
+        )))
+    }
+
+    fn expire(&self, _: &Request<Incoming>) -> Option<Answer> {
+        Some(to_answer(Err(Refusal::new("AuthFailure.TokenFailure", "The token has expired."))))
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+        to_answer(self.response(request).await)
+    }
+}
+
+/// An answer with a RequestId: HTTP 200, also where it refuses.
+fn to_answer(answered: Answered) -> Answer {
+    let mut response = answered.unwrap_or_else(|refusal| refusal.to_json());
+    if let Value::Object(members) = &mut response {
+        members.insert("RequestId".to_owned(), random::uuid().into());
+    }
+    server::json(StatusCode::OK, &json!({ "Response": response }))
 }
 
 fn home(directory: &Path, index: usize) -> std::path::PathBuf {

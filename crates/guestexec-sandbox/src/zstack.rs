@@ -2,33 +2,50 @@
 
 mod auth;
 mod job;
+mod message;
 mod refusal;
 
 use std::{
     fmt,
     net::SocketAddr,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use guestexec_core::Validate;
 use guestexec_zstack::types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest};
-use hyper::{Method, Request, StatusCode, body::Incoming, http::request::Parts};
+use hyper::{
+    Method, Request, StatusCode, body::Incoming, header::AUTHORIZATION, http::request::Parts,
+};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use self::{
     auth::{Account, Caller},
-    job::{Jobs, Vm},
+    job::{Jobs, Sender, State, Vm},
     refusal::{Refusal, answer},
 };
 use crate::{
     builder::Builder,
+    fault::Provider,
     process::Processes,
     random,
     server::{self, Answer, BodyError, Service},
     tasks::Tasks,
 };
 
+/// The operations, as the document names them, and the older message interface.
+pub(crate) const OPERATIONS: [&str; 8] = [
+    "LogInByAccount",
+    "ValidateSession",
+    "LogOut",
+    "GetApiJob",
+    "ExecuteGuestVmCommand",
+    "ExecuteGuestVmCommandByPost",
+    "Message",
+    "MessageResult",
+];
 /// Where the REST interface is served.
 const CONTEXT_PATH: &str = "/zstack";
 /// The UUID of the running VM: the one in the vendor's own example.
@@ -40,8 +57,10 @@ const API_TIMEOUT: u32 = 1_800_000;
 pub(crate) struct Zstack {
     address: SocketAddr,
     account: Account,
-    vms: [Arc<Vm>; 2],
+    vms: [Arc<Vm>; 3],
     answers_with_jobs: bool,
+    job_delay: Duration,
+    location_host: Option<String>,
     jobs: Jobs,
     processes: Arc<Processes>,
     tasks: Arc<Tasks>,
@@ -59,11 +78,14 @@ impl Zstack {
             address,
             account: Account::new(offset),
             vms: [
-                Arc::new(Vm::new(0, VM.to_owned(), "vm_1", true, offset)),
-                Arc::new(Vm::new(1, random::hex32(), "vm_2", false, offset)),
+                Arc::new(Vm::new(0, VM.to_owned(), "vm_1", State::Running, offset)),
+                Arc::new(Vm::new(1, random::hex32(), "vm_2", State::Stopped, offset)),
+                Arc::new(Vm::new(2, random::hex32(), "vm_3", State::Broken, offset)),
             ],
             answers_with_jobs: builder.zstack_jobs,
-            jobs: Jobs::default(),
+            job_delay: builder.zstack_job_delay,
+            location_host: builder.zstack_location_host.clone(),
+            jobs: Jobs::new(builder.zstack_job_life),
             processes,
             tasks,
         }
@@ -73,12 +95,8 @@ impl Zstack {
         let (head, body) = request.into_parts();
         let path = head.uri.path().to_owned();
         let not_found = || Refusal::Text(StatusCode::NOT_FOUND, "no such API".to_owned());
-        let segments: Vec<&str> = path
-            .strip_prefix(CONTEXT_PATH)
-            .and_then(|path| path.strip_prefix("/v1/"))
-            .ok_or_else(not_found)?
-            .split('/')
-            .collect();
+        let path = path.strip_prefix(CONTEXT_PATH).ok_or_else(not_found)?;
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
         let only = |methods: &[Method]| {
             if methods.contains(&head.method) {
                 return Ok(());
@@ -87,26 +105,28 @@ impl Zstack {
             Err(Refusal::Text(StatusCode::METHOD_NOT_ALLOWED, text))
         };
         match segments[..] {
-            ["accounts", "login"] => {
+            ["v1", "accounts", "login"] => {
                 only(&[Method::PUT])?;
                 let body = self.account.log_in(&parse(&read(body).await?)?)?;
                 Ok(answer(StatusCode::OK, &body))
             }
-            ["accounts", "sessions", uuid, "valid"] => {
+            ["v1", "accounts", "sessions", uuid, "valid"] => {
                 only(&[Method::GET])?;
                 Ok(answer(StatusCode::OK, &json!({ "valid": self.account.is_session(uuid) })))
             }
-            ["accounts", "sessions", uuid] => {
+            ["v1", "accounts", "sessions", uuid] => {
                 only(&[Method::DELETE])?;
                 self.known(&head)?;
                 self.account.log_out(uuid);
                 Ok(answer(StatusCode::OK, &json!({})))
             }
-            ["api-jobs", uuid] => {
+            ["v1", "api-jobs", uuid] => {
                 only(&[Method::GET])?;
                 self.job(uuid)
             }
-            ["vm-instances", "commands", "exec"] => {
+            ["api"] | ["api", ""] => self.message(&head, body).await,
+            ["api", message::RESULT, uuid] => self.message_result(&head, uuid),
+            ["v1", "vm-instances", "commands", "exec"] => {
                 only(&[Method::PUT, Method::POST])?;
                 self.execute(&head, body).await
             }
@@ -122,13 +142,18 @@ impl Zstack {
         }
     }
 
-    /// A job's result. Nobody is asked who they are: the UUID is enough.
-    fn job(&self, uuid: &str) -> Result<Answer, Refusal> {
+    /// How a job ended, if it has. Nobody is asked who they are: the UUID is enough.
+    fn outcome(&self, uuid: &str) -> Result<Option<Result<Value, Refusal>>, Refusal> {
         let result = self.jobs.get(uuid).ok_or_else(|| {
             Refusal::Text(StatusCode::NOT_FOUND, "the job is unknown, or was forgotten".to_owned())
         })?;
-        let result = result.borrow().clone();
-        match result {
+        let outcome = result.borrow().clone();
+        Ok(outcome)
+    }
+
+    /// A job's result.
+    fn job(&self, uuid: &str) -> Result<Answer, Refusal> {
+        match self.outcome(uuid)? {
             None => Ok(answer(StatusCode::ACCEPTED, &json!({}))),
             Some(result) => Ok(answer(StatusCode::OK, &result?)),
         }
@@ -146,20 +171,15 @@ impl Zstack {
         let request: Checked<ExecuteGuestVmCommandRequest> = parse_unchecked(&body)?;
         let (uuid, sender) = self.jobs.create(uuid)?;
         let mut result = self.jobs.get(&uuid).unwrap_or_else(|| sender.subscribe());
-        let zstack = Arc::clone(self);
-        let name = uuid.clone();
-        // A task of its own: the command goes on if the caller hangs up, as in the real service.
-        self.tasks.spawn(async move {
-            let outcome = match (caller, request) {
-                (Caller::NoSession, _) => Err(no_session()),
-                (Caller::Known, Err(refusal)) => Err(refusal),
-                (Caller::Known, Ok(request)) => zstack.run(&request.params).await,
-            };
-            sender.send_replace(Some(outcome));
-            zstack.jobs.over(&name);
-        });
+        let params = match caller {
+            Caller::NoSession => Err(no_session()),
+            Caller::Known => request.map(|request| request.params),
+        };
+        self.begin(&uuid, sender, params);
         if self.answers_with_jobs {
-            let location = format!("{}/v1/api-jobs/{uuid}", self.endpoint());
+            let own = || self.address.to_string();
+            let host = self.location_host.clone().unwrap_or_else(own);
+            let location = format!("http://{host}{CONTEXT_PATH}/v1/api-jobs/{uuid}");
             let body = json!({ "location": location, "apiTimeout": API_TIMEOUT });
             return Ok(answer(StatusCode::ACCEPTED, &body));
         }
@@ -171,10 +191,29 @@ impl Zstack {
         Ok(answer(StatusCode::OK, &outcome.unwrap_or_else(stopping)?))
     }
 
-    async fn run(
-        &self,
-        params: &ExecuteGuestVmCommandParams,
-    ) -> Result<serde_json::Value, Refusal> {
+    /// Begins a job, in a task of its own: the command goes on if the caller hangs up, as in the real service.
+    fn begin(
+        self: &Arc<Self>,
+        uuid: &str,
+        sender: Sender,
+        params: Result<ExecuteGuestVmCommandParams, Refusal>,
+    ) {
+        let (zstack, uuid) = (Arc::clone(self), uuid.to_owned());
+        self.tasks.spawn(async move {
+            let outcome = match params {
+                Err(refusal) => Err(refusal),
+                Ok(params) => {
+                    let outcome = zstack.run(&params).await;
+                    sleep(zstack.job_delay).await;
+                    outcome
+                }
+            };
+            sender.send_replace(Some(outcome));
+            zstack.jobs.over(&uuid);
+        });
+    }
+
+    async fn run(&self, params: &ExecuteGuestVmCommandParams) -> Result<Value, Refusal> {
         if params.command.trim().is_empty() {
             return Err(Refusal::failed("SYS.1007", "`command` is empty"));
         }
@@ -191,6 +230,41 @@ impl Zstack {
 }
 
 impl Service for Zstack {
+    const PROVIDER: Provider = Provider::Zstack;
+
+    fn operation(&self, request: &Request<Incoming>) -> &'static str {
+        let [log_in, validate, log_out, job, put, post, message, result] = OPERATIONS;
+        let path = request.uri().path();
+        let path = path.strip_prefix(CONTEXT_PATH).unwrap_or_default();
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        match segments[..] {
+            ["v1", "accounts", "login"] => log_in,
+            ["v1", "accounts", "sessions", _, "valid"] => validate,
+            ["v1", "accounts", "sessions", _] => log_out,
+            ["v1", "api-jobs", _] => job,
+            ["v1", "vm-instances", "commands", "exec"] if request.method() == Method::POST => post,
+            ["v1", "vm-instances", "commands", "exec"] => put,
+            ["api", "result", _] => result,
+            ["api", ..] => message,
+            _ => "",
+        }
+    }
+
+    fn throttled(&self) -> Answer {
+        server::text(StatusCode::TOO_MANY_REQUESTS, "too many requests from this address")
+    }
+
+    fn expire(&self, request: &Request<Incoming>) -> Option<Answer> {
+        let authorization = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+        match authorization.strip_prefix("OAuth ") {
+            Some(session) => {
+                self.account.log_out(session.trim());
+                None
+            }
+            None => Some(Refusal::forbidden("the AccessKey has expired").answer()),
+        }
+    }
+
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         self.route(request).await.unwrap_or_else(Refusal::answer)
     }
@@ -283,6 +357,22 @@ impl ZstackHandle {
     /// The UUID of a Linux VM that is stopped.
     pub fn stopped_vm_uuid(&self) -> &str {
         &self.0.vms[1].uuid
+    }
+
+    /// The UUID of a running Linux VM in which every command fails before it starts, with a chain of three
+    /// causes, as newer nodes tell it.
+    pub fn broken_vm_uuid(&self) -> &str {
+        &self.0.vms[2].uuid
+    }
+
+    /// The URL of the older message interface, `http://127.0.0.1:<port>/zstack/api/`.
+    pub fn message_endpoint(&self) -> String {
+        format!("{}/api/", self.0.endpoint())
+    }
+
+    /// Ends all sessions before their time.
+    pub fn expire_sessions(&self) {
+        self.0.account.expire_all();
     }
 
     /// How many commands were really started in this VM; 0 for an unknown one.

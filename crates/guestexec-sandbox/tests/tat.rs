@@ -2,155 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod support;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use guestexec_sandbox::{Sandbox, TatHandle};
-use guestexec_tat::sign::{self, Canonical, Scope, SigningKey};
+use std::time::Duration;
+
+use guestexec_sandbox::{Sandbox, TatAgents};
 use serde_json::{Value, json};
-
-/// A client for requests made by hand, with whatever TLS the workspace's build gave `reqwest`.
-fn http() -> reqwest::Client {
-    guestexec_core::http_client(&guestexec_core::HttpOptions::default()).unwrap()
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed()
-}
-
-/// A request to be signed in one of the styles that clients have.
-struct Call {
-    id: String,
-    secret: String,
-    token: Option<String>,
-    timestamp: i64,
-    content_type: &'static str,
-    host: String,
-    sign_action: bool,
-    unsigned_payload: bool,
-    region: Option<String>,
-    version: &'static str,
-    tamper: bool,
-}
-
-impl Call {
-    fn new(tat: &TatHandle) -> Self {
-        Self {
-            id: tat.secret_id().to_owned(),
-            secret: tat.secret_key().to_owned(),
-            token: None,
-            timestamp: now(),
-            content_type: "application/json",
-            host: tat.endpoint().replace("http://", ""),
-            sign_action: false,
-            unsigned_payload: false,
-            region: Some(tat.region().to_owned()),
-            version: "2020-10-28",
-            tamper: false,
-        }
-    }
-
-    async fn send(&self, tat: &TatHandle, action: &str, body: String) -> Value {
-        let mut headers = vec![("content-type", self.content_type), ("host", &*self.host)];
-        if self.sign_action {
-            headers.push(("x-tc-action", action));
-        }
-        let hash = sign::payload_hash(if self.unsigned_payload {
-            sign::UNSIGNED_PAYLOAD.as_bytes()
-        } else {
-            body.as_bytes()
-        });
-        let canonical = sign::canonical_request(&Canonical {
-            method: "POST",
-            path: "/",
-            query: "",
-            signed_headers: &headers,
-            payload_hash: &hash,
-        });
-        let date = sign::utc_date(self.timestamp).unwrap();
-        let scope = Scope { date: &date, service: "tat" };
-        let signature = sign::signature(
-            &SigningKey::derive(&self.secret, scope),
-            &sign::string_to_sign(self.timestamp, scope, &canonical),
-        );
-        let names = sign::signed_header_names(&headers);
-        let mut request = http()
-            .post(tat.endpoint())
-            .header("authorization", sign::authorization(&self.id, scope, &names, &signature))
-            .header("content-type", self.content_type)
-            .header("host", &self.host)
-            .header("x-tc-action", action)
-            .header("x-tc-version", self.version)
-            .header("x-tc-timestamp", self.timestamp);
-        if let Some(region) = &self.region {
-            request = request.header("x-tc-region", region);
-        }
-        if let Some(token) = &self.token {
-            request = request.header("x-tc-token", token);
-        }
-        if self.unsigned_payload {
-            request = request.header("x-tc-content-sha256", sign::UNSIGNED_PAYLOAD);
-        }
-        let body = if self.tamper { format!("{body} ") } else { body };
-        let answer = request.body(body).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        // To the letter: one of the official SDKs reads errors in no other type.
-        assert_eq!(answer.headers()["content-type"], "application/json");
-        let answer: Value = answer.json().await.unwrap();
-        assert_eq!(answer["Response"]["RequestId"].as_str().unwrap().len(), 36);
-        answer["Response"].clone()
-    }
-}
-
-async fn call(tat: &TatHandle, action: &str, body: Value) -> Value {
-    Call::new(tat).send(tat, action, body.to_string()).await
-}
-
-fn code(answer: &Value) -> &str {
-    answer["Error"]["Code"].as_str().unwrap_or_else(|| panic!("no error: {answer}"))
-}
-
-fn encoded(script: impl AsRef<[u8]>) -> String {
-    BASE64_STANDARD.encode(script)
-}
-
-fn output(task: &Value) -> String {
-    let output = task["TaskResult"]["Output"].as_str().unwrap();
-    String::from_utf8(BASE64_STANDARD.decode(output).unwrap()).unwrap()
-}
-
-/// Looks at an invocation's first task until `done` says so.
-async fn task_when(tat: &TatHandle, invocation: &str, done: impl Fn(&Value) -> bool) -> Value {
-    loop {
-        let body = json!({
-            "Filters": [{ "Name": "invocation-id", "Values": [invocation] }],
-            "HideOutput": false,
-        });
-        let answer = call(tat, "DescribeInvocationTasks", body).await;
-        let task = &answer["InvocationTaskSet"][0];
-        if done(task) {
-            return task.clone();
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-fn is_over(task: &Value) -> bool {
-    !task["EndTime"].is_null()
-}
-
-async fn start(tat: &TatHandle, mut body: Value) -> String {
-    if body["InstanceIds"].is_null() {
-        body["InstanceIds"] = json!([tat.instances()[0]]);
-    }
-    let answer = call(tat, "RunCommand", body).await;
-    answer["InvocationId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
-}
-
-async fn run(tat: &TatHandle, body: Value) -> Value {
-    let invocation = start(tat, body).await;
-    task_when(tat, &invocation, is_over).await
-}
+use support::tat::*;
 
 async fn unhurried() -> Sandbox {
     Sandbox::builder().tat_rate(None).start().await.unwrap()
@@ -424,7 +282,7 @@ async fn saved_commands_and_parameters() {
     let task = task_when(tat, &invocation, is_over).await;
     assert_eq!(output(&task), "hello secret {{other}}\n");
     let shown = task["CommandDocument"]["Content"].as_str().unwrap();
-    assert_eq!(BASE64_STANDARD.decode(shown).unwrap(), b"echo hello ******** {{other}}");
+    assert_eq!(decoded(shown), b"echo hello ******** {{other}}");
     let answer = call(tat, "DescribeInvocations", json!({ "InvocationIds": [invocation] })).await;
     assert!(!answer["InvocationSet"][0]["Parameters"].as_str().unwrap().contains("secret"));
 
@@ -508,4 +366,88 @@ async fn tasks_may_come_late() {
     let answer = call(tat, "DescribeInvocationTasks", body.clone()).await;
     assert_eq!((&answer["TotalCount"], &answer["InvocationTaskSet"]), (&json!(0), &json!([])));
     assert_eq!(call(tat, "DescribeInvocationTasks", body).await["TotalCount"], 1);
+}
+
+#[tokio::test]
+async fn parameters_may_come_in_the_query() {
+    let sandbox = unhurried().await;
+    let tat = sandbox.tat();
+    let form = || Call { content_type: "application/x-www-form-urlencoded", ..Call::new(tat) };
+    let instance = &tat.instances()[0];
+    // In the order of the model and with Python's booleans, as Tencent's SDK sends it.
+    let script = encoded("echo {{a-b}} $((40 + 2))").replace('=', "%3D").replace('+', "%2B");
+    let query = format!(
+        "Content={script}&InstanceIds.0={instance}&Timeout=60&SaveCommand=False&EnableParameter=True\
+         &Parameters=%7B%22a-b%22%3A+%22hello+world%22%7D"
+    );
+    let started = form().get(tat, "RunCommand", &query).await;
+    let invocation = started["InvocationId"].as_str().unwrap_or_else(|| panic!("{started}"));
+    let task = task_when(tat, invocation, is_over).await;
+    assert_eq!(output(&task), "hello world 42\n");
+    let query =
+        format!("Filters.0.Name=invocation-id&Filters.0.Values.0={invocation}&HideOutput=True");
+    let tasks = form().get(tat, "DescribeInvocationTasks", &query).await;
+    assert_eq!(tasks["TotalCount"], 1, "{tasks}");
+
+    for (bad, code_is) in [
+        ("Contents=1", "UnknownParameter"),
+        ("Content=bHM=&InstanceIds.1=ins-a", "InvalidParameterValue"),
+        ("Content=bHM=&InstanceIds.0=ins-a&Timeout=x", "InvalidParameterValue"),
+        ("Content=bHM=", "MissingParameter"),
+    ] {
+        let answer = form().get(tat, "RunCommand", bad).await;
+        assert_eq!(code(&answer), code_is, "{bad}");
+    }
+    let long = format!("Content={}", "x".repeat(33_000));
+    let answer = form().get(tat, "RunCommand", &long).await;
+    assert_eq!(code(&answer), "RequestSizeLimitExceeded");
+    // A query that was signed otherwise, and a body's type.
+    let request = form().request(tat, "DescribeRegions", "a=1", "");
+    let mut request = request.build().unwrap();
+    request.url_mut().set_query(Some("a=2"));
+    let answer: Value = http().execute(request).await.unwrap().json().await.unwrap();
+    assert_eq!(code(&answer["Response"]), "AuthFailure.SignatureFailure");
+    let answer = Call::new(tat).get(tat, "DescribeRegions", "a=1").await;
+    assert_eq!(code(&answer), "InvalidParameter");
+}
+
+#[tokio::test]
+async fn tasks_on_their_way() {
+    let long = Duration::from_secs(1000);
+    for (builder, status) in [
+        (Sandbox::builder().tat_delivering(long), "DELIVERING"),
+        (Sandbox::builder().tat_deliver_delayed(long), "DELIVER_DELAYED"),
+    ] {
+        let sandbox = builder.tat_rate(None).start().await.unwrap();
+        let tat = sandbox.tat();
+        let invocation = start(tat, json!({ "Content": encoded("true") })).await;
+        task_when(tat, &invocation, |task| task["TaskStatus"] == status).await;
+        let body = json!({ "InvocationIds": [invocation] });
+        let seen = call(tat, "DescribeInvocations", body).await;
+        assert_eq!(seen["InvocationSet"][0]["InvocationStatus"], "PENDING");
+        call(tat, "CancelInvocation", json!({ "InvocationId": invocation })).await;
+        let task = task_when(tat, &invocation, is_over).await;
+        assert_eq!(task["TaskStatus"], "CANCELLED");
+        assert_eq!(tat.executions(&invocation), 0);
+    }
+    let short = Duration::from_millis(50);
+    let builder = Sandbox::builder().tat_delivering(short).tat_deliver_delayed(short);
+    let sandbox = builder.tat_rate(None).start().await.unwrap();
+    let task = run(sandbox.tat(), json!({ "Content": encoded("echo there") })).await;
+    assert_eq!((&*output(&task), &task["TaskStatus"]), ("there\n", &json!("SUCCESS")));
+}
+
+#[tokio::test]
+async fn agents_that_are_out_of_reach_or_silent() {
+    for (agents, status, executions) in
+        [(TatAgents::Unreachable, "DELIVER_FAILED", 0), (TatAgents::Silent, "TASK_TIMEOUT", 1)]
+    {
+        let sandbox = Sandbox::builder().tat_rate(None).tat_agents(agents).start().await.unwrap();
+        let tat = sandbox.tat();
+        let invocation = start(tat, json!({ "Content": encoded("echo here") })).await;
+        let task = task_when(tat, &invocation, is_over).await;
+        assert_eq!(task["TaskStatus"], status);
+        assert!(task["ErrorInfo"].as_str().is_some_and(|error| !error.is_empty()), "{task}");
+        assert_eq!(tat.executions(&invocation), executions);
+    }
 }

@@ -2,59 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod support;
+
+use std::time::Duration;
 
 use guestexec_sandbox::{Sandbox, ZstackHandle};
 use guestexec_zstack::sign::{self, DateZone};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha512};
-
-/// A client for requests made by hand, with whatever TLS the workspace's build gave `reqwest`.
-fn http() -> reqwest::Client {
-    guestexec_core::http_client(&guestexec_core::HttpOptions::default()).unwrap()
-}
-
-const EXEC: &str = "/v1/vm-instances/commands/exec";
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed()
-}
-
-fn request(zstack: &ZstackHandle, method: Method, path: &str) -> RequestBuilder {
-    http().request(method, format!("{}{path}", zstack.endpoint()))
-}
-
-async fn log_in(zstack: &ZstackHandle, password: &str) -> Response {
-    let hash: String = Sha512::digest(password).iter().map(|byte| format!("{byte:02x}")).collect();
-    let body =
-        json!({ "logInByAccount": { "accountName": zstack.account_name(), "password": hash } });
-    request(zstack, Method::PUT, "/v1/accounts/login").json(&body).send().await.unwrap()
-}
-
-async fn session(zstack: &ZstackHandle) -> String {
-    let answer: Value = log_in(zstack, zstack.password()).await.json().await.unwrap();
-    answer["inventory"]["uuid"].as_str().unwrap().to_owned()
-}
-
-fn params(vm: &str, command: &str) -> Value {
-    json!({ "params": { "vmInstanceUuid": vm, "platform": "Linux", "command": command } })
-}
-
-/// Status and body of a JSON answer.
-async fn json_of(request: RequestBuilder) -> (StatusCode, Value) {
-    let answer = request.send().await.unwrap();
-    let status = answer.status();
-    assert_eq!(answer.headers()["content-type"], "application/json;charset=UTF-8");
-    (status, answer.json().await.unwrap())
-}
-
-/// Status of a text answer that is not empty.
-async fn text_of(request: RequestBuilder) -> (StatusCode, String) {
-    let answer = request.send().await.unwrap();
-    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
-    (answer.status(), answer.text().await.unwrap())
-}
+use support::zstack::*;
 
 #[tokio::test]
 async fn a_session_from_login_to_logout() {
@@ -256,4 +212,87 @@ async fn jobs_are_polled_where_the_server_answers_202() {
     );
     assert_eq!((slow.0.as_u16(), &slow.1["error"]["code"]), (503, &json!("SYS.1001")));
     assert_eq!((stranger.0.as_u16(), &stranger.1["error"]["code"]), (503, &json!("ID.1001")));
+}
+
+/// A message of the older interface, and its reply.
+async fn message(zstack: &ZstackHandle, class: &str, message: Value) -> Value {
+    let body = json!({ class: message });
+    let post = http().post(zstack.message_endpoint()).json(&body);
+    reply(zstack, json_of(post).await.1).await
+}
+
+/// The reply inside an answer, once it is done.
+async fn reply(zstack: &ZstackHandle, mut answer: Value) -> Value {
+    while answer["state"] == "Processing" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let uuid = answer["uuid"].as_str().unwrap();
+        answer = json_of(http().get(format!("{}result/{uuid}", zstack.message_endpoint()))).await.1;
+    }
+    assert_eq!(answer["state"], "Done");
+    let result: Value = serde_json::from_str(answer["result"].as_str().unwrap()).unwrap();
+    result.as_object().unwrap().values().next().unwrap().clone()
+}
+
+#[tokio::test]
+async fn the_older_message_interface() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let hash = |text: &str| -> String {
+        use sha2::Digest as _;
+        sha2::Sha512::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let log_in = async |password: &str| {
+        let fields = json!({ "accountName": zstack.account_name(), "password": hash(password) });
+        message(zstack, "org.zstack.header.identity.APILogInByAccountMsg", fields).await
+    };
+    let refused = log_in("wrong").await;
+    assert_eq!(
+        (&refused["success"], &refused["error"]["code"]),
+        (&json!(false), &json!("ID.1000"))
+    );
+    let session = log_in(zstack.password()).await["inventory"]["uuid"].clone();
+    assert_eq!(zstack.sessions(), 1);
+
+    let run = async |session: &Value, command: &str, platform: &str| {
+        let fields = json!({
+            "vmInstanceUuid": zstack.vm_uuid(), "platform": platform, "command": command,
+            "session": { "uuid": session },
+        });
+        message(zstack, "org.zstack.guesttools.APIExecuteGuestVmCommandMsg", fields).await
+    };
+    let event = run(&session, "echo old; echo ways >&2", "Linux").await;
+    assert_eq!(event["success"], true);
+    assert_eq!(event["stream"], "standardStream: old, errorStream: ways");
+    assert_eq!(event["vmInstance"]["uuid"], zstack.vm_uuid());
+    for (event, code) in [
+        (run(&json!("0123456789abcdef0123456789abcdef"), "true", "Linux").await, "ID.1001"),
+        (run(&session, "true", "linux").await, "SYS.1007"),
+        (run(&session, "true", "Windows").await, "SYS.1006"),
+    ] {
+        assert_eq!((&event["success"], &event["error"]["code"]), (&json!(false), &json!(code)));
+    }
+    assert_eq!(zstack.executions(zstack.vm_uuid()), 1);
+
+    let query = async |conditions: Value| {
+        let fields = json!({ "conditions": conditions, "session": { "uuid": session } });
+        message(zstack, "org.zstack.header.vm.APIQueryVmInstanceMsg", fields).await
+    };
+    assert_eq!(query(json!([])).await["total"], 3);
+    let running = query(json!([{ "name": "state", "op": "=", "value": "Running" }])).await;
+    assert_eq!(running["inventories"].as_array().unwrap().len(), 2);
+    let bad = query(json!([{ "name": "state", "op": "like", "value": "x" }])).await;
+    assert_eq!(bad["error"]["code"], "SYS.1007");
+    let unknown = message(zstack, "org.zstack.header.vm.APIStartVmInstanceMsg", json!({})).await;
+    assert_eq!(unknown["success"], false);
+
+    let id = json!({ "sessionUuid": session, "session": { "uuid": session } });
+    let valid = "org.zstack.header.identity.APIValidateSessionMsg";
+    assert_eq!(message(zstack, valid, id.clone()).await["validSession"], true);
+    message(zstack, "org.zstack.header.identity.APILogOutMsg", id.clone()).await;
+    assert_eq!(message(zstack, valid, id).await["validSession"], false);
+    assert_eq!(zstack.sessions(), 0);
+    for body in ["", "[]", "{}", r#"{"a":{},"b":{}}"#] {
+        let post = http().post(zstack.message_endpoint()).body(body);
+        assert_eq!(text_of(post).await.0, 400, "{body}");
+    }
 }

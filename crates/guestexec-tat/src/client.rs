@@ -236,8 +236,14 @@ impl ClientBuilder {
         });
         let endpoint = Endpoint::parse(&endpoint, self.plain_http).map_err(config)?;
         let (http, transport) = carrier(&self.http, self.transport).map_err(config)?;
+        let host = match (endpoint.url().host_str(), endpoint.url().port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (Some(host), None) => host.to_owned(),
+            (None, _) => return Err(config("the endpoint has no host".to_owned())),
+        };
         let inner = Inner::new(Shared {
             keyring,
+            host: HeaderValue::try_from(host).map_err(|e| config(e.to_string()))?,
             region: HeaderValue::from_str(&region).map_err(|e| config(e.to_string()))?,
             language: HeaderValue::from_static(match self.language {
                 Language::English => "en-US",

@@ -19,7 +19,7 @@ use progenitor_client::{
 };
 use reqwest::{
     Request, Response, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
@@ -37,8 +37,14 @@ use crate::{
 /// The service's name inside a signature.
 const SERVICE: &str = "tat";
 const JSON: &str = "application/json";
+const ACTION: HeaderName = HeaderName::from_static("x-tc-action");
+const VERSION: HeaderName = HeaderName::from_static("x-tc-version");
+const TIMESTAMP: HeaderName = HeaderName::from_static("x-tc-timestamp");
+const REGION: HeaderName = HeaderName::from_static("x-tc-region");
+const LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
+const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
 /// A clock less wrong than this, in seconds, is not why a signature is refused.
-const SMALL_SKEW: i64 = 60;
+const SMALL_SKEW: u64 = 60;
 
 /// What a client holds besides its address. Clones share it.
 #[derive(Clone)]
@@ -46,6 +52,8 @@ pub struct Inner(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) keyring: Keyring,
+    /// The endpoint's host, with its port where the URL has one.
+    pub(crate) host: HeaderValue,
     pub(crate) region: HeaderValue,
     pub(crate) language: HeaderValue,
     pub(crate) transport: Arc<dyn Transport>,
@@ -88,16 +96,13 @@ impl Inner {
 
     /// Adds the common headers and the signature.
     fn sign(&self, request: &mut Request, action: &str, signer: &Signer) -> Result<(), String> {
-        let host = match (request.url().host_str(), request.url().port()) {
-            (Some(host), Some(port)) => format!("{host}:{port}"),
-            (Some(host), None) => host.to_owned(),
-            (None, _) => return Err("the endpoint has no host".to_owned()),
-        };
+        let host = &self.0.host;
         let timestamp = unix_seconds(self.now());
-        let date = sign::utc_date(timestamp).map_err(|e| e.to_string())?;
+        let day = signer.day(timestamp, SERVICE).map_err(|e| e.to_string())?;
         let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
         let payload_hash = sign::payload_hash(body);
-        let signed_headers = [("content-type", JSON), ("host", &*host), ("x-tc-action", action)];
+        let host_text = host.to_str().map_err(|e| e.to_string())?;
+        let signed_headers = [("content-type", JSON), ("host", host_text), ("x-tc-action", action)];
         let canonical = sign::canonical_request(&Canonical {
             method: request.method().as_str(),
             path: "/",
@@ -105,68 +110,72 @@ impl Inner {
             signed_headers: &signed_headers,
             payload_hash: &payload_hash,
         });
-        let scope = Scope { date: &date, service: SERVICE };
-        let signature = sign::signature(
-            &signer.key(scope),
-            &sign::string_to_sign(timestamp, scope, &canonical),
-        );
+        let scope = Scope { date: &day.date, service: SERVICE };
+        let signature =
+            sign::signature(&day.key, &sign::string_to_sign(timestamp, scope, &canonical));
         let authorization = sign::authorization(
             signer.credentials.secret_id(),
             scope,
-            &sign::signed_header_names(&signed_headers),
+            "content-type;host;x-tc-action",
             &signature,
         );
 
-        let value = |text: &str| {
-            HeaderValue::from_str(text).map_err(|_| "a header value is not printable".to_owned())
+        let unprintable = |_| "a header value is not printable".to_owned();
+        let secret = |mut value: HeaderValue| {
+            value.set_sensitive(true);
+            value
         };
-        let secret = |text: &str| {
-            value(text).map(|mut value| {
-                value.set_sensitive(true);
-                value
-            })
-        };
+        let token = signer.credentials.token();
+        let token = token.map(|token| HeaderValue::from_str(token.expose()).map(secret));
+        let token = token.transpose().map_err(unprintable)?;
+        let action = HeaderValue::from_str(action).map_err(unprintable)?;
+        let authorization =
+            HeaderValue::try_from(authorization).map(secret).map_err(unprintable)?;
         let headers = request.headers_mut();
-        headers.insert(HOST, value(&host)?);
+        headers.reserve(8);
+        headers.insert(HOST, host.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-        headers.insert("x-tc-action", value(action)?);
-        headers.insert("x-tc-version", HeaderValue::from_static(Client::api_version()));
-        headers.insert("x-tc-timestamp", timestamp.into());
-        headers.insert("x-tc-region", self.0.region.clone());
-        headers.insert("x-tc-language", self.0.language.clone());
-        match signer.credentials.token() {
-            Some(token) => headers.insert("x-tc-token", secret(token.expose())?),
-            None => headers.remove("x-tc-token"),
+        headers.insert(ACTION, action);
+        headers.insert(VERSION, HeaderValue::from_static(Client::api_version()));
+        headers.insert(TIMESTAMP, timestamp.into());
+        headers.insert(REGION, self.0.region.clone());
+        headers.insert(LANGUAGE, self.0.language.clone());
+        match token {
+            Some(token) => headers.insert(TOKEN, token),
+            None => headers.remove(TOKEN),
         };
-        headers.insert(AUTHORIZATION, secret(&authorization)?);
+        headers.insert(AUTHORIZATION, authorization);
         Ok(())
     }
 
     /// Signs again what was signed once already, so that nothing can be wrong with it.
-    fn sign_again(&self, request: &mut Request, action: &str) {
-        if let Some(signer) = self.0.keyring.signer()
-            && let Err(problem) = self.sign(request, action, &signer)
-        {
+    fn sign_again(&self, request: &mut Request, action: &str) -> Option<Arc<Signer>> {
+        let signer = self.0.keyring.signer()?;
+        if let Err(problem) = self.sign(request, action, &signer) {
             debug!(problem, "signed once, but not again");
         }
+        Some(signer)
     }
 
     /// Carries a signed request, again where the outcome allows it.
     async fn carry(&self, mut request: Request, starts_command: bool) -> reqwest::Result<Response> {
-        let action = request.headers().get("x-tc-action").and_then(|value| value.to_str().ok());
-        let action = action.unwrap_or_default().to_owned();
+        let action = request.headers().get(ACTION).cloned();
+        let action = action.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
         let begin = Instant::now();
         let mut attempt = 0;
         let mut failures = 0;
         let mut throttles = 0;
         let [mut may_correct, mut may_renew] = [true, true];
+        let mut signer = self.0.keyring.signer();
         loop {
             let spare = request.try_clone();
             let asked = Instant::now();
-            let permit = self.0.limiter.permit(&action).await;
+            let permit = self.0.limiter.permit(action).await;
             if attempt > 0 || asked.elapsed() > Duration::from_secs(1) {
-                self.sign_again(&mut request, &action);
+                signer = self.sign_again(&mut request, action);
             }
+            let dated =
+                request.headers().get(TIMESTAMP).and_then(|at| at.to_str().ok()?.parse().ok());
             attempt += 1;
             count(&self.0.counters.requests);
             let sent = Instant::now();
@@ -199,15 +208,15 @@ impl Inner {
                 Verdict::Clock if may_correct => {
                     may_correct = false;
                     let corrected = match &result {
-                        Ok((answer, _)) => self.correct_clock(answer.headers()),
+                        Ok((answer, _)) => self.correct_clock(answer.headers(), dated),
                         Err(_) => false,
                     };
                     corrected.then_some(Duration::ZERO)
                 }
                 Verdict::Credentials if may_renew => {
                     may_renew = false;
-                    let renewed = match self.0.keyring.signer() {
-                        Some(used) => self.0.keyring.renew(&used).await,
+                    let renewed = match &signer {
+                        Some(used) => self.0.keyring.renew(used).await,
                         None => false,
                     };
                     renewed.then_some(Duration::ZERO)
@@ -249,21 +258,23 @@ impl Inner {
         Ok((Answer::Whole(answer), said))
     }
 
-    /// Takes the server's time from an answer that refused ours; false if that is not the reason.
-    fn correct_clock(&self, headers: &HeaderMap) -> bool {
+    /// Takes the server's time from the answer to a request dated so; false if the date is not why
+    /// it was refused.
+    fn correct_clock(&self, headers: &HeaderMap, dated: Option<i64>) -> bool {
         let server = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?));
-        let Some(server) = server else { return false };
-        let off = unix_seconds(server) - unix_seconds(self.now());
-        if off.abs() < SMALL_SKEW {
+        let (Some(server), Some(dated)) = (server.map(unix_seconds), dated) else { return false };
+        if server.abs_diff(dated) < SMALL_SKEW {
             return false;
         }
-        let skew = unix_seconds(server) - unix_seconds(self.0.clock.now());
-        self.0.skew.store(skew, Ordering::Relaxed);
-        warn!(
-            seconds = skew,
-            "this machine's clock differs from the service's by that much; requests are dated by the \
-             service's from now on, but set the clock"
-        );
+        let skew = server - unix_seconds(self.0.clock.now());
+        // Calls that were refused together find the same.
+        if self.0.skew.swap(skew, Ordering::Relaxed).abs_diff(skew) >= SMALL_SKEW {
+            warn!(
+                seconds = skew,
+                "this machine's clock differs from the service's by that much; requests are dated by \
+                 the service's from now on, but set the clock"
+            );
+        }
         true
     }
 }

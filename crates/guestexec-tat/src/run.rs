@@ -70,12 +70,12 @@ impl<'a> Instances<'a> {
     /// The script in a file, sent as it is.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRequest`], if the file cannot be read or is far larger than any script.
+    /// [`ErrorKind::Input`], if the file cannot be read or is far larger than any script.
     pub fn run_file(&self, path: impl AsRef<Path>) -> Result<Run<'a>, Error> {
         let path = path.as_ref();
         let refused = |reason: String| {
             Error::new(
-                ErrorKind::InvalidRequest,
+                ErrorKind::Input,
                 format!("the script {} cannot be sent: {reason}", path.display()),
             )
             .during("RunCommand")

@@ -171,7 +171,9 @@ pub fn signed_header_names(signed_headers: &[(&str, &str)]) -> String {
 /// than five minutes from its own clock. `scope.date` must be [`utc_date`] of it.
 pub fn string_to_sign(timestamp: i64, scope: Scope<'_>, canonical_request: &str) -> String {
     let hash = payload_hash(canonical_request.as_bytes());
-    format!("{ALGORITHM}\n{timestamp}\n{scope}\n{hash}")
+    let timestamp = timestamp.to_string();
+    let Scope { date, service } = scope;
+    [ALGORITHM, "\n", &timestamp, "\n", date, "/", service, "/", TERMINATOR, "\n", &hash].concat()
 }
 
 /// Stage 3: the signature of the string to sign, lower-case hexadecimal.
@@ -188,9 +190,23 @@ pub fn authorization(
     signed_header_names: &str,
     signature: &str,
 ) -> String {
-    format!(
-        "{ALGORITHM} Credential={secret_id}/{scope}, SignedHeaders={signed_header_names}, Signature={signature}"
-    )
+    let Scope { date, service } = scope;
+    [
+        ALGORITHM,
+        " Credential=",
+        secret_id,
+        "/",
+        date,
+        "/",
+        service,
+        "/",
+        TERMINATOR,
+        ", SignedHeaders=",
+        signed_header_names,
+        ", Signature=",
+        signature,
+    ]
+    .concat()
 }
 
 /// The parts of an `Authorization` header, for a server. `Debug` leaves the signature out.

@@ -1,5 +1,7 @@
 //! What a client makes of answers that are not the documented success: real sockets, raw answers.
 
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
 use guestexec_tat::{Client, Credentials, Error, ErrorKind, enums::ErrorCode};

@@ -2,17 +2,28 @@
 
 use std::collections::BTreeSet;
 
+use proc_macro2::TokenStream;
+use quote::quote;
+use serde_json::Value;
 use syn::{
     Attribute, Expr, ExprLit, Fields, FnArg, ImplItem, Item, ItemImpl, ItemStruct, Lit, Meta, Type,
     parse_quote,
     visit_mut::{self, VisitMut},
 };
 
-use super::{Model, is_doc};
-use crate::checks::{argument, last_segment};
+use super::{Model, is_doc, wire_name};
+use crate::{
+    checks::{argument, last_segment},
+    spec::Spec,
+};
+
+/// Limits that a JSON Schema says in the document's own words.
+const SCHEMA_LIMITS: [&str; 8] =
+    ["enum", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern"];
 
 /// Documents, opens and prunes the types and their builders.
 pub(super) fn tidy(
+    spec: &Spec,
     types: &mut Vec<Item>,
     builders: &mut Vec<Item>,
     model: &Model,
@@ -33,7 +44,11 @@ pub(super) fn tidy(
     });
     for item in types.iter_mut() {
         match item {
-            Item::Struct(item) => open_struct(item, in_requests(&item.ident.to_string())),
+            Item::Struct(item) => {
+                let name = item.ident.to_string();
+                let schema = spec.schema(&name).filter(|_| in_requests(&name));
+                open_struct(item, schema);
+            }
             Item::Impl(item) => {
                 document(item, |_| "A builder of this type, with nothing given yet.".to_owned())
             }
@@ -82,8 +97,9 @@ pub(super) fn document(item: &mut ItemImpl, text: impl Fn(&str) -> String) {
     }
 }
 
-/// Lets a vendor add members, takes null for an empty list, gives request types a schema.
-fn open_struct(item: &mut ItemStruct, in_requests: bool) {
+/// Lets a vendor add members, takes null for an empty list; gives a request type, whose `schema` is
+/// passed, a JSON Schema with the document's limits.
+fn open_struct(item: &mut ItemStruct, schema: Option<&Value>) {
     if let Fields::Named(fields) = &mut item.fields {
         for field in &mut fields.named {
             if !field.attrs.iter().any(is_doc) {
@@ -98,14 +114,30 @@ fn open_struct(item: &mut ItemStruct, in_requests: bool) {
                     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
                 ));
             }
+            let wire = field.ident.as_ref().map(|ident| wire_name(field, ident));
+            let property = schema.zip(wire).map(|(schema, wire)| &schema["properties"][wire]);
+            field.attrs.extend(property.and_then(schema_limits));
         }
     }
     item.attrs.push(parse_quote!(#[non_exhaustive]));
-    if in_requests {
+    if schema.is_some() {
         item.attrs.push(parse_quote!(
             #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
         ));
     }
+}
+
+/// The attribute that puts a member's limits into its JSON Schema.
+fn schema_limits(property: &Value) -> Option<Attribute> {
+    let limits: Vec<TokenStream> = SCHEMA_LIMITS
+        .iter()
+        .filter_map(|limit| {
+            let value: TokenStream = property.get(*limit)?.to_string().parse().ok()?;
+            Some(quote!(#limit = #value))
+        })
+        .collect();
+    (!limits.is_empty())
+        .then(|| parse_quote!(#[cfg_attr(feature = "schemars", schemars(extend(#(#limits),*)))]))
 }
 
 fn is_list(ty: &Type) -> bool {

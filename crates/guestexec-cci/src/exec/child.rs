@@ -1,38 +1,30 @@
-//! The handles of a running command.
+//! The handle of a running command.
 
-use std::{
-    fmt,
-    future::poll_fn,
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::{fmt, future::poll_fn, sync::Arc, task::Poll};
 
 use guestexec_core::ErrorKind;
 use guestexec_remotecommand::{ExitStatus, Subprotocol, TerminalSize};
-use tokio::{
-    io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf},
-    task::JoinHandle,
-};
+use tokio::{task::JoinHandle, time::timeout};
 
 use super::{
-    Output,
-    shared::{Out, Shared},
-    unclosable,
+    ExecTransport, Output,
+    kill::Killer,
+    shared::Shared,
+    streams::{ChildStderr, ChildStdin, ChildStdout},
 };
 use crate::Error;
 
 /// A command that runs in a container, made by [`Exec::spawn`](crate::Exec::spawn).
 ///
 /// Dropping it ends the connection at once, also for streams taken out of it. Whether the command
-/// then ends too is the server's choice: newer container runtimes kill it, others let it run on.
+/// then ends too is the server's choice, as [`Self::kill`] tells.
 ///
 /// An output that is not read holds back the whole session once its buffer is full
 /// ([`Exec::buffer`](crate::Exec::buffer)): read both outputs, or drop the handle of one that does
 /// not matter, which throws away what it gets.
 pub struct Child {
-    /// The command's standard input, if it was asked for with [`Exec::stdin_piped`](crate::Exec::stdin_piped).
+    /// The command's standard input, if it was asked for with
+    /// [`Exec::stdin_piped`](crate::Exec::stdin_piped) or comes with a [terminal](crate::Exec::tty).
     pub stdin: Option<ChildStdin>,
     /// The command's standard output; with a terminal, all output.
     pub stdout: Option<ChildStdout>,
@@ -41,6 +33,8 @@ pub struct Child {
     pub(super) shared: Arc<Shared>,
     pub(super) progress: Progress,
     pub(super) protocol: Subprotocol,
+    pub(super) transport: ExecTransport,
+    pub(super) killer: Option<Killer>,
     pub(super) tty: bool,
     pub(super) output_limit: usize,
 }
@@ -50,6 +44,8 @@ pub(super) enum Progress {
     Running(Task),
     Ended(ExitStatus),
     Failed,
+    /// The connection was ended by [`Child::kill`].
+    Dropped,
 }
 
 pub(super) struct Task(pub(super) JoinHandle<Result<ExitStatus, Error>>);
@@ -60,28 +56,32 @@ impl Drop for Task {
     }
 }
 
+fn over(message: &str) -> Error {
+    Error::new(ErrorKind::Lost, message).with_may_have_run(true)
+}
+
 impl Child {
     /// Waits until the command has ended, and tells how.
     ///
-    /// Closes [`Self::stdin`] first, if it is still there and the protocol allows it. May be
-    /// dropped and called again.
+    /// Closes [`Self::stdin`] first, if it is still there and what carries the session allows it. May
+    /// be dropped and called again.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] if the command could not be started, with the runtime's reason;
     /// [`ErrorKind::Lost`] if the connection ended before the command did, [`ErrorKind::Timeout`]
     /// if the [deadline](crate::Exec::timeout) passed, [`ErrorKind::Protocol`] if the server broke
-    /// the protocol. The failure is told once; later calls say only that there was one.
+    /// the protocol, [`ErrorKind::Input`] if the [input](crate::Exec::stdin) could not be read. The
+    /// failure is told once; later calls say only that there was one.
     pub async fn wait(&mut self) -> Result<ExitStatus, Error> {
         drop(self.stdin.take());
         let task = match &mut self.progress {
             Progress::Running(task) => task,
             Progress::Ended(status) => return Ok(*status),
             Progress::Failed => {
-                return Err(Error::new(
-                    ErrorKind::Lost,
-                    "the session has failed; an earlier wait has told how",
-                )
-                .with_may_have_run(true));
+                return Err(over("the session has failed; an earlier wait has told how"));
+            }
+            Progress::Dropped => {
+                return Err(over("the connection was ended by `kill` before the command ended"));
             }
         };
         let result = (&mut task.0).await.unwrap_or_else(|error| {
@@ -100,7 +100,7 @@ impl Child {
     /// ended.
     ///
     /// # Errors
-    /// As [`Self::wait`]; and [`ErrorKind::Refused`] if there is more output than
+    /// As [`Self::wait`]; and [`ErrorKind::TooLarge`] if there is more output than
     /// [`Exec::output_limit`](crate::Exec::output_limit) allows.
     pub async fn wait_with_output(mut self) -> Result<Output, Error> {
         drop(self.stdin.take());
@@ -136,7 +136,7 @@ impl Child {
         .await;
         if !within {
             return Err(Error::new(
-                ErrorKind::Refused,
+                ErrorKind::TooLarge,
                 format!("the command's output is longer than the {limit} octets allowed"),
             )
             .with_may_have_run(true)
@@ -146,168 +146,76 @@ impl Child {
         Ok(Output { status, stdout, stderr })
     }
 
-    /// Tells the command's terminal its new size.
+    /// Tells the command's terminal its new size, in character cells.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] if the command has no terminal.
-    pub fn resize(&self, size: TerminalSize) -> Result<(), Error> {
+    pub async fn resize(&self, width: u16, height: u16) -> Result<(), Error> {
         if !self.tty {
             return Err(Error::new(
                 ErrorKind::InvalidRequest,
                 "the command has no terminal to resize: ask for one with `tty(…)`",
             ));
         }
-        self.shared.resize(size);
+        self.shared.resize(TerminalSize { width, height });
         Ok(())
     }
 
-    /// The version of the stream protocol the server chose. Only from `v5.channel.k8s.io` on can
-    /// standard input be closed.
+    /// Ends the command, or at least the connection to it.
+    ///
+    /// A command begun with [`Exec::killable`](crate::Exec::killable) is killed (SIGKILL, with its
+    /// process group) by a second command in the same container; this waits until that has worked,
+    /// and [`Self::wait`] then tells the exit status, 137 as a rule. Nothing happens to a command
+    /// that has ended.
+    ///
+    /// For any other command the protocol has no means to end it, so only the connection is ended,
+    /// as by dropping the child. What becomes of the process is then for the server to say: of those
+    /// that were tried, containerd 2.1 kills it; containerd 1.6, and a Kubernetes API server with
+    /// `v5.channel.k8s.io` in front of any runtime, let it run on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] if the process has not told its id or not ended within the
+    /// [handshake's timeout](crate::Exec::handshake_timeout); [`ErrorKind::Refused`] if it cannot be
+    /// killed, with the reason; and whatever [`Exec::output`](crate::Exec::output) may fail with.
+    /// The command then goes on, and so does the session.
+    pub async fn kill(&mut self) -> Result<(), Error> {
+        if !matches!(self.progress, Progress::Running(_)) {
+            return Ok(());
+        }
+        let Some(killer) = &mut self.killer else {
+            self.progress = Progress::Dropped;
+            return Ok(());
+        };
+        killer.kill().await?;
+        let patience = killer.patience;
+        self.shared.widen();
+        match timeout(patience, self.wait()).await {
+            // However the session ended, the process has.
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::new(
+                ErrorKind::Timeout,
+                format!("the session did not end within {patience:?} of the kill"),
+            )
+            .with_may_have_run(true)),
+        }
+    }
+
+    /// The version of the stream protocol the server chose.
     pub fn protocol(&self) -> Subprotocol {
         self.protocol
+    }
+
+    /// What carries the session; never [`ExecTransport::Auto`].
+    pub fn transport(&self) -> ExecTransport {
+        self.transport
     }
 }
 
 impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Child")
-            .field("protocol", &self.protocol)
+            .field("transport", &self.transport)
             .field("tty", &self.tty)
             .finish_non_exhaustive()
     }
-}
-
-/// The standard input of a [`Child`].
-///
-/// Shutting it down or dropping it ends the command's input, if the protocol can do that. If it
-/// cannot (`v4.channel.k8s.io`), `shutdown` fails with [`io::ErrorKind::Unsupported`], dropping does
-/// nothing, and the command goes on.
-pub struct ChildStdin {
-    pub(super) shared: Arc<Shared>,
-    pub(super) protocol: Subprotocol,
-}
-
-impl AsyncWrite for ChildStdin {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.shared.poll_write(cx, data)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shared.poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.protocol.can_close_channel() {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                unclosable(self.protocol),
-            )));
-        }
-        self.shared.close_input();
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Drop for ChildStdin {
-    fn drop(&mut self) {
-        if self.protocol.can_close_channel() {
-            self.shared.close_input();
-        }
-    }
-}
-
-impl fmt::Debug for ChildStdin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChildStdin").finish_non_exhaustive()
-    }
-}
-
-/// Reads one output, a buffer at a time.
-pub(super) struct Reader {
-    shared: Arc<Shared>,
-    out: Out,
-    buffer: Vec<u8>,
-    read: usize,
-}
-
-impl Reader {
-    pub(super) fn new(shared: Arc<Shared>, out: Out) -> Self {
-        Self { shared, out, buffer: Vec::new(), read: 0 }
-    }
-
-    fn poll_chunk(&mut self, cx: &Context<'_>) -> Poll<io::Result<&[u8]>> {
-        if self.read == self.buffer.len() {
-            self.buffer.clear();
-            self.read = 0;
-            ready!(self.shared.poll_take(cx, self.out, &mut self.buffer))?;
-        }
-        Poll::Ready(Ok(&self.buffer[self.read..]))
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.read = (self.read + count).min(self.buffer.len());
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.shared.discard(self.out);
-    }
-}
-
-macro_rules! output {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        ///
-        /// At its end reads give nothing; if the session broke before, an error, so that a part is
-        /// never taken for the whole.
-        pub struct $name(pub(super) Reader);
-
-        impl AsyncRead for $name {
-            fn poll_read(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buffer: &mut ReadBuf<'_>,
-            ) -> Poll<io::Result<()>> {
-                let chunk = ready!(self.0.poll_chunk(cx))?;
-                let count = chunk.len().min(buffer.remaining());
-                buffer.put_slice(&chunk[..count]);
-                self.0.consume(count);
-                Poll::Ready(Ok(()))
-            }
-        }
-
-        impl AsyncBufRead for $name {
-            fn poll_fill_buf(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-            ) -> Poll<io::Result<&[u8]>> {
-                self.get_mut().0.poll_chunk(cx)
-            }
-
-            fn consume(mut self: Pin<&mut Self>, count: usize) {
-                self.0.consume(count);
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        }
-    };
-}
-
-output! {
-    /// The standard output of a [`Child`]; with a terminal, all its output.
-    ChildStdout
-}
-
-output! {
-    /// The standard error of a [`Child`].
-    ChildStderr
 }

@@ -1,6 +1,6 @@
 //! The upgrade of a connection: what is asked for, and whether the answer is what was asked for.
 
-use std::fmt;
+use std::{fmt, future::Future};
 
 use guestexec_remotecommand::{
     NegotiationError, SPDY_OFFER, SPDY_UPGRADE, STREAM_PROTOCOL_HEADER, Subprotocol,
@@ -19,10 +19,15 @@ use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_acc
 /// What an exec operation turns its connection into.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Upgrade {
-    /// By GET; RFC 6455, section 4.
-    WebSocket,
-    /// By POST.
-    Spdy,
+    /// By GET, with this offer of protocols; RFC 6455, section 4.
+    WebSocket(&'static str),
+    SpdyPost,
+    SpdyGet,
+}
+
+tokio::task_local! {
+    /// What the call under way wants its connection to become.
+    static CHOSEN: Upgrade;
 }
 
 /// Why an upgraded connection cannot be used.
@@ -36,12 +41,31 @@ impl fmt::Display for Fault {
 }
 
 impl Upgrade {
-    /// The upgrade an operation is about, by the id the hooks are given.
+    /// The upgrade an operation is about, by the id the hooks are given: the one chosen, or what the
+    /// operation by itself stands for.
     pub(crate) fn of(operation: &str) -> Option<Self> {
-        match operation {
-            "connect_cci_v2_get_namespaced_pod_exec" => Some(Self::WebSocket),
-            "connect_cci_v2_post_namespaced_pod_exec" => Some(Self::Spdy),
-            _ => None,
+        let usual = match operation {
+            "connect_cci_v2_get_namespaced_pod_exec" => Self::WebSocket(WEBSOCKET_OFFER),
+            "connect_cci_v2_post_namespaced_pod_exec" => Self::SpdyPost,
+            _ => return None,
+        };
+        Some(CHOSEN.try_with(|chosen| *chosen).unwrap_or(usual))
+    }
+
+    /// Makes a call whose connection is to become this.
+    pub(super) async fn chosen<T>(self, call: impl Future<Output = T>) -> T {
+        CHOSEN.scope(self, call).await
+    }
+
+    /// Whether the server is offered this protocol.
+    pub(super) fn offers(self, protocol: Subprotocol) -> bool {
+        self.offer().split(", ").any(|name| name == protocol.as_str())
+    }
+
+    fn offer(self) -> &'static str {
+        match self {
+            Self::WebSocket(offer) => offer,
+            Self::SpdyPost | Self::SpdyGet => SPDY_OFFER,
         }
     }
 
@@ -49,16 +73,16 @@ impl Upgrade {
     pub(crate) fn ask(self, headers: &mut HeaderMap) {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         match self {
-            Self::WebSocket => {
+            Self::WebSocket(offer) => {
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
                 if let Ok(key) = HeaderValue::from_str(&generate_key()) {
                     headers.insert(SEC_WEBSOCKET_KEY, key);
                 }
                 // Servers read only the first header of the name, so the offer is one list.
-                headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(WEBSOCKET_OFFER));
+                headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(offer));
             }
-            Self::Spdy => {
+            Self::SpdyPost | Self::SpdyGet => {
                 headers.insert(UPGRADE, HeaderValue::from_static(SPDY_UPGRADE));
                 headers.insert(STREAM_PROTOCOL_HEADER, HeaderValue::from_static(SPDY_OFFER));
             }
@@ -83,7 +107,7 @@ impl Upgrade {
         if !headers.get_all(CONNECTION).iter().any(names_upgrade) {
             return fault("its Connection header does not say `Upgrade`");
         }
-        if let Self::WebSocket = self {
+        if let Self::WebSocket(_) = self {
             let key = asked.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
             if one(headers, &SEC_WEBSOCKET_ACCEPT) != Some(&derive_accept_key(key)) {
                 return fault("its Sec-WebSocket-Accept header is not that of this handshake");
@@ -100,9 +124,10 @@ impl Upgrade {
 
     /// The stream protocol the server chose.
     pub(crate) fn agreed(self, headers: &HeaderMap) -> Result<Subprotocol, NegotiationError> {
-        let (name, offer) = match self {
-            Self::WebSocket => (SEC_WEBSOCKET_PROTOCOL, WEBSOCKET_OFFER),
-            Self::Spdy => (HeaderName::from_static("x-stream-protocol-version"), SPDY_OFFER),
+        let offer = self.offer();
+        let name = match self {
+            Self::WebSocket(_) => SEC_WEBSOCKET_PROTOCOL,
+            Self::SpdyPost | Self::SpdyGet => HeaderName::from_static("x-stream-protocol-version"),
         };
         match headers.get_all(&name).iter().count() {
             0 => Subprotocol::accepted(offer, None),

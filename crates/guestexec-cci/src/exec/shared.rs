@@ -6,10 +6,15 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use guestexec_remotecommand::{Channel, TerminalSize};
+use guestexec_remotecommand::TerminalSize;
+
+use super::{kill::Report, session::Outgoing};
 
 /// Most octets of input that wait to be sent. They become one message, which is one frame.
 pub(super) const INPUT_ROOM: usize = 128 * 1024;
+
+/// What may still be on its way from a command that was killed, in octets: pipes and sockets.
+const KILLED_ROOM: usize = 64 * 1024 * 1024;
 
 /// One of the two outputs.
 #[derive(Clone, Copy, Debug)]
@@ -27,15 +32,6 @@ pub(super) enum End {
     Broken(io::ErrorKind, String),
 }
 
-/// What the task is to send next.
-pub(super) enum Outgoing {
-    Resize(TerminalSize),
-    /// A stdin message, its channel number included.
-    Input(Vec<u8>),
-    /// The end of the input.
-    EndOfInput,
-}
-
 pub(super) struct Shared(Mutex<State>);
 
 struct State {
@@ -46,12 +42,17 @@ struct State {
     outputs: [Pipe; 2],
     /// Octets an output may hold before the session stops reading.
     room: usize,
+    /// Takes the line off the front of standard output that a wrapper wrote, not the command.
+    report: Option<Report>,
 }
 
 struct Input {
-    /// The message in the making: the channel's number, then what was written.
+    /// The message in the making: room for what goes in front, then what was written.
     message: Vec<u8>,
+    front: usize,
     phase: Phase,
+    /// Nothing takes input any more, from wherever.
+    refused: bool,
     writer: Option<Waker>,
 }
 
@@ -66,6 +67,8 @@ enum Phase {
 #[derive(Default)]
 struct Pipe {
     pending: Vec<u8>,
+    /// Octets its reader took the last time, and may still hold.
+    taken: usize,
     end: Option<End>,
     /// Nobody reads: what comes is thrown away.
     unread: bool,
@@ -73,19 +76,28 @@ struct Pipe {
 }
 
 impl Shared {
-    /// Buffers for a session; `room` bounds each output.
-    pub(super) fn new(input_is_open: bool, room: usize) -> Self {
+    /// Buffers for a session: `room` bounds each output, `front` is kept free in front of each
+    /// message of input.
+    pub(super) fn new(
+        input_is_open: bool,
+        room: usize,
+        front: usize,
+        report: Option<Report>,
+    ) -> Self {
         Self(Mutex::new(State {
             task: None,
             ended: false,
             input: Input {
                 message: Vec::new(),
+                front,
+                refused: false,
                 phase: if input_is_open { Phase::Open } else { Phase::Closed },
                 writer: None,
             },
             resize: None,
             outputs: Default::default(),
             room,
+            report,
         }))
     }
 
@@ -120,6 +132,11 @@ impl Shared {
         self.state().input.phase == Phase::Open
     }
 
+    pub(super) fn input_is_refused(&self) -> bool {
+        self.state().input.refused
+    }
+
+    /// What a handle wants sent next.
     pub(super) fn next_outgoing(&self) -> Option<Outgoing> {
         let mut state = self.state();
         if let Some(size) = state.resize.take() {
@@ -146,6 +163,7 @@ impl Shared {
     pub(super) fn refuse_input(&self) {
         let mut state = self.state();
         state.input.phase = Phase::Closed;
+        state.input.refused = true;
         state.input.message = Vec::new();
         let writer = state.input.writer.take();
         drop(state);
@@ -154,21 +172,28 @@ impl Shared {
         }
     }
 
-    /// Whether both outputs may take more. One message more than `room` may get in.
+    /// Whether both outputs may take more. What is read at once may exceed `room`.
     pub(super) fn has_room(&self) -> bool {
         let state = self.state();
-        state.outputs.iter().all(|pipe| pipe.unread || pipe.pending.len() < state.room)
+        state.outputs.iter().all(|pipe| pipe.unread || pipe.pending.len() + pipe.taken < state.room)
     }
 
-    pub(super) fn push(&self, out: Out, bytes: &[u8]) {
-        let mut state = self.state();
+    pub(super) fn push(&self, out: Out, mut bytes: &[u8]) {
+        let mut guard = self.state();
+        let state = &mut *guard;
         let pipe = &mut state.outputs[out as usize];
-        if pipe.unread {
+        if let (Out::Stdout, Some(report)) = (out, &mut state.report)
+            && let Some(other) = report.take(&mut bytes)
+        {
+            pipe.pending.extend(other);
+            state.report = None;
+        }
+        if pipe.unread || bytes.is_empty() {
             return;
         }
         pipe.pending.extend_from_slice(bytes);
         let reader = pipe.reader.take();
-        drop(state);
+        drop(guard);
         if let Some(reader) = reader {
             reader.wake();
         }
@@ -181,6 +206,10 @@ impl Shared {
             return;
         }
         state.input.message = Vec::new();
+        if let Some(report) = state.report.take() {
+            let line = report.into_line();
+            state.outputs[Out::Stdout as usize].pending.extend(line);
+        }
         let mut wakers = vec![state.input.writer.take()];
         for pipe in &mut state.outputs {
             pipe.end = Some(end.clone());
@@ -201,7 +230,7 @@ impl Shared {
             )));
         }
         let input = &mut state.input;
-        let room = (INPUT_ROOM + 1).saturating_sub(input.message.len().max(1));
+        let room = (INPUT_ROOM + input.front).saturating_sub(input.message.len().max(input.front));
         if room == 0 {
             input.writer = Some(cx.waker().clone());
             return Poll::Pending;
@@ -209,7 +238,7 @@ impl Shared {
         let taken = &data[..data.len().min(room)];
         if !taken.is_empty() {
             if input.message.is_empty() {
-                input.message.push(Channel::Stdin.number());
+                input.message.resize(input.front, 0);
             }
             input.message.extend_from_slice(taken);
         }
@@ -252,23 +281,34 @@ impl Shared {
     ) -> Poll<io::Result<()>> {
         let mut state = self.state();
         let pipe = &mut state.outputs[out as usize];
-        if pipe.pending.is_empty() {
-            return match &pipe.end {
-                None => {
-                    pipe.reader = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-                Some(End::Complete) => Poll::Ready(Ok(())),
-                Some(End::Broken(kind, why)) => Poll::Ready(Err(io::Error::new(*kind, &**why))),
-            };
-        }
-        mem::swap(&mut pipe.pending, read);
-        let task = state.task.take();
+        let made_room = mem::take(&mut pipe.taken) > 0 || !pipe.pending.is_empty();
+        let result = match (&pipe.end, pipe.pending.is_empty()) {
+            (_, false) => {
+                mem::swap(&mut pipe.pending, read);
+                pipe.taken = read.len();
+                Poll::Ready(Ok(()))
+            }
+            (None, true) => {
+                pipe.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            (Some(End::Complete), true) => Poll::Ready(Ok(())),
+            (Some(End::Broken(kind, why)), true) => {
+                Poll::Ready(Err(io::Error::new(*kind, why.as_str())))
+            }
+        };
+        let task = if made_room { state.task.take() } else { None };
         drop(state);
         if let Some(task) = task {
             task.wake();
         }
-        Poll::Ready(Ok(()))
+        result
+    }
+
+    /// Lets more in, so that the end of a command that was killed comes through although nobody reads
+    /// what came before it.
+    pub(super) fn widen(&self) {
+        self.tell_task(|state| state.room = state.room.saturating_add(KILLED_ROOM));
     }
 
     /// Nobody will read this output any more.

@@ -308,6 +308,7 @@ pub struct IamIdentity {
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub hw_ak_sk: ::std::option::Option<IamAccessKey>,
     /// How the caller proves it; one value, the name of the member that follows.
+    #[cfg_attr(feature = "schemars", schemars(extend("minItems" = 1)))]
     pub methods: ::std::vec::Vec<crate::generated::enums::IamAuthMethod>,
     /// `password`, which the source describes no further.
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]

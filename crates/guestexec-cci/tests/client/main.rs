@@ -4,9 +4,12 @@
 
 mod auth;
 mod config;
+mod faults;
 mod handshake;
 mod peer;
 mod pods;
 mod refusals;
 mod sessions;
+mod spdy;
 mod streams;
+mod transports;

@@ -100,7 +100,7 @@ async fn plain_text_of_the_runtime() {
 async fn an_empty_403_is_about_protocols() {
     within(async {
         let error = refused("403 Forbidden", "", "").await;
-        assert_eq!(error.kind(), ErrorKind::Forbidden);
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.message().contains("protocol") && !error.may_have_run(), "{error}");
         // But not where no protocol was offered.
         let peer = Peer::saying("403 Forbidden", "", "").await;

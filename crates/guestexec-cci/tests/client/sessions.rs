@@ -97,26 +97,6 @@ async fn whole_input_is_sent_and_closed_on_v5() {
 }
 
 #[tokio::test]
-async fn whole_input_is_refused_on_v4_before_any_of_it_is_sent() {
-    within(async {
-        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-        let peer = Peer::upgrading(V4, move |mut socket| {
-            let tell = tell.clone();
-            async move { tell.send(socket.0.next().await.map(|m| m.ok())).unwrap() }
-        })
-        .await;
-        let client = peer.client();
-        let error = pod(&client).exec(["wc"]).stdin("text").output().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Protocol);
-        assert!(error.may_have_run());
-        assert!(error.to_string().contains("v5.channel.k8s.io"), "{error}");
-        // Neither input nor a WebSocket close: the connection just ends.
-        assert_eq!(told.recv().await, Some(Some(None)));
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn empty_input_needs_no_stream() {
     within(async {
         let peer = Peer::upgrading(V4, |socket| socket.end(SUCCESS)).await;

@@ -115,7 +115,7 @@ async fn too_much_output_is_refused() {
         .await;
         let client = peer.client();
         let error = pod(&client).exec(["yes"]).output_limit(1_000_000).output().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
         assert!(error.may_have_run() && error.to_string().contains("1000000"), "{error}");
     })
     .await;
@@ -291,7 +291,7 @@ async fn a_terminal_gets_its_size_first_and_new_ones_later() {
         assert!(child.stderr.is_none());
         let mut ready = [0; 5];
         child.stdout.as_mut().unwrap().read_exact(&mut ready).await.unwrap();
-        child.resize(TerminalSize { width: 132, height: 50 }).unwrap();
+        child.resize(132, 50).await.unwrap();
         assert!(child.wait().await.unwrap().success());
         let request = &peer.requests()[0];
         assert!(request.query().contains("tty=true") && !request.query().contains("stderr"));
@@ -305,7 +305,7 @@ async fn without_a_terminal_there_is_nothing_to_resize() {
         let peer = Peer::upgrading(V5, |socket| socket.end(SUCCESS)).await;
         let client = peer.client();
         let mut child = pod(&client).exec(["sh"]).spawn().await.unwrap();
-        let error = child.resize(TerminalSize::default()).unwrap_err();
+        let error = child.resize(80, 24).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest);
         // A wait that is given up can be taken up again.
         let _ = timeout(Duration::ZERO, child.wait()).await;

@@ -1,7 +1,7 @@
 use super::frame::{self, Frame, FrameDecoder};
 use super::header::HeaderWriter;
 use super::session::Streams;
-use super::{Error, Event};
+use super::{Error, Event, HEADER};
 use crate::status::StatusBuffer;
 use crate::{Channel, StatusError, TerminalSize, Termination};
 
@@ -126,6 +126,16 @@ impl Client {
     /// reset the stream; the session goes on.
     pub fn stdin(&self, data: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         self.streams.write(Channel::Stdin, data, out)
+    }
+
+    /// The header of one frame with `len` bytes for [`Channel::Stdin`], at most 1 MiB, to be sent right before them:
+    /// for a caller that keeps room for it in front of its data, and so need not copy it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOpen`] as in [`Client::stdin`]; [`Error::TooLong`] above that length.
+    pub fn stdin_header(&self, len: usize) -> Result<[u8; HEADER], Error> {
+        self.streams.data_header(Channel::Stdin, len)
     }
 
     /// Appends the end of stdin; output goes on.

@@ -1,6 +1,6 @@
 //! SPDY/3 frames: an incremental decoder and one function for each frame that is sent.
 
-use super::{Error, header::HeaderWriter};
+use super::{Error, HEADER, header::HeaderWriter};
 
 /// The longest payload of a control frame, in bytes. The draft asks for at least 8 KiB.
 const MAX_CONTROL: usize = 16 * 1024;
@@ -165,6 +165,17 @@ fn control_frame(kind: u16, fin: bool, payload: &[u8]) -> Result<Frame<'static>,
         GOAWAY => Frame::GoAway { last_stream: stream, status: second },
         _ => Frame::Headers { block: block() },
     })
+}
+
+/// The header of one DATA frame.
+pub(crate) fn data_header(stream: u32, len: usize) -> Result<[u8; HEADER], Error> {
+    if len > MAX_DATA {
+        return Err(Error::TooLong(len));
+    }
+    let mut header = [0; HEADER];
+    header[..4].copy_from_slice(&stream.to_be_bytes());
+    header[4..].copy_from_slice(&(len as u32).to_be_bytes());
+    Ok(header)
 }
 
 /// Appends DATA frames with all of `data`; none if it is empty.

@@ -31,6 +31,9 @@ use crate::{Channel, StatusError, TerminalSize, Termination};
 /// RST_STREAM's CANCEL: how a server lets go of the client's streams at the end.
 pub const CANCEL: u32 = 5;
 
+/// The length of a frame's header, in bytes.
+pub const HEADER: usize = 8;
+
 /// What the other side did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -63,8 +66,8 @@ pub enum Error {
     /// The bytes are not SPDY/3.
     #[error("a control frame of version {0} instead of 3: the other side does not speak SPDY/3.1")]
     Version(u16),
-    /// A control frame is longer than any this protocol needs.
-    #[error("a control frame of {0} bytes is over the limit of 16384")]
+    /// A control frame is longer than any this protocol needs, or a DATA frame to be sent than 1 MiB.
+    #[error("a frame of {0} bytes is over the limit (16384 for a control frame)")]
     TooLong(usize),
     /// A frame does not have the form of its kind.
     #[error("a malformed {0} frame")]

@@ -1,6 +1,6 @@
 //! What client and server have in common: the table of streams.
 
-use super::{Error, frame};
+use super::{Error, HEADER, frame};
 use crate::Channel;
 
 /// One stream and which of its halves are open.
@@ -49,6 +49,15 @@ impl Streams {
 
     pub(crate) fn all_replied(&self) -> bool {
         self.0.iter().all(|stream| stream.replied)
+    }
+
+    pub(crate) fn data_header(
+        &self,
+        channel: Channel,
+        len: usize,
+    ) -> Result<[u8; HEADER], Error> {
+        let stream = self.get(channel).filter(|stream| stream.local);
+        frame::data_header(stream.ok_or(Error::NotOpen(channel))?.id, len)
     }
 
     pub(crate) fn write(

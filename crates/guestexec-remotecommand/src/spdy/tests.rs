@@ -102,7 +102,13 @@ fn closed_streams_refuse_writing() {
         Err(Error::NotOpen(Channel::Resize))
     );
     let mut client = Client::open(PIPES, &mut out);
+    let header = client.stdin_header(3).unwrap();
+    let mut frame = Vec::new();
+    client.stdin(b"abc", &mut frame).unwrap();
+    assert_eq!([&header[..], b"abc"].concat(), frame);
+    assert_eq!(client.stdin_header(2 << 20), Err(Error::TooLong(2 << 20)));
     client.close_stdin(&mut out).unwrap();
+    assert_eq!(client.stdin_header(1), Err(Error::NotOpen(Channel::Stdin)));
     assert_eq!(client.stdin(b"x", &mut out), Err(Error::NotOpen(Channel::Stdin)));
     let mut server = Server::new(PIPES);
     assert_eq!(server.accept(Channel::Stdout, &mut out), Err(Error::NotOpen(Channel::Stdout)));

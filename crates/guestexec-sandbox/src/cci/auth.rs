@@ -9,6 +9,7 @@ use guestexec_cci::{
     sign::{self, Canonical},
     types::KeystoneCreateUserTokenByPasswordRequest,
 };
+use guestexec_core::Validate as _;
 use hyper::{HeaderMap, StatusCode, header::HeaderValue, http::request::Parts};
 use serde_json::{Value, json};
 
@@ -18,6 +19,8 @@ use crate::{
     server::{self, Answer},
 };
 
+/// Where IAM issues tokens.
+pub(super) const PATH: &str = "/v3/auth/tokens";
 /// Life of a token, in seconds.
 const TOKEN_LIFE: i64 = 24 * 3600;
 /// Tokens that are kept at most.
@@ -91,6 +94,10 @@ impl Account {
         else {
             return Err(iam(StatusCode::BAD_REQUEST, "The request body is invalid."));
         };
+        if let Err(violation) = request.validate() {
+            let message = format!("The request body is invalid: {violation}.");
+            return Err(iam(StatusCode::BAD_REQUEST, &message));
+        }
         let auth = request.auth;
         let method = auth.identity.methods.first().map_or("", |method| method.as_str());
         let known = match (method, auth.identity.password, auth.identity.hw_ak_sk) {

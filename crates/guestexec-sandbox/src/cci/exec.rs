@@ -116,6 +116,7 @@ impl Cci {
             container,
             argv: commands.map(|(_, value)| value.clone().into_owned()).collect(),
             streams,
+            line: head.extensions.remove(),
         };
         let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
             return Err(bad_request("Upgrade request required"));

@@ -1,6 +1,6 @@
 //! The same pods as a Kubernetes server shows them, so that `kubectl` can be held against the sandbox.
 
-use hyper::{Method, StatusCode};
+use hyper::{HeaderMap, Method, StatusCode, header::AUTHORIZATION};
 use serde_json::json;
 
 use crate::server::{self, Answer};
@@ -17,6 +17,16 @@ pub(super) const ROOT: &str = "/kubernetes/";
 pub(super) fn path(path: &str) -> Option<(&str, &str)> {
     let rest = path.strip_prefix(ROOT)?;
     Some(rest.split_at(rest.find('/').unwrap_or(rest.len())))
+}
+
+/// Whether the path is one of a Kubernetes server that needs no token in it.
+pub(super) fn is_path(path: &str) -> bool {
+    matches!(path, "/api" | "/apis" | "/version") || path.starts_with("/api/")
+}
+
+/// The token as Kubernetes clients send it.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 /// What `kubectl` asks before it asks for a pod.

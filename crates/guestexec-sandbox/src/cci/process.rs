@@ -3,7 +3,10 @@
 use std::{
     fs, io,
     process::Stdio,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,12 +15,15 @@ use pty_process::{OwnedWritePty, Size};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     process::ChildStdin,
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     time::sleep,
 };
 
 use super::pod::Pod;
-use crate::process::{Group, Processes};
+use crate::{
+    line::Control,
+    process::{Group, Limits, Processes},
+};
 
 /// Output goes in pieces of at most this many bytes, as from the real runtime.
 const PIECE: usize = 32 * 1024;
@@ -36,6 +42,8 @@ pub(super) struct Plan {
     pub(super) container: String,
     pub(super) argv: Vec<String>,
     pub(super) streams: Streams,
+    /// The connection, as far as it can be made to fail.
+    pub(super) line: Option<Arc<Control>>,
 }
 
 /// A running process.
@@ -43,6 +51,7 @@ pub(super) struct Process {
     group: Group,
     outputs: Vec<(Channel, Reader)>,
     pub(super) input: Input,
+    limits: Limits,
 }
 
 /// The process's standard input.
@@ -82,6 +91,11 @@ impl Input {
 }
 
 impl Plan {
+    /// Whether the client hears nothing, so that there is no point in waiting for what it says.
+    pub(super) fn is_mute(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.is_mute())
+    }
+
     /// Starts the process, or says how the session ends instead.
     pub(super) fn start(&self) -> Result<Process, Termination> {
         let Some((program, arguments)) = self.argv.split_first() else {
@@ -110,6 +124,7 @@ impl Plan {
         let home = self.pod.home(self.processes.directory(), &self.container);
         fs::create_dir_all(&home)?;
         let Streams { stdin, stdout, stderr, tty } = self.streams;
+        let limits = self.processes.limits();
         if tty {
             let terminal = |error: pty_process::Error| io::Error::other(error.to_string());
             let (pty, end) = pty_process::open().map_err(terminal)?;
@@ -130,7 +145,7 @@ impl Plan {
             let (reader, writer) = pty.into_split();
             let outputs: Vec<(Channel, Reader)> = vec![(Channel::Stdout, Box::new(reader))];
             // Kept open without stdin too: a terminal without its other end hangs up.
-            return Ok(Process { group, outputs, input: Input::Terminal(writer) });
+            return Ok(Process { group, outputs, input: Input::Terminal(writer), limits });
         }
         let pipe = |wanted: bool| if wanted { Stdio::piped() } else { Stdio::null() };
         let mut command = self.processes.command(program, &home);
@@ -145,7 +160,7 @@ impl Plan {
             outputs.push((Channel::Stderr, Box::new(pipe)));
         }
         let input = group.child.stdin.take().map_or(Input::Closed, Input::Pipe);
-        Ok(Process { group, outputs, input })
+        Ok(Process { group, outputs, input, limits })
     }
 }
 
@@ -154,26 +169,34 @@ pub(super) struct Running {
     group: Group,
     outputs: Vec<(Channel, Reader)>,
     sender: mpsc::Sender<(Channel, Vec<u8>)>,
+    limits: Limits,
 }
 
 impl Process {
     /// Takes the process apart: what to wait for, the input, and the output.
     pub(super) fn split(self) -> (Running, Input, Outputs) {
         let (sender, receiver) = mpsc::channel(2);
-        (Running { group: self.group, outputs: self.outputs, sender }, self.input, receiver)
+        let limits = self.limits;
+        (Running { group: self.group, outputs: self.outputs, sender, limits }, self.input, receiver)
     }
 }
 
 impl Running {
     /// Waits for the end of the process and of its output. Dropped before, it kills the process.
     pub(super) async fn wait(self) -> Termination {
-        let Self { mut group, outputs, sender } = self;
+        let Self { mut group, outputs, sender, limits } = self;
         let gone = watch::Sender::new(false);
+        let budget = Budget { left: AtomicU64::new(limits.output), spent: Notify::new() };
         let forward =
-            |(channel, reader)| forward(channel, reader, sender.clone(), gone.subscribe());
+            |(channel, reader)| forward(channel, reader, sender.clone(), gone.subscribe(), &budget);
         let reading = futures_util::future::join_all(outputs.into_iter().map(forward));
         let waiting = async {
-            let status = group.wait().await;
+            let status = tokio::select! {
+                biased;
+                status = group.wait() => status,
+                () = budget.spent.notified() => kill(&mut group).await,
+                () = sleep(limits.time) => kill(&mut group).await,
+            };
             gone.send_replace(true);
             status
         };
@@ -189,11 +212,36 @@ impl Running {
     }
 }
 
+async fn kill(group: &mut Group) -> io::Result<std::process::ExitStatus> {
+    group.kill();
+    group.wait().await
+}
+
+/// How much more a session may print.
+struct Budget {
+    left: AtomicU64,
+    spent: Notify,
+}
+
+impl Budget {
+    /// Whether there is room for so many bytes more.
+    fn take(&self, bytes: usize) -> bool {
+        let taken = self.left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(bytes as u64)
+        });
+        if taken.is_err() {
+            self.spent.notify_one();
+        }
+        taken.is_ok()
+    }
+}
+
 async fn forward(
     channel: Channel,
     mut reader: Reader,
     sender: mpsc::Sender<(Channel, Vec<u8>)>,
     gone: watch::Receiver<bool>,
+    budget: &Budget,
 ) {
     let mut piece = vec![0; PIECE];
     loop {
@@ -209,6 +257,11 @@ async fn forward(
         };
         // A terminal whose last process is gone says so by an error.
         let Ok(length @ 1..) = read else { return };
+        if !budget.take(length) {
+            // The pipe stays open until the process is killed, or it would die of a broken one.
+            _ = gone.wait_for(|gone| *gone).await;
+            return;
+        }
         // However long the client takes, nothing is lost.
         if sender.send((channel, piece[..length].to_vec())).await.is_err() {
             return;

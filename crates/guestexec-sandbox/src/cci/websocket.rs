@@ -80,6 +80,9 @@ async fn session(
     }
     let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
     sink.send(Message::Close(Some(close))).await?;
+    if plan.is_mute() {
+        return Ok(());
+    }
     // The client's own close, so that the connection does not end in a reset that loses the status.
     _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = stream.next().await {} }).await;
     Ok(())

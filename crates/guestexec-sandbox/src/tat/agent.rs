@@ -9,17 +9,59 @@ use std::{
 };
 
 use guestexec_tat::enums::TaskStatus;
+use tokio::time::sleep;
 
 use super::{invocation::Invocation, task::Task};
-use crate::process::{self, End, Group, Processes};
+use crate::{
+    builder::TatAgents,
+    process::{self, End, Group, Processes},
+};
+
+/// How tasks get to the agents.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delivery {
+    /// How long a task is `DELIVERING`.
+    pub(super) delivering: Duration,
+    /// How long it is `DELIVER_DELAYED` after that.
+    pub(super) delayed: Duration,
+    pub(super) agents: TatAgents,
+}
+
+impl Delivery {
+    /// Takes a task to its agent; false if it does not get there.
+    async fn deliver(self, task: &Task) -> bool {
+        for (status, time) in
+            [(TaskStatus::Delivering, self.delivering), (TaskStatus::DeliverDelayed, self.delayed)]
+        {
+            if time.is_zero() {
+                continue;
+            }
+            if !task.deliver(status) {
+                return false;
+            }
+            tokio::select! {
+                () = sleep(time) => {}
+                () = task.cancelled() => return false,
+            }
+        }
+        if self.agents == TatAgents::Unreachable && task.begin() {
+            task.end(TaskStatus::DeliverFailed, 0, "DeliverFailed: the agent cannot be reached");
+        }
+        self.agents != TatAgents::Unreachable
+    }
+}
 
 /// Runs one task to its end.
 pub(super) async fn run(
     processes: Arc<Processes>,
+    delivery: Delivery,
     invocation: Arc<Invocation>,
     task: Arc<Task>,
     script: Arc<[u8]>,
 ) {
+    if !delivery.deliver(&task).await {
+        return;
+    }
     let permit = tokio::select! {
         permit = processes.permit() => permit,
         () = task.cancelled() => return,
@@ -49,7 +91,11 @@ pub(super) async fn run(
     };
     // It may never have been written.
     _ = fs::remove_file(&path);
-    task.end(status, exit_code, &error);
+    if delivery.agents == TatAgents::Silent {
+        task.end(TaskStatus::TaskTimeout, -1, "TaskTimeout: the agent did not say how it ended");
+    } else {
+        task.end(status, exit_code, &error);
+    }
 }
 
 type Started = (Group, tokio::net::unix::pipe::Receiver);

@@ -63,12 +63,15 @@ impl Invocation {
     }
 
     fn status(&self) -> &'static str {
-        use TaskStatus::{Cancelled, Cancelling, Pending, Success, Terminated, Timeout};
+        use TaskStatus::{
+            Cancelled, Cancelling, DeliverDelayed, Delivering, Pending, Success, Terminated,
+            Timeout,
+        };
         let tasks: Vec<TaskStatus> = self.tasks.iter().map(|task| task.status()).collect();
         let all = |is: &dyn Fn(&TaskStatus) -> bool| tasks.iter().all(is);
         let any = |is: &dyn Fn(&TaskStatus) -> bool| tasks.iter().any(is);
         let cancelled = |status: &TaskStatus| matches!(status, Cancelled | Terminated);
-        if all(&|status| *status == Pending) {
+        if all(&|status| matches!(status, Pending | Delivering | DeliverDelayed)) {
             "PENDING"
         } else if any(&|status| *status == Cancelling) {
             "CANCELLING"
@@ -235,6 +238,7 @@ impl Tat {
         for task in &invocation.tasks {
             let work = agent::run(
                 Arc::clone(&self.processes),
+                self.delivery,
                 Arc::clone(&invocation),
                 Arc::clone(task),
                 Arc::clone(&script),

@@ -1,20 +1,36 @@
 //! Reading a request's body against the spec's types and limits.
 
 use guestexec_core::Validate;
+use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::refusal::Refusal;
+use super::{flat::Tree, refusal::Refusal};
 
-/// The body as a request of the type the client is generated with.
-pub(super) fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, Refusal> {
-    let body = if body.is_empty() { b"{}" } else { body };
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let request: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        refuse(&path, error.inner())
-    })?;
-    json.end()
-        .map_err(|_| Refusal::new("InvalidParameter", "The body is more than one JSON object."))?;
+/// The two forms of a request's parameters.
+pub(super) enum Input {
+    /// The body of a POST.
+    Json(Bytes),
+    /// The query of a GET.
+    Query(Tree),
+}
+
+/// The parameters as a request of the type the client is generated with, which is what the document says of it.
+pub(super) fn parse<T: DeserializeOwned + Validate>(input: &Input) -> Result<T, Refusal> {
+    let refuse = |error: serde_path_to_error::Error<serde_json::Error>| {
+        refuse(&error.path().to_string(), error.inner())
+    };
+    let request: T = match input {
+        Input::Query(tree) => serde_path_to_error::deserialize(tree).map_err(refuse)?,
+        Input::Json(body) => {
+            let body = if body.is_empty() { b"{}" } else { &body[..] };
+            let mut json = serde_json::Deserializer::from_slice(body);
+            let request = serde_path_to_error::deserialize(&mut json).map_err(refuse)?;
+            json.end().map_err(|_| {
+                Refusal::new("InvalidParameter", "The body is more than one JSON object.")
+            })?;
+            request
+        }
+    };
     request.validate()?;
     Ok(request)
 }
@@ -62,7 +78,8 @@ mod tests {
     use super::*;
 
     fn refused(body: &str) -> (&'static str, String) {
-        let refusal = parse::<RunCommandRequest>(body.as_bytes()).err().unwrap();
+        let body = Input::Json(Bytes::copy_from_slice(body.as_bytes()));
+        let refusal = parse::<RunCommandRequest>(&body).err().unwrap();
         (refusal.code(), refusal.to_json()["Error"]["Message"].as_str().unwrap().to_owned())
     }
 
@@ -123,6 +140,6 @@ mod tests {
             assert_eq!(is, code, "{body}: {message}");
             assert!(message.contains(names), "{body}: {message}");
         }
-        assert!(parse::<DescribeRegionsRequest>(b"").is_ok());
+        assert!(parse::<DescribeRegionsRequest>(&Input::Json(Bytes::new())).is_ok());
     }
 }

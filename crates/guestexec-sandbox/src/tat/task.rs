@@ -74,7 +74,7 @@ impl Task {
     pub(super) fn cancel(&self) {
         let mut progress = self.progress();
         match progress.status {
-            TaskStatus::Pending => progress.end(TaskStatus::Cancelled, 0, ""),
+            _ if progress.is_on_its_way() => progress.end(TaskStatus::Cancelled, 0, ""),
             TaskStatus::Running => progress.status = TaskStatus::Cancelling,
             _ => return,
         }
@@ -87,10 +87,21 @@ impl Task {
         _ = self.cancel.subscribe().wait_for(|cancelled| *cancelled).await;
     }
 
+    /// Takes note of how far it is on its way to the agent; false if it is not any more.
+    pub(super) fn deliver(&self, status: TaskStatus) -> bool {
+        let mut progress = self.progress();
+        if !progress.is_on_its_way() {
+            return false;
+        }
+        progress.status = status;
+        progress.updated = clock::now();
+        true
+    }
+
     /// Takes note that the script is about to start; false if it must not, being cancelled.
     pub(super) fn begin(&self) -> bool {
         let mut progress = self.progress();
-        if progress.status != TaskStatus::Pending {
+        if !progress.is_on_its_way() {
             return false;
         }
         let now = clock::now();
@@ -173,6 +184,12 @@ impl Task {
 }
 
 impl Progress {
+    /// Whether the agent does not have it yet.
+    fn is_on_its_way(&self) -> bool {
+        use TaskStatus::{DeliverDelayed, Delivering, Pending};
+        matches!(self.status, Pending | Delivering | DeliverDelayed)
+    }
+
     fn end(&mut self, status: TaskStatus, exit_code: i64, error: &str) {
         let now = clock::now();
         self.status = status;

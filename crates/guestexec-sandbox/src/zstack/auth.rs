@@ -104,6 +104,10 @@ impl Account {
         self.sessions().remove(uuid);
     }
 
+    pub(super) fn expire_all(&self) {
+        self.sessions().clear();
+    }
+
     /// Looks at the `Authorization` header. A bad session is not refused here: for a job it shows only in
     /// the job's result.
     pub(super) fn caller(&self, head: &Parts) -> Result<Caller, Refusal> {

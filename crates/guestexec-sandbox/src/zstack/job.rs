@@ -26,8 +26,6 @@ use crate::{
 const OUTPUT: usize = 1024 * 1024;
 /// How long a command may run where the request does not say; what the real service takes is not documented.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
-/// How long a result is kept, in seconds.
-const KEPT: i64 = 10_800;
 /// Jobs that are kept at most.
 const MAX_JOBS: usize = 1000;
 
@@ -37,8 +35,12 @@ pub(super) type Receiver = watch::Receiver<Outcome>;
 pub(super) type Sender = watch::Sender<Outcome>;
 
 /// The jobs by UUID.
-#[derive(Debug, Default)]
-pub(super) struct Jobs(Mutex<HashMap<String, Job>>);
+#[derive(Debug)]
+pub(super) struct Jobs {
+    /// How long a result is kept, in seconds.
+    life: i64,
+    jobs: Mutex<HashMap<String, Job>>,
+}
 
 #[derive(Debug)]
 struct Job {
@@ -47,8 +49,14 @@ struct Job {
 }
 
 impl Jobs {
+    pub(super) fn new(life: Duration) -> Self {
+        // A hundred years are for ever.
+        let life = life.min(Duration::from_secs(100 * 366 * 86_400)).as_secs();
+        Self { life: i64::try_from(life).unwrap_or_default(), jobs: Mutex::default() }
+    }
+
     fn jobs(&self) -> MutexGuard<'_, HashMap<String, Job>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn get(&self, uuid: &str) -> Option<Receiver> {
@@ -84,9 +92,18 @@ impl Jobs {
     /// Starts the time after which a finished job is forgotten.
     pub(super) fn over(&self, uuid: &str) {
         if let Some(job) = self.jobs().get_mut(uuid) {
-            job.forget_at = clock::now() + KEPT;
+            job.forget_at = clock::now() + self.life;
         }
     }
+}
+
+/// What a virtual machine is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Running,
+    Stopped,
+    /// Running, but no command gets through to it.
+    Broken,
 }
 
 /// A virtual machine.
@@ -94,7 +111,7 @@ impl Jobs {
 pub(super) struct Vm {
     pub(super) uuid: String,
     name: &'static str,
-    pub(super) running: bool,
+    state: State,
     index: usize,
     created: String,
     /// Commands that were really started.
@@ -106,20 +123,20 @@ impl Vm {
         index: usize,
         uuid: String,
         name: &'static str,
-        running: bool,
+        state: State,
         utc_offset: i32,
     ) -> Self {
         Self {
             uuid,
             name,
-            running,
+            state,
             index,
             created: clock::us_medium(clock::now() + i64::from(utc_offset)),
             executions: AtomicUsize::new(0),
         }
     }
 
-    fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         json!({
             "uuid": self.uuid,
             "name": self.name,
@@ -129,7 +146,7 @@ impl Vm {
             "hypervisorType": "KVM",
             "cpuNum": 1,
             "memorySize": 1_073_741_824_u64,
-            "state": if self.running { "Running" } else { "Stopped" },
+            "state": if self.state == State::Stopped { "Stopped" } else { "Running" },
             "createDate": self.created,
             "lastOpDate": self.created,
             "vmNics": [],
@@ -151,8 +168,19 @@ impl Vm {
             )
             .because(cause)
         };
-        if !self.running {
-            return Err(failed(Refusal::failed("SYS.1010", "the vm is not running")));
+        match self.state {
+            State::Running => {}
+            State::Stopped => {
+                return Err(failed(Refusal::failed("SYS.1010", "the vm is not running")));
+            }
+            State::Broken => {
+                let socket =
+                    Refusal::failed("SYS.1000", "the channel of the guest agent is closed")
+                        .newer("ORG_ZSTACK_GUESTTOOLS_10007");
+                let agent = Refusal::failed("SYS.1006", "the guest agent did not answer 3 times")
+                    .newer("ORG_ZSTACK_GUESTTOOLS_10003");
+                return Err(failed(agent.because(socket)));
+            }
         }
         if params.platform.as_str() != "Linux" {
             return Err(failed(Refusal::failed("SYS.1007", "the vm's platform is Linux")));

@@ -50,6 +50,41 @@ impl Refusal {
         self
     }
 
+    /// The ErrorCode of it, also where REST would answer in text.
+    pub(super) fn error_code(self) -> Value {
+        match self {
+            Self::Failed(error) => error,
+            Self::Text(_, text) => Self::failed("SYS.1007", text).error_code(),
+        }
+    }
+
+    /// What newer nodes tell beside it.
+    pub(super) fn newer(mut self, global_code: &str) -> Self {
+        if let Self::Failed(error) = &mut self {
+            let details = error["details"].clone();
+            error["location"] = "guest-tools".into();
+            error["cost"] = "12ms".into();
+            error["elaboration"] = Value::Null;
+            error["opaque"] = json!({ "attempts": 3 });
+            error["globalErrorCode"] = global_code.into();
+            error["message"] = details.clone();
+            error["localizedMessage"] = details.clone();
+            error["category"] = "guest-tools".into();
+            error["retryable"] = false.into();
+            error["httpStatus"] = 503.into();
+            error["formatArgs"] = json!(["3"]);
+            error["messages"] = json!({
+                "category": "guest-tools",
+                "code": "1003",
+                "message_en": details,
+                "source": "sandbox",
+                "distance": 0.25,
+                "method": "regex",
+            });
+        }
+        self
+    }
+
     pub(super) fn answer(self) -> Answer {
         match self {
             Self::Text(status, text) => server::text(status, text),

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use super::CredentialSource;
 use crate::{
     Credentials, Error,
-    sign::{Scope, SigningKey},
+    sign::{Scope, SignError, SigningKey, utc_date},
 };
 
 /// How long before the end of a lease a new one is fetched: what the vendor's SDKs do.
@@ -148,10 +148,17 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// One pair, and the signing key it has for the day.
+/// One pair, and what it signs with on one day.
 pub(crate) struct Signer {
     pub(crate) credentials: Credentials,
-    day: Mutex<Option<(String, Arc<SigningKey>)>>,
+    day: Mutex<Option<Arc<Day>>>,
+}
+
+/// What all signatures of a UTC day have in common.
+pub(crate) struct Day {
+    number: i64,
+    pub(crate) date: String,
+    pub(crate) key: SigningKey,
 }
 
 impl Signer {
@@ -159,16 +166,19 @@ impl Signer {
         Self { credentials, day: Mutex::default() }
     }
 
-    /// The key of a scope: one derivation serves a whole day and all clones of the client.
-    pub(crate) fn key(&self, scope: Scope<'_>) -> Arc<SigningKey> {
+    /// The key of the day of `timestamp`: one derivation serves the day and all clones of the client.
+    pub(crate) fn day(&self, timestamp: i64, service: &str) -> Result<Arc<Day>, SignError> {
+        let number = timestamp.div_euclid(86_400);
         let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
         match &*day {
-            Some((date, key)) if date == scope.date => key.clone(),
+            Some(day) if day.number == number => Ok(day.clone()),
             _ => {
-                let key =
-                    Arc::new(SigningKey::derive(self.credentials.secret_key().expose(), scope));
-                *day = Some((scope.date.to_owned(), key.clone()));
-                key
+                let date = utc_date(timestamp)?;
+                let scope = Scope { date: &date, service };
+                let key = SigningKey::derive(self.credentials.secret_key().expose(), scope);
+                let new = Arc::new(Day { number, date, key });
+                *day = Some(new.clone());
+                Ok(new)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use guestexec_core::unix_seconds;
+use guestexec_core::{Endpoint, PlainHttp, unix_seconds};
 use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 use serde_json::json;
@@ -109,6 +109,8 @@ impl TkeOidc {
             code: String,
         }
         let identity = self.identity_in_use()?;
+        // The token is as good as a password: not in clear, but on this machine.
+        let endpoint = Endpoint::parse(&self.endpoint, PlainHttp::Loopback).map_err(unusable)?;
         let token = std::fs::read_to_string(&identity.token_file).map_err(|error| {
             let path = identity.token_file.display();
             unusable(format!("the pod's token could not be read from {path}: {error}"))
@@ -123,7 +125,7 @@ impl TkeOidc {
         });
         let body = fetch(WHOM, |client| {
             client
-                .post(format!("{}/", self.endpoint.trim_end_matches('/')))
+                .post(format!("{}/", endpoint.base()))
                 // The token in the body is what proves the caller; there is nothing to sign with yet.
                 .header(AUTHORIZATION, "SKIP")
                 .header("x-tc-action", "AssumeRoleWithWebIdentity")

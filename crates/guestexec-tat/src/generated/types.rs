@@ -67,9 +67,11 @@ pub struct CancelInvocationRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
     pub instance_ids: ::std::vec::Vec<::std::string::String>,
     /// The invocation to cancel, `inv-…`.
     #[serde(rename = "InvocationId")]
+    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
     pub invocation_id: ::std::string::String,
 }
 
@@ -298,16 +300,25 @@ pub struct CreateCommandRequest {
     /// The command's name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`,
     /// `-` and `.`; Chinese characters are accepted as well, at three bytes each.
     #[serde(rename = "CommandName")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("pattern" = "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$"))
+    )]
     pub command_name: ::std::string::String,
     /// The kind of script. Default: `SHELL`.
     #[serde(
         rename = "CommandType",
         skip_serializing_if = "::std::option::Option::is_none"
     )]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("enum" = ["SHELL", "POWERSHELL", "BAT"]))
+    )]
     pub command_type: ::std::option::Option<crate::generated::enums::CommandType>,
     /// The script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
     /// bytes. With `EnableParameter` it may hold placeholders `{{key}}` and `{{tat-hidden:key}}`.
     #[serde(rename = "Content")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxLength" = 65536)))]
     pub content: ::guestexec_core::Base64,
     /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Only with
     /// `EnableParameter` true, and not beside `DefaultParameters`.
@@ -317,6 +328,7 @@ pub struct CreateCommandRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 20)))]
     pub default_parameter_confs: ::std::vec::Vec<DefaultParameterConf>,
     /// Values for placeholders that a run leaves out: a JSON object in a string, such as `{"varA":
     /// "222"}`, names and values both strings. At most 20 names of at most 64 characters out of
@@ -331,6 +343,7 @@ pub struct CreateCommandRequest {
         rename = "Description",
         skip_serializing_if = "::std::option::Option::is_none"
     )]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxLength" = 120)))]
     pub description: ::std::option::Option<::std::string::String>,
     /// Whether placeholders in the script are filled in. It cannot be changed later. Default: false.
     #[serde(
@@ -343,6 +356,7 @@ pub struct CreateCommandRequest {
         rename = "OutputCOSBucketUrl",
         skip_serializing_if = "::std::option::Option::is_none"
     )]
+    #[cfg_attr(feature = "schemars", schemars(extend("pattern" = "^https://.+$")))]
     pub output_cos_bucket_url: ::std::option::Option<::std::string::String>,
     /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
     /// front, no `//`, no directory named `..`.
@@ -350,13 +364,24 @@ pub struct CreateCommandRequest {
         rename = "OutputCOSKeyPrefix",
         skip_serializing_if = "::std::option::Option::is_none"
     )]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxLength" = 60,
+                "pattern" = "^((\\.?[^/.\\x00-\\x1F\\x7F][^/\\x00-\\x1F\\x7F]*|\\.|\\.\\.[^/\\x00-\\x1F\\x7F]+)(/|$))*$"
+            )
+        )
+    )]
     pub output_cos_key_prefix: ::std::option::Option<::std::string::String>,
     /// Tags for the command. At most 10.
     #[serde(rename = "Tags", default, skip_serializing_if = "::std::vec::Vec::is_empty")]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
     pub tags: ::std::vec::Vec<Tag>,
     /// Seconds the script may run. From 1 to 86400. Default: 60 s.
     #[serde(rename = "Timeout", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 86400, "minimum" = 1)))]
     pub timeout: ::std::option::Option<u64>,
     /// The user to run as. Default: `root` on Linux, `System` on Windows.
     #[serde(rename = "Username", skip_serializing_if = "::std::option::Option::is_none")]
@@ -418,6 +443,12 @@ pub struct DefaultParameterConf {
     pub parameter_description: ::std::option::Option<::std::string::String>,
     /// The placeholder's name. At most 64 characters out of `a-zA-Z0-9-_`.
     #[serde(rename = "ParameterName")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend("maxLength" = 64, "minLength" = 1, "pattern" = "^[a-zA-Z0-9_-]+$")
+        )
+    )]
     pub parameter_name: ::std::string::String,
     /// The value it takes where a run gives none.
     #[serde(rename = "ParameterValue")]
@@ -439,6 +470,7 @@ impl DefaultParameterConf {
 pub struct DeleteCommandRequest {
     /// The command to delete, `cmd-…`.
     #[serde(rename = "CommandId")]
+    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
     pub command_id: ::std::string::String,
 }
 
@@ -483,6 +515,7 @@ pub struct DescribeAutomationAgentStatusRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
     pub filters: ::std::vec::Vec<Filter>,
     /// The instances whose agents to show. At most 100. Not beside `Filters`.
     #[serde(
@@ -491,12 +524,15 @@ pub struct DescribeAutomationAgentStatusRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
     pub instance_ids: ::std::vec::Vec<::std::string::String>,
     /// How many to return. At most 100. Default: 20.
     #[serde(rename = "Limit", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 100, "minimum" = 0)))]
     pub limit: ::std::option::Option<u64>,
     /// How many to skip. Default: 0.
     #[serde(rename = "Offset", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
     pub offset: ::std::option::Option<u64>,
 }
 
@@ -555,6 +591,7 @@ pub struct DescribeCommandsRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
     pub command_ids: ::std::vec::Vec<::std::string::String>,
     /// What the commands must fulfil. At most 10 filters of at most 5 values. Not beside `CommandIds`.
     #[serde(
@@ -563,12 +600,15 @@ pub struct DescribeCommandsRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
     pub filters: ::std::vec::Vec<Filter>,
     /// How many to return. At most 100. Default: 20.
     #[serde(rename = "Limit", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 100, "minimum" = 0)))]
     pub limit: ::std::option::Option<u64>,
     /// How many to skip. Default: 0.
     #[serde(rename = "Offset", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
     pub offset: ::std::option::Option<u64>,
 }
 
@@ -628,6 +668,7 @@ pub struct DescribeInvocationTasksRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
     pub filters: ::std::vec::Vec<Filter>,
     /// Whether to leave the output out. Default: true, so set it to false to see any output.
     #[serde(
@@ -642,12 +683,15 @@ pub struct DescribeInvocationTasksRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
     pub invocation_task_ids: ::std::vec::Vec<::std::string::String>,
     /// How many to return. At most 100. Default: 20.
     #[serde(rename = "Limit", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 100, "minimum" = 0)))]
     pub limit: ::std::option::Option<u64>,
     /// How many to skip. Default: 0.
     #[serde(rename = "Offset", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
     pub offset: ::std::option::Option<u64>,
 }
 
@@ -707,6 +751,7 @@ pub struct DescribeInvocationsRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
     pub filters: ::std::vec::Vec<Filter>,
     /// The invocations to show, `inv-…`. At most 100. Not beside `Filters`.
     #[serde(
@@ -715,12 +760,15 @@ pub struct DescribeInvocationsRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
     pub invocation_ids: ::std::vec::Vec<::std::string::String>,
     /// How many to return. At most 100. Default: 20.
     #[serde(rename = "Limit", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 100, "minimum" = 0)))]
     pub limit: ::std::option::Option<u64>,
     /// How many to skip. Default: 0.
     #[serde(rename = "Offset", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
     pub offset: ::std::option::Option<u64>,
 }
 
@@ -846,9 +894,11 @@ pub struct ErrorResult {
 pub struct Filter {
     /// The filter's name; every action lists its own.
     #[serde(rename = "Name")]
+    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
     pub name: ::std::string::String,
     /// The values to accept. At most 5.
     #[serde(rename = "Values")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 5)))]
     pub values: ::std::vec::Vec<::std::string::String>,
 }
 
@@ -1109,22 +1159,34 @@ pub struct InvocationTaskBasicInfo {
 pub struct InvokeCommandRequest {
     /// The command to run, `cmd-…`.
     #[serde(rename = "CommandId")]
+    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
     pub command_id: ::std::string::String,
     /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
     /// 1 to 200 ids; CVM and Lighthouse may not be mixed.
     #[serde(rename = "InstanceIds")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 200, "minItems" = 1)))]
     pub instance_ids: ::std::vec::Vec<::std::string::String>,
     /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
     #[serde(
         rename = "OutputCOSBucketUrl",
         skip_serializing_if = "::std::option::Option::is_none"
     )]
+    #[cfg_attr(feature = "schemars", schemars(extend("pattern" = "^https://.+$")))]
     pub output_cos_bucket_url: ::std::option::Option<::std::string::String>,
     /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
     /// front, no `//`, no directory named `..`.
     #[serde(
         rename = "OutputCOSKeyPrefix",
         skip_serializing_if = "::std::option::Option::is_none"
+    )]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxLength" = 60,
+                "pattern" = "^((\\.?[^/.\\x00-\\x1F\\x7F][^/\\x00-\\x1F\\x7F]*|\\.|\\.\\.[^/\\x00-\\x1F\\x7F]+)(/|$))*$"
+            )
+        )
     )]
     pub output_cos_key_prefix: ::std::option::Option<::std::string::String>,
     /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
@@ -1137,6 +1199,7 @@ pub struct InvokeCommandRequest {
     pub parameters: ::std::option::Option<::std::string::String>,
     /// Seconds the script may run. From 1 to 86400. Default: the command's own.
     #[serde(rename = "Timeout", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 86400, "minimum" = 1)))]
     pub timeout: ::std::option::Option<u64>,
     /// The user to run as. Default: the command's own.
     #[serde(rename = "Username", skip_serializing_if = "::std::option::Option::is_none")]
@@ -1194,10 +1257,12 @@ pub struct PreviewReplacedCommandContentRequest {
         rename = "CommandId",
         skip_serializing_if = "::std::option::Option::is_none"
     )]
+    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
     pub command_id: ::std::option::Option<::std::string::String>,
     /// The script to preview, in Base64. Limit: 65536 characters of encoded text. Either this or
     /// `CommandId`.
     #[serde(rename = "Content", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxLength" = 65536)))]
     pub content: ::std::option::Option<::guestexec_core::Base64>,
     /// Values for the placeholders, laid over the command's defaults: a JSON object in a string, such
     /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
@@ -1276,11 +1341,19 @@ pub struct RunCommandRequest {
         rename = "CommandName",
         skip_serializing_if = "::std::option::Option::is_none"
     )]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("pattern" = "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$"))
+    )]
     pub command_name: ::std::option::Option<::std::string::String>,
     /// The kind of script; it must fit the system of every instance. Default: `SHELL`.
     #[serde(
         rename = "CommandType",
         skip_serializing_if = "::std::option::Option::is_none"
+    )]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("enum" = ["SHELL", "POWERSHELL", "BAT"]))
     )]
     pub command_type: ::std::option::Option<crate::generated::enums::CommandType>,
     /// The script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
@@ -1288,6 +1361,7 @@ pub struct RunCommandRequest {
     /// `{{tat-hidden:key}}` is masked in the service's records, while `Parameters` names it plainly as
     /// `key`.
     #[serde(rename = "Content")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxLength" = 65536)))]
     pub content: ::guestexec_core::Base64,
     /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Only with
     /// `EnableParameter` true, and not beside `DefaultParameters`.
@@ -1297,6 +1371,7 @@ pub struct RunCommandRequest {
         skip_serializing_if = "::std::vec::Vec::is_empty"
     )]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 20)))]
     pub default_parameter_confs: ::std::vec::Vec<DefaultParameterConf>,
     /// Values for placeholders that `Parameters` leaves out: a JSON object in a string, such as
     /// `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters out
@@ -1311,6 +1386,7 @@ pub struct RunCommandRequest {
         rename = "Description",
         skip_serializing_if = "::std::option::Option::is_none"
     )]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxLength" = 120)))]
     pub description: ::std::option::Option<::std::string::String>,
     /// Whether placeholders in the script are filled in. It cannot be changed later on a saved
     /// command. Default: false.
@@ -1322,6 +1398,7 @@ pub struct RunCommandRequest {
     /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
     /// 1 to 200 ids; CVM and Lighthouse may not be mixed.
     #[serde(rename = "InstanceIds")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 200, "minItems" = 1)))]
     pub instance_ids: ::std::vec::Vec<::std::string::String>,
     /// The COS bucket the whole log is uploaded to when the script is over. It must start with
     /// `https`, such as `https://BucketName-123454321.cos.ap-beijing.myqcloud.com`.
@@ -1329,12 +1406,22 @@ pub struct RunCommandRequest {
         rename = "OutputCOSBucketUrl",
         skip_serializing_if = "::std::option::Option::is_none"
     )]
+    #[cfg_attr(feature = "schemars", schemars(extend("pattern" = "^https://.+$")))]
     pub output_cos_bucket_url: ::std::option::Option<::std::string::String>,
     /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
     /// front, no `//`, no directory named `..`.
     #[serde(
         rename = "OutputCOSKeyPrefix",
         skip_serializing_if = "::std::option::Option::is_none"
+    )]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxLength" = 60,
+                "pattern" = "^((\\.?[^/.\\x00-\\x1F\\x7F][^/\\x00-\\x1F\\x7F]*|\\.|\\.\\.[^/\\x00-\\x1F\\x7F]+)(/|$))*$"
+            )
+        )
     )]
     pub output_cos_key_prefix: ::std::option::Option<::std::string::String>,
     /// Values for the placeholders of this run, laid over the defaults: a JSON object in a string,
@@ -1354,10 +1441,12 @@ pub struct RunCommandRequest {
     /// Tags for the saved command. At most 10. Only with `SaveCommand` true.
     #[serde(rename = "Tags", default, skip_serializing_if = "::std::vec::Vec::is_empty")]
     #[serde(deserialize_with = "::guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
     pub tags: ::std::vec::Vec<Tag>,
     /// Seconds the script may run before it is killed and its task becomes TIMEOUT; with a COS bucket
     /// the upload counts too. From 1 to 86400. Default: 60 s.
     #[serde(rename = "Timeout", skip_serializing_if = "::std::option::Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 86400, "minimum" = 1)))]
     pub timeout: ::std::option::Option<u64>,
     /// The user to run as; it must exist on the instance. An ordinary user is the safer choice.
     /// Default: `root` on Linux, `System` on Windows.

@@ -31,7 +31,7 @@ use super::{
 use crate::{Client, Error, enums::TaskStatus};
 
 /// First and longest pause between two looks at what is unfinished.
-const POLL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+const POLL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How much longer than the script's timeout is waited: delivery, and the agent's report.
 const GRACE: Duration = Duration::from_secs(60);
 /// What each thousand instances add to it, at the service's rate.

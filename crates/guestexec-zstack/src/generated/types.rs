@@ -150,6 +150,10 @@ pub struct ErrorResponse {
 pub struct ExecuteGuestVmCommandParams {
     /// The command as shell text: Bash on Linux, the Windows shell on Windows. 1 to 65536 characters.
     /// The server removes white space at both ends.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("maxLength" = 65536, "minLength" = 1))
+    )]
     pub command: ::std::string::String,
     /// How long to wait for the command, in seconds, 10 to 86400. What the server takes when it is
     /// missing is not documented.
@@ -157,11 +161,22 @@ pub struct ExecuteGuestVmCommandParams {
         rename = "commandTimeout",
         skip_serializing_if = "::std::option::Option::is_none"
     )]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("maximum" = 86400, "minimum" = 10))
+    )]
     pub command_timeout: ::std::option::Option<i32>,
     /// Operating system family of the guest, spelled exactly so.
+    #[cfg_attr(feature = "schemars", schemars(extend("enum" = ["Linux", "Windows"])))]
     pub platform: crate::generated::enums::Platform,
     /// UUID of the virtual machine, 32 hexadecimal digits. The machine must be running.
     #[serde(rename = "vmInstanceUuid")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend("maxLength" = 32, "minLength" = 32, "pattern" = "^[0-9a-fA-F]{32}$")
+        )
+    )]
     pub vm_instance_uuid: ::std::string::String,
 }
 

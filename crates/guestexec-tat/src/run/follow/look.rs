@@ -221,10 +221,10 @@ impl Follow {
         let slots = &self.calls[call].slots;
         let unsaid =
             |slot: &u32| self.is_open(*slot) && self.slots[*slot as usize].status.is_none();
-        if (seen.over && slots.iter().any(unsaid)) || incomplete {
-            if let Some(invocation) = self.calls[call].invocation.clone() {
-                self.turn_pages(call, invocation);
-            }
+        if ((seen.over && slots.iter().any(unsaid)) || incomplete)
+            && let Some(invocation) = self.calls[call].invocation.clone()
+        {
+            self.turn_pages(call, invocation);
         }
         news
     }

@@ -1,0 +1,380 @@
+//! Sessions over SPDY, and everything a server can do wrong there.
+
+use std::{io, time::Duration};
+
+use guestexec_cci::{Error, ErrorKind, ExecTransport, ExitStatus, Subprotocol};
+use guestexec_remotecommand::{
+    Channel, Streams, Termination,
+    spdy::{Event, Server},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::peer::{Peer, Request, pod, within};
+
+const DONE: Termination = Termination::Exited(ExitStatus::SUCCESS);
+
+/// The server's end of a session.
+pub struct Spdy {
+    pub stream: TcpStream,
+    pub server: Server,
+    pub input: Vec<u8>,
+    pub input_ended: bool,
+    pub pongs: usize,
+}
+
+impl Spdy {
+    /// Answers the request, and takes the streams it asks for.
+    pub async fn upgrade(request: &Request, mut stream: TcpStream) -> Self {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: SPDY/3.1\r\nConnection: Upgrade\r\n\
+                    X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let has = |name: &str| request.query().contains(&format!("{name}=true"));
+        let streams = Streams {
+            stdin: has("stdin"),
+            stdout: has("stdout"),
+            stderr: has("stderr"),
+            tty: has("tty"),
+        };
+        let server = Server::new(streams);
+        Self { stream, server, input: Vec::new(), input_ended: false, pongs: 0 }
+    }
+
+    /// Reads once, and answers what wants an answer; false at the end.
+    pub async fn turn(&mut self) -> bool {
+        let mut buffer = vec![0; 64 * 1024];
+        let count = self.stream.read(&mut buffer).await.unwrap_or(0);
+        let (mut bytes, mut out) = (&buffer[..count], Vec::new());
+        while let Some(event) = self.server.next(&mut bytes).unwrap() {
+            match event {
+                Event::Opened(channel) => self.server.accept(channel, &mut out).unwrap(),
+                Event::Ping(id) => self.server.pong(id, &mut out),
+                Event::Data(Channel::Stdin, data) => self.input.extend_from_slice(data),
+                Event::Fin(Channel::Stdin) => self.input_ended = true,
+                Event::Pong(_) => self.pongs += 1,
+                _ => {}
+            }
+        }
+        let _ = self.stream.write_all(&out).await;
+        count > 0
+    }
+
+    pub async fn open(&mut self) {
+        while !self.server.is_open() {
+            assert!(self.turn().await, "the client left");
+        }
+    }
+
+    pub async fn write(&mut self, channel: Channel, data: &[u8]) {
+        let mut out = Vec::new();
+        self.server.write(channel, data, &mut out).unwrap();
+        let _ = self.stream.write_all(&out).await;
+    }
+
+    pub async fn end(mut self, end: &Termination) {
+        let mut out = Vec::new();
+        self.server.finish(end, &mut out);
+        let _ = self.stream.write_all(&out).await;
+        while self.turn().await {}
+    }
+}
+
+/// A peer that opens the session and then does as it is told.
+async fn peer<F, A>(session: F) -> Peer
+where
+    F: Fn(Spdy) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = ()> + Send + 'static,
+{
+    Peer::new(move |request, stream| {
+        let session = session.clone();
+        async move {
+            let mut spdy = Spdy::upgrade(&request, stream).await;
+            spdy.open().await;
+            session(spdy).await;
+        }
+    })
+    .await
+}
+
+async fn failure(peer: &Peer) -> Error {
+    let client = peer.client();
+    let exec = pod(&client).exec(["x"]).transport(ExecTransport::SpdyPost);
+    let error = exec.output().await.unwrap_err();
+    assert_eq!(error.operation(), Some("connectCciV2PostNamespacedPodExec"), "{error}");
+    assert!(error.may_have_run() && !error.is_retryable(), "{error}");
+    error
+}
+
+#[tokio::test]
+async fn streams_and_status_arrive() {
+    within(async {
+        for (transport, method) in
+            [(ExecTransport::SpdyPost, "POST"), (ExecTransport::SpdyGet, "GET")]
+        {
+            let peer = peer(|mut spdy| async move {
+                spdy.write(Channel::Stdout, b"out").await;
+                spdy.write(Channel::Stderr, b"err").await;
+                while !spdy.input_ended {
+                    assert!(spdy.turn().await);
+                }
+                let input = spdy.input.clone();
+                spdy.write(Channel::Stdout, &input).await;
+                spdy.end(&Termination::Exited(ExitStatus::from_code(3))).await;
+            })
+            .await;
+            let client = peer.client();
+            let exec = pod(&client).exec(["x"]).stdin("put").transport(transport);
+            let child = exec.spawn().await.unwrap();
+            assert_eq!((child.transport(), child.protocol()), (transport, Subprotocol::V4));
+            let output = child.wait_with_output().await.unwrap();
+            assert_eq!(output.status.code(), Some(3));
+            assert_eq!((&*output.stdout_lossy(), &*output.stderr_lossy()), ("output", "err"));
+            let request = &peer.requests()[0];
+            assert_eq!(request.method, method);
+            assert_eq!(request.header("upgrade"), Some("SPDY/3.1"));
+            assert_eq!(request.header("x-stream-protocol-version"), Some("v4.channel.k8s.io"));
+            assert_eq!(request.header("sec-websocket-key"), None);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_breaks_a_session_is_told() {
+    use ErrorKind::{Lost, Protocol};
+    let data = |stream: u8, length: u32, payload: &[u8]| {
+        [&[0, 0, 0, stream][..], &length.to_be_bytes(), payload].concat()
+    };
+    let control = |kind: u8, payload: &[u8]| {
+        [&[0x80, 3, 0, kind][..], &(payload.len() as u32).to_be_bytes(), payload].concat()
+    };
+    let fin = |stream: u8| vec![0, 0, 0, stream, 1, 0, 0, 0];
+    let reset = |stream: u8, code: u8| control(3, &[0, 0, 0, stream, 0, 0, 0, code]);
+    // The streams are 1 error, 3 stdout, 5 stderr.
+    let garbage = [data(1, 7, b"garbage"), reset(1, 5)].concat();
+    let endless = [data(1, 70_000, &[b' '; 70_000])].concat();
+    let rows: Vec<(&str, Vec<u8>, ErrorKind, &str)> = vec![
+        ("cut at once", vec![], Lost, ""),
+        ("cut in a header", vec![0, 0, 0], Lost, ""),
+        ("cut in a frame", data(3, 100, b"part"), Lost, ""),
+        ("cut in a frame of 16 MB", data(3, 0xff_ffff, b"part"), Lost, ""),
+        ("cut before the status", [data(3, 2, b"ok"), fin(3), fin(5)].concat(), Lost, ""),
+        ("the error stream ends empty", fin(1), Lost, "empty"),
+        ("the error stream is reset", reset(1, 2), Lost, "error stream was reset, code 2"),
+        ("stdout is reset", [data(3, 2, b"ok"), reset(3, 6)].concat(), Lost, "stdout stream"),
+        ("going away for an error", control(7, &[0, 0, 0, 5, 0, 0, 0, 2]), Lost, "status 2"),
+        ("going away", control(7, &[0, 0, 0, 5, 0, 0, 0, 0]), Lost, "went away"),
+        ("another version", vec![0x80, 2, 0, 1, 0, 0, 0, 0], Protocol, "version 2"),
+        ("not SPDY at all", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), Lost, ""),
+        ("a control frame of 16 MB", vec![0x80, 3, 0, 1, 0, 255, 255, 255], Protocol, "limit"),
+        ("a stream of the server's", control(1, &[0; 12]), Protocol, ""),
+        ("a short frame", control(3, &[0, 0]), Protocol, "RST_STREAM"),
+        ("garbage for a status", garbage, Protocol, "not JSON"),
+        ("a status without end", endless, Protocol, "longer"),
+    ];
+    within(async {
+        for (what, bytes, kind, says) in rows {
+            let peer = peer(move |mut spdy| {
+                let bytes = bytes.clone();
+                async move {
+                    spdy.stream.write_all(&bytes).await.unwrap();
+                    let _ = spdy.stream.shutdown().await;
+                    while spdy.turn().await {}
+                }
+            })
+            .await;
+            let error = failure(&peer).await;
+            assert_eq!(error.kind(), kind, "{what}: {error}");
+            assert!(error.to_string().contains(says), "{what}: {error}");
+        }
+        let cut = Peer::new(|_, stream| async move { drop(stream) }).await;
+        assert_eq!(failure(&cut).await.kind(), Lost);
+        let early = Peer::new(|request, stream| async move {
+            drop(Spdy::upgrade(&request, stream).await);
+        })
+        .await;
+        assert_eq!(failure(&early).await.kind(), Lost);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_handshake_is_refused() {
+    within(async {
+        for (from, to) in [
+            ("v4.channel.k8s.io", "v5.channel.k8s.io"),
+            ("SPDY/3.1", "websocket"),
+            ("X-Stream-Protocol-Version: v4.channel.k8s.io\r\n", ""),
+            ("Connection: Upgrade", "Connection: close"),
+        ] {
+            let peer = Peer::new(move |_, mut stream| async move {
+                let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: SPDY/3.1\r\n\
+                            Connection: Upgrade\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n";
+                stream.write_all(head.replace(from, to).as_bytes()).await.unwrap();
+                let _ = stream.read_u8().await;
+            })
+            .await;
+            assert_eq!(failure(&peer).await.kind(), ErrorKind::Protocol, "{to}");
+        }
+    })
+    .await;
+}
+
+/// What a server may do and usual ones do not: none of it ends a session or fills memory.
+#[tokio::test]
+async fn what_is_odd_but_right_does_no_harm() {
+    within(async {
+        let peer = Peer::new(|request, stream| async move {
+            let mut spdy = Spdy::upgrade(&request, stream).await;
+            // A reply whose headers would inflate to far more than its 16 KiB, if they were.
+            let mut reply = vec![0x80, 3, 0, 2, 0, 0, 0x40, 0, 0, 0, 0, 63];
+            reply.resize(8 + 0x4000, 0);
+            spdy.stream.write_all(&reply).await.unwrap();
+            spdy.open().await;
+            // SETTINGS, WINDOW_UPDATE, a kind nobody knows, HEADERS, data of no stream.
+            for frame in [
+                &[0x80, 3, 0, 4, 0, 0, 0, 4, 0, 0, 0, 0][..],
+                &[0x80, 3, 0, 9, 0, 0, 0, 8, 0, 0, 0, 3, 0, 0, 0, 1],
+                &[0x80, 3, 0, 77, 0, 0, 0, 0],
+                &[0x80, 3, 0, 8, 0, 0, 0, 4, 0, 0, 0, 3],
+                &[0, 0, 0, 99, 0, 0, 0, 1, 65],
+                // It says that it goes, and goes on with the streams there are.
+                &[0x80, 3, 0, 7, 0, 0, 0, 8, 0, 0, 0, 5, 0, 0, 0, 0],
+            ] {
+                spdy.stream.write_all(frame).await.unwrap();
+            }
+            // Pings without end, and answers to pings that were never sent.
+            let pings: Vec<u8> = (0..50_000u32)
+                .flat_map(|id| [&[0x80, 3, 0, 6, 0, 0, 0, 4][..], &id.to_be_bytes()].concat())
+                .collect();
+            spdy.stream.write_all(&pings).await.unwrap();
+            while spdy.pongs == 0 {
+                assert!(spdy.turn().await);
+            }
+            spdy.write(Channel::Stdout, b"good").await;
+            spdy.end(&DONE).await;
+        })
+        .await;
+        let client = peer.client();
+        let exec = pod(&client).exec(["x"]).transport(ExecTransport::SpdyPost);
+        let output = exec.output().await.unwrap();
+        assert_eq!((output.status.success(), &*output.stdout), (true, &b"good"[..]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn input_waits_until_its_stream_is_answered() {
+    within(async {
+        let peer = Peer::new(|request, stream| async move {
+            let mut spdy = Spdy::upgrade(&request, stream).await;
+            let (mut out, mut opened) = (Vec::new(), 0);
+            while opened < 4 {
+                let mut buffer = vec![0; 4096];
+                let count = spdy.stream.read(&mut buffer).await.unwrap();
+                let mut bytes = &buffer[..count];
+                while let Some(event) = spdy.server.next(&mut bytes).unwrap() {
+                    let Event::Opened(channel) = event else { panic!("{event:?}") };
+                    spdy.server.accept(channel, &mut out).unwrap();
+                    opened += 1;
+                }
+            }
+            let mut early = [0; 1];
+            let silent = Duration::from_millis(100);
+            assert!(tokio::time::timeout(silent, spdy.stream.read(&mut early)).await.is_err());
+            spdy.stream.write_all(&out).await.unwrap();
+            while !spdy.input_ended {
+                assert!(spdy.turn().await);
+            }
+            assert_eq!(spdy.input, b"text");
+            spdy.end(&DONE).await;
+        })
+        .await;
+        let client = peer.client();
+        let exec = pod(&client).exec(["x"]).stdin("text").transport(ExecTransport::SpdyPost);
+        assert!(exec.output().await.unwrap().status.success());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_wants_no_more_input_ends_only_that() {
+    within(async {
+        let peer = peer(|mut spdy| async move {
+            // Stream 3 is stdin.
+            let reset = [0x80, 3, 0, 3, 0, 0, 0, 8, 0, 0, 0, 3, 0, 0, 0, 5];
+            spdy.stream.write_all(&reset).await.unwrap();
+            spdy.write(Channel::Stdout, b"enough").await;
+            while spdy.pongs == 0 && spdy.input.len() < 50_000_000 && spdy.input.is_empty() {
+                if !spdy.turn().await {
+                    return;
+                }
+            }
+            spdy.end(&DONE).await;
+        })
+        .await;
+        let client = peer.client();
+        let exec = pod(&client).exec(["x"]).stdin_piped().transport(ExecTransport::SpdyPost);
+        let mut child = exec.keepalive(Duration::from_millis(50)).spawn().await.unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut enough = [0; 6];
+        child.stdout.as_mut().unwrap().read_exact(&mut enough).await.unwrap();
+        let error = loop {
+            if let Err(error) = stdin.write_all(&[1; 4096]).await {
+                break error;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_that_stands_still_ends_with_its_deadline() {
+    within(async {
+        let short = Duration::from_millis(300);
+        // One that answers no stream, one that never reads, one that says nothing more.
+        let deaf = Peer::new(|request, stream| async move {
+            let spdy = Spdy::upgrade(&request, stream).await;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            drop(spdy);
+        })
+        .await;
+        let still = peer(|spdy| async move {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            drop(spdy);
+        })
+        .await;
+        for peer in [&deaf, &still] {
+            let client = peer.client();
+            for input in [0, 50_000_000] {
+                let exec = pod(&client).exec(["x"]).transport(ExecTransport::SpdyPost);
+                let error = exec.stdin(vec![1; input]).timeout(short).output().await.unwrap_err();
+                assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, true));
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_idle_session_is_kept_alive_by_pings() {
+    within(async {
+        let peer = peer(|mut spdy| async move {
+            for _ in 0..5 {
+                // Each turn reads at least one ping.
+                assert!(spdy.turn().await);
+            }
+            spdy.end(&DONE).await;
+        })
+        .await;
+        let client = peer.client();
+        let exec = pod(&client).exec(["x"]).transport(ExecTransport::SpdyPost);
+        let output = exec.keepalive(Duration::from_millis(20)).output().await.unwrap();
+        assert!(output.status.success());
+    })
+    .await;
+}

@@ -1,0 +1,19 @@
+//! Requests made by hand, for the tests of several files.
+
+// Each file uses some of it.
+#![allow(dead_code, unused_imports, clippy::unwrap_used)]
+
+pub mod raw;
+pub mod tat;
+pub mod zstack;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A client for requests made by hand, with whatever TLS the workspace's build gave `reqwest`.
+pub fn http() -> reqwest::Client {
+    guestexec_core::http_client(&guestexec_core::HttpOptions::default()).unwrap()
+}
+
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed()
+}

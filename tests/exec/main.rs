@@ -1,0 +1,7 @@
+//! Commands in pods over every form of the exec protocol: against the sandbox always, against any
+//! server on demand (see [`real`]).
+
+mod property;
+mod real;
+mod sandbox;
+mod suite;

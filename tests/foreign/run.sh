@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Holds the sandbox against clients nobody here wrote: the vendors' SDKs, kubectl, and generic ones.
+#
+# Needs PyPI (and Debian, where kubectl is not installed); says what it skips without them. Everything it
+# installs goes to a temporary directory. Pass names to run only those:
+#   tests/foreign/run.sh [tencent-sdk] [tccli] [zstack-mcp] [kubectl] [kubernetes] [websocket] [tencentcloud-crate]
+# GUESTEXEC names a built binary; otherwise it is built here.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/guestexec-foreign.XXXXXX")
+sandbox=
+cleanup() {
+    [ -n "$sandbox" ] && kill "$sandbox" 2>/dev/null && wait "$sandbox" 2>/dev/null
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+passed=0 failed=0 skipped=0
+wanted=("$@")
+result() { # word, name, remark
+    printf '%-5s %s%s\n' "$1" "$2" "${3:+: $3}"
+    case $1 in PASS) passed=$((passed + 1)) ;; FAIL) failed=$((failed + 1)) ;; SKIP) skipped=$((skipped + 1)) ;; esac
+}
+is_wanted() {
+    [ ${#wanted[@]} -eq 0 ] && return 0
+    local name
+    for name in "${wanted[@]}"; do [ "$name" = "$1" ] && return 0; done
+    return 1
+}
+# Runs a client with its output kept for when it fails.
+try() { # name, command…
+    local name=$1
+    shift
+    if timeout 300 "$@" >"$work/log" 2>&1; then
+        result PASS "$name" "$(tail -n 1 "$work/log")"
+    else
+        result FAIL "$name"
+        sed 's/^/      /' "$work/log"
+    fi
+}
+# A Python with these packages, or nothing.
+python_with() { # directory, packages…
+    local venv=$work/$1
+    shift
+    python3 -m venv "$venv" >"$work/pip.log" 2>&1 \
+        && "$venv/bin/pip" install --quiet --disable-pip-version-check "$@" >>"$work/pip.log" 2>&1
+}
+no_package() { result SKIP "$1" "PyPI does not give it here ($(tail -n 1 "$work/pip.log" | cut -c1-80))"; }
+
+if ! command -v python3 >/dev/null; then
+    echo "SKIP  everything: there is no python3"
+    exit 0
+fi
+
+guestexec=${GUESTEXEC:-}
+if [ -z "$guestexec" ]; then
+    (cd "$root" && cargo build --quiet -p guestexec-cli) || exit 1
+    guestexec=${CARGO_TARGET_DIR:-$root/target}/debug/guestexec
+fi
+"$guestexec" sandbox --tat-rate 0 >"$work/env" &
+sandbox=$!
+for _ in $(seq 100); do
+    grep -q GUESTEXEC_CCI_POD "$work/env" && break
+    sleep 0.1
+done
+# shellcheck disable=SC1091
+. "$work/env"
+# No proxy between here and loopback, and no configuration of the caller's.
+unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
+export HOME=$work KUBECONFIG=/dev/null
+
+if is_wanted tencent-sdk; then
+    if python_with sdk tencentcloud-sdk-python-tat; then
+        try "Tencent's Python SDK" "$work/sdk/bin/python" "$here/tencent_sdk.py"
+    else no_package "Tencent's Python SDK"; fi
+fi
+if is_wanted tccli; then
+    if python_with cli tccli; then
+        try tccli bash "$here/tccli.sh" "$work/cli/bin/tccli"
+    else no_package tccli; fi
+fi
+if is_wanted zstack-mcp; then
+    # Written for the first version of mcp, though it does not say so.
+    if python_with mcp zstack-mcp-server 'mcp<2'; then
+        try zstack-mcp-server "$work/mcp/bin/python" "$here/zstack_mcp_server.py"
+    else no_package zstack-mcp-server; fi
+fi
+if is_wanted kubectl; then
+    kubectl=$(command -v kubectl)
+    if [ -z "$kubectl" ] && (cd "$work" && apt-get download -qq kubernetes-client >/dev/null 2>&1); then
+        dpkg -x "$work"/kubernetes-client_*.deb "$work/debian" && kubectl=$work/debian/usr/bin/kubectl
+    fi
+    if [ -n "$kubectl" ]; then
+        try "kubectl over WebSocket" env KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true \
+            python3 "$here/kubectl.py" "$kubectl"
+        try "kubectl over SPDY" env KUBECTL_REMOTE_COMMAND_WEBSOCKETS=false \
+            python3 "$here/kubectl.py" "$kubectl"
+    else result SKIP kubectl "it is not installed, and Debian does not give it here"; fi
+fi
+if is_wanted kubernetes; then
+    if python_with kubernetes kubernetes; then
+        try "Python's kubernetes" "$work/kubernetes/bin/python" "$here/kubernetes_stream.py"
+    else no_package "Python's kubernetes"; fi
+fi
+if is_wanted websocket; then
+    if python_with websocket websockets; then
+        try "Python's websockets" "$work/websocket/bin/python" "$here/generic_websocket.py"
+    else no_package "Python's websockets"; fi
+fi
+if is_wanted tencentcloud-crate; then
+    cp -r "$here/tencentcloud-crate" "$work/crate"
+    if (cd "$work/crate" && CARGO_HOME=${CARGO_HOME:-$(eval echo ~"$(id -un)")/.cargo} \
+        RUSTUP_HOME=${RUSTUP_HOME:-$(eval echo ~"$(id -un)")/.rustup} \
+        CARGO_TARGET_DIR=$work/crate-target cargo build --quiet) >"$work/cargo.log" 2>&1; then
+        try "the crate tencentcloud-sdk" "$work/crate-target/debug/tencentcloud-crate"
+    elif grep -qE 'failed to (download|fetch|get)|spurious network|no matching package' "$work/cargo.log"; then
+        result SKIP "the crate tencentcloud-sdk" "the registry does not give it here"
+    else
+        result FAIL "the crate tencentcloud-sdk"
+        sed 's/^/      /' "$work/cargo.log"
+    fi
+fi
+
+# Nothing it ran may be left, once it is told to end.
+kill "$sandbox"
+if wait "$sandbox"; then result PASS "the sandbox ends cleanly"; else result FAIL "the sandbox ends cleanly"; fi
+sandbox=
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,212 @@
+//! ZStack in each of its moods: every operation against every mode, and faults drawn from seeds, after which the
+//! sandbox's count says whether the caller was told the truth.
+
+use std::time::Duration;
+
+use guestexec_core::ErrorKind;
+use guestexec_sandbox::{Builder, Fault, FaultKind, Provider, Sandbox, ZstackHandle};
+use guestexec_zstack::{Client, Credentials, Method, causes};
+use tokio::task::JoinSet;
+
+async fn by_session(service: &ZstackHandle) -> Client {
+    let builder = Client::builder(service.endpoint());
+    builder.login(service.account_name(), service.password()).await.unwrap()
+}
+
+fn by_key(service: &ZstackHandle) -> Client {
+    let key = Credentials::access_key(service.access_key_id(), service.access_key_secret());
+    Client::builder(service.endpoint()).credentials(key).build().unwrap()
+}
+
+fn fault(text: &str) -> Fault {
+    text.parse().unwrap()
+}
+
+/// Login, check, command by PUT and POST under both kinds of credentials, its job, logout.
+async fn every_operation(mode: &str, builder: Builder) {
+    let sandbox = builder.start().await.unwrap();
+    let service = sandbox.zstack();
+    let client = by_session(service).await;
+    let key = by_key(service);
+    for (number, client) in [&client, &key].into_iter().enumerate() {
+        for method in [Method::Put, Method::Post] {
+            let run = client.vm(service.vm_uuid()).run("echo out; echo err >&2").method(method);
+            let output = run.await.unwrap_or_else(|error| panic!("{mode}: {error}"));
+            assert_eq!(output.stdout_lossy(), "out", "{mode}");
+            assert_eq!(output.stderr_lossy(), "err", "{mode}");
+        }
+        assert_eq!(service.executions(service.vm_uuid()), 2 * (number + 1), "{mode}");
+    }
+    let unknown = "0123456789abcdef0123456789abcdef";
+    let valid = client.validate_session().uuid(unknown).send().await;
+    assert_eq!(valid.unwrap().into_inner().valid, Some(false), "{mode}");
+    let job = client.get_api_job().uuid(unknown).send().await.unwrap_err();
+    assert_eq!(job.kind(), ErrorKind::NotFound, "{mode}");
+    assert_eq!(service.sessions(), 1, "{mode}");
+    client.logout().await.unwrap();
+    assert_eq!(service.sessions(), 0, "{mode}");
+}
+
+#[tokio::test]
+async fn every_operation_in_every_mode() {
+    let jobs = || Sandbox::builder().zstack_jobs(true);
+    let slowly = Duration::from_millis(30);
+    let modes = [
+        ("at once", Sandbox::builder()),
+        ("by a job", jobs()),
+        ("a slow job", jobs().zstack_job_delay(Duration::from_millis(700))),
+        ("an internal name", jobs().zstack_location_host("zstack-1.internal:8080")),
+        ("far away", jobs().latency(Provider::Zstack, slowly)),
+        ("drop by drop", jobs().fault(Fault::new(Provider::Zstack, FaultKind::Drip))),
+        ("busy", Sandbox::builder().fault(fault("zstack.Execute:throttle=first:1"))),
+        ("busy with jobs", jobs().fault(fault("zstack.Execute:throttle=first:1"))),
+    ];
+    let mut runs = JoinSet::new();
+    for (mode, builder) in modes {
+        runs.spawn(every_operation(mode, builder));
+    }
+    while let Some(run) = runs.join_next().await {
+        run.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_forgotten_job() {
+    let builder = Sandbox::builder().zstack_jobs(true).zstack_job_life(Duration::ZERO);
+    let sandbox = builder.start().await.unwrap();
+    let service = sandbox.zstack();
+    let error = by_key(service).vm(service.vm_uuid()).run("true").await.unwrap_err();
+    assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::NotFound, true), "{error}");
+    assert!(error.to_string().contains("forgotten"), "{error}");
+    assert_eq!(service.executions(service.vm_uuid()), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_and_a_forgotten_job() {
+    let builder = Sandbox::builder().zstack_job_life(Duration::ZERO);
+    let sandbox = builder.fault(fault("zstack.Execute:lose-answer")).start().await.unwrap();
+    let service = sandbox.zstack();
+    let error = by_key(service).vm(service.vm_uuid()).run("true").await.unwrap_err();
+    assert!(error.may_have_run(), "{error}");
+    assert_eq!(service.executions(service.vm_uuid()), 1);
+}
+
+#[tokio::test]
+async fn a_failing_job_with_its_causes() {
+    for jobs in [false, true] {
+        let sandbox = Sandbox::builder().zstack_jobs(jobs).start().await.unwrap();
+        let service = sandbox.zstack();
+        let error = by_key(service).vm(service.broken_vm_uuid()).run("true").await.unwrap_err();
+        assert_eq!(error.code(), Some("SYS.1006"), "{error}");
+        let detail = error.detail().unwrap();
+        assert_eq!(causes(detail).count(), 3);
+        let text = error.to_string();
+        let reasons =
+            ["channel of the guest agent is closed", "did not answer", "was not run in vm"];
+        let places = reasons.map(|reason| text.find(reason).unwrap_or_else(|| panic!("{text}")));
+        assert!(places.is_sorted(), "{text}");
+        let innermost = causes(detail).last().unwrap();
+        let global = innermost.global_error_code.as_deref();
+        assert_eq!(global, Some("ORG_ZSTACK_GUESTTOOLS_10007"));
+        assert_eq!(service.executions(service.broken_vm_uuid()), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_session_in_the_first_answer_and_in_the_poll() {
+    for jobs in [false, true] {
+        let builder = Sandbox::builder().zstack_jobs(jobs);
+        let sandbox = builder.fault(fault("zstack.Execute:expire=first")).start().await.unwrap();
+        let service = sandbox.zstack();
+        let client = by_session(service).await;
+        let output = client.vm(service.vm_uuid()).run("echo again").await.unwrap();
+        assert_eq!(output.stdout_lossy(), "again");
+        assert_eq!(service.executions(service.vm_uuid()), 1);
+        // Whoever brought only the session has to be told.
+        let stranger = Credentials::session("0123456789abcdef0123456789abcdef");
+        let stranger = Client::builder(service.endpoint()).credentials(stranger).build().unwrap();
+        let error = stranger.vm(service.vm_uuid()).run("true").await.unwrap_err();
+        assert_eq!((error.code(), error.may_have_run()), (Some("ID.1001"), false), "{error}");
+        assert_eq!(service.executions(service.vm_uuid()), 1);
+        assert_eq!(sandbox.faults_struck(Provider::Zstack), 1);
+    }
+}
+
+/// How the commands of a run ended.
+#[derive(Debug, Default)]
+struct Tally {
+    done: usize,
+    not_run: usize,
+    unknown: usize,
+    faults: usize,
+}
+
+/// What strikes in a fault run.
+const FAULTS: [&str; 7] = [
+    "zstack.Execute:lose-request=0.1",
+    "zstack.Execute:lose-answer=0.15",
+    "zstack.Execute:bad-gateway=0.1",
+    "zstack.Execute:gateway-timeout=0.1",
+    "zstack.Execute:reset=0.15",
+    "zstack.Execute:throttle=0.1",
+    "zstack.GetApiJob:lose-answer=0.2",
+];
+
+/// Five commands, one after the other, each held against the count.
+async fn run_with(seed: u64) -> Tally {
+    let (jobs, session) = (seed % 2 == 0, seed % 4 < 2);
+    let mut builder = Sandbox::builder().seed(seed).zstack_jobs(jobs);
+    for text in FAULTS {
+        builder = builder.fault(fault(text));
+    }
+    if session {
+        builder = builder.fault(fault("zstack.Execute:expire=0.1"));
+    }
+    let sandbox = builder.start().await.unwrap();
+    let service = sandbox.zstack();
+    let client = if session { by_session(service).await } else { by_key(service) };
+    let mut tally = Tally::default();
+    for number in 0..5 {
+        let before = service.executions(service.vm_uuid());
+        let text = format!("echo {seed} {number}");
+        let ended = client.vm(service.vm_uuid()).run(text).await;
+        let times = service.executions(service.vm_uuid()) - before;
+        match ended {
+            Ok(output) => {
+                assert_eq!(times, 1, "seed {seed}, command {number}");
+                assert_eq!(output.stdout_lossy(), format!("{seed} {number}"));
+                tally.done += 1;
+            }
+            Err(error) if error.may_have_run() => {
+                // Jobs are kept, so a command that ran is always found again.
+                assert_eq!(times, 0, "seed {seed}, command {number}: {error}");
+                tally.unknown += 1;
+            }
+            Err(error) => {
+                assert_eq!(times, 0, "seed {seed}, command {number}: {error}");
+                tally.not_run += 1;
+            }
+        }
+    }
+    tally.faults = sandbox.faults_struck(Provider::Zstack);
+    tally
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_fault_runs_a_command_twice_or_misinforms_its_caller() {
+    let mut runs = JoinSet::new();
+    for seed in 0..80 {
+        runs.spawn(run_with(seed));
+    }
+    let mut total = Tally::default();
+    while let Some(run) = runs.join_next().await {
+        let tally = run.unwrap();
+        total.done += tally.done;
+        total.not_run += tally.not_run;
+        total.unknown += tally.unknown;
+        total.faults += tally.faults;
+    }
+    println!("{total:?}");
+    assert_eq!(total.done + total.not_run + total.unknown, 400);
+    assert!(total.faults > 100 && total.done > 200, "{total:?}");
+}
