@@ -177,9 +177,9 @@ mod zstack {
             assert_eq!(service.sessions(), 1);
             by_session.logout().await.unwrap();
             assert_eq!(service.sessions(), 0);
-            let error = by_session.vm(service.vm_uuid()).run("true").await;
-            // The client opened the session itself, so it opens it anew.
-            assert!(error.is_ok(), "{error:?}");
+            let error = by_session.vm(service.vm_uuid()).run("true").await.unwrap_err();
+            assert_eq!((error.code(), error.may_have_run()), (Some("ID.1001"), false), "{error}");
+            assert_eq!(service.sessions(), 0);
         }
         let seen = [
             "ExecuteGuestVmCommand",

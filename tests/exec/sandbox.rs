@@ -136,3 +136,19 @@ async fn a_file_is_read_while_the_command_runs() {
     let output = pod.exec(["wc", "-c"]).stdin(file).output().await.unwrap();
     assert_eq!(output.stdout_lossy().trim(), "1000000");
 }
+
+#[tokio::test]
+async fn an_access_key_gets_a_token() {
+    let sandbox = sandbox(true).await;
+    let service = sandbox.cci();
+    let run = |secret: &str| {
+        let key = Credentials::access_key_token(service.access_key(), secret, service.project());
+        let builder = Client::builder().endpoint(service.endpoint()).credentials(key);
+        let client = builder.iam_endpoint(format!("{}/v3", service.iam_endpoint())).build();
+        let client = client.unwrap();
+        async move { client.pod("default", "demo").exec(["true"]).output().await }
+    };
+    assert!(run(service.secret_key()).await.unwrap().status.success());
+    let error = run("wrong").await.unwrap_err();
+    assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Unauthenticated, false));
+}

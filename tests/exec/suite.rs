@@ -100,8 +100,9 @@ impl Target {
 
     /// The command waits for each size, since a size and the beginning of a process race.
     async fn terminal(&self) {
-        let until =
-            |size: &str| format!("until [ \"$(stty size 2>/dev/null)\" = \"{size}\" ]; do sleep 0.01; done;");
+        let until = |size: &str| {
+            format!("until [ \"$(stty size 2>/dev/null)\" = \"{size}\" ]; do sleep 0.01; done;")
+        };
         let script =
             format!("{} echo ready; {} echo $(stty size); exit 7", until("24 80"), until("40 120"));
         let mut child =

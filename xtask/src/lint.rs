@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::spec::Spec;
 
 /// The extensions a document may use.
-const EXTENSIONS: [&str; 11] = [
+const EXTENSIONS: [&str; 12] = [
     "x-enum-descriptions",
     "x-error-codes",
     "x-exactly-one-of",
@@ -28,6 +28,7 @@ const EXTENSIONS: [&str; 11] = [
     "x-json-object",
     "x-max-bytes",
     "x-rate-limit",
+    "x-reads",
     "x-requires",
     "x-starts-command",
 ];

@@ -221,6 +221,17 @@ impl<'a> Operation<'a> {
         self.node["x-starts-command"].as_bool().unwrap_or(false)
     }
 
+    /// True where a call only reads: by its method, or because the document says so.
+    pub fn reads(&self) -> bool {
+        self.method == "get" && !self.starts_command()
+            || self.node["x-reads"].as_bool().unwrap_or(false)
+    }
+
+    /// True where the document asks for no credentials.
+    pub fn is_open(&self) -> bool {
+        self.node["security"].as_array().is_some_and(Vec::is_empty)
+    }
+
     /// Its named examples: those of the body, or those under `x-examples`.
     pub fn examples(&self) -> Vec<NamedExample<'a>> {
         let named = |node: &'a Value| node.as_object().into_iter().flatten();

@@ -132,6 +132,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     })
     .map_err(|e| unexpected(&e.to_string()))?;
     let mut root = modules;
+    root.items.extend(operations::lists(&codes));
     root.items.extend(items);
     types.push(syn::parse_quote! {
         /// Builders for the types that appear in requests.

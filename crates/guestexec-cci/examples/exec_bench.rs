@@ -1,13 +1,14 @@
 //! Measures sessions with any server: `exec_bench URL MEASURE TRANSPORT [MiB]`.
 //!
 //! URL is that of a pod's exec, `http://host:port/apis/cci/v2/namespaces/NS/pods/POD/exec`; the token
-//! comes from `GUESTEXEC_EXEC_TOKEN`. MEASURE is `out`, `in`, `true`, `many`, or `raw`, which reads a
-//! WebSocket's octets off a socket and does nothing with them: the server's own limit. TRANSPORT is
+//! comes from `GUESTEXEC_EXEC_TOKEN`. MEASURE is `out`, `in`, `true`, `many`, or `raw`, which reads the
+//! octets of an output off a socket and does nothing with them: the server's own limit. TRANSPORT is
 //! `auto`, `v5`, `v4`, `spdy` or `spdy-get`. Prints one line, ended by the process's peak memory.
 
 use std::{env, error::Error, time::Instant};
 
 use guestexec_cci::{Client, Credentials, Exec, ExecTransport, Input, Pod};
+use guestexec_remotecommand::{Streams, spdy};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -59,7 +60,7 @@ async fn main() -> Result<()> {
         }
         "raw" => {
             let begun = Instant::now();
-            let count = raw(endpoint, namespace, name, &token, octets).await?;
+            let count = raw([endpoint, namespace, name, &token], transport, octets).await?;
             rate("raw", count, begun);
         }
         "true" => {
@@ -128,17 +129,33 @@ async fn many(pod: &Pod<'_>, transport: ExecTransport, count: usize) -> Result<(
     Ok(())
 }
 
-/// Reads what a WebSocket server sends, without looking at it.
-async fn raw(endpoint: &str, namespace: &str, name: &str, token: &str, octets: u64) -> Result<u64> {
+/// Reads what the server sends over a WebSocket or SPDY, without looking at it.
+async fn raw(target: [&str; 4], transport: ExecTransport, octets: u64) -> Result<u64> {
+    let [endpoint, namespace, name, token] = target;
     let host = endpoint.strip_prefix("http://").ok_or("the raw measure takes plain http only")?;
     let mut stream = TcpStream::connect(host).await?;
+    let (method, upgrade) = match transport {
+        ExecTransport::SpdyPost | ExecTransport::SpdyGet => {
+            ("POST", "Upgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io")
+        }
+        _ => (
+            "GET",
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+             Sec-WebSocket-Protocol: v4.channel.k8s.io",
+        ),
+    };
     let request = format!(
-        "GET /apis/cci/v2/namespaces/{namespace}/pods/{name}/exec?command=head&command=-c&command={octets}\
-         &command=%2Fdev%2Fzero&stdout=true HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n\
-         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
-         Sec-WebSocket-Protocol: v4.channel.k8s.io\r\nX-Auth-Token: {token}\r\n\r\n"
+        "{method} /apis/cci/v2/namespaces/{namespace}/pods/{name}/exec?command=head&command=-c&command={octets}\
+         &command=%2Fdev%2Fzero&stdout=true HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n{upgrade}\r\n\
+         X-Auth-Token: {token}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
+    if method == "POST" {
+        let streams = Streams { stdout: true, ..Streams::default() };
+        let mut open = Vec::new();
+        spdy::Client::open(streams, &mut open);
+        stream.write_all(&open).await?;
+    }
     let (mut buffer, mut count) = (vec![0; 128 * 1024], 0);
     while count < octets {
         match stream.read(&mut buffer).await? {

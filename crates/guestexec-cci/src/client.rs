@@ -178,7 +178,7 @@ impl ClientBuilder {
             config("there is no region: give the builder `region(\"cn-north-4\")`, say".to_owned())
         })?;
         let endpoint = parse(&endpoint)?;
-        let (http, transport) = carrier(&self.http, self.transport).map_err(config)?;
+        let (http, transport) = carrier(&self.http, &endpoint, self.transport).map_err(config)?;
         let inner = Inner::new(credentials, iam, transport, self.clock, self.checks);
         Ok(Client::new_with_client(endpoint.base(), http, inner))
     }

@@ -1,6 +1,6 @@
 //! `guestexec sandbox`: the three services, until interrupted.
 
-use std::{error::Error, net::IpAddr, time::Duration};
+use std::{error::Error, io::Write as _, net::IpAddr, time::Duration};
 
 use clap::{Args, ValueEnum};
 use guestexec_sandbox::{Builder, Fault, Provider, Sandbox, TatAgents};
@@ -183,16 +183,25 @@ pub(crate) async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     // Asked for before anything is printed, so that whoever has read the lines can end it cleanly.
     let interrupted = interruption()?;
     let sandbox = options.builder().start().await?;
-    println!("# Tencent TAT, ZStack and Huawei CCI on this machine. Commands run here, as you.");
-    println!("# Paste these lines into the shell of your program; Ctrl-C here ends the services.");
+    let mut text = String::from(
+        "# Tencent TAT, ZStack and Huawei CCI on this machine. Commands run here, as you.\n\
+         # Paste these lines into the shell of your program; Ctrl-C here ends the services.\n",
+    );
     if has_faults {
-        println!("# The same faults again: --seed {}", sandbox.seed());
+        text += &format!("# The same faults again: --seed {}\n", sandbox.seed());
     }
     if let Some(address) = beyond {
-        println!("# Listening on {address}: whoever can read along there can run commands as you.");
+        text += &format!(
+            "# Listening on {address}: whoever can read along there can run commands as you.\n"
+        );
     }
     for (name, value) in sandbox.env() {
-        println!("export {name}='{value}'");
+        text += &format!("export {name}='{value}'\n");
+    }
+    // Whoever reads no further than the line it wants is served all the same.
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
+        _ => {}
     }
     interrupted.await;
     // Ends the services, kills what they run, and removes their files.

@@ -52,8 +52,10 @@ fn the_sandbox_prints_where_it_listens_and_ends_with_its_process() {
         .next()
         .expect("the endpoint is printed");
     let connected = TcpStream::connect(&endpoint).is_ok();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    // Asked to end, so that it removes its files.
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
     assert!(connected, "{endpoint}");
     assert!(TcpStream::connect(&endpoint).is_err(), "{endpoint}");
 }

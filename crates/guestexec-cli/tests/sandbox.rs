@@ -1,5 +1,7 @@
 //! `guestexec sandbox`: its options, and how it ends.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     collections::HashMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},

@@ -1,15 +1,23 @@
 //! From what the generated code reports to one [`Error`].
 
-use std::{future::Future, time::Instant};
+use std::{fmt, future::Future, time::Instant};
 
+use http_body_util::LengthLimitError;
 use progenitor_client::{Error as CallError, ResponseValue};
-use reqwest::{Response, StatusCode, header::HeaderMap};
+use reqwest::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderMap},
+};
 use tracing::{Instrument as _, debug, debug_span};
 
-use crate::{Error, ErrorKind, http::WireStatus};
+use crate::{Error, ErrorKind, MAX_ANSWER, http::WireStatus};
 
-/// Most octets read of a refusal's body. Longer ones are a gateway's page, cut there.
+/// Most octets read of a refusal that is not JSON. Longer ones are a gateway's page, cut there; what
+/// a service says in JSON is read whole, for its code stands anywhere in it.
 pub const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// Most characters of a service's text that become part of an error.
+const MAX_MESSAGE: usize = 8 * 1024;
 
 /// An operation of a spec.
 #[derive(Clone, Copy, Debug)]
@@ -21,15 +29,42 @@ pub struct Operation {
 }
 
 /// An answer that is not the operation's success.
-#[derive(Debug)]
 pub struct Answer {
     /// The HTTP status on the wire.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, cut at [`MAX_ERROR_BODY`].
+    /// The body, cut at [`MAX_ERROR_BODY`] unless it is JSON.
     pub body: Vec<u8>,
 }
+
+/// Without headers and body, which may hold secrets.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+/// Why an answer could not be read: where, but not what, since a decoder's own text quotes it.
+#[derive(Debug)]
+struct Undocumented {
+    category: serde_json::error::Category,
+    line: usize,
+    column: usize,
+}
+
+impl fmt::Display for Undocumented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.category {
+            serde_json::error::Category::Eof => "it ends early",
+            serde_json::error::Category::Syntax => "it is not JSON",
+            _ => "it has a member of another type, or lacks one",
+        };
+        write!(f, "{what}, at line {}, column {}", self.line, self.column)
+    }
+}
+
+impl std::error::Error for Undocumented {}
 
 /// What a provider reads from an [`Answer`].
 #[derive(Debug)]
@@ -117,13 +152,28 @@ pub async fn exchange<T, D>(
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
     decode: impl FnOnce(&Answer) -> Refusal<D>,
 ) -> Result<ResponseValue<T>, Error<D>> {
+    observed(provider, operation, async {
+        match exchange.await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(failure(operation, error, decode).await),
+        }
+    })
+    .await
+}
+
+/// Makes a call within its tracing span, see [`exchange`].
+///
+/// # Errors
+/// Those of the call.
+pub async fn observed<T, D>(
+    provider: &'static str,
+    operation: Operation,
+    call: impl Future<Output = Result<ResponseValue<T>, Error<D>>>,
+) -> Result<ResponseValue<T>, Error<D>> {
     let span = debug_span!("call", provider, operation = operation.id);
     async {
         let start = Instant::now();
-        let result = match exchange.await {
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(failure(operation, error, decode).await),
-        };
+        let result = call.await;
         let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(answer) => debug!(elapsed_ms, status = answer.status().as_u16(), "answered"),
@@ -163,12 +213,16 @@ pub async fn failure<D>(
             unsent_or_lost(operation, source)
         }
         CallError::InvalidResponsePayload(body, source) => {
-            // The decoder's message may quote the body, so it goes to the source chain only.
+            let why = Undocumented {
+                category: source.classify(),
+                line: source.line(),
+                column: source.column(),
+            };
+            let bytes = body.len();
             lost(
                 ErrorKind::Protocol,
-                format!("the answer ({} bytes) does not have the documented form", body.len()),
+                format!("the answer ({bytes} bytes) does not have the documented form: {why}"),
             )
-            .with_source(source)
         }
         CallError::ErrorResponse(answer) => {
             lost(ErrorKind::Protocol, "the answer has an undocumented status".to_owned())
@@ -177,7 +231,7 @@ pub async fn failure<D>(
         CallError::UnexpectedResponse(response) => {
             let answer = read(response).await;
             let refusal = decode(&answer);
-            let error = Error::new(refusal.kind, refusal.message)
+            let error = Error::new(refusal.kind, readable(&refusal.message))
                 .with_code(refusal.code)
                 .with_request_id(refusal.request_id)
                 .with_status(answer.status)
@@ -196,7 +250,9 @@ pub async fn failure<D>(
 fn unsent_or_lost<D>(operation: Operation, source: reqwest::Error) -> Error<D> {
     // The URL may hold what grants access (a job's address), and says nothing new.
     let source = source.without_url();
-    let (kind, message) = if source.is_builder() {
+    let (kind, message) = if is_too_large(&source) {
+        (ErrorKind::TooLarge, "the answer is larger than is read into memory")
+    } else if source.is_builder() {
         (ErrorKind::InvalidRequest, "the request could not be made")
     } else if source.is_connect() {
         (ErrorKind::Connect, "no connection could be made")
@@ -206,24 +262,48 @@ fn unsent_or_lost<D>(operation: Operation, source: reqwest::Error) -> Error<D> {
         (ErrorKind::Lost, "the connection ended before the answer was complete")
     };
     let sent = !matches!(kind, ErrorKind::InvalidRequest | ErrorKind::Connect);
-    let mut message = message.to_owned();
-    let mut cause = std::error::Error::source(&source);
-    while let Some(error) = cause {
-        message = format!("{message}: {error}");
-        cause = error.source();
-    }
+    // The causes are told by the source chain.
     Error::new(kind, message)
         .with_may_have_run(sent && operation.starts_command)
         .with_source(source)
 }
 
+/// True where an answer was cut by [`limit_answer`](crate::limit_answer).
+fn is_too_large(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// A service's text as part of an error: no control characters but line breaks, and not endless.
+pub fn readable(text: &str) -> String {
+    let mut readable: String = text
+        .chars()
+        .filter(|character| !character.is_control() || *character == '\n')
+        .take(MAX_MESSAGE)
+        .collect();
+    if readable.len() < text.len() && text.chars().count() > MAX_MESSAGE {
+        readable.push('…');
+    }
+    readable
+}
+
 /// Reads what there is of a refusal, up to the limit; a broken body keeps what came before.
 async fn read(mut response: Response) -> Answer {
+    let content_type = response.headers().get(CONTENT_TYPE);
+    let is_json =
+        content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    let most = if is_json { MAX_ANSWER } else { MAX_ERROR_BODY };
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
-        let room = MAX_ERROR_BODY - body.len();
+        let room = most - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if body.len() == MAX_ERROR_BODY {
+        if body.len() == most {
             break;
         }
     }

@@ -25,7 +25,10 @@ impl Endpoint {
         let wanted = "give one such as `https://host` or `http://127.0.0.1:8080`";
         // `host:8080` parses as a URL with the scheme `host`, hence the test for `://`.
         if !text.contains("://") {
-            return Err(format!("the endpoint `{text}` has no scheme: {wanted}"));
+            // What stands before an `@` would be a password.
+            let shown =
+                if text.contains('@') { "the endpoint" } else { &format!("the endpoint `{text}`") };
+            return Err(format!("{shown} has no scheme: {wanted}"));
         }
         let url =
             Url::parse(text).map_err(|e| format!("the endpoint is not a URL ({e}): {wanted}"))?;
@@ -99,6 +102,7 @@ mod tests {
             ("ftp://host", "not http or https"),
             ("https://", "not a URL"),
             ("https://user:pw@host", "user name or password"),
+            ("user:pw@host", "no scheme"),
             ("https://host/?a=b", "query or fragment"),
             ("http://example.com", "plain http"),
             ("http://127.0.0.1.example.com", "plain http"),

@@ -178,7 +178,8 @@ impl<D> Error<D> {
         self.0.detail.as_ref()
     }
 
-    /// True where the same call may well succeed later and repeating it does no harm.
+    /// True where the same call may well succeed later, and repeating it cannot run a command twice.
+    /// What else a call changes is the caller's to judge: a repeated login opens a second session.
     ///
     /// Never true together with [`may_have_run`](Self::may_have_run).
     pub fn is_retryable(&self) -> bool {

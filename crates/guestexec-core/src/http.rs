@@ -20,6 +20,9 @@ pub struct HttpOptions {
     pub timeout: Duration,
     /// The `User-Agent` header. Default: this library's name and version.
     pub user_agent: String,
+    /// Whether the proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) are used.
+    /// Default: yes, but never for an endpoint on this machine.
+    pub proxy: bool,
 }
 
 impl Default for HttpOptions {
@@ -28,6 +31,7 @@ impl Default for HttpOptions {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(60),
             user_agent: concat!("guestexec/", env!("CARGO_PKG_VERSION")).to_owned(),
+            proxy: true,
         }
     }
 }
@@ -61,7 +65,11 @@ fn client_builder(options: &HttpOptions) -> reqwest::ClientBuilder {
         // A provider the program installed itself stays; the error says only that there is one.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    reqwest::Client::builder()
+    let builder = match options.proxy {
+        true => reqwest::Client::builder(),
+        false => reqwest::Client::builder().no_proxy(),
+    };
+    builder
         .http1_only()
         .redirect(redirect::Policy::none())
         .connect_timeout(options.connect_timeout)

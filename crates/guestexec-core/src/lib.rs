@@ -16,7 +16,7 @@ mod transport;
 pub mod check;
 
 pub use base64::Base64;
-pub use call::{Answer, MAX_ERROR_BODY, Operation, Refusal, exchange, failure};
+pub use call::{Answer, MAX_ERROR_BODY, Operation, Refusal, exchange, failure, observed, readable};
 pub use check::{Validate, Violation};
 pub use clock::{Clock, SystemClock, unix_seconds};
 pub use endpoint::{Endpoint, PlainHttp};

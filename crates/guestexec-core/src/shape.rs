@@ -13,8 +13,10 @@ const SECRET_HEADERS: [&str; 5] =
 const TIME_HEADERS: [&str; 3] = ["date", "x-sdk-date", "x-tc-timestamp"];
 /// Headers whose value is made at random for each request.
 const NONCE_HEADERS: [&str; 3] = ["sec-websocket-key", "x-job-uuid", "x-tc-traceid"];
-/// Members of JSON bodies whose value is a secret, in lower case.
+/// Members of JSON bodies whose value is a secret, in lower case; all texts inside them are, too.
 const SECRET_MEMBERS: [&str; 4] = ["password", "secret", "token", "securitytoken"];
+/// Members inside a secret one that are names and not secrets, in lower case.
+const PLAIN_MEMBERS: [&str; 4] = ["name", "id", "domain", "user"];
 
 /// What a request looks like on the wire, without what differs from run to run.
 ///
@@ -56,7 +58,7 @@ impl RequestShape {
         headers.sort();
         Self {
             method: request.method().to_string(),
-            path: request.url().path().to_owned(),
+            path: shown_path(request.url().path()),
             query,
             headers,
             body: request.body().map(|body| match body.as_bytes() {
@@ -83,9 +85,16 @@ fn shown(name: &str, value: &str) -> String {
     value.to_owned()
 }
 
+/// A path without the ids that grant access: a ZStack session's or job's, 32 hex digits.
+fn shown_path(path: &str) -> String {
+    let grants = |part: &str| part.len() == 32 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let parts = path.split('/').map(|part| if grants(part) { "<secret>" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
 fn body_value(bytes: &[u8]) -> Value {
     if let Ok(value) = serde_json::from_slice(bytes) {
-        return tidied(value);
+        return tidied(value, false);
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Value::String(text.to_owned()),
@@ -94,22 +103,21 @@ fn body_value(bytes: &[u8]) -> Value {
 }
 
 /// Sorts members, because their order depends on how `serde_json` was built, and hides secrets.
-fn tidied(value: Value) -> Value {
+fn tidied(value: Value, secret: bool) -> Value {
     match value {
         Value::Object(members) => {
             let mut members: Vec<(String, Value)> = members.into_iter().collect();
             members.sort_by(|a, b| a.0.cmp(&b.0));
-            members
-                .into_iter()
-                .map(|(name, value)| {
-                    let secret = value.is_string()
-                        && SECRET_MEMBERS.contains(&name.to_ascii_lowercase().as_str());
-                    let value = if secret { "<secret>".into() } else { tidied(value) };
-                    (name, value)
-                })
-                .collect()
+            let tidied = members.into_iter().map(|(name, value)| {
+                let lower = name.to_ascii_lowercase();
+                let begins = SECRET_MEMBERS.contains(&&*lower);
+                let ends = PLAIN_MEMBERS.contains(&&*lower);
+                (name, tidied(value, begins || (secret && !ends)))
+            });
+            tidied.collect()
         }
-        Value::Array(items) => items.into_iter().map(tidied).collect(),
+        Value::Array(items) => items.into_iter().map(|item| tidied(item, secret)).collect(),
+        Value::String(_) if secret => "<secret>".into(),
         other => other,
     }
 }
@@ -140,6 +148,46 @@ impl fmt::Display for RequestShape {
             None => Ok(()),
             Some(Value::String(text)) => write!(f, "\n{text}"),
             Some(value) => write!(f, "\n{value:#}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::{Method, Url};
+    use serde_json::json;
+
+    use super::RequestShape;
+    use crate::{HttpOptions, http::offline_client};
+
+    #[test]
+    fn what_grants_access_is_not_shown() {
+        let url =
+            Url::parse("http://h/v1/sessions/0123456789abcdef0123456789abcdef/valid").unwrap();
+        let body = json!({
+            "password": "S1", "methods": ["password"],
+            "hw_ak_sk": { "access": { "key": "AK" }, "secret": { "key": "S2" } },
+            "identity": { "password": { "user": { "name": "me", "password": "S3" } } },
+            "Token": ["S4"], "timeout": 3,
+        });
+        let request = offline_client(&HttpOptions::default())
+            .unwrap()
+            .request(Method::POST, url)
+            .header("authorization", "Basic S5")
+            .header("x-auth-token", "S6")
+            .header("date", "D1")
+            .json(&body)
+            .build()
+            .unwrap();
+        let shape = RequestShape::of(&request);
+        let shown = format!("{shape}{shape:?}{}", serde_json::to_string(&shape).unwrap());
+        for secret in ["S1", "S2", "S3", "S4", "S5", "S6", "D1", "0123456789"] {
+            assert!(!shown.contains(secret), "{secret}: {shape}");
+        }
+        for plain in
+            ["\"AK\"", "\"me\"", "Basic <secret>", "timeout", "/v1/sessions/<secret>/valid"]
+        {
+            assert!(shape.to_string().contains(plain), "{plain}: {shape}");
         }
     }
 }

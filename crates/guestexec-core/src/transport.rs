@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc};
 
-use crate::{HttpOptions, http};
+use crate::{Endpoint, HttpOptions, http};
 
 /// The future of one exchange.
 pub type ResponseFuture<'a> =
@@ -23,19 +23,22 @@ impl Transport for reqwest::Client {
     }
 }
 
-/// The client that makes a provider's requests, and the transport that carries them: the one
-/// `given`, or that same client.
+/// The client that makes a provider's requests to `endpoint`, and the transport that carries them:
+/// the one `given`, or that same client. What is meant for this machine goes through no proxy.
 ///
 /// # Errors
 /// A sentence, if TLS could not be set up on this machine.
 pub fn carrier(
     options: &HttpOptions,
+    endpoint: &Endpoint,
     given: Option<Arc<dyn Transport>>,
 ) -> Result<(reqwest::Client, Arc<dyn Transport>), String> {
+    let mut options = options.clone();
+    options.proxy &= !endpoint.is_loopback();
     Ok(match given {
-        Some(transport) => (http::offline_client(options)?, transport),
+        Some(transport) => (http::offline_client(&options)?, transport),
         None => {
-            let client = http::http_client(options)?;
+            let client = http::http_client(&options)?;
             (client.clone(), Arc::new(client))
         }
     })

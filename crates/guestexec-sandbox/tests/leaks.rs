@@ -127,10 +127,11 @@ async fn nothing_is_left_behind() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let before = held();
     let mut sizes = vec![memory()];
-    for _ in 0..2 {
+    let rounds = number("SANDBOX_ROUNDS", 2);
+    for _ in 0..rounds {
         let began = Instant::now();
-        round(&sandbox, connections, requests / 2).await;
-        println!("{} requests in {:?}", requests / 2, began.elapsed());
+        round(&sandbox, connections, requests / rounds).await;
+        println!("{} requests in {:?}", requests / rounds, began.elapsed());
         settled(|now| now.0 <= before.0 && now.1 <= before.1).await;
         sizes.push(memory());
     }

@@ -7,6 +7,34 @@ use crate::{enums::ErrorCode, types::ErrorEnvelope};
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's code, typed.
 pub type Error = guestexec_core::Error<ErrorCode>;
 
+/// Classes of codes that say the request itself was turned down, so that nothing started.
+const REJECTED: [&str; 24] = [
+    "ActionOffline",
+    "AuthFailure",
+    "DryRunOperation",
+    "InvalidAction",
+    "InvalidParameter",
+    "InvalidParameterValue",
+    "InvalidRequest",
+    "IpInBlacklist",
+    "IpNotInWhitelist",
+    "LimitExceeded",
+    "MissingParameter",
+    "NoSuchProduct",
+    "NoSuchVersion",
+    "OperationDenied",
+    "RequestLimitExceeded",
+    "RequestSizeLimitExceeded",
+    "ResourceInsufficient",
+    "ResourceNotFound",
+    "ResourceUnavailable",
+    "UnauthorizedOperation",
+    "UnknownParameter",
+    "UnsupportedOperation",
+    "UnsupportedProtocol",
+    "UnsupportedRegion",
+];
+
 /// Reads a refusal: the vendor's envelope, or whatever a gateway sent in its place.
 pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
     let Ok(envelope) = serde_json::from_slice::<ErrorEnvelope>(&answer.body) else {
@@ -20,8 +48,9 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
         code: Some(code.to_string()),
         message: error.message.unwrap_or_else(|| "the service gives no message".to_owned()),
         request_id: envelope.response.request_id,
-        // These are faults on the service's side, which may have come after the start.
-        not_started: !matches!(class, "InternalError" | "FailedOperation" | "ServiceUnavailable"),
+        // A fault on the service's side, or one of a class nobody knows yet, may have come after
+        // the start.
+        not_started: REJECTED.contains(&class),
         advice: advice(&code).map(str::to_owned),
         detail: Some(code),
     }

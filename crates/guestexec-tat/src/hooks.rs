@@ -28,6 +28,7 @@ use crate::{
     Client, Error,
     auth::{Keyring, Signer},
     error,
+    generated::READING,
     limit::Limiter,
     retry::{self, Counters, FAILED, Said, THROTTLED, Verdict, count, pause},
     sign::{self, Canonical, Scope},
@@ -158,7 +159,7 @@ impl Inner {
     }
 
     /// Carries a signed request, again where the outcome allows it.
-    async fn carry(&self, mut request: Request, starts_command: bool) -> reqwest::Result<Response> {
+    async fn carry(&self, mut request: Request, only_reads: bool) -> reqwest::Result<Response> {
         let action = request.headers().get(ACTION).cloned();
         let action = action.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
         let begin = Instant::now();
@@ -222,8 +223,7 @@ impl Inner {
                     renewed.then_some(Duration::ZERO)
                 }
                 Verdict::Unsent | Verdict::Failed
-                    if failures < self.0.repeats
-                        && (verdict == Verdict::Unsent || !starts_command) =>
+                    if failures < self.0.repeats && (verdict == Verdict::Unsent || only_reads) =>
                 {
                     failures += 1;
                     Some(pause(FAILED, failures))
@@ -324,8 +324,7 @@ impl ClientHooks<Inner> for Client {
     }
 
     async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
-        let starts_command = matches!(info.operation_id, "run_command" | "invoke_command");
-        self.inner.carry(request, starts_command).await
+        self.inner.carry(request, READING.contains(&info.operation_id)).await
     }
 }
 

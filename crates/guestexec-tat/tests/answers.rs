@@ -92,7 +92,7 @@ async fn a_refusal_inside_http_200_is_an_error_with_its_code() {
         ("RequestLimitExceeded", ErrorKind::Throttled, false),
         ("InvalidParameterValue.TooLong", ErrorKind::Refused, false),
         ("InternalError", ErrorKind::Unavailable, true),
-        ("Brand.NewCode", ErrorKind::Refused, false),
+        ("Brand.NewCode", ErrorKind::Refused, true),
     ] {
         let error = run_against(refusal(code)).await;
         assert_eq!(error.kind(), kind, "{error}");

@@ -8,10 +8,11 @@ use std::{
 };
 
 use guestexec_core::{ResponseFuture, Transport};
-use reqwest::{Request, Response, StatusCode, header::CONTENT_TYPE};
-use serde_json::Value;
+use reqwest::{Request, Response, header::CONTENT_TYPE};
 
 pub use guestexec_core::RequestShape;
+pub use reqwest::StatusCode;
+pub use serde_json::Value;
 
 /// A transport that records what would have been sent and plays canned replies.
 ///
@@ -42,6 +43,11 @@ impl Tape {
     /// The requests recorded so far, in order.
     pub fn requests(&self) -> Vec<RequestShape> {
         self.state().requests.clone()
+    }
+
+    /// Replies that no request has found yet; none are left when everything expected was sent.
+    pub fn unplayed(&self) -> usize {
+        self.state().replies.len()
     }
 
     /// The request recorded last.
@@ -77,12 +83,17 @@ pub struct Reply {
 impl Reply {
     /// A reply of JSON.
     pub fn json(status: StatusCode, body: &Value) -> Self {
-        Self::new(status, "application/json", body.to_string())
+        Self::bytes(status, "application/json", body.to_string())
     }
 
     /// A reply of plain text.
     pub fn text(status: StatusCode, body: impl Into<String>) -> Self {
-        Self::new(status, "text/plain", body.into())
+        Self::bytes(status, "text/plain", body.into())
+    }
+
+    /// A reply of any octets, such as a gateway's page or an answer cut short.
+    pub fn bytes(status: StatusCode, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, content_type, headers: Vec::new(), body: body.into() }
     }
 
     /// Adds a header.
@@ -93,10 +104,6 @@ impl Reply {
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
-    }
-
-    fn new(status: StatusCode, content_type: &'static str, body: String) -> Self {
-        Self { status, content_type, headers: Vec::new(), body: body.into_bytes() }
     }
 
     fn into_response(self) -> Response {

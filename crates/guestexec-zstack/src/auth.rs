@@ -3,7 +3,10 @@
 use std::{
     fmt,
     fmt::Write as _,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use guestexec_core::{ErrorKind, Secret};
@@ -30,6 +33,8 @@ pub(crate) struct Session {
     login: Option<Login>,
     /// One login at a time: who waited for it finds the new session and logs in no more.
     renewing: Semaphore,
+    /// Set by a logout: a session ended on purpose is not opened anew.
+    logged_out: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -40,7 +45,12 @@ struct Login {
 
 impl Session {
     fn new(uuid: Secret, login: Option<Login>) -> Arc<Self> {
-        Arc::new(Self { uuid: Mutex::new(uuid), login, renewing: Semaphore::new(1) })
+        Arc::new(Self {
+            uuid: Mutex::new(uuid),
+            login,
+            renewing: Semaphore::new(1),
+            logged_out: AtomicBool::new(false),
+        })
     }
 
     /// The session's UUID as it is now.
@@ -53,6 +63,9 @@ impl Session {
     pub(crate) async fn renew(&self, client: &Client, ended: &Secret) -> Result<bool, Error> {
         let Some(login) = &self.login else { return Ok(false) };
         let Ok(_one_at_a_time) = self.renewing.acquire().await else { return Ok(false) };
+        if self.logged_out.load(Ordering::Acquire) {
+            return Ok(false);
+        }
         if self.uuid().expose() == ended.expose() {
             let uuid = log_in(client, login.clone()).await?;
             tracing::warn!("the ZStack session had ended; logged in again");
@@ -63,13 +76,11 @@ impl Session {
 }
 
 async fn log_in(client: &Client, login: Login) -> Result<Secret, Error> {
-    let request = types::LogInByAccountRequest {
-        log_in_by_account: types::LogInByAccountParams {
-            account_name: login.account,
-            password: login.password_hash,
-        },
-    };
-    let answer = client.log_in_by_account().body(request).send().await?.into_inner();
+    let params = types::LogInByAccountParams::builder()
+        .account_name(login.account)
+        .password(login.password_hash);
+    let call = client.log_in_by_account();
+    let answer = call.body_map(|body| body.log_in_by_account(params)).send().await?.into_inner();
     let uuid = answer.inventory.and_then(|session| session.uuid).ok_or_else(|| {
         Error::new(ErrorKind::Protocol, "the answer to the login names no session")
             .during("LogInByAccount")
@@ -159,7 +170,8 @@ impl ClientBuilder {
 }
 
 impl Client {
-    /// Ends the client's session, if it has one. Clones of the client share it.
+    /// Ends the client's session, if it has one. Clones of the client share it, and none of them
+    /// opens it anew.
     ///
     /// Nothing is logged out when a client is dropped: dropping cannot wait for an answer.
     ///
@@ -167,7 +179,10 @@ impl Client {
     /// What the operation LogOut reports.
     pub async fn logout(&self) -> Result<(), Error> {
         match self.inner.session() {
-            Some(session) => self.log_out().uuid(session.uuid().expose()).send().await.map(drop),
+            Some(session) => {
+                session.logged_out.store(true, Ordering::Release);
+                self.log_out().uuid(session.uuid().expose()).send().await.map(drop)
+            }
             None => Ok(()),
         }
     }

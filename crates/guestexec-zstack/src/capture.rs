@@ -10,7 +10,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use guestexec_core::ErrorKind;
 
-use crate::{Error, Run, enums::Platform, hooks::JobId};
+use crate::{Error, JobId, Run, enums::Platform};
 
 /// What the line begins with, before the nonce of the call.
 const MARK: &str = "guestexec";
@@ -41,14 +41,27 @@ impl<'a> Run<'a> {
     /// "$(base64 <"$d/e" | tr -d '\n')"; rm -rf "$d"
     /// ```
     ///
-    /// On Windows the command is run by `cmd.exe`, or PowerShell with [`Capture::shell`], from a
-    /// PowerShell script that writes the same line; that script is sent as
-    /// `powershell.exe -NoProfile -NonInteractive -EncodedCommand BASE64`.
+    /// On Windows the command is run by `cmd.exe`, or PowerShell with [`Capture::shell`], from this
+    /// PowerShell script, sent as `powershell.exe -NoProfile -NonInteractive -EncodedCommand BASE64`
+    /// (`TEXT` is the command in Base64; for PowerShell the first line's second half is
+    /// `$f='powershell.exe';$a='-NoProfile -NonInteractive -EncodedCommand '+` and `$t` in Base64):
+    ///
+    /// ```text
+    /// $t=[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('TEXT'));$f=$env:ComSpec;$a='/d /s /c "'+$t+'"';
+    /// $o=[IO.Path]::GetTempFileName();$e=[IO.Path]::GetTempFileName();
+    /// $p=Start-Process $f $a -Wait -PassThru -NoNewWindow -RedirectStandardOutput $o -RedirectStandardError $e;
+    /// $r={param($x)[Convert]::ToBase64String([IO.File]::ReadAllBytes($x))};
+    /// [Console]::Out.Write('guestexec:NONCE:'+$p.ExitCode+':'+(&$r $o)+':'+(&$r $e)+':NONCE');
+    /// Remove-Item $o,$e
+    /// ```
+    ///
+    /// This project has run the Linux form only; the Windows forms are written after Microsoft's
+    /// documentation and have met no Windows guest yet.
     ///
     /// The guest tools keep about the last MiB of output: if the line comes back incomplete, the
     /// error says so, and [`may_have_run`](guestexec_core::Error::may_have_run) is true.
     pub fn capture(self) -> Capture<'a> {
-        let shell = match self.params().platform {
+        let shell = match self.platform() {
             Platform::Windows => Shell::Cmd,
             _ => Shell::Sh,
         };
@@ -72,17 +85,22 @@ impl Capture<'_> {
     }
 
     async fn finish(mut self) -> Result<Captured, Error> {
-        let nonce = JobId::random().map_err(|reason| Error::new(ErrorKind::Config, reason))?;
+        let nonce = JobId::random()?;
         let nonce = nonce.expose();
-        let params = self.run.params_mut();
+        let command = self.run.command_mut();
         // The script around it would hide that there is nothing to run.
-        if params.command.trim().is_empty() {
+        if command.trim().is_empty() {
             let reason = "`params.command` has nothing to run: give it a command";
             return Err(Error::new(ErrorKind::InvalidRequest, reason));
         }
-        params.command = match self.shell {
-            Shell::Sh => sh_script(&params.command, nonce),
-            Shell::Cmd | Shell::PowerShell => windows_line(&params.command, self.shell, nonce)?,
+        if self.shell == Shell::Cmd && command.contains(['\r', '\n']) {
+            let reason = "`params.command` has several lines, but `cmd /c` takes one";
+            return Err(Error::new(ErrorKind::InvalidRequest, reason)
+                .with_advice("join the commands with `&&`, or capture with `Shell::PowerShell`"));
+        }
+        *command = match self.shell {
+            Shell::Sh => sh_script(command, nonce),
+            Shell::Cmd | Shell::PowerShell => windows_line(command, self.shell, nonce)?,
         };
         let output = self.run.await?;
         Captured::find(output.stream(), nonce).ok_or_else(|| {

@@ -43,6 +43,13 @@ fn says_session_ended(error: &ErrorCode) -> bool {
         || error.global_error_code.as_deref() == Some("ORG_ZSTACK_IDENTITY_10020")
 }
 
+/// True where the service's error proves that no command was started: who may not call, and what
+/// could not be read, ran nothing. Any other failure of the API may be that of a command that ran.
+pub(crate) fn proves_not_started(error: &ErrorCode) -> bool {
+    let code = error.code.as_deref().unwrap_or_default();
+    says_session_ended(error) || code.starts_with("ID.") || matches!(code, "SYS.1003" | "SYS.1007")
+}
+
 /// An error of the service and what caused it, outermost first.
 pub fn causes(error: &ErrorCode) -> impl Iterator<Item = &ErrorCode> {
     std::iter::successors(Some(error), |error| error.cause.as_deref().or(error.causes.first()))
@@ -70,11 +77,7 @@ fn from_code(error: ErrorCode) -> Refusal<ErrorCode> {
     Refusal {
         kind,
         message: innermost_first(&error),
-        // Who may not call, and what could not be read, ran nothing; any other failure of the API
-        // may be that of a command that ran.
-        not_started: session_ended
-            || code.starts_with("ID.")
-            || matches!(code.as_str(), "SYS.1003" | "SYS.1007"),
+        not_started: proves_not_started(&error),
         code: (!code.is_empty()).then_some(code),
         request_id: None,
         advice: advice.map(str::to_owned),

@@ -1,9 +1,9 @@
 //! The one seam: every request is authenticated and carried here, every answer first seen here.
 
-use std::{fmt, fmt::Write as _, future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use guestexec_core::{
-    Clock, MAX_ANSWER, Operation, Secret, Transport, buffered, prepare, refused, unix_seconds,
+    Clock, MAX_ANSWER, Operation, Transport, buffered, prepare, refused, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
@@ -11,11 +11,15 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue},
 };
 
+use serde::{Deserialize, de::IgnoredAny};
+
 use crate::{
     Client, Credentials, Error,
     auth::{Kind, Session},
-    error, sign,
-    types::ExecuteGuestVmCommandResponse,
+    error,
+    generated::{OPEN, STARTING},
+    job::JobId,
+    sign,
 };
 
 /// What a client holds besides its address.
@@ -28,39 +32,6 @@ pub struct Inner {
     /// The job the next command is to run under, and how long its answer may take; set by a handle
     /// on its own clone.
     job: Option<(JobId, Duration)>,
-}
-
-/// The name a command runs under, by which its result can be asked for: 32 hex digits. Whoever
-/// knows it reads the result, so it prints as little as a secret.
-#[derive(Clone)]
-pub(crate) struct JobId(Secret);
-
-impl JobId {
-    /// A random one.
-    pub(crate) fn random() -> Result<Self, String> {
-        let mut octets = [0u8; 16];
-        getrandom::fill(&mut octets)
-            .map_err(|e| format!("this machine gives no random numbers: {e}"))?;
-        let hex = octets.iter().fold(String::with_capacity(32), |mut hex, octet| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{octet:02x}");
-            hex
-        });
-        Ok(Self(hex.into()))
-    }
-
-    /// The one a `location` ends in. Only the name is used: the host in it is what the node thinks
-    /// it is called, which is often not how it is reached.
-    pub(crate) fn from_location(location: &Secret) -> Option<Self> {
-        let path = location.expose().split(['?', '#']).next().unwrap_or_default();
-        let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        let is_uuid = name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_uuid.then(|| Self(name.into()))
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        self.0.expose()
-    }
 }
 
 impl Inner {
@@ -120,7 +91,7 @@ impl Inner {
                 *request.timeout_mut() = Some(*timeout);
                 job.clone()
             }
-            None => JobId::random()?,
+            None => JobId::random().map_err(|error| error.to_string())?,
         };
         let mut name = header(job.expose())?;
         name.set_sensitive(true);
@@ -143,7 +114,7 @@ impl fmt::Debug for Inner {
 }
 
 fn starts_command(info: &OperationInfo) -> bool {
-    info.operation_id.starts_with("execute_guest_vm_command")
+    STARTING.contains(&info.operation_id)
 }
 
 impl ClientHooks<Inner> for Client {
@@ -160,24 +131,31 @@ impl ClientHooks<Inner> for Client {
         if starts_command(info) {
             self.inner.name_job(request).map_err(CallError::InvalidRequest)?;
         }
-        // A login is made by who has no session yet.
-        if info.operation_id == "log_in_by_account" {
+        if OPEN.contains(&info.operation_id) {
             return Ok(());
         }
         self.inner.authenticate(request).map_err(CallError::InvalidRequest)
     }
 
-    async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
+    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
         let response = self.inner.transport.execute(request).await?;
-        let may_hold_error = starts_command(info) || info.operation_id == "get_api_job";
-        if !(may_hold_error && response.status() == StatusCode::OK) {
+        if response.status() != StatusCode::OK {
             return Ok(guestexec_core::limit_answer(response, MAX_ANSWER));
         }
         let answer = buffered(response, MAX_ANSWER).await?;
-        let failed = serde_json::from_slice::<ExecuteGuestVmCommandResponse>(answer.body())
-            .is_ok_and(|answer| answer.error.is_some() || answer.success == Some(false));
-        Ok(if failed { refused(answer) } else { answer }.into())
+        Ok(if is_failure(answer.body()) { refused(answer) } else { answer }.into())
     }
+}
+
+/// True for an answer that holds an error, or says that it is none of success.
+fn is_failure(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Event {
+        success: Option<bool>,
+        error: Option<IgnoredAny>,
+    }
+    serde_json::from_slice::<Event>(body)
+        .is_ok_and(|event| event.error.is_some() || event.success == Some(false))
 }
 
 /// Makes a generated exchange, and its failure the provider's error.

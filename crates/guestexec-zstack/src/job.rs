@@ -1,18 +1,88 @@
-//! Jobs: where a node answers before the command has ended, or its answer is lost.
+//! Jobs: the names commands run under, and asking for their results.
 
-use std::time::Duration;
+use std::{fmt, fmt::Write as _, time::Duration};
 
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, Secret};
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::{Client, Error, Output, hooks::JobId};
+use crate::{Client, Error, Output, error::proves_not_started};
 
 /// First and longest pause between two looks at a job.
 const POLL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// How long a job may be unknown after a lost answer: the request may still be on its way.
 const LATE: Duration = Duration::from_secs(2);
+
+/// How long is looked for a lost answer at least, however late it is.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The name a command runs under, by which its result can be asked for: 32 hex digits.
+///
+/// Whoever knows it reads the result, so it prints as little as a secret.
+#[derive(Clone)]
+pub struct JobId(Secret);
+
+impl JobId {
+    /// A random one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], if this machine gives no random numbers.
+    pub fn random() -> Result<Self, Error> {
+        let mut octets = [0u8; 16];
+        getrandom::fill(&mut octets).map_err(|e| {
+            Error::new(ErrorKind::Config, format!("this machine gives no random numbers: {e}"))
+        })?;
+        let hex = octets.iter().fold(String::with_capacity(32), |mut hex, octet| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{octet:02x}");
+            hex
+        });
+        Ok(Self(hex.into()))
+    }
+
+    /// One chosen or kept before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`], if it is not made of 32 hex digits.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Self(text.into()));
+        }
+        Err(Error::new(ErrorKind::InvalidRequest, "the job id is not made of 32 hex digits"))
+    }
+
+    /// The digits.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// The one a `location` ends in. Only the name is used: the host in it is what the node thinks
+    /// it is called, which is often not how it is reached.
+    pub(crate) fn from_location(location: &Secret) -> Option<Self> {
+        let path = location.expose().split(['?', '#']).next().unwrap_or_default();
+        Self::parse(path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()).ok()
+    }
+}
+
+impl fmt::Debug for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JobId")
+    }
+}
+
+impl Client {
+    /// Waits for the end of a command started before, under the name given to
+    /// [`Run::job`](crate::Run::job); at most as long as `wait`. A node keeps results for three
+    /// hours as installed.
+    ///
+    /// # Errors
+    /// What the command's own call would have reported; [`ErrorKind::NotFound`], if the node does
+    /// not know the job; [`ErrorKind::Timeout`], if it has not ended in time.
+    pub async fn result_of(&self, job: &JobId, wait: Duration) -> Result<Output, Error> {
+        wait_for(self, job, Instant::now() + wait).await
+    }
+}
 
 /// Asks for the job of a command whose answer was lost; without one, `lost` is all there is.
 pub(crate) async fn look_for(
@@ -21,11 +91,14 @@ pub(crate) async fn look_for(
     deadline: Instant,
     lost: Error,
 ) -> Result<Output, Error> {
-    let unknown_until = Instant::now() + LATE;
-    match look_until(client, job, deadline, unknown_until).await {
-        Err(error) if error.code().is_none() => Err(lost.with_advice(
+    let now = Instant::now();
+    match look_until(client, job, deadline.max(now + LOOK), now + LATE).await {
+        Err(error) if is_unknown(&error) => Err(lost.with_advice(
             "the node has no result for it: look inside the VM before you run it again",
         )),
+        Err(error) if error.code().is_none() => Err(lost
+            .with_advice("asking for its result failed as well: look before you run it again")
+            .with_source(error)),
         found => found,
     }
 }
@@ -69,10 +142,10 @@ async fn look_until(
                 last_failure = Some(error);
             }
             Ok(Err(error)) => {
-                // That the caller may not call at all shows only here, and proves nothing ran.
-                let refused =
-                    matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Forbidden);
-                return Err(error.with_may_have_run(!refused));
+                // Only the job's own error says what became of the command; a refusal of the
+                // question, by whoever stands in between, says nothing.
+                let not_started = error.detail().is_some_and(proves_not_started);
+                return Err(error.with_may_have_run(!not_started));
             }
         }
         let next = Instant::now() + pause;

@@ -23,6 +23,7 @@ pub use generated::{Client, builder, enums, types};
 pub use guestexec_core::{
     Clock, ErrorKind, RequestShape, Secret, SystemClock, Transport, Validate, Violation,
 };
+pub use job::JobId;
 pub use output::Output;
 pub use progenitor_client::ResponseValue;
 pub use run::{Method, Run, Vm};

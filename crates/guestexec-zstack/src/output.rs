@@ -1,6 +1,6 @@
 //! What a command wrote, as the service tells it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use crate::types::ExecuteGuestVmCommandResponse;
 
@@ -9,7 +9,7 @@ const STDOUT_LABEL: &str = "standardStream: ";
 const STDERR_LABEL: &str = ", errorStream: ";
 
 /// What a command wrote. The service tells no exit code.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Output {
     answer: ExecuteGuestVmCommandResponse,
 }
@@ -51,6 +51,13 @@ impl Output {
             None => (self.stream(), ""),
             Some(rest) => rest.split_once(STDERR_LABEL).unwrap_or((rest, "")),
         }
+    }
+}
+
+/// Only the size: output may be a secret.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Output({} bytes)", self.stream().len())
     }
 }
 

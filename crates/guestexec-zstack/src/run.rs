@@ -9,15 +9,14 @@ use std::{
 
 use guestexec_core::ErrorKind;
 use reqwest::StatusCode;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     Client, Error, Output,
     enums::Platform,
     error::session_ended,
-    hooks::JobId,
-    job,
-    types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest},
+    job::{self, JobId},
+    types::{ExecuteGuestVmCommandParams, builder::ExecuteGuestVmCommandParams as ParamsBuilder},
 };
 
 /// How long a command is waited for where no timeout was given.
@@ -57,14 +56,12 @@ impl<'a> Vm<'a> {
     pub fn run(&self, command: impl Into<String>) -> Run<'a> {
         Run {
             client: self.client,
-            params: ExecuteGuestVmCommandParams {
-                vm_instance_uuid: self.uuid.clone(),
-                platform: self.platform.clone(),
-                command: command.into(),
-                command_timeout: None,
-            },
+            vm: self.uuid.clone(),
+            platform: self.platform.clone(),
+            command: command.into(),
             timeout: None,
             method: Method::Put,
+            job: None,
         }
     }
 }
@@ -89,18 +86,18 @@ pub enum Method {
 #[must_use = "nothing runs until it is awaited"]
 pub struct Run<'a> {
     client: &'a Client,
-    params: ExecuteGuestVmCommandParams,
+    vm: String,
+    platform: Platform,
+    command: String,
     timeout: Option<Duration>,
     method: Method,
+    job: Option<JobId>,
 }
 
 impl Run<'_> {
     /// How long the command may take, in whole seconds from 10 to 86 400; a part of a second
     /// counts as a whole one. Default: the node's own; it is then waited for five minutes.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        let seconds = timeout.as_secs().saturating_add(u64::from(timeout.subsec_nanos() > 0));
-        // What does not fit is out of range as well, and is refused with the number's name.
-        self.params.command_timeout = Some(i32::try_from(seconds).unwrap_or(i32::MAX));
         self.timeout = Some(timeout);
         self
     }
@@ -111,16 +108,39 @@ impl Run<'_> {
         self
     }
 
-    pub(crate) fn params(&self) -> &ExecuteGuestVmCommandParams {
-        &self.params
+    /// The name to run under, so that the result can be asked for by [`Client::result_of`], even by
+    /// another program. Default: a random one, for this run alone. A name is used once.
+    pub fn job(mut self, job: JobId) -> Self {
+        self.job = Some(job);
+        self
     }
 
-    pub(crate) fn params_mut(&mut self) -> &mut ExecuteGuestVmCommandParams {
-        &mut self.params
+    pub(crate) fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    pub(crate) fn command_mut(&mut self) -> &mut String {
+        &mut self.command
+    }
+
+    fn params(&self) -> ParamsBuilder {
+        let params = ExecuteGuestVmCommandParams::builder()
+            .vm_instance_uuid(self.vm.clone())
+            .platform(self.platform.clone())
+            .command(self.command.clone());
+        match self.timeout {
+            None => params,
+            Some(timeout) => {
+                let part = u64::from(timeout.subsec_nanos() > 0);
+                let seconds = timeout.as_secs().saturating_add(part);
+                // What does not fit is out of range as well, and is refused with the number's name.
+                params.command_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
+            }
+        }
     }
 
     async fn finish(self) -> Result<Output, Error> {
-        let command = &self.params.command;
+        let command = &self.command;
         if command.trim() != command {
             tracing::warn!("the node removes the white space at the ends of the command");
         }
@@ -143,8 +163,10 @@ impl Run<'_> {
             match (session, used) {
                 (Some(session), Some(used)) if may_renew && session_ended(&error) => {
                     may_renew = false;
-                    if !session.renew(self.client, &used).await? {
-                        return Err(error);
+                    match timeout_at(deadline, session.renew(self.client, &used)).await {
+                        Ok(Ok(true)) => {}
+                        Ok(Err(no_login)) => return Err(no_login),
+                        Ok(Ok(false)) | Err(_) => return Err(error),
                     }
                 }
                 _ => return Err(error),
@@ -154,17 +176,22 @@ impl Run<'_> {
 
     /// Sends the command once and sees it to its end.
     async fn attempt(&self, deadline: Instant) -> Result<Output, Error> {
-        let job = JobId::random().map_err(|reason| Error::new(ErrorKind::Config, reason))?;
+        let job = match &self.job {
+            Some(job) => job.clone(),
+            None => JobId::random()?,
+        };
         let mut client = self.client.clone();
         client.inner.set_job(job.clone(), deadline.saturating_duration_since(Instant::now()));
-        let request = ExecuteGuestVmCommandRequest {
-            params: self.params.clone(),
-            system_tags: Vec::new(),
-            user_tags: Vec::new(),
-        };
+        let params = self.params();
         let sent = match self.method {
-            Method::Put => client.execute_guest_vm_command().body(request).send().await,
-            Method::Post => client.execute_guest_vm_command_by_post().body(request).send().await,
+            Method::Put => {
+                let call = client.execute_guest_vm_command();
+                call.body_map(|body| body.params(params)).send().await
+            }
+            Method::Post => {
+                let call = client.execute_guest_vm_command_by_post();
+                call.body_map(|body| body.params(params)).send().await
+            }
         };
         let answer = match sent {
             Ok(answer) => answer,
@@ -213,8 +240,8 @@ impl<'a> IntoFuture for Run<'a> {
 impl fmt::Debug for Run<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run")
-            .field("vm", &self.params.vm_instance_uuid)
-            .field("platform", &self.params.platform)
+            .field("vm", &self.vm)
+            .field("platform", &self.platform)
             .field("timeout", &self.timeout)
             .field("method", &self.method)
             .finish_non_exhaustive()

@@ -3,50 +3,55 @@
 use std::{
     fmt,
     future::{Future, IntoFuture},
+    marker::PhantomData,
     pin::Pin,
 };
 
 use futures_util::{StreamExt as _, stream};
 
-use crate::{Client, Error, Output, Run, Vm};
+use crate::{Client, Vm};
 
 /// How many commands are under way at once where nothing else is said.
 const CONCURRENCY: usize = 8;
 
 impl Client {
-    /// One command for each of several VMs; `command` makes it, with the settings it needs:
+    /// One command for each of several VMs; `command` makes it, with the settings it needs, and may
+    /// capture it:
     ///
     /// ```no_run
     /// # async fn run(zstack: guestexec_zstack::Client, uuids: Vec<String>) {
-    /// let results = zstack.each_vm(uuids, |vm| vm.run("uptime")).concurrency(4).await;
+    /// let results = zstack.each_vm(uuids, |vm| vm.run("uptime").capture()).concurrency(4).await;
     /// for (uuid, result) in results {
-    ///     println!("{uuid}: {:?}", result.map(|output| output.stdout_lossy().into_owned()));
+    ///     println!("{uuid}: {:?}", result.map(|captured| captured.exit_code));
     /// }
     /// # }
     /// ```
-    pub fn each_vm<'a, I>(&'a self, uuids: I, command: impl Fn(Vm<'a>) -> Run<'a>) -> EachVm<'a>
+    pub fn each_vm<'a, I, R>(&'a self, uuids: I, command: impl Fn(Vm<'a>) -> R) -> EachVm<'a, R>
     where
         I: IntoIterator,
         I::Item: Into<String>,
+        R: IntoFuture,
     {
         let runs = uuids.into_iter().map(|uuid| {
             let uuid = uuid.into();
             let run = command(self.vm(uuid.clone()));
             (uuid, run)
         });
-        EachVm { runs: runs.collect(), concurrency: CONCURRENCY }
+        EachVm { runs: runs.collect(), concurrency: CONCURRENCY, client: PhantomData }
     }
 }
 
 /// Commands for several VMs, as [`Client::each_vm`] makes them. Awaiting it gives one result a VM,
-/// in the order the VMs were given; a failure in one does not touch the others.
+/// in the order the VMs were given; a failure in one does not touch the others, and a slow one does
+/// not hold them up.
 #[must_use = "nothing runs until it is awaited"]
-pub struct EachVm<'a> {
-    runs: Vec<(String, Run<'a>)>,
+pub struct EachVm<'a, R> {
+    runs: Vec<(String, R)>,
     concurrency: usize,
+    client: PhantomData<&'a Client>,
 }
 
-impl EachVm<'_> {
+impl<R> EachVm<'_, R> {
     /// How many commands may be under way at once, at least 1. Default: 8.
     pub fn concurrency(mut self, most: usize) -> Self {
         self.concurrency = most.max(1);
@@ -54,17 +59,28 @@ impl EachVm<'_> {
     }
 }
 
-impl<'a> IntoFuture for EachVm<'a> {
-    type Output = Vec<(String, Result<Output, Error>)>;
+impl<'a, R> IntoFuture for EachVm<'a, R>
+where
+    R: IntoFuture + Send + 'a,
+    R::IntoFuture: Send,
+    R::Output: Send,
+{
+    type Output = Vec<(String, R::Output)>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let runs = self.runs.into_iter().map(|(uuid, run)| async move { (uuid, run.await) });
-        Box::pin(stream::iter(runs).buffered(self.concurrency).collect())
+        Box::pin(async move {
+            let runs = self.runs.into_iter().enumerate();
+            let runs = runs.map(|(place, (uuid, run))| async move { (place, uuid, run.await) });
+            let ended = stream::iter(runs).buffer_unordered(self.concurrency);
+            let mut ended: Vec<(usize, String, R::Output)> = ended.collect().await;
+            ended.sort_by_key(|(place, ..)| *place);
+            ended.into_iter().map(|(_, uuid, result)| (uuid, result)).collect()
+        })
     }
 }
 
-impl fmt::Debug for EachVm<'_> {
+impl<R> fmt::Debug for EachVm<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EachVm({} VMs, {} at once)", self.runs.len(), self.concurrency)
     }

@@ -1,4 +1,5 @@
 //! What a client makes of each way a management node may answer: real sockets, raw answers.
+#![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use std::{
     sync::{
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use guestexec_zstack::{Client, Credentials, Error, ErrorKind, Method, causes};
+use guestexec_zstack::{Client, Credentials, Error, ErrorKind, JobId, Method, Shell, causes};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -343,6 +344,104 @@ async fn refusals_in_text_and_in_json() {
     let node = Node::start(move |_, _| json("200 OK", body)).await;
     let error = run(&node.client()).await.unwrap_err();
     assert_eq!((error.code(), error.status().unwrap().as_u16()), (Some("SYS.1006"), 200));
+}
+
+#[tokio::test]
+async fn only_the_jobs_own_error_says_that_nothing_ran() {
+    for (answer, may_have_run) in [(0, true), (1, true), (2, false), (3, true)] {
+        let node = Node::start(move |_, count| match (count, answer) {
+            (0, _) => accepted(),
+            (_, 0) => text("403 Forbidden", "requestTimeTooSkewed"),
+            (_, 1) => text("401 Unauthorized", "a proxy wants to know you"),
+            (_, 2) => failed(r#"{"code":"SYS.1007","details":"bad uuid"}"#),
+            _ => failed(r#"{"code":"SYS.1006","details":"failed"}"#),
+        })
+        .await;
+        let error = run(&node.client()).await.unwrap_err();
+        assert_eq!(error.may_have_run(), may_have_run, "{answer}: {error}");
+        assert_eq!(node.commands(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_with_a_mebibyte_of_output_keeps_its_code() {
+    for at_once in [true, false] {
+        let stream = "x".repeat(1 << 20);
+        let error = format!(r#"{{"details":"{stream}","code":"SYS.1006"}}"#);
+        let node = Node::start(move |_, _| match at_once {
+            true => json("200 OK", format!(r#"{{"success":false,"error":{error}}}"#)),
+            false => failed(&error),
+        })
+        .await;
+        let error = run(&node.client()).await.unwrap_err();
+        assert_eq!(error.code(), Some("SYS.1006"));
+        assert!(error.message().len() < 10_000, "{}", error.message().len());
+        assert_eq!(node.commands(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_job_name_of_ones_own_finds_the_result_later() {
+    let node = Node::start(|request, count| match count {
+        0 => {
+            assert!(request.head.contains(&format!("x-job-uuid: {JOB}")));
+            json("200 OK", DONE)
+        }
+        _ => {
+            assert!(request.line.contains(&format!("/api-jobs/{JOB} ")));
+            json("200 OK", DONE)
+        }
+    })
+    .await;
+    let job = JobId::parse(JOB).unwrap();
+    let client = node.client();
+    client.vm(VM).run("df").job(job.clone()).await.unwrap();
+    let later = client.result_of(&job, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(later.stdout_lossy(), "hi");
+    assert!(JobId::parse("../../x").is_err());
+    assert!(!format!("{job:?}").contains(JOB));
+}
+
+#[tokio::test]
+async fn a_session_ended_on_purpose_stays_ended() {
+    let node = Node::start(|request, _| {
+        if request.line.contains("/accounts/login") {
+            return json("200 OK", format!(r#"{{"inventory":{{"uuid":"{SESSION}"}}}}"#));
+        }
+        match request.line.starts_with("DELETE ") {
+            true => json("200 OK", "{}"),
+            false => failed(r#"{"code":"ID.1001"}"#),
+        }
+    })
+    .await;
+    let client = Client::builder(&node.endpoint).login("admin", "password").await.unwrap();
+    client.logout().await.unwrap();
+    let error = run(&client).await.unwrap_err();
+    assert_eq!((error.code(), error.may_have_run()), (Some("ID.1001"), false));
+    assert_eq!(node.logins.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn several_lines_are_no_command_line() {
+    let node = Node::start(|_, _| json("200 OK", DONE)).await;
+    let client = node.client();
+    let capture = client.vm(VM).windows().run("dir\necho x").capture();
+    let error = capture.clone().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
+    assert_eq!(node.commands(), 0);
+    // PowerShell takes them; this node's answer holds no captured line.
+    let error = capture.shell(Shell::PowerShell).await.unwrap_err();
+    assert!(error.may_have_run(), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_of_another_type_is_not_quoted() {
+    let body = format!(r#"{{"inventory":"{SESSION}"}}"#);
+    let node = Node::start(move |_, _| json("200 OK", body.clone())).await;
+    let error = Client::builder(&node.endpoint).login("admin", "password").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    let shown = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
+    assert!(!shown.contains(SESSION), "{shown}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What a node tells of a VM survives being read and written, members unknown here included.
 
+#![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 #![recursion_limit = "256"]
 
 use guestexec_zstack::types::{ErrorCode, VmInstanceInventory};

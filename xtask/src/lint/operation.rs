@@ -6,7 +6,7 @@ use super::{Complaints, Kind, collision, is_name, list, names, parameter, respon
 use crate::spec::{NamedExample, Operation, Spec, enum_values};
 
 /// The words of an operation.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 15] = [
     "operationId",
     "tags",
     "summary",
@@ -20,6 +20,7 @@ const WORDS: [&str; 14] = [
     "x-error-codes",
     "x-examples",
     "x-rate-limit",
+    "x-reads",
     "x-starts-command",
 ];
 
@@ -164,6 +165,7 @@ fn extensions(
     let node = operation.node;
     // Taken for `false`, the first would let a command be repeated.
     let kinds = [
+        ("x-reads", Kind::Boolean),
         ("x-starts-command", Kind::Boolean),
         ("x-error-codes", Kind::List),
         ("x-examples", Kind::Mapping),

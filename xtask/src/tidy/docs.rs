@@ -17,9 +17,9 @@ const WIDTH: usize = 96;
 pub fn doc_lines(text: &str) -> Vec<String> {
     let mut blocks: Vec<String> = Vec::new();
     for line in text.trim().lines().map(str::trim) {
-        let begins = line.is_empty() || is_item(line) || is_definition(line);
+        let begins = line.is_empty() || is_item(line) || stands_alone(line);
         match blocks.last_mut() {
-            Some(block) if !begins && !block.is_empty() && !is_definition(block) => {
+            Some(block) if !begins && !block.is_empty() && !stands_alone(block) => {
                 block.push(' ');
                 block.push_str(line);
             }
@@ -31,6 +31,11 @@ pub fn doc_lines(text: &str) -> Vec<String> {
 
 fn is_item(line: &str) -> bool {
     line.starts_with("- ") || line.starts_with("* ")
+}
+
+/// A heading or a link definition, each of which is a line of its own.
+fn stands_alone(line: &str) -> bool {
+    line.starts_with('#') || is_definition(line)
 }
 
 /// `[text]: target`, which Markdown wants on one line.

@@ -37,6 +37,33 @@ pub(super) fn tidy_client(items: &mut [Item]) {
     }
 }
 
+/// What hooks have to know of operations, by the names that hooks know them under.
+pub(super) fn lists(codes: &[OperationCode<'_>]) -> Vec<Item> {
+    let named = |chosen: &dyn Fn(&OperationCode<'_>) -> bool| -> Vec<String> {
+        codes.iter().filter(|code| chosen(code)).map(|code| code.method.to_string()).collect()
+    };
+    let starting = named(&|code| code.operation.starts_command());
+    let reading = named(&|code| code.operation.reads());
+    let open = named(&|code| code.operation.is_open());
+    vec![
+        parse_quote! {
+            /// Operations that start a command: never sent again after a lost answer.
+            #[allow(dead_code)]
+            pub(crate) const STARTING: &[&str] = &[#(#starting),*];
+        },
+        parse_quote! {
+            /// Operations that only read, so that sending one twice does no harm.
+            #[allow(dead_code)]
+            pub(crate) const READING: &[&str] = &[#(#reading),*];
+        },
+        parse_quote! {
+            /// Operations that need no credentials.
+            #[allow(dead_code)]
+            pub(crate) const OPEN: &[&str] = &[#(#open),*];
+        },
+    ]
+}
+
 /// Gives each operation's builder a checked, typed `send`.
 ///
 /// # Errors

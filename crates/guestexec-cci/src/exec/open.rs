@@ -146,12 +146,16 @@ impl Opening<'_> {
         if let Err(error) = result {
             // Whatever is wrong, the next command begins without prejudice.
             speaks.learn(None);
-            let refused = error.status().is_some() && !error.may_have_run();
-            return Err(match error.advice() {
-                None if refused => error.with_advice(
-                    "the server has no v5.channel.k8s.io, so its input's end needs SPDY by POST; where that is refused too, use `stdin_piped` and a command that knows how much to read, such as `head -c`",
+            // What a gateway says that lets no such request through.
+            let barred = matches!(
+                error.status().map(|status| status.as_u16()),
+                Some(400 | 403 | 405 | 426 | 501)
+            );
+            return Err(match barred && !error.may_have_run() {
+                true => error.with_advice(
+                    "the server has no v5.channel.k8s.io, so that the input's end needs SPDY by POST, and the permission to create exec sessions; without them use `stdin_piped` and a command that knows how much to read, such as `head -c`",
                 ),
-                _ => error,
+                false => error,
             });
         }
         result

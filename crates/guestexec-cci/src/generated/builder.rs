@@ -200,8 +200,9 @@ impl<'a> ConnectCciV2GetNamespacedPodExec<'a> {
     /// It starts a command and is never repeated here. After a failure,
     /// [`may_have_run`](::guestexec_core::Error::may_have_run) says whether it may have run.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(self) -> Result<ResponseValue<reqwest::Upgraded>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "connectCciV2GetNamespacedPodExec",
@@ -404,8 +405,9 @@ impl<'a> ConnectCciV2PostNamespacedPodExec<'a> {
     /// It starts a command and is never repeated here. After a failure,
     /// [`may_have_run`](::guestexec_core::Error::may_have_run) says whether it may have run.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(self) -> Result<ResponseValue<reqwest::Upgraded>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "connectCciV2PostNamespacedPodExec",
@@ -501,8 +503,9 @@ impl<'a> ReadCciV2NamespacedPod<'a> {
 
     /// Sends `readCciV2NamespacedPod`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(self) -> Result<ResponseValue<types::Pod>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "readCciV2NamespacedPod",
@@ -697,8 +700,9 @@ impl<'a> ListCciV2NamespacedPod<'a> {
 
     /// Sends `listCciV2NamespacedPod`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(self) -> Result<ResponseValue<types::PodList>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "listCciV2NamespacedPod",
@@ -823,8 +827,9 @@ impl<'a> KeystoneCreateUserTokenByPassword<'a> {
 
     /// Sends `keystoneCreateUserTokenByPassword`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<

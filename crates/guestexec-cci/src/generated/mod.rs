@@ -18,6 +18,24 @@ pub mod examples;
 pub mod types;
 #[allow(clippy::all)]
 mod validate;
+
+/// Operations that start a command: never sent again after a lost answer.
+#[allow(dead_code)]
+pub(crate) const STARTING: &[&str] = &[
+    "connect_cci_v2_get_namespaced_pod_exec",
+    "connect_cci_v2_post_namespaced_pod_exec",
+];
+
+/// Operations that only read, so that sending one twice does no harm.
+#[allow(dead_code)]
+pub(crate) const READING: &[&str] = &[
+    "read_cci_v2_namespaced_pod",
+    "list_cci_v2_namespaced_pod",
+];
+
+/// Operations that need no credentials.
+#[allow(dead_code)]
+pub(crate) const OPEN: &[&str] = &["keystone_create_user_token_by_password"];
 #[allow(unused_imports)]
 use progenitor_client::{ByteStream, ClientInfo, Error, ResponseValue};
 #[allow(unused_imports)]

@@ -99,6 +99,7 @@ async fn without_both_the_error_says_what_to_do() {
         let error = pod(&client).exec(["cat"]).stdin("text").output().await.unwrap_err();
         assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Refused, false), "{error}");
         assert_eq!(error.operation(), Some("connectCciV2PostNamespacedPodExec"));
+        assert!(error.advice().unwrap().contains("head -c"), "{error}");
         // What could be learnt is not believed any more.
         pod(&client).exec(["cat"]).stdin("text").output().await.unwrap_err();
         let (get, post) = (format!("GET {V5}"), format!("POST {V4}"));

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     Lease, LeaseFuture, ProvideCredentials,
-    role::{TemporaryPair, fetch, read},
+    role::{TemporaryPair, fetch, quick, read},
     unusable, variable,
 };
 use crate::Error;
@@ -123,7 +123,7 @@ impl TkeOidc {
             "RoleSessionName": format!("guestexec-{}", unix_seconds(now)),
             "DurationSeconds": DURATION,
         });
-        let body = fetch(WHOM, |client| {
+        let body = fetch(&quick(), WHOM, |client| {
             client
                 .post(format!("{}/", endpoint.base()))
                 // The token in the body is what proves the caller; there is nothing to sign with yet.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use guestexec_core::{HttpOptions, MAX_ERROR_BODY, Secret, carrier, limit_answer};
+use guestexec_core::{HttpOptions, MAX_ERROR_BODY, Secret, http_client, limit_answer};
 use reqwest::{Client, Request, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -25,17 +25,25 @@ pub(super) fn quick() -> HttpOptions {
     options
 }
 
+/// The same for the metadata service, which is the instance's own and behind no proxy.
+fn direct() -> HttpOptions {
+    let mut options = quick();
+    options.proxy = false;
+    options
+}
+
 /// Makes a small request of `whom`, and gives its answer's body if the status is 200.
 pub(super) async fn fetch(
+    options: &HttpOptions,
     whom: &str,
     request: impl FnOnce(&Client) -> reqwest::Result<Request>,
 ) -> Result<Vec<u8>, Error> {
-    let (client, transport) = carrier(&quick(), None).map_err(unusable)?;
+    let client = http_client(options).map_err(unusable)?;
     let failed = |error: reqwest::Error| {
         let lost = if error.is_connect() { "cannot be reached" } else { "did not answer" };
         unusable(format!("{whom} {lost}"))
     };
-    let answer = transport.execute(request(&client).map_err(failed)?).await.map_err(failed)?;
+    let answer = client.execute(request(&client).map_err(failed)?).await.map_err(failed)?;
     if answer.status() != StatusCode::OK {
         return Err(unusable(format!("{whom} answers {}", answer.status())));
     }
@@ -111,7 +119,7 @@ impl CvmRole {
         let role = match &self.role {
             Some(role) => role.clone(),
             None => {
-                let body = fetch(WHOM, |client| client.get(&base).build()).await?;
+                let body = fetch(&direct(), WHOM, |client| client.get(&base).build()).await?;
                 String::from_utf8_lossy(&body).trim().to_owned()
             }
         };
@@ -119,7 +127,8 @@ impl CvmRole {
         if role.is_empty() || !role.bytes().all(named) {
             return Err(unusable(format!("{WHOM} names no role: bind one to the instance")));
         }
-        let body = fetch(WHOM, |client| client.get(format!("{base}{role}")).build()).await?;
+        let body =
+            fetch(&direct(), WHOM, |client| client.get(format!("{base}{role}")).build()).await?;
         let answer: Answer = read(WHOM, &body)?;
         if answer.code != "Success" {
             return Err(unusable(format!("{WHOM} has no keys for the instance's role")));

@@ -98,8 +98,9 @@ impl<'a> RunCommand<'a> {
     /// It starts a command and is never repeated here. After a failure,
     /// [`may_have_run`](::guestexec_core::Error::may_have_run) says whether it may have run.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::RunCommandResponse>, crate::Error> {
@@ -206,8 +207,9 @@ impl<'a> InvokeCommand<'a> {
     /// It starts a command and is never repeated here. After a failure,
     /// [`may_have_run`](::guestexec_core::Error::may_have_run) says whether it may have run.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::InvokeCommandResponse>, crate::Error> {
@@ -311,8 +313,9 @@ impl<'a> CreateCommand<'a> {
 
     /// Sends `CreateCommand`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::CreateCommandResponse>, crate::Error> {
@@ -416,8 +419,9 @@ impl<'a> DescribeCommands<'a> {
 
     /// Sends `DescribeCommands`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::DescribeCommandsResponse>, crate::Error> {
@@ -521,8 +525,9 @@ impl<'a> DeleteCommand<'a> {
 
     /// Sends `DeleteCommand`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::DeleteCommandResponse>, crate::Error> {
@@ -628,8 +633,9 @@ impl<'a> DescribeInvocations<'a> {
 
     /// Sends `DescribeInvocations`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::DescribeInvocationsResponse>, crate::Error> {
@@ -737,8 +743,9 @@ impl<'a> DescribeInvocationTasks<'a> {
 
     /// Sends `DescribeInvocationTasks`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::DescribeInvocationTasksResponse>, crate::Error> {
@@ -842,8 +849,9 @@ impl<'a> CancelInvocation<'a> {
 
     /// Sends `CancelInvocation`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::CancelInvocationResponse>, crate::Error> {
@@ -951,8 +959,9 @@ impl<'a> DescribeAutomationAgentStatus<'a> {
 
     /// Sends `DescribeAutomationAgentStatus`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<
@@ -1063,8 +1072,9 @@ impl<'a> PreviewReplacedCommandContent<'a> {
 
     /// Sends `PreviewReplacedCommandContent`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<
@@ -1171,8 +1181,9 @@ impl<'a> DescribeRegions<'a> {
 
     /// Sends `DescribeRegions`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::DescribeRegionsResponse>, crate::Error> {

@@ -18,6 +18,25 @@ pub mod examples;
 pub mod types;
 #[allow(clippy::all)]
 mod validate;
+
+/// Operations that start a command: never sent again after a lost answer.
+#[allow(dead_code)]
+pub(crate) const STARTING: &[&str] = &["run_command", "invoke_command"];
+
+/// Operations that only read, so that sending one twice does no harm.
+#[allow(dead_code)]
+pub(crate) const READING: &[&str] = &[
+    "describe_commands",
+    "describe_invocations",
+    "describe_invocation_tasks",
+    "describe_automation_agent_status",
+    "preview_replaced_command_content",
+    "describe_regions",
+];
+
+/// Operations that need no credentials.
+#[allow(dead_code)]
+pub(crate) const OPEN: &[&str] = &[];
 #[allow(unused_imports)]
 use progenitor_client::{ByteStream, ClientInfo, Error, ResponseValue};
 #[allow(unused_imports)]

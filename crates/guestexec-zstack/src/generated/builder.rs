@@ -99,8 +99,9 @@ impl<'a> LogInByAccount<'a> {
 
     /// Sends `LogInByAccount`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::LogInByAccountResponse>, crate::Error> {
@@ -180,8 +181,9 @@ impl<'a> LogOut<'a> {
 
     /// Sends `LogOut`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::LogOutResponse>, crate::Error> {
@@ -263,8 +265,9 @@ impl<'a> ValidateSession<'a> {
 
     /// Sends `ValidateSession`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::ValidateSessionResponse>, crate::Error> {
@@ -375,8 +378,9 @@ impl<'a> ExecuteGuestVmCommand<'a> {
     /// It starts a command and is never repeated here. After a failure,
     /// [`may_have_run`](::guestexec_core::Error::may_have_run) says whether it may have run.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, crate::Error> {
@@ -487,8 +491,9 @@ impl<'a> ExecuteGuestVmCommandByPost<'a> {
     /// It starts a command and is never repeated here. After a failure,
     /// [`may_have_run`](::guestexec_core::Error::may_have_run) says whether it may have run.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, crate::Error> {
@@ -571,8 +576,9 @@ impl<'a> GetApiJob<'a> {
 
     /// Sends `GetApiJob`.
     ///
-    /// # Errors Whatever kept the operation's success from arriving; nothing is sent if the request
-    /// breaks a limit.
+    /// # Errors
+    /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
+    /// limit.
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, crate::Error> {

@@ -395,8 +395,9 @@ pub const ALL: &[Example] = &[
 
 /// Sends an example through the generated client.
 ///
-/// # Errors What the operation's own `send` reports; or `InvalidRequest`, if the example is none
-/// of this document.
+/// # Errors
+/// What the operation's own `send` reports; or `InvalidRequest`, if the example is none of this
+/// document.
 pub async fn send(client: &Client, example: &Example) -> Result<(), crate::Error> {
     let unusable = |reason| Error::new(ErrorKind::InvalidRequest, reason);
     match example.operation {

@@ -18,6 +18,25 @@ pub mod examples;
 pub mod types;
 #[allow(clippy::all)]
 mod validate;
+
+/// Operations that start a command: never sent again after a lost answer.
+#[allow(dead_code)]
+pub(crate) const STARTING: &[&str] = &[
+    "execute_guest_vm_command",
+    "execute_guest_vm_command_by_post",
+];
+
+/// Operations that only read, so that sending one twice does no harm.
+#[allow(dead_code)]
+pub(crate) const READING: &[&str] = &["validate_session", "get_api_job"];
+
+/// Operations that need no credentials.
+#[allow(dead_code)]
+pub(crate) const OPEN: &[&str] = &[
+    "log_in_by_account",
+    "validate_session",
+    "get_api_job",
+];
 #[allow(unused_imports)]
 use progenitor_client::{ByteStream, ClientInfo, Error, ResponseValue};
 #[allow(unused_imports)]
