@@ -20,9 +20,11 @@
 mod tests;
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::fmt;
 
+use guestexec_core::sign::{
+    FaultyPart, faulty, hex, in_name_order, push_lower, push_names, signed_parts,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{
     AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
@@ -234,21 +236,9 @@ pub fn parse_authorization(value: &str) -> Result<Authorization<'_>, SignError> 
         return Err(SignError::Scheme);
     }
     let [access_key, signed_headers, signature] =
-        named_parts(list, ["Access", "SignedHeaders", "Signature"])?;
+        signed_parts(list, "Access", ["host", "x-sdk-date"], "lacks `host` or `x-sdk-date`")?;
     if access_key.is_empty() {
-        return malformed("Access", "is empty");
-    }
-    let signs =
-        |wanted: &str| signed_headers.split(';').any(|name| name.eq_ignore_ascii_case(wanted));
-    if !signs("host") || !signs("x-sdk-date") {
-        return malformed("SignedHeaders", "lacks `host` or `x-sdk-date`");
-    }
-    // Also keeps a repeated name from blowing up the canonical request.
-    if !signed_headers.split(';').is_sorted_by(|a, b| name_order(a, b).is_lt()) {
-        return malformed("SignedHeaders", "is not sorted, or names a header twice");
-    }
-    if signature.len() != 64 || !signature.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return malformed("Signature", "is not 64 hexadecimal digits");
+        return Ok(faulty("Access", "is empty")?);
     }
     Ok(Authorization { access_key, signed_headers, signature })
 }
@@ -306,30 +296,9 @@ impl fmt::Display for SignError {
 
 impl std::error::Error for SignError {}
 
-fn malformed<T>(part: &'static str, problem: &'static str) -> Result<T, SignError> {
-    Err(SignError::Authorization { part, problem })
-}
-
-/// The values of a `name=value, name=value` list, in the order of `names`.
-fn named_parts<'a>(list: &'a str, names: [&'static str; 3]) -> Result<[&'a str; 3], SignError> {
-    let mut values = [None; 3];
-    for part in list.split(',') {
-        let known = part
-            .trim()
-            .split_once('=')
-            .and_then(|(name, value)| Some((names.iter().position(|n| *n == name)?, value)));
-        let Some((index, value)) = known else {
-            return malformed("list of parts", "has one that is not known");
-        };
-        if values[index].replace(value).is_some() {
-            return malformed(names[index], "is there twice");
-        }
-    }
-    match values {
-        [Some(a), Some(b), Some(c)] => Ok([a, b, c]),
-        [None, ..] => malformed(names[0], "is missing"),
-        [_, None, _] => malformed(names[1], "is missing"),
-        [.., None] => malformed(names[2], "is missing"),
+impl From<FaultyPart> for SignError {
+    fn from(FaultyPart { part, problem }: FaultyPart) -> Self {
+        Self::Authorization { part, problem }
     }
 }
 
@@ -362,47 +331,4 @@ fn push_query(text: &mut String, pairs: &[QueryPair<'_>]) {
         text.push('=');
         text.extend(utf8_percent_encode(value, QUERY));
     }
-}
-
-type Headers<'a> = [(&'a str, &'a str)];
-
-/// The headers sorted by lower-case name; copied only where they are not in order already.
-fn in_name_order<'h, 'a>(headers: &'h Headers<'a>) -> Cow<'h, Headers<'a>> {
-    let by_name = |a: &(&str, &str), b: &(&str, &str)| name_order(a.0, b.0);
-    if headers.is_sorted_by(|a, b| by_name(a, b).is_le()) {
-        return Cow::Borrowed(headers);
-    }
-    let mut sorted = headers.to_vec();
-    sorted.sort_by(by_name);
-    Cow::Owned(sorted)
-}
-
-fn name_order(a: &str, b: &str) -> Ordering {
-    let lower = |byte: u8| byte.to_ascii_lowercase();
-    a.bytes().map(lower).cmp(b.bytes().map(lower))
-}
-
-fn push_names(text: &mut String, headers: &Headers<'_>) {
-    for (i, (name, _)) in headers.iter().enumerate() {
-        if i > 0 {
-            text.push(';');
-        }
-        push_lower(text, name);
-    }
-}
-
-fn push_lower(text: &mut String, part: &str) {
-    let start = text.len();
-    text.push_str(part);
-    text[start..].make_ascii_lowercase();
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
 }

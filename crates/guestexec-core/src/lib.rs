@@ -14,6 +14,7 @@ mod shape;
 mod transport;
 
 pub mod check;
+pub mod sign;
 
 pub use base64::Base64;
 pub use call::{Answer, MAX_ERROR_BODY, Operation, Refusal, exchange, failure, observed, readable};

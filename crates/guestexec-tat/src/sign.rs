@@ -15,10 +15,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::fmt;
 
+use guestexec_core::sign::{
+    FaultyPart, faulty, hex, in_name_order, push_lower, push_names, signed_parts,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -243,32 +244,24 @@ pub fn parse_authorization(value: &str) -> Result<Authorization<'_>, SignError> 
     if scheme != ALGORITHM {
         return Err(SignError::Scheme);
     }
-    let [credential, signed_headers, signature] =
-        named_parts(list, ["Credential", "SignedHeaders", "Signature"])?;
+    let [credential, signed_headers, signature] = signed_parts(
+        list,
+        "Credential",
+        ["content-type", "host"],
+        "lacks `content-type` or `host`",
+    )?;
     // From the right, as nothing forbids a `/` in a SecretId.
     let mut scope = credential.rsplitn(4, '/');
     let (Some(TERMINATOR), Some(service), Some(date), Some(secret_id)) =
         (scope.next(), scope.next(), scope.next(), scope.next())
     else {
-        return malformed("Credential", "is not `<SecretId>/<date>/<service>/tc3_request`");
+        return Ok(faulty("Credential", "is not `<SecretId>/<date>/<service>/tc3_request`")?);
     };
     if secret_id.is_empty() || service.is_empty() {
-        return malformed("Credential", "has an empty SecretId or service");
+        return Ok(faulty("Credential", "has an empty SecretId or service")?);
     }
     if !is_date(date) {
-        return malformed("Credential", "has a date that is not `YYYY-MM-DD`");
-    }
-    let signs =
-        |wanted: &str| signed_headers.split(';').any(|name| name.eq_ignore_ascii_case(wanted));
-    if !signs("content-type") || !signs("host") {
-        return malformed("SignedHeaders", "lacks `content-type` or `host`");
-    }
-    // Also keeps a repeated name from blowing up the canonical request.
-    if !signed_headers.split(';').is_sorted_by(|a, b| name_order(a, b).is_lt()) {
-        return malformed("SignedHeaders", "is not sorted, or names a header twice");
-    }
-    if signature.len() != 64 || !signature.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return malformed("Signature", "is not 64 hexadecimal digits");
+        return Ok(faulty("Credential", "has a date that is not `YYYY-MM-DD`")?);
     }
     Ok(Authorization { secret_id, scope: Scope { date, service }, signed_headers, signature })
 }
@@ -316,30 +309,9 @@ impl fmt::Display for SignError {
 
 impl std::error::Error for SignError {}
 
-fn malformed<T>(part: &'static str, problem: &'static str) -> Result<T, SignError> {
-    Err(SignError::Authorization { part, problem })
-}
-
-/// The values of a `name=value, name=value` list, in the order of `names`.
-fn named_parts<'a>(list: &'a str, names: [&'static str; 3]) -> Result<[&'a str; 3], SignError> {
-    let mut values = [None; 3];
-    for part in list.split(',') {
-        let known = part
-            .trim()
-            .split_once('=')
-            .and_then(|(name, value)| Some((names.iter().position(|n| *n == name)?, value)));
-        let Some((index, value)) = known else {
-            return malformed("list of parts", "has one that is not known");
-        };
-        if values[index].replace(value).is_some() {
-            return malformed(names[index], "is there twice");
-        }
-    }
-    match values {
-        [Some(a), Some(b), Some(c)] => Ok([a, b, c]),
-        [None, ..] => malformed(names[0], "is missing"),
-        [_, None, _] => malformed(names[1], "is missing"),
-        [.., None] => malformed(names[2], "is missing"),
+impl From<FaultyPart> for SignError {
+    fn from(FaultyPart { part, problem }: FaultyPart) -> Self {
+        Self::Authorization { part, problem }
     }
 }
 
@@ -351,39 +323,6 @@ fn is_date(text: &str) -> bool {
         })
 }
 
-type Headers<'a> = [(&'a str, &'a str)];
-
-/// The headers sorted by lower-case name; copied only where they are not in order already.
-fn in_name_order<'h, 'a>(headers: &'h Headers<'a>) -> Cow<'h, Headers<'a>> {
-    let by_name = |a: &(&str, &str), b: &(&str, &str)| name_order(a.0, b.0);
-    if headers.is_sorted_by(|a, b| by_name(a, b).is_le()) {
-        return Cow::Borrowed(headers);
-    }
-    let mut sorted = headers.to_vec();
-    sorted.sort_by(by_name);
-    Cow::Owned(sorted)
-}
-
-fn name_order(a: &str, b: &str) -> Ordering {
-    let lower = |byte: u8| byte.to_ascii_lowercase();
-    a.bytes().map(lower).cmp(b.bytes().map(lower))
-}
-
-fn push_names(text: &mut String, headers: &Headers<'_>) {
-    for (i, (name, _)) in headers.iter().enumerate() {
-        if i > 0 {
-            text.push(';');
-        }
-        push_lower(text, name);
-    }
-}
-
-fn push_lower(text: &mut String, part: &str) {
-    let start = text.len();
-    text.push_str(part);
-    text[start..].make_ascii_lowercase();
-}
-
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
@@ -391,14 +330,4 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 fn mac(mut keyed: Hmac<Sha256>, text: &str) -> [u8; 32] {
     keyed.update(text.as_bytes());
     keyed.finalize().into_bytes().into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
 }

@@ -15,7 +15,7 @@ use super::{
     shared::{Out, Shared},
 };
 
-/// The standard input of a [`Child`].
+/// The standard input of a [`Child`](crate::Child).
 ///
 /// Shutting it down or dropping it ends the command's input, if what carries the session can do
 /// that. If it cannot (a WebSocket with `v4.channel.k8s.io`), `shutdown` fails with
@@ -140,11 +140,11 @@ macro_rules! output {
 }
 
 output! {
-    /// The standard output of a [`Child`]; with a terminal, all its output.
+    /// The standard output of a [`Child`](crate::Child); with a terminal, all its output.
     ChildStdout
 }
 
 output! {
-    /// The standard error of a [`Child`].
+    /// The standard error of a [`Child`](crate::Child).
     ChildStderr
 }
