@@ -1,4 +1,5 @@
 //! Bad input: refused with a typed error that names the member at fault, and nothing is sent.
+#![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use std::time::Duration;
 

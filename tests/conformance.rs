@@ -2,6 +2,7 @@
 //!
 //! Each test notes the operations it has seen work; an operation of the document that no test of
 //! its provider names fails that provider's test.
+#![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
 //! What the README shows: its programs are the ones run here, and its commands do what it says.
+#![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use std::{fs, path::Path, process::Command};
 

@@ -1,4 +1,5 @@
 //! The JSON Schemas of request types, which the feature `schemars` gives: wire names and limits.
+#![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};

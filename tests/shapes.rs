@@ -3,6 +3,7 @@
 //! One snapshot an example, `tests/snapshots/<provider>/<operation>.<example>.snap`: the request as
 //! a reviewer wants to read it. An example without a snapshot fails here, and so does a snapshot
 //! without an example. Every example of an answer is played back and has to be read.
+#![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use std::{
     collections::BTreeSet,

@@ -63,6 +63,9 @@ impl fmt::Debug for ChildStdin {
     }
 }
 
+/// The largest buffer that is used again, in octets.
+const KEPT: usize = 1024 * 1024;
+
 /// Reads one output, a buffer at a time.
 pub(super) struct Reader {
     shared: Arc<Shared>,
@@ -80,6 +83,10 @@ impl Reader {
         if self.read == self.buffer.len() {
             self.buffer.clear();
             self.read = 0;
+            if self.buffer.capacity() > KEPT {
+                // A burst's buffer would stay beside the one that is filling up.
+                self.buffer = Vec::new();
+            }
             ready!(self.shared.poll_take(cx, self.out, &mut self.buffer))?;
         }
         Poll::Ready(Ok(&self.buffer[self.read..]))
