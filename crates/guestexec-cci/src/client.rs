@@ -1,6 +1,6 @@
 //! Making a client.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{env, iter, sync::Arc, time::Duration};
 
 use guestexec_core::{
     Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, carrier,
@@ -178,7 +178,8 @@ impl ClientBuilder {
             config("there is no region: give the builder `region(\"cn-north-4\")`, say".to_owned())
         })?;
         let endpoint = parse(&endpoint)?;
-        let (http, transport) = carrier(&self.http, &endpoint, self.transport).map_err(config)?;
+        let endpoints: Vec<&Endpoint> = iter::once(&endpoint).chain(&iam).collect();
+        let (http, transport) = carrier(&self.http, &endpoints, self.transport).map_err(config)?;
         let inner = Inner::new(credentials, iam, transport, self.clock, self.checks);
         Ok(Client::new_with_client(endpoint.base(), http, inner))
     }

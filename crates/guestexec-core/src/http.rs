@@ -47,8 +47,8 @@ pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
     build(client_builder(options))
 }
 
-/// Builds a client that only makes requests, where another [`Transport`](crate::Transport) carries
-/// them. It trusts nobody, so that this machine's certificates need not be read.
+/// Builds a client for plain HTTP, or for requests that another [`Transport`](crate::Transport)
+/// carries. It trusts nobody, so that this machine's certificates need not be read.
 ///
 /// # Errors
 /// As [`http_client`].

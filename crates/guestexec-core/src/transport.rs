@@ -23,23 +23,26 @@ impl Transport for reqwest::Client {
     }
 }
 
-/// The client that makes a provider's requests to `endpoint`, and the transport that carries them:
-/// the one `given`, or that same client. What is meant for this machine goes through no proxy.
+/// The client that makes a provider's requests to `endpoints`, and the transport that carries them:
+/// the one `given`, or that same client.
+///
+/// What is meant for this machine alone goes through no proxy; and where no endpoint is HTTPS, this
+/// machine needs no certificates.
 ///
 /// # Errors
 /// A sentence, if TLS could not be set up on this machine.
 pub fn carrier(
     options: &HttpOptions,
-    endpoint: &Endpoint,
+    endpoints: &[&Endpoint],
     given: Option<Arc<dyn Transport>>,
 ) -> Result<(reqwest::Client, Arc<dyn Transport>), String> {
     let mut options = options.clone();
-    options.proxy &= !endpoint.is_loopback();
-    Ok(match given {
-        Some(transport) => (http::offline_client(&options)?, transport),
-        None => {
-            let client = http::http_client(&options)?;
-            (client.clone(), Arc::new(client))
-        }
-    })
+    options.proxy &= !endpoints.iter().all(|endpoint| endpoint.is_loopback());
+    let needs_tls = endpoints.iter().any(|endpoint| endpoint.url().scheme() == "https");
+    let client = match needs_tls && given.is_none() {
+        true => http::http_client(&options)?,
+        false => http::offline_client(&options)?,
+    };
+    let transport = given.unwrap_or_else(|| Arc::new(client.clone()));
+    Ok((client, transport))
 }
