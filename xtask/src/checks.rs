@@ -366,7 +366,13 @@ fn scalar(
     let mut statements = TokenStream::new();
     let is_password = target["format"] == "password";
     let bare = unborrowed(value);
-    let text = if is_password { quote!(#bare.expose()) } else { value.clone() };
+    let text = if is_password {
+        quote!(#bare.expose())
+    } else if enum_values(target).is_some() && !is_string(ty) {
+        quote!(#bare.as_str())
+    } else {
+        value.clone()
+    };
     let (least, most) = (bound("minLength").unwrap_or(0), bound("maxLength"));
     if least > 0 || most.is_some() {
         let function = match target["format"].as_str() {

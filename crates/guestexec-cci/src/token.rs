@@ -160,28 +160,24 @@ fn request(login: &Login) -> KeystoneCreateUserTokenByPasswordRequest {
     let (id, name) = if is_id { (project, None) } else { (None, project) };
     let identity = match &login.identity {
         Identity::Password { domain, user, password } => IamIdentity {
-            methods: vec![IamAuthMethod::Password],
-            password: Some(IamPassword {
-                user: IamPasswordUser {
-                    domain: IamUserDomain { name: domain.clone() },
-                    name: user.clone(),
-                    password: password.clone(),
-                },
-            }),
-            hw_ak_sk: None,
+            password: Some(IamPassword::new(IamPasswordUser::new(
+                IamUserDomain::new(domain.clone()),
+                user.clone(),
+                password.clone(),
+            ))),
+            ..IamIdentity::new(vec![IamAuthMethod::Password])
         },
         Identity::AccessKey { id: key, secret } => IamIdentity {
-            methods: vec![IamAuthMethod::HwAkSk],
-            password: None,
-            hw_ak_sk: Some(IamAccessKey {
-                access: IamAccessKeyId { key: key.clone() },
-                secret: IamAccessKeySecret { key: secret.clone() },
-            }),
+            hw_ak_sk: Some(IamAccessKey::new(
+                IamAccessKeyId::new(key.clone()),
+                IamAccessKeySecret::new(secret.clone()),
+            )),
+            ..IamIdentity::new(vec![IamAuthMethod::HwAkSk])
         },
     };
-    KeystoneCreateUserTokenByPasswordRequest {
-        auth: IamAuth { identity, scope: Some(IamScope { project: IamScopeProject { id, name } }) },
-    }
+    let scope = IamScope::new(IamScopeProject { id, name });
+    let auth = IamAuth { scope: Some(scope), ..IamAuth::new(identity) };
+    KeystoneCreateUserTokenByPasswordRequest::new(auth)
 }
 
 /// How long a token lives by IAM's clock, so that this machine's may be wrong.

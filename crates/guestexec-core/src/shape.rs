@@ -52,7 +52,7 @@ impl RequestShape {
             .iter()
             .map(|(name, value)| {
                 let text = String::from_utf8_lossy(value.as_bytes());
-                (name.as_str().to_owned(), shown(name.as_str(), &text))
+                (name.as_str().to_owned(), shown(name.as_str(), &text, value.is_sensitive()))
             })
             .collect();
         headers.sort();
@@ -69,18 +69,19 @@ impl RequestShape {
     }
 }
 
-fn shown(name: &str, value: &str) -> String {
-    if SECRET_HEADERS.contains(&name) {
-        return match value.split_once(' ') {
-            Some((scheme, _)) if name == "authorization" => format!("{scheme} <secret>"),
-            _ => "<secret>".to_owned(),
-        };
-    }
+fn shown(name: &str, value: &str, sensitive: bool) -> String {
     if TIME_HEADERS.contains(&name) {
         return "<time>".to_owned();
     }
     if NONCE_HEADERS.contains(&name) {
         return "<nonce>".to_owned();
+    }
+    // What hooks mark as sensitive is a secret, whatever its name.
+    if sensitive || SECRET_HEADERS.contains(&name) {
+        return match value.split_once(' ') {
+            Some((scheme, _)) if name == "authorization" => format!("{scheme} <secret>"),
+            _ => "<secret>".to_owned(),
+        };
     }
     value.to_owned()
 }

@@ -235,7 +235,8 @@ impl ClientBuilder {
             .to_owned()
         });
         let endpoint = Endpoint::parse(&endpoint, self.plain_http).map_err(config)?;
-        let (http, transport) = carrier(&self.http, &[&endpoint], self.transport).map_err(config)?;
+        let (http, transport) =
+            carrier(&self.http, &[&endpoint], self.transport).map_err(config)?;
         let host = match (endpoint.url().host_str(), endpoint.url().port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (Some(host), None) => host.to_owned(),

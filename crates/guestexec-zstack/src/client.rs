@@ -103,7 +103,8 @@ impl ClientBuilder {
             "/" => format!("{}{CONTEXT_PATH}", endpoint.base()),
             _ => endpoint.base().to_owned(),
         };
-        let (http, transport) = carrier(&self.http, &[&endpoint], self.transport).map_err(config)?;
+        let (http, transport) =
+            carrier(&self.http, &[&endpoint], self.transport).map_err(config)?;
         let inner = Inner::new(credentials, transport, self.clock, self.checks);
         Ok(Client::new_with_client(&base, http, inner))
     }

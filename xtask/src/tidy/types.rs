@@ -6,8 +6,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
 use syn::{
-    Attribute, Expr, ExprLit, Fields, FnArg, ImplItem, Item, ItemImpl, ItemStruct, Lit, Meta, Type,
-    parse_quote,
+    Attribute, Expr, ExprLit, Field, Fields, FnArg, Ident, ImplItem, Item, ItemImpl, ItemStruct,
+    Lit, Meta, Type, parse_quote,
     visit_mut::{self, VisitMut},
 };
 
@@ -55,6 +55,14 @@ pub(super) fn tidy(
             _ => {}
         }
     }
+    let makers: Vec<Item> = types
+        .iter()
+        .filter_map(|item| match item {
+            Item::Struct(item) if in_requests(&item.ident.to_string()) => maker(item),
+            _ => None,
+        })
+        .collect();
+    types.extend(makers);
     for item in builders {
         match item {
             Item::Struct(item) => {
@@ -125,6 +133,43 @@ fn open_struct(item: &mut ItemStruct, schema: Option<&Value>) {
             #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
         ));
     }
+}
+
+/// `new` with what a request type must have, so that a later member breaks no code that uses it;
+/// types that need nothing have a `Default` for that.
+fn maker(item: &ItemStruct) -> Option<Item> {
+    let Fields::Named(fields) = &item.fields else { return None };
+    let may_be_left_out = |field: &Field| field.attrs.iter().any(is_optional);
+    let needed: Vec<(&Ident, &Type)> = fields
+        .named
+        .iter()
+        .filter(|field| !may_be_left_out(field))
+        .filter_map(|field| Some((field.ident.as_ref()?, &field.ty)))
+        .collect();
+    if needed.is_empty() {
+        return None;
+    }
+    let others =
+        fields.named.iter().filter(|field| may_be_left_out(field)).map(|field| &field.ident);
+    let (names, tys): (Vec<&Ident>, Vec<&Type>) = needed.into_iter().unzip();
+    let name = &item.ident;
+    Some(parse_quote! {
+        impl #name {
+            /// What it must have, and nothing else.
+            pub fn new(#(#names: #tys),*) -> Self {
+                Self { #(#names,)* #(#others: ::std::default::Default::default(),)* }
+            }
+        }
+    })
+}
+
+/// True for the attributes of members that may be absent, and for a map of unknown ones.
+fn is_optional(attribute: &Attribute) -> bool {
+    let Meta::List(list) = &attribute.meta else { return false };
+    list.path.is_ident("serde")
+        && list.tokens.clone().into_iter().any(|token| {
+            matches!(token.to_string().as_str(), "default" | "skip_serializing_if" | "flatten")
+        })
 }
 
 /// The attribute that puts a member's limits into its JSON Schema.

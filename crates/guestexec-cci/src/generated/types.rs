@@ -849,5 +849,88 @@ pub mod error {
     }
 }
 
+impl IamAccessKey {
+    /// What it must have, and nothing else.
+    pub fn new(access: IamAccessKeyId, secret: IamAccessKeySecret) -> Self {
+        Self { access, secret }
+    }
+}
+
+impl IamAccessKeyId {
+    /// What it must have, and nothing else.
+    pub fn new(key: ::std::string::String) -> Self {
+        Self { key }
+    }
+}
+
+impl IamAccessKeySecret {
+    /// What it must have, and nothing else.
+    pub fn new(key: ::guestexec_core::Secret) -> Self {
+        Self { key }
+    }
+}
+
+impl IamAuth {
+    /// What it must have, and nothing else.
+    pub fn new(identity: IamIdentity) -> Self {
+        Self {
+            identity,
+            scope: ::std::default::Default::default(),
+        }
+    }
+}
+
+impl IamIdentity {
+    /// What it must have, and nothing else.
+    pub fn new(
+        methods: ::std::vec::Vec<crate::generated::enums::IamAuthMethod>,
+    ) -> Self {
+        Self {
+            methods,
+            hw_ak_sk: ::std::default::Default::default(),
+            password: ::std::default::Default::default(),
+        }
+    }
+}
+
+impl IamPassword {
+    /// What it must have, and nothing else.
+    pub fn new(user: IamPasswordUser) -> Self {
+        Self { user }
+    }
+}
+
+impl IamPasswordUser {
+    /// What it must have, and nothing else.
+    pub fn new(
+        domain: IamUserDomain,
+        name: ::std::string::String,
+        password: ::guestexec_core::Secret,
+    ) -> Self {
+        Self { domain, name, password }
+    }
+}
+
+impl IamScope {
+    /// What it must have, and nothing else.
+    pub fn new(project: IamScopeProject) -> Self {
+        Self { project }
+    }
+}
+
+impl IamUserDomain {
+    /// What it must have, and nothing else.
+    pub fn new(name: ::std::string::String) -> Self {
+        Self { name }
+    }
+}
+
+impl KeystoneCreateUserTokenByPasswordRequest {
+    /// What it must have, and nothing else.
+    pub fn new(auth: IamAuth) -> Self {
+        Self { auth }
+    }
+}
+
 /// Builders for the types that appear in requests.
 pub mod builder;

@@ -51,11 +51,7 @@ impl Streams {
         self.0.iter().all(|stream| stream.replied)
     }
 
-    pub(crate) fn data_header(
-        &self,
-        channel: Channel,
-        len: usize,
-    ) -> Result<[u8; HEADER], Error> {
+    pub(crate) fn data_header(&self, channel: Channel, len: usize) -> Result<[u8; HEADER], Error> {
         let stream = self.get(channel).filter(|stream| stream.local);
         frame::data_header(stream.ok_or(Error::NotOpen(channel))?.id, len)
     }

@@ -1600,5 +1600,123 @@ pub mod error {
     }
 }
 
+impl CancelInvocationRequest {
+    /// What it must have, and nothing else.
+    pub fn new(invocation_id: ::std::string::String) -> Self {
+        Self {
+            invocation_id,
+            instance_ids: ::std::default::Default::default(),
+        }
+    }
+}
+
+impl CreateCommandRequest {
+    /// What it must have, and nothing else.
+    pub fn new(
+        command_name: ::std::string::String,
+        content: ::guestexec_core::Base64,
+    ) -> Self {
+        Self {
+            command_name,
+            content,
+            command_type: ::std::default::Default::default(),
+            default_parameter_confs: ::std::default::Default::default(),
+            default_parameters: ::std::default::Default::default(),
+            description: ::std::default::Default::default(),
+            enable_parameter: ::std::default::Default::default(),
+            output_cos_bucket_url: ::std::default::Default::default(),
+            output_cos_key_prefix: ::std::default::Default::default(),
+            tags: ::std::default::Default::default(),
+            timeout: ::std::default::Default::default(),
+            username: ::std::default::Default::default(),
+            working_directory: ::std::default::Default::default(),
+        }
+    }
+}
+
+impl DefaultParameterConf {
+    /// What it must have, and nothing else.
+    pub fn new(
+        parameter_name: ::std::string::String,
+        parameter_value: ::std::string::String,
+    ) -> Self {
+        Self {
+            parameter_name,
+            parameter_value,
+            parameter_description: ::std::default::Default::default(),
+        }
+    }
+}
+
+impl DeleteCommandRequest {
+    /// What it must have, and nothing else.
+    pub fn new(command_id: ::std::string::String) -> Self {
+        Self { command_id }
+    }
+}
+
+impl Filter {
+    /// What it must have, and nothing else.
+    pub fn new(
+        name: ::std::string::String,
+        values: ::std::vec::Vec<::std::string::String>,
+    ) -> Self {
+        Self { name, values }
+    }
+}
+
+impl InvokeCommandRequest {
+    /// What it must have, and nothing else.
+    pub fn new(
+        command_id: ::std::string::String,
+        instance_ids: ::std::vec::Vec<::std::string::String>,
+    ) -> Self {
+        Self {
+            command_id,
+            instance_ids,
+            output_cos_bucket_url: ::std::default::Default::default(),
+            output_cos_key_prefix: ::std::default::Default::default(),
+            parameters: ::std::default::Default::default(),
+            timeout: ::std::default::Default::default(),
+            username: ::std::default::Default::default(),
+            working_directory: ::std::default::Default::default(),
+        }
+    }
+}
+
+impl RunCommandRequest {
+    /// What it must have, and nothing else.
+    pub fn new(
+        content: ::guestexec_core::Base64,
+        instance_ids: ::std::vec::Vec<::std::string::String>,
+    ) -> Self {
+        Self {
+            content,
+            instance_ids,
+            command_name: ::std::default::Default::default(),
+            command_type: ::std::default::Default::default(),
+            default_parameter_confs: ::std::default::Default::default(),
+            default_parameters: ::std::default::Default::default(),
+            description: ::std::default::Default::default(),
+            enable_parameter: ::std::default::Default::default(),
+            output_cos_bucket_url: ::std::default::Default::default(),
+            output_cos_key_prefix: ::std::default::Default::default(),
+            parameters: ::std::default::Default::default(),
+            save_command: ::std::default::Default::default(),
+            tags: ::std::default::Default::default(),
+            timeout: ::std::default::Default::default(),
+            username: ::std::default::Default::default(),
+            working_directory: ::std::default::Default::default(),
+        }
+    }
+}
+
+impl Tag {
+    /// What it must have, and nothing else.
+    pub fn new(key: ::std::string::String, value: ::std::string::String) -> Self {
+        Self { key, value }
+    }
+}
+
 /// Builders for the types that appear in requests.
 pub mod builder;

@@ -194,27 +194,20 @@ impl Command {
         };
         match &self.kind {
             Kind::Saved(saved) => StartRequest::Invoke(InvokeCommandRequest {
-                command_id: saved.id.clone(),
-                instance_ids,
                 output_cos_bucket_url: bucket,
                 output_cos_key_prefix: prefix,
                 parameters,
                 timeout: common.timeout,
                 username: common.username,
                 working_directory: common.working_directory,
+                ..InvokeCommandRequest::new(saved.id.clone(), instance_ids)
             }),
             Kind::Script(script) => StartRequest::Run(RunCommandRequest {
                 command_name: script.name.clone(),
                 command_type: script.command_type.clone(),
-                content: match marker {
-                    Some(marker) => marker.added_to(&script.content),
-                    None => script.content.clone(),
-                },
                 default_parameter_confs: script.default_confs(),
-                default_parameters: None,
                 description: script.description.clone(),
                 enable_parameter: (parameters.is_some() || script.replaces()).then_some(true),
-                instance_ids,
                 output_cos_bucket_url: bucket,
                 output_cos_key_prefix: prefix,
                 parameters,
@@ -224,6 +217,13 @@ impl Command {
                 timeout: common.timeout,
                 username: common.username,
                 working_directory: common.working_directory,
+                ..RunCommandRequest::new(
+                    match marker {
+                        Some(marker) => marker.added_to(&script.content),
+                        None => script.content.clone(),
+                    },
+                    instance_ids,
+                )
             }),
         }
     }

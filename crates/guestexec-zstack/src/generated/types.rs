@@ -898,5 +898,49 @@ pub mod error {
     }
 }
 
+impl ExecuteGuestVmCommandParams {
+    /// What it must have, and nothing else.
+    pub fn new(
+        command: ::std::string::String,
+        platform: crate::generated::enums::Platform,
+        vm_instance_uuid: ::std::string::String,
+    ) -> Self {
+        Self {
+            command,
+            platform,
+            vm_instance_uuid,
+            command_timeout: ::std::default::Default::default(),
+        }
+    }
+}
+
+impl ExecuteGuestVmCommandRequest {
+    /// What it must have, and nothing else.
+    pub fn new(params: ExecuteGuestVmCommandParams) -> Self {
+        Self {
+            params,
+            system_tags: ::std::default::Default::default(),
+            user_tags: ::std::default::Default::default(),
+        }
+    }
+}
+
+impl LogInByAccountParams {
+    /// What it must have, and nothing else.
+    pub fn new(
+        account_name: ::std::string::String,
+        password: ::guestexec_core::Secret,
+    ) -> Self {
+        Self { account_name, password }
+    }
+}
+
+impl LogInByAccountRequest {
+    /// What it must have, and nothing else.
+    pub fn new(log_in_by_account: LogInByAccountParams) -> Self {
+        Self { log_in_by_account }
+    }
+}
+
 /// Builders for the types that appear in requests.
 pub mod builder;
