@@ -3,8 +3,8 @@
 use std::{cell::RefCell, future::Future, sync::Arc};
 
 use guestexec_core::{
-    Clock, Endpoint, ErrorKind, MAX_ANSWER, Operation, Transport, failure, limit_answer, prepare,
-    unix_seconds,
+    Clock, Endpoint, ErrorKind, MAX_ANSWER, Operation, Transport, failure, limit_answer, observed,
+    prepare, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
@@ -200,6 +200,16 @@ pub(crate) fn may_have_sent(client: &Client) -> bool {
 
 /// Makes a generated exchange, and its failure the provider's error.
 pub(crate) async fn call<T>(
+    client: &Client,
+    operation: Operation,
+    exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
+) -> Result<ResponseValue<T>, Error> {
+    // On the heap: the call for a token is nested in the call that needs it, and both grow large.
+    observed("cci", operation, Box::pin(authenticated(client, operation, exchange))).await
+}
+
+/// The exchange, with IAM's own error where no token could be had for it.
+async fn authenticated<T>(
     client: &Client,
     operation: Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
