@@ -1,26 +1,71 @@
 //! Base64 members of requests and answers.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, io, sync::LazyLock};
 
 use base64::{
-    Engine as _, alphabet,
+    Engine as _,
     display::Base64Display,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+    engine::{DecodePaddingMode, GeneralPurposeConfig, general_purpose::PAD},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor},
+};
+
+/// The engine with vector instructions, on machines that the library has one for.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+mod engine {
+    pub(super) type Engine = base64::engine::Simd;
+
+    pub(super) fn of(config: base64::engine::GeneralPurposeConfig) -> Engine {
+        Engine::standard(config)
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
+mod engine {
+    pub(super) type Engine = base64::engine::GeneralPurpose;
+
+    pub(super) fn of(config: base64::engine::GeneralPurposeConfig) -> Engine {
+        Engine::new(&base64::alphabet::STANDARD, config)
+    }
+}
+
+/// Standard alphabet, padded.
+static STANDARD: LazyLock<engine::Engine> = LazyLock::new(|| engine::of(PAD));
 
 /// Standard alphabet, padding optional: what servers send is not always padded.
-const TOLERANT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
+static TOLERANT: LazyLock<engine::Engine> = LazyLock::new(|| {
+    engine::of(
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    )
+});
+
+/// Octets encoded at once: whole groups of three, so that only the last piece may have padding.
+const PIECE: usize = 3 * 1024;
+
+/// Writes the Base64 text of `octets`.
+///
+/// # Errors
+/// The writer's.
+pub(crate) fn encode_to<W: io::Write + ?Sized>(writer: &mut W, octets: &[u8]) -> io::Result<()> {
+    let mut text = [0; PIECE / 3 * 4];
+    for piece in octets.chunks(PIECE) {
+        let length = STANDARD.encode_slice(piece, &mut text).map_err(io::Error::other)?;
+        writer.write_all(&text[..length])?;
+    }
+    Ok(())
+}
 
 /// Octets that travel as standard, padded Base64 text.
 ///
 /// Made from plain text or bytes (`"uptime".into()`, `vec![0u8].into()`): the encoding is done on
 /// the way out, so text that is *already* Base64 goes through [`Base64::from_encoded`].
+///
+/// In JSON and other forms meant for people they are that text; where a serializer says that nobody
+/// reads it (`is_human_readable`), they are octets.
 ///
 /// An answer whose text is not Base64 is kept as it came (see [`Base64::is_malformed`]): one broken
 /// member must not cost the rest of the answer.
@@ -133,8 +178,11 @@ impl From<&str> for Base64 {
 impl Serialize for Base64 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
+            Repr::Octets(octets) if !serializer.is_human_readable() => {
+                serializer.serialize_bytes(octets)
+            }
             // Piece by piece, without a copy of the whole text.
-            Repr::Octets(octets) => serializer.collect_str(&Base64Display::new(octets, &STANDARD)),
+            Repr::Octets(octets) => serializer.collect_str(&Base64Display::new(octets, &*STANDARD)),
             Repr::Malformed(text) => serializer.serialize_str(text),
         }
     }
@@ -142,8 +190,34 @@ impl Serialize for Base64 {
 
 impl<'de> Deserialize<'de> for Base64 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Ok(Self::from_encoded(&text))
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(Either)
+        } else {
+            deserializer.deserialize_byte_buf(Either)
+        }
+    }
+}
+
+/// Reads text as Base64, and octets as they are.
+struct Either;
+
+impl Visitor<'_> for Either {
+    type Value = Base64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Base64 text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Base64, E> {
+        Ok(Base64::from_encoded(text))
+    }
+
+    fn visit_bytes<E: de::Error>(self, octets: &[u8]) -> Result<Base64, E> {
+        Ok(octets.into())
+    }
+
+    fn visit_byte_buf<E: de::Error>(self, octets: Vec<u8>) -> Result<Base64, E> {
+        Ok(octets.into())
     }
 }
 

@@ -208,7 +208,7 @@ impl<'a> ConnectCciV2GetNamespacedPodExec<'a> {
             id: "connectCciV2GetNamespacedPodExec",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -413,7 +413,7 @@ impl<'a> ConnectCciV2PostNamespacedPodExec<'a> {
             id: "connectCciV2PostNamespacedPodExec",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -511,7 +511,7 @@ impl<'a> ReadCciV2NamespacedPod<'a> {
             id: "readCciV2NamespacedPod",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -708,7 +708,7 @@ impl<'a> ListCciV2NamespacedPod<'a> {
             id: "listCciV2NamespacedPod",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -801,14 +801,16 @@ impl<'a> KeystoneCreateUserTokenByPassword<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .query(&progenitor_client::QueryParam::new("nocatalog", &nocatalog))
             .headers(header_map)
             .build()?;
@@ -840,7 +842,7 @@ impl<'a> KeystoneCreateUserTokenByPassword<'a> {
             id: "keystoneCreateUserTokenByPassword",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 

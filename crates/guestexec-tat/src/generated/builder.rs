@@ -70,14 +70,16 @@ impl<'a> RunCommand<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -108,7 +110,7 @@ impl<'a> RunCommand<'a> {
             id: "RunCommand",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -179,14 +181,16 @@ impl<'a> InvokeCommand<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -217,7 +221,7 @@ impl<'a> InvokeCommand<'a> {
             id: "InvokeCommand",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -288,14 +292,16 @@ impl<'a> CreateCommand<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -323,7 +329,7 @@ impl<'a> CreateCommand<'a> {
             id: "CreateCommand",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -394,14 +400,16 @@ impl<'a> DescribeCommands<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -429,7 +437,7 @@ impl<'a> DescribeCommands<'a> {
             id: "DescribeCommands",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -500,14 +508,16 @@ impl<'a> DeleteCommand<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -535,7 +545,7 @@ impl<'a> DeleteCommand<'a> {
             id: "DeleteCommand",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -608,14 +618,16 @@ impl<'a> DescribeInvocations<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -643,7 +655,7 @@ impl<'a> DescribeInvocations<'a> {
             id: "DescribeInvocations",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -718,14 +730,16 @@ impl<'a> DescribeInvocationTasks<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -753,7 +767,7 @@ impl<'a> DescribeInvocationTasks<'a> {
             id: "DescribeInvocationTasks",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -824,14 +838,16 @@ impl<'a> CancelInvocation<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -859,7 +875,7 @@ impl<'a> CancelInvocation<'a> {
             id: "CancelInvocation",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -934,14 +950,16 @@ impl<'a> DescribeAutomationAgentStatus<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -972,7 +990,7 @@ impl<'a> DescribeAutomationAgentStatus<'a> {
             id: "DescribeAutomationAgentStatus",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -1047,14 +1065,16 @@ impl<'a> PreviewReplacedCommandContent<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -1085,7 +1105,7 @@ impl<'a> PreviewReplacedCommandContent<'a> {
             id: "PreviewReplacedCommandContent",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -1156,14 +1176,16 @@ impl<'a> DescribeRegions<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -1191,7 +1213,7 @@ impl<'a> DescribeRegions<'a> {
             id: "DescribeRegions",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 

@@ -74,14 +74,16 @@ impl<'a> LogInByAccount<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .put(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .put(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -109,7 +111,7 @@ impl<'a> LogInByAccount<'a> {
             id: "LogInByAccount",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -191,7 +193,7 @@ impl<'a> LogOut<'a> {
             id: "LogOut",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -275,7 +277,7 @@ impl<'a> ValidateSession<'a> {
             id: "ValidateSession",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -349,14 +351,16 @@ impl<'a> ExecuteGuestVmCommand<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .put(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .put(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -388,7 +392,7 @@ impl<'a> ExecuteGuestVmCommand<'a> {
             id: "ExecuteGuestVmCommand",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -462,14 +466,16 @@ impl<'a> ExecuteGuestVmCommandByPost<'a> {
                 ::reqwest::header::HeaderValue::from_static(super::Client::api_version()),
             );
         #[allow(unused_mut)]
-        let mut request = client
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
+        let mut request = ::guestexec_core::json_body(
+                client
+                    .client
+                    .post(url)
+                    .header(
+                        ::reqwest::header::ACCEPT,
+                        ::reqwest::header::HeaderValue::from_static("application/json"),
+                    ),
+                &body,
             )
-            .json(&body)
             .headers(header_map)
             .build()?;
         let info = OperationInfo {
@@ -501,7 +507,7 @@ impl<'a> ExecuteGuestVmCommandByPost<'a> {
             id: "ExecuteGuestVmCommandByPost",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 
@@ -586,7 +592,7 @@ impl<'a> GetApiJob<'a> {
             id: "GetApiJob",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, self.call()).await
+        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
     }
 }
 

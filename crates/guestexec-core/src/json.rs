@@ -1,0 +1,265 @@
+//! Request bodies.
+//!
+//! They are what `serde_json` writes, but for [`Base64`](crate::Base64): a script may be most of a
+//! body, and its encoded text holds nothing that JSON escapes, so it is encoded straight into the
+//! body instead of being looked through character by character.
+
+use std::io;
+
+use reqwest::{
+    RequestBuilder,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+use serde::ser::{
+    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
+use serde_json::ser::Formatter;
+
+use crate::base64::encode_to;
+
+/// Gives a request `value` as its JSON body.
+#[must_use]
+pub fn json_body<T: Serialize + ?Sized>(request: RequestBuilder, value: &T) -> RequestBuilder {
+    match to_json(value) {
+        Ok(body) => {
+            request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body)
+        }
+        // It fails there again, and `request` then says why.
+        Err(_) => request.json(value),
+    }
+}
+
+/// The same octets as `serde_json::to_vec`.
+fn to_json<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(256);
+    value.serialize(Octets(&mut serde_json::Serializer::with_formatter(&mut body, Encoding)))?;
+    Ok(body)
+}
+
+/// Compact JSON, in which octets are a Base64 string.
+struct Encoding;
+
+impl Formatter for Encoding {
+    fn write_byte_array<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        octets: &[u8],
+    ) -> io::Result<()> {
+        writer.write_all(b"\"")?;
+        encode_to(writer, octets)?;
+        writer.write_all(b"\"")
+    }
+}
+
+/// A serializer that is given octets as octets (it says that nobody reads it), or a value on its way
+/// to such a one. All else is as the serializer inside does it.
+struct Octets<T>(T);
+
+impl<T: Serialize + ?Sized> Serialize for Octets<&T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(Octets(serializer))
+    }
+}
+
+macro_rules! forward {
+    ($($method:ident($($argument:ident: $ty:ty),*) -> $ok:ty;)+) => {$(
+        fn $method(self, $($argument: $ty),*) -> Result<$ok, S::Error> {
+            self.0.$method($($argument),*)
+        }
+    )+};
+}
+
+macro_rules! forward_compound {
+    ($($method:ident($($argument:ident: $ty:ty),*) -> $compound:ident;)+) => {$(
+        fn $method(self, $($argument: $ty),*) -> Result<Self::$compound, S::Error> {
+            self.0.$method($($argument),*).map(Octets)
+        }
+    )+};
+}
+
+impl<S: Serializer> Serializer for Octets<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Octets<S::SerializeSeq>;
+    type SerializeTuple = Octets<S::SerializeTuple>;
+    type SerializeTupleStruct = Octets<S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Octets<S::SerializeTupleVariant>;
+    type SerializeMap = Octets<S::SerializeMap>;
+    type SerializeStruct = Octets<S::SerializeStruct>;
+    type SerializeStructVariant = Octets<S::SerializeStructVariant>;
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    forward! {
+        serialize_bool(value: bool) -> S::Ok;
+        serialize_i8(value: i8) -> S::Ok;
+        serialize_i16(value: i16) -> S::Ok;
+        serialize_i32(value: i32) -> S::Ok;
+        serialize_i64(value: i64) -> S::Ok;
+        serialize_i128(value: i128) -> S::Ok;
+        serialize_u8(value: u8) -> S::Ok;
+        serialize_u16(value: u16) -> S::Ok;
+        serialize_u32(value: u32) -> S::Ok;
+        serialize_u64(value: u64) -> S::Ok;
+        serialize_u128(value: u128) -> S::Ok;
+        serialize_f32(value: f32) -> S::Ok;
+        serialize_f64(value: f64) -> S::Ok;
+        serialize_char(value: char) -> S::Ok;
+        serialize_str(value: &str) -> S::Ok;
+        serialize_bytes(value: &[u8]) -> S::Ok;
+        serialize_none() -> S::Ok;
+        serialize_unit() -> S::Ok;
+        serialize_unit_struct(name: &'static str) -> S::Ok;
+        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str) -> S::Ok;
+    }
+
+    forward_compound! {
+        serialize_seq(length: Option<usize>) -> SerializeSeq;
+        serialize_tuple(length: usize) -> SerializeTuple;
+        serialize_tuple_struct(name: &'static str, length: usize) -> SerializeTupleStruct;
+        serialize_tuple_variant(name: &'static str, index: u32, variant: &'static str, length: usize)
+            -> SerializeTupleVariant;
+        serialize_map(length: Option<usize>) -> SerializeMap;
+        serialize_struct(name: &'static str, length: usize) -> SerializeStruct;
+        serialize_struct_variant(name: &'static str, index: u32, variant: &'static str, length: usize)
+            -> SerializeStructVariant;
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.0.serialize_some(&Octets(value))
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        self.0.serialize_newtype_struct(name, &Octets(value))
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        self.0.serialize_newtype_variant(name, index, variant, &Octets(value))
+    }
+}
+
+macro_rules! compound {
+    ($($trait:ident::$method:ident($($key:ident: $ty:ty)?);)+) => {$(
+        impl<S: $trait> $trait for Octets<S> {
+            type Ok = S::Ok;
+            type Error = S::Error;
+
+            fn $method<T: Serialize + ?Sized>(
+                &mut self,
+                $($key: $ty,)?
+                value: &T,
+            ) -> Result<(), S::Error> {
+                self.0.$method($($key,)? &Octets(value))
+            }
+
+            fn end(self) -> Result<S::Ok, S::Error> {
+                self.0.end()
+            }
+        }
+    )+};
+}
+
+compound! {
+    SerializeSeq::serialize_element();
+    SerializeTuple::serialize_element();
+    SerializeTupleStruct::serialize_field();
+    SerializeTupleVariant::serialize_field();
+    SerializeStruct::serialize_field(key: &'static str);
+    SerializeStructVariant::serialize_field(key: &'static str);
+}
+
+impl<S: SerializeMap> SerializeMap for Octets<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
+        self.0.serialize_key(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
+        self.0.serialize_value(&Octets(value))
+    }
+
+    fn end(self) -> Result<S::Ok, S::Error> {
+        self.0.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Serialize;
+
+    use super::to_json;
+    use crate::Base64;
+
+    /// Every form there is, with octets in each.
+    #[derive(Serialize)]
+    struct Whole {
+        octets: Base64,
+        given: Option<Base64>,
+        missing: Option<Base64>,
+        list: Vec<Base64>,
+        pair: (Base64, &'static str),
+        map: BTreeMap<String, Base64>,
+        new: New,
+        #[serde(flatten)]
+        flat: BTreeMap<String, Base64>,
+        variants: [Variant; 4],
+        scalars: (bool, i8, u64, f64, char, ()),
+        text: &'static str,
+    }
+
+    #[derive(Serialize)]
+    struct New(Base64);
+
+    #[derive(Serialize)]
+    enum Variant {
+        Unit,
+        New(Base64),
+        Tuple(Base64, u8),
+        Struct { octets: Base64 },
+    }
+
+    #[test]
+    fn a_body_is_what_serde_json_writes() {
+        for length in [0, 1, 2, 3, 127, 128, 3071, 3072, 3073, 10_000] {
+            let octets =
+                || Base64::from((0..length).map(|n| (n * 7 % 256) as u8).collect::<Vec<_>>());
+            let whole = Whole {
+                octets: octets(),
+                given: Some(octets()),
+                missing: None,
+                list: vec![octets(), "x".into(), Base64::from_encoded("\"not\\Base64\n")],
+                pair: (octets(), "é\u{1}"),
+                map: BTreeMap::from([("a \"key\"".to_owned(), octets())]),
+                new: New(octets()),
+                flat: BTreeMap::from([("flat".to_owned(), octets())]),
+                variants: [
+                    Variant::Unit,
+                    Variant::New(octets()),
+                    Variant::Tuple(octets(), 1),
+                    Variant::Struct { octets: octets() },
+                ],
+                scalars: (true, -1, u64::MAX, 0.5, '"', ()),
+                text: "line\nbreak \u{2028}",
+            };
+            let body = String::from_utf8(to_json(&whole).unwrap()).unwrap();
+            assert_eq!(body, serde_json::to_string(&whole).unwrap(), "{length} octets");
+        }
+    }
+}
