@@ -1,4 +1,4 @@
-//! What the client's log says, and what it never says. Alone in its process, because whether a place
+//! What the client tells of itself, and what it never tells. Alone in its process, because whether a place
 //! in a program is logged at all is decided for all threads together.
 
 #![allow(clippy::unwrap_used)]
@@ -9,7 +9,7 @@ use std::{
 };
 
 use guestexec_sandbox::Sandbox;
-use guestexec_tat::{Client, Credentials};
+use guestexec_tat::{Client, Credentials, types};
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -91,5 +91,28 @@ async fn every_attempt_is_told_and_no_secret() {
     }
     for secret in [key, token, "private", "cHJpdmF0ZS", "TC3-HMAC"] {
         assert!(!text.contains(secret), "`{secret}` is in:\n{text}");
+    }
+}
+
+#[test]
+fn the_types_tell_no_parameter_and_no_signed_address() {
+    let request = types::RunCommandRequest::builder()
+        .content("echo {{x}}")
+        .instance_ids(vec!["ins-zj0f57ew".to_owned()])
+        .enable_parameter(true)
+        .parameters(r#"{"x":"private"}"#.to_owned())
+        .default_parameter_confs(vec![types::DefaultParameterConf::new(
+            "y".to_owned(),
+            "private".to_owned(),
+        )]);
+    let built: types::RunCommandRequest = request.clone().try_into().unwrap();
+    let result = serde_json::json!({
+        "OutputUrl": "https://b.cos.example/log?q-signature=private", "ExitCode": 3,
+    });
+    let result: types::TaskResult = serde_json::from_value(result).unwrap();
+    let shown = format!("{request:?} {built:?} {result:?}");
+    assert!(!shown.contains("private"), "{shown}");
+    for told in ["ins-zj0f57ew", "Some(<redacted>)", "Some(3)", "parameters: <redacted>", "\"y\""] {
+        assert!(shown.contains(told), "`{told}` is not in: {shown}");
     }
 }

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::spec::Spec;
 
 /// The extensions a document may use.
-const EXTENSIONS: [&str; 12] = [
+const EXTENSIONS: [&str; 13] = [
     "x-enum-descriptions",
     "x-error-codes",
     "x-exactly-one-of",
@@ -30,6 +30,7 @@ const EXTENSIONS: [&str; 12] = [
     "x-rate-limit",
     "x-reads",
     "x-requires",
+    "x-sensitive",
     "x-starts-command",
 ];
 

@@ -290,6 +290,7 @@ fn requests_are_checked_before_they_are_sent() {
         "impl<'a>CreateWidget<'a>{".to_owned(),
         dense("if client.inner.checks() { ::guestexec_core::Validate::validate(&body)"),
         dense("let url = format!("),
+        dense("= ::guestexec_core::json_body(client"),
         dense("id: \"CreateWidget\", starts_command: true"),
     ];
     let mut rest = builder.as_str();
@@ -314,6 +315,32 @@ fn answers_are_read_with_patience() {
     assert!(types.contains(&dense("#[serde(deny_unknown_fields)]")), "{types}");
     let enums = page(&generated, "enums.rs");
     assert!(enums.contains("/// It is stuck.\n        WidgetJam = \"Widget.Jam\","), "{enums}");
+}
+
+#[test]
+fn what_is_sensitive_is_not_told() {
+    let spec = small(&[
+        (
+            "          description: A note.",
+            "          x-sensitive: true\n          description: A note.",
+        ),
+        (
+            "          description: Its name.\n        note:",
+            "          x-sensitive: true\n          description: Its name.\n        note:",
+        ),
+    ]);
+    let generated = from_spec(&spec).unwrap();
+    let note = r#".field("note", &self.note.as_ref().map(|_| ::guestexec_core::Redacted)"#;
+    let name = r#".field("name", &::guestexec_core::Redacted)"#;
+    let types = dense(page(&generated, "types.rs"));
+    for part in [note, name, r#".field("size", &self.size)"#] {
+        assert!(types.contains(&dense(part)), "{part} is not in {types}");
+    }
+    let request = types.split_once("pubstructCreateWidgetRequest{").unwrap().0;
+    let derives = request.rsplit_once("#[derive(").unwrap().1.split_once(")]").unwrap().0;
+    assert!(derives.contains("Serialize,Clone") && !derives.contains("Debug"), "{derives}");
+    let builder = dense(page(&generated, "types/builder.rs"));
+    assert!(builder.contains(&dense(name)), "{builder}");
 }
 
 #[test]

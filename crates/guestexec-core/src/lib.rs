@@ -27,7 +27,7 @@ pub use example::Example;
 pub use http::{HttpOptions, MAX_ANSWER, buffered, http_client, limit_answer, prepare, refused};
 pub use json::json_body;
 pub use nulls::null_as_default;
-pub use secret::Secret;
+pub use secret::{Redacted, Secret};
 pub use shape::RequestShape;
 pub use transport::{ResponseFuture, Transport, carrier};
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The words of a schema beside `type` and the limits, and the kinds of their values.
-const KINDS: [(&str, Kind); 7] = [
+const KINDS: [(&str, Kind); 8] = [
     ("description", Kind::Text),
     ("format", Kind::Text),
     ("items", Kind::Mapping),
@@ -18,6 +18,7 @@ const KINDS: [(&str, Kind); 7] = [
     ("properties", Kind::Mapping),
     ("required", Kind::List),
     ("x-enum-descriptions", Kind::Mapping),
+    ("x-sensitive", Kind::Boolean),
 ];
 
 /// Words the generator turns into something else, and `default`.
@@ -152,6 +153,10 @@ fn shape(place: &str, node: &Value, complaints: &mut Complaints<'_>) {
             )
         });
     }
+    let is_member = place.contains('.') && !place.ends_with(']') && !place.ends_with('}');
+    complaints.unless(node["x-sensitive"] != true || is_member, place, || {
+        "`x-sensitive` hides a member of an object, and this is none; mark the member".to_owned()
+    });
     complaints.unless(kind != "array" || node["items"].is_object(), place, || {
         "is a list without `items`; say what its items are".to_owned()
     });

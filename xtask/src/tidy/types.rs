@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use heck::ToSnakeCase as _;
 use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
 use syn::{
     Attribute, Expr, ExprLit, Field, Fields, FnArg, Ident, ImplItem, Item, ItemImpl, ItemStruct,
-    Lit, Meta, Type, parse_quote,
+    Lit, Meta, Token, Type, parse_quote,
+    punctuated::Punctuated,
     visit_mut::{self, VisitMut},
 };
 
@@ -42,12 +44,14 @@ pub(super) fn tidy(
         Item::Impl(item) => self_name(item).is_some_and(|name| in_requests(&name)),
         _ => true,
     });
+    let mut debugs = Vec::new();
     for item in types.iter_mut() {
         match item {
             Item::Struct(item) => {
                 let name = item.ident.to_string();
-                let schema = spec.schema(&name).filter(|_| in_requests(&name));
-                open_struct(item, schema);
+                let schema = spec.schema(&name);
+                debugs.extend(schema.and_then(|schema| redacting_debug(item, schema)));
+                open_struct(item, schema.filter(|_| in_requests(&name)));
             }
             Item::Impl(item) => {
                 document(item, |_| "A builder of this type, with nothing given yet.".to_owned())
@@ -63,9 +67,13 @@ pub(super) fn tidy(
         })
         .collect();
     types.extend(makers);
-    for item in builders {
+    types.extend(debugs);
+    let mut debugs = Vec::new();
+    for item in builders.iter_mut() {
         match item {
             Item::Struct(item) => {
+                let schema = spec.schema(&item.ident.to_string());
+                debugs.extend(schema.and_then(|schema| redacting_debug(item, schema)));
                 let text = format!(" Builder of [`{0}`](super::{0}).", item.ident);
                 item.attrs.insert(0, parse_quote!(#[doc = #text]));
             }
@@ -81,6 +89,55 @@ pub(super) fn tidy(
             _ => {}
         }
     }
+    builders.extend(debugs);
+}
+
+/// In place of a derived `Debug`, one that does not tell what the document calls sensitive; nothing
+/// where there is no such member.
+fn redacting_debug(item: &mut ItemStruct, schema: &Value) -> Option<Item> {
+    let Fields::Named(fields) = &item.fields else { return None };
+    let is_sensitive = |field: &Field, ident: &Ident| {
+        let members = schema["properties"].as_object();
+        // A builder's fields have no name on the wire.
+        let named = |wire: &str| wire_name(field, ident) == wire || *ident == wire.to_snake_case();
+        members.is_some_and(|all| all.iter().any(|(n, m)| named(n) && m["x-sensitive"] == true))
+    };
+    let mut any = false;
+    let mut shown = Vec::new();
+    for field in &fields.named {
+        let ident = field.ident.as_ref()?;
+        let text = ident.to_string();
+        let sensitive = is_sensitive(field, ident);
+        any |= sensitive;
+        let value: Expr = match (sensitive, argument(&field.ty, "Option")) {
+            (false, _) => parse_quote!(&self.#ident),
+            (true, Some(_)) => {
+                parse_quote!(&self.#ident.as_ref().map(|_| ::guestexec_core::Redacted))
+            }
+            (true, None) => parse_quote!(&::guestexec_core::Redacted),
+        };
+        shown.push(quote!(.field(#text, #value)));
+    }
+    if !any {
+        return None;
+    }
+    for attribute in item.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
+        let derived = attribute
+            .parse_args_with(Punctuated::<syn::Path, Token![,]>::parse_terminated)
+            .ok()?
+            .into_iter()
+            .filter(|path| !path.is_ident("Debug"));
+        *attribute = parse_quote!(#[derive(#(#derived),*)]);
+    }
+    let ident = &item.ident;
+    let name = ident.to_string();
+    Some(parse_quote! {
+        impl ::std::fmt::Debug for #ident {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct(#name) #(#shown)* .finish()
+            }
+        }
+    })
 }
 
 /// The type an impl is for; for conversions to or from a builder, the type built.

@@ -12,6 +12,20 @@ pub const SCHEMAS: &[Broken] = &[
         "in the description",
     ),
     broken(
+        "    Carton:\n      type: object\n",
+        "    Carton:\n      type: object\n      x-sensitive: true\n",
+        "Carton",
+        "hides a member of an object, and this is none",
+        "mark the member",
+    ),
+    broken(
+        "          description: A note.",
+        "          x-sensitive: 1\n          description: A note.",
+        "CreateWidgetRequest.note",
+        "`x-sensitive`",
+        "true or false",
+    ),
+    broken(
         "    Carton:\n",
         "    Spare:\n      type: object\n    Carton:\n",
         "Spare",

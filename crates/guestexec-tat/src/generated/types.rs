@@ -104,7 +104,7 @@ pub struct CancelInvocationResult {
 }
 
 /// A command.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Default)]
 #[non_exhaustive]
 pub struct Command {
     /// The command's id, `cmd-…`.
@@ -217,7 +217,7 @@ pub struct Command {
 }
 
 /// A placeholder's default value, as answers give it; the vendor's type is DefaultParameterConf.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Default)]
 #[non_exhaustive]
 pub struct CommandDefaultParameter {
     /// What it is for.
@@ -292,7 +292,7 @@ pub struct CommandTag {
 }
 
 /// What CreateCommand takes.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
@@ -430,7 +430,7 @@ pub struct CreateCommandResult {
 }
 
 /// A placeholder's default value.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
@@ -910,7 +910,7 @@ impl Filter {
 }
 
 /// One run of one command, on all its instances.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Default)]
 #[non_exhaustive]
 pub struct Invocation {
     /// The script, in Base64.
@@ -1152,7 +1152,7 @@ pub struct InvocationTaskBasicInfo {
 }
 
 /// What InvokeCommand takes.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
@@ -1247,7 +1247,7 @@ pub struct InvokeCommandResult {
 }
 
 /// What PreviewReplacedCommandContent takes.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Default)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
@@ -1330,7 +1330,7 @@ pub struct RegionInfo {
 }
 
 /// What RunCommand takes.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
@@ -1523,7 +1523,7 @@ impl Tag {
 }
 
 /// What came of a task.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Default)]
 #[non_exhaustive]
 pub struct TaskResult {
     /// How many bytes of output were cut off after the first 24 KB.
@@ -1715,6 +1715,195 @@ impl Tag {
     /// What it must have, and nothing else.
     pub fn new(key: ::std::string::String, value: ::std::string::String) -> Self {
         Self { key, value }
+    }
+}
+
+impl ::std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("Command")
+            .field("command_id", &self.command_id)
+            .field("command_name", &self.command_name)
+            .field("command_type", &self.command_type)
+            .field("content", &self.content)
+            .field("created_by", &self.created_by)
+            .field("created_time", &self.created_time)
+            .field("default_parameter_confs", &self.default_parameter_confs)
+            .field(
+                "default_parameters",
+                &self.default_parameters.as_ref().map(|_| ::guestexec_core::Redacted),
+            )
+            .field("description", &self.description)
+            .field("enable_parameter", &self.enable_parameter)
+            .field("formatted_description", &self.formatted_description)
+            .field("output_cos_bucket_url", &self.output_cos_bucket_url)
+            .field("output_cos_key_prefix", &self.output_cos_key_prefix)
+            .field("scenes", &self.scenes)
+            .field("tags", &self.tags)
+            .field("timeout", &self.timeout)
+            .field("updated_time", &self.updated_time)
+            .field("username", &self.username)
+            .field("working_directory", &self.working_directory)
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for CommandDefaultParameter {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("CommandDefaultParameter")
+            .field("parameter_description", &self.parameter_description)
+            .field("parameter_name", &self.parameter_name)
+            .field(
+                "parameter_value",
+                &self.parameter_value.as_ref().map(|_| ::guestexec_core::Redacted),
+            )
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for CreateCommandRequest {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("CreateCommandRequest")
+            .field("command_name", &self.command_name)
+            .field("command_type", &self.command_type)
+            .field("content", &self.content)
+            .field("default_parameter_confs", &self.default_parameter_confs)
+            .field(
+                "default_parameters",
+                &self.default_parameters.as_ref().map(|_| ::guestexec_core::Redacted),
+            )
+            .field("description", &self.description)
+            .field("enable_parameter", &self.enable_parameter)
+            .field("output_cos_bucket_url", &self.output_cos_bucket_url)
+            .field("output_cos_key_prefix", &self.output_cos_key_prefix)
+            .field("tags", &self.tags)
+            .field("timeout", &self.timeout)
+            .field("username", &self.username)
+            .field("working_directory", &self.working_directory)
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for DefaultParameterConf {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("DefaultParameterConf")
+            .field("parameter_description", &self.parameter_description)
+            .field("parameter_name", &self.parameter_name)
+            .field("parameter_value", &::guestexec_core::Redacted)
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for Invocation {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("Invocation")
+            .field("command_content", &self.command_content)
+            .field("command_id", &self.command_id)
+            .field("command_name", &self.command_name)
+            .field("command_type", &self.command_type)
+            .field("created_time", &self.created_time)
+            .field(
+                "default_parameters",
+                &self.default_parameters.as_ref().map(|_| ::guestexec_core::Redacted),
+            )
+            .field("description", &self.description)
+            .field("end_time", &self.end_time)
+            .field("instance_kind", &self.instance_kind)
+            .field("invocation_id", &self.invocation_id)
+            .field("invocation_source", &self.invocation_source)
+            .field("invocation_status", &self.invocation_status)
+            .field(
+                "invocation_task_basic_info_set",
+                &self.invocation_task_basic_info_set,
+            )
+            .field("output_cos_bucket_url", &self.output_cos_bucket_url)
+            .field("output_cos_key_prefix", &self.output_cos_key_prefix)
+            .field(
+                "parameters",
+                &self.parameters.as_ref().map(|_| ::guestexec_core::Redacted),
+            )
+            .field("start_time", &self.start_time)
+            .field("timeout", &self.timeout)
+            .field("updated_time", &self.updated_time)
+            .field("username", &self.username)
+            .field("working_directory", &self.working_directory)
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for InvokeCommandRequest {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("InvokeCommandRequest")
+            .field("command_id", &self.command_id)
+            .field("instance_ids", &self.instance_ids)
+            .field("output_cos_bucket_url", &self.output_cos_bucket_url)
+            .field("output_cos_key_prefix", &self.output_cos_key_prefix)
+            .field(
+                "parameters",
+                &self.parameters.as_ref().map(|_| ::guestexec_core::Redacted),
+            )
+            .field("timeout", &self.timeout)
+            .field("username", &self.username)
+            .field("working_directory", &self.working_directory)
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for PreviewReplacedCommandContentRequest {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("PreviewReplacedCommandContentRequest")
+            .field("command_id", &self.command_id)
+            .field("content", &self.content)
+            .field(
+                "parameters",
+                &self.parameters.as_ref().map(|_| ::guestexec_core::Redacted),
+            )
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for RunCommandRequest {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("RunCommandRequest")
+            .field("command_name", &self.command_name)
+            .field("command_type", &self.command_type)
+            .field("content", &self.content)
+            .field("default_parameter_confs", &self.default_parameter_confs)
+            .field(
+                "default_parameters",
+                &self.default_parameters.as_ref().map(|_| ::guestexec_core::Redacted),
+            )
+            .field("description", &self.description)
+            .field("enable_parameter", &self.enable_parameter)
+            .field("instance_ids", &self.instance_ids)
+            .field("output_cos_bucket_url", &self.output_cos_bucket_url)
+            .field("output_cos_key_prefix", &self.output_cos_key_prefix)
+            .field(
+                "parameters",
+                &self.parameters.as_ref().map(|_| ::guestexec_core::Redacted),
+            )
+            .field("save_command", &self.save_command)
+            .field("tags", &self.tags)
+            .field("timeout", &self.timeout)
+            .field("username", &self.username)
+            .field("working_directory", &self.working_directory)
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for TaskResult {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("TaskResult")
+            .field("dropped", &self.dropped)
+            .field("exec_end_time", &self.exec_end_time)
+            .field("exec_start_time", &self.exec_start_time)
+            .field("exit_code", &self.exit_code)
+            .field("output", &self.output)
+            .field("output_upload_cos_error_info", &self.output_upload_cos_error_info)
+            .field(
+                "output_url",
+                &self.output_url.as_ref().map(|_| ::guestexec_core::Redacted),
+            )
+            .finish()
     }
 }
 

@@ -74,7 +74,7 @@ impl ::std::convert::From<super::CancelInvocationRequest> for CancelInvocationRe
 }
 
 /// Builder of [`CreateCommandRequest`](super::CreateCommandRequest).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CreateCommandRequest {
     command_name: ::std::result::Result<::std::string::String, ::std::string::String>,
     command_type: ::std::result::Result<
@@ -364,7 +364,7 @@ impl ::std::convert::From<super::CreateCommandRequest> for CreateCommandRequest 
 }
 
 /// Builder of [`DefaultParameterConf`](super::DefaultParameterConf).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DefaultParameterConf {
     parameter_description: ::std::result::Result<
         ::std::option::Option<::std::string::String>,
@@ -1035,7 +1035,7 @@ impl ::std::convert::From<super::Filter> for Filter {
 }
 
 /// Builder of [`InvokeCommandRequest`](super::InvokeCommandRequest).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct InvokeCommandRequest {
     command_id: ::std::result::Result<::std::string::String, ::std::string::String>,
     instance_ids: ::std::result::Result<
@@ -1223,7 +1223,7 @@ impl ::std::convert::From<super::InvokeCommandRequest> for InvokeCommandRequest 
 
 /// Builder of
 /// [`PreviewReplacedCommandContentRequest`](super::PreviewReplacedCommandContentRequest).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PreviewReplacedCommandContentRequest {
     command_id: ::std::result::Result<
         ::std::option::Option<::std::string::String>,
@@ -1313,7 +1313,7 @@ for PreviewReplacedCommandContentRequest {
 }
 
 /// Builder of [`RunCommandRequest`](super::RunCommandRequest).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RunCommandRequest {
     command_name: ::std::result::Result<
         ::std::option::Option<::std::string::String>,
@@ -1726,5 +1726,83 @@ impl ::std::convert::From<super::Tag> for Tag {
             key: Ok(value.key),
             value: Ok(value.value),
         }
+    }
+}
+
+impl ::std::fmt::Debug for CreateCommandRequest {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("CreateCommandRequest")
+            .field("command_name", &self.command_name)
+            .field("command_type", &self.command_type)
+            .field("content", &self.content)
+            .field("default_parameter_confs", &self.default_parameter_confs)
+            .field("default_parameters", &::guestexec_core::Redacted)
+            .field("description", &self.description)
+            .field("enable_parameter", &self.enable_parameter)
+            .field("output_cos_bucket_url", &self.output_cos_bucket_url)
+            .field("output_cos_key_prefix", &self.output_cos_key_prefix)
+            .field("tags", &self.tags)
+            .field("timeout", &self.timeout)
+            .field("username", &self.username)
+            .field("working_directory", &self.working_directory)
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for DefaultParameterConf {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("DefaultParameterConf")
+            .field("parameter_description", &self.parameter_description)
+            .field("parameter_name", &self.parameter_name)
+            .field("parameter_value", &::guestexec_core::Redacted)
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for InvokeCommandRequest {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("InvokeCommandRequest")
+            .field("command_id", &self.command_id)
+            .field("instance_ids", &self.instance_ids)
+            .field("output_cos_bucket_url", &self.output_cos_bucket_url)
+            .field("output_cos_key_prefix", &self.output_cos_key_prefix)
+            .field("parameters", &::guestexec_core::Redacted)
+            .field("timeout", &self.timeout)
+            .field("username", &self.username)
+            .field("working_directory", &self.working_directory)
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for PreviewReplacedCommandContentRequest {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("PreviewReplacedCommandContentRequest")
+            .field("command_id", &self.command_id)
+            .field("content", &self.content)
+            .field("parameters", &::guestexec_core::Redacted)
+            .finish()
+    }
+}
+
+impl ::std::fmt::Debug for RunCommandRequest {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("RunCommandRequest")
+            .field("command_name", &self.command_name)
+            .field("command_type", &self.command_type)
+            .field("content", &self.content)
+            .field("default_parameter_confs", &self.default_parameter_confs)
+            .field("default_parameters", &::guestexec_core::Redacted)
+            .field("description", &self.description)
+            .field("enable_parameter", &self.enable_parameter)
+            .field("instance_ids", &self.instance_ids)
+            .field("output_cos_bucket_url", &self.output_cos_bucket_url)
+            .field("output_cos_key_prefix", &self.output_cos_key_prefix)
+            .field("parameters", &::guestexec_core::Redacted)
+            .field("save_command", &self.save_command)
+            .field("tags", &self.tags)
+            .field("timeout", &self.timeout)
+            .field("username", &self.username)
+            .field("working_directory", &self.working_directory)
+            .finish()
     }
 }
