@@ -19,7 +19,8 @@ pub use exec::{Child, ChildStderr, ChildStdin, ChildStdout, Exec, ExecTransport,
 pub use generated::examples;
 pub use generated::{Client, builder, enums, types};
 pub use guestexec_core::{
-    Base64, Clock, ErrorKind, RequestShape, Secret, SystemClock, Transport, Validate, Violation,
+    Base64, Clock, ErrorKind, HttpOptions, Proxy, RequestShape, Secret, SystemClock, Transport,
+    Validate, Violation,
 };
 pub use guestexec_remotecommand::{ExitStatus, Subprotocol, TerminalSize};
 pub use pods::{Pod, Pods};

@@ -5,6 +5,8 @@ use std::time::Duration;
 use http_body_util::Limited;
 use reqwest::{Request, Response, StatusCode, redirect};
 
+use crate::Secret;
+
 /// Largest answer read into memory, in octets. The largest honest one, a page of 100 task results
 /// with their outputs, is a tenth of it.
 pub const MAX_ANSWER: usize = 32 * 1024 * 1024;
@@ -20,9 +22,24 @@ pub struct HttpOptions {
     pub timeout: Duration,
     /// The `User-Agent` header. Default: this library's name and version.
     pub user_agent: String,
-    /// Whether the proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) are used.
-    /// Default: yes, but never for an endpoint on this machine.
-    pub proxy: bool,
+    /// The way to the endpoint. An endpoint on this machine is always reached directly.
+    pub proxy: Proxy,
+    /// Certificates to be trusted besides those this machine trusts, in PEM, any number of them: of
+    /// a company's own authority, say. Default: none.
+    pub root_certificates: String,
+}
+
+/// The proxy that requests go through.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Proxy {
+    /// That of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), if there is one.
+    #[default]
+    Environment,
+    /// None, whatever the environment says.
+    Direct,
+    /// This one: `http://host:port`, with `user:password@` before the host if it needs them.
+    Url(Secret),
 }
 
 impl Default for HttpOptions {
@@ -31,7 +48,8 @@ impl Default for HttpOptions {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(60),
             user_agent: concat!("guestexec/", env!("CARGO_PKG_VERSION")).to_owned(),
-            proxy: true,
+            proxy: Proxy::default(),
+            root_certificates: String::new(),
         }
     }
 }
@@ -42,9 +60,9 @@ impl Default for HttpOptions {
 /// request carries credentials meant for one host.
 ///
 /// # Errors
-/// A sentence, if TLS could not be set up on this machine.
+/// A sentence, if an option cannot be used or TLS could not be set up on this machine.
 pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
-    build(client_builder(options))
+    build(with_roots(client_builder(options)?, &options.root_certificates)?)
 }
 
 /// Builds a client for plain HTTP, or for requests that another [`Transport`](crate::Transport)
@@ -53,28 +71,68 @@ pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
 /// # Errors
 /// As [`http_client`].
 pub(crate) fn offline_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
-    let builder = client_builder(options);
+    let builder = client_builder(options)?;
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     let builder = builder.tls_certs_only([]);
     build(builder)
 }
 
-fn client_builder(options: &HttpOptions) -> reqwest::ClientBuilder {
+fn client_builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, String> {
     #[cfg(feature = "rustls")]
     {
         // A provider the program installed itself stays; the error says only that there is one.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    let builder = match options.proxy {
-        true => reqwest::Client::builder(),
-        false => reqwest::Client::builder().no_proxy(),
+    let builder = match &options.proxy {
+        Proxy::Environment => reqwest::Client::builder(),
+        Proxy::Direct => reqwest::Client::builder().no_proxy(),
+        Proxy::Url(url) => {
+            // The error would repeat the address, in which there may be a password.
+            let proxy = reqwest::Proxy::all(url.expose()).map_err(
+                |_| "the proxy's address cannot be read: give one such as `http://proxy:3128`",
+            )?;
+            reqwest::Client::builder().proxy(proxy)
+        }
     };
-    builder
+    Ok(builder
         .http1_only()
         .redirect(redirect::Policy::none())
         .connect_timeout(options.connect_timeout)
         .timeout(options.timeout)
-        .user_agent(options.user_agent.as_str())
+        .user_agent(options.user_agent.as_str()))
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+fn with_roots(
+    builder: reqwest::ClientBuilder,
+    pem: &str,
+) -> Result<reqwest::ClientBuilder, String> {
+    if pem.trim().is_empty() {
+        return Ok(builder);
+    }
+    match reqwest::Certificate::from_pem_bundle(pem.as_bytes()) {
+        Ok(roots) if !roots.is_empty() => Ok(builder.tls_certs_merge(roots)),
+        _ => {
+            Err("the root certificates hold none in PEM: give the text of a file that begins with \
+                  `-----BEGIN CERTIFICATE-----`"
+                .to_owned())
+        }
+    }
+}
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+fn with_roots(
+    builder: reqwest::ClientBuilder,
+    pem: &str,
+) -> Result<reqwest::ClientBuilder, String> {
+    match pem.trim().is_empty() {
+        true => Ok(builder),
+        false => {
+            Err("this program was built without HTTPS, so root certificates have no use: build \
+                      it with the feature `rustls` or `native-tls`"
+                .to_owned())
+        }
+    }
 }
 
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {

@@ -19,7 +19,6 @@ use serde_json::ser::Formatter;
 use crate::base64::encode_to;
 
 /// Gives a request `value` as its JSON body.
-#[must_use]
 pub fn json_body<T: Serialize + ?Sized>(request: RequestBuilder, value: &T) -> RequestBuilder {
     match to_json(value) {
         Ok(body) => {

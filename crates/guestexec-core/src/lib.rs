@@ -24,7 +24,9 @@ pub use clock::{Clock, SystemClock, unix_seconds};
 pub use endpoint::{Endpoint, PlainHttp};
 pub use error::{Error, ErrorKind};
 pub use example::Example;
-pub use http::{HttpOptions, MAX_ANSWER, buffered, http_client, limit_answer, prepare, refused};
+pub use http::{
+    HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, prepare, refused,
+};
 pub use json::json_body;
 pub use nulls::null_as_default;
 pub use secret::{Redacted, Secret};

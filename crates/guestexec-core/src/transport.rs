@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc};
 
-use crate::{Endpoint, HttpOptions, http};
+use crate::{Endpoint, HttpOptions, Proxy, http};
 
 /// The future of one exchange.
 pub type ResponseFuture<'a> =
@@ -30,14 +30,16 @@ impl Transport for reqwest::Client {
 /// machine needs no certificates.
 ///
 /// # Errors
-/// A sentence, if TLS could not be set up on this machine.
+/// A sentence, if an option cannot be used or TLS could not be set up on this machine.
 pub fn carrier(
     options: &HttpOptions,
     endpoints: &[&Endpoint],
     given: Option<Arc<dyn Transport>>,
 ) -> Result<(reqwest::Client, Arc<dyn Transport>), String> {
     let mut options = options.clone();
-    options.proxy &= !endpoints.iter().all(|endpoint| endpoint.is_loopback());
+    if endpoints.iter().all(|endpoint| endpoint.is_loopback()) {
+        options.proxy = Proxy::Direct;
+    }
     let needs_tls = endpoints.iter().any(|endpoint| endpoint.url().scheme() == "https");
     let client = match needs_tls && given.is_none() {
         true => http::http_client(&options)?,

@@ -152,6 +152,13 @@ impl ClientBuilder {
         self
     }
 
+    /// How the client reaches its endpoints: timeouts, proxy, certificates of one's own. It says all
+    /// of them anew, so call it before [`Self::call_timeout`].
+    pub fn http_options(mut self, options: HttpOptions) -> Self {
+        self.http = options;
+        self
+    }
+
     /// What carries the requests, instead of an HTTP client made here. It sees signed requests.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Arc::new(transport));

@@ -21,7 +21,8 @@ pub use error::Error;
 pub use generated::examples;
 pub use generated::{Client, builder, enums, types};
 pub use guestexec_core::{
-    Base64, Clock, ErrorKind, RequestShape, Secret, SystemClock, Transport, Validate, Violation,
+    Base64, Clock, ErrorKind, HttpOptions, Proxy, RequestShape, Secret, SystemClock, Transport,
+    Validate, Violation,
 };
 pub use progenitor_client::ResponseValue;
 pub use retry::Counts;

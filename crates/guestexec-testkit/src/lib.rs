@@ -4,11 +4,13 @@ use std::{
     collections::VecDeque,
     fmt,
     future::ready,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use futures_util::stream;
 use guestexec_core::{ResponseFuture, Transport};
-use reqwest::{Request, Response, header::CONTENT_TYPE};
+use reqwest::{Body, Request, Response, header::CONTENT_TYPE};
 
 pub use guestexec_core::RequestShape;
 pub use reqwest::StatusCode;
@@ -78,6 +80,7 @@ pub struct Reply {
     content_type: &'static str,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
+    lost: bool,
 }
 
 impl Reply {
@@ -93,7 +96,7 @@ impl Reply {
 
     /// A reply of any octets, such as a gateway's page or an answer cut short.
     pub fn bytes(status: StatusCode, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, content_type, headers: Vec::new(), body: body.into() }
+        Self { status, content_type, headers: Vec::new(), body: body.into(), lost: false }
     }
 
     /// Adds a header.
@@ -106,13 +109,34 @@ impl Reply {
         self
     }
 
+    /// An answer that is lost: the connection ends when its head is there. What the request was to
+    /// do may have been done, as a client that starts a command then has to say.
+    pub fn lost() -> Self {
+        Self::json(StatusCode::OK, &Value::Null).lost_after(0)
+    }
+
+    /// The same after so many octets of the body.
+    #[must_use]
+    pub fn lost_after(mut self, octets: usize) -> Self {
+        self.body.truncate(octets);
+        self.lost = true;
+        self
+    }
+
     fn into_response(self) -> Response {
         let mut response =
             http::Response::builder().status(self.status).header(CONTENT_TYPE, self.content_type);
         for (name, value) in self.headers {
             response = response.header(name, value);
         }
-        response.body(self.body).expect("a canned reply has valid headers").into()
+        let body = match self.lost {
+            false => Body::from(self.body),
+            true => Body::wrap_stream(stream::iter([
+                Ok(self.body),
+                Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+            ])),
+        };
+        response.body(body).expect("a canned reply has valid headers").into()
     }
 }
 
@@ -124,6 +148,8 @@ impl From<Value> for Reply {
 
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reply({}, {} bytes of {})", self.status, self.body.len(), self.content_type)
+        let lost = if self.lost { ", then lost" } else { "" };
+        let bytes = self.body.len();
+        write!(f, "Reply({}, {bytes} bytes of {}{lost})", self.status, self.content_type)
     }
 }

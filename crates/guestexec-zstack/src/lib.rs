@@ -21,7 +21,8 @@ pub use error::{Error, causes};
 pub use generated::examples;
 pub use generated::{Client, builder, enums, types};
 pub use guestexec_core::{
-    Clock, ErrorKind, RequestShape, Secret, SystemClock, Transport, Validate, Violation,
+    Clock, ErrorKind, HttpOptions, Proxy, RequestShape, Secret, SystemClock, Transport, Validate,
+    Violation,
 };
 pub use job::JobId;
 pub use output::Output;

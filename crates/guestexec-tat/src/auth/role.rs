@@ -5,7 +5,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use guestexec_core::{HttpOptions, MAX_ERROR_BODY, Secret, http_client, limit_answer};
+use guestexec_core::{HttpOptions, MAX_ERROR_BODY, Proxy, Secret, http_client, limit_answer};
 use reqwest::{Client, Request, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -28,7 +28,7 @@ pub(super) fn quick() -> HttpOptions {
 /// The same for the metadata service, which is the instance's own and behind no proxy.
 fn direct() -> HttpOptions {
     let mut options = quick();
-    options.proxy = false;
+    options.proxy = Proxy::Direct;
     options
 }
 

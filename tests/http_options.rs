@@ -1,0 +1,196 @@
+//! The way to an endpoint: certificates of one's own, and proxies. Every byte goes over real
+//! sockets, to the sandbox behind a TLS front or a proxy of these tests.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use guestexec_cci::ExecTransport;
+use guestexec_core::{ErrorKind, HttpOptions, Proxy};
+use guestexec_sandbox::Sandbox;
+use guestexec_tat::{Client as Tat, ClientBuilder};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, pki_types::PrivateKeyDer},
+};
+
+/// The address of an endpoint of the sandbox.
+fn address(endpoint: &str) -> SocketAddr {
+    let url = reqwest::Url::parse(endpoint).unwrap();
+    url.socket_addrs(|| None).unwrap()[0]
+}
+
+/// An authority that nobody knows, and a server's side of TLS with a certificate of it.
+struct Authority {
+    pem: String,
+    acceptor: TlsAcceptor,
+}
+
+fn authority() -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let server = params.signed_by(&key, &authority).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(
+        tokio_rustls::rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .unwrap()
+    .with_no_client_auth()
+    .with_single_cert(vec![server.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+    .unwrap();
+    Authority { pem: authority.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) }
+}
+
+/// HTTPS in front of `endpoint`: gives the address to call instead.
+async fn https(front: &mut JoinSet<()>, acceptor: TlsAcceptor, endpoint: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, behind) = (listener.local_addr().unwrap().port(), address(endpoint));
+    front.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            connections.spawn(async move {
+                // A client that does not trust the certificate ends it here.
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut behind = TcpStream::connect(behind).await.unwrap();
+                let _ = copy_bidirectional(&mut stream, &mut behind).await;
+            });
+        }
+    });
+    let path = reqwest::Url::parse(endpoint).unwrap().path().trim_end_matches('/').to_owned();
+    format!("https://127.0.0.1:{port}{path}")
+}
+
+fn trusting(pem: &str) -> HttpOptions {
+    let mut options = HttpOptions::default();
+    options.root_certificates = pem.to_owned();
+    options
+}
+
+fn tat(sandbox: &Sandbox) -> ClientBuilder {
+    let tat = sandbox.tat();
+    Tat::builder()
+        .credentials(guestexec_tat::Credentials::new(tat.secret_id(), tat.secret_key()))
+        .region(tat.region())
+        .repeats(0)
+}
+
+#[tokio::test]
+async fn a_certificate_nobody_vouches_for_ends_the_call_before_it_is_made() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let mut front = JoinSet::new();
+    let endpoint = https(&mut front, authority().acceptor, &sandbox.tat().endpoint()).await;
+    for pem in [String::new(), authority().pem] {
+        let client =
+            tat(&sandbox).endpoint(&endpoint).http_options(trusting(&pem)).build().unwrap();
+        let error = client.instances(sandbox.tat().instances()).run("true").await.unwrap_err();
+        assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Connect, false), "{error:?}");
+        assert!(format!("{error:?}").to_lowercase().contains("cert"), "{error:?}");
+    }
+    assert_eq!(sandbox.tat().invocations().len(), 0);
+}
+
+#[tokio::test]
+async fn commands_run_over_https_with_an_authority_of_ones_own() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let Authority { pem, acceptor } = authority();
+    let mut front = JoinSet::new();
+
+    let endpoint = https(&mut front, acceptor.clone(), &sandbox.tat().endpoint()).await;
+    let client = tat(&sandbox).endpoint(endpoint).http_options(trusting(&pem)).build().unwrap();
+    let run = client.instances(sandbox.tat().instances()).run("echo over tls").await.unwrap();
+    assert_eq!(run.results()[0].stdout_lossy(), "over tls\n");
+
+    let zstack = sandbox.zstack();
+    let endpoint = https(&mut front, acceptor.clone(), &zstack.endpoint()).await;
+    let client = guestexec_zstack::Client::builder(endpoint)
+        .http_options(trusting(&pem))
+        .login(zstack.account_name(), zstack.password())
+        .await
+        .unwrap();
+    let vm = zstack.vm_uuid();
+    assert_eq!(client.vm(vm).run("echo over tls").await.unwrap().stdout_lossy().trim(), "over tls");
+
+    let cci = sandbox.cci();
+    let endpoint = https(&mut front, acceptor, &cci.endpoint()).await;
+    let client = guestexec_cci::Client::builder()
+        .endpoint(endpoint)
+        .credentials(guestexec_cci::Credentials::token(cci.token()))
+        .http_options(trusting(&pem))
+        .build()
+        .unwrap();
+    for transport in [ExecTransport::WebSocketV4, ExecTransport::SpdyPost] {
+        let pod = client.pod(cci.namespace(), cci.pod());
+        let output = pod.exec(["echo", "over", "tls"]).transport(transport).output().await.unwrap();
+        assert_eq!(output.stdout, b"over tls\n", "{transport:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_given_is_used_and_its_password_is_not_told() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let behind = address(&sandbox.tat().endpoint());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://me:private@{}", listener.local_addr().unwrap());
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let seen = heads.clone();
+    let mut front = JoinSet::new();
+    front.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let seen = seen.clone();
+            connections.spawn(async move {
+                let mut begin = vec![0; 4096];
+                let length = stream.read(&mut begin).await.unwrap();
+                begin.truncate(length);
+                seen.lock().unwrap().push(String::from_utf8_lossy(&begin).into_owned());
+                let mut behind = TcpStream::connect(behind).await.unwrap();
+                behind.write_all(&begin).await.unwrap();
+                let _ = copy_bidirectional(&mut stream, &mut behind).await;
+            });
+        }
+    });
+
+    let mut options = HttpOptions::default();
+    options.proxy = Proxy::Url(proxy.as_str().into());
+    assert!(!format!("{options:?}").contains("private"));
+    let builder = tat(&sandbox).endpoint("http://tat.example").allow_plain_http();
+    let client = builder.clone().http_options(options).build().unwrap();
+    assert!(!format!("{client:?}").contains("private"));
+    let run = client.instances(sandbox.tat().instances()).run("echo by proxy").await.unwrap();
+    assert_eq!(run.results()[0].stdout_lossy(), "by proxy\n");
+    let heads = heads.lock().unwrap();
+    let head = heads[0].to_lowercase();
+    assert!(head.starts_with("post http://tat.example/ http/1.1\r\n"), "{head}");
+    assert!(head.contains("\r\nproxy-authorization: basic "), "{head}");
+
+    let mut options = HttpOptions::default();
+    options.proxy = Proxy::Url("private@:::".into());
+    let refused = builder.http_options(options).build().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Config);
+    assert!(refused.to_string().contains("proxy") && !refused.to_string().contains("private"));
+}
+
+#[test]
+fn what_is_no_certificate_is_refused_at_once() {
+    for pem in ["-----BEGIN NOTHING-----", "/etc/ca.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n"] {
+        let builder = Tat::builder()
+            .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
+            .region("ap-guangzhou");
+        let refused = builder.http_options(trusting(pem)).build().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Config, "{pem}");
+        assert!(refused.to_string().contains("PEM"), "{refused}");
+    }
+}
