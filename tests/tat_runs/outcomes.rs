@@ -38,6 +38,8 @@ async fn every_way_to_end() {
     // The agent keeps 24 KiB and counts the rest.
     let result = only(on.run("head -c 30000 /dev/zero | tr '\\0' x")).await;
     assert_eq!((result.output().len(), result.dropped()), (24_576, 30_000 - 24_576));
+    let said = format!("{id} exited with 0; 5424 octets of its output were cut off");
+    assert_eq!(result.to_string(), said);
     assert_eq!(result.outcome(), Outcome::Exited(0));
 
     let result = only(on.run("echo so far; kill -9 $$")).await;
@@ -52,6 +54,8 @@ async fn every_way_to_end() {
     let result = only(on.run("true").username("nobody-here")).await;
     assert_eq!((result.outcome(), result.exit_code()), (Outcome::NotStarted, None));
     assert_eq!(result.error_info(), Some("InvalidUser: user `nobody-here` not exists"));
+    let said = format!("{id} could not be started: InvalidUser: user `nobody-here` not exists");
+    assert_eq!(result.to_string(), said);
     assert_eq!((result.started_at().is_some(), result.output()), (true, &[][..]));
 
     let result = only(on.run("true").working_directory("/nowhere")).await;
@@ -214,6 +218,9 @@ async fn a_deadline_of_its_own_and_dropping() {
     let failure = open.failure().unwrap();
     assert_eq!(failure.instances, [ids[1].clone()]);
     assert!(failure.error.may_have_run() && failure.invocation_id.is_some(), "{failure}");
+    let said = open.to_string();
+    assert!(said.starts_with(&format!("{} has an end that is not known: ", ids[1])), "{said}");
+    assert!(said.contains("were not seen to end in time"), "{said}");
 
     // Longer than any clock can tell.
     let run = client.instances(&ids[..1]).run("true").wait_at_most(Duration::MAX);

@@ -107,6 +107,53 @@ async fn who_may_not_list_invocations_gets_results_all_the_same() {
 }
 
 #[tokio::test]
+async fn an_invocation_the_service_does_not_know_yet() {
+    let tape = Tape::new()
+        .reply(started())
+        .reply(refusal("InvalidParameterValue.InvalidInvocationId"))
+        .reply(refusal("ResourceNotFound.InvocationNotFound"))
+        .reply(seen("SUCCESS", task("SUCCESS")))
+        .reply(ended("SUCCESS"));
+    assert!(client(&tape).instances(["ins-1"]).run("true").await.unwrap().success());
+    // One that was started by somebody else is simply not there.
+    let tape = Tape::new().reply(refusal("ResourceNotFound.InvocationNotFound"));
+    let error = client(&tape).invocation("inv-1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invocation_the_service_never_knows() {
+    let mut tape = Tape::new().reply(started());
+    for _ in 0..40 {
+        tape = tape.reply(refusal("InvalidParameterValue.InvalidInvocationId"));
+    }
+    let error = client(&tape).instances(["ins-1"]).run("true").await.unwrap_err();
+    assert!(error.may_have_run() && tape.unplayed() > 0, "{error}");
+    assert_eq!(error.code(), Some("InvalidParameterValue.InvalidInvocationId"));
+}
+
+#[tokio::test]
+async fn one_invocation_that_cannot_be_looked_at_ends_no_other() {
+    let mut second = started();
+    second["Response"]["InvocationId"] = "inv-2".into();
+    let mut tape = Tape::new()
+        .reply(started())
+        .reply(second)
+        // Of both together; then of each apart.
+        .reply(refusal("ResponseSizeLimitExceeded"))
+        .reply(ended("SUCCESS"))
+        .reply(refusal("InvalidParameterValue.InvalidFilter"));
+    tape = tape.reply(refusal("InternalError"));
+    let run = client(&tape).instances(["ins-1", "lhins-2"]).run("true").start().await.unwrap();
+    let finished = run.await.unwrap();
+    let [first, second] = finished.results() else { panic!("{finished:?}") };
+    assert!(first.success(), "{first}");
+    let failure = second.failure().unwrap();
+    assert_eq!(failure.error.code(), Some("InvalidParameterValue.InvalidFilter"));
+    assert!(failure.error.may_have_run() && failure.instances == ["lhins-2"]);
+}
+
+#[tokio::test]
 async fn an_invocation_that_is_over_without_naming_its_tasks() {
     let tape =
         Tape::new().reply(started()).reply(seen("SUCCESS", json!([]))).reply(ended("SUCCESS"));

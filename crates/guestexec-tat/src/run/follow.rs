@@ -36,6 +36,8 @@ const POLL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_s
 const GRACE: Duration = Duration::from_secs(60);
 /// What each thousand instances add to it, at the service's rate.
 const GRACE_PER_THOUSAND: u64 = 2;
+/// How long the service may refuse to know an invocation that it has just started.
+const UNLISTED: Duration = Duration::from_secs(30);
 /// Calls of one action under way at once.
 const CALLS: usize = 8;
 /// Invocations looked at in one call. Each answer repeats the whole script.
@@ -98,6 +100,8 @@ enum State {
 struct Call {
     slots: Vec<u32>,
     invocation: Option<Arc<str>>,
+    /// When it was accepted; none if that was not seen.
+    accepted: Option<Instant>,
     /// Slots without an end.
     open: usize,
 }
@@ -122,7 +126,7 @@ impl Follow {
         let wait = wait.unwrap_or_else(|| command.time_limit() + GRACE + more);
         let calls = calls
             .into_iter()
-            .map(|slots| Call { open: slots.len(), slots, invocation: None })
+            .map(|slots| Call { open: slots.len(), slots, invocation: None, accepted: None })
             .collect();
         Ok(Self::with(client, Some(Arc::new(command)), ids, calls, Some(wait)))
     }
@@ -319,6 +323,7 @@ impl Follow {
                 match result {
                     Ok(started) => {
                         self.calls[index].invocation = Some(started.invocation_id.into());
+                        self.calls[index].accepted = Some(Instant::now());
                         self.command_id = self.command_id.take().or(started.command_id);
                         self.hurry();
                     }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
-use guestexec_core::Base64;
+use guestexec_core::{Base64, readable};
 
 use crate::{Error, enums::TaskStatus, time::iso8601, types::InvocationTask};
 
@@ -62,6 +62,23 @@ pub enum Outcome {
     Terminated,
     /// Nothing is known of its end; [`InstanceResult::failure`] says why.
     Unknown,
+}
+
+/// The end of a sentence about the command: `exited with 3`.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exited(code) => return write!(f, "exited with {code}"),
+            Self::Killed => "was killed by a signal",
+            Self::TimedOut => "ran longer than its timeout and was killed",
+            Self::AgentSilent => "was not heard of any more: the agent fell silent",
+            Self::NotStarted => "could not be started",
+            Self::NotDelivered => "could not be delivered",
+            Self::Cancelled => "was cancelled before it started",
+            Self::Terminated => "was cancelled while it ran, and killed",
+            Self::Unknown => "has an end that is not known",
+        })
+    }
 }
 
 /// Why there is no result of some instances: their call failed, or their end was not seen.
@@ -284,6 +301,24 @@ impl InstanceResult {
     /// The same in the service's words.
     pub fn ended_text(&self) -> Option<&str> {
         self.task()?.ended.as_deref()
+    }
+}
+
+/// One line about the end: the instance, how it ended, why it did not start, and how much of the
+/// output was cut off. The output itself is not in it.
+impl fmt::Display for InstanceResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.instance_id, self.outcome())?;
+        if let Some(failure) = self.failure() {
+            write!(f, ": {}", failure.error)?;
+        }
+        if let Some(reason) = self.error_info() {
+            write!(f, ": {}", readable(reason))?;
+        }
+        match self.dropped() {
+            0 => Ok(()),
+            octets => write!(f, "; {octets} octets of its output were cut off"),
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use guestexec_core::ErrorKind;
 use tokio::time::Instant;
 
-use super::{Call, Done, Follow, GRACE, LOOK, PAGE, POLL, State, result_of};
+use super::{Call, Done, Follow, GRACE, LOOK, PAGE, POLL, State, UNLISTED, result_of};
 use crate::{
     Client, Error,
-    enums::{InvocationStatus, TaskStatus},
+    enums::{ErrorCode, InvocationStatus, TaskStatus},
     run::{command::LONGEST_TIMEOUT, running::Event},
     types::{
         DescribeInvocationTasksRequest, DescribeInvocationsRequest, Filter, Invocation,
@@ -71,6 +71,7 @@ pub(in crate::run) async fn attach(client: &Client, id: String) -> Result<Follow
         slots: (0..).take(ids.len()).collect(),
         open: ids.len(),
         invocation: Some(id.into()),
+        accepted: None,
     };
     let wait = Duration::from_secs(seen.timeout) + GRACE;
     let mut follow = Follow::with(client, None, ids, vec![call], Some(wait));
@@ -117,6 +118,17 @@ async fn paged(client: Client, invocation: Arc<str>, page: usize) -> Result<Fetc
             return Ok(tasks);
         }
     }
+}
+
+/// Whether asking again is of no use.
+fn is_final(error: &Error) -> bool {
+    !error.is_retryable() && error.code().is_some()
+}
+
+/// Whether the service says that it knows no such invocation.
+fn is_unlisted(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound
+        || error.detail() == Some(&ErrorCode::InvalidParameterValueInvalidInvocationId)
 }
 
 fn without_script(mut task: InvocationTask) -> InvocationTask {
@@ -193,8 +205,12 @@ impl Follow {
                     }
                 }
             }
-            // Not everyone who may run commands may also list invocations.
-            Err(error) if error.kind() == ErrorKind::Forbidden => {
+            // Not everyone who may run commands may also list invocations. And what is wrong with
+            // one invocation of many must not end the others: their tasks are asked for apart.
+            Err(error)
+                if error.kind() == ErrorKind::Forbidden
+                    || (calls.len() > 1 && is_final(&error)) =>
+            {
                 self.by_pages = true;
                 self.last_failure = Some(error);
                 news = true;
@@ -231,12 +247,16 @@ impl Follow {
 
     /// A look that failed: the next comes later, unless there is no point in it.
     fn failed_look(&mut self, calls: &[usize], error: Error) {
-        if error.is_retryable() || error.code().is_none() {
+        if !is_final(&error) {
             self.last_failure = Some(error);
             return;
         }
         // One answer for all: each call's instances get the same error in words.
         for call in calls {
+            let accepted = self.calls[*call].accepted;
+            if is_unlisted(&error) && accepted.is_some_and(|at| at.elapsed() < UNLISTED) {
+                continue;
+            }
             let told = Error::new(error.kind(), error.message())
                 .with_code(error.code().map(str::to_owned))
                 .with_detail(error.detail().cloned())
