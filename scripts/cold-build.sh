@@ -2,7 +2,7 @@
 # Cold builds of two programs that make one RunCommand: with guestexec-tat, and with plain reqwest and
 # serde_json over the same TLS (rustls with ring). Prints the CPU seconds of each and their ratio.
 #
-# Usage: scripts/cold-build.sh [rounds]    (default 1; each round takes a few minutes on two cores)
+# Usage: scripts/cold-build.sh [rounds]    (default 1; each round takes about three minutes)
 #
 # Everything is built in a temporary directory with an empty target directory; dependencies are those of
 # the workspace's lock file, fetched before the clock runs.
@@ -75,7 +75,8 @@ while [ "$round" -lt "$rounds" ]; do
         rm -rf "$work/target"
         spend
         before=$spent
-        (cd "$work/$name" && CARGO_TARGET_DIR="$work/target" CARGO_INCREMENTAL=0 cargo build --quiet --offline)
+        # One compiler at a time: side by side they slow each other, and CPU seconds then count that.
+        (cd "$work/$name" && CARGO_TARGET_DIR="$work/target" CARGO_INCREMENTAL=0 cargo build --quiet --offline --jobs 1)
         spend
         seconds=$(echo "$before $spent" | awk '{ printf "%.1f", $2 - $1 }')
         echo "round $round: $name: $seconds CPU-seconds"
