@@ -238,3 +238,25 @@ async fn finding_without_blanks_and_among_others() {
     let (marked, _) = lost(every(Fault::GatewayBefore)).await;
     assert_eq!(clean.find(Unconfirmed::of(&marked).unwrap()).await.unwrap().len(), 0);
 }
+
+#[tokio::test]
+async fn a_saved_command_whose_start_was_lost_is_found_by_what_is_known() {
+    let sandbox = unhurried(2).await;
+    let clean = client(&sandbox);
+    let ids = sandbox.tat().instances();
+    let kept = clean.instances([&ids[1]]).run("echo hi").save().await.unwrap();
+    let command = kept.command_id().unwrap();
+    let plan = once("InvokeCommand", 0, Fault::Lost);
+    let proxy = Proxy::start(&sandbox.tat().endpoint(), plan).await;
+    let error = through(&proxy, &sandbox).instances([&ids[0]]).invoke(command).await.unwrap_err();
+    assert!(error.may_have_run() && proxy.log().len() == 1, "{error}");
+    let unconfirmed = Unconfirmed::of(&error).unwrap();
+    let call = &unconfirmed.calls()[0];
+    assert_eq!((call.action(), call.command_id()), ("InvokeCommand", Some(command)));
+    let found = clean.find(unconfirmed).await.unwrap();
+    // Nothing can mark it, so it is as like as can be told.
+    let [Found { invocation_id, certain: false, .. }] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(Some(invocation_id), sandbox.tat().invocations().last());
+    let finished = clean.invocation(invocation_id).await.unwrap().await.unwrap();
+    assert_eq!(finished.results()[0].stdout_lossy(), "hi\n");
+}

@@ -9,7 +9,9 @@ mod faults;
 mod many;
 mod outcomes;
 mod proxy;
+mod scripted;
 mod service;
+mod timing;
 
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::{Client, ClientBuilder, Credentials};

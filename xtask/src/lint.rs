@@ -28,7 +28,7 @@ const EXTENSIONS: [&str; 13] = [
     "x-json-object",
     "x-max-bytes",
     "x-rate-limit",
-    "x-reads",
+    "x-repeatable",
     "x-requires",
     "x-sensitive",
     "x-starts-command",

@@ -221,10 +221,10 @@ impl<'a> Operation<'a> {
         self.node["x-starts-command"].as_bool().unwrap_or(false)
     }
 
-    /// True where a call only reads: by its method, or because the document says so.
-    pub fn reads(&self) -> bool {
+    /// True where a second call does no harm: by its method, or because the document says so.
+    pub fn is_repeatable(&self) -> bool {
         self.method == "get" && !self.starts_command()
-            || self.node["x-reads"].as_bool().unwrap_or(false)
+            || self.node["x-repeatable"].as_bool().unwrap_or(false)
     }
 
     /// True where the document asks for no credentials.

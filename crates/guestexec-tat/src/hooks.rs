@@ -6,7 +6,7 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -28,7 +28,7 @@ use crate::{
     Client, Error,
     auth::{Keyring, Signer},
     error,
-    generated::READING,
+    generated::REPEATABLE,
     limit::Limiter,
     retry::{self, Counters, FAILED, Said, THROTTLED, Verdict, count, pause},
     sign::{self, Canonical, Scope},
@@ -49,7 +49,11 @@ const SMALL_SKEW: u64 = 60;
 
 /// What a client holds besides its address. Clones share it.
 #[derive(Clone)]
-pub struct Inner(Arc<Shared>);
+pub struct Inner {
+    shared: Arc<Shared>,
+    /// For a call that may have to be given up: true while its request may be on the way.
+    underway: Option<Arc<AtomicBool>>,
+}
 
 pub(crate) struct Shared {
     pub(crate) keyring: Keyring,
@@ -74,22 +78,35 @@ pub(crate) struct Shared {
 
 impl Inner {
     pub(crate) fn new(shared: Shared) -> Self {
-        Self(Arc::new(shared))
+        Self { shared: Arc::new(shared), underway: None }
     }
 
     /// Whether requests are checked against the spec's limits.
     pub(crate) fn checks(&self) -> bool {
-        self.0.checks
+        self.shared.checks
+    }
+
+    /// The same for one call, and what tells whether its request may be on the way. While it is not,
+    /// nothing was started, and the call can be dropped without a doubt.
+    pub(crate) fn watched(&self) -> (Self, Arc<AtomicBool>) {
+        let underway = Arc::new(AtomicBool::new(false));
+        (Self { shared: self.shared.clone(), underway: Some(underway.clone()) }, underway)
+    }
+
+    fn set_underway(&self, is: bool) {
+        if let Some(underway) = &self.underway {
+            underway.store(is, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
-        &self.0
+        &self.shared
     }
 
     /// The time, as the service has it as far as is known.
     pub(crate) fn now(&self) -> SystemTime {
-        let now = self.0.clock.now();
-        let skew = self.0.skew.load(Ordering::Relaxed);
+        let now = self.shared.clock.now();
+        let skew = self.shared.skew.load(Ordering::Relaxed);
         let seconds = Duration::from_secs(skew.unsigned_abs());
         let moved = if skew < 0 { now.checked_sub(seconds) } else { now.checked_add(seconds) };
         moved.unwrap_or(now)
@@ -97,7 +114,7 @@ impl Inner {
 
     /// Adds the common headers and the signature.
     fn sign(&self, request: &mut Request, action: &str, signer: &Signer) -> Result<(), String> {
-        let host = &self.0.host;
+        let host = &self.shared.host;
         let timestamp = unix_seconds(self.now());
         let day = signer.day(timestamp, SERVICE).map_err(|e| e.to_string())?;
         let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
@@ -139,8 +156,8 @@ impl Inner {
         headers.insert(ACTION, action);
         headers.insert(VERSION, HeaderValue::from_static(Client::api_version()));
         headers.insert(TIMESTAMP, timestamp.into());
-        headers.insert(REGION, self.0.region.clone());
-        headers.insert(LANGUAGE, self.0.language.clone());
+        headers.insert(REGION, self.shared.region.clone());
+        headers.insert(LANGUAGE, self.shared.language.clone());
         match token {
             Some(token) => headers.insert(TOKEN, token),
             None => headers.remove(TOKEN),
@@ -151,7 +168,7 @@ impl Inner {
 
     /// Signs again what was signed once already, so that nothing can be wrong with it.
     fn sign_again(&self, request: &mut Request, action: &str) -> Option<Arc<Signer>> {
-        let signer = self.0.keyring.signer()?;
+        let signer = self.shared.keyring.signer()?;
         if let Err(problem) = self.sign(request, action, &signer) {
             debug!(problem, "signed once, but not again");
         }
@@ -159,7 +176,7 @@ impl Inner {
     }
 
     /// Carries a signed request, again where the outcome allows it.
-    async fn carry(&self, mut request: Request, only_reads: bool) -> reqwest::Result<Response> {
+    async fn carry(&self, mut request: Request, repeatable: bool) -> reqwest::Result<Response> {
         let action = request.headers().get(ACTION).cloned();
         let action = action.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
         let begin = Instant::now();
@@ -167,19 +184,20 @@ impl Inner {
         let mut failures = 0;
         let mut throttles = 0;
         let [mut may_correct, mut may_renew] = [true, true];
-        let mut signer = self.0.keyring.signer();
+        let mut signer = self.shared.keyring.signer();
         loop {
             let spare = request.try_clone();
             let asked = Instant::now();
-            let permit = self.0.limiter.permit(action).await;
+            let permit = self.shared.limiter.permit(action).await;
             if attempt > 0 || asked.elapsed() > Duration::from_secs(1) {
                 signer = self.sign_again(&mut request, action);
             }
             let dated =
                 request.headers().get(TIMESTAMP).and_then(|at| at.to_str().ok()?.parse().ok());
             attempt += 1;
-            count(&self.0.counters.requests);
+            count(&self.shared.counters.requests);
             let sent = Instant::now();
+            self.set_underway(true);
             let result = self.attempt(request).await;
             drop(permit);
             let (verdict, said) = match &result {
@@ -189,6 +207,9 @@ impl Inner {
                 }
                 Ok((Answer::Other(answer), said)) => (Verdict::of_status(answer.status()), said),
             };
+            if verdict.proves_nothing_started() {
+                self.set_underway(false);
+            }
             debug!(
                 action,
                 attempt,
@@ -201,10 +222,10 @@ impl Inner {
             let wait = match verdict {
                 Verdict::Keep => None,
                 Verdict::Throttled => {
-                    count(&self.0.counters.throttled);
+                    count(&self.shared.counters.throttled);
                     throttles += 1;
                     let wait = pause(THROTTLED, throttles);
-                    (begin.elapsed() + wait <= self.0.patience).then_some(wait)
+                    (begin.elapsed() + wait <= self.shared.patience).then_some(wait)
                 }
                 Verdict::Clock if may_correct => {
                     may_correct = false;
@@ -217,13 +238,14 @@ impl Inner {
                 Verdict::Credentials if may_renew => {
                     may_renew = false;
                     let renewed = match &signer {
-                        Some(used) => self.0.keyring.renew(used).await,
+                        Some(used) => self.shared.keyring.renew(used).await,
                         None => false,
                     };
                     renewed.then_some(Duration::ZERO)
                 }
                 Verdict::Unsent | Verdict::Failed
-                    if failures < self.0.repeats && (verdict == Verdict::Unsent || only_reads) =>
+                    if failures < self.shared.repeats
+                        && (verdict == Verdict::Unsent || repeatable) =>
                 {
                     failures += 1;
                     Some(pause(FAILED, failures))
@@ -233,7 +255,7 @@ impl Inner {
             match (wait, spare) {
                 (Some(wait), Some(spare)) => {
                     request = spare;
-                    count(&self.0.counters.repeated);
+                    count(&self.shared.counters.repeated);
                     sleep(wait).await;
                 }
                 _ => {
@@ -249,7 +271,7 @@ impl Inner {
     }
 
     async fn attempt(&self, request: Request) -> reqwest::Result<(Answer, Said)> {
-        let response = self.0.transport.execute(request).await?;
+        let response = self.shared.transport.execute(request).await?;
         if response.status() != StatusCode::OK {
             return Ok((Answer::Other(response), Said::default()));
         }
@@ -266,9 +288,9 @@ impl Inner {
         if server.abs_diff(dated) < SMALL_SKEW {
             return false;
         }
-        let skew = server - unix_seconds(self.0.clock.now());
+        let skew = server - unix_seconds(self.shared.clock.now());
         // Calls that were refused together find the same.
-        if self.0.skew.swap(skew, Ordering::Relaxed).abs_diff(skew) >= SMALL_SKEW {
+        if self.shared.skew.swap(skew, Ordering::Relaxed).abs_diff(skew) >= SMALL_SKEW {
             warn!(
                 seconds = skew,
                 "this machine's clock differs from the service's by that much; requests are dated by \
@@ -297,9 +319,9 @@ impl Answer {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
-            .field("credentials", &self.0.keyring)
-            .field("region", &self.0.region)
-            .field("checks", &self.0.checks)
+            .field("credentials", &self.shared.keyring)
+            .field("region", &self.shared.region)
+            .field("checks", &self.shared.checks)
             .finish_non_exhaustive()
     }
 }
@@ -317,14 +339,14 @@ impl ClientHooks<Inner> for Client {
         // The action travels as the URL's fragment from the spec's path to here, and no further.
         let action = request.url().fragment().unwrap_or_default().to_owned();
         request.url_mut().set_fragment(None);
-        let Some(signer) = self.inner.0.keyring.signer() else {
+        let Some(signer) = self.inner.shared.keyring.signer() else {
             return Err(CallError::InvalidRequest("there are no credentials".to_owned()));
         };
         self.inner.sign(request, &action, &signer).map_err(CallError::InvalidRequest)
     }
 
     async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
-        self.inner.carry(request, READING.contains(&info.operation_id)).await
+        self.inner.carry(request, REPEATABLE.contains(&info.operation_id)).await
     }
 }
 
@@ -335,6 +357,6 @@ pub(crate) async fn call<T>(
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
     let inner = &client.inner;
-    inner.0.keyring.ready(inner.now()).await.map_err(|error| error.during(operation.id))?;
+    inner.shared.keyring.ready(inner.now()).await.map_err(|error| error.during(operation.id))?;
     guestexec_core::exchange("tat", operation, exchange, error::read).await
 }

@@ -28,5 +28,5 @@ pub use progenitor_client::ResponseValue;
 pub use retry::Counts;
 pub use run::{
     Cancellation, Event, Events, Failure, Finished, Found, InstanceResult, Instances, Outcome,
-    OutputUrl, Run, Running, SavedCommand, Script, Unconfirmed, UnconfirmedCall,
+    OutputUrl, Run, Running, SavedCommand, Script, Unconfirmed, UnconfirmedCall, Unfinished,
 };

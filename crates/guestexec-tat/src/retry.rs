@@ -124,6 +124,11 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the attempt surely started no command.
+    pub(crate) fn proves_nothing_started(self) -> bool {
+        matches!(self, Self::Throttled | Self::Clock | Self::Credentials | Self::Unsent)
+    }
+
     pub(crate) fn of_error(error: &reqwest::Error) -> Self {
         if error.is_builder() {
             Self::Keep

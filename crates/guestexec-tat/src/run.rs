@@ -29,7 +29,7 @@ use self::{
 use crate::{Client, Error, enums::CommandType};
 
 pub use command::{SavedCommand, Script};
-pub use find::{Found, Unconfirmed, UnconfirmedCall};
+pub use find::{Found, Unconfirmed, UnconfirmedCall, Unfinished};
 pub use result::{Failure, InstanceResult, Outcome, OutputUrl};
 pub use running::{Cancellation, Event, Events, Finished, Running};
 
@@ -117,9 +117,11 @@ impl<'a> Instances<'a> {
 /// - the calls that follow grow with the number of instances over 100, not with the instances;
 /// - what becomes of the command on an instance is a [result](Finished::results), also where it
 ///   failed, was killed, or never ran. There is an error only where there is no result at all: where
-///   no call was accepted, or the waiting ended before any instance was done.
+///   no call was accepted, or the waiting ended before any instance was done:
+///   [`Unconfirmed::of`] and [`Unfinished::of`] then tell what may run or does.
 ///
-/// Dropping the future ends the waiting, not the command. To follow it instance by instance or to
+/// Dropping the future ends the waiting, not the command: calls not made yet are left off, and of one
+/// under way nobody knows what it did. To follow it instance by instance or to
 /// end it, use [`Run::start`].
 #[derive(Clone)]
 #[must_use = "nothing runs until it is awaited or started"]
@@ -141,9 +143,10 @@ impl<K> Run<'_, K> {
         self
     }
 
-    /// How long to wait for all instances, from when the first call is made. Default: the script's
-    /// timeout (a day for a saved command whose timeout is not given), a minute, and what the
-    /// service's rate makes of the number of instances.
+    /// How long to wait for all instances, from when the first call is made; after that there is one
+    /// last look, and no call is made that starts anything. Default: the script's timeout (a day for
+    /// a saved command whose timeout is not given), a minute, and what the client's rate makes of the
+    /// number of instances.
     pub fn wait_at_most(mut self, wait: Duration) -> Self {
         self.wait = Some(wait);
         self

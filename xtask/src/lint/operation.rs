@@ -20,7 +20,7 @@ const WORDS: [&str; 15] = [
     "x-error-codes",
     "x-examples",
     "x-rate-limit",
-    "x-reads",
+    "x-repeatable",
     "x-starts-command",
 ];
 
@@ -165,13 +165,17 @@ fn extensions(
     let node = operation.node;
     // Taken for `false`, the first would let a command be repeated.
     let kinds = [
-        ("x-reads", Kind::Boolean),
         ("x-starts-command", Kind::Boolean),
+        ("x-repeatable", Kind::Boolean),
         ("x-error-codes", Kind::List),
         ("x-examples", Kind::Mapping),
         ("parameters", Kind::List),
     ];
     complaints.kinds(&kinds, place, node);
+    complaints.unless(!(operation.starts_command() && node["x-repeatable"] == true), place, || {
+        "starts a command, so a second call starts a second one; leave out `x-repeatable`"
+            .to_owned()
+    });
     let rate = &node["x-rate-limit"];
     let is_rate = rate["requests"].is_u64() && rate["per-seconds"].is_u64();
     complaints.unless(rate.is_null() || is_rate, place, || {

@@ -43,7 +43,7 @@ pub(super) fn lists(codes: &[OperationCode<'_>]) -> Vec<Item> {
         codes.iter().filter(|code| chosen(code)).map(|code| code.method.to_string()).collect()
     };
     let starting = named(&|code| code.operation.starts_command());
-    let reading = named(&|code| code.operation.reads());
+    let repeatable = named(&|code| code.operation.is_repeatable());
     let open = named(&|code| code.operation.is_open());
     vec![
         parse_quote! {
@@ -52,9 +52,9 @@ pub(super) fn lists(codes: &[OperationCode<'_>]) -> Vec<Item> {
             pub(crate) const STARTING: &[&str] = &[#(#starting),*];
         },
         parse_quote! {
-            /// Operations that only read, so that sending one twice does no harm.
+            /// Operations that may be sent twice: they only read, or a second time changes nothing more.
             #[allow(dead_code)]
-            pub(crate) const READING: &[&str] = &[#(#reading),*];
+            pub(crate) const REPEATABLE: &[&str] = &[#(#repeatable),*];
         },
         parse_quote! {
             /// Operations that need no credentials.

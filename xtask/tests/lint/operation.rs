@@ -5,6 +5,13 @@ use super::{Broken, broken};
 /// Operations, their examples and their sources.
 pub const OPERATIONS: &[Broken] = &[
     broken(
+        "x-starts-command: true\n",
+        "x-starts-command: true\n      x-repeatable: true\n",
+        "CreateWidget",
+        "a second call starts a second one",
+        "leave out `x-repeatable`",
+    ),
+    broken(
         "      operationId: CreateWidget\n",
         "",
         "POST /v1/widgets",

@@ -26,9 +26,9 @@ pub(crate) const STARTING: &[&str] = &[
     "connect_cci_v2_post_namespaced_pod_exec",
 ];
 
-/// Operations that only read, so that sending one twice does no harm.
+/// Operations that may be sent twice: they only read, or a second time changes nothing more.
 #[allow(dead_code)]
-pub(crate) const READING: &[&str] = &[
+pub(crate) const REPEATABLE: &[&str] = &[
     "read_cci_v2_namespaced_pod",
     "list_cci_v2_namespaced_pod",
 ];

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::Read as _,
     path::{Path, PathBuf},
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use guestexec_core::Secret;
@@ -91,22 +91,37 @@ pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
         token: Option<String>,
         /// Seconds since 1970; there after a browser login.
         expires_at: Option<u64>,
+        #[serde(rename = "role-arn", alias = "roleArn")]
+        role_arn: Option<String>,
     }
     let text = text(path)?;
     // The parser's message may quote the file.
     let profile: Profile = serde_json::from_str(&text).map_err(|_| {
         unusable(format!("{} is not a tccli profile: run `tccli configure`", path.display()))
     })?;
+    // The bare pair would be another identity than tccli's.
+    if profile.role_arn.is_some_and(|role| !role.is_empty()) {
+        return Err(unusable(format!(
+            "{} says to assume a role (`role-arn`), which is not done here: give the client that \
+             role's temporary keys",
+            path.display()
+        )));
+    }
     match profile {
-        Profile { secret_id, secret_key: Some(key), token, expires_at }
+        Profile { secret_id, secret_key: Some(key), token, expires_at, .. }
             if !secret_id.is_empty() && !key.is_empty() =>
         {
             let pair = Credentials::new(secret_id, key).with_optional_token(token);
             let expires = expires_at.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
-            Ok(match expires {
-                Some(expires) => Lease::until(pair, expires),
-                None => Lease::lasting(pair),
-            })
+            match expires {
+                // Here rather than later, so that a chain goes on to its next source.
+                Some(expires) if expires <= SystemTime::now() => Err(unusable(format!(
+                    "the login kept in {} has expired: log in again with `tccli auth login`",
+                    path.display()
+                ))),
+                Some(expires) => Ok(Lease::until(pair, expires)),
+                None => Ok(Lease::lasting(pair)),
+            }
         }
         _ => Err(unusable(format!(
             "{} has no `secretId` and `secretKey`: run `tccli configure`",

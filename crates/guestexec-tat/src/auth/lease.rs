@@ -6,10 +6,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use tokio::{
+    sync::Mutex as AsyncMutex,
+    time::{Instant, timeout},
+};
 use tracing::{debug, warn};
 
-use super::CredentialSource;
+use super::{CredentialSource, unusable};
 use crate::{
     Credentials, Error,
     sign::{Scope, SignError, SigningKey, utc_date},
@@ -17,8 +20,11 @@ use crate::{
 
 /// How long before the end of a lease a new one is fetched: what the vendor's SDKs do.
 const EARLY: Duration = Duration::from_secs(300);
-/// How long after a failed renewal the next is tried, while the old lease is still good.
+/// How long after a fetch the next is tried, where the lease is still good: a fetch may fail, and a
+/// source may give the same short lease again.
 const PAUSE: Duration = Duration::from_secs(10);
+/// How long a source may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client's credentials, shared by its clones.
 pub(crate) struct Keyring {
@@ -31,7 +37,8 @@ pub(crate) struct Keyring {
 #[derive(Default)]
 struct State {
     held: Option<Held>,
-    failed: Option<Instant>,
+    /// When a fetch ended last.
+    tried: Option<Instant>,
 }
 
 struct Held {
@@ -81,16 +88,13 @@ impl Keyring {
         }
         match self.fetch().await {
             Ok(signer) => Ok(signer),
-            Err(error) => {
-                self.state().failed = Some(Instant::now());
-                match self.look(now) {
-                    Look::Good(signer) | Look::Ageing(signer) => {
-                        warn!(%error, "the credentials could not be renewed, and will expire soon");
-                        Ok(signer)
-                    }
-                    Look::Nothing => Err(error),
+            Err(error) => match self.look(now) {
+                Look::Good(signer) | Look::Ageing(signer) => {
+                    warn!(%error, "the credentials could not be renewed, and will expire soon");
+                    Ok(signer)
                 }
-            }
+                Look::Nothing => Err(error),
+            },
         }
     }
 
@@ -115,25 +119,29 @@ impl Keyring {
         let left = held.expires.map(|expires| expires.duration_since(now).unwrap_or_default());
         match left {
             Some(left) if left.is_zero() => Look::Nothing,
-            Some(left) if left < EARLY && !recent(state.failed) => Look::Ageing(signer),
+            Some(left) if left < EARLY && !recent(state.tried) => Look::Ageing(signer),
             _ => Look::Good(signer),
         }
     }
 
     async fn fetch(&self) -> Result<Arc<Signer>, Error> {
-        let lease = self.source.provide().await?;
+        let lease = timeout(PATIENCE, self.source.provide()).await.unwrap_or_else(|_| {
+            let waited = PATIENCE.as_secs();
+            Err(unusable(format!("the source of the credentials gave none in {waited} seconds")))
+        });
+        let mut state = self.state();
+        state.tried = Some(Instant::now());
+        let lease = lease?;
         lease.credentials().check()?;
         let signer = Arc::new(Signer::new(lease.credentials().clone()));
         debug!(secret_id = signer.credentials.secret_id(), "credentials fetched");
-        let mut state = self.state();
-        state.failed = None;
         state.held = Some(Held { signer: signer.clone(), expires: lease.expires() });
         Ok(signer)
     }
 }
 
-fn recent(failed: Option<Instant>) -> bool {
-    failed.is_some_and(|failed| failed.elapsed() < PAUSE)
+fn recent(tried: Option<Instant>) -> bool {
+    tried.is_some_and(|tried| tried.elapsed() < PAUSE)
 }
 
 enum Look {

@@ -23,12 +23,13 @@ mod validate;
 #[allow(dead_code)]
 pub(crate) const STARTING: &[&str] = &["run_command", "invoke_command"];
 
-/// Operations that only read, so that sending one twice does no harm.
+/// Operations that may be sent twice: they only read, or a second time changes nothing more.
 #[allow(dead_code)]
-pub(crate) const READING: &[&str] = &[
+pub(crate) const REPEATABLE: &[&str] = &[
     "describe_commands",
     "describe_invocations",
     "describe_invocation_tasks",
+    "cancel_invocation",
     "describe_automation_agent_status",
     "preview_replaced_command_content",
     "describe_regions",

@@ -160,6 +160,11 @@ impl Command {
         Duration::from_secs(self.common.timeout.unwrap_or(default))
     }
 
+    /// Whether the command is to be kept, which the first of its calls does.
+    pub(super) fn keeps(&self) -> bool {
+        matches!(&self.kind, Kind::Script(script) if script.save)
+    }
+
     pub(super) fn has_parameters(&self) -> bool {
         !self.common.parameters.is_empty()
             || matches!(&self.kind, Kind::Script(script) if script.replaces())

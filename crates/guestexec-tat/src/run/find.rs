@@ -79,14 +79,7 @@ impl UnconfirmedCall {
 impl Unconfirmed {
     /// What an error leaves open, if anything.
     pub fn of(error: &Error) -> Option<&Self> {
-        let mut cause = StdError::source(error);
-        while let Some(error) = cause {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            cause = error.source();
-        }
-        None
+        cause_of(error)
     }
 
     /// The calls.
@@ -96,19 +89,10 @@ impl Unconfirmed {
 
     /// The same error, with `calls` as part of it.
     pub(super) fn attach(calls: Vec<UnconfirmedCall>, error: Error) -> Error {
-        let mut whole = Error::new(error.kind(), error.message())
-            .with_code(error.code().map(str::to_owned))
-            .with_request_id(error.request_id().map(str::to_owned))
-            .with_detail(error.detail().cloned())
+        retold(&error)
             .with_may_have_run(true)
-            .with_advice("look with `Client::find` before you run it again");
-        if let Some(operation) = error.operation() {
-            whole = whole.during(operation);
-        }
-        if let Some(status) = error.status() {
-            whole = whole.with_status(status);
-        }
-        whole.with_source(Self { calls, cause: error })
+            .with_advice("look with `Client::find` before you run it again")
+            .with_source(Self { calls, cause: error })
     }
 }
 
@@ -134,6 +118,82 @@ impl StdError for Unconfirmed {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&self.cause)
     }
+}
+
+/// Invocations that were started, and of which no instance was seen to end.
+///
+/// It is part of the error of a run that left no result, where [`Unfinished::of`] finds it. Take them
+/// up again with [`Client::invocation`].
+#[derive(Debug)]
+pub struct Unfinished {
+    invocations: Vec<String>,
+    cause: Error,
+}
+
+impl Unfinished {
+    /// What an error leaves running, if anything.
+    pub fn of(error: &Error) -> Option<&Self> {
+        cause_of(error)
+    }
+
+    /// The invocations' ids, `inv-…`.
+    pub fn invocations(&self) -> &[String] {
+        &self.invocations
+    }
+
+    /// The same error, with `invocations` as part of it.
+    pub(super) fn attach(invocations: Vec<String>, error: Error) -> Error {
+        retold(&error)
+            .with_may_have_run(true)
+            .with_advice(
+                "take the invocations up with `Client::invocation`: `Unfinished::of` has their ids",
+            )
+            .with_source(Self { invocations, cause: error })
+    }
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.invocations[..] {
+            [] => f.write_str("nothing was started"),
+            [only] => write!(f, "{only} was started"),
+            [first, rest @ ..] => write!(f, "{first} and {} more were started", rest.len()),
+        }
+    }
+}
+
+impl StdError for Unfinished {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+/// A cause of this type, however deep.
+fn cause_of<T: StdError + 'static>(error: &Error) -> Option<&T> {
+    let mut cause = StdError::source(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Another error that tells the same, but for causes and advice.
+pub(super) fn retold(error: &Error) -> Error {
+    let mut same = Error::new(error.kind(), error.message())
+        .with_code(error.code().map(str::to_owned))
+        .with_request_id(error.request_id().map(str::to_owned))
+        .with_detail(error.detail().cloned())
+        .with_may_have_run(error.may_have_run());
+    if let Some(operation) = error.operation() {
+        same = same.during(operation);
+    }
+    if let Some(status) = error.status() {
+        same = same.with_status(status);
+    }
+    same
 }
 
 /// An invocation that an unconfirmed call may have started.

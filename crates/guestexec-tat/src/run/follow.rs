@@ -2,7 +2,9 @@
 //!
 //! Two actions take turns, each with a rate of its own at the service: DescribeInvocations tells the
 //! status of every task of up to [`LOOK`] invocations in one call, so it is what is polled;
-//! DescribeInvocationTasks brings the output, and is called once for each hundred tasks that are over.
+//! DescribeInvocationTasks brings the output, and is called for up to a hundred tasks that are over.
+//! The longer it all takes, the less often is it looked at, so that instances that end one after
+//! another do not take a look each.
 
 mod look;
 
@@ -19,14 +21,14 @@ use guestexec_core::ErrorKind;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 pub(super) use self::look::attach;
-use self::look::{Fetched, Looked};
+use self::look::{Fetched, Looked, Seen};
 use super::{
     command::Command,
-    find::Unconfirmed,
+    find::{Unconfirmed, Unfinished, retold},
     plan,
     result::{Failure, InstanceResult, is_final},
     running::Event,
-    start::{Started, start},
+    start::{Started, start, unmade},
 };
 use crate::{Client, Error, enums::TaskStatus};
 
@@ -34,13 +36,15 @@ use crate::{Client, Error, enums::TaskStatus};
 const POLL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How much longer than the script's timeout is waited: delivery, and the agent's report.
 const GRACE: Duration = Duration::from_secs(60);
-/// What each thousand instances add to it, at the service's rate.
-const GRACE_PER_THOUSAND: u64 = 2;
+/// How long the last look may take, which is made when the time to wait is over.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+/// What part of the time passed so far is the pause after news.
+const PATIENCE: u32 = 20;
 /// How long the service may refuse to know an invocation that it has just started.
 const UNLISTED: Duration = Duration::from_secs(30);
 /// Calls of one action under way at once.
 const CALLS: usize = 8;
-/// Invocations looked at in one call. Each answer repeats the whole script.
+/// Invocations looked at in one call, at most. Each answer repeats the whole script.
 const LOOK: usize = 20;
 /// Tasks a page holds at most.
 const PAGE: usize = 100;
@@ -65,13 +69,20 @@ pub(super) struct Follow {
     /// Slots without an end.
     open: usize,
     looks: bool,
+    /// How many invocations are looked at in one call.
+    batch: usize,
     /// How many tasks are fetched in one call.
     page: usize,
     /// Whether tasks are looked at one by one, DescribeInvocations being of no use.
     by_pages: bool,
+    /// Since when the pauses grow.
+    since: Instant,
     pause: Duration,
     next_look: Instant,
     deadline: Option<Instant>,
+    closing: Closing,
+    /// Whether the last poll gave an event.
+    told: bool,
     sleep: Pin<Box<Sleep>>,
     last_failure: Option<Error>,
     pub(super) command_id: Option<String>,
@@ -96,6 +107,17 @@ enum State {
     Ended,
 }
 
+/// How far the end of the waiting has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    /// There is time.
+    No,
+    /// The time is over; a last look is to be made.
+    Due,
+    /// It was made, or is being made.
+    Begun,
+}
+
 /// One call that starts the command.
 struct Call {
     slots: Vec<u32>,
@@ -111,7 +133,8 @@ enum Done {
     Started(usize, Result<Started, Error>),
     Looked(Vec<usize>, Result<Looked, Error>),
     Fetched(Vec<u32>, Result<Fetched, Error>),
-    Paged(usize, Result<Fetched, Error>),
+    /// Of a call, with the size of the pages.
+    Paged(usize, usize, Result<Seen, Error>),
 }
 
 impl Follow {
@@ -122,8 +145,17 @@ impl Follow {
         wait: Option<Duration>,
     ) -> Result<Self, Error> {
         let calls = plan::calls(client, &command, &ids)?;
-        let more = Duration::from_secs(ids.len() as u64 / 1000 * GRACE_PER_THOUSAND);
-        let wait = wait.unwrap_or_else(|| command.time_limit() + GRACE + more);
+        let wait = wait.unwrap_or_else(|| {
+            let limiter = &client.inner.shared().limiter;
+            let seconds = |calls: usize, action| {
+                limiter.rate(action).map_or(0, |rate| calls as u64 / u64::from(rate))
+            };
+            let starts = seconds(calls.len(), command.action());
+            let fetches = seconds(ids.len().div_ceil(PAGE), "DescribeInvocationTasks");
+            // Twice, as looks and delays take time too.
+            let more = Duration::from_secs(2 * (starts + fetches));
+            command.time_limit().saturating_add(GRACE + more)
+        });
         let calls = calls
             .into_iter()
             .map(|slots| Call { open: slots.len(), slots, invocation: None, accepted: None })
@@ -165,12 +197,16 @@ impl Follow {
             looking: 0,
             fetching: 0,
             looks: true,
+            batch: LOOK,
             page: PAGE,
             by_pages: false,
+            since: now,
             pause: POLL.0,
             next_look: now + POLL.0,
             // A wait too long to be told is none.
             deadline: wait.and_then(|wait| now.checked_add(wait)),
+            closing: Closing::No,
+            told: false,
             sleep: Box::pin(sleep_until(now)),
             last_failure: None,
             command_id: None,
@@ -206,16 +242,26 @@ impl Follow {
 
     /// Sets the time the waiting ends.
     pub(super) fn wait_until(&mut self, deadline: Option<Instant>) {
+        self.closing = Closing::No;
         self.deadline = deadline;
     }
 
     /// Makes looks come quickly again.
     pub(super) fn hurry(&mut self) {
+        self.since = Instant::now();
         self.pause = POLL.0;
         self.next_look = self.next_look.min(Instant::now() + self.pause);
     }
 
-    /// Makes all calls that start the command, and nothing else.
+    /// Leaves off the calls not made yet.
+    pub(super) fn leave_unmade(&mut self) {
+        let Some(command) = self.command.clone() else { return };
+        for index in std::mem::replace(&mut self.next_call, self.calls.len())..self.calls.len() {
+            self.fail_call(index, unmade(&command));
+        }
+    }
+
+    /// Makes all calls that start the command for which there is time, and nothing else.
     ///
     /// # Errors
     /// Where none of them was accepted.
@@ -236,6 +282,7 @@ impl Follow {
         })
         .await;
         self.looks = true;
+        self.leave_unmade();
         self.hurry();
         if self.calls.iter().all(|call| call.invocation.is_none()) {
             let failures = self.events.drain(..).filter_map(|event| match event {
@@ -249,8 +296,13 @@ impl Follow {
 
     /// The next event; none once every instance has an end.
     pub(super) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        // The time a caller takes over an event is not the service's.
+        if std::mem::take(&mut self.told) && self.closing != Closing::No {
+            self.deadline = Some(Instant::now() + LAST_LOOK);
+        }
         loop {
             if let Some(event) = self.events.pop_front() {
+                self.told = true;
                 return Poll::Ready(Some(event));
             }
             self.schedule();
@@ -268,6 +320,14 @@ impl Follow {
             // A call under way is waited for, because it may start the command.
             let deadline = self.deadline.filter(|_| self.starting == 0);
             if deadline.is_some_and(|deadline| now >= deadline) {
+                match self.closing {
+                    Closing::No => self.close(now),
+                    Closing::Due | Closing::Begun => self.give_up(),
+                }
+                continue;
+            }
+            let idle = self.looking == 0 && self.fetching == 0 && self.over.is_empty();
+            if self.closing == Closing::Begun && idle {
                 self.give_up();
                 continue;
             }
@@ -283,10 +343,19 @@ impl Follow {
         }
     }
 
+    /// The time to wait is over: what ended while nobody polled is still to be told, and nothing
+    /// more to be started.
+    fn close(&mut self, now: Instant) {
+        self.leave_unmade();
+        self.closing = Closing::Due;
+        self.next_look = now;
+        self.deadline = Some(now + LAST_LOOK);
+    }
+
     /// Makes the calls whose time has come.
     fn schedule(&mut self) {
         let now = Instant::now();
-        let late = self.deadline.is_some_and(|deadline| now >= deadline);
+        let late = self.closing != Closing::No || self.deadline.is_some_and(|at| now >= at);
         while let Some(command) = &self.command
             && !late
             && self.starting < CALLS
@@ -295,7 +364,8 @@ impl Follow {
             let index = self.next_call;
             let slots = self.calls[index].slots.iter();
             let ids = slots.map(|slot| self.slots[*slot as usize].id.clone()).collect();
-            let starting = start(self.client.clone(), command.clone(), ids, index == 0);
+            let (client, command) = (self.client.clone(), command.clone());
+            let starting = start(client, command, ids, index == 0, self.deadline);
             self.work.push(Box::pin(async move { Done::Started(index, starting.await) }));
             self.next_call += 1;
             self.starting += 1;
@@ -304,6 +374,9 @@ impl Follow {
             return;
         }
         if self.looking == 0 && now >= self.next_look {
+            if self.closing == Closing::Due {
+                self.closing = Closing::Begun;
+            }
             self.look();
         }
         // A page that is not full goes out alone, when there is nothing before it.
@@ -324,7 +397,11 @@ impl Follow {
                     Ok(started) => {
                         self.calls[index].invocation = Some(started.invocation_id.into());
                         self.calls[index].accepted = Some(Instant::now());
-                        self.command_id = self.command_id.take().or(started.command_id);
+                        // Of a command that is kept, the other calls have passing ones.
+                        let keeps = self.command.as_ref().is_some_and(|command| command.keeps());
+                        if index == 0 || !keeps {
+                            self.command_id = self.command_id.take().or(started.command_id);
+                        }
                         self.hurry();
                     }
                     Err(error) => self.fail_call(index, error),
@@ -332,7 +409,7 @@ impl Follow {
             }
             Done::Looked(calls, result) => self.looked(calls, result),
             Done::Fetched(slots, result) => self.fetched(slots, result),
-            Done::Paged(call, result) => self.paged(call, result),
+            Done::Paged(call, page, result) => self.paged(call, page, result),
         }
     }
 
@@ -343,13 +420,13 @@ impl Follow {
     }
 
     /// Takes note of a task's status; true if it is news.
-    fn status(&mut self, slot: u32, status: TaskStatus, task_id: Option<String>) -> bool {
+    fn status(&mut self, slot: u32, status: TaskStatus, task_id: String) -> bool {
         let entry = &mut self.slots[slot as usize];
         if entry.state != State::Open {
             return false;
         }
         let news = entry.status.as_ref() != Some(&status);
-        entry.task_id = task_id.or(entry.task_id.take());
+        entry.task_id = Some(task_id);
         if is_final(&status) {
             entry.state = State::Over;
             self.over.push(slot);
@@ -375,6 +452,9 @@ impl Follow {
         let call = &self.calls[index];
         let open = |slot: &&u32| self.slots[**slot as usize].state != State::Ended;
         let slots: Vec<u32> = call.slots.iter().filter(open).copied().collect();
+        if slots.is_empty() && !call.slots.is_empty() {
+            return;
+        }
         let invocation_id = call.invocation.as_ref().map(ToString::to_string);
         let instances = slots.iter().map(|slot| self.slots[*slot as usize].id.clone()).collect();
         for slot in &slots {
@@ -386,7 +466,7 @@ impl Follow {
         self.over.retain(|slot| slots[*slot as usize].state != State::Ended);
     }
 
-    /// The deadline has come: whatever is open ends as a failure.
+    /// Whatever is open ends as a failure.
     fn give_up(&mut self) {
         // What is under way now concerns nobody any more.
         self.work = FuturesUnordered::new();
@@ -394,33 +474,21 @@ impl Follow {
         let mut cause = self.last_failure.take();
         for index in 0..self.calls.len() {
             let call = &self.calls[index];
-            if call.open == 0 && !(call.slots.is_empty() && index >= self.next_call) {
-                continue;
-            }
-            let error = match &call.invocation {
-                Some(id) => Error::new(
-                    ErrorKind::Timeout,
-                    format!(
-                        "{id} was started, but {} of its {} instances were not seen to end in time",
-                        call.open,
-                        call.slots.len()
-                    ),
-                )
-                .during("DescribeInvocations")
-                .with_may_have_run(true)
-                .with_advice("follow it with `Client::invocation`, or end it with its `cancel`"),
-                None => Error::new(
-                    ErrorKind::Timeout,
-                    "the time to wait was over before the call could be made",
-                ),
-            };
+            let Some(id) = call.invocation.as_ref().filter(|_| call.open > 0) else { continue };
+            let (open, all) = (call.open, call.slots.len());
+            let error = Error::new(
+                ErrorKind::Timeout,
+                format!("{id} was started, but {open} of its {all} instances were not seen to end in time"),
+            )
+            .during("DescribeInvocations")
+            .with_may_have_run(true)
+            .with_advice("follow it with `Client::invocation`, or end it with its `cancel`");
             let error = match cause.take() {
                 Some(cause) => error.with_source(cause),
                 None => error,
             };
             self.fail_call(index, error);
         }
-        self.next_call = self.calls.len();
     }
 }
 
@@ -431,20 +499,26 @@ pub(super) fn as_error(failures: Vec<Arc<Failure>>) -> Error {
         .filter_map(|failure| Unconfirmed::of(&failure.error))
         .flat_map(|unconfirmed| unconfirmed.calls().to_vec())
         .collect();
+    let mut invocations: Vec<String> =
+        failures.iter().filter_map(|failure| failure.invocation_id.clone()).collect();
+    invocations.dedup();
     let may_have_run = failures.iter().any(|failure| failure.error.may_have_run());
     let mut failures = failures.into_iter();
     // The first is told, unless another leaves open what it does not.
-    let error = match failures.next().map(Arc::try_unwrap) {
+    let mut error = match failures.next().map(Arc::try_unwrap) {
         Some(Ok(failure)) => failure.error,
-        Some(Err(shared)) => Error::new(shared.error.kind(), shared.error.to_string()),
+        Some(Err(shared)) => retold(&shared.error),
         None => Error::new(ErrorKind::Protocol, "there were no instances, and no answer either"),
     };
-    let more = failures.len();
-    if calls.is_empty() || (more == 0 && Unconfirmed::of(&error).is_some()) {
-        let may_have_run = may_have_run || error.may_have_run();
-        return error.with_may_have_run(may_have_run);
+    let more = failures.len() > 0;
+    if !invocations.is_empty() {
+        error = Unfinished::attach(invocations, error);
     }
-    Unconfirmed::attach(calls, error)
+    if !calls.is_empty() && (more || Unconfirmed::of(&error).is_none()) {
+        error = Unconfirmed::attach(calls, error);
+    }
+    let may_have_run = may_have_run || error.may_have_run();
+    error.with_may_have_run(may_have_run)
 }
 
 /// What is known at once of a task that came with its output.

@@ -31,7 +31,7 @@ struct Task {
     task_id: Option<String>,
     status: TaskStatus,
     exit_code: Option<i64>,
-    output: Vec<u8>,
+    output: Base64,
     dropped: u64,
     output_url: Option<OutputUrl>,
     upload_error: Option<String>,
@@ -167,7 +167,7 @@ impl InstanceResult {
             task_id: task.invocation_task_id,
             status,
             exit_code: result.exit_code,
-            output: result.output.map(Base64::into_bytes).unwrap_or_default(),
+            output: result.output.unwrap_or_else(|| Vec::new().into()),
             dropped: result.dropped.unwrap_or_default(),
             output_url: not_empty(result.output_url).map(OutputUrl),
             upload_error: not_empty(result.output_upload_cos_error_info),
@@ -246,15 +246,16 @@ impl InstanceResult {
     pub fn exit_code(&self) -> Option<i64> {
         let task = self.task()?;
         match task.status {
-            // The agent reports -1 where no code exists: the command died of a signal.
-            TaskStatus::Success | TaskStatus::Failed => task.exit_code.filter(|code| *code >= 0),
+            // The agent reports -1 where no code exists: the command died of a signal. Other negative
+            // codes are those of Windows.
+            TaskStatus::Success | TaskStatus::Failed => task.exit_code.filter(|code| *code != -1),
             _ => None,
         }
     }
 
     /// Standard output and standard error as one stream, in true order; its first 24 KiB.
     pub fn output(&self) -> &[u8] {
-        self.task().map_or(&[], |task| &task.output)
+        self.task().map_or(&[], |task| task.output.as_bytes())
     }
 
     /// The same as text, with U+FFFD where it is not UTF-8.

@@ -14,6 +14,7 @@ use guestexec_core::ErrorKind;
 use tokio::time::Instant;
 
 use super::{
+    find::{Unfinished, retold},
     follow::{Follow, as_error},
     result::{Failure, InstanceResult, Outcome},
 };
@@ -85,13 +86,23 @@ impl Running {
     /// Ends the command wherever it is not over, and waits for its end: a minute at most.
     ///
     /// # Errors
-    /// That of CancelInvocation, where none of its calls succeeded.
+    /// That of CancelInvocation, where every one of its calls was refused and there are instances on
+    /// which the command is not over; [`Unfinished::of`](crate::Unfinished::of) then has the ids of
+    /// the invocations. Where some were refused, [`Cancellation::refused`] tells which.
     pub async fn cancel(mut self) -> Result<Cancellation, Error> {
-        cancel_all(&self.follow).await?;
-        self.follow.wait_until(Instant::now().checked_add(CANCEL_WAIT));
+        self.follow.leave_unmade();
+        let (accepted, refused) = cancel_all(&self.follow).await;
+        let wait = if accepted == 0 { Duration::ZERO } else { CANCEL_WAIT };
+        self.follow.wait_until(Instant::now().checked_add(wait));
         self.follow.hurry();
         let finished = self.collect().await;
-        Ok(Cancellation { finished })
+        let open = finished.results.iter().any(|result| result.outcome() == Outcome::Unknown);
+        match refused.first() {
+            Some((_, error)) if accepted == 0 && open => {
+                Err(Unfinished::attach(finished.invocations, retold(error)))
+            }
+            _ => Ok(Cancellation { finished, refused }),
+        }
     }
 
     pub(super) async fn finish(self) -> Result<Finished, Error> {
@@ -100,6 +111,7 @@ impl Running {
         if !none || (finished.results.is_empty() && finished.failures.is_empty()) {
             return Ok(finished);
         }
+        // The results share the failures, which become the error.
         let Finished { results, failures, .. } = finished;
         drop(results);
         Err(as_error(failures))
@@ -182,8 +194,14 @@ impl Events {
     /// # Errors
     /// That of CancelInvocation, where none of its calls succeeded.
     pub async fn cancel(&mut self) -> Result<(), Error> {
-        cancel_all(&self.follow).await?;
+        let (accepted, mut refused) = cancel_all(&self.follow).await;
         self.follow.hurry();
+        if accepted == 0 && !refused.is_empty() {
+            return Err(refused.swap_remove(0).1);
+        }
+        for (invocation, error) in refused {
+            tracing::warn!(invocation, %error, "an invocation could not be cancelled");
+        }
         Ok(())
     }
 
@@ -191,7 +209,8 @@ impl Events {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] without any instance, since the service would take that for
-    /// all of them, and with one the run does not have; that of CancelInvocation.
+    /// all of them, and with one the run does not have: then nothing is cancelled. That of
+    /// CancelInvocation, the first of them where there are several: the others were called too.
     pub async fn cancel_on<I>(&mut self, instances: I) -> Result<(), Error>
     where
         I: IntoIterator,
@@ -216,16 +235,18 @@ impl Events {
         if of_invocation.is_empty() {
             return Err(refuse("is empty, which means all instances: use `cancel` for that"));
         }
+        let mut all = Ok(());
         for (invocation, ids) in of_invocation {
             for batch in ids.chunks(CANCEL_BATCH) {
                 let request = CancelInvocationRequest::builder()
                     .invocation_id(invocation.to_string())
                     .instance_ids(batch.to_vec());
-                self.follow.client.cancel_invocation().body(request).send().await?;
+                let answer = self.follow.client.cancel_invocation().body(request).send().await;
+                all = all.and(answer.map(drop));
             }
         }
         self.follow.hurry();
-        Ok(())
+        all
     }
 }
 
@@ -244,18 +265,17 @@ impl fmt::Debug for Events {
     }
 }
 
-/// Cancels every invocation that has instances without an end; fails if no call succeeds.
-async fn cancel_all(follow: &Follow) -> Result<(), Error> {
+/// Cancels every invocation that has instances without an end: how many calls were accepted, and of
+/// which invocations they were not.
+async fn cancel_all(follow: &Follow) -> (usize, Vec<(String, Error)>) {
     let unfinished = follow.invocations().filter(|(_, open)| *open > 0);
-    let calls = unfinished.map(|(id, _)| cancel(&follow.client, id));
-    let mut results = join_all(calls).await;
-    if results.is_empty() || results.iter().any(Result::is_ok) {
-        for error in results.iter().filter_map(|result| result.as_ref().err()) {
-            tracing::warn!(%error, "an invocation could not be cancelled");
-        }
-        return Ok(());
-    }
-    results.swap_remove(0)
+    let calls = unfinished.map(|(id, _)| async {
+        cancel(&follow.client, id).await.map_err(|error| (id.to_string(), error))
+    });
+    let results = join_all(calls).await;
+    let all = results.len();
+    let refused: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+    (all - refused.len(), refused)
 }
 
 /// Cancels a whole invocation, which is what the service makes of no list of instances.
@@ -280,9 +300,9 @@ impl Finished {
         &self.results
     }
 
-    /// True if the command ran to its end on every instance, and exited with 0.
+    /// True if there are instances, and on every one the command ran to its end and exited with 0.
     pub fn success(&self) -> bool {
-        self.results.iter().all(InstanceResult::success)
+        !self.results.is_empty() && self.results.iter().all(InstanceResult::success)
     }
 
     /// Why nothing is known of some instances, one failure for the instances of each call.
@@ -302,9 +322,10 @@ impl Finished {
 }
 
 /// What became of a run that was cancelled.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Cancellation {
     finished: Finished,
+    refused: Vec<(String, Error)>,
 }
 
 impl Cancellation {
@@ -320,6 +341,11 @@ impl Cancellation {
     /// The instances where it was running and was killed.
     pub fn killed(&self) -> impl Iterator<Item = &InstanceResult> {
         self.of(Outcome::Terminated)
+    }
+
+    /// The invocations that the service refused to cancel, and why.
+    pub fn refused(&self) -> impl Iterator<Item = (&str, &Error)> {
+        self.refused.iter().map(|(invocation, error)| (invocation.as_str(), error))
     }
 
     /// All instances in the order asked, also those where the command was over before it could be

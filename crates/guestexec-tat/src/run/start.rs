@@ -1,8 +1,17 @@
 //! One call that starts a command on some instances.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    future::{Future, pending, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+};
 
 use guestexec_core::ErrorKind;
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     command::{Command, Kind, StartRequest},
@@ -18,20 +27,28 @@ pub(super) struct Started {
     pub(super) command_id: Option<String>,
 }
 
-/// Starts a command, once. A failure that leaves open whether it did so has what is needed to look.
+/// Starts a command, once, unless the deadline comes before the call is on its way. A failure that
+/// leaves open whether it did so has what is needed to look.
 pub(super) async fn start(
     client: Client,
     command: Arc<Command>,
     instances: Vec<String>,
     first: bool,
+    deadline: Option<Instant>,
 ) -> Result<Started, Error> {
     let marker = Marker::of(&client, &command, &instances);
-    let sent = client.inner.now();
+    let begin = Instant::now();
     let request = command.request(instances.clone(), first, marker.as_ref());
-    let (invocation_id, command_id, request_id) = match send(&client, request).await {
+    let mut watched = client.clone();
+    let (inner, underway) = client.inner.watched();
+    watched.inner = inner;
+    let Some(answer) = unless_late(deadline, &underway, send(&watched, request)).await else {
+        return Err(unmade(&command));
+    };
+    let (invocation_id, command_id, request_id) = match answer {
         Ok(answer) => answer,
         Err(error) if error.may_have_run() => {
-            return Err(unconfirmed(&client, &command, instances, marker, sent, error));
+            return Err(unconfirmed(&client, &command, instances, marker, begin, error));
         }
         Err(error) => return Err(error),
     };
@@ -42,9 +59,43 @@ pub(super) async fn start(
                 .during(command.action())
                 .with_request_id(request_id)
                 .with_may_have_run(true);
-            Err(unconfirmed(&client, &command, instances, marker, sent, error))
+            Err(unconfirmed(&client, &command, instances, marker, begin, error))
         }
     }
+}
+
+/// That a call was not made.
+pub(super) fn unmade(command: &Command) -> Error {
+    Error::new(ErrorKind::Timeout, "the time to wait was over before the call could be made")
+        .during(command.action())
+}
+
+/// A call's answer; none if the deadline comes while its request is not on the way.
+async fn unless_late<T>(
+    deadline: Option<Instant>,
+    underway: &AtomicBool,
+    call: impl Future<Output = T>,
+) -> Option<T> {
+    let mut call = pin!(call);
+    let mut late = pin!(async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => pending().await,
+        }
+    });
+    let mut is_late = false;
+    poll_fn(|context| {
+        if let Poll::Ready(answer) = call.as_mut().poll(context) {
+            return Poll::Ready(Some(answer));
+        }
+        is_late = is_late || late.as_mut().poll(context).is_ready();
+        // It is set and reset within the call's own poll, so nothing is missed in between.
+        match is_late && !underway.load(Ordering::Relaxed) {
+            true => Poll::Ready(None),
+            false => Poll::Pending,
+        }
+    })
+    .await
 }
 
 type Names = (Option<String>, Option<String>, Option<String>);
@@ -68,7 +119,7 @@ fn unconfirmed(
     command: &Command,
     instances: Vec<String>,
     marker: Option<Marker>,
-    sent: SystemTime,
+    begin: Instant,
     error: Error,
 ) -> Error {
     let (command_name, command_id, content) = match &command.kind {
@@ -77,13 +128,16 @@ fn unconfirmed(
         Kind::Script(script) => (script.name.clone(), None, Some(script.content.clone())),
         Kind::Saved(saved) => (None, Some(saved.id.clone()), None),
     };
+    // Both by one clock: it may have been corrected in between.
+    let given_up = client.inner.now();
+    let sent = given_up.checked_sub(begin.elapsed()).unwrap_or(given_up);
     let call = UnconfirmedCall {
         action: command.action(),
         command_name,
         command_id,
         instances,
         sent,
-        given_up: client.inner.now(),
+        given_up,
         marker,
         content,
     };

@@ -26,9 +26,9 @@ pub(crate) const STARTING: &[&str] = &[
     "execute_guest_vm_command_by_post",
 ];
 
-/// Operations that only read, so that sending one twice does no harm.
+/// Operations that may be sent twice: they only read, or a second time changes nothing more.
 #[allow(dead_code)]
-pub(crate) const READING: &[&str] = &["validate_session", "get_api_job"];
+pub(crate) const REPEATABLE: &[&str] = &["validate_session", "get_api_job"];
 
 /// Operations that need no credentials.
 #[allow(dead_code)]

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use guestexec_core::ErrorKind;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::{Call, Done, Follow, GRACE, LOOK, PAGE, POLL, State, UNLISTED, result_of};
+use super::{
+    Call, Closing, Done, Follow, GRACE, LOOK, PAGE, PATIENCE, POLL, State, UNLISTED, result_of,
+    retold,
+};
 use crate::{
     Client, Error,
     enums::{ErrorCode, InvocationStatus, TaskStatus},
@@ -16,21 +19,24 @@ use crate::{
     },
 };
 
+/// Most tasks listed of an invocation, which has 200 at most.
+const MOST_TASKS: u64 = 10_000;
+
 /// What DescribeInvocations says, without the scripts in it.
 pub(in crate::run) type Looked = Vec<Seen>;
 
 /// Tasks with their output.
 pub(in crate::run) type Fetched = Vec<InvocationTask>;
 
-/// One invocation.
+/// An invocation, and what is known of its tasks.
 pub(in crate::run) struct Seen {
     id: String,
     /// How long its command may take, in seconds.
     timeout: u64,
     /// Whether the service calls it over.
     over: bool,
-    /// Instance, task and its status.
-    tasks: Vec<(String, Option<String>, TaskStatus)>,
+    /// Instance, task and its status, each as far as they are told.
+    tasks: Vec<(String, Option<String>, Option<TaskStatus>)>,
 }
 
 impl From<Invocation> for Seen {
@@ -48,7 +54,7 @@ impl From<Invocation> for Seen {
             ),
             tasks: tasks
                 .filter_map(|task| {
-                    Some((task.instance_id?, task.invocation_task_id, task.task_status?))
+                    Some((task.instance_id?, task.invocation_task_id, task.task_status))
                 })
                 .collect(),
         }
@@ -56,15 +62,25 @@ impl From<Invocation> for Seen {
 }
 
 /// A handle on an invocation that was started earlier.
+///
+/// One that was started just now may be listed without its instances; they are waited for.
 pub(in crate::run) async fn attach(client: &Client, id: String) -> Result<Follow, Error> {
-    let mut seen = looked(client.clone(), vec![id.clone()]).await?;
-    seen.retain(|seen| seen.id == id);
-    let Some(seen) = seen.pop() else {
-        return Err(Error::new(
-            ErrorKind::NotFound,
-            format!("the service lists no invocation {id}: check the id and the region"),
-        )
-        .during("DescribeInvocations"));
+    let begin = Instant::now();
+    let mut pause = POLL.0;
+    let seen = loop {
+        let seen = listed(client, &id).await?;
+        if !seen.tasks.is_empty() {
+            break seen;
+        }
+        if begin.elapsed() + pause > UNLISTED {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("the service lists no instance of {id}: check the id and the region"),
+            )
+            .during("DescribeInvocationTasks"));
+        }
+        sleep(pause).await;
+        pause = (pause * 3 / 2).min(POLL.1);
     };
     let ids: Vec<String> = seen.tasks.into_iter().map(|(instance, ..)| instance).collect();
     let call = Call {
@@ -77,6 +93,32 @@ pub(in crate::run) async fn attach(client: &Client, id: String) -> Result<Follow
     let mut follow = Follow::with(client, None, ids, vec![call], Some(wait));
     follow.next_look = Instant::now();
     Ok(follow)
+}
+
+/// An invocation with its instances, as far as either action tells them.
+async fn listed(client: &Client, id: &str) -> Result<Seen, Error> {
+    match looked(client.clone(), vec![id.to_owned()]).await {
+        Ok(mut seen) => {
+            seen.retain(|seen| seen.id == id);
+            match seen.pop() {
+                Some(seen) if !seen.tasks.is_empty() => return Ok(seen),
+                Some(_) => {}
+                None => {
+                    return Err(Error::new(
+                        ErrorKind::NotFound,
+                        format!(
+                            "the service lists no invocation {id}: check the id and the region"
+                        ),
+                    )
+                    .during("DescribeInvocations"));
+                }
+            }
+        }
+        // Not everyone who may run commands may also list invocations.
+        Err(error) if error.kind() == ErrorKind::Forbidden => {}
+        Err(error) => return Err(error),
+    }
+    paged(client.clone(), id.into(), PAGE).await
 }
 
 /// The statuses of all tasks of some invocations.
@@ -97,27 +139,47 @@ async fn fetched(client: Client, ids: Vec<String>) -> Result<Fetched, Error> {
     Ok(answer.response.invocation_task_set)
 }
 
-/// All tasks of an invocation with their output, page by page.
-async fn paged(client: Client, invocation: Arc<str>, page: usize) -> Result<Fetched, Error> {
-    let mut tasks: Fetched = Vec::new();
+/// The statuses of all tasks of an invocation, page by page.
+async fn paged(client: Client, invocation: Arc<str>, page: usize) -> Result<Seen, Error> {
+    let mut tasks = Vec::new();
+    let mut timeout = None;
+    let mut listed = 0;
     loop {
         let of_invocation =
             Filter { name: "invocation-id".to_owned(), values: vec![invocation.to_string()] };
         let request = DescribeInvocationTasksRequest::builder()
             .filters(vec![of_invocation])
             .limit(page as u64)
-            .offset(tasks.len() as u64)
-            .hide_output(false);
+            .offset(listed)
+            .hide_output(true);
         let answer = client.describe_invocation_tasks().body(request).send().await?.into_inner();
         let answer = answer.response;
-        let came = answer.invocation_task_set.len();
-        tasks.extend(answer.invocation_task_set.into_iter().map(without_script));
+        let came = answer.invocation_task_set.len() as u64;
+        listed += came;
+        for task in answer.invocation_task_set {
+            timeout = timeout.or(task.command_document.and_then(|document| document.timeout));
+            if let Some(instance) = task.instance_id
+                && task.invocation_id.as_deref() == Some(&*invocation)
+            {
+                tasks.push((instance, task.invocation_task_id, task.task_status));
+            }
+        }
         // A service that lists tasks without end has none of them be new.
-        let whole = tasks.len() as u64 >= answer.total_count.unwrap_or_default();
-        if came == 0 || whole || tasks.len() > 100 * PAGE {
-            return Ok(tasks);
+        let whole = listed >= answer.total_count.unwrap_or_default();
+        if came == 0 || whole || listed > MOST_TASKS {
+            return Ok(Seen {
+                id: invocation.to_string(),
+                timeout: timeout.unwrap_or(LONGEST_TIMEOUT).min(LONGEST_TIMEOUT),
+                over: false,
+                tasks,
+            });
         }
     }
+}
+
+/// Whether an answer was too large for the service to send.
+fn is_too_large(error: &Error) -> bool {
+    error.code() == Some("ResponseSizeLimitExceeded")
 }
 
 /// Whether asking again is of no use.
@@ -129,11 +191,6 @@ fn is_final(error: &Error) -> bool {
 fn is_unlisted(error: &Error) -> bool {
     error.kind() == ErrorKind::NotFound
         || error.detail() == Some(&ErrorCode::InvalidParameterValueInvalidInvocationId)
-}
-
-fn without_script(mut task: InvocationTask) -> InvocationTask {
-    task.command_document = None;
-    task
 }
 
 impl Follow {
@@ -154,7 +211,7 @@ impl Follow {
             }
             return;
         }
-        for batch in unfinished.chunks(LOOK) {
+        for batch in unfinished.chunks(self.batch) {
             let calls: Vec<usize> = batch.iter().map(|(index, _)| *index).collect();
             let ids = batch.iter().map(|(_, invocation)| invocation.to_string()).collect();
             let looking = looked(self.client.clone(), ids);
@@ -168,8 +225,9 @@ impl Follow {
     }
 
     fn turn_pages(&mut self, call: usize, invocation: Arc<str>) {
-        let paging = paged(self.client.clone(), invocation, self.page);
-        self.work.push(Box::pin(async move { Done::Paged(call, paging.await) }));
+        let page = self.page;
+        let paging = paged(self.client.clone(), invocation, page);
+        self.work.push(Box::pin(async move { Done::Paged(call, page, paging.await) }));
         self.looking += 1;
     }
 
@@ -184,10 +242,12 @@ impl Follow {
     fn round_ended(&mut self, news: bool) {
         self.looking -= 1;
         if news {
-            self.pause = POLL.0;
+            self.pause = (self.since.elapsed() / PATIENCE).clamp(POLL.0, POLL.1);
         }
         if self.looking == 0 {
-            self.next_look = Instant::now() + self.pause;
+            let now = Instant::now();
+            // The last look is made at once.
+            self.next_look = if self.closing == Closing::Due { now } else { now + self.pause };
             self.pause = (self.pause * 3 / 2).min(POLL.1);
         }
     }
@@ -196,6 +256,7 @@ impl Follow {
         let mut news = false;
         match result {
             Ok(all) => {
+                self.batch = (self.batch * 2).min(LOOK);
                 for seen in all {
                     let of_id = |call: &&usize| {
                         self.calls[**call].invocation.as_deref() == Some(seen.id.as_str())
@@ -205,13 +266,15 @@ impl Follow {
                     }
                 }
             }
-            // Not everyone who may run commands may also list invocations. And what is wrong with
-            // one invocation of many must not end the others: their tasks are asked for apart.
-            Err(error)
-                if error.kind() == ErrorKind::Forbidden
-                    || (calls.len() > 1 && is_final(&error)) =>
-            {
+            // Not everyone who may run commands may also list invocations.
+            Err(error) if error.kind() == ErrorKind::Forbidden => {
                 self.by_pages = true;
+                self.last_failure = Some(error);
+                news = true;
+            }
+            // What is wrong with one invocation of many must not end the others.
+            Err(error) if calls.len() > 1 && is_final(&error) => {
+                self.batch = self.batch.min(calls.len() / 2);
                 self.last_failure = Some(error);
                 news = true;
             }
@@ -220,29 +283,37 @@ impl Follow {
         self.round_ended(news);
     }
 
-    /// Takes note of an invocation's statuses; true if there is news.
+    /// Takes note of what DescribeInvocations says of an invocation; true if there is news.
     fn seen(&mut self, call: usize, seen: Seen) -> bool {
-        let mut news = false;
-        let mut incomplete = false;
-        for (instance, task_id, status) in seen.tasks {
-            let Some(slot) = self.slot(&instance) else { continue };
-            if self.slots[slot as usize].call as usize == call {
-                incomplete |= task_id.is_none();
-                if task_id.is_some() {
-                    news |= self.status(slot, status, task_id);
-                }
-            }
-        }
+        let over = seen.over;
+        let (news, incomplete) = self.statuses(call, seen);
         // Over, and yet there are instances of which nothing is said: ask for their tasks.
         let slots = &self.calls[call].slots;
         let unsaid =
             |slot: &u32| self.is_open(*slot) && self.slots[*slot as usize].status.is_none();
-        if ((seen.over && slots.iter().any(unsaid)) || incomplete)
+        if ((over && slots.iter().any(unsaid)) || incomplete)
             && let Some(invocation) = self.calls[call].invocation.clone()
         {
             self.turn_pages(call, invocation);
         }
         news
+    }
+
+    /// Takes note of the statuses of an invocation's tasks: whether there is news, and whether some
+    /// task is not fully told.
+    fn statuses(&mut self, call: usize, seen: Seen) -> (bool, bool) {
+        let [mut news, mut incomplete] = [false; 2];
+        for (instance, task_id, status) in seen.tasks {
+            let Some(slot) = self.slot(&instance) else { continue };
+            if self.slots[slot as usize].call as usize != call {
+                continue;
+            }
+            match (task_id, status) {
+                (Some(task_id), Some(status)) => news |= self.status(slot, status, task_id),
+                _ => incomplete = true,
+            }
+        }
+        (news, incomplete)
     }
 
     /// A look that failed: the next comes later, unless there is no point in it.
@@ -251,23 +322,15 @@ impl Follow {
             self.last_failure = Some(error);
             return;
         }
-        // One answer for all: each call's instances get the same error in words.
         for call in calls {
             let accepted = self.calls[*call].accepted;
             if is_unlisted(&error) && accepted.is_some_and(|at| at.elapsed() < UNLISTED) {
                 continue;
             }
-            let told = Error::new(error.kind(), error.message())
-                .with_code(error.code().map(str::to_owned))
-                .with_detail(error.detail().cloned())
-                .with_request_id(error.request_id().map(str::to_owned))
-                .with_may_have_run(true);
-            let told = match error.operation() {
-                Some(operation) => told.during(operation),
-                None => told,
-            };
-            self.fail_call(*call, told);
+            // One answer for all: each call's instances get the same error in words.
+            self.fail_call(*call, retold(&error).with_may_have_run(true));
         }
+        self.last_failure = Some(error);
     }
 
     pub(super) fn fetched(&mut self, slots: Vec<u32>, result: Result<Fetched, Error>) {
@@ -279,12 +342,13 @@ impl Follow {
                     self.ended(task);
                 }
             }
-            Err(error) if error.code() == Some("ResponseSizeLimitExceeded") && self.page > 1 => {
-                self.page = (self.page / 2).max(1);
+            Err(error) if is_too_large(&error) && slots.len() > 1 => {
+                self.page = self.page.min(slots.len() / 2);
             }
             Err(error) => {
                 let mut calls: Vec<usize> =
                     slots.iter().map(|slot| self.slots[*slot as usize].call as usize).collect();
+                calls.sort_unstable();
                 calls.dedup();
                 self.failed_look(&calls, error);
                 later = true;
@@ -303,44 +367,30 @@ impl Follow {
         }
     }
 
-    pub(super) fn paged(&mut self, call: usize, result: Result<Fetched, Error>) {
+    pub(super) fn paged(&mut self, call: usize, page: usize, result: Result<Seen, Error>) {
         let mut news = false;
         match result {
-            Ok(tasks) => {
-                for task in tasks {
-                    news |= self.ended(task);
-                }
-            }
-            Err(error) if error.code() == Some("ResponseSizeLimitExceeded") && self.page > 1 => {
-                self.page = (self.page / 2).max(1);
-            }
+            Ok(seen) => news = self.statuses(call, seen).0,
+            Err(error) if is_too_large(&error) && page > 1 => self.page = self.page.min(page / 2),
             Err(error) => self.failed_look(&[call], error),
         }
         self.round_ended(news);
     }
 
-    /// Takes note of a task with its output; true if that is news.
-    fn ended(&mut self, task: InvocationTask) -> bool {
-        let Some(slot) = task.instance_id.as_deref().and_then(|id| self.slot(id)) else {
-            return false;
-        };
+    /// Takes note of a task that is over, with its output.
+    fn ended(&mut self, task: InvocationTask) {
+        let Some(slot) = task.instance_id.as_deref().and_then(|id| self.slot(id)) else { return };
         let entry = &self.slots[slot as usize];
         let invocation = self.calls[entry.call as usize].invocation.clone();
         let (State::Open | State::Over, Some(invocation)) = (entry.state, invocation) else {
-            return false;
+            return;
         };
         if task.invocation_id.as_deref() != Some(&*invocation) {
-            return false;
+            return;
         }
-        let (task_id, status) = (task.invocation_task_id.clone(), task.task_status.clone());
-        match (result_of(slot, &entry.id, &invocation, task), status) {
-            (Some(result), _) => {
-                self.end(slot);
-                self.events.push_back(Event::Finished(result));
-                true
-            }
-            (None, Some(status)) => self.status(slot, status, task_id),
-            (None, None) => false,
+        if let Some(result) = result_of(slot, &entry.id, &invocation, task) {
+            self.end(slot);
+            self.events.push_back(Event::Finished(result));
         }
     }
 }

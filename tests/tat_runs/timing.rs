@@ -1,0 +1,403 @@
+//! Deadlines, pauses and numbers of calls, under a clock that goes no faster than the calls are made.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use guestexec_core::ErrorKind;
+use guestexec_tat::{
+    CredentialSource, Credentials, Event, Lease, LeaseFuture, Outcome, ProvideCredentials,
+    Unconfirmed, Unfinished,
+};
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::scripted::{Answer, Service, Ticking, ids};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn what_ended_long_ago_is_still_told() {
+    let service = Service::plain();
+    let client = service.client();
+    let run = client.instances(ids(300)).run("true").timeout(30 * SECOND);
+    let running = run.start().await.unwrap();
+    sleep(1000 * SECOND).await;
+    assert!(running.await.unwrap().success());
+
+    // And to somebody who takes a minute over each.
+    let run = client.instances(ids(300)).run("true").timeout(30 * SECOND);
+    let mut events = run.start().await.unwrap().events();
+    let mut finished = 0;
+    while let Some(event) = events.next().await {
+        assert!(matches!(event, Event::Finished(_)), "{event:?}");
+        finished += 1;
+        sleep(60 * SECOND).await;
+    }
+    assert_eq!(finished, 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_started_after_the_time_to_wait() {
+    let service = Service::plain();
+    let client = service.builder().rate_of("RunCommand", 1).build().unwrap();
+    let run = client.instances(ids(2400)).run("true").wait_at_most(SECOND / 2);
+    let running = run.start().await.unwrap();
+    let started = service.count("RunCommand");
+    assert!(started < 4, "{started}");
+    let cancelled = running.cancel().await.unwrap();
+    sleep(100 * SECOND).await;
+    assert_eq!((service.count("RunCommand"), cancelled.results().len()), (started, 2400));
+    let unmade = &cancelled.results()[2399];
+    let error = &unmade.failure().unwrap().error;
+    assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, false));
+    assert_eq!(cancelled.results()[0].outcome(), Outcome::Exited(0));
+
+    let error = client
+        .instances(ids(1))
+        .run("true")
+        .wait_at_most(Duration::ZERO)
+        .start()
+        .await
+        .unwrap_err();
+    assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, false), "{error}");
+    assert_eq!(service.count("RunCommand"), started);
+}
+
+/// Never gives any.
+#[derive(Debug)]
+struct Never;
+
+impl ProvideCredentials for Never {
+    fn provide(&self) -> LeaseFuture<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_to_wait_ends_every_wait_before_the_start() {
+    let throttled = Service::new(|action, _, _| {
+        (action == "RunCommand").then_some(Answer::Refuses("RequestLimitExceeded"))
+    });
+    let begin = Instant::now();
+    let run = throttled.client().instances(ids(1)).run("true").wait_at_most(2 * SECOND).await;
+    let error = run.unwrap_err();
+    assert!(!error.may_have_run() && begin.elapsed() < 3 * SECOND, "{error} {:?}", begin.elapsed());
+
+    let service = Service::plain();
+    let hanging = service.builder().credentials(CredentialSource::new(Never)).build().unwrap();
+    let run = hanging.instances(ids(1)).run("true").wait_at_most(2 * SECOND).into_future();
+    let error = timeout(3 * SECOND, run).await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, false), "{error}");
+    // Every other call ends as well.
+    let error = timeout(100 * SECOND, hanging.describe_regions().send()).await.unwrap();
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Credentials);
+
+    // Once it is on its way it may start the command, so its answer is waited for.
+    let slow =
+        Service::new(|action, _, _| (action == "RunCommand").then_some(Answer::Late(20 * SECOND)));
+    let run = slow.client().instances(ids(1)).run("true").wait_at_most(2 * SECOND).await;
+    assert!(run.unwrap().success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_seen_to_end_can_be_taken_up_again() {
+    let service = Service::plain().ends(|_, age| age > 60 * SECOND);
+    let client = service.client();
+    let run = client.instances(ids(1000)).run("true").wait_at_most(5 * SECOND).await;
+    let error = run.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    let mut invocations = Unfinished::of(&error).unwrap().invocations().to_vec();
+    invocations.sort();
+    assert_eq!(invocations, ["inv-0", "inv-1", "inv-2", "inv-3", "inv-4"]);
+    let said = std::error::Error::source(&error).unwrap().to_string();
+    assert!(said.ends_with("and 4 more were started"), "{said}");
+    for invocation in invocations {
+        let finished = client.invocation(invocation).await.unwrap().await.unwrap();
+        assert!(finished.success() && finished.results().len() == 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_that_end_one_after_another_do_not_take_a_call_each() {
+    // One ends each second, or each three, or twenty in each.
+    for (count, gap) in [(200, 1000), (200, 3000), (2_000, 50)] {
+        let gap = Duration::from_millis(gap);
+        let service = Service::plain().ends(move |number, age| age > gap * number as u32);
+        let client = service.client();
+        let run = client.instances(ids(count)).run("true").timeout(3600 * SECOND);
+        let begin = Instant::now();
+        assert!(run.await.unwrap().success());
+        let last = gap * count as u32;
+        assert!(begin.elapsed() < last + last / 10 + SECOND, "{:?}", begin.elapsed());
+        let calls = client.counts().requests;
+        // So many looks as the time takes, at five seconds each in the end; and a page a look.
+        let looks = 100 + last.as_secs() / 5;
+        let most = looks * 2 + (count / 50) as u64 + looks * (count / 4000) as u64;
+        println!("{count} instances, one ends each {gap:?}: {calls} calls, {most} at most");
+        assert!(calls < most, "{calls} calls, {most} at most");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_too_large_cost_no_results() {
+    let service = Service::new(|action, request, _| {
+        let large = action == "DescribeInvocationTasks" && request["Limit"].as_u64() > Some(60);
+        large.then_some(Answer::Refuses("ResponseSizeLimitExceeded"))
+    });
+    let service = service.ends(|_, age| age > 10 * SECOND);
+    let finished = service.client().instances(ids(10_000)).run("true").await.unwrap();
+    assert!(finished.success() && finished.results().len() == 10_000);
+    let fetches = service.count("DescribeInvocationTasks");
+    assert!(fetches < 300, "{fetches} for 200 pages of 50");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_invocation_that_cannot_be_looked_at_ends_no_other() {
+    let service = Service::new(|action, request, _| {
+        let asked = request["InvocationIds"].as_array().into_iter().flatten();
+        let bad = action == "DescribeInvocations" && asked.into_iter().any(|id| id == "inv-7");
+        bad.then_some(Answer::Refuses("InvalidParameterValue"))
+    });
+    let client = service.client();
+    let finished = client.instances(ids(4000)).run("true").await.unwrap();
+    let (known, lost): (Vec<_>, Vec<_>) =
+        finished.results().iter().partition(|result| result.failure().is_none());
+    assert_eq!((known.len(), lost.len()), (3800, 200));
+    let [failure] = &finished.failures().collect::<Vec<_>>()[..] else { panic!("{finished:?}") };
+    assert_eq!(failure.error.code(), Some("InvalidParameterValue"));
+    assert_eq!(failure.invocation_id.as_deref(), Some("inv-7"));
+    assert!(failure.error.may_have_run());
+    assert!(client.counts().requests < 150, "{:?}", client.counts());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_start_of_one_does_not_make_looks_dear() {
+    // Not listed at first; and then one of each two hundred takes its time.
+    let service = Service::new(|action, _, before| {
+        (action == "DescribeInvocations" && before < 3)
+            .then_some(Answer::Refuses("InvalidParameterValue.InvalidInvocationId"))
+    });
+    let service =
+        service.ends(|number, age| age > if number % 200 == 0 { 120 * SECOND } else { SECOND });
+    let client = service.client();
+    let run = client.instances(ids(10_000)).run("true").timeout(300 * SECOND);
+    assert!(run.await.unwrap().success());
+    let (looks, fetches) =
+        (service.count("DescribeInvocations"), service.count("DescribeInvocationTasks"));
+    assert!(looks < 350 && fetches < 200, "{looks} looks, {fetches} fetches");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_list_invocations_reads_pages_but_each_output_once() {
+    let service = Service::new(|action, _, _| {
+        (action == "DescribeInvocations")
+            .then_some(Answer::Refuses("UnauthorizedOperation.CamAuthFailed"))
+    });
+    let service = service.ends(|number, age| age > SECOND * (number as u32 / 50));
+    let client = service.client();
+    let finished = client.instances(ids(450)).run("true").await.unwrap();
+    assert!(finished.success() && finished.results().len() == 450);
+    let requests = service.requests("DescribeInvocationTasks");
+    let outputs: usize = requests
+        .iter()
+        .filter(|request| request["HideOutput"] == false)
+        .map(|request| request["InvocationTaskIds"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(outputs, 450);
+    assert!(requests.iter().any(|request| request["Offset"] == 100), "there are pages");
+    // The same for one that was started by somebody else.
+    let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
+    assert_eq!((finished.results().len(), finished.success()), (200, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invocation_that_lists_its_instances_late() {
+    let late = |action: &str, before| {
+        let empty = json!({ "InvocationId": "inv-0", "InvocationTaskBasicInfoSet": [] });
+        match action {
+            "DescribeInvocations" if before < 3 => {
+                Some(Answer::Says(json!({ "TotalCount": 1, "InvocationSet": [empty] })))
+            }
+            "DescribeInvocationTasks" if before < 2 => Some(Answer::Says(json!({}))),
+            _ => None,
+        }
+    };
+    let service = Service::new(move |action, _, before| late(action, before));
+    let client = service.client();
+    client.run_command().body_map(|b| b.content("x").instance_ids(ids(3))).send().await.unwrap();
+    let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
+    assert_eq!((finished.results().len(), finished.success()), (3, true));
+
+    // If it never does, that is said.
+    let service = Service::new(move |action, _, _| late(action, 0));
+    let error = service.client().invocation("inv-0").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_survives_a_lost_answer_and_tells_what_was_refused() {
+    let service = Service::new(|action, _, before| {
+        (action == "CancelInvocation" && before == 0).then_some(Answer::Fails)
+    });
+    let service = service.ends(|_, age| age > 20 * SECOND);
+    let client = service.client();
+    let running = client.instances(ids(1)).run("true").start().await.unwrap();
+    let cancelled = running.cancel().await.unwrap();
+    assert_eq!((cancelled.results().len(), cancelled.refused().count()), (1, 0));
+    assert_eq!(service.count("CancelInvocation"), 2);
+
+    let refuse = |which: fn(&str) -> bool| {
+        Service::new(move |action, request, _| {
+            let id = request["InvocationId"].as_str().unwrap_or_default();
+            (action == "CancelInvocation" && which(id)).then_some(Answer::Refuses("LimitExceeded"))
+        })
+    };
+    let service = refuse(|id| id == "inv-1").ends(|_, age| age > 20 * SECOND);
+    let running = service.client().instances(ids(600)).run("true").start().await.unwrap();
+    let cancelled = running.cancel().await.unwrap();
+    let [(invocation, error)] = &cancelled.refused().collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!((*invocation, error.code()), ("inv-1", Some("LimitExceeded")));
+    assert_eq!(cancelled.results().len(), 600);
+
+    // All of them: then the command runs on, and can still be found.
+    let service = refuse(|_| true).ends(|_, age| age > 20 * SECOND);
+    let running = service.client().instances(ids(600)).run("true").start().await.unwrap();
+    let error = running.cancel().await.unwrap_err();
+    assert_eq!(error.code(), Some("LimitExceeded"), "{error}");
+    assert_eq!(Unfinished::of(&error).unwrap().invocations().len(), 3);
+    // Unless it is over anyway, which may be why.
+    let service = refuse(|_| true);
+    let running = service.client().instances(ids(600)).run("true").start().await.unwrap();
+    assert_eq!(running.cancel().await.unwrap().results().len(), 600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_kept_command_is_the_one_that_is_named() {
+    let service = Service::new(|_, request, _| {
+        (request["SaveCommand"] == true).then_some(Answer::Late(SECOND / 4))
+    });
+    let run = service.client().instances(ids(500)).run("true").save().await.unwrap();
+    assert_eq!(service.requests("RunCommand")[0]["SaveCommand"], true);
+    assert_eq!(run.command_id(), Some("cmd-0"));
+
+    // Where the call that was to keep it is refused, nothing was kept.
+    let service = Service::new(|_, request, _| {
+        (request["SaveCommand"] == true).then_some(Answer::Refuses("ResourceInsufficient"))
+    });
+    let run = service.client().instances(ids(500)).run("true").save().await.unwrap();
+    assert_eq!((run.command_id(), run.failures().count()), (None, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_started_under_a_corrected_clock_is_found() {
+    // The service has 1994, this machine an hour more.
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+    let sent = Arc::new(std::sync::Mutex::new(json!(null)));
+    let script = sent.clone();
+    let service = Service::new(move |action, request, before| match (action, before) {
+        ("RunCommand", 0) => Some(Answer::Refuses("AuthFailure.SignatureExpire")),
+        ("RunCommand", _) => {
+            *script.lock().unwrap() = request["Content"].clone();
+            Some(Answer::Fails)
+        }
+        ("DescribeInvocationTasks", _) => Some(Answer::Says(json!({
+            "TotalCount": 1,
+            "InvocationTaskSet": [{
+                "InvocationId": "inv-0", "InstanceId": "ins-0",
+                "CreatedTime": "1994-11-06T08:49:38Z",
+                "CommandDocument": { "Content": *script.lock().unwrap() },
+            }],
+        }))),
+        _ => None,
+    })
+    .dated("Sun, 06 Nov 1994 08:49:37 GMT");
+    let client =
+        service.builder().clock(Ticking::from(now + Duration::from_secs(3600))).build().unwrap();
+    let error = client.instances(ids(1)).run("uptime").await.unwrap_err();
+    assert!(error.may_have_run(), "{error}");
+    let unconfirmed = Unconfirmed::of(&error).unwrap();
+    let (from, to) = unconfirmed.calls()[0].window();
+    assert!(now - 5 * SECOND <= from && from <= to && to <= now + 5 * SECOND, "{unconfirmed}");
+    let found = client.find(unconfirmed).await.unwrap();
+    assert!(found.len() == 1 && found[0].certain, "{found:?}");
+}
+
+/// Leases of some length; after the first, failures.
+#[derive(Clone, Debug)]
+struct Leases {
+    clock: Arc<Ticking>,
+    lasts: Duration,
+    fetched: Arc<AtomicUsize>,
+    fails: bool,
+}
+
+impl ProvideCredentials for Leases {
+    fn provide(&self) -> LeaseFuture<'_> {
+        use guestexec_core::Clock as _;
+        let before = self.fetched.fetch_add(1, Ordering::SeqCst);
+        let expires = self.clock.now() + self.lasts;
+        Box::pin(async move {
+            sleep(SECOND / 20).await;
+            match before > 0 && self.fails {
+                true => Err(guestexec_tat::Error::new(ErrorKind::Credentials, "sealed")),
+                false => Ok(Lease::until(Credentials::new("AKIDexample", "secret"), expires)),
+            }
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_are_renewed_five_minutes_early_by_one_call() {
+    let clock = Arc::new(Ticking::from(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30)));
+    let leases = |lasts, fails| Leases {
+        clock: clock.clone(),
+        lasts: lasts * SECOND,
+        fetched: Arc::default(),
+        fails,
+    };
+    let client = |leases: &Leases| {
+        let begin = guestexec_core::Clock::now(&*clock);
+        let builder = Service::plain().builder().rate(None).clock(Ticking::from(begin));
+        builder.credentials(CredentialSource::new(leases.clone())).build().unwrap()
+    };
+    let twenty = |client: guestexec_tat::Client| async move {
+        let calls = (0..20).map(|_| client.describe_regions().send());
+        futures_util::future::join_all(calls).await.into_iter().all(|answer| answer.is_ok())
+    };
+    let source = leases(3600, false);
+    let on = client(&source);
+    let mut fetches = Vec::new();
+    for _ in 0..5 {
+        assert!(twenty(on.clone()).await);
+        fetches.push(source.fetched.load(Ordering::SeqCst));
+        sleep(1650 * SECOND).await;
+    }
+    // Good for 55 minutes each.
+    assert_eq!(fetches, [1, 1, 2, 2, 3]);
+
+    // Short ones are renewed as well, but not for each call.
+    let source = leases(240, false);
+    let on = client(&source);
+    for _ in 0..100 {
+        assert!(twenty(on.clone()).await);
+        sleep(SECOND).await;
+    }
+    let fetched = source.fetched.load(Ordering::SeqCst);
+    assert!((8..=11).contains(&fetched), "{fetched} fetches in 100 seconds");
+
+    // A renewal that fails matters to nobody before the end, and is tried now and then.
+    let source = leases(240, true);
+    let on = client(&source);
+    for _ in 0..11 {
+        assert!(twenty(on.clone()).await);
+        sleep(20 * SECOND).await;
+    }
+    assert_eq!(source.fetched.load(Ordering::SeqCst), 11);
+    sleep(20 * SECOND).await;
+    assert!(!twenty(on).await);
+}
