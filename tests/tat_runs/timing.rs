@@ -42,6 +42,58 @@ async fn what_ended_long_ago_is_still_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_look_is_made_as_the_service_wants_it_and_once() {
+    // In pages of another size, or by another action.
+    let small = Service::new(|action, request, _| {
+        let large = action == "DescribeInvocationTasks" && request["Limit"].as_u64() > Some(60);
+        large.then_some(Answer::Refuses("ResponseSizeLimitExceeded"))
+    });
+    let forbidden = Service::new(|action, _, _| {
+        (action == "DescribeInvocations")
+            .then_some(Answer::Refuses("UnauthorizedOperation.CamAuthFailed"))
+    });
+    for service in [small, forbidden] {
+        let client = service.client();
+        let run = client.instances(ids(300)).run("true").timeout(30 * SECOND);
+        let running = run.start().await.unwrap();
+        sleep(1000 * SECOND).await;
+        assert!(running.await.unwrap().success());
+    }
+
+    // What ends meanwhile does not make it go on.
+    let slow = |ends: Duration| {
+        Service::new(|action, _, _| {
+            action.starts_with("Describe").then_some(Answer::Late(SECOND / 5))
+        })
+        .ends(move |number, age| age > ends * number as u32)
+    };
+    let begin = Instant::now();
+    let service = slow(Duration::from_millis(20));
+    let run = service.client().instances(ids(1000)).run("true").wait_at_most(2 * SECOND).await;
+    assert!(run.unwrap().results().iter().any(|result| result.failure().is_some()));
+    assert!(begin.elapsed() < 3 * SECOND, "{:?}", begin.elapsed());
+
+    // A caller that polls now and then gets everything all the same.
+    let service = slow(Duration::ZERO);
+    let client = service.client();
+    let run = client.instances(ids(3)).run("true").wait_at_most(5 * SECOND);
+    let mut events = run.start().await.unwrap().events();
+    let mut finished = 0;
+    loop {
+        sleep(60 * SECOND).await;
+        match timeout(SECOND / 10, events.next()).await {
+            Ok(Some(event)) => {
+                assert!(matches!(event, Event::Finished(_)), "{event:?}");
+                finished += 1;
+            }
+            Ok(None) => break,
+            Err(_) => {}
+        }
+    }
+    assert_eq!(finished, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_started_after_the_time_to_wait() {
     let service = Service::plain();
     let client = service.builder().rate_of("RunCommand", 1).build().unwrap();
@@ -66,6 +118,18 @@ async fn nothing_is_started_after_the_time_to_wait() {
         .unwrap_err();
     assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, false), "{error}");
     assert_eq!(service.count("RunCommand"), started);
+
+    // Nor where nobody polled when it was over.
+    let service = Service::new(|action, _, before| {
+        (action == "RunCommand" && before == 0).then_some(Answer::Refuses("RequestLimitExceeded"))
+    });
+    let client = service.client();
+    let mut run = client.instances(ids(1)).run("true").wait_at_most(2 * SECOND).into_future();
+    assert!(timeout(SECOND / 20, &mut run).await.is_err());
+    sleep(100 * SECOND).await;
+    let error = run.await.unwrap_err();
+    assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, false), "{error}");
+    assert_eq!(service.count("RunCommand"), 1);
 }
 
 /// Never gives any.
@@ -93,9 +157,10 @@ async fn the_time_to_wait_ends_every_wait_before_the_start() {
     let run = hanging.instances(ids(1)).run("true").wait_at_most(2 * SECOND).into_future();
     let error = timeout(3 * SECOND, run).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, false), "{error}");
-    // Every other call ends as well.
-    let error = timeout(100 * SECOND, hanging.describe_regions().send()).await.unwrap();
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::Credentials);
+    // Every other call ends as well, all of them by one attempt.
+    let calls = (0..20).map(|_| hanging.describe_regions().send());
+    let ends = timeout(100 * SECOND, futures_util::future::join_all(calls)).await.unwrap();
+    assert!(ends.into_iter().all(|end| end.unwrap_err().kind() == ErrorKind::Credentials));
 
     // Once it is on its way it may start the command, so its answer is waited for.
     let slow =
@@ -159,20 +224,33 @@ async fn pages_too_large_cost_no_results() {
 #[tokio::test(start_paused = true)]
 async fn one_invocation_that_cannot_be_looked_at_ends_no_other() {
     let service = Service::new(|action, request, _| {
-        let asked = request["InvocationIds"].as_array().into_iter().flatten();
-        let bad = action == "DescribeInvocations" && asked.into_iter().any(|id| id == "inv-7");
+        let mut asked = request["InvocationIds"].as_array().into_iter().flatten();
+        let bad =
+            action == "DescribeInvocations" && asked.any(|id| id == "inv-7" || id == "inv-27");
         bad.then_some(Answer::Refuses("InvalidParameterValue"))
     });
+    // Those looked at together with it end soon, the others late.
+    let service =
+        service.ends(|number, age| age > if number >= 2000 { 1000 * SECOND } else { SECOND });
     let client = service.client();
-    let finished = client.instances(ids(4000)).run("true").await.unwrap();
+    let run = client.instances(ids(4000)).run("true").timeout(2000 * SECOND);
+    let mut events = run.start().await.unwrap().events();
+    let begin = Instant::now();
+    for _ in 0..1800 {
+        while !matches!(events.next().await.unwrap(), Event::Finished(_)) {}
+    }
+    assert!(begin.elapsed() < 30 * SECOND, "{:?}", begin.elapsed());
+    drop(events);
+    let client = service.client();
+    let finished = client.instances(ids(4000)).run("true").timeout(2000 * SECOND).await.unwrap();
     let (known, lost): (Vec<_>, Vec<_>) =
         finished.results().iter().partition(|result| result.failure().is_none());
     assert_eq!((known.len(), lost.len()), (3800, 200));
     let [failure] = &finished.failures().collect::<Vec<_>>()[..] else { panic!("{finished:?}") };
     assert_eq!(failure.error.code(), Some("InvalidParameterValue"));
-    assert_eq!(failure.invocation_id.as_deref(), Some("inv-7"));
+    assert_eq!(failure.invocation_id.as_deref(), Some("inv-27"));
     assert!(failure.error.may_have_run());
-    assert!(client.counts().requests < 150, "{:?}", client.counts());
+    assert!(client.counts().requests < 900, "{:?}", client.counts());
 }
 
 #[tokio::test(start_paused = true)]
@@ -270,6 +348,18 @@ async fn cancelling_survives_a_lost_answer_and_tells_what_was_refused() {
     let error = running.cancel().await.unwrap_err();
     assert_eq!(error.code(), Some("LimitExceeded"), "{error}");
     assert_eq!(Unfinished::of(&error).unwrap().invocations().len(), 3);
+    // What is known is not lost for it, nor what may have started.
+    let service = Service::new(|action, _, before| match action {
+        "RunCommand" if before == 1 => Some(Answer::Fails),
+        "CancelInvocation" => Some(Answer::Refuses("LimitExceeded")),
+        _ => None,
+    });
+    let running = service.client().instances(ids(400)).run("true").start().await.unwrap();
+    let cancelled = running.cancel().await.unwrap();
+    let (known, open): (Vec<_>, Vec<_>) =
+        cancelled.results().iter().partition(|result| result.failure().is_none());
+    assert_eq!((known.len(), open.len(), cancelled.refused().count()), (200, 200, 1));
+    assert!(Unconfirmed::of(&open[0].failure().unwrap().error).is_some());
     // Unless it is over anyway, which may be why.
     let service = refuse(|_| true);
     let running = service.client().instances(ids(600)).run("true").start().await.unwrap();

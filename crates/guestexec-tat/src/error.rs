@@ -76,6 +76,9 @@ fn advice(code: &ErrorCode) -> Option<&'static str> {
         ErrorCode::AuthFailureSignatureExpire => {
             "the service takes signatures within five minutes of its own clock: set this machine's"
         }
+        ErrorCode::AuthFailureTokenFailure => {
+            "temporary keys and their token may have expired: get new ones where they come from"
+        }
         ErrorCode::AuthFailureSecretIdNotFound => {
             "check that the key exists and belongs to the site (mainland or international) called"
         }

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::Read as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use guestexec_core::Secret;
@@ -113,15 +113,10 @@ pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
         {
             let pair = Credentials::new(secret_id, key).with_optional_token(token);
             let expires = expires_at.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
-            match expires {
-                // Here rather than later, so that a chain goes on to its next source.
-                Some(expires) if expires <= SystemTime::now() => Err(unusable(format!(
-                    "the login kept in {} has expired: log in again with `tccli auth login`",
-                    path.display()
-                ))),
-                Some(expires) => Ok(Lease::until(pair, expires)),
-                None => Ok(Lease::lasting(pair)),
-            }
+            Ok(match expires {
+                Some(expires) => Lease::until(pair, expires),
+                None => Lease::lasting(pair),
+            })
         }
         _ => Err(unusable(format!(
             "{} has no `secretId` and `secretKey`: run `tccli configure`",

@@ -39,6 +39,8 @@ struct State {
     held: Option<Held>,
     /// When a fetch ended last.
     tried: Option<Instant>,
+    /// Why it failed, if it did.
+    failure: Option<String>,
 }
 
 struct Held {
@@ -74,6 +76,7 @@ impl Keyring {
             Look::Ageing(signer) => (Some(signer), true),
             Look::Nothing => (None, false),
         };
+        let begin = Instant::now();
         // Who still has a good lease does not wait for another's fetching.
         let _fetching = match (self.fetching.try_lock(), signer) {
             (Ok(guard), _) => guard,
@@ -85,6 +88,9 @@ impl Keyring {
             Look::Good(signer) => return Ok(signer),
             Look::Ageing(signer) if !good => return Ok(signer),
             _ => {}
+        }
+        if let Some(failure) = self.failed_since(begin) {
+            return Err(unusable(failure));
         }
         match self.fetch().await {
             Ok(signer) => Ok(signer),
@@ -100,6 +106,7 @@ impl Keyring {
 
     /// Fetches anew, because the service refused what is held; false if the source gives the same.
     pub(crate) async fn renew(&self, refused: &Signer) -> bool {
+        let begin = Instant::now();
         let _fetching = self.fetching.lock().await;
         let same = |held: &Signer| {
             let token = |pair: &Credentials| pair.token().map(|token| token.expose().to_owned());
@@ -108,6 +115,9 @@ impl Keyring {
         };
         if self.signer().is_some_and(|held| !same(&held)) {
             return true;
+        }
+        if self.failed_since(begin).is_some() {
+            return false;
         }
         self.fetch().await.is_ok_and(|fetched| !same(&fetched))
     }
@@ -124,15 +134,22 @@ impl Keyring {
         }
     }
 
+    /// Why a fetch failed that ended after `begin`: who waited for it need not try again.
+    fn failed_since(&self, begin: Instant) -> Option<String> {
+        let state = self.state();
+        state.failure.clone().filter(|_| state.tried.is_some_and(|tried| tried > begin))
+    }
+
     async fn fetch(&self) -> Result<Arc<Signer>, Error> {
         let lease = timeout(PATIENCE, self.source.provide()).await.unwrap_or_else(|_| {
             let waited = PATIENCE.as_secs();
             Err(unusable(format!("the source of the credentials gave none in {waited} seconds")))
         });
+        let lease = lease.and_then(|lease| lease.credentials().check().map(|()| lease));
         let mut state = self.state();
         state.tried = Some(Instant::now());
+        state.failure = lease.as_ref().err().map(|error| error.message().to_owned());
         let lease = lease?;
-        lease.credentials().check()?;
         let signer = Arc::new(Signer::new(lease.credentials().clone()));
         debug!(secret_id = signer.credentials.secret_id(), "credentials fetched");
         state.held = Some(Held { signer: signer.clone(), expires: lease.expires() });

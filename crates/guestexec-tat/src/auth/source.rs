@@ -221,6 +221,11 @@ impl ProvideCredentials for Either {
     fn provide(&self) -> LeaseFuture<'_> {
         Box::pin(async move {
             let first = match self.0.provide().await {
+                // What has expired, as a login kept in a file may have, is not used if there is
+                // another; if there is none, the clock may be wrong, and the service is to say so.
+                Ok(lease) if lease.expires.is_some_and(|at| at <= SystemTime::now()) => {
+                    return Ok(self.1.provide().await.unwrap_or(lease));
+                }
                 Ok(lease) => return Ok(lease),
                 Err(error) => error,
             };

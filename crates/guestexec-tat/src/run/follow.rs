@@ -24,7 +24,7 @@ pub(super) use self::look::attach;
 use self::look::{Fetched, Looked, Seen};
 use super::{
     command::Command,
-    find::{Unconfirmed, Unfinished, retold},
+    find::{Unconfirmed, UnconfirmedCall, Unfinished, retold},
     plan,
     result::{Failure, InstanceResult, is_final},
     running::Event,
@@ -38,6 +38,8 @@ const POLL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_s
 const GRACE: Duration = Duration::from_secs(60);
 /// How long the last look may take, which is made when the time to wait is over.
 const LAST_LOOK: Duration = Duration::from_secs(10);
+/// Who polls so long after the time set has not polled in between.
+const AWAY: Duration = Duration::from_secs(1);
 /// What part of the time passed so far is the pause after news.
 const PATIENCE: u32 = 20;
 /// How long the service may refuse to know an invocation that it has just started.
@@ -71,6 +73,8 @@ pub(super) struct Follow {
     looks: bool,
     /// How many invocations are looked at in one call.
     batch: usize,
+    /// Whether a look of this round was refused.
+    refused: bool,
     /// How many tasks are fetched in one call.
     page: usize,
     /// Whether tasks are looked at one by one, DescribeInvocations being of no use.
@@ -198,6 +202,7 @@ impl Follow {
             fetching: 0,
             looks: true,
             batch: LOOK,
+            refused: false,
             page: PAGE,
             by_pages: false,
             since: now,
@@ -296,9 +301,11 @@ impl Follow {
 
     /// The next event; none once every instance has an end.
     pub(super) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        // The time a caller takes over an event is not the service's.
-        if std::mem::take(&mut self.told) && self.closing != Closing::No {
-            self.deadline = Some(Instant::now() + LAST_LOOK);
+        // The time in which a caller does not poll is not the service's.
+        let now = Instant::now();
+        let away = std::mem::take(&mut self.told) || now > self.sleep.deadline() + AWAY;
+        if away && self.closing != Closing::No {
+            self.deadline = Some(now + LAST_LOOK);
         }
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -331,7 +338,8 @@ impl Follow {
                 self.give_up();
                 continue;
             }
-            let next_look = (self.looking == 0).then_some(self.next_look);
+            let looks = self.looking == 0 && self.closing != Closing::Begun;
+            let next_look = looks.then_some(self.next_look);
             let Some(wake) = [next_look, deadline].into_iter().flatten().min() else {
                 return Poll::Pending;
             };
@@ -373,7 +381,7 @@ impl Follow {
         if !self.looks {
             return;
         }
-        if self.looking == 0 && now >= self.next_look {
+        if self.looking == 0 && now >= self.next_look && self.closing != Closing::Begun {
             if self.closing == Closing::Due {
                 self.closing = Closing::Begun;
             }
@@ -492,13 +500,15 @@ impl Follow {
     }
 }
 
+/// The calls among failures that may have started something nobody knows of.
+pub(super) fn unconfirmed(failures: &[Arc<Failure>]) -> Vec<UnconfirmedCall> {
+    let all = failures.iter().filter_map(|failure| Unconfirmed::of(&failure.error));
+    all.flat_map(|unconfirmed| unconfirmed.calls().to_vec()).collect()
+}
+
 /// One error for failures that left no result.
 pub(super) fn as_error(failures: Vec<Arc<Failure>>) -> Error {
-    let calls: Vec<_> = failures
-        .iter()
-        .filter_map(|failure| Unconfirmed::of(&failure.error))
-        .flat_map(|unconfirmed| unconfirmed.calls().to_vec())
-        .collect();
+    let calls = unconfirmed(&failures);
     let mut invocations: Vec<String> =
         failures.iter().filter_map(|failure| failure.invocation_id.clone()).collect();
     invocations.dedup();

@@ -14,8 +14,8 @@ use guestexec_core::ErrorKind;
 use tokio::time::Instant;
 
 use super::{
-    find::{Unfinished, retold},
-    follow::{Follow, as_error},
+    find::{Unconfirmed, Unfinished, retold},
+    follow::{Follow, as_error, unconfirmed},
     result::{Failure, InstanceResult, Outcome},
 };
 use crate::{Client, Error, enums::TaskStatus, types::CancelInvocationRequest};
@@ -86,9 +86,9 @@ impl Running {
     /// Ends the command wherever it is not over, and waits for its end: a minute at most.
     ///
     /// # Errors
-    /// That of CancelInvocation, where every one of its calls was refused and there are instances on
-    /// which the command is not over; [`Unfinished::of`](crate::Unfinished::of) then has the ids of
-    /// the invocations. Where some were refused, [`Cancellation::refused`] tells which.
+    /// That of CancelInvocation, where it was refused for every invocation and no instance was seen
+    /// to end; [`Unfinished::of`](crate::Unfinished::of) then has the ids of the invocations. Where
+    /// there are results, [`Cancellation::refused`] tells which invocations may run on.
     pub async fn cancel(mut self) -> Result<Cancellation, Error> {
         self.follow.leave_unmade();
         let (accepted, refused) = cancel_all(&self.follow).await;
@@ -96,10 +96,15 @@ impl Running {
         self.follow.wait_until(Instant::now().checked_add(wait));
         self.follow.hurry();
         let finished = self.collect().await;
-        let open = finished.results.iter().any(|result| result.outcome() == Outcome::Unknown);
+        let nothing = finished.results.iter().all(|result| result.failure().is_some());
         match refused.first() {
-            Some((_, error)) if accepted == 0 && open => {
-                Err(Unfinished::attach(finished.invocations, retold(error)))
+            Some((_, error)) if accepted == 0 && nothing => {
+                let running = refused.iter().map(|(invocation, _)| invocation.clone()).collect();
+                let error = Unfinished::attach(running, retold(error));
+                match unconfirmed(&finished.failures) {
+                    calls if calls.is_empty() => Err(error),
+                    calls => Err(Unconfirmed::attach(calls, error)),
+                }
             }
             _ => Ok(Cancellation { finished, refused }),
         }

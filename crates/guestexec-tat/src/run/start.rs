@@ -84,15 +84,18 @@ async fn unless_late<T>(
         }
     });
     let mut is_late = false;
+    // It is set and reset within the call's own poll, so nothing is missed in between.
+    let underway = || underway.load(Ordering::Relaxed);
     poll_fn(|context| {
-        if let Poll::Ready(answer) = call.as_mut().poll(context) {
-            return Poll::Ready(Some(answer));
-        }
         is_late = is_late || late.as_mut().poll(context).is_ready();
-        // It is set and reset within the call's own poll, so nothing is missed in between.
-        match is_late && !underway.load(Ordering::Relaxed) {
-            true => Poll::Ready(None),
-            false => Poll::Pending,
+        // Before the call is polled too, which would make it if its wait is over.
+        if is_late && !underway() {
+            return Poll::Ready(None);
+        }
+        match call.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if is_late && !underway() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
         }
     })
     .await

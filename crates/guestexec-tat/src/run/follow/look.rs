@@ -238,6 +238,13 @@ impl Follow {
         self.fetching += 1;
     }
 
+    /// If this was the last look, another is needed, because it was not made in the right way.
+    fn once_more(&mut self) {
+        if self.closing == Closing::Begun {
+            self.closing = Closing::Due;
+        }
+    }
+
     /// After the last look of a round: sets the time of the next.
     fn round_ended(&mut self, news: bool) {
         self.looking -= 1;
@@ -245,6 +252,11 @@ impl Follow {
             self.pause = (self.since.elapsed() / PATIENCE).clamp(POLL.0, POLL.1);
         }
         if self.looking == 0 {
+            // Looks that are refused become smaller until they name what is wrong; after that they
+            // may grow again.
+            if !std::mem::take(&mut self.refused) {
+                self.batch = (self.batch * 2).min(LOOK);
+            }
             let now = Instant::now();
             // The last look is made at once.
             self.next_look = if self.closing == Closing::Due { now } else { now + self.pause };
@@ -256,7 +268,6 @@ impl Follow {
         let mut news = false;
         match result {
             Ok(all) => {
-                self.batch = (self.batch * 2).min(LOOK);
                 for seen in all {
                     let of_id = |call: &&usize| {
                         self.calls[**call].invocation.as_deref() == Some(seen.id.as_str())
@@ -271,12 +282,15 @@ impl Follow {
                 self.by_pages = true;
                 self.last_failure = Some(error);
                 news = true;
+                self.once_more();
             }
             // What is wrong with one invocation of many must not end the others.
             Err(error) if calls.len() > 1 && is_final(&error) => {
                 self.batch = self.batch.min(calls.len() / 2);
+                self.refused = true;
                 self.last_failure = Some(error);
                 news = true;
+                self.once_more();
             }
             Err(error) => self.failed_look(&calls, error),
         }
@@ -322,6 +336,7 @@ impl Follow {
             self.last_failure = Some(error);
             return;
         }
+        self.refused = true;
         for call in calls {
             let accepted = self.calls[*call].accepted;
             if is_unlisted(&error) && accepted.is_some_and(|at| at.elapsed() < UNLISTED) {
@@ -344,6 +359,7 @@ impl Follow {
             }
             Err(error) if is_too_large(&error) && slots.len() > 1 => {
                 self.page = self.page.min(slots.len() / 2);
+                self.once_more();
             }
             Err(error) => {
                 let mut calls: Vec<usize> =
@@ -362,7 +378,9 @@ impl Follow {
                 later = true;
             }
         }
-        if later {
+        if self.closing == Closing::Due {
+            self.next_look = Instant::now();
+        } else if later {
             self.next_look = self.next_look.max(Instant::now() + self.pause);
         }
     }
@@ -371,7 +389,10 @@ impl Follow {
         let mut news = false;
         match result {
             Ok(seen) => news = self.statuses(call, seen).0,
-            Err(error) if is_too_large(&error) && page > 1 => self.page = self.page.min(page / 2),
+            Err(error) if is_too_large(&error) && page > 1 => {
+                self.page = self.page.min(page / 2);
+                self.once_more();
+            }
             Err(error) => self.failed_look(&[call], error),
         }
         self.round_ended(news);
