@@ -63,6 +63,16 @@ fn lives(process: &str) -> bool {
         .is_ok_and(|environment| !environment.is_empty())
 }
 
+/// A process that is just becoming its program has no environment for a moment.
+async fn until_alive(process: &str) {
+    let alive = async {
+        while !lives(process) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), alive).await.expect("it runs");
+}
+
 async fn until_dead(process: &str) {
     while lives(process) {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -79,7 +89,8 @@ async fn nothing_outlives_the_sandbox() {
         "sleep 1000 >/dev/null 2>&1 & echo $!; setsid sleep 1000 >/dev/null 2>&1 & echo $!; pwd";
     let output = run(&sandbox, background).await;
     let lines: Vec<&str> = output.lines().collect();
-    assert!(lives(lines[0]) && lives(lines[1]), "{output}");
+    until_alive(lines[0]).await;
+    until_alive(lines[1]).await;
     let home = PathBuf::from(lines[2]);
     let directory = home.ancestors().nth(2).unwrap().to_owned();
     assert!(home.is_dir() && directory.is_dir());
@@ -113,7 +124,7 @@ async fn a_running_group_dies_with_the_sandbox() {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
-    assert!(lives(&process));
+    until_alive(&process).await;
     // With the task goes the sandbox it owns.
     running.abort();
     until_dead(&process).await;
