@@ -46,8 +46,8 @@ pub type LeaseFuture<'a> = Pin<Box<dyn Future<Output = Result<Lease, Error>> + S
 
 /// A source of credentials of one's own, such as a vault.
 ///
-/// It is asked when the first request is made, then five minutes before what it gave expires; never
-/// twice at the same time.
+/// It is asked when the first request is made, then five minutes before what it gave expires, but not
+/// more often than each ten seconds; never twice at the same time. It is given a minute to answer.
 pub trait ProvideCredentials: Debug + Send + Sync {
     /// Fetches credentials.
     ///
