@@ -36,7 +36,9 @@ async fn through_cci(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
     let script = pod.exec(["sh", "-c", SCRIPT]).output().await?;
     show(SCRIPT, &script.stdout);
     show_more("standard error", &script.stderr);
-    println!("  exit code: {:?}", script.status.code());
+    if let Some(code) = script.status.code() {
+        println!("  exit code: {code}");
+    }
     Ok(())
 }
 
@@ -71,7 +73,7 @@ async fn through_tat(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
         let invocation = client.instances(instances.clone()).run(script).timeout(timeout).await?;
         for result in invocation.results() {
             show(&format!("{script}   (on {})", result.instance_id()), result.output());
-            println!("  exit code: {:?}", result.exit_code());
+            println!("  {result}");
         }
     }
     Ok(())
