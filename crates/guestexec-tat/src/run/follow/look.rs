@@ -182,8 +182,8 @@ fn is_too_large(error: &Error) -> bool {
     error.code() == Some("ResponseSizeLimitExceeded")
 }
 
-/// Whether asking again is of no use.
-fn is_final(error: &Error) -> bool {
+/// Whether the service refused, so that asking the same again is of no use.
+fn is_refusal(error: &Error) -> bool {
     !error.is_retryable() && error.code().is_some()
 }
 
@@ -285,7 +285,7 @@ impl Follow {
                 self.once_more();
             }
             // What is wrong with one invocation of many must not end the others.
-            Err(error) if calls.len() > 1 && is_final(&error) => {
+            Err(error) if calls.len() > 1 && is_refusal(&error) => {
                 self.batch = self.batch.min(calls.len() / 2);
                 self.refused = true;
                 self.last_failure = Some(error);
@@ -332,7 +332,7 @@ impl Follow {
 
     /// A look that failed: the next comes later, unless there is no point in it.
     fn failed_look(&mut self, calls: &[usize], error: Error) {
-        if !is_final(&error) {
+        if !is_refusal(&error) {
             self.last_failure = Some(error);
             return;
         }
