@@ -291,6 +291,20 @@ async fn who_may_not_list_invocations_reads_pages_but_each_output_once() {
     // The same for one that was started by somebody else.
     let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
     assert_eq!((finished.results().len(), finished.success()), (200, true));
+
+    // And where scripts are so long that a hundred of them are too much for an answer.
+    let service = Service::new(|action, request, _| match action {
+        "DescribeInvocations" => Some(Answer::Refuses("UnauthorizedOperation.CamAuthFailed")),
+        _ if request["Limit"].as_u64() > Some(60) => {
+            Some(Answer::Refuses("ResponseSizeLimitExceeded"))
+        }
+        _ => None,
+    });
+    let client = service.client();
+    let finished = client.instances(ids(450)).run("true").await.unwrap();
+    assert!(finished.success() && finished.results().len() == 450);
+    let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
+    assert_eq!((finished.results().len(), finished.success()), (200, true));
 }
 
 #[tokio::test(start_paused = true)]

@@ -137,8 +137,7 @@ enum Done {
     Started(usize, Result<Started, Error>),
     Looked(Vec<usize>, Result<Looked, Error>),
     Fetched(Vec<u32>, Result<Fetched, Error>),
-    /// Of a call, with the size of the pages.
-    Paged(usize, usize, Result<Seen, Error>),
+    Paged(usize, Result<Seen, Error>),
 }
 
 impl Follow {
@@ -417,7 +416,7 @@ impl Follow {
             }
             Done::Looked(calls, result) => self.looked(calls, result),
             Done::Fetched(slots, result) => self.fetched(slots, result),
-            Done::Paged(call, page, result) => self.paged(call, page, result),
+            Done::Paged(call, result) => self.paged(call, result),
         }
     }
 

@@ -139,8 +139,9 @@ async fn fetched(client: Client, ids: Vec<String>) -> Result<Fetched, Error> {
     Ok(answer.response.invocation_task_set)
 }
 
-/// The statuses of all tasks of an invocation, page by page.
-async fn paged(client: Client, invocation: Arc<str>, page: usize) -> Result<Seen, Error> {
+/// The statuses of all tasks of an invocation, by pages of at most so many that the service can send
+/// them.
+async fn paged(client: Client, invocation: Arc<str>, mut page: usize) -> Result<Seen, Error> {
     let mut tasks = Vec::new();
     let mut timeout = None;
     let mut listed = 0;
@@ -152,8 +153,14 @@ async fn paged(client: Client, invocation: Arc<str>, page: usize) -> Result<Seen
             .limit(page as u64)
             .offset(listed)
             .hide_output(true);
-        let answer = client.describe_invocation_tasks().body(request).send().await?.into_inner();
-        let answer = answer.response;
+        let answer = match client.describe_invocation_tasks().body(request).send().await {
+            Ok(answer) => answer.into_inner().response,
+            Err(error) if is_too_large(&error) && page > 1 => {
+                page /= 2;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let came = answer.invocation_task_set.len() as u64;
         listed += came;
         for task in answer.invocation_task_set {
@@ -225,9 +232,8 @@ impl Follow {
     }
 
     fn turn_pages(&mut self, call: usize, invocation: Arc<str>) {
-        let page = self.page;
-        let paging = paged(self.client.clone(), invocation, page);
-        self.work.push(Box::pin(async move { Done::Paged(call, page, paging.await) }));
+        let paging = paged(self.client.clone(), invocation, self.page);
+        self.work.push(Box::pin(async move { Done::Paged(call, paging.await) }));
         self.looking += 1;
     }
 
@@ -385,14 +391,10 @@ impl Follow {
         }
     }
 
-    pub(super) fn paged(&mut self, call: usize, page: usize, result: Result<Seen, Error>) {
+    pub(super) fn paged(&mut self, call: usize, result: Result<Seen, Error>) {
         let mut news = false;
         match result {
             Ok(seen) => news = self.statuses(call, seen).0,
-            Err(error) if is_too_large(&error) && page > 1 => {
-                self.page = self.page.min(page / 2);
-                self.once_more();
-            }
             Err(error) => self.failed_look(&[call], error),
         }
         self.round_ended(news);
