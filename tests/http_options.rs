@@ -97,7 +97,7 @@ async fn a_certificate_nobody_vouches_for_ends_the_call_before_it_is_made() {
             tat(&sandbox).endpoint(&endpoint).http_options(trusting(&pem)).build().unwrap();
         let error = client.instances(sandbox.tat().instances()).run("true").await.unwrap_err();
         assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Connect, false), "{error:?}");
-        assert!(format!("{error:?}").to_lowercase().contains("cert"), "{error:?}");
+        assert!(error.message().to_lowercase().contains("cert"), "{error:?}");
     }
     assert_eq!(sandbox.tat().invocations().len(), 0);
 }
@@ -111,7 +111,7 @@ async fn commands_run_over_https_with_an_authority_of_ones_own() {
     let endpoint = https(&mut front, acceptor.clone(), &sandbox.tat().endpoint()).await;
     let client = tat(&sandbox).endpoint(endpoint).http_options(trusting(&pem)).build().unwrap();
     let run = client.instances(sandbox.tat().instances()).run("echo over tls").await.unwrap();
-    assert_eq!(run.results()[0].stdout_lossy(), "over tls\n");
+    assert_eq!(run.results()[0].output_lossy(), "over tls\n");
 
     let zstack = sandbox.zstack();
     let endpoint = https(&mut front, acceptor.clone(), &zstack.endpoint()).await;
@@ -170,7 +170,7 @@ async fn a_proxy_that_is_given_is_used_and_its_password_is_not_told() {
     let client = builder.clone().http_options(options).build().unwrap();
     assert!(!format!("{client:?}").contains("private"));
     let run = client.instances(sandbox.tat().instances()).run("echo by proxy").await.unwrap();
-    assert_eq!(run.results()[0].stdout_lossy(), "by proxy\n");
+    assert_eq!(run.results()[0].output_lossy(), "by proxy\n");
     let heads = heads.lock().unwrap();
     let head = heads[0].to_lowercase();
     assert!(head.starts_with("post http://tat.example/ http/1.1\r\n"), "{head}");
@@ -181,6 +181,65 @@ async fn a_proxy_that_is_given_is_used_and_its_password_is_not_told() {
     let refused = builder.http_options(options).build().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Config);
     assert!(refused.to_string().contains("proxy") && !refused.to_string().contains("private"));
+}
+
+/// A peer that says one thing to every request, whoever asks.
+async fn saying(front: &mut JoinSet<()>, text: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    front.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(text.as_bytes()).await;
+        }
+    });
+    address
+}
+
+/// Kind and message of what each client's call comes to.
+async fn failures(endpoint: &str, options: HttpOptions) -> [(ErrorKind, String); 3] {
+    let tat = Tat::builder()
+        .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
+        .region("ap-guangzhou")
+        .endpoint(endpoint)
+        .repeats(0)
+        .http_options(options.clone());
+    let tat = tat.build().unwrap().describe_invocations().send().await.unwrap_err();
+    let zstack = guestexec_zstack::Client::builder(endpoint).http_options(options.clone());
+    let zstack = zstack.login("admin", "password").await.unwrap_err();
+    let cci = guestexec_cci::Client::builder()
+        .endpoint(endpoint)
+        .credentials(guestexec_cci::Credentials::token("token"))
+        .http_options(options);
+    let cci = cci.build().unwrap().pod("ns", "pod").get().await.unwrap_err();
+    [
+        (tat.kind(), tat.message().to_owned()),
+        (zstack.kind(), zstack.message().to_owned()),
+        (cci.kind(), cci.message().to_owned()),
+    ]
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_is_named_in_the_message() {
+    let mut front = JoinSet::new();
+    let asks = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
+    let proxy = saying(&mut front, asks).await;
+    let mut options = HttpOptions::default();
+    options.proxy = Proxy::Url(format!("http://{proxy}").into());
+    for (kind, message) in failures("https://service.example", options).await {
+        assert_eq!(kind, ErrorKind::Connect, "{message}");
+        assert!(message.contains("proxy authorization required"), "{message}");
+    }
+    let shell = saying(&mut front, "SSH-2.0-OpenSSH_9.6\r\n").await;
+    for (kind, message) in failures(&format!("http://{shell}"), HttpOptions::default()).await {
+        assert_eq!(kind, ErrorKind::Protocol, "{message}");
+        assert!(message.contains("HTTP") && !message.contains("SSH"), "{message}");
+    }
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for (kind, message) in failures(&format!("http://{closed}"), HttpOptions::default()).await {
+        assert_eq!(kind, ErrorKind::Connect, "{message}");
+        assert!(message.contains("refused"), "{message}");
+    }
 }
 
 #[test]

@@ -7,9 +7,9 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    env, fs,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
@@ -33,7 +33,9 @@ fn reply(example: &Example, index: usize) -> Reply {
 }
 
 fn folder(provider: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(provider)
+    // At run time, for a target folder may be shared by checkouts; absolute, for insta.
+    let package = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| ".".into(), PathBuf::from);
+    std::path::absolute(package.join("snapshots").join(provider)).expect("paths can be absolute")
 }
 
 fn snapshot(provider: &str, example: &Example, tape: &Tape) {

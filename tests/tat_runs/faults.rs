@@ -63,7 +63,7 @@ async fn one_run(sandbox: &Sandbox, clean: &Client, instance: &str, seed: u64) -
         Ok(finished) => {
             let [result] = finished.results() else { panic!("seed {seed}: {finished:?}") };
             assert_eq!(started, 1, "seed {seed}");
-            assert_eq!(result.stdout_lossy(), format!("{seed}\n"), "seed {seed}");
+            assert_eq!(result.output_lossy(), format!("{seed}\n"), "seed {seed}");
             Tally { results: 1, ..Tally::default() }
         }
         Err(error) if error.may_have_run() => {
@@ -258,5 +258,5 @@ async fn a_saved_command_whose_start_was_lost_is_found_by_what_is_known() {
     let [Found { invocation_id, certain: false, .. }] = &found[..] else { panic!("{found:?}") };
     assert_eq!(Some(invocation_id), sandbox.tat().invocations().last());
     let finished = clean.invocation(invocation_id).await.unwrap().await.unwrap();
-    assert_eq!(finished.results()[0].stdout_lossy(), "hi\n");
+    assert_eq!(finished.results()[0].output_lossy(), "hi\n");
 }

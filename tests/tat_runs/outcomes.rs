@@ -26,7 +26,7 @@ async fn every_way_to_end() {
 
     let result = only(on.run("echo out; echo err >&2; exit 3")).await;
     assert_eq!((result.outcome(), result.exit_code()), (Outcome::Exited(3), Some(3)));
-    assert_eq!((result.stdout_lossy().as_ref(), result.dropped()), ("out\nerr\n", 0));
+    assert_eq!((result.output_lossy().as_ref(), result.dropped()), ("out\nerr\n", 0));
     assert_eq!(result.status(), Some(&TaskStatus::Failed));
     assert!(!result.success() && result.instance_id() == id);
     assert!(result.invocation_id().is_some_and(|id| id.starts_with("inv-")));
@@ -44,12 +44,12 @@ async fn every_way_to_end() {
 
     let result = only(on.run("echo so far; kill -9 $$")).await;
     assert_eq!((result.outcome(), result.exit_code()), (Outcome::Killed, None));
-    assert_eq!(result.stdout_lossy(), "so far\n");
+    assert_eq!(result.output_lossy(), "so far\n");
 
     let run = on.run("echo so far; sleep 1000").timeout(Duration::from_millis(900));
     let result = only(run).await;
     assert_eq!((result.outcome(), result.exit_code()), (Outcome::TimedOut, None));
-    assert_eq!(result.stdout_lossy(), "so far\n");
+    assert_eq!(result.output_lossy(), "so far\n");
 
     let result = only(on.run("true").username("nobody-here")).await;
     assert_eq!((result.outcome(), result.exit_code()), (Outcome::NotStarted, None));
@@ -79,7 +79,7 @@ async fn a_file_is_sent_as_it_is() {
     std::fs::write(file.path(), "echo 'quoted \"twice\"' # {{not a placeholder}}\n").unwrap();
     let on = client.instances(sandbox.tat().instances());
     let result = only(on.run_file(file.path()).unwrap()).await;
-    assert_eq!(result.stdout_lossy(), "quoted \"twice\"\n");
+    assert_eq!(result.output_lossy(), "quoted \"twice\"\n");
 }
 
 #[tokio::test]
@@ -93,11 +93,11 @@ async fn parameters_saved_commands_and_dry_runs() {
     let run = greet().default_parameter("greeting", "hello").hidden_parameter("name", "the world");
     let preview = run.preview().await.unwrap();
     assert_eq!(preview.to_text_lossy(), "echo hello 'the world' {{other}}");
-    assert_eq!(only(run).await.stdout_lossy(), "hello the world {{other}}\n");
+    assert_eq!(only(run).await.output_lossy(), "hello the world {{other}}\n");
     // Without parameters, placeholders are text.
     let plain = on.run("echo '{{a}}'");
     assert_eq!(plain.preview().await.unwrap().to_text_lossy(), "echo '{{a}}'");
-    assert_eq!(only(plain).await.stdout_lossy(), "{{a}}\n");
+    assert_eq!(only(plain).await.output_lossy(), "{{a}}\n");
 
     let kept = greet()
         .name("greet")
@@ -107,14 +107,14 @@ async fn parameters_saved_commands_and_dry_runs() {
         .tag("team", "operations")
         .await
         .unwrap();
-    assert_eq!(kept.results()[0].stdout_lossy(), "hi you {{other}}\n");
+    assert_eq!(kept.results()[0].output_lossy(), "hi you {{other}}\n");
     let command = kept.command_id().unwrap().to_owned();
 
     let invoke = client.instances(&ids).invoke(&command).hidden_parameter("name", "all");
     assert_eq!(invoke.preview().await.unwrap().to_text_lossy(), "echo hi 'all' {{other}}");
     let finished = invoke.working_directory("/tmp").timeout(Duration::from_secs(5)).await.unwrap();
     assert!(finished.success() && finished.results().len() == 2);
-    assert_eq!(finished.results()[1].stdout_lossy(), "hi all {{other}}\n");
+    assert_eq!(finished.results()[1].output_lossy(), "hi all {{other}}\n");
     assert_eq!(finished.command_id(), Some(&*command));
 }
 
@@ -142,7 +142,7 @@ async fn cancelled_before_and_while_running() {
     let cancelled = client.invocation(invocation).await.unwrap().cancel().await.unwrap();
     let [killed] = &cancelled.killed().collect::<Vec<_>>()[..] else { panic!("{cancelled:?}") };
     assert_eq!((killed.outcome(), killed.exit_code()), (Outcome::Terminated, None));
-    assert_eq!((killed.instance_id(), killed.stdout_lossy().as_ref()), (&*ids[0], "on\n"));
+    assert_eq!((killed.instance_id(), killed.output_lossy().as_ref()), (&*ids[0], "on\n"));
 
     let unknown = client.invocation("inv-00000000").await.unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::NotFound, "{unknown}");
@@ -191,7 +191,7 @@ async fn events_come_as_instances_end_and_some_can_be_cancelled() {
     let stopped = client.instances([&ids[2]]).run("touch stop").await.unwrap();
     assert!(stopped.success());
     let ended = next_end(&mut events).await;
-    assert_eq!((ended.instance_id(), ended.stdout_lossy().as_ref()), (&*ids[2], "stopped\n"));
+    assert_eq!((ended.instance_id(), ended.output_lossy().as_ref()), (&*ids[2], "stopped\n"));
 
     events.cancel().await.unwrap();
     // As a stream, for a change.

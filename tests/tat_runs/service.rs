@@ -82,7 +82,7 @@ async fn late_empty_unknown_and_failed_looks() {
     };
     assert!(events.next().await.is_none());
     assert_eq!(changes, [TaskStatus::Unlisted("ORBITING".to_owned()), TaskStatus::Running]);
-    assert_eq!((result.outcome(), result.stdout_lossy().as_ref()), (Outcome::Exited(0), "hi"));
+    assert_eq!((result.outcome(), result.output_lossy().as_ref()), (Outcome::Exited(0), "hi"));
     assert_eq!(result.dropped(), 3);
     let took = result.ended_at().unwrap().duration_since(result.started_at().unwrap()).unwrap();
     assert_eq!(took.as_secs(), 1, "both forms of time are understood");

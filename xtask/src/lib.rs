@@ -22,10 +22,33 @@ pub mod settings;
 pub mod spec;
 pub mod tidy;
 
-use std::{panic, path::Path, thread};
+use std::{
+    env, panic,
+    path::{Path, PathBuf},
+    thread,
+};
 
 use output::Generated;
 use spec::Spec;
+
+/// The checkout to work on: the one `cargo` was called in, or, without cargo, the one around the
+/// current folder.
+///
+/// It is asked for at run time, since a binary from a target folder that checkouts share may have
+/// been built in another one.
+///
+/// # Errors
+/// A sentence, if there is none.
+pub fn root() -> Result<PathBuf, String> {
+    let begin = match env::var_os("CARGO_MANIFEST_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => env::current_dir().map_err(|e| format!("there is no current folder: {e}"))?,
+    };
+    let is_root = |folder: &&Path| folder.join("specs").is_dir() && folder.join("crates").is_dir();
+    begin.ancestors().find(is_root).map(Path::to_owned).ok_or_else(|| {
+        format!("{} is in no checkout of the workspace: call `cargo xtask` in one", begin.display())
+    })
+}
 
 /// Runs all stages but the last for one provider.
 ///

@@ -1,9 +1,9 @@
 //! `cargo xtask`: the workspace's own tasks.
 
-use std::{path::Path, process::ExitCode, time::Instant};
+use std::{process::ExitCode, time::Instant};
 
 use clap::{Parser, Subcommand};
-use xtask::{all_generated, output, spec};
+use xtask::{all_generated, output, root, spec};
 
 /// The workspace's own tasks.
 #[derive(Parser)]
@@ -37,9 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn generate(check: bool, providers: Vec<String>) -> Result<(), String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or("xtask is not inside the workspace")?;
+    let root = &root()?;
     let all = spec::providers(root)?;
     let chosen = if providers.is_empty() { all.clone() } else { providers };
     if let Some(unknown) = chosen.iter().find(|name| !all.contains(name)) {

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::process::{Command, Output};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
 
 fn xtask(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xtask")).args(arguments).output().unwrap()
@@ -44,4 +48,49 @@ fn a_task_is_needed() {
     let output = xtask(&[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("generate"), "{}", text(&output.stderr));
+}
+
+/// A checkout with a document that the real one does not have.
+fn other_checkout() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["specs", "crates/guestexec-small/src", "xtask"] {
+        fs::create_dir_all(folder.path().join(part)).unwrap();
+    }
+    let small = include_str!("data/small.yaml");
+    fs::write(folder.path().join("specs/small.yaml"), small).unwrap();
+    // The lock of generated code names the generator's release, which stands there.
+    fs::copy(xtask::root().unwrap().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    folder
+}
+
+/// The binary, built here, called by the cargo of another checkout or inside of it without cargo.
+#[test]
+fn it_works_on_the_checkout_it_is_called_in_not_on_the_one_it_was_built_in() {
+    let calls: [fn(&mut Command, &Path); 2] = [
+        |command, checkout| {
+            command.env("CARGO_MANIFEST_DIR", checkout.join("xtask"));
+        },
+        |command, checkout| {
+            command.env_remove("CARGO_MANIFEST_DIR").current_dir(checkout.join("crates"));
+        },
+    ];
+    for call in calls {
+        let checkout = other_checkout();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        call(&mut command, checkout.path());
+        let output = command.arg("generate").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).starts_with("small: written, "), "{}", text(&output.stdout));
+        assert!(checkout.path().join("crates/guestexec-small/src/generated/mod.rs").exists());
+    }
+}
+
+#[test]
+fn outside_of_a_checkout_it_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.env_remove("CARGO_MANIFEST_DIR").current_dir(&folder);
+    let output = command.args(["generate", "--check"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("call `cargo xtask` in one"), "{}", text(&output.stderr));
 }

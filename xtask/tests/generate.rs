@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,7 +19,8 @@ use xtask::{
 const SMALL: &str = include_str!("data/small.yaml");
 
 fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| xtask::root().unwrap());
+    &ROOT
 }
 
 fn small(edits: &[(&str, &str)]) -> Spec {

@@ -6,7 +6,13 @@ use guestexec_core::{
     Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, carrier,
 };
 
-use crate::{Client, Credentials, Error, auth::Method, hooks::Inner};
+use crate::{
+    Client, Credentials, Error,
+    auth::Method,
+    exec::Speaks,
+    hooks::{Inner, Shared},
+    token::Tokens,
+};
 
 /// Makes a [`Client`]; begun by [`Client::builder`].
 ///
@@ -187,7 +193,15 @@ impl ClientBuilder {
         let endpoint = parse(&endpoint)?;
         let endpoints: Vec<&Endpoint> = iter::once(&endpoint).chain(&iam).collect();
         let (http, transport) = carrier(&self.http, &endpoints, self.transport).map_err(config)?;
-        let inner = Inner::new(credentials, iam, transport, self.clock, self.checks);
+        let inner = Inner::new(Shared {
+            credentials,
+            iam,
+            transport,
+            clock: self.clock,
+            checks: self.checks,
+            tokens: Tokens::default(),
+            speaks: Speaks::default(),
+        });
         Ok(Client::new_with_client(endpoint.base(), http, inner))
     }
 }

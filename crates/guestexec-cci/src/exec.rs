@@ -15,7 +15,7 @@ mod websocket;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, Underway};
 use guestexec_remotecommand::{Streams, TerminalSize};
 use tokio::time::{Instant, timeout_at};
 
@@ -27,7 +27,7 @@ pub(crate) use open::Speaks;
 pub use output::Output;
 pub use streams::{ChildStderr, ChildStdin, ChildStdout};
 
-use crate::{Error, Pod, hooks};
+use crate::{Error, Pod};
 use child::{Progress, Task};
 use kill::{Killer, Report};
 use open::{Opened, Opening};
@@ -36,6 +36,9 @@ use shared::{Out, Shared};
 use spdy::Spdy;
 use streams::Reader;
 use websocket::WebSocket;
+
+/// The longest wait: a longer one would pass what a clock can tell.
+const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// A command about to run in a container, as [`Pod::exec`] makes it. [`Self::output`] runs it to
 /// its end, [`Self::spawn`] gives handles of its streams; it runs once at most.
@@ -201,7 +204,7 @@ impl<'a> Exec<'a> {
             Stdin::None | Stdin::Piped => None,
         };
         let begun = Instant::now();
-        let after = |length: Duration| Some((begun.checked_add(length)?, length));
+        let after = |length: Duration| Some((begun.checked_add(length.min(LONGEST_WAIT))?, length));
         let deadline = self.timeout.and_then(after);
         let earliest = deadline.into_iter().chain(after(self.handshake_timeout)).min();
         let tty = self.tty.is_some();
@@ -212,6 +215,7 @@ impl<'a> Exec<'a> {
             streams: Streams { stdin: piped || input.is_some(), stdout: true, stderr: !tty, tty },
             ends_input: input.is_some(),
             transport: self.transport,
+            underway: Underway::new(),
         };
         let opened = match earliest {
             None => opening.open().await?,
@@ -221,7 +225,7 @@ impl<'a> Exec<'a> {
                     format!("the server did not accept the command within {length:?}"),
                 )
                 .during(opening.operation())
-                .with_may_have_run(hooks::may_have_sent(opening.pod.client))
+                .with_may_have_run(opening.underway.may_have_run())
             })??,
         };
 

@@ -1,10 +1,14 @@
 //! The one seam: every request is authenticated and carried here, every answer first seen here.
 
-use std::{cell::RefCell, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use guestexec_core::{
-    Clock, Endpoint, ErrorKind, MAX_ANSWER, Operation, Transport, failure, limit_answer, observed,
-    prepare, unix_seconds,
+    Clock, Endpoint, ErrorKind, MAX_ANSWER, Operation, Transport, Underway, failure, limit_answer,
+    observed, prepare, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
@@ -21,45 +25,85 @@ use crate::{
     token::{Token, Tokens},
 };
 
-/// What a client holds besides its address.
+/// What a client holds besides its address: what its clones share, and the state of one call.
 #[derive(Clone, Debug)]
 pub struct Inner {
-    credentials: Credentials,
-    iam: Option<Endpoint>,
-    transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
-    checks: bool,
-    tokens: Arc<Tokens>,
-    pub(crate) speaks: Arc<Speaks>,
+    shared: Arc<Shared>,
+    call: Call,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) credentials: Credentials,
+    pub(crate) iam: Option<Endpoint>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) checks: bool,
+    pub(crate) tokens: Tokens,
+    pub(crate) speaks: Speaks,
+}
+
+/// The state of one call.
+#[derive(Clone, Default)]
+pub(crate) struct Call {
+    /// Whether its request has left.
+    underway: Underway,
+    /// What its connection is to become, where that is not what the operation stands for.
+    upgrade: Option<Upgrade>,
+    /// What it got from IAM.
+    token: Arc<Mutex<Fetched>>,
+}
+
+/// A token or why there is none, where one was asked for.
+type Fetched = Option<Result<Arc<Token>, Error>>;
+
+impl Call {
+    /// That of a call whose connection is to become this.
+    pub(crate) fn upgrading(upgrade: Upgrade, underway: Underway) -> Self {
+        Self { underway, upgrade: Some(upgrade), token: Arc::default() }
+    }
+
+    fn token(&self) -> MutexGuard<'_, Fetched> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn upgrade(&self, info: &OperationInfo) -> Option<Upgrade> {
+        Upgrade::usual(info.operation_id).map(|usual| self.upgrade.unwrap_or(usual))
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("underway", &self.underway).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// This client for one call, which `call` is the state of.
+    pub(crate) fn with_call(&self, call: Call) -> Self {
+        let mut client = self.clone();
+        client.inner.call = call;
+        client
+    }
 }
 
 impl Inner {
-    pub(crate) fn new(
-        credentials: Credentials,
-        iam: Option<Endpoint>,
-        transport: Arc<dyn Transport>,
-        clock: Arc<dyn Clock>,
-        checks: bool,
-    ) -> Self {
-        Self {
-            credentials,
-            iam,
-            transport,
-            clock,
-            checks,
-            tokens: Arc::default(),
-            speaks: Arc::default(),
-        }
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self { shared: Arc::new(shared), call: Call::default() }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Whether requests are checked against the spec's limits.
     pub(crate) fn checks(&self) -> bool {
-        self.checks
+        self.shared.checks
     }
 
     /// Turns a request into one for IAM, keeping its query.
     fn send_to_iam(&self, request: &mut Request) -> Result<(), String> {
-        let iam = self.iam.as_ref().ok_or(
+        let iam = self.shared.iam.as_ref().ok_or(
             "there is no IAM endpoint: give the client's builder a region, or `iam_endpoint(…)`",
         )?;
         let mut url = iam.url().clone();
@@ -71,14 +115,15 @@ impl Inner {
 
     /// Adds the token or the signature.
     async fn authenticate(&self, client: &Client, request: &mut Request) -> Result<(), String> {
-        let header = match self.credentials.method() {
+        let header = match self.shared.credentials.method() {
             Method::AccessKey { id, secret } => return self.sign(request, id, secret.expose()),
             Method::Token(token) => secret(token.expose())?,
             Method::Login(login) => {
-                let token = self.tokens.get(client, login, self.clock.now()).await;
+                let now = self.shared.clock.now();
+                let token = self.shared.tokens.get(client, login, now).await;
                 let header = token.as_ref().ok().map(|token| token.header.clone());
                 // Hooks can report sentences only; `call` wants the error itself.
-                let _ = TOKEN.try_with(|slot| slot.replace(Some(token)));
+                *self.call.token() = Some(token);
                 header.ok_or("IAM gave no token")?
             }
         };
@@ -95,9 +140,10 @@ impl Inner {
             (Some(host), None) => host.to_owned(),
             (None, _) => return Err("the endpoint has no host".to_owned()),
         };
-        let date = sign::format_date(unix_seconds(self.clock.now())).map_err(|e| e.to_string())?;
+        let date =
+            sign::format_date(unix_seconds(self.shared.clock.now())).map_err(|e| e.to_string())?;
         let mut signed = vec![("host", &*host), ("x-sdk-date", &*date)];
-        signed.extend(self.credentials.extra_headers());
+        signed.extend(self.shared.credentials.extra_headers());
         let query = sign::query_pairs(request.url().query().unwrap_or_default())
             .map_err(|e| e.to_string())?;
         let canonical = sign::canonical_request(&Canonical {
@@ -114,7 +160,7 @@ impl Inner {
         let headers = request.headers_mut();
         headers.insert(HOST, value(&host)?);
         headers.insert("x-sdk-date", value(&date)?);
-        for (name, text) in self.credentials.extra_headers() {
+        for (name, text) in self.shared.credentials.extra_headers() {
             headers.insert(name, secret(text)?);
         }
         headers.insert(AUTHORIZATION, authorization);
@@ -154,16 +200,17 @@ impl ClientHooks<Inner> for Client {
             return self.inner.send_to_iam(request).map_err(CallError::InvalidRequest);
         }
         escape_spaces(request);
-        if let Some(upgrade) = Upgrade::of(info.operation_id) {
+        if let Some(upgrade) = self.inner.call.upgrade(info) {
             upgrade.ask(request.headers_mut());
         }
         self.inner.authenticate(self, request).await.map_err(CallError::InvalidRequest)
     }
 
     async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
-        let upgrade = Upgrade::of(info.operation_id);
+        let upgrade = self.inner.call.upgrade(info);
         let asked = upgrade.map(|_| request.headers().clone());
-        let mut response = self.inner.transport.execute(request).await?;
+        self.inner.call.underway.begin();
+        let mut response = self.inner.shared.transport.execute(request).await?;
         if let (Some(upgrade), Some(asked)) = (upgrade, asked)
             && let Err(fault) = upgrade.check(&asked, &response)
         {
@@ -184,20 +231,6 @@ impl ClientHooks<Inner> for Client {
     }
 }
 
-tokio::task_local! {
-    /// What the call under way got from IAM.
-    static TOKEN: RefCell<Option<Result<Arc<Token>, Error>>>;
-}
-
-/// False where a request cannot have left yet, since what proves who calls is still missing.
-pub(crate) fn may_have_sent(client: &Client) -> bool {
-    let inner = &client.inner;
-    match inner.credentials.method() {
-        Method::Login(_) => inner.tokens.good(inner.clock.now()).is_some(),
-        Method::Token(_) | Method::AccessKey { .. } => true,
-    }
-}
-
 /// Makes a generated exchange, and its failure the provider's error.
 pub(crate) async fn call<T>(
     client: &Client,
@@ -214,25 +247,25 @@ async fn authenticated<T>(
     operation: Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
-    let (result, token) = TOKEN
-        .scope(RefCell::new(None), async { (exchange.await, TOKEN.with(RefCell::take)) })
-        .await;
+    let result = exchange.await;
+    let call = &client.inner.call;
+    let token = call.token().take();
     let error = match (result, token) {
         (Ok(answer), _) => return Ok(answer),
         (Err(_), Some(Err(no_token))) => return Err(no_token),
         (Err(error), Some(Ok(token))) => {
-            let error = decoded(operation, error).await;
+            let error = decoded(operation, call, error).await;
             if error.kind() == ErrorKind::Unauthenticated {
-                client.inner.tokens.forget(&token);
+                client.inner.shared.tokens.forget(&token);
                 return Err(error.with_advice("the next call gets a new token"));
             }
             error
         }
-        (Err(error), None) => decoded(operation, error).await,
+        (Err(error), None) => decoded(operation, call, error).await,
     };
     Err(error)
 }
 
-async fn decoded(operation: Operation, error: CallError<()>) -> Error {
-    failure(operation, error, |answer| error::read(operation, answer)).await
+async fn decoded(operation: Operation, call: &Call, error: CallError<()>) -> Error {
+    failure(operation, &call.underway, error, |answer| error::read(operation, answer)).await
 }

@@ -150,7 +150,9 @@ fn fetch<'a>(
         header.set_sensitive(true);
         let life = answer.into_inner().token.as_ref().and_then(life).unwrap_or(ASSUMED_LIFE);
         let life = life.min(LONGEST_LIFE);
-        Ok(Token { header, renew_at: now + life - MARGIN.min(life / 4) })
+        // A clock that cannot tell that time has the token serve this call only.
+        let renew_at = now.checked_add(life - MARGIN.min(life / 4)).unwrap_or(now);
+        Ok(Token { header, renew_at })
     })
 }
 
@@ -204,7 +206,9 @@ impl fmt::Debug for Tokens {
 mod tests {
     use std::time::Duration;
 
-    use super::{IamToken, life};
+    use proptest::prelude::*;
+
+    use super::{IamToken, life, seconds, sign};
 
     #[test]
     fn a_tokens_life_is_read_from_its_own_dates() {
@@ -224,5 +228,15 @@ mod tests {
             assert_eq!(life(&token(issued, expires)), None, "{issued} {expires}");
         }
         assert_eq!(life(&IamToken::default()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_date_panics(text in ".*", nearly in "[0-9TZé:.+-]{0,32}", tail in ".{0,12}") {
+            for text in [&text, &nearly, &format!("{nearly}Z"), &format!("2020-01-03T09:05:22{tail}Z")] {
+                let _ = seconds(text);
+                let _ = sign::parse_date(text);
+            }
+        }
     }
 }

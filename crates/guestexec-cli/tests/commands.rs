@@ -1,16 +1,17 @@
 //! The commands that the README shows, run as a user runs them.
 
 use std::{
-    fs,
+    env, fs,
     io::{BufRead as _, BufReader},
     net::TcpStream,
-    path::Path,
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
 fn readme() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    fs::read_to_string(path).expect("there is a README")
+    // At run time, for a target folder may be shared by checkouts.
+    let package = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| ".".into(), PathBuf::from);
+    fs::read_to_string(package.join("../../README.md")).expect("there is a README")
 }
 
 fn guestexec(arguments: &[&str]) -> Command {

@@ -10,7 +10,11 @@ use reqwest::{
 };
 use tracing::{Instrument as _, debug, debug_span};
 
-use crate::{Error, ErrorKind, MAX_ANSWER, http::WireStatus};
+use crate::{
+    Error, ErrorKind, MAX_ANSWER, Underway,
+    http::WireStatus,
+    reason::{is_no_http, with_reason},
+};
 
 /// Most octets read of a refusal that is not JSON. Longer ones are a gateway's page, cut there; what
 /// a service says in JSON is read whole, for its code stands anywhere in it.
@@ -120,6 +124,11 @@ fn kind_of(status: StatusCode) -> ErrorKind {
 fn describe(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let text = text.trim();
+    if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return "the proxy on the way asks for a user and a password (407): give them with its \
+                address in `HttpOptions::proxy`"
+            .to_owned();
+    }
     let is_markup = text.starts_with('<') || text.starts_with('{');
     if text.is_empty() {
         return format!("the answer is {} with an empty body", answer.status);
@@ -149,13 +158,14 @@ fn describe(answer: &Answer) -> String {
 pub async fn exchange<T, D>(
     provider: &'static str,
     operation: Operation,
+    underway: &Underway,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
     decode: impl FnOnce(&Answer) -> Refusal<D>,
 ) -> Result<ResponseValue<T>, Error<D>> {
     observed(provider, operation, async {
         match exchange.await {
             Ok(answer) => Ok(answer),
-            Err(error) => Err(failure(operation, error, decode).await),
+            Err(error) => Err(failure(operation, underway, error, decode).await),
         }
     })
     .await
@@ -194,23 +204,28 @@ pub async fn observed<T, D>(
 
 /// Turns the failure of a generated call into the provider's error.
 ///
-/// `decode` reads an answer that is not the operation's success. Whether the command may have run
-/// follows from how far the exchange came and, where an answer came, from what it proves.
+/// `decode` reads an answer that is not the operation's success. The command may have run if the
+/// request was given to the transport (`underway`, which hooks set), unless the failure proves that
+/// it started nothing; the flag then says so, too.
 pub async fn failure<D>(
     operation: Operation,
+    underway: &Underway,
     error: CallError<()>,
     decode: impl FnOnce(&Answer) -> Refusal<D>,
 ) -> Error<D> {
-    let lost = |kind, message: String| {
-        Error::new(kind, message).with_may_have_run(operation.starts_command)
-    };
     let error = match error {
         CallError::InvalidRequest(message) => Error::new(ErrorKind::InvalidRequest, message),
         // Hooks report with it that an answer, though a success, is not what was asked for.
-        CallError::Custom(message) => lost(ErrorKind::Protocol, message),
-        CallError::CommunicationError(source) => unsent_or_lost(operation, source),
+        CallError::Custom(message) => Error::new(ErrorKind::Protocol, message),
+        CallError::CommunicationError(source) => {
+            let unsent = unsent(&source);
+            if unsent {
+                underway.refute();
+            }
+            broken(source, unsent)
+        }
         CallError::InvalidUpgrade(source) | CallError::ResponseBodyError(source) => {
-            unsent_or_lost(operation, source)
+            broken(source, false)
         }
         CallError::InvalidResponsePayload(body, source) => {
             let why = Undocumented {
@@ -219,53 +234,69 @@ pub async fn failure<D>(
                 column: source.column(),
             };
             let bytes = body.len();
-            lost(
+            Error::new(
                 ErrorKind::Protocol,
                 format!("the answer ({bytes} bytes) does not have the documented form: {why}"),
             )
         }
         CallError::ErrorResponse(answer) => {
-            lost(ErrorKind::Protocol, "the answer has an undocumented status".to_owned())
+            Error::new(ErrorKind::Protocol, "the answer has an undocumented status")
                 .with_status(answer.status())
         }
         CallError::UnexpectedResponse(response) => {
             let answer = read(response).await;
             let refusal = decode(&answer);
+            if refusal.not_started {
+                underway.refute();
+            }
             let error = Error::new(refusal.kind, readable(&refusal.message))
                 .with_code(refusal.code)
                 .with_request_id(refusal.request_id)
                 .with_status(answer.status)
-                .with_detail(refusal.detail)
-                .with_may_have_run(operation.starts_command && !refusal.not_started);
+                .with_detail(refusal.detail);
             match refusal.advice {
                 Some(advice) => error.with_advice(advice),
                 None => error,
             }
         }
     };
-    error.during(operation.id)
+    error
+        .during(operation.id)
+        .with_may_have_run(operation.starts_command && underway.may_have_run())
 }
 
-/// A transport failure: before the request could leave, or after.
-fn unsent_or_lost<D>(operation: Operation, source: reqwest::Error) -> Error<D> {
+/// True where a transport's failure means that no byte of the request was sent: it could not be
+/// made, or no connection could (to a proxy, through it, or with TLS). A connection that was open
+/// already and then fails, as a pooled one may, has perhaps carried it.
+pub fn unsent(error: &reqwest::Error) -> bool {
+    // A body is read of an answer only, whatever a transport says went wrong below it.
+    let answered = error.is_body() || error.is_decode();
+    !answered && (error.is_builder() || error.is_connect())
+}
+
+/// A transport's failure.
+fn broken<D>(source: reqwest::Error, unsent: bool) -> Error<D> {
     // The URL may hold what grants access (a job's address), and says nothing new.
     let source = source.without_url();
     let (kind, message) = if is_too_large(&source) {
         (ErrorKind::TooLarge, "the answer is larger than is read into memory")
-    } else if source.is_builder() {
+    } else if unsent && source.is_builder() {
         (ErrorKind::InvalidRequest, "the request could not be made")
-    } else if source.is_connect() {
+    } else if unsent {
         (ErrorKind::Connect, "no connection could be made")
     } else if source.is_timeout() {
         (ErrorKind::Timeout, "the deadline passed before the answer was complete")
+    } else if is_no_http(&source) {
+        (ErrorKind::Protocol, "what answers does not speak HTTP/1.1")
     } else {
         (ErrorKind::Lost, "the connection ended before the answer was complete")
     };
-    let sent = !matches!(kind, ErrorKind::InvalidRequest | ErrorKind::Connect);
-    // The causes are told by the source chain.
-    Error::new(kind, message)
-        .with_may_have_run(sent && operation.starts_command)
-        .with_source(source)
+    let message = match kind {
+        // They say all there is to say.
+        ErrorKind::TooLarge | ErrorKind::Timeout => message.to_owned(),
+        _ => with_reason(message, &source),
+    };
+    Error::new(kind, message).with_source(source)
 }
 
 /// True where an answer was cut by [`limit_answer`](crate::limit_answer).

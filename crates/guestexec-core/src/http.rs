@@ -94,6 +94,10 @@ fn client_builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, Strin
             reqwest::Client::builder().proxy(proxy)
         }
     };
+    // By default the kernel would end a connection whose peer takes nothing for 30 s. A command that
+    // does not read its input is such a peer, and healthy. Each call has a deadline of its own.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    let builder = builder.tcp_user_timeout(None);
     Ok(builder
         .http1_only()
         .redirect(redirect::Policy::none())

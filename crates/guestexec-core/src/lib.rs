@@ -10,15 +10,21 @@ mod http;
 mod json;
 mod nulls;
 mod open_enum;
+mod reason;
 mod secret;
 mod shape;
+#[cfg(feature = "encoding")]
+mod text;
 mod transport;
+mod underway;
 
 pub mod check;
 pub mod sign;
 
 pub use base64::Base64;
-pub use call::{Answer, MAX_ERROR_BODY, Operation, Refusal, exchange, failure, observed, readable};
+pub use call::{
+    Answer, MAX_ERROR_BODY, Operation, Refusal, exchange, failure, observed, readable, unsent,
+};
 pub use check::{Validate, Violation};
 pub use clock::{Clock, SystemClock, unix_seconds};
 pub use endpoint::{Endpoint, PlainHttp};
@@ -31,7 +37,10 @@ pub use json::json_body;
 pub use nulls::null_as_default;
 pub use secret::{Redacted, Secret};
 pub use shape::RequestShape;
+#[cfg(feature = "encoding")]
+pub use text::text_in;
 pub use transport::{ResponseFuture, Transport, carrier};
+pub use underway::Underway;
 
 // What the `open_enum!` macro needs in the crates that call it.
 #[doc(hidden)]

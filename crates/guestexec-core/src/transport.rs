@@ -13,7 +13,11 @@ pub type ResponseFuture<'a> =
 /// A [`reqwest::Client`] does so over the network; the testkit's tape records the request and
 /// plays a canned answer. Whatever stands here sees credentials in clear.
 pub trait Transport: Debug + Send + Sync {
-    /// Carries `request`. Dropping the future ends the exchange.
+    /// Carries `request`, once. Dropping the future ends the exchange.
+    ///
+    /// An error that [`is_connect`](reqwest::Error::is_connect) says that nothing was sent, so a
+    /// call that starts a command may be made again: a transport that tries more than once must not
+    /// report it after an attempt that may have arrived.
     fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_>;
 }
 

@@ -6,13 +6,13 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
 
 use guestexec_core::{
-    Clock, MAX_ANSWER, Operation, Transport, buffered, prepare, refused, unix_seconds,
+    Clock, MAX_ANSWER, Operation, Transport, Underway, buffered, prepare, refused, unix_seconds,
 };
 use progenitor_client::{
     ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue,
@@ -47,12 +47,11 @@ const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
 /// A clock less wrong than this, in seconds, is not why a signature is refused.
 const SMALL_SKEW: u64 = 60;
 
-/// What a client holds besides its address. Clones share it.
+/// What a client holds besides its address: what its clones share, and the state of one call.
 #[derive(Clone)]
 pub struct Inner {
     shared: Arc<Shared>,
-    /// For a call that may have to be given up: true while its request may be on the way.
-    underway: Option<Arc<AtomicBool>>,
+    call: Call,
 }
 
 pub(crate) struct Shared {
@@ -76,27 +75,30 @@ pub(crate) struct Shared {
     pub(crate) begun: AtomicU64,
 }
 
+/// The state of one call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Call {
+    /// Whether its request has left.
+    pub(crate) underway: Underway,
+}
+
+impl Client {
+    /// This client for one call, which `call` is the state of.
+    pub(crate) fn with_call(&self, call: Call) -> Self {
+        let mut client = self.clone();
+        client.inner.call = call;
+        client
+    }
+}
+
 impl Inner {
     pub(crate) fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared), underway: None }
+        Self { shared: Arc::new(shared), call: Call::default() }
     }
 
     /// Whether requests are checked against the spec's limits.
     pub(crate) fn checks(&self) -> bool {
         self.shared.checks
-    }
-
-    /// The same for one call, and what tells whether its request may be on the way. While it is not,
-    /// nothing was started, and the call can be dropped without a doubt.
-    pub(crate) fn watched(&self) -> (Self, Arc<AtomicBool>) {
-        let underway = Arc::new(AtomicBool::new(false));
-        (Self { shared: self.shared.clone(), underway: Some(underway.clone()) }, underway)
-    }
-
-    fn set_underway(&self, is: bool) {
-        if let Some(underway) = &self.underway {
-            underway.store(is, Ordering::Relaxed);
-        }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -197,7 +199,7 @@ impl Inner {
             attempt += 1;
             count(&self.shared.counters.requests);
             let sent = Instant::now();
-            self.set_underway(true);
+            self.call.underway.begin();
             let result = self.attempt(request).await;
             drop(permit);
             let (verdict, said) = match &result {
@@ -208,7 +210,7 @@ impl Inner {
                 Ok((Answer::Other(answer), said)) => (Verdict::of_status(answer.status()), said),
             };
             if verdict.proves_nothing_started() {
-                self.set_underway(false);
+                self.call.underway.refute();
             }
             debug!(
                 action,
@@ -358,5 +360,6 @@ pub(crate) async fn call<T>(
 ) -> Result<ResponseValue<T>, Error> {
     let inner = &client.inner;
     inner.shared.keyring.ready(inner.now()).await.map_err(|error| error.during(operation.id))?;
-    guestexec_core::exchange("tat", operation, exchange, error::read).await
+    let underway = &inner.call.underway;
+    guestexec_core::exchange("tat", operation, underway, exchange, error::read).await
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use guestexec_core::unsent;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
@@ -132,7 +133,7 @@ impl Verdict {
     pub(crate) fn of_error(error: &reqwest::Error) -> Self {
         if error.is_builder() {
             Self::Keep
-        } else if error.is_connect() {
+        } else if unsent(error) {
             Self::Unsent
         } else {
             Self::Failed

@@ -59,10 +59,10 @@ pub struct Instances<'a> {
 }
 
 impl<'a> Instances<'a> {
-    /// A script to be run on every instance: text or octets, at most 65 536 characters once it is
-    /// Base64, that is 49 152 octets.
+    /// A script to be run on every instance: text or bytes, at most 65 536 characters once it is
+    /// Base64, that is 49 152 bytes.
     ///
-    /// The script is sent with some blanks after its end, see [`Run::unmarked`].
+    /// The script is sent with some blanks at its end, see [`Run::unmarked`].
     pub fn run(&self, script: impl Into<Base64>) -> Run<'a> {
         self.start_with(Script::new(script.into()))
     }
@@ -275,12 +275,16 @@ impl Run<'_> {
 
     /// Sends the script exactly as it is.
     ///
-    /// Normally 65 blanks are added after its end: a line break, then 64 spaces and tabs that differ
-    /// from run to run. No shell takes notice of them and nobody sees them, but where an answer is
+    /// Normally 64 blanks are added to the end of its last line, spaces and tabs that differ from run to
+    /// run. No command takes notice of them and no line gets another number, but where an answer is
     /// lost, [`Client::find`] tells by them whether *this* run was started, or another of the same
-    /// script. They are left out anyway where they might matter: in batch files, in scripts that are
-    /// kept, are not plain text, are too long, or may read themselves or an open document at their end
-    /// (that hold `$0`, `BASH_SOURCE`, `MyInvocation` or `<<`, say).
+    /// script. A shell that quotes the last line in a message of its own, as Bash does for a syntax
+    /// error in that line, quotes the blanks too.
+    ///
+    /// They are left out anyway where they might matter: in batch files, in scripts that are kept, are
+    /// not plain text, are too long, print the lines they read (`set -v`), or may read themselves or an
+    /// open document at their end (that hold `$0`, `BASH_SOURCE`, `MyInvocation`, `PSCommandPath` or
+    /// `<<`, say).
     pub fn unmarked(mut self) -> Self {
         self.what.marked = false;
         self

@@ -11,18 +11,19 @@ pub(crate) fn iso8601(text: &str) -> Option<SystemTime> {
     let zone = rest.find(['Z', 'z', '+', '-'])?;
     let (time, zone) = rest.split_at(zone);
     let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
-    let nanos: u32 = match fraction.len() {
-        0 => 0,
-        _ => number::<u32>(&format!("{fraction:0<9}")[..9])?,
-    };
-    let offset = match zone {
-        "Z" | "z" => 0,
-        _ => {
-            let (hours, minutes) =
-                zone[1..].split_once(':').or_else(|| zone[1..].split_at_checked(2))?;
-            let offset = number::<i64>(hours)? * 3600 + number::<i64>(minutes)? * 60;
-            if zone.starts_with('-') { -offset } else { offset }
+    if !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let nine: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let nanos: u32 = number(&nine)?;
+    let offset = match (zone.chars().next()?, zone.get(1..)?) {
+        ('Z' | 'z', "") => 0,
+        (sign @ ('+' | '-'), zone) => {
+            let (hours, minutes) = zone.split_once(':').or_else(|| zone.split_at_checked(2))?;
+            let offset = seconds_of_day(&format!("{hours}:{minutes}:0"))?;
+            if sign == '-' { -offset } else { offset }
         }
+        _ => return None,
     };
     at(days, seconds_of_day(time)? - offset)?.checked_add(Duration::from_nanos(nanos.into()))
 }
@@ -67,7 +68,15 @@ fn seconds_of_day(text: &str) -> Option<i64> {
 
 /// Days from 1970-01-01 to a date, years counted from March so that the leap day comes last.
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    if !(0..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(0..=9999).contains(&year) || !(1..=length).contains(&day) {
         return None;
     }
     let year = if month <= 2 { year - 1 } else { year };
@@ -87,6 +96,8 @@ fn at(days: i64, seconds: i64) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn unix(time: Option<SystemTime>) -> i64 {
@@ -128,11 +139,37 @@ mod tests {
             "99999-11-05T07:49:58Z",
             "9223372036854775807-01-01T00:00:00Z",
             "0000-00-00T00:00:00Z",
+            "2020-02-30T00:00:00Z",
+            "2020-11-05T07:49:58.12345678éZ",
+            "2020-11-05T07:49:58.123456789é",
+            "2020-11-05T07:49:58+9999999999999999:00",
+            "2020-11-05T07:49:58+00:9999999999999999",
+            "2020-11-05T07:49:58+999999999999900:099999999999999990",
+            "2020-11-05T07:49:58-9223372036854775807:00",
+            "2020-11-05T07:49:58+24:00",
+            "2020-11-05T07:49:58Z00:00",
         ] {
             assert_eq!(iso8601(text), None, "{text}");
         }
         for text in ["", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Foo 1994 08:49:37 GMT", ",  GMT"] {
             assert_eq!(http_date(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".*", nearly in "[0-9TZz: é.+-]{0,40}", tail in ".{0,24}") {
+            for text in [&text, &nearly, &format!("2020-11-05T07:49:58{tail}"), &format!("2020-11-05T07:49:58+{tail}")] {
+                let _ = iso8601(text);
+                let _ = http_date(text);
+            }
+            let _ = http_date(&format!("Sun, {tail} GMT"));
+        }
+
+        #[test]
+        fn what_is_written_is_read(seconds in 0u64..253_402_300_800) {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            prop_assert_eq!(iso8601(&shown(time)), Some(time));
         }
     }
 

@@ -195,3 +195,34 @@ fn nothing_secret_is_printed() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+/// A connection kept from an earlier call has perhaps carried the request before it ended.
+#[tokio::test]
+async fn a_kept_connection_that_ends_may_have_carried_the_command() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        let Peer::Says(answer) = refusal("ResourceNotFound") else { unreachable!() };
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        read_request(&mut stream).await;
+        drop((stream, listener));
+        std::future::pending::<()>().await;
+    };
+    let client = client(&endpoint);
+    let calls = async {
+        let instances = client.instances(["ins-1"]);
+        (instances.run("true").await.unwrap_err(), instances.run("true").await.unwrap_err())
+    };
+    let (refused, lost) = timeout(Duration::from_secs(60), async {
+        tokio::select! { errors = calls => errors, () = serve => unreachable!() }
+    })
+    .await
+    .unwrap();
+    assert!(!refused.may_have_run(), "{refused}");
+    assert!(lost.may_have_run() && !lost.is_retryable(), "{lost}");
+    // And where nothing listens any more, nothing was sent.
+    let unsent = client.instances(["ins-1"]).run("true").await.unwrap_err();
+    assert_eq!((unsent.kind(), unsent.may_have_run()), (ErrorKind::Connect, false), "{unsent}");
+}

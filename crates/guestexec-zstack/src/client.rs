@@ -6,7 +6,10 @@ use guestexec_core::{
     Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, carrier,
 };
 
-use crate::{Client, Credentials, Error, hooks::Inner};
+use crate::{
+    Client, Credentials, Error,
+    hooks::{Inner, Shared},
+};
 
 /// The path below which a management node serves its REST interface.
 const CONTEXT_PATH: &str = "/zstack";
@@ -112,7 +115,8 @@ impl ClientBuilder {
         };
         let (http, transport) =
             carrier(&self.http, &[&endpoint], self.transport).map_err(config)?;
-        let inner = Inner::new(credentials, transport, self.clock, self.checks);
+        let shared = Shared { transport, clock: self.clock, checks: self.checks };
+        let inner = Inner::new(credentials, shared);
         Ok(Client::new_with_client(&base, http, inner))
     }
 }

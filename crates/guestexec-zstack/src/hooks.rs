@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use guestexec_core::{
-    Clock, MAX_ANSWER, Operation, Transport, buffered, prepare, refused, unix_seconds,
+    Clock, MAX_ANSWER, Operation, Transport, Underway, buffered, prepare, refused, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
@@ -22,39 +22,57 @@ use crate::{
     sign,
 };
 
-/// What a client holds besides its address.
+/// What a client holds besides its address: what its clones share, and the state of one call.
 #[derive(Clone)]
 pub struct Inner {
     credentials: Option<Credentials>,
-    transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
-    checks: bool,
-    /// The job the next command is to run under, and how long its answer may take; set by a handle
-    /// on its own clone.
+    shared: Arc<Shared>,
+    call: Call,
+}
+
+pub(crate) struct Shared {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) checks: bool,
+}
+
+/// The state of one call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Call {
+    /// Whether its request has left.
+    underway: Underway,
+    /// The job its command is to run under, and how long the answer may take.
     job: Option<(JobId, Duration)>,
 }
 
+impl Call {
+    /// That of a call whose command is to run under `job`, and whose answer may take `timeout`.
+    pub(crate) fn under(job: JobId, timeout: Duration) -> Self {
+        Self { underway: Underway::new(), job: Some((job, timeout)) }
+    }
+}
+
+impl Client {
+    /// This client for one call, which `call` is the state of.
+    pub(crate) fn with_call(&self, call: Call) -> Self {
+        let mut client = self.clone();
+        client.inner.call = call;
+        client
+    }
+}
+
 impl Inner {
-    pub(crate) fn new(
-        credentials: Option<Credentials>,
-        transport: Arc<dyn Transport>,
-        clock: Arc<dyn Clock>,
-        checks: bool,
-    ) -> Self {
-        Self { credentials, transport, clock, checks, job: None }
+    pub(crate) fn new(credentials: Option<Credentials>, shared: Shared) -> Self {
+        Self { credentials, shared: Arc::new(shared), call: Call::default() }
     }
 
     /// Whether requests are checked against the spec's limits.
     pub(crate) fn checks(&self) -> bool {
-        self.checks
+        self.shared.checks
     }
 
     pub(crate) fn set_credentials(&mut self, credentials: Credentials) {
         self.credentials = Some(credentials);
-    }
-
-    pub(crate) fn set_job(&mut self, job: JobId, timeout: Duration) {
-        self.job = Some((job, timeout));
     }
 
     pub(crate) fn session(&self) -> Option<&Session> {
@@ -69,7 +87,7 @@ impl Inner {
             None => return Ok(()),
             Some(Kind::Session(session)) => format!("OAuth {}", session.uuid().expose()),
             Some(Kind::AccessKey { id, secret, zone }) => {
-                let date = sign::format_date(unix_seconds(self.clock.now()), zone)
+                let date = sign::format_date(unix_seconds(self.shared.clock.now()), zone)
                     .map_err(|e| e.to_string())?;
                 let path = sign::signed_path(request.url().path()).map_err(|e| e.to_string())?;
                 let string = sign::string_to_sign(request.method().as_str(), &date, &path);
@@ -86,7 +104,7 @@ impl Inner {
 
     /// Names the job of a request that starts a command, so that its result can be asked for.
     fn name_job(&self, request: &mut Request) -> Result<(), String> {
-        let job = match &self.job {
+        let job = match &self.call.job {
             Some((job, timeout)) => {
                 *request.timeout_mut() = Some(*timeout);
                 job.clone()
@@ -108,7 +126,7 @@ impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
             .field("credentials", &self.credentials)
-            .field("checks", &self.checks)
+            .field("checks", &self.shared.checks)
             .finish_non_exhaustive()
     }
 }
@@ -138,7 +156,8 @@ impl ClientHooks<Inner> for Client {
     }
 
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        let response = self.inner.transport.execute(request).await?;
+        self.inner.call.underway.begin();
+        let response = self.inner.shared.transport.execute(request).await?;
         if response.status() != StatusCode::OK {
             return Ok(guestexec_core::limit_answer(response, MAX_ANSWER));
         }
@@ -160,9 +179,10 @@ fn is_failure(body: &[u8]) -> bool {
 
 /// Makes a generated exchange, and its failure the provider's error.
 pub(crate) async fn call<T>(
-    _: &Client,
+    client: &Client,
     operation: Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
-    guestexec_core::exchange("zstack", operation, exchange, error::read).await
+    let underway = &client.inner.call.underway;
+    guestexec_core::exchange("zstack", operation, underway, exchange, error::read).await
 }

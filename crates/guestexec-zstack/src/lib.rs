@@ -11,6 +11,8 @@ mod job;
 mod output;
 mod run;
 pub mod sign;
+#[cfg(feature = "encoding")]
+mod text;
 mod vms;
 
 pub use auth::Credentials;

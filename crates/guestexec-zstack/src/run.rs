@@ -15,6 +15,7 @@ use crate::{
     Client, Error, Output,
     enums::Platform,
     error::session_ended,
+    hooks::Call,
     job::{self, JobId},
     types::{ExecuteGuestVmCommandParams, builder::ExecuteGuestVmCommandParams as ParamsBuilder},
 };
@@ -180,17 +181,18 @@ impl Run<'_> {
             Some(job) => job.clone(),
             None => JobId::random()?,
         };
-        let mut client = self.client.clone();
-        client.inner.set_job(job.clone(), deadline.saturating_duration_since(Instant::now()));
+        let left = deadline.saturating_duration_since(Instant::now());
+        let state = Call::under(job.clone(), left);
+        let client = self.client;
         let params = self.params();
         let sent = match self.method {
             Method::Put => {
                 let call = client.execute_guest_vm_command();
-                call.body_map(|body| body.params(params)).send().await
+                call.body_map(|body| body.params(params)).send_in(state).await
             }
             Method::Post => {
                 let call = client.execute_guest_vm_command_by_post();
-                call.body_map(|body| body.params(params)).send().await
+                call.body_map(|body| body.params(params)).send_in(state).await
             }
         };
         let answer = match sent {

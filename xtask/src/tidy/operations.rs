@@ -98,7 +98,7 @@ pub(super) fn tidy(
             }
         }
         let send = send.ok_or_else(|| format!("{}: `{name}` has no send", spec.file))?;
-        item.items.push(ImplItem::Fn(send));
+        item.items.extend(send);
     }
     items.extend(quiet);
     Ok(())
@@ -133,7 +133,7 @@ fn describe(code: &OperationCode<'_>, setter: &str) -> String {
 }
 
 /// The public `send`: the generated exchange, with the provider's one error type.
-fn typed_send(code: &OperationCode<'_>, call: &ImplItemFn) -> ImplItemFn {
+fn typed_send(code: &OperationCode<'_>, call: &ImplItemFn) -> [ImplItem; 2] {
     let id = code.operation.id();
     let starts_command = code.operation.starts_command();
     let success = match &call.sig.output {
@@ -149,8 +149,7 @@ fn typed_send(code: &OperationCode<'_>, call: &ImplItemFn) -> ImplItemFn {
             /// [`may_have_run`](::guestexec_core::Error::may_have_run) says whether it may have run.
         }
     });
-    // Boxed, for else the caller's own future would be as large as the whole exchange.
-    parse_quote! {
+    let send = parse_quote! {
         #[doc = #first]
         #danger
         ///
@@ -158,10 +157,24 @@ fn typed_send(code: &OperationCode<'_>, call: &ImplItemFn) -> ImplItemFn {
         /// Whatever kept the operation's success from arriving; nothing is sent if the request
         /// breaks a limit.
         pub async fn send(self) -> Result<#success, crate::Error> {
-            let operation = ::guestexec_core::Operation { id: #id, starts_command: #starts_command };
-            crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+            self.send_in(crate::hooks::Call::default()).await
         }
-    }
+    };
+    // Boxed, for else the caller's own future would be as large as the whole exchange.
+    let send_in = parse_quote! {
+        /// The same, with the state of the call in the caller's hands.
+        pub(crate) async fn send_in(
+            self,
+            state: crate::hooks::Call,
+        ) -> Result<#success, crate::Error> {
+            let operation = ::guestexec_core::Operation { id: #id, starts_command: #starts_command };
+            let client = self.client.with_call(state);
+            let mut request = self;
+            request.client = &client;
+            crate::hooks::call(&client, operation, Box::pin(request.call())).await
+        }
+    };
+    [ImplItem::Fn(send), ImplItem::Fn(send_in)]
 }
 
 /// Progenitor's `send`, now private, with the checks before the URL is made.

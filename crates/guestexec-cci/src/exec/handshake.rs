@@ -1,6 +1,6 @@
 //! The upgrade of a connection: what is asked for, and whether the answer is what was asked for.
 
-use std::{fmt, future::Future};
+use std::fmt;
 
 use guestexec_remotecommand::{
     NegotiationError, SPDY_OFFER, SPDY_UPGRADE, STREAM_PROTOCOL_HEADER, Subprotocol,
@@ -25,11 +25,6 @@ pub(crate) enum Upgrade {
     SpdyGet,
 }
 
-tokio::task_local! {
-    /// What the call under way wants its connection to become.
-    static CHOSEN: Upgrade;
-}
-
 /// Why an upgraded connection cannot be used.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault(String);
@@ -41,20 +36,13 @@ impl fmt::Display for Fault {
 }
 
 impl Upgrade {
-    /// The upgrade an operation is about, by the id the hooks are given: the one chosen, or what the
-    /// operation by itself stands for.
-    pub(crate) fn of(operation: &str) -> Option<Self> {
-        let usual = match operation {
-            "connect_cci_v2_get_namespaced_pod_exec" => Self::WebSocket(WEBSOCKET_OFFER),
-            "connect_cci_v2_post_namespaced_pod_exec" => Self::SpdyPost,
-            _ => return None,
-        };
-        Some(CHOSEN.try_with(|chosen| *chosen).unwrap_or(usual))
-    }
-
-    /// Makes a call whose connection is to become this.
-    pub(super) async fn chosen<T>(self, call: impl Future<Output = T>) -> T {
-        CHOSEN.scope(self, call).await
+    /// The upgrade an operation by itself stands for, by the id the hooks are given.
+    pub(crate) fn usual(operation: &str) -> Option<Self> {
+        match operation {
+            "connect_cci_v2_get_namespaced_pod_exec" => Some(Self::WebSocket(WEBSOCKET_OFFER)),
+            "connect_cci_v2_post_namespaced_pod_exec" => Some(Self::SpdyPost),
+            _ => None,
+        }
     }
 
     /// Whether the server is offered this protocol.

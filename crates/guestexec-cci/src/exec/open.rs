@@ -6,13 +6,13 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, Underway};
 use guestexec_remotecommand::{Streams, Subprotocol, WEBSOCKET_OFFER};
 use progenitor_client::ResponseValue;
 use reqwest::Upgraded;
 
 use super::{failure::unclosable, handshake::Upgrade};
-use crate::{Error, Pod};
+use crate::{Error, Pod, hooks::Call};
 
 const GET: &str = "connectCciV2GetNamespacedPodExec";
 const POST: &str = "connectCciV2PostNamespacedPodExec";
@@ -69,6 +69,8 @@ pub(super) struct Opening<'a> {
     /// The command has to be told where its input ends.
     pub(super) ends_input: bool,
     pub(super) transport: ExecTransport,
+    /// Whether a request of it has left.
+    pub(super) underway: Underway,
 }
 
 /// A connection that has become a session.
@@ -81,8 +83,8 @@ pub(super) struct Opened {
 
 /// The setters are the same in both generated builders, and the types are not.
 macro_rules! request {
-    ($self:ident, $method:ident) => {{
-        let Opening { pod, argv, streams, .. } = $self;
+    ($self:ident, $upgrade:ident, $method:ident) => {{
+        let Opening { pod, argv, streams, underway, .. } = $self;
         let mut call = pod
             .client
             .$method()
@@ -102,7 +104,7 @@ macro_rules! request {
         if streams.tty {
             call = call.tty(true);
         }
-        call.send()
+        call.send_in(Call::upgrading($upgrade, underway.clone()))
     }};
 }
 
@@ -135,7 +137,7 @@ impl Opening<'_> {
     /// Version 5 alone is offered, because a server that is offered version 4 too starts the command
     /// with it. One that has no version 5 refuses instead, and starts nothing.
     async fn open_to_end_input(&self, v5: Upgrade) -> Result<Opened, Error> {
-        let speaks = &self.pod.client.inner.speaks;
+        let speaks = &self.pod.client.inner.shared().speaks;
         if speaks.v5() != Some(false) {
             match self.ask(v5).await {
                 Err(error) if error.kind() == ErrorKind::Unsupported && !error.may_have_run() => {}
@@ -163,16 +165,15 @@ impl Opening<'_> {
 
     async fn ask(&self, upgrade: Upgrade) -> Result<Opened, Error> {
         let (operation, answer): (_, Result<ResponseValue<Upgraded>, Error>) = match upgrade {
-            Upgrade::SpdyPost => (
-                POST,
-                upgrade.chosen(request!(self, connect_cci_v2_post_namespaced_pod_exec)).await,
-            ),
+            Upgrade::SpdyPost => {
+                (POST, request!(self, upgrade, connect_cci_v2_post_namespaced_pod_exec).await)
+            }
             Upgrade::WebSocket(_) | Upgrade::SpdyGet => {
-                (GET, upgrade.chosen(request!(self, connect_cci_v2_get_namespaced_pod_exec)).await)
+                (GET, request!(self, upgrade, connect_cci_v2_get_namespaced_pod_exec).await)
             }
         };
         let offers_v5 = upgrade.offers(Subprotocol::V5);
-        let speaks = &self.pod.client.inner.speaks;
+        let speaks = &self.pod.client.inner.shared().speaks;
         let answer = answer.inspect_err(|error| {
             if offers_v5 && error.kind() == ErrorKind::Unsupported {
                 speaks.learn(Some(false));

@@ -204,11 +204,22 @@ impl<'a> ConnectCciV2GetNamespacedPodExec<'a> {
     /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
     /// limit.
     pub async fn send(self) -> Result<ResponseValue<reqwest::Upgraded>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<reqwest::Upgraded>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "connectCciV2GetNamespacedPodExec",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -409,11 +420,22 @@ impl<'a> ConnectCciV2PostNamespacedPodExec<'a> {
     /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
     /// limit.
     pub async fn send(self) -> Result<ResponseValue<reqwest::Upgraded>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<reqwest::Upgraded>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "connectCciV2PostNamespacedPodExec",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -507,11 +529,22 @@ impl<'a> ReadCciV2NamespacedPod<'a> {
     /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
     /// limit.
     pub async fn send(self) -> Result<ResponseValue<types::Pod>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::Pod>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "readCciV2NamespacedPod",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -704,11 +737,22 @@ impl<'a> ListCciV2NamespacedPod<'a> {
     /// Whatever kept the operation's success from arriving; nothing is sent if the request breaks a
     /// limit.
     pub async fn send(self) -> Result<ResponseValue<types::PodList>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::PodList>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "listCciV2NamespacedPod",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -838,11 +882,25 @@ impl<'a> KeystoneCreateUserTokenByPassword<'a> {
         ResponseValue<types::KeystoneCreateUserTokenByPasswordResponse>,
         crate::Error,
     > {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<
+        ResponseValue<types::KeystoneCreateUserTokenByPasswordResponse>,
+        crate::Error,
+    > {
         let operation = ::guestexec_core::Operation {
             id: "keystoneCreateUserTokenByPassword",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 

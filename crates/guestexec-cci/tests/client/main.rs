@@ -13,3 +13,4 @@ mod sessions;
 mod spdy;
 mod streams;
 mod transports;
+mod underway;

@@ -70,7 +70,10 @@ impl TemporaryPair {
     /// The pair, good until `expires`, in seconds since 1970.
     pub(super) fn lease(self, expires: u64) -> Lease {
         let pair = Credentials::new(self.tmp_secret_id, self.tmp_secret_key).with_token(self.token);
-        Lease::until(pair, UNIX_EPOCH + Duration::from_secs(expires.min(1 << 40)))
+        match UNIX_EPOCH.checked_add(Duration::from_secs(expires)) {
+            Some(expires) => Lease::until(pair, expires),
+            None => Lease::lasting(pair),
+        }
     }
 }
 

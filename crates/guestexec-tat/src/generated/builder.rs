@@ -106,11 +106,22 @@ impl<'a> RunCommand<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::RunCommandResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::RunCommandResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "RunCommand",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -217,11 +228,22 @@ impl<'a> InvokeCommand<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::InvokeCommandResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::InvokeCommandResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "InvokeCommand",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -325,11 +347,22 @@ impl<'a> CreateCommand<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::CreateCommandResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::CreateCommandResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "CreateCommand",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -433,11 +466,22 @@ impl<'a> DescribeCommands<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::DescribeCommandsResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::DescribeCommandsResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "DescribeCommands",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -541,11 +585,22 @@ impl<'a> DeleteCommand<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::DeleteCommandResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::DeleteCommandResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "DeleteCommand",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -651,11 +706,22 @@ impl<'a> DescribeInvocations<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::DescribeInvocationsResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::DescribeInvocationsResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "DescribeInvocations",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -763,11 +829,22 @@ impl<'a> DescribeInvocationTasks<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::DescribeInvocationTasksResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::DescribeInvocationTasksResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "DescribeInvocationTasks",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -871,11 +948,22 @@ impl<'a> CancelInvocation<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::CancelInvocationResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::CancelInvocationResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "CancelInvocation",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -986,11 +1074,25 @@ impl<'a> DescribeAutomationAgentStatus<'a> {
         ResponseValue<types::DescribeAutomationAgentStatusResponse>,
         crate::Error,
     > {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<
+        ResponseValue<types::DescribeAutomationAgentStatusResponse>,
+        crate::Error,
+    > {
         let operation = ::guestexec_core::Operation {
             id: "DescribeAutomationAgentStatus",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -1101,11 +1203,25 @@ impl<'a> PreviewReplacedCommandContent<'a> {
         ResponseValue<types::PreviewReplacedCommandContentResponse>,
         crate::Error,
     > {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<
+        ResponseValue<types::PreviewReplacedCommandContentResponse>,
+        crate::Error,
+    > {
         let operation = ::guestexec_core::Operation {
             id: "PreviewReplacedCommandContent",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -1209,11 +1325,22 @@ impl<'a> DescribeRegions<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::DescribeRegionsResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::DescribeRegionsResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "DescribeRegions",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 

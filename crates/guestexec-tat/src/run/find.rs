@@ -213,7 +213,7 @@ pub struct Found {
 impl Client {
     /// Looks for what unconfirmed calls started. Only reads.
     ///
-    /// Each call is looked for among the tasks of its first instance, by the blanks after the end of
+    /// Each call is looked for among the tasks of its first instance, by the blanks at the end of
     /// the script (see [`Run::unmarked`](crate::Run::unmarked)), or else by everything that is known
     /// of it. Nothing found soon after the call proves little, as the request may still be on its
     /// way: look again after a minute. A call that is found can be followed:

@@ -38,6 +38,8 @@ const POLL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_s
 const GRACE: Duration = Duration::from_secs(60);
 /// How long the last look may take, which is made when the time to wait is over.
 const LAST_LOOK: Duration = Duration::from_secs(10);
+/// The longest wait: a longer one would pass what a clock can tell.
+const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// Who polls so long after the time set has not polled in between.
 const AWAY: Duration = Duration::from_secs(1);
 /// What part of the time passed so far is the pause after news.
@@ -207,8 +209,7 @@ impl Follow {
             since: now,
             pause: POLL.0,
             next_look: now + POLL.0,
-            // A wait too long to be told is none.
-            deadline: wait.and_then(|wait| now.checked_add(wait)),
+            deadline: wait.map(|wait| now + wait.min(LONGEST_WAIT)),
             closing: Closing::No,
             told: false,
             sleep: Box::pin(sleep_until(now)),

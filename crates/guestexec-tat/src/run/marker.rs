@@ -1,4 +1,4 @@
-//! Blanks after the end of a script, by which a run can be told from every other.
+//! Blanks at the end of a script's last line, by which a run can be told from every other.
 
 use std::time::UNIX_EPOCH;
 
@@ -10,11 +10,26 @@ use crate::{Client, enums::CommandType};
 
 /// Spaces and tabs of a marker, one a bit.
 const BITS: usize = 64;
-/// Longest script the service takes, in octets.
+/// Longest script the service takes, in bytes.
 const LONGEST_SCRIPT: usize = 49_152;
 
 /// What a script may say that makes its end, or its own text, matter.
-const SELF_READING: [&str; 6] = ["$0", "${0", "BASH_SOURCE", "MyInvocation", "<<", "/proc/"];
+const SELF_READING: [&str; 13] = [
+    "$0",
+    "${0",
+    "BASH_SOURCE",
+    "BASH_ARGV0",
+    "/dev/fd",
+    "/proc/",
+    "<<",
+    // What PowerShell calls the script, its folder and its callers; the rest of a line as it stands.
+    "MyInvocation",
+    "PSCommandPath",
+    "PSScriptRoot",
+    "PSCallStack",
+    "ScriptBlock",
+    "--%",
+];
 
 /// The blanks that mark one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,39 +62,60 @@ impl Marker {
         Some(Self((0..BITS).map(bit).collect()))
     }
 
+    /// Adds it to the last line, so that no line has another number than before.
     pub(super) fn added_to(&self, script: &Base64) -> Base64 {
-        let mut octets = Vec::with_capacity(script.as_bytes().len() + 1 + BITS);
-        octets.extend_from_slice(script.as_bytes());
-        octets.push(b'\n');
-        octets.extend_from_slice(self.0.as_bytes());
-        octets.into()
+        let script = script.as_bytes();
+        let (lines, end) = match script.split_last() {
+            Some((b'\n', lines)) => (lines, &script[lines.len()..]),
+            _ => (script, &[][..]),
+        };
+        [lines, self.0.as_bytes(), end].concat().into()
     }
 
     /// Whether a script ends with it.
     pub(super) fn ends(&self, script: &[u8]) -> bool {
-        script.ends_with(self.0.as_bytes())
+        script.strip_suffix(b"\n").unwrap_or(script).ends_with(self.0.as_bytes())
     }
 
     /// Whether a script ends with anyone's.
     pub(super) fn any(script: &[u8]) -> bool {
-        let blanks = script.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
-        blanks == BITS && script.len() > BITS && script[script.len() - BITS - 1] == b'\n'
+        let script = script.strip_suffix(b"\n").unwrap_or(script);
+        script.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count() >= BITS
     }
 }
 
-/// Whether blanks after its end mean nothing to a script.
+/// Whether blanks at the end of its last line mean nothing to a script.
 fn takes_blanks(script: &Base64) -> bool {
-    let octets = script.as_bytes();
-    if script.is_malformed() || octets.is_empty() || octets.len() + 1 + BITS > LONGEST_SCRIPT {
+    let bytes = script.as_bytes();
+    if script.is_malformed() || bytes.is_empty() || bytes.len() + BITS > LONGEST_SCRIPT {
         return false;
     }
-    let Ok(text) = std::str::from_utf8(octets) else { return false };
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
     // Agents of old ran a script by its first line, whatever language that names.
     let other_language = text.starts_with("#!")
         && !text.lines().next().is_some_and(|line| line.trim_end().ends_with("sh"));
-    // A backslash or a backtick at the end would join the line that follows.
-    let open = text.ends_with(['\\', '`']) || text.contains('\0');
-    !other_language && !open && !SELF_READING.iter().any(|words| text.contains(words))
+    // A backslash or a backtick at the end would join the line that follows, and after it a blank
+    // would be quoted. Blanks after a carriage return begin a line of their own in PowerShell.
+    let last = text.strip_suffix('\n').unwrap_or(text);
+    let open = last.ends_with(['\\', '`', '\r']) || text.contains('\0');
+    let reads_itself = SELF_READING.iter().any(|words| text.contains(words));
+    !other_language && !open && !reads_itself && !shows_itself(text)
+}
+
+/// Whether a shell is told to print each line it reads: `set -v`, `set -euo verbose`, `shopt -so
+/// verbose`, or a `set` whose options are not known before it runs.
+fn shows_itself(text: &str) -> bool {
+    let ends_command = |c: char| matches!(c, '\n' | ';' | '&' | '|' | '(' | ')' | '{' | '}' | '`');
+    text.split(ends_command).any(|command| {
+        let quote = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\\');
+        let mut words = command.split(quote).filter(|word| !word.is_empty());
+        words.any(|word| matches!(word, "set" | "shopt"))
+            && words.any(|word| {
+                word == "verbose"
+                    || word.contains('$')
+                    || word.strip_prefix('-').is_some_and(|options| options.contains('v'))
+            })
+    })
 }
 
 #[cfg(test)]
@@ -88,7 +124,14 @@ mod tests {
 
     #[test]
     fn scripts_that_read_themselves_stay_as_they_are() {
-        for script in ["uptime", "#!/bin/bash\necho hi\n", "Get-Date"] {
+        for script in [
+            "uptime",
+            "#!/bin/bash\necho hi\n",
+            "Get-Date",
+            "set -euo pipefail\ncp -v a b",
+            "curl --verbose x",
+            "offset -v",
+        ] {
             assert!(takes_blanks(&script.into()), "{script}");
         }
         for script in [
@@ -97,12 +140,93 @@ mod tests {
             "cat <<EOF\nhi",
             "#!/usr/bin/perl\nprint while <DATA>;\n__END__",
             "echo \\",
+            "echo \\\n",
+            "Get-Date `\n",
+            "echo hi\r\n",
             "a\0b",
+            "set -v; echo hi",
+            "set -euxv\necho hi\n",
+            "set +x -v",
+            "set -e -o verbose",
+            "true && set -o pipefail -o verbose",
+            "(set -eo 'verbose')",
+            "eval \"set -v\"",
+            "shopt -s -o verbose",
+            "set $options",
+            "set -${options}",
+            "Get-Content $PSCommandPath",
+            "Get-Content (Join-Path $PSScriptRoot '*.ps1')",
+            "(Get-PSCallStack)[0].ScriptName",
+            "cat /dev/fd/255",
+            "icacls --% c:\\x",
         ] {
             assert!(!takes_blanks(&script.into()), "{script}");
         }
         assert!(!takes_blanks(&b"\xff".into()));
-        assert!(!takes_blanks(&vec![b'#'; LONGEST_SCRIPT - BITS].into()));
+        assert!(takes_blanks(&vec![b'#'; LONGEST_SCRIPT - BITS].into()));
+        assert!(!takes_blanks(&vec![b'#'; LONGEST_SCRIPT - BITS + 1].into()));
         assert!(!takes_blanks(&Base64::from_encoded("!!")));
+    }
+
+    #[test]
+    fn no_line_gets_another_number_or_is_added() {
+        let marker = Marker(" \t".repeat(BITS / 2));
+        for script in ["echo hi", "echo hi\n", "if true; then\n", "a\n\n", "\n"] {
+            let added = marker.added_to(&script.into());
+            let text = added.to_text_lossy().into_owned();
+            assert_eq!(text.replace(&marker.0, ""), script, "{script:?}");
+            assert_eq!(text.lines().count(), script.lines().count(), "{script:?}");
+            assert!(marker.ends(added.as_bytes()) && Marker::any(added.as_bytes()), "{script:?}");
+            assert!(!marker.ends(script.as_bytes()) && !Marker::any(script.as_bytes()));
+            let own = Marker("\t".repeat(BITS));
+            assert!(!own.ends(added.as_bytes()), "{script:?}");
+        }
+    }
+
+    /// What a shell says and does must be the same to the byte.
+    #[cfg(unix)]
+    #[test]
+    fn no_shell_takes_notice_of_the_blanks() {
+        let folder = std::env::temp_dir().join(format!("guestexec-marker-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("script.sh");
+        let said = |shell: &str, script: &[u8]| {
+            std::fs::write(&path, script).unwrap();
+            let ran = std::process::Command::new(shell).arg(&path).output();
+            ran.map(|ran| (ran.status.code(), ran.stdout, ran.stderr)).ok()
+        };
+        let marker = Marker(" \t\t ".repeat(BITS / 4));
+        let scripts = [
+            "echo hi",
+            "echo hi # and no more",
+            "if true; then",
+            "while :; do\n  echo a\n",
+            "echo \"open",
+            "(echo a",
+            "case x in",
+            "f() {",
+            "echo $(date",
+            "echo a &&",
+            "echo one\nfi\necho two",
+            "echo $LINENO; nosuchcommand",
+            "set -x\necho hi\nexit 3",
+            "set -v; echo hi",
+            "trap 'echo $LINENO' EXIT",
+            "alias ll='ls '\nll /nowhere",
+            "a=\necho \"$a|\"",
+            "printf %s a\\",
+            "echo ${x?unset}",
+        ];
+        for script in scripts.map(str::to_owned).iter().flat_map(|s| [s.clone(), format!("{s}\n")])
+        {
+            let sent = script.as_str().into();
+            if takes_blanks(&sent) {
+                for shell in ["bash", "sh"] {
+                    let marked = said(shell, marker.added_to(&sent).as_bytes());
+                    assert_eq!(marked, said(shell, sent.as_bytes()), "{shell}: {script}");
+                }
+            }
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -258,12 +258,24 @@ impl InstanceResult {
         self.task().map_or(&[], |task| task.output.as_bytes())
     }
 
-    /// The same as text, with U+FFFD where it is not UTF-8.
-    pub fn stdout_lossy(&self) -> Cow<'_, str> {
+    /// The same as text, with U+FFFD where it is not UTF-8. Batch files on Windows write in the
+    /// system's code page: see [`Self::output_in`].
+    pub fn output_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.output())
     }
 
-    /// Octets of output that were cut off after the first 24 KiB. They are lost, unless a COS bucket
+    /// The same as text in another encoding, by its label in the Encoding Standard: `gbk` for the
+    /// Chinese code page 936, `big5`, `shift_jis`, `windows-1252` and so on. Where the bytes do not
+    /// fit it, or the first 24 KiB end within a character, there is U+FFFD.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) where no encoding is called so.
+    #[cfg(feature = "encoding")]
+    pub fn output_in(&self, encoding: &str) -> Result<Cow<'_, str>, Error> {
+        guestexec_core::text_in(self.output(), encoding)
+    }
+
+    /// Bytes of output that were cut off after the first 24 KiB. They are lost, unless a COS bucket
     /// was given: see [`Self::output_url`].
     pub fn dropped(&self) -> u64 {
         self.task().map_or(0, |task| task.dropped)

@@ -93,7 +93,7 @@ impl Running {
         self.follow.leave_unmade();
         let (accepted, refused) = cancel_all(&self.follow).await;
         let wait = if accepted == 0 { Duration::ZERO } else { CANCEL_WAIT };
-        self.follow.wait_until(Instant::now().checked_add(wait));
+        self.follow.wait_until(Some(Instant::now() + wait));
         self.follow.hurry();
         let finished = self.collect().await;
         let nothing = finished.results.iter().all(|result| result.failure().is_some());
@@ -272,15 +272,25 @@ impl fmt::Debug for Events {
 
 /// Cancels every invocation that has instances without an end: how many calls were accepted, and of
 /// which invocations they were not.
-async fn cancel_all(follow: &Follow) -> (usize, Vec<(String, Error)>) {
+///
+/// The future has no reference to the run, which may go to another thread but not be seen from two.
+fn cancel_all(
+    follow: &Follow,
+) -> impl Future<Output = (usize, Vec<(String, Error)>)> + Send + use<> {
+    let client = follow.client.clone();
     let unfinished = follow.invocations().filter(|(_, open)| *open > 0);
-    let calls = unfinished.map(|(id, _)| async {
-        cancel(&follow.client, id).await.map_err(|error| (id.to_string(), error))
-    });
-    let results = join_all(calls).await;
-    let all = results.len();
-    let refused: Vec<_> = results.into_iter().filter_map(Result::err).collect();
-    (all - refused.len(), refused)
+    let ids: Vec<Arc<str>> = unfinished.map(|(id, _)| id.clone()).collect();
+    async move {
+        let calls = ids.iter().map(|id| cancel(&client, id));
+        let results = join_all(calls).await;
+        let all = results.len();
+        let refused: Vec<_> = ids
+            .iter()
+            .zip(results)
+            .filter_map(|(id, result)| Some((id.to_string(), result.err()?)))
+            .collect();
+        (all - refused.len(), refused)
+    }
 }
 
 /// Cancels a whole invocation, which is what the service makes of no list of instances.

@@ -3,14 +3,11 @@
 use std::{
     future::{Future, pending, poll_fn},
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::Poll,
 };
 
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, Underway};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -18,7 +15,7 @@ use super::{
     find::{Unconfirmed, UnconfirmedCall},
     marker::Marker,
 };
-use crate::{Client, Error};
+use crate::{Client, Error, hooks::Call};
 
 /// What was started.
 #[derive(Debug)]
@@ -39,10 +36,9 @@ pub(super) async fn start(
     let marker = Marker::of(&client, &command, &instances);
     let begin = Instant::now();
     let request = command.request(instances.clone(), first, marker.as_ref());
-    let mut watched = client.clone();
-    let (inner, underway) = client.inner.watched();
-    watched.inner = inner;
-    let Some(answer) = unless_late(deadline, &underway, send(&watched, request)).await else {
+    let call = Call::default();
+    let sending = send(&client, request, call.clone());
+    let Some(answer) = unless_late(deadline, &call.underway, sending).await else {
         return Err(unmade(&command));
     };
     let (invocation_id, command_id, request_id) = match answer {
@@ -73,7 +69,7 @@ pub(super) fn unmade(command: &Command) -> Error {
 /// A call's answer; none if the deadline comes while its request is not on the way.
 async fn unless_late<T>(
     deadline: Option<Instant>,
-    underway: &AtomicBool,
+    underway: &Underway,
     call: impl Future<Output = T>,
 ) -> Option<T> {
     let mut call = pin!(call);
@@ -85,7 +81,7 @@ async fn unless_late<T>(
     });
     let mut is_late = false;
     // It is set and reset within the call's own poll, so nothing is missed in between.
-    let underway = || underway.load(Ordering::Relaxed);
+    let underway = || underway.may_have_run();
     poll_fn(|context| {
         is_late = is_late || late.as_mut().poll(context).is_ready();
         // Before the call is polled too, which would make it if its wait is over.
@@ -103,15 +99,17 @@ async fn unless_late<T>(
 
 type Names = (Option<String>, Option<String>, Option<String>);
 
-async fn send(client: &Client, request: StartRequest) -> Result<Names, Error> {
+async fn send(client: &Client, request: StartRequest, call: Call) -> Result<Names, Error> {
     Ok(match request {
         StartRequest::Run(request) => {
-            let answer = client.run_command().body(request).send().await?.into_inner().response;
+            let answer =
+                client.run_command().body(request).send_in(call).await?.into_inner().response;
             (answer.invocation_id, answer.command_id, answer.request_id)
         }
         StartRequest::Invoke(request) => {
             let command_id = request.command_id.clone();
-            let answer = client.invoke_command().body(request).send().await?.into_inner().response;
+            let answer =
+                client.invoke_command().body(request).send_in(call).await?.into_inner().response;
             (answer.invocation_id, Some(command_id), answer.request_id)
         }
     })

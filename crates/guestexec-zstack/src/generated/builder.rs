@@ -107,11 +107,22 @@ impl<'a> LogInByAccount<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::LogInByAccountResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::LogInByAccountResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "LogInByAccount",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -189,11 +200,22 @@ impl<'a> LogOut<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::LogOutResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::LogOutResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "LogOut",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -273,11 +295,22 @@ impl<'a> ValidateSession<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::ValidateSessionResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::ValidateSessionResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "ValidateSession",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -388,11 +421,22 @@ impl<'a> ExecuteGuestVmCommand<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "ExecuteGuestVmCommand",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -503,11 +547,22 @@ impl<'a> ExecuteGuestVmCommandByPost<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "ExecuteGuestVmCommandByPost",
             starts_command: true,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 
@@ -588,11 +643,22 @@ impl<'a> GetApiJob<'a> {
     pub async fn send(
         self,
     ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, crate::Error> {
+        self.send_in(crate::hooks::Call::default()).await
+    }
+
+    /// The same, with the state of the call in the caller's hands.
+    pub(crate) async fn send_in(
+        self,
+        state: crate::hooks::Call,
+    ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, crate::Error> {
         let operation = ::guestexec_core::Operation {
             id: "GetApiJob",
             starts_command: false,
         };
-        crate::hooks::call(self.client, operation, Box::pin(self.call())).await
+        let client = self.client.with_call(state);
+        let mut request = self;
+        request.client = &client;
+        crate::hooks::call(&client, operation, Box::pin(request.call())).await
     }
 }
 

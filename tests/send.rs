@@ -1,0 +1,148 @@
+//! Every public future can go to another thread, as `tokio::spawn` wants: one that cannot makes this
+//! file fail to compile, and one that is not named here fails its test.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    future::{Future, IntoFuture},
+    path::{Path, PathBuf},
+};
+
+use guestexec_sandbox::Sandbox;
+use guestexec_tat::Unconfirmed;
+
+fn sent(_: impl Future + Send) {}
+
+fn awaited<F>(_: F)
+where
+    F: IntoFuture + Send,
+    F::IntoFuture: Send,
+{
+}
+
+fn handle<T: Send>(_: &T) {}
+
+fn shared<T: Send + Sync>(_: &T) {}
+
+/// Never called: that it compiles is the test.
+#[expect(dead_code, reason = "its types are what is tested")]
+async fn tat(tat: guestexec_tat::Client, lost: &Unconfirmed) -> Result<(), guestexec_tat::Error> {
+    shared(&tat);
+    // Each operation's `send`.
+    sent(guestexec_tat::examples::send(&tat, &guestexec_tat::examples::ALL[0]));
+    let on = tat.instances(["ins-1"]);
+    // guestexec_tat::Run, of a script and of a saved command.
+    awaited(on.run("uptime"));
+    awaited(on.invoke("cmd-1"));
+    sent(on.run("uptime").start());
+    sent(on.run("uptime").preview());
+    sent(on.invoke("cmd-1").preview());
+    sent(tat.find(lost));
+    sent(tat.invocation("inv-1"));
+    // guestexec_tat::Running.
+    let running = || async { tat.invocation("inv-1").await };
+    handle(&running().await?);
+    awaited(running().await?);
+    sent(running().await?.cancel());
+    let mut events = running().await?.events();
+    handle(&events);
+    sent(events.next());
+    sent(events.cancel());
+    sent(events.cancel_on(["ins-1"]));
+    shared(&running().await?.await?);
+    Ok(())
+}
+
+/// Never called: that it compiles is the test.
+#[expect(dead_code, reason = "its types are what is tested")]
+async fn cci(cci: guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
+    shared(&cci);
+    sent(guestexec_cci::examples::send(&cci, &guestexec_cci::examples::ALL[0]));
+    let pod = || cci.pod("default", "demo");
+    sent(pod().get());
+    sent(pod().choose_container());
+    sent(cci.pods("default").list());
+    let exec = || pod().exec(["top"]).tty(guestexec_cci::TerminalSize::default()).killable();
+    handle(&exec());
+    sent(exec().output());
+    sent(exec().spawn());
+    let mut child = exec().spawn().await?;
+    handle(&child);
+    sent(child.wait());
+    sent(child.kill());
+    sent(child.resize(80, 24));
+    sent(child.wait_with_output());
+    Ok(())
+}
+
+/// Never called: that it compiles is the test.
+#[expect(dead_code, reason = "its types are what is tested")]
+fn zstack(zstack: &guestexec_zstack::Client, job: &guestexec_zstack::JobId) {
+    shared(zstack);
+    sent(guestexec_zstack::examples::send(zstack, &guestexec_zstack::examples::ALL[0]));
+    let builder = guestexec_zstack::Client::builder("https://zstack");
+    sent(builder.login("admin", "password"));
+    sent(zstack.logout());
+    sent(zstack.result_of(job, std::time::Duration::MAX));
+    // guestexec_zstack::Run, Capture and EachVm.
+    awaited(zstack.vm("uuid").run("uptime"));
+    awaited(zstack.vm("uuid").run("uptime").capture());
+    awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime")));
+    awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime").capture()).concurrency(2));
+}
+
+/// Never called: that it compiles is the test.
+#[expect(dead_code, reason = "its types are what is tested")]
+fn sandbox() {
+    sent(Sandbox::start());
+    sent(Sandbox::builder().start());
+}
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_public_future_is_named_here() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let mut files = Vec::new();
+    for name in ["cci", "sandbox", "tat", "testkit", "zstack"] {
+        sources(&crates.join(format!("guestexec-{name}/src")), &mut files);
+    }
+    let (here, _) = include_str!("send.rs").split_once("\nfn sources").unwrap();
+    let mut functions: BTreeMap<String, usize> = BTreeMap::new();
+    let word = |text: &str| {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        text.chars().take_while(|c| is_part(*c)).collect::<String>()
+    };
+    for path in files {
+        // Those of the operations are called by the example's `send`.
+        if path.ends_with("generated/builder.rs") {
+            continue;
+        }
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            if let Some(rest) = line.trim_start().strip_prefix("pub async fn ") {
+                *functions.entry(word(rest)).or_default() += 1;
+            }
+            if let Some((_, rest)) = line.split_once(" IntoFuture for ") {
+                let name = word(rest);
+                assert!(here.contains(&name), "{name} of {} is missing here", path.display());
+            }
+        }
+    }
+    assert!(functions.len() > 15, "{functions:?}");
+    for (name, count) in functions {
+        let called = here.matches(&format!(".{name}(")).count()
+            + here.matches(&format!("::{name}(")).count();
+        assert!(called >= count, "{count} public futures are called `{name}`, {called} are here");
+    }
+}
