@@ -15,8 +15,15 @@ pub fn lower(spec: &Spec) -> Value {
         let item = paths.entry(operation.path).or_insert_with(|| json!({}));
         item[operation.method] = lower_operation(spec, &operation);
     }
-    let schemas: Map<String, Value> =
-        spec.schemas().map(|(name, schema)| (name.clone(), lower_schema(schema))).collect();
+    let lenient = spec.lenient_schemas();
+    let schemas: Map<String, Value> = spec
+        .schemas()
+        .map(|(name, schema)| {
+            let lowered = lower_schema(schema);
+            let is_lenient = lenient.contains(name);
+            (name.clone(), if is_lenient { open_answer(spec, name, lowered) } else { lowered })
+        })
+        .collect();
     let info = &spec.document["info"];
     json!({
         "openapi": "3.0.3",
@@ -61,6 +68,14 @@ fn lower_operation(spec: &Spec, operation: &spec::Operation<'_>) -> Value {
             "content": { "application/json": { "schema": lower_schema(&body["schema"]) } },
         });
     }
+    lowered
+}
+
+/// An answer keeps what it does not know, and any member of it may be missing; only an object stands
+/// for itself where it is empty.
+fn open_answer(spec: &Spec, name: &str, mut lowered: Value) -> Value {
+    lowered["additionalProperties"] = json!({});
+    lowered["required"] = spec.required_objects(name).into();
     lowered
 }
 

@@ -157,6 +157,31 @@ impl Spec {
         }))
     }
 
+    /// The objects that appear in answers alone: they are read whatever stands in them.
+    pub fn lenient_schemas(&self) -> BTreeSet<String> {
+        let requests = self.request_schemas();
+        let mut answers = self.answer_schemas();
+        answers.retain(|name| {
+            !requests.contains(name)
+                && self.schema(name).is_some_and(|schema| schema.get("properties").is_some())
+        });
+        answers
+    }
+
+    /// The members of the schema `name` that are required, and objects of another kind.
+    pub fn required_objects(&self, name: &str) -> Vec<&str> {
+        let Some(schema) = self.schema(name) else { return Vec::new() };
+        let is_object = |member: &str| {
+            let target = component(&schema["properties"][member])?;
+            let is_object = self.schema(target)?["type"] == "object";
+            // One that may hold its like would have no end where it is empty.
+            Some(is_object && !self.closure([target.to_owned()]).contains(name))
+        };
+        let required = schema["required"].as_array().into_iter().flatten();
+        let required = required.filter_map(Value::as_str);
+        required.filter(|member| is_object(member).unwrap_or(false)).collect()
+    }
+
     /// The component schemas that appear in answers.
     pub fn answer_schemas(&self) -> BTreeSet<String> {
         let responses = self.operations();

@@ -3,6 +3,7 @@
 //! Split by role, without what no caller uses, documented throughout, `///` comments; each
 //! operation checks its request first and reports one typed error.
 
+mod answers;
 mod docs;
 mod operations;
 mod types;
@@ -93,6 +94,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
         .ok_or_else(|| unexpected("builder for an operation"))?;
 
     let used_in_requests = spec.request_schemas();
+    let answers = answers::text(spec, &model);
     if let Some(member) = unchecked(spec, &model, &codes) {
         return Err(unexpected(&format!("field for `{member}`, so it would go unchecked")));
     }
@@ -103,6 +105,11 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     let enumerations = enums::text(spec);
     let examples = examples::items(&codes);
     let validate = checks::items(spec, &model, &codes);
+    let has_answers = answers.as_ref().map(|_| {
+        quote!(
+            mod answers;
+        )
+    });
     let has_enums = enumerations.as_ref().map(|_| {
         quote! {
             /// Enumerations, open to values of tomorrow.
@@ -117,6 +124,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     let modules: File = syn::parse2(quote! {
         #(#![doc = #title])*
 
+        #has_answers
         /// One builder an operation: parameters, body, `send`.
         #[allow(clippy::all)]
         pub mod builder;
@@ -148,8 +156,8 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
         ("examples.rs", parse(examples)?),
     ];
     let mut pages: Vec<Page> = files.map(|(path, file)| page(spec, path, file)).into();
-    if let Some(text) = enumerations {
-        pages.push(("enums.rs".to_owned(), format!("{}{text}", first_line(spec))));
+    for (path, text) in [("answers.rs", answers), ("enums.rs", enumerations)] {
+        pages.extend(text.map(|text| (path.to_owned(), format!("{}{text}", first_line(spec)))));
     }
     Ok(pages)
 }

@@ -309,9 +309,22 @@ fn requests_are_checked_before_they_are_sent() {
 fn answers_are_read_with_patience() {
     let generated = from_spec(&small(&[])).unwrap();
     let types = dense(page(&generated, "types.rs"));
-    // A list may come as null, an unknown member is kept, a recursive one is boxed.
-    assert!(types.contains("null_as_default\")]pubwidgets:::std::vec::Vec<Widget>"), "{types}");
-    assert!(types.contains("#[serde(flatten)]pubextra:"), "{types}");
+    let answers = page(&generated, "answers.rs");
+    // Whatever stands in an answer costs no other member; what a type does not know is kept.
+    for answer in ["Failure", "ListWidgetsResponse", "Widget"] {
+        assert!(answers.contains(&format!("answer!({answer} {{")), "{answers}");
+        let derived = dense(&format!(
+            "#[derive(Clone, Debug, Default)] #[non_exhaustive] pub struct {answer} {{"
+        ));
+        let (_, fields) = types.split_once(&derived).unwrap_or_else(|| panic!("{types}"));
+        let (fields, _) = fields.split_once('}').unwrap();
+        assert!(fields.contains("pubextra:::guestexec_core::Extra,"), "{fields}");
+        assert!(!fields.contains("serde"), "{fields}");
+    }
+    assert!(answers.contains("    id = \"id\", kind = \"kind\",\n} keeps extra);"), "{answers}");
+    assert!(!answers.contains("CreateWidgetRequest") && !answers.contains("Carton"), "{answers}");
+    // A list of a request may come as null, a recursive member is boxed.
+    assert!(types.contains("null_as_default\")]pubparts:::std::vec::Vec<Carton>"), "{types}");
     assert!(
         types.contains("pubcause:::std::option::Option<::std::boxed::Box<Failure>>"),
         "{types}"
@@ -320,6 +333,34 @@ fn answers_are_read_with_patience() {
     assert!(types.contains(&dense("#[serde(deny_unknown_fields)]")), "{types}");
     let enums = page(&generated, "enums.rs");
     assert!(enums.contains("/// It is stuck.\n        WidgetJam = \"Widget.Jam\","), "{enums}");
+}
+
+#[test]
+fn an_answer_may_lack_anything_but_what_makes_it_one() {
+    let spec = small(&[
+        (
+            "      description: Why a call failed.\n",
+            "      description: Why a call failed.\n      required: [code, cause]\n",
+        ),
+        (
+            "      description: A room's widgets.\n      properties:\n",
+            "      description: A room's widgets.\n      required: [first, widgets]\n      \
+             properties:\n        first:\n          $ref: '#/components/schemas/Widget'\n",
+        ),
+    ]);
+    let generated = from_spec(&spec).unwrap();
+    let types = dense(page(&generated, "types.rs"));
+    for field in [
+        "pubcode:::std::option::Option<",
+        // It would have no end where it is empty.
+        "pubcause:::std::option::Option<::std::boxed::Box<Failure>>",
+        "pubfirst:Widget,",
+    ] {
+        assert!(types.contains(field), "{field} is not in {types}");
+    }
+    let answers = page(&generated, "answers.rs");
+    assert!(answers.contains("} keeps extra requires \"first\");"), "{answers}");
+    assert_eq!(answers.matches("requires").count(), 1, "{answers}");
 }
 
 #[test]

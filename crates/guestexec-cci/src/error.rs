@@ -2,41 +2,26 @@
 
 use guestexec_core::{Answer, ErrorKind, Operation, Refusal};
 use guestexec_remotecommand::ACCEPTED_STREAM_PROTOCOLS_HEADER;
+use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::types::ErrorBody;
+use crate::{not_started, types::ErrorBody};
 
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the body of the refusal, where
 /// it was JSON of one of the forms the service uses.
 pub type Error = guestexec_core::Error<ErrorBody>;
 
-/// Longest piece of the service's text that is kept, in octets: room for a canonical request.
+/// Longest piece of the service's text that is kept, in bytes: room for a canonical request.
 const MAX_TEXT: usize = 8 * 1024;
 
-/// Texts by which a runtime says that a command could not be started.
-const NO_START: [&str; 7] = [
-    "container not found",
-    "container is not running",
-    "executable file not found",
-    "no such file or directory",
-    "permission denied",
-    "args must not be empty",
-    "unable to start container process",
-];
-
-/// Texts by which a server says that it could not reach the pod's node.
-const NO_NODE: [&str; 2] = ["error dialing backend", "no such host"];
-
-/// Whether a failure on the service's side is known to mean that no command was started.
-pub(crate) fn is_no_start(message: &str) -> bool {
-    NO_START.iter().any(|text| message.contains(text))
-}
+pub(crate) const NO_CONTAINER: &str =
+    "the container has ended or not begun: commands run only in running containers";
 
 /// Reads a refusal, in whichever of the forms the service, its gateway and IAM use.
 pub(crate) fn read(operation: Operation, answer: &Answer) -> Refusal<ErrorBody> {
     let mut refusal = Refusal::from_status(answer);
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
-    if let Some(body) = body {
+    if let Some(body) = &body {
         let iam = &body["error"];
         refusal.code = ["errorCode", "error_code", "reason"]
             .iter()
@@ -47,24 +32,20 @@ pub(crate) fn read(operation: Operation, answer: &Answer) -> Refusal<ErrorBody> 
             refusal.message = readable(&message);
         }
         refusal.request_id = text(&body["request_id"]);
-        refusal.detail = serde_json::from_value(body).ok();
+        refusal.detail = ErrorBody::deserialize(body).ok();
     }
     if refusal.request_id.is_none() {
         refusal.request_id = ["x-request-id", "x-openstack-request-id"]
             .iter()
             .find_map(|name| answer.headers.get(*name)?.to_str().ok().map(str::to_owned));
     }
-    let message = &refusal.message;
-    if operation.starts_command && answer.status.is_server_error() {
-        let no_start = is_no_start(message);
-        refusal.not_started = no_start || NO_NODE.iter().any(|text| message.contains(text));
-        if no_start {
-            // To try again would not help.
-            refusal.kind = ErrorKind::Refused;
-        }
-        if message.contains("container not found") || message.contains("is not running") {
-            refusal.kind = ErrorKind::NotFound;
-        }
+    let proof =
+        not_started::by_http(answer.status.as_u16(), is_of_service(&body), &refusal.message);
+    refusal.not_started = proof.is_some();
+    if operation.starts_command
+        && let Some(kind) = proof.and_then(|row| row.kind)
+    {
+        refusal.kind = kind;
     }
     let no_common = answer.status == 403
         && (answer.body.is_empty()
@@ -75,6 +56,14 @@ pub(crate) fn read(operation: Operation, answer: &Answer) -> Refusal<ErrorBody> 
     }
     refusal.advice = advice(operation, answer, &refusal).map(str::to_owned);
     refusal
+}
+
+/// Whether it is the service itself that answers, and nothing on the way to it.
+fn is_of_service(body: &Option<Value>) -> bool {
+    body.as_ref().is_some_and(|body| {
+        body["kind"] == "Status"
+            || body["errorCode"].as_str().is_some_and(|code| code.starts_with("CCI."))
+    })
 }
 
 /// Text that is there: a string that is not empty, or a number.
@@ -150,9 +139,7 @@ fn advice(
             "the pod has no container of this name: `Pod::get` lists them"
         }
         405 => "something on the way changed the method of the request",
-        _ if refusal.kind == ErrorKind::NotFound && answer.status.is_server_error() => {
-            "the container has ended or not begun: commands run only in running containers"
-        }
+        _ if refusal.kind == ErrorKind::NotFound && answer.status.is_server_error() => NO_CONTAINER,
         _ => return None,
     })
 }

@@ -11,6 +11,7 @@ mod session;
 mod shared;
 mod spdy;
 mod streams;
+mod terminal;
 mod websocket;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -80,15 +81,14 @@ impl<'a> Exec<'a> {
         }
     }
 
-    /// Gives the command this input, and then its end: text, octets, a file, or a
+    /// Gives the command this input, and then its end: text, bytes, a file, or a
     /// [reader](Input::reader). Default: no input.
     ///
     /// The end can be told by a server that speaks `v5.channel.k8s.io`, and by SPDY. Which of them to
     /// use is found out once for a client, by at most one request more; [`Self::transport`] chooses.
+    /// With a [terminal](Self::tty) any server will do.
     pub fn stdin(mut self, input: impl Into<Input>) -> Self {
-        let input = input.into();
-        // Without any stream the command sees the end at once, whatever the protocol.
-        self.stdin = if input.is_empty() { Stdin::None } else { Stdin::Given(input) };
+        self.stdin = Stdin::Given(input.into());
         self
     }
 
@@ -103,11 +103,22 @@ impl<'a> Exec<'a> {
 
     /// Gives the command a terminal of this size. All output then arrives on standard output, and
     /// standard input is [piped](Self::stdin_piped) unless some was [given](Self::stdin).
+    ///
+    /// The input of a terminal ends as at a keyboard, by ^D (byte 4), since servers take the end of
+    /// its stream for a detach and throw away all output that follows. So [`Self::stdin`] sends ^D
+    /// behind what it was given, and [`ChildStdin`] when it is shut down or dropped, as
+    /// [`Child::wait`] and [`Self::output`] do. This works over every transport, and it is up to the
+    /// program what comes of it:
+    ///
+    /// - ^D ends the input at the start of a line. If the last byte sent is no line feed, no carriage
+    ///   return and no ^D, two are sent: the first only hands over the line that has begun.
+    /// - It ends the input of one program. When an interactive shell runs another, the shell goes on
+    ///   once that has ended.
+    /// - A program that has put the terminal into raw mode, such as an editor, reads ^D as a key. Send
+    ///   what ends that program instead.
+    /// - A terminal takes 4095 bytes a line at most; what is longer is cut by the system there.
     pub fn tty(mut self, size: TerminalSize) -> Self {
         self.tty = Some(size);
-        if let Stdin::None = self.stdin {
-            self.stdin = Stdin::Piped;
-        }
         self
     }
 
@@ -121,7 +132,8 @@ impl<'a> Exec<'a> {
     /// process id to standard output, where it is taken off again, and then becomes the command.
     ///
     /// The container needs `sh` and `kill`. A program that cannot be started is then no error of
-    /// the service's but exit code 126 or 127, as from any shell.
+    /// the service's but exit code 126 or 127, as from any shell. With a terminal no input is sent
+    /// until the process id has come, for the [handshake's timeout](Self::handshake_timeout) at most.
     pub fn killable(mut self) -> Self {
         self.killable = true;
         self
@@ -152,31 +164,34 @@ impl<'a> Exec<'a> {
         self
     }
 
-    /// How many octets of each output are kept for a reader that is slower than the command.
+    /// How many bytes of each output are kept for a reader that is slower than the command.
     /// Default: 16 MiB. When either buffer is full the session stops reading, and the command comes
     /// to wait; nothing is lost. What is read from the connection at once, 128 KiB, may get in
-    /// beyond that.
-    pub fn buffer(mut self, octets: usize) -> Self {
-        self.buffer = octets;
+    /// beyond that; and, once the server has told how the command ended, up to 64 MiB that were still
+    /// on their way.
+    pub fn buffer(mut self, bytes: usize) -> Self {
+        self.buffer = bytes;
         self
     }
 
-    /// How many octets both outputs may have together in [`Self::output`] and
+    /// How many bytes both outputs may have together in [`Self::output`] and
     /// [`Child::wait_with_output`]. Default: 64 MiB.
-    pub fn output_limit(mut self, octets: usize) -> Self {
-        self.output_limit = octets;
+    pub fn output_limit(mut self, bytes: usize) -> Self {
+        self.output_limit = bytes;
         self
     }
 
     /// Runs the command and collects its output.
     ///
     /// A command that runs and fails is a result with its exit status, not an error.
-    /// [`Self::stdin_piped`] has no effect here, as there is no handle to write to.
+    /// [`Self::stdin_piped`] has no effect here, as there is no handle to write to: without
+    /// [`Self::stdin`] the command finds its input at its end.
     ///
     /// # Errors
     /// As [`Self::spawn`] and [`Child::wait_with_output`].
     pub async fn output(mut self) -> Result<Output, Error> {
         if matches!(self.stdin, Stdin::Piped) {
+            // A terminal has one all the same, which is ended at once.
             self.stdin = Stdin::None;
         }
         self.spawn().await?.wait_with_output().await
@@ -198,22 +213,25 @@ impl<'a> Exec<'a> {
                 "the command is empty: give at least the name of a program",
             ));
         }
-        let piped = matches!(self.stdin, Stdin::Piped);
-        let input = match self.stdin {
-            Stdin::Given(input) => Some(input),
-            Stdin::None | Stdin::Piped => None,
+        let tty = self.tty.is_some();
+        let (piped, input) = match self.stdin {
+            // Without a stream the command sees the end at once, whatever the protocol.
+            Stdin::Given(input) if input.is_empty() && !tty => (false, None),
+            Stdin::Given(input) => (false, Some(input)),
+            Stdin::Piped => (true, None),
+            // A terminal without input has no output either.
+            Stdin::None => (tty, None),
         };
         let begun = Instant::now();
         let after = |length: Duration| Some((begun.checked_add(length.min(LONGEST_WAIT))?, length));
         let deadline = self.timeout.and_then(after);
         let earliest = deadline.into_iter().chain(after(self.handshake_timeout)).min();
-        let tty = self.tty.is_some();
         let opening = Opening {
             pod: self.pod,
             argv: if self.killable { kill::wrapped(self.argv) } else { self.argv },
             // With a terminal a runtime may refuse standard error, and none would come anyway.
             streams: Streams { stdin: piped || input.is_some(), stdout: true, stderr: !tty, tty },
-            ends_input: input.is_some(),
+            ends_input: input.is_some() && !tty,
             transport: self.transport,
             underway: Underway::new(),
         };
@@ -230,23 +248,32 @@ impl<'a> Exec<'a> {
         };
 
         let Opened { connection, protocol, transport, operation } = opened;
-        let endless = (transport == ExecTransport::WebSocketV4).then_some(protocol);
-        let (report, pid) = match self.killable {
+        let endless = (transport == ExecTransport::WebSocketV4 && !tty).then_some(protocol);
+        let (report, told) = match self.killable {
             true => {
-                let (report, pid) = Report::new();
-                (Some(report), Some(pid))
+                let (report, told) = Report::new(tty);
+                (Some(report), Some(told))
             }
             false => (None, None),
         };
+        // The terminal would show it before the report.
+        let holds_input = tty && self.killable;
         let front = match transport {
             ExecTransport::SpdyPost | ExecTransport::SpdyGet => Spdy::ROOM,
             _ => WebSocket::ROOM,
         };
-        let shared = Arc::new(Shared::new(piped, self.buffer.max(1), front, report));
+        let shared = Arc::new(Shared::new(piped, self.buffer.max(1), front, report, holds_input));
         if let Some(size) = self.tty {
             shared.resize(size);
         }
-        let plan = Plan { operation, input, deadline, keepalive: self.keepalive };
+        let plan = Plan {
+            operation,
+            input,
+            deadline,
+            keepalive: self.keepalive,
+            tty,
+            hold: holds_input.then_some(self.handshake_timeout),
+        };
         let task = match transport {
             ExecTransport::SpdyPost | ExecTransport::SpdyGet => {
                 let wire = Spdy::new(connection, opening.streams);
@@ -264,14 +291,14 @@ impl<'a> Exec<'a> {
             stdout: Some(ChildStdout(reader(Out::Stdout))),
             stderr: (!tty).then(|| ChildStderr(reader(Out::Stderr))),
             progress: Progress::Running(Task(task)),
-            killer: pid.map(|pid| Killer {
+            killer: told.map(|told| Killer {
                 client: pod.client.clone(),
                 namespace: pod.namespace,
                 name: pod.name,
                 container: pod.container,
                 transport: self.transport,
                 patience: self.handshake_timeout,
-                pid,
+                told,
             }),
             shared,
             protocol,

@@ -7,14 +7,15 @@ use std::{
 };
 
 use guestexec_core::{
-    Clock, Endpoint, ErrorKind, MAX_ANSWER, Operation, Transport, Underway, failure, limit_answer,
-    observed, prepare, unix_seconds,
+    Clock, Endpoint, ErrorKind, MAX_ANSWER, Operation, Transport, Underway, buffered, failure,
+    limit_answer, observed, prepare, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
     Request, Response,
     header::{AUTHORIZATION, HOST, HeaderValue},
 };
+use serde_json::{Map, Value};
 
 use crate::{
     Client, Credentials, Error,
@@ -216,7 +217,16 @@ impl ClientHooks<Inner> for Client {
         {
             response.extensions_mut().insert(fault);
         }
-        Ok(limit_answer(response, MAX_ANSWER))
+        if !response.status().is_success() {
+            return Ok(limit_answer(response, MAX_ANSWER));
+        }
+        let mut answer = buffered(response, MAX_ANSWER).await?;
+        // The token is in a header; what the body says of it may be missing.
+        let is_token = answer.headers().contains_key("x-subject-token");
+        if is_token && serde_json::from_slice::<Map<String, Value>>(answer.body()).is_err() {
+            *answer.body_mut() = b"{}".to_vec();
+        }
+        Ok(answer.into())
     }
 
     async fn post<E>(

@@ -7,6 +7,7 @@ mod exec;
 #[rustfmt::skip]
 mod generated;
 mod hooks;
+mod not_started;
 mod pods;
 pub mod sign;
 mod token;

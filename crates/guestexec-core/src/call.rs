@@ -14,6 +14,7 @@ use crate::{
     Error, ErrorKind, MAX_ANSWER, Underway,
     http::WireStatus,
     reason::{is_no_http, with_reason},
+    repair::repaired,
 };
 
 /// Most octets read of a refusal that is not JSON. Longer ones are a gateway's page, cut there; what
@@ -329,9 +330,13 @@ async fn read(mut response: Response) -> Answer {
     let content_type = response.headers().get(CONTENT_TYPE);
     let is_json =
         content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
-    let most = if is_json { MAX_ANSWER } else { MAX_ERROR_BODY };
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
+        let begins = |body: &[u8]| body.trim_ascii_start().first() == Some(&b'{');
+        let most = match is_json || begins(&body) || (body.is_empty() && begins(&chunk)) {
+            true => MAX_ANSWER,
+            false => MAX_ERROR_BODY,
+        };
         let room = most - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if body.len() == most {
@@ -340,5 +345,5 @@ async fn read(mut response: Response) -> Answer {
     }
     let wire = response.extensions().get::<WireStatus>().map(|wire| wire.0);
     let status = wire.unwrap_or_else(|| response.status());
-    Answer { status, headers: response.headers().clone(), body }
+    Answer { status, headers: response.headers().clone(), body: repaired(body) }
 }

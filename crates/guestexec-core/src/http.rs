@@ -5,7 +5,7 @@ use std::time::Duration;
 use http_body_util::Limited;
 use reqwest::{Request, Response, StatusCode, redirect};
 
-use crate::Secret;
+use crate::{Secret, repair::repaired};
 
 /// Largest answer read into memory, in octets. The largest honest one, a page of 100 task results
 /// with their outputs, is a tenth of it.
@@ -173,7 +173,8 @@ pub fn limit_answer(response: Response, limit: usize) -> Response {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WireStatus(pub(crate) StatusCode);
 
-/// Reads a whole answer, of at most `limit` octets.
+/// Reads a whole answer, of at most `limit` bytes. JSON that a strict reader refuses, for a byte that
+/// is not UTF-8 or a number too large, comes as JSON that says the same.
 ///
 /// # Errors
 /// The transport's, if the answer does not arrive whole or is larger.
@@ -184,7 +185,7 @@ pub async fn buffered(
     let (parts, body) =
         http::Response::<reqwest::Body>::from(limit_answer(response, limit)).into_parts();
     let body = Response::from(http::Response::new(body)).bytes().await?;
-    Ok(http::Response::from_parts(parts, body.into()))
+    Ok(http::Response::from_parts(parts, repaired(body.into())))
 }
 
 /// Marks an answer as a refusal that its status does not show: the generated code then hands it to

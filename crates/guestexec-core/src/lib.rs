@@ -8,9 +8,11 @@ mod error;
 mod example;
 mod http;
 mod json;
+mod lossless;
 mod nulls;
 mod open_enum;
 mod reason;
+mod repair;
 mod secret;
 mod shape;
 #[cfg(feature = "encoding")]
@@ -34,6 +36,7 @@ pub use http::{
     HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, prepare, refused,
 };
 pub use json::json_body;
+pub use lossless::Extra;
 pub use nulls::null_as_default;
 pub use secret::{Redacted, Secret};
 pub use shape::RequestShape;
@@ -42,6 +45,6 @@ pub use text::text_in;
 pub use transport::{ResponseFuture, Transport, carrier};
 pub use underway::Underway;
 
-// What the `open_enum!` macro needs in the crates that call it.
+// What the macros `answer!` and `open_enum!` need in the crates that call them.
 #[doc(hidden)]
 pub use open_enum::__private;

@@ -83,6 +83,16 @@ macro_rules! open_enum {
             }
         }
 
+        impl $crate::__private::Lenient for $name {
+            fn lenient(
+                raw: &$crate::__private::Value,
+            ) -> (::std::option::Option<Self>, bool) {
+                let (text, whole) =
+                    <::std::string::String as $crate::__private::Lenient>::lenient(raw);
+                (text.map(Self::from), whole)
+            }
+        }
+
         $crate::__open_enum_schema!($name, [$($value),+]);
     };
 }
@@ -113,12 +123,18 @@ macro_rules! __open_enum_schema {
     ($($anything:tt)*) => {};
 }
 
-/// Not an interface: names for [`open_enum!`](crate::open_enum) alone.
+/// Not an interface: names for the macros [`answer!`](crate::answer) and
+/// [`open_enum!`](crate::open_enum) alone.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::lossless::{
+        Answer, Lenient, Member, deserialize as deserialize_answer, object,
+        serialize as serialize_answer, written,
+    };
     #[cfg(feature = "schemars")]
     pub use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
     pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    pub use serde_json::Value;
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ pub const MAX_STATUS: usize = 64 * 1024;
 const MAX_TEXT: usize = 4096;
 const NON_ZERO: &str = "command terminated with non-zero exit code";
 const INTERNAL: &str = "Internal error occurred: ";
+/// How often a status that comes in pieces is tried before its end: each time costs its length.
+const MAX_TRIES: usize = 64;
 
 /// The exit status of a process that ran and ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -225,12 +227,14 @@ fn text(raw: &str) -> String {
 pub(crate) struct StatusBuffer {
     json: bool,
     bytes: Vec<u8>,
+    /// How many of the bytes were there when they were last tried, and how often they were.
+    tried: (usize, usize),
     known: Option<Termination>,
 }
 
 impl StatusBuffer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, bytes: Vec::new(), known: None }
+        Self { json, bytes: Vec::new(), tried: (0, 0), known: None }
     }
 
     /// Takes one piece. The first one is usually the whole Status, and then its meaning is returned.
@@ -248,6 +252,16 @@ impl StatusBuffer {
             self.known = Termination::from_status(piece).ok();
         }
         Ok(self.known.clone())
+    }
+
+    /// The status, once a whole one has come, whether or not its channel has ended.
+    pub(crate) fn known(&mut self) -> Option<&Termination> {
+        let (length, tries) = self.tried;
+        if self.known.is_none() && self.json && length < self.bytes.len() && tries < MAX_TRIES {
+            self.tried = (self.bytes.len(), tries + 1);
+            self.known = Termination::from_status(&self.bytes).ok();
+        }
+        self.known.as_ref()
     }
 
     /// The end of the channel or of the session. `clean` tells whether the server closed it in good order: without
@@ -405,6 +419,24 @@ mod tests {
             assert_eq!(pieces.push(piece), Ok(None));
         }
         assert_eq!(pieces.finish(false), Ok(exited(Some(3))));
+        let mut open = StatusBuffer::new(true);
+        assert_eq!(open.known(), None);
+        for piece in EXIT_3.as_bytes().chunks(7) {
+            assert_eq!((open.push(piece), open.known().is_some()), (Ok(None), false));
+            if open.bytes.len() > 150 {
+                break;
+            }
+        }
+        assert_eq!(open.push(&EXIT_3.as_bytes()[open.bytes.len()..]), Ok(None));
+        assert_eq!(open.known(), Some(&exited(Some(3))));
+        assert_eq!(open.push(SUCCESS.as_bytes()), Ok(None));
+        assert_eq!(open.finish(true), Ok(exited(Some(3))));
+        // Pieces without end are not tried without end.
+        let mut many = StatusBuffer::new(true);
+        for _ in 0..MAX_STATUS {
+            assert_eq!((many.push(b" "), many.known()), (Ok(None), None));
+        }
+        assert_eq!(many.tried.1, MAX_TRIES);
         let mut cut = StatusBuffer::new(true);
         assert_eq!(cut.push(&EXIT_3.as_bytes()[..30]), Ok(None));
         assert!(cut.finish(true).is_err());

@@ -2,7 +2,10 @@
 
 use guestexec_core::{Answer, ErrorKind, Refusal};
 
-use crate::{enums::ErrorCode, types::ErrorEnvelope};
+use crate::{
+    enums::ErrorCode,
+    types::{ErrorEnvelope, ErrorResult},
+};
 
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's code, typed.
 pub type Error = guestexec_core::Error<ErrorCode>;
@@ -37,17 +40,39 @@ const REJECTED: [&str; 24] = [
 
 /// Reads a refusal: the vendor's envelope, or whatever a gateway sent in its place.
 pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
-    let Ok(envelope) = serde_json::from_slice::<ErrorEnvelope>(&answer.body) else {
+    let envelope = serde_json::from_slice::<ErrorEnvelope>(&answer.body);
+    let Some(ErrorResult { error, request_id, extra }) = envelope.ok().map(|it| it.response) else {
         return Refusal::from_status(answer);
     };
-    let error = envelope.response.error;
-    let code = error.code;
+    // What is no documented error may still be a text that says why.
+    let odd = extra.get("Error");
+    if odd.is_none() && error.code.is_none() && error.message.is_none() && error.extra.is_empty() {
+        let mut refusal = Refusal::from_status(answer);
+        if answer.status.is_success() {
+            refusal.kind = ErrorKind::Refused;
+            refusal.message = "the service refuses the call and does not say why".to_owned();
+        }
+        return Refusal { request_id, ..refusal };
+    }
+    let said = error.message.or_else(|| odd?.as_str().map(str::to_owned));
+    let message = said.unwrap_or_else(|| "the service gives no message".to_owned());
+    let Some(code) = error.code else {
+        return Refusal {
+            kind: ErrorKind::Refused,
+            code: None,
+            message,
+            request_id,
+            detail: None,
+            not_started: false,
+            advice: None,
+        };
+    };
     let class = code.as_str().split('.').next().unwrap_or_default();
     Refusal {
         kind: kind(&code, class),
         code: Some(code.to_string()),
-        message: error.message.unwrap_or_else(|| "the service gives no message".to_owned()),
-        request_id: envelope.response.request_id,
+        message,
+        request_id,
         // A fault on the service's side, or one of a class nobody knows yet, may have come after
         // the start.
         not_started: REJECTED.contains(&class),

@@ -9,7 +9,7 @@ use std::{
 
 use guestexec_core::unsent;
 use reqwest::StatusCode;
-use serde::Deserialize;
+use serde_json::Value;
 
 /// First and longest pause after a throttling answer.
 pub(crate) const THROTTLED: (Duration, Duration) =
@@ -78,31 +78,21 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// Reads the vendor's envelope; of another text, nothing.
+    /// Reads the vendor's envelope, whatever stands beside what is asked for; of another text,
+    /// nothing. Any `Error` but null is a refusal.
     pub(crate) fn read(body: &[u8]) -> Self {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Envelope {
-            response: Content,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Content {
-            error: Option<Refusal>,
-            request_id: Option<String>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Refusal {
-            code: Option<String>,
-        }
-        match serde_json::from_slice::<Envelope>(body) {
-            Ok(Envelope { response }) => Self {
-                refused: response.error.is_some(),
-                code: response.error.and_then(|error| error.code),
-                request_id: response.request_id,
-            },
-            Err(_) => Self::default(),
+        let envelope: Value = serde_json::from_slice(body).unwrap_or_default();
+        let response = &envelope["Response"];
+        let error = &response["Error"];
+        let text = |raw: &Value| match raw {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        Self {
+            refused: !error.is_null(),
+            code: text(&error["Code"]),
+            request_id: text(&response["RequestId"]),
         }
     }
 }
@@ -184,6 +174,13 @@ mod tests {
             Said { refused: true, code: Some("A.B".to_owned()), request_id: Some("r".to_owned()) }
         );
         assert_eq!(Said::read(br#"{"Response":{}}"#), Said::default());
+        let odd = br#"{"Response":{"Error":{"Code":7,"Message":[]},"RequestId":{},"More":[1]}}"#;
+        let said = Said { refused: true, code: Some("7".to_owned()), request_id: None };
+        assert_eq!(Said::read(odd), said);
+        for error in ["false", "\"no\"", "[]", "{}"] {
+            let body = format!(r#"{{"Response":{{"Error":{error}}}}}"#);
+            assert_eq!(Said::read(body.as_bytes()), Said { refused: true, ..Said::default() });
+        }
         assert_eq!(Said::read(b"<html>"), Said::default());
     }
 }

@@ -2,8 +2,10 @@
 
 use guestexec_core::{Answer, ErrorKind, Refusal};
 use reqwest::StatusCode;
+use serde::Deserialize as _;
+use serde_json::{Value, json};
 
-use crate::types::{ErrorCode, ErrorResponse};
+use crate::types::ErrorCode;
 
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's own account, with
 /// the chain of causes.
@@ -14,9 +16,8 @@ const MAX_CAUSES: usize = 32;
 
 /// Reads a refusal: JSON with an error code, or the plain text of the REST layer.
 pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
-    let parsed = serde_json::from_slice::<ErrorResponse>(&answer.body).ok();
-    if let Some(error) = parsed.and_then(|response| response.error) {
-        return from_code(*error);
+    if let Some(error) = error_in(&answer.body, !answer.status.is_success()) {
+        return from_code(error);
     }
     let mut refusal = Refusal::from_status(answer);
     if refusal.message.contains("requestTimeTooSkewed") {
@@ -31,6 +32,32 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
         refusal.kind = ErrorKind::Unauthenticated;
     }
     refusal
+}
+
+/// The error that an answer holds, whatever it looks like; `failed` where its status says that there
+/// is one. It is the service's own word, so that nothing more is to be waited for.
+pub(crate) fn error_in(body: &[u8], failed: bool) -> Option<ErrorCode> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let members = answer.as_object()?;
+    let raw = &answer["error"];
+    // Beside a result, what other languages take for nothing is no error.
+    let nothing = [json!(""), json!(false), json!(0), json!([])].contains(raw);
+    let has_result = members
+        .iter()
+        .any(|(name, value)| !matches!(name.as_str(), "error" | "success") && !value.is_null());
+    let success = &answer["success"];
+    let is_failure = *success == false
+        || success.as_str().is_some_and(|text| text.trim().eq_ignore_ascii_case("false"));
+    let is_error = !raw.is_null() && (failed || !nothing || !has_result);
+    if !is_error && !is_failure {
+        return None;
+    }
+    let mut error = ErrorCode::deserialize(raw).unwrap_or_default();
+    if !raw.is_null() && !raw.is_object() {
+        error.details = raw.as_str().map(str::to_owned);
+        error.extra.insert("error".to_owned(), raw.clone());
+    }
+    Some(error)
 }
 
 /// True where the service says that the session has ended, so that nothing was done.

@@ -10,13 +10,12 @@ use reqwest::{
     Request, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue},
 };
-
-use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Map, Value};
 
 use crate::{
     Client, Credentials, Error,
     auth::{Kind, Session},
-    error,
+    error::{self, error_in},
     generated::{OPEN, STARTING},
     job::JobId,
     sign,
@@ -155,26 +154,22 @@ impl ClientHooks<Inner> for Client {
         self.inner.authenticate(request).map_err(CallError::InvalidRequest)
     }
 
-    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+    async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
         self.inner.call.underway.begin();
         let response = self.inner.shared.transport.execute(request).await?;
-        if response.status() != StatusCode::OK {
+        if !response.status().is_success() {
             return Ok(guestexec_core::limit_answer(response, MAX_ANSWER));
         }
-        let answer = buffered(response, MAX_ANSWER).await?;
-        Ok(if is_failure(answer.body()) { refused(answer) } else { answer }.into())
+        let mut answer = buffered(response, MAX_ANSWER).await?;
+        let is_final = answer.status() == StatusCode::OK;
+        let is_failure = is_final && error_in(answer.body(), false).is_some();
+        // That it goes on, or that the session has ended, the status says alone.
+        let is_told = !is_final || info.operation_id == "log_out";
+        if is_told && serde_json::from_slice::<Map<String, Value>>(answer.body()).is_err() {
+            *answer.body_mut() = b"{}".to_vec();
+        }
+        Ok(if is_failure { refused(answer) } else { answer }.into())
     }
-}
-
-/// True for an answer that holds an error, or says that it is none of success.
-fn is_failure(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Event {
-        success: Option<bool>,
-        error: Option<IgnoredAny>,
-    }
-    serde_json::from_slice::<Event>(body)
-        .is_ok_and(|event| event.error.is_some() || event.success == Some(false))
 }
 
 /// Makes a generated exchange, and its failure the provider's error.

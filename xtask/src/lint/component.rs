@@ -27,7 +27,7 @@ pub(super) fn check(spec: &Spec, complaints: &mut Complaints<'_>) {
                 .to_owned()
         });
         enumeration(name, schema, complaints);
-        object(spec, name, schema, complaints);
+        object(spec, name, schema, used, complaints);
     }
 }
 
@@ -75,18 +75,24 @@ fn enumeration(name: &str, schema: &Value, complaints: &mut Complaints<'_>) {
     }
 }
 
-fn object(spec: &Spec, name: &str, schema: &Value, complaints: &mut Complaints<'_>) {
+fn object(spec: &Spec, name: &str, schema: &Value, used: Use, complaints: &mut Complaints<'_>) {
     let properties = &schema["properties"];
+    let in_both = used.in_requests && used.in_answers && properties.is_object();
+    complaints.unless(!in_both, name, || {
+        "is in a request and in an answer; make two of it, for a request is checked and an answer is \
+         read whatever stands in it"
+            .to_owned()
+    });
     if let Some((first, second)) = collision(names(properties), |p| p.to_snake_case()) {
         complaints.add(
             name,
             format!("the members `{first}` and `{second}` become the same field; leave one out"),
         );
     }
-    let keeps = schema["additionalProperties"].is_object();
+    let keeps = used.in_answers || schema["additionalProperties"].is_object();
     complaints.unless(!keeps || properties.get("extra").is_none(), name, || {
-        "the member `extra` has the name of the field that keeps unknown members; leave \
-         `additionalProperties` out"
+        "the member `extra` has the name of the field that keeps what has none; leave it out, and it \
+         will be found there"
             .to_owned()
     });
     let known = |member: &str| properties.get(member).is_some();

@@ -13,7 +13,7 @@ use syn::{
     visit_mut::{self, VisitMut},
 };
 
-use super::{Model, is_doc, wire_name};
+use super::{Model, answers::EXTRA, is_doc, wire_name};
 use crate::{
     checks::{argument, last_segment},
     spec::Spec,
@@ -32,6 +32,7 @@ pub(super) fn tidy(
     used_in_requests: &BTreeSet<String>,
 ) {
     let in_requests = |name: &str| used_in_requests.contains(name);
+    let answers = spec.lenient_schemas();
     types.retain(|item| match item {
         // Only what a caller sends needs a builder; what a service answers is read.
         Item::Impl(item) if has_method(item, "builder") => {
@@ -51,6 +52,9 @@ pub(super) fn tidy(
                 let name = item.ident.to_string();
                 let schema = spec.schema(&name);
                 debugs.extend(schema.and_then(|schema| redacting_debug(item, schema)));
+                if answers.contains(&name) {
+                    read_leniently(item);
+                }
                 open_struct(item, schema.filter(|_| in_requests(&name)));
             }
             Item::Impl(item) => {
@@ -122,11 +126,7 @@ fn redacting_debug(item: &mut ItemStruct, schema: &Value) -> Option<Item> {
         return None;
     }
     for attribute in item.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
-        let derived = attribute
-            .parse_args_with(Punctuated::<syn::Path, Token![,]>::parse_terminated)
-            .ok()?
-            .into_iter()
-            .filter(|path| !path.is_ident("Debug"));
+        let derived = derives(attribute).filter(|path| !path.is_ident("Debug"));
         *attribute = parse_quote!(#[derive(#(#derived),*)]);
     }
     let ident = &item.ident;
@@ -138,6 +138,30 @@ fn redacting_debug(item: &mut ItemStruct, schema: &Value) -> Option<Item> {
             }
         }
     })
+}
+
+/// What an attribute derives.
+fn derives(attribute: &Attribute) -> impl Iterator<Item = syn::Path> + use<> {
+    let paths = attribute.parse_args_with(Punctuated::<syn::Path, Token![,]>::parse_terminated);
+    let is_derive = attribute.path().is_ident("derive");
+    paths.into_iter().flatten().filter(move |_| is_derive)
+}
+
+/// Leaves reading and writing to `answers.rs`, and names what is kept.
+fn read_leniently(item: &mut ItemStruct) {
+    let told = item.attrs.iter().any(|attribute| derives(attribute).any(|it| it.is_ident("Debug")));
+    item.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
+    item.attrs.push(match told {
+        true => parse_quote!(#[derive(Clone, Debug, Default)]),
+        false => parse_quote!(#[derive(Clone, Default)]),
+    });
+    for field in &mut item.fields {
+        field.attrs.retain(|attribute| !attribute.path().is_ident("serde"));
+        if field.ident.as_ref().is_some_and(|ident| ident == EXTRA) {
+            field.attrs = vec![parse_quote!(#[doc = " What it says beyond this, as it came."])];
+            field.ty = parse_quote!(::guestexec_core::Extra);
+        }
+    }
 }
 
 /// The type an impl is for; for conversions to or from a builder, the type built.

@@ -326,12 +326,13 @@ pub const SCHEMAS: &[Broken] = &[
         "`required` lists \"shape\"",
         "correct it",
     ),
+    broken("        id:\n", "        extra:\n", "Widget", "the member `extra`", "leave it out"),
     broken(
-        "        id:\n",
-        "        extra:\n",
-        "Widget",
-        "the member `extra`",
-        "leave `additionalProperties` out",
+        "                $ref: '#/components/schemas/ListWidgetsResponse'\n",
+        "                $ref: '#/components/schemas/Carton'\n",
+        "Carton",
+        "is in a request and in an answer",
+        "make two of it",
     ),
     broken(
         "          description: Its parts.\n",

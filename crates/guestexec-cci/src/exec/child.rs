@@ -23,6 +23,8 @@ use crate::Error;
 /// ([`Exec::buffer`](crate::Exec::buffer)): read both outputs, or drop the handle of one that does
 /// not matter, which throws away what it gets.
 pub struct Child {
+    // Dropped first: a command that is left to itself is not told that its input has ended.
+    pub(super) progress: Progress,
     /// The command's standard input, if it was asked for with
     /// [`Exec::stdin_piped`](crate::Exec::stdin_piped) or comes with a [terminal](crate::Exec::tty).
     pub stdin: Option<ChildStdin>,
@@ -31,7 +33,6 @@ pub struct Child {
     /// The command's standard error; none with a terminal.
     pub stderr: Option<ChildStderr>,
     pub(super) shared: Arc<Shared>,
-    pub(super) progress: Progress,
     pub(super) protocol: Subprotocol,
     pub(super) transport: ExecTransport,
     pub(super) killer: Option<Killer>,
@@ -63,8 +64,13 @@ fn over(message: &str) -> Error {
 impl Child {
     /// Waits until the command has ended, and tells how.
     ///
-    /// Closes [`Self::stdin`] first, if it is still there and what carries the session allows it. May
-    /// be dropped and called again.
+    /// Ends [`Self::stdin`] first, if it is still there, as by dropping it: that of a terminal by ^D
+    /// ([`Exec::tty`](crate::Exec::tty)), any other if what carries the session allows it. May be
+    /// dropped and called again.
+    ///
+    /// The first word of the server's on how the command ended stands, whatever comes after it. Output
+    /// that comes after it is still delivered: it is read until the server closes, until none came
+    /// for 2 s, or until 5 s have passed.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] if the command could not be started, with the runtime's reason;
@@ -97,7 +103,7 @@ impl Child {
     }
 
     /// Reads both outputs, as far as they were not taken away, and waits until the command has
-    /// ended.
+    /// ended. [`Output::is_complete`] is false if output still came when no more was waited for.
     ///
     /// # Errors
     /// As [`Self::wait`]; and [`ErrorKind::TooLarge`] if there is more output than
@@ -111,13 +117,18 @@ impl Child {
         ];
         let limit = self.output_limit;
         let mut left = limit;
+        let mut complete = true;
         let within = poll_fn(|cx| {
             for (source, collected) in &mut sources {
                 while let Some(reader) = source {
                     match reader.poll_chunk(cx) {
                         Poll::Pending => break,
+                        Poll::Ready(Ok([])) => *source = None,
                         // Why it broke is for `wait` to tell.
-                        Poll::Ready(Ok([]) | Err(_)) => *source = None,
+                        Poll::Ready(Err(_)) => {
+                            complete = false;
+                            *source = None;
+                        }
                         Poll::Ready(Ok(chunk)) if chunk.len() > left => return Poll::Ready(false),
                         Poll::Ready(Ok(chunk)) => {
                             collected.extend_from_slice(chunk);
@@ -137,13 +148,13 @@ impl Child {
         if !within {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("the command's output is longer than the {limit} octets allowed"),
+                format!("the command's output is longer than the {limit} bytes allowed"),
             )
             .with_may_have_run(true)
             .with_advice("raise `output_limit`, or read the output as it comes with `spawn`"));
         }
         let status = self.wait().await?;
-        Ok(Output { status, stdout, stderr })
+        Ok(Output { status, stdout, stderr, complete })
     }
 
     /// Tells the command's terminal its new size, in character cells.

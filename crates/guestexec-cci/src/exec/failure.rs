@@ -5,8 +5,8 @@ use std::{io, time::Duration};
 use guestexec_core::ErrorKind;
 use guestexec_remotecommand::{ExitStatus, Subprotocol, Termination};
 
-use super::shared::End;
-use crate::{Error, error::is_no_start};
+use super::{session::LATE, shared::End};
+use crate::{Error, error::NO_CONTAINER, not_started};
 
 /// The session broke before the command's end was told; `how` may say more.
 pub(super) fn lost(how: Option<String>) -> Error {
@@ -49,8 +49,9 @@ pub(super) fn unclosable(protocol: Subprotocol) -> Error {
     )
 }
 
-/// What the server's last word means.
-pub(super) fn status(end: Termination) -> Result<ExitStatus, Error> {
+/// What the server's last word means. `had_output` says that the command, or what started it, has
+/// sent something: then it ran, whatever the word is.
+pub(super) fn status(end: Termination, had_output: bool) -> Result<ExitStatus, Error> {
     let (reason, message) = match end {
         Termination::Exited(status) => return Ok(status),
         Termination::Failed { reason, message } => (reason, message),
@@ -58,14 +59,23 @@ pub(super) fn status(end: Termination) -> Result<ExitStatus, Error> {
     };
     let message =
         if message.is_empty() { "the server gives no reason".to_owned() } else { message };
-    let could_not_start = is_no_start(&message);
+    let proof = not_started::by_text(&message).filter(|_| !had_output);
     let error = Error::new(ErrorKind::Refused, message)
         .with_code(Some(reason).filter(|reason| !reason.is_empty()))
-        .with_may_have_run(!could_not_start);
-    Err(match could_not_start {
-        true => error.with_advice("check the command's path and permissions, and the container"),
-        false => error,
+        .with_may_have_run(proof.is_none());
+    Err(match proof.and_then(|row| row.kind) {
+        Some(ErrorKind::Refused) => {
+            error.with_advice("check the command's path and permissions, and the container")
+        }
+        Some(ErrorKind::NotFound) => error.with_advice(NO_CONTAINER),
+        _ => error,
     })
+}
+
+/// How the outputs end of a command that has ended, while the server goes on sending.
+pub(super) fn cut() -> End {
+    let why = format!("the server was still sending output {LATE:?} after the command's end");
+    End::Broken(io::ErrorKind::TimedOut, why)
 }
 
 /// How the outputs of a session end that came to this.

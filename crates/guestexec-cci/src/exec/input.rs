@@ -11,11 +11,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::shared::INPUT_ROOM;
 
 /// The standard input of a command that is known before it starts, for
-/// [`Exec::stdin`](crate::Exec::stdin): text, octets, a file, or anything that can be read to an
+/// [`Exec::stdin`](crate::Exec::stdin): text, bytes, a file, or anything that can be read to an
 /// end.
 pub struct Input(Source);
 
-/// Where the octets come from.
+/// Where the bytes come from.
 pub(super) enum Source {
     Whole(Vec<u8>),
     Reader(Pin<Box<dyn AsyncRead + Send>>),
@@ -30,12 +30,12 @@ impl Input {
         Self(Source::Reader(Box::pin(reader)))
     }
 
-    /// No octet at all.
+    /// No byte at all.
     pub(super) fn is_empty(&self) -> bool {
-        matches!(&self.0, Source::Whole(octets) if octets.is_empty())
+        matches!(&self.0, Source::Whole(bytes) if bytes.is_empty())
     }
 
-    /// Hands it out in messages that begin with `room` octets for the sender to fill.
+    /// Hands it out in messages that begin with `room` bytes for the sender to fill.
     pub(super) fn messages(self, room: usize) -> Messages {
         Messages { source: Some(self.0), sent: 0, room, buffer: Vec::new() }
     }
@@ -44,8 +44,8 @@ impl Input {
 macro_rules! whole {
     ($($from:ty),*) => {$(
         impl From<$from> for Input {
-            fn from(octets: $from) -> Self {
-                Self(Source::Whole(octets.into()))
+            fn from(bytes: $from) -> Self {
+                Self(Source::Whole(bytes.into()))
             }
         }
     )*};
@@ -54,8 +54,8 @@ macro_rules! whole {
 whole!(Vec<u8>, &[u8], String, &str);
 
 impl<const N: usize> From<[u8; N]> for Input {
-    fn from(octets: [u8; N]) -> Self {
-        Self(Source::Whole(octets.into()))
+    fn from(bytes: [u8; N]) -> Self {
+        Self(Source::Whole(bytes.into()))
     }
 }
 
@@ -74,7 +74,7 @@ impl From<std::fs::File> for Input {
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Source::Whole(octets) => write!(f, "Input({} octets)", octets.len()),
+            Source::Whole(bytes) => write!(f, "Input({} bytes)", bytes.len()),
             Source::Reader(_) => f.write_str("Input(reader)"),
         }
     }
@@ -94,8 +94,8 @@ impl Messages {
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Vec<u8>>>> {
         let message = match &mut self.source {
             None => return Poll::Ready(Ok(None)),
-            Some(Source::Whole(octets)) => {
-                let rest = &octets[self.sent..];
+            Some(Source::Whole(bytes)) => {
+                let rest = &bytes[self.sent..];
                 let part = &rest[..rest.len().min(INPUT_ROOM)];
                 self.sent += part.len();
                 message(self.room, part)

@@ -16,9 +16,16 @@ pub struct Output {
     pub stdout: Vec<u8>,
     /// Its standard error.
     pub stderr: Vec<u8>,
+    pub(super) complete: bool,
 }
 
 impl Output {
+    /// False if the server still sent output 5 s after it had told how the command ended: then no more
+    /// of it was waited for.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     /// Standard output as text, with U+FFFD where it is not UTF-8.
     pub fn stdout_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stdout)
@@ -34,8 +41,9 @@ impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Output")
             .field("status", &self.status)
-            .field("stdout", &format_args!("{} octets", self.stdout.len()))
-            .field("stderr", &format_args!("{} octets", self.stderr.len()))
+            .field("stdout", &format_args!("{} bytes", self.stdout.len()))
+            .field("stderr", &format_args!("{} bytes", self.stderr.len()))
+            .field("complete", &self.complete)
             .finish()
     }
 }

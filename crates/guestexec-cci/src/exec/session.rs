@@ -10,12 +10,13 @@ use std::{
 };
 
 use guestexec_remotecommand::{ExitStatus, TerminalSize, Termination};
-use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep, sleep_until};
 
 use super::{
-    failure::{end, status, timed_out, unreadable},
+    failure::{cut, end, status, timed_out, unreadable},
     input::{Input, Messages},
     shared::{End, Shared},
+    terminal::EndOfLine,
 };
 use crate::Error;
 
@@ -24,10 +25,15 @@ pub(super) const READ: usize = 128 * 1024;
 /// Reads handled before other tasks get their turn.
 pub(super) const BATCH: usize = 32;
 
+/// Once the status is here, no more is waited for when no output came for so long...
+const QUIET: Duration = Duration::from_secs(2);
+/// ...and, even if it still comes, when so long has passed.
+pub(super) const LATE: Duration = Duration::from_secs(5);
+
 /// What is to be sent next.
 pub(super) enum Outgoing {
     Resize(TerminalSize),
-    /// Input, behind [`Wire::ROOM`] octets for what goes before it.
+    /// Input, behind [`Wire::ROOM`] bytes for what goes before it.
     Input(Vec<u8>),
     /// The end of the input.
     EndOfInput,
@@ -51,7 +57,11 @@ pub(super) trait Wire {
         next: impl FnMut(&mut Context<'_>, bool) -> Option<Outgoing>,
     ) -> io::Result<()>;
 
-    /// Receives into `shared` while there is room, up to the command's end.
+    /// How the command ended, as soon as the server has said so. Output may still follow.
+    fn status(&mut self) -> Option<&Termination>;
+
+    /// Receives into `shared` while there is room, up to the end of the session: that of the
+    /// connection, or of all that can still come.
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -67,6 +77,10 @@ pub(super) struct Plan {
     pub(super) input: Option<Input>,
     pub(super) deadline: Option<(Instant, Duration)>,
     pub(super) keepalive: Duration,
+    /// The command has a terminal: its input ends with a byte, and never on the wire.
+    pub(super) tty: bool,
+    /// How long input may be held back until the command has told its process id.
+    pub(super) hold: Option<Duration>,
 }
 
 pub(super) struct Session<W> {
@@ -77,6 +91,19 @@ pub(super) struct Session<W> {
     keepalive: Interval,
     cannot_write: bool,
     deadline: Option<(Pin<Box<Sleep>>, Duration)>,
+    hold: Option<Pin<Box<Sleep>>>,
+    tail: Option<Tail>,
+}
+
+/// The status is here and stands, whatever comes after it: only output is still taken.
+struct Tail {
+    end: Termination,
+    /// When nothing more is waited for.
+    quiet: Pin<Box<Sleep>>,
+    latest: Instant,
+    received: u64,
+    /// Output was still coming then.
+    cut: bool,
 }
 
 /// What waits to be sent, beside what the handles have written.
@@ -85,6 +112,8 @@ struct Queue {
     /// A ping, and perhaps an empty input message, that are due.
     ping: bool,
     empty_input: bool,
+    /// Where the input of a terminal stands.
+    terminal: Option<EndOfLine>,
     /// Why the input cannot go on.
     failed: Option<io::Error>,
 }
@@ -100,25 +129,58 @@ impl<W: Wire> Session<W> {
                 input: plan.input.map(|input| input.messages(W::ROOM)),
                 ping: false,
                 empty_input: false,
+                terminal: plan.tty.then(|| EndOfLine::new(W::ROOM)),
                 failed: None,
             },
             operation: plan.operation,
             keepalive,
             cannot_write: false,
             deadline: plan.deadline.map(|(at, length)| (Box::pin(sleep_until(at)), length)),
+            hold: plan.hold.map(|length| Box::pin(sleep(length))),
+            tail: None,
         }
     }
 
     /// Runs the session to its end. Dropping the future ends the connection.
     pub(super) async fn run(mut self) -> Result<ExitStatus, Error> {
         let result = poll_fn(|cx| self.poll(cx)).await;
-        let result = result.and_then(status).map_err(|error| error.during(self.operation));
-        self.shared.finish(end(&result));
+        let had_output = self.shared.received() > 0;
+        let result = result
+            .and_then(|end| status(end, had_output))
+            .map_err(|error| error.during(self.operation));
+        let is_cut = self.tail.as_ref().is_some_and(|tail| tail.cut);
+        self.shared.finish(if is_cut { cut() } else { end(&result) });
         result
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Termination, Error>> {
+        let over = self.poll_session(cx);
+        if self.tail.is_none()
+            && let Some(end) = self.wire.status()
+        {
+            self.tail = Some(Tail::new(end.clone(), self.shared.received()));
+            self.shared.refuse_input();
+            // So that the end comes through although nobody reads what came before it.
+            self.shared.widen();
+            if over.is_pending() {
+                cx.waker().wake_by_ref();
+            }
+        }
+        let Some(tail) = &mut self.tail else { return over };
+        if over.is_ready() || tail.poll_quiet(cx, &self.shared).is_ready() {
+            return Poll::Ready(Ok(tail.end.clone()));
+        }
+        Poll::Pending
+    }
+
+    fn poll_session(&mut self, cx: &mut Context<'_>) -> Poll<Result<Termination, Error>> {
         self.shared.watch(cx);
+        if let Some(hold) = &mut self.hold
+            && hold.as_mut().poll(cx).is_ready()
+        {
+            self.hold = None;
+            self.shared.release_input();
+        }
         if let Some((sleep, length)) = &mut self.deadline
             && sleep.as_mut().poll(cx).is_ready()
         {
@@ -146,13 +208,46 @@ impl<W: Wire> Session<W> {
     }
 }
 
+impl Tail {
+    fn new(end: Termination, received: u64) -> Self {
+        let now = Instant::now();
+        let quiet = Box::pin(sleep_until(now + QUIET));
+        Self { end, quiet, latest: now + LATE, received, cut: false }
+    }
+
+    /// Ready when nothing more is to be waited for.
+    fn poll_quiet(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Poll<()> {
+        let received = std::mem::replace(&mut self.received, shared.received());
+        // That nothing comes is not the server's doing while there is no room for it.
+        if received != self.received || !shared.has_room() {
+            let until = Instant::now() + QUIET;
+            self.cut = until > self.latest;
+            self.quiet.as_mut().reset(until.min(self.latest));
+        }
+        self.quiet.as_mut().poll(cx)
+    }
+}
+
 impl Queue {
     /// What comes next; nothing but a ping if the streams are not `open` yet.
     fn next(&mut self, cx: &mut Context<'_>, shared: &Shared, open: bool) -> Option<Outgoing> {
+        let outgoing = self.pick(cx, shared, open);
+        match (&mut self.terminal, outgoing) {
+            (Some(line), Some(Outgoing::Input(message))) => {
+                line.see(&message);
+                Some(Outgoing::Input(message))
+            }
+            (Some(line), Some(Outgoing::EndOfInput)) => Some(Outgoing::Input(line.end())),
+            (_, outgoing) => outgoing,
+        }
+    }
+
+    fn pick(&mut self, cx: &mut Context<'_>, shared: &Shared, open: bool) -> Option<Outgoing> {
         if open && let Some(outgoing) = shared.next_outgoing() {
             return Some(outgoing);
         }
         if open
+            && !shared.holds_input()
             && self.failed.is_none()
             && let Some(messages) = &mut self.input
         {
@@ -166,7 +261,8 @@ impl Queue {
                 Poll::Pending => {}
             }
         }
-        let takes_input = open && (self.input.is_some() || shared.input_is_open());
+        let takes_input =
+            open && (self.input.is_some() || shared.input_is_open() || self.terminal.is_some());
         if std::mem::take(&mut self.empty_input) && takes_input {
             return Some(Outgoing::EmptyInput);
         }

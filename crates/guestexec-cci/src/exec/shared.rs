@@ -10,11 +10,11 @@ use guestexec_remotecommand::TerminalSize;
 
 use super::{kill::Report, session::Outgoing};
 
-/// Most octets of input that wait to be sent. They become one message, which is one frame.
+/// Most bytes of input that wait to be sent. They become one message, which is one frame.
 pub(super) const INPUT_ROOM: usize = 128 * 1024;
 
-/// What may still be on its way from a command that was killed, in octets: pipes and sockets.
-const KILLED_ROOM: usize = 64 * 1024 * 1024;
+/// What may still be on its way from a command that has ended, in bytes: pipes and sockets.
+const LATE_ROOM: usize = 64 * 1024 * 1024;
 
 /// One of the two outputs.
 #[derive(Clone, Copy, Debug)]
@@ -40,10 +40,14 @@ struct State {
     input: Input,
     resize: Option<TerminalSize>,
     outputs: [Pipe; 2],
-    /// Octets an output may hold before the session stops reading.
+    /// Bytes an output may hold before the session stops reading.
     room: usize,
     /// Takes the line off the front of standard output that a wrapper wrote, not the command.
     report: Option<Report>,
+    /// Input waits for that line.
+    holds_input: bool,
+    /// Bytes of output that have come, whoever wrote them.
+    received: u64,
 }
 
 struct Input {
@@ -67,7 +71,7 @@ enum Phase {
 #[derive(Default)]
 struct Pipe {
     pending: Vec<u8>,
-    /// Octets its reader took the last time, and may still hold.
+    /// Bytes its reader took the last time, and may still hold.
     taken: usize,
     end: Option<End>,
     /// Nobody reads: what comes is thrown away.
@@ -77,12 +81,13 @@ struct Pipe {
 
 impl Shared {
     /// Buffers for a session: `room` bounds each output, `front` is kept free in front of each
-    /// message of input.
+    /// message of input; `holds_input` keeps input back until the `report` has come.
     pub(super) fn new(
         input_is_open: bool,
         room: usize,
         front: usize,
         report: Option<Report>,
+        holds_input: bool,
     ) -> Self {
         Self(Mutex::new(State {
             task: None,
@@ -98,6 +103,8 @@ impl Shared {
             outputs: Default::default(),
             room,
             report,
+            holds_input,
+            received: 0,
         }))
     }
 
@@ -136,11 +143,27 @@ impl Shared {
         self.state().input.refused
     }
 
+    pub(super) fn holds_input(&self) -> bool {
+        self.state().holds_input
+    }
+
+    /// Lets input go although the report has not come.
+    pub(super) fn release_input(&self) {
+        self.state().holds_input = false;
+    }
+
+    pub(super) fn received(&self) -> u64 {
+        self.state().received
+    }
+
     /// What a handle wants sent next.
     pub(super) fn next_outgoing(&self) -> Option<Outgoing> {
         let mut state = self.state();
         if let Some(size) = state.resize.take() {
             return Some(Outgoing::Resize(size));
+        }
+        if state.holds_input {
+            return None;
         }
         let input = &mut state.input;
         if !input.message.is_empty() {
@@ -181,22 +204,24 @@ impl Shared {
     pub(super) fn push(&self, out: Out, mut bytes: &[u8]) {
         let mut guard = self.state();
         let state = &mut *guard;
+        state.received += bytes.len() as u64;
         let pipe = &mut state.outputs[out as usize];
+        let mut task = None;
         if let (Out::Stdout, Some(report)) = (out, &mut state.report)
-            && let Some(other) = report.take(&mut bytes)
+            && report.take(&mut bytes, &mut pipe.pending)
         {
-            pipe.pending.extend(other);
             state.report = None;
-        }
-        if pipe.unread || bytes.is_empty() {
-            return;
+            if mem::take(&mut state.holds_input) {
+                task = state.task.take();
+            }
         }
         pipe.pending.extend_from_slice(bytes);
-        let reader = pipe.reader.take();
-        drop(guard);
-        if let Some(reader) = reader {
-            reader.wake();
+        if pipe.unread {
+            pipe.pending.clear();
         }
+        let reader = if pipe.pending.is_empty() { None } else { pipe.reader.take() };
+        drop(guard);
+        [task, reader].into_iter().flatten().for_each(Waker::wake);
     }
 
     /// Ends everything; the first end counts.
@@ -308,7 +333,7 @@ impl Shared {
     /// Lets more in, so that the end of a command that was killed comes through although nobody reads
     /// what came before it.
     pub(super) fn widen(&self) {
-        self.tell_task(|state| state.room = state.room.saturating_add(KILLED_ROOM));
+        self.tell_task(|state| state.room = state.room.saturating_add(LATE_ROOM));
     }
 
     /// Nobody will read this output any more.

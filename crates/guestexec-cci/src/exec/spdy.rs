@@ -51,7 +51,7 @@ impl Spdy {
             sent: 0,
             pongs: VecDeque::new(),
             unflushed: false,
-            ended: [false; 2],
+            ended: [!streams.stdout, !streams.stderr],
             going_away: false,
         }
     }
@@ -91,6 +91,10 @@ impl Wire for Spdy {
     fn is_open(&self) -> bool {
         // Servers drop what comes on a stream they have not answered yet.
         self.client.is_open()
+    }
+
+    fn status(&mut self) -> Option<&Termination> {
+        self.client.status()
     }
 
     fn poll_write(
@@ -157,7 +161,8 @@ impl Wire for Spdy {
                         shared.push(Out::Stderr, bytes);
                         continue;
                     }
-                    Event::Terminated(end) => return Poll::Ready(Ok(end)),
+                    // Output may follow.
+                    Event::Terminated(_) => continue,
                     Event::Opened(_) => {
                         // Input may go now.
                         cx.waker().wake_by_ref();
@@ -195,15 +200,24 @@ impl Wire for Spdy {
                     Event::Reset(Channel::Stderr, _) if self.ended[Out::Stderr as usize] => {
                         continue;
                     }
-                    // Streams are reset in any order when all is over, but then the status is here.
                     Event::Reset(
                         channel @ (Channel::Error | Channel::Stdout | Channel::Stderr),
                         code,
-                    ) => format!("the {} stream was reset, code {code}", channel.stream_type()),
+                    ) => {
+                        self.ended[Out::Stdout as usize] |= channel == Channel::Stdout;
+                        self.ended[Out::Stderr as usize] |= channel == Channel::Stderr;
+                        format!("the {} stream was reset, code {code}", channel.stream_type())
+                    }
                     Event::Fin(Channel::Error) => "its stream ended empty".to_owned(),
                     _ => continue,
                 };
-                return Poll::Ready(self.closed(Some(over)));
+                // Streams are reset in any order when all is over, but then the status is here.
+                if self.client.status().is_none() {
+                    return Poll::Ready(self.closed(Some(over)));
+                }
+            }
+            if self.ended == [true; 2] && self.client.status().is_some() {
+                return Poll::Ready(self.closed(None));
             }
         }
         cx.waker().wake_by_ref();

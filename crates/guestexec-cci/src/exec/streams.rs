@@ -17,9 +17,10 @@ use super::{
 
 /// The standard input of a [`Child`](crate::Child).
 ///
-/// Shutting it down or dropping it ends the command's input, if what carries the session can do
-/// that. If it cannot (a WebSocket with `v4.channel.k8s.io`), `shutdown` fails with
-/// [`io::ErrorKind::Unsupported`], dropping does nothing, and the command goes on and waits for more.
+/// Shutting it down or dropping it ends the command's input: that of a [terminal](crate::Exec::tty)
+/// by ^D, any other if what carries the session can do that. If it cannot (a WebSocket with
+/// `v4.channel.k8s.io`), `shutdown` fails with [`io::ErrorKind::Unsupported`], dropping does nothing,
+/// and the command goes on and waits for more.
 pub struct ChildStdin {
     pub(super) shared: Arc<Shared>,
     /// The protocol, if it is one that cannot carry the end.
@@ -63,7 +64,7 @@ impl fmt::Debug for ChildStdin {
     }
 }
 
-/// The largest buffer that is used again, in octets.
+/// The largest buffer that is used again, in bytes.
 const KEPT: usize = 1024 * 1024;
 
 /// Reads one output, a buffer at a time.

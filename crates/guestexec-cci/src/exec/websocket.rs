@@ -87,6 +87,10 @@ impl Wire for WebSocket {
         true
     }
 
+    fn status(&mut self) -> Option<&Termination> {
+        self.decoder.status()
+    }
+
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -146,7 +150,6 @@ impl Wire for WebSocket {
             match self.decoder.decode(&payload) {
                 Ok(ClientEvent::Stdout(bytes)) => shared.push(Out::Stdout, bytes),
                 Ok(ClientEvent::Stderr(bytes)) => shared.push(Out::Stderr, bytes),
-                Ok(ClientEvent::Terminated(end)) => return Poll::Ready(Ok(end)),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Err(protocol(error.to_string()))),
             }

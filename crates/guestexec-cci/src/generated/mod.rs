@@ -2,6 +2,8 @@
 
 //! Huawei Cloud CCI pod exec, as `specs/cci.yaml` describes it.
 
+mod answers;
+
 /// One builder an operation: parameters, body, `send`.
 #[allow(clippy::all)]
 pub mod builder;

@@ -107,6 +107,12 @@ impl Client {
         })
     }
 
+    /// How the command ended, once a whole status has come: servers may leave the error stream open behind it, and
+    /// output may still follow.
+    pub fn status(&mut self) -> Option<&Termination> {
+        self.status.known()
+    }
+
     /// The connection is over: how did the command end? The same as in [`Event::Terminated`] if that came;
     /// [`Termination::Unknown`] if no status did.
     ///

@@ -49,7 +49,8 @@ pub enum Event<'a> {
     Reset(Channel, u32),
     /// In the server: the terminal's new size.
     Resize(TerminalSize),
-    /// In the client: the error stream ended, and this is how the command did. All output is before it.
+    /// In the client: the error stream ended, and this is how the command did. Output may still follow, until its
+    /// streams end too.
     Terminated(Termination),
     /// The other side's ping; answer it with `pong`.
     Ping(u32),

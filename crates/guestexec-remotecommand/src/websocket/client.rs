@@ -12,7 +12,7 @@ pub enum ClientEvent<'a> {
     Stdout(&'a [u8]),
     /// Standard error.
     Stderr(&'a [u8]),
-    /// How the command ended; all output is before it. The server closes next.
+    /// How the command ended. The server closes next; output may still come before it does.
     Terminated(Termination),
     /// The server ended one channel (version 5).
     Closed(Channel),
@@ -72,6 +72,11 @@ impl ClientDecoder {
                 None => ClientEvent::Unknown(number),
             },
         })
+    }
+
+    /// How the command ended, once a whole status has come, in one message or in several.
+    pub fn status(&mut self) -> Option<&Termination> {
+        self.status.known()
     }
 
     /// The connection is over: how did the command end? The same as in [`ClientEvent::Terminated`] if that came.

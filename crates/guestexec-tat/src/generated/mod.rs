@@ -2,6 +2,8 @@
 
 //! Tencent Cloud Automation Tools (TAT), as `specs/tat.yaml` describes it.
 
+mod answers;
+
 /// One builder an operation: parameters, body, `send`.
 #[allow(clippy::all)]
 pub mod builder;

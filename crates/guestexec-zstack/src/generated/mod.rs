@@ -2,6 +2,8 @@
 
 //! ZStack Cloud guest command, as `specs/zstack.yaml` describes it.
 
+mod answers;
+
 /// One builder an operation: parameters, body, `send`.
 #[allow(clippy::all)]
 pub mod builder;

@@ -2,18 +2,14 @@
 
 /// An error, with the errors that led to it. Servers leave out what is null; members this file
 /// does not know are kept.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ErrorCode {
     /// Area the error belongs to. Newer servers.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub category: ::std::option::Option<::std::string::String>,
     /// `cause`, which the source describes no further.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub cause: ::std::option::Option<::std::boxed::Box<ErrorCode>>,
     /// Errors of the parts, where one operation did several things.
-    #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
-    #[serde(deserialize_with = "::guestexec_core::null_as_default")]
     pub causes: ::std::vec::Vec<ErrorCode>,
     /// Code of the error, a plain string because every module brings its own. Known ones: `ID.1000`
     /// wrong login, `ID.1001` invalid session, `ID.1002` permission denied, `ID.1003` quota exceeded,
@@ -21,126 +17,80 @@ pub struct ErrorCode {
     /// factor; `SYS.1000` internal error, `SYS.1001` timeout, `SYS.1003` resource not found,
     /// `SYS.1006` operation failed, `SYS.1007` invalid argument, `SYS.1010` not ready, `SYS.1017`
     /// cancelled.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub code: ::std::option::Option<::std::string::String>,
     /// Time spent on finding the elaboration, such as `12ms`.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub cost: ::std::option::Option<::std::string::String>,
     /// What the code means, in a few words.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub description: ::std::option::Option<::std::string::String>,
     /// What went wrong this time.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub details: ::std::option::Option<::std::string::String>,
     /// Advice from the server's catalogue of known errors, if it found a match.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub elaboration: ::std::option::Option<::std::string::String>,
     /// Values to put into the message, in order. Newer servers.
-    #[serde(
-        rename = "formatArgs",
-        default,
-        skip_serializing_if = "::std::vec::Vec::is_empty"
-    )]
-    #[serde(deserialize_with = "::guestexec_core::null_as_default")]
     pub format_args: ::std::vec::Vec<::std::string::String>,
     /// Code that is unique over all modules, such as `ORG_ZSTACK_IDENTITY_10020`. Newer servers.
-    #[serde(
-        rename = "globalErrorCode",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub global_error_code: ::std::option::Option<::std::string::String>,
     /// HTTP status the server thinks fits the error. Newer servers.
-    #[serde(
-        rename = "httpStatus",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub http_status: ::std::option::Option<i32>,
     /// The message in the language the `Accept-Language` header asked for. Newer servers.
-    #[serde(
-        rename = "localizedMessage",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub localized_message: ::std::option::Option<::std::string::String>,
     /// Place in the server's code that raised the error.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub location: ::std::option::Option<::std::string::String>,
     /// The error in one sentence. Newer servers.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub message: ::std::option::Option<::std::string::String>,
     /// Key of the message in the server's catalogue of translations. Newer servers.
-    #[serde(
-        rename = "messageKey",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub message_key: ::std::option::Option<::std::string::String>,
     /// `messages`, which the source describes no further.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub messages: ::std::option::Option<ErrorCodeElaboration>,
     /// Values some modules attach for their own clients.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub opaque: ::std::option::Option<
         ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     >,
     /// Values to put into the message, by name. Newer servers.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub params: ::std::option::Option<
         ::std::collections::BTreeMap<::std::string::String, ::std::string::String>,
     >,
     /// Whether the server thinks the operation is worth repeating; it does not say whether a command
     /// has run. Newer servers.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub retryable: ::std::option::Option<bool>,
-    /// `extra`, which the source describes no further.
-    #[serde(flatten)]
-    pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// What the server's catalogue of known errors says about an error.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ErrorCodeElaboration {
     /// Area the entry belongs to.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub category: ::std::option::Option<::std::string::String>,
     /// Code of the entry.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub code: ::std::option::Option<::std::string::String>,
     /// How far the error's text is from the entry's; 0 is an exact match.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub distance: ::std::option::Option<f64>,
     /// The text that was looked up.
-    #[serde(
-        rename = "formatSrcError",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub format_src_error: ::std::option::Option<::std::string::String>,
     /// Advice in Chinese.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub message_cn: ::std::option::Option<::std::string::String>,
     /// Advice in English.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub message_en: ::std::option::Option<::std::string::String>,
     /// How the entry was found, by pattern or by similarity.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub method: ::std::option::Option<::std::string::String>,
     /// Pattern the entry is found by.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub regex: ::std::option::Option<::std::string::String>,
     /// Where the entry comes from.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub source: ::std::option::Option<::std::string::String>,
-    /// `extra`, which the source describes no further.
-    #[serde(flatten)]
-    pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// Body of every failed operation.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ErrorResponse {
     /// `error`, which the source describes no further.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub error: ::std::option::Option<::std::boxed::Box<ErrorCode>>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// Which command to run, where, and for how long at most.
@@ -221,36 +171,26 @@ impl ExecuteGuestVmCommandRequest {
 
 /// Result of a command, or the address to ask for it. With `location`, the command was accepted
 /// and nothing else is known; with `stream`, it has run; with neither, it is still running.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ExecuteGuestVmCommandResponse {
     /// How long the server gives the operation, in milliseconds.
-    #[serde(
-        rename = "apiTimeout",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub api_timeout: ::std::option::Option<i64>,
     /// `error`, which the source describes no further.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub error: ::std::option::Option<::std::boxed::Box<ErrorCode>>,
     /// Address to ask for the result, ending in the job's UUID. The host in it may be a name only the
     /// server knows: keep your own and take the UUID. Whoever has the address can read the result.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub location: ::std::option::Option<::guestexec_core::Secret>,
     /// What the command printed, as `standardStream: OUT, errorStream: ERR` without any escaping, so
     /// output that contains the second label cannot be told apart with certainty. Servers keep about
     /// the last 1000 lines or 1 MiB of each stream.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub stream: ::std::option::Option<::std::string::String>,
     /// Whether the operation succeeded. Usually left out.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub success: ::std::option::Option<bool>,
     /// `vm_instance`, which the source describes no further.
-    #[serde(
-        rename = "vmInstance",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub vm_instance: ::std::option::Option<VmInstanceInventory>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// An account's credentials.
@@ -291,12 +231,13 @@ impl LogInByAccountRequest {
 }
 
 /// Answer of LogInByAccount.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct LogInByAccountResponse {
     /// `inventory`, which the source describes no further.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub inventory: ::std::option::Option<SessionInventory>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// Answer of LogOut; empty.
@@ -330,536 +271,260 @@ for LogOutResponse {
 }
 
 /// An open session.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SessionInventory {
     /// UUID of the account.
-    #[serde(
-        rename = "accountUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub account_uuid: ::std::option::Option<::std::string::String>,
     /// When the session was opened, in the form of `expiredDate`.
-    #[serde(
-        rename = "createDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub create_date: ::std::option::Option<::std::string::String>,
     /// When the session ends, in the server's local time, such as `Jan 1, 2017 11:31:06 AM`. No zone
     /// is given.
-    #[serde(
-        rename = "expiredDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub expired_date: ::std::option::Option<::std::string::String>,
     /// UUID of the user; that of the account if the account itself logged in.
-    #[serde(rename = "userUuid", skip_serializing_if = "::std::option::Option::is_none")]
     pub user_uuid: ::std::option::Option<::std::string::String>,
     /// UUID of the session, 32 hexadecimal digits. Whoever knows it acts as the account.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub uuid: ::std::option::Option<::guestexec_core::Secret>,
-    /// `extra`, which the source describes no further.
-    #[serde(flatten)]
-    pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// An address given to a network interface.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct UsedIpInventory {
     /// When it was given out, in the server's local time.
-    #[serde(
-        rename = "createDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub create_date: ::std::option::Option<::std::string::String>,
     /// Default gateway.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub gateway: ::std::option::Option<::std::string::String>,
     /// IP address.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub ip: ::std::option::Option<::std::string::String>,
     /// The bytes of the address, as signed numbers from -128 to 127.
-    #[serde(
-        rename = "ipInBinary",
-        default,
-        skip_serializing_if = "::std::vec::Vec::is_empty"
-    )]
-    #[serde(deserialize_with = "::guestexec_core::null_as_default")]
     pub ip_in_binary: ::std::vec::Vec<i32>,
     /// The IPv4 address as a number.
-    #[serde(rename = "ipInLong", skip_serializing_if = "::std::option::Option::is_none")]
     pub ip_in_long: ::std::option::Option<i64>,
     /// UUID of the range it was taken from.
-    #[serde(
-        rename = "ipRangeUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub ip_range_uuid: ::std::option::Option<::std::string::String>,
     /// 4 or 6.
-    #[serde(
-        rename = "ipVersion",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub ip_version: ::std::option::Option<i32>,
     /// UUID of the network.
-    #[serde(
-        rename = "l3NetworkUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub l3_network_uuid: ::std::option::Option<::std::string::String>,
     /// When it was last changed, in the server's local time.
-    #[serde(
-        rename = "lastOpDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub last_op_date: ::std::option::Option<::std::string::String>,
     /// Data of the network provider.
-    #[serde(rename = "metaData", skip_serializing_if = "::std::option::Option::is_none")]
     pub meta_data: ::std::option::Option<::std::string::String>,
     /// Network mask.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub netmask: ::std::option::Option<::std::string::String>,
     /// What the address is used for.
-    #[serde(rename = "usedFor", skip_serializing_if = "::std::option::Option::is_none")]
     pub used_for: ::std::option::Option<::std::string::String>,
     /// UUID of the address.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub uuid: ::std::option::Option<::std::string::String>,
     /// UUID of the interface.
-    #[serde(
-        rename = "vmNicUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub vm_nic_uuid: ::std::option::Option<::std::string::String>,
-    /// `extra`, which the source describes no further.
-    #[serde(flatten)]
-    pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// Answer of ValidateSession.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ValidateSessionResponse {
     /// Whether the session may be used.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub valid: ::std::option::Option<bool>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// A CD-ROM drive of a virtual machine.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct VmCdRomInventory {
     /// When it was created, in the server's local time.
-    #[serde(
-        rename = "createDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub create_date: ::std::option::Option<::std::string::String>,
     /// Free text about the drive.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub description: ::std::option::Option<::std::string::String>,
     /// Position among the machine's drives, from 0.
-    #[serde(rename = "deviceId", skip_serializing_if = "::std::option::Option::is_none")]
     pub device_id: ::std::option::Option<i32>,
     /// Where the image lies.
-    #[serde(
-        rename = "isoInstallPath",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub iso_install_path: ::std::option::Option<::std::string::String>,
     /// UUID of the image in the drive.
-    #[serde(rename = "isoUuid", skip_serializing_if = "::std::option::Option::is_none")]
     pub iso_uuid: ::std::option::Option<::std::string::String>,
     /// When it was last changed, in the server's local time.
-    #[serde(
-        rename = "lastOpDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub last_op_date: ::std::option::Option<::std::string::String>,
     /// Name of the drive.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub name: ::std::option::Option<::std::string::String>,
     /// How the host reaches the image.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub protocol: ::std::option::Option<::std::string::String>,
     /// UUID of the drive.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub uuid: ::std::option::Option<::std::string::String>,
     /// UUID of the virtual machine.
-    #[serde(
-        rename = "vmInstanceUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub vm_instance_uuid: ::std::option::Option<::std::string::String>,
-    /// `extra`, which the source describes no further.
-    #[serde(flatten)]
-    pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// A virtual machine as the server knows it. Most answers carry only `uuid` and `name`.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct VmInstanceInventory {
     /// Volumes, the root volume included.
-    #[serde(
-        rename = "allVolumes",
-        default,
-        skip_serializing_if = "::std::vec::Vec::is_empty"
-    )]
-    #[serde(deserialize_with = "::guestexec_core::null_as_default")]
     pub all_volumes: ::std::vec::Vec<VolumeInventory>,
     /// How the host was chosen.
-    #[serde(
-        rename = "allocatorStrategy",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub allocator_strategy: ::std::option::Option<::std::string::String>,
     /// CPU architecture, such as `x86_64`.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub architecture: ::std::option::Option<::std::string::String>,
     /// UUID of the cluster.
-    #[serde(
-        rename = "clusterUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub cluster_uuid: ::std::option::Option<::std::string::String>,
     /// Number of virtual CPUs.
-    #[serde(rename = "cpuNum", skip_serializing_if = "::std::option::Option::is_none")]
     pub cpu_num: ::std::option::Option<i32>,
     /// CPU speed; 0 where it is not limited.
-    #[serde(rename = "cpuSpeed", skip_serializing_if = "::std::option::Option::is_none")]
     pub cpu_speed: ::std::option::Option<i64>,
     /// When it was created, in the server's local time, such as `Apr 26, 2026 11:05:50 PM`.
-    #[serde(
-        rename = "createDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub create_date: ::std::option::Option<::std::string::String>,
     /// UUID of the network that carries the default route.
-    #[serde(
-        rename = "defaultL3NetworkUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub default_l3_network_uuid: ::std::option::Option<::std::string::String>,
     /// Free text about the virtual machine.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub description: ::std::option::Option<::std::string::String>,
     /// Name of the guest's operating system.
-    #[serde(
-        rename = "guestOsType",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub guest_os_type: ::std::option::Option<::std::string::String>,
     /// UUID of the host it runs on.
-    #[serde(rename = "hostUuid", skip_serializing_if = "::std::option::Option::is_none")]
     pub host_uuid: ::std::option::Option<::std::string::String>,
     /// Hypervisor, such as `KVM`.
-    #[serde(
-        rename = "hypervisorType",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub hypervisor_type: ::std::option::Option<::std::string::String>,
     /// UUID of the image it was made from.
-    #[serde(
-        rename = "imageUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub image_uuid: ::std::option::Option<::std::string::String>,
     /// UUID of the instance offering.
-    #[serde(
-        rename = "instanceOfferingUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub instance_offering_uuid: ::std::option::Option<::std::string::String>,
     /// Running number on this installation.
-    #[serde(
-        rename = "internalId",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub internal_id: ::std::option::Option<i64>,
     /// UUID of the host it ran on before.
-    #[serde(
-        rename = "lastHostUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub last_host_uuid: ::std::option::Option<::std::string::String>,
     /// When it was last changed, in the form of `createDate`.
-    #[serde(
-        rename = "lastOpDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub last_op_date: ::std::option::Option<::std::string::String>,
     /// Memory, in bytes.
-    #[serde(
-        rename = "memorySize",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub memory_size: ::std::option::Option<i64>,
     /// Name of the virtual machine.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub name: ::std::option::Option<::std::string::String>,
     /// `platform`, which the source describes no further.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub platform: ::std::option::Option<crate::generated::enums::Platform>,
     /// Memory set aside on the host, in bytes.
-    #[serde(
-        rename = "reservedMemorySize",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub reserved_memory_size: ::std::option::Option<i64>,
     /// UUID of the root volume.
-    #[serde(
-        rename = "rootVolumeUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub root_volume_uuid: ::std::option::Option<::std::string::String>,
     /// `state`, which the source describes no further.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub state: ::std::option::Option<crate::generated::enums::VmInstanceState>,
     /// `type_`, which the source describes no further.
-    #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
     pub type_: ::std::option::Option<crate::generated::enums::VmInstanceType>,
     /// UUID of the virtual machine.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub uuid: ::std::option::Option<::std::string::String>,
     /// CD-ROM drives.
-    #[serde(
-        rename = "vmCdRoms",
-        default,
-        skip_serializing_if = "::std::vec::Vec::is_empty"
-    )]
-    #[serde(deserialize_with = "::guestexec_core::null_as_default")]
     pub vm_cd_roms: ::std::vec::Vec<VmCdRomInventory>,
     /// Network interfaces.
-    #[serde(
-        rename = "vmNics",
-        default,
-        skip_serializing_if = "::std::vec::Vec::is_empty"
-    )]
-    #[serde(deserialize_with = "::guestexec_core::null_as_default")]
     pub vm_nics: ::std::vec::Vec<VmNicInventory>,
     /// UUID of the zone.
-    #[serde(rename = "zoneUuid", skip_serializing_if = "::std::option::Option::is_none")]
     pub zone_uuid: ::std::option::Option<::std::string::String>,
-    /// `extra`, which the source describes no further.
-    #[serde(flatten)]
-    pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// A network interface of a virtual machine.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct VmNicInventory {
     /// When it was created, in the server's local time.
-    #[serde(
-        rename = "createDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub create_date: ::std::option::Option<::std::string::String>,
     /// Position among the machine's interfaces, from 0.
-    #[serde(rename = "deviceId", skip_serializing_if = "::std::option::Option::is_none")]
     pub device_id: ::std::option::Option<i32>,
     /// Driver, such as `virtio`.
-    #[serde(
-        rename = "driverType",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub driver_type: ::std::option::Option<::std::string::String>,
     /// Default gateway.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub gateway: ::std::option::Option<::std::string::String>,
     /// Hypervisor, such as `KVM`.
-    #[serde(
-        rename = "hypervisorType",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub hypervisor_type: ::std::option::Option<::std::string::String>,
     /// Name of the interface on the host.
-    #[serde(
-        rename = "internalName",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub internal_name: ::std::option::Option<::std::string::String>,
     /// IP address.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub ip: ::std::option::Option<::std::string::String>,
     /// 4 or 6.
-    #[serde(
-        rename = "ipVersion",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub ip_version: ::std::option::Option<i32>,
     /// UUID of the network.
-    #[serde(
-        rename = "l3NetworkUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub l3_network_uuid: ::std::option::Option<::std::string::String>,
     /// When it was last changed, in the server's local time.
-    #[serde(
-        rename = "lastOpDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub last_op_date: ::std::option::Option<::std::string::String>,
     /// MAC address.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub mac: ::std::option::Option<::std::string::String>,
     /// Data of the network provider.
-    #[serde(rename = "metaData", skip_serializing_if = "::std::option::Option::is_none")]
     pub meta_data: ::std::option::Option<::std::string::String>,
     /// Network mask.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub netmask: ::std::option::Option<::std::string::String>,
     /// `state`, which the source describes no further.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub state: ::std::option::Option<crate::generated::enums::VmNicState>,
     /// `type_`, which the source describes no further.
-    #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
     pub type_: ::std::option::Option<crate::generated::enums::VmNicType>,
     /// UUID of the address in use.
-    #[serde(
-        rename = "usedIpUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub used_ip_uuid: ::std::option::Option<::std::string::String>,
     /// All addresses of the interface.
-    #[serde(
-        rename = "usedIps",
-        default,
-        skip_serializing_if = "::std::vec::Vec::is_empty"
-    )]
-    #[serde(deserialize_with = "::guestexec_core::null_as_default")]
     pub used_ips: ::std::vec::Vec<UsedIpInventory>,
     /// UUID of the interface.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub uuid: ::std::option::Option<::std::string::String>,
     /// UUID of the virtual machine.
-    #[serde(
-        rename = "vmInstanceUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub vm_instance_uuid: ::std::option::Option<::std::string::String>,
-    /// `extra`, which the source describes no further.
-    #[serde(flatten)]
-    pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// A volume of a virtual machine.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct VolumeInventory {
     /// Space in use, in bytes.
-    #[serde(
-        rename = "actualSize",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub actual_size: ::std::option::Option<i64>,
     /// When it was created, in the server's local time.
-    #[serde(
-        rename = "createDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub create_date: ::std::option::Option<::std::string::String>,
     /// Free text about the volume.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub description: ::std::option::Option<::std::string::String>,
     /// Position among the machine's volumes, from 0.
-    #[serde(rename = "deviceId", skip_serializing_if = "::std::option::Option::is_none")]
     pub device_id: ::std::option::Option<i32>,
     /// UUID of the disk offering.
-    #[serde(
-        rename = "diskOfferingUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub disk_offering_uuid: ::std::option::Option<::std::string::String>,
     /// Format on disk, such as `qcow2`.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub format: ::std::option::Option<::std::string::String>,
     /// Where it lies on the primary storage.
-    #[serde(
-        rename = "installPath",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub install_path: ::std::option::Option<::std::string::String>,
     /// Whether several machines may attach it at once.
-    #[serde(
-        rename = "isShareable",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub is_shareable: ::std::option::Option<bool>,
     /// When it was last attached, in the server's local time.
-    #[serde(
-        rename = "lastAttachDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub last_attach_date: ::std::option::Option<::std::string::String>,
     /// When it was last detached, in the server's local time.
-    #[serde(
-        rename = "lastDetachDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub last_detach_date: ::std::option::Option<::std::string::String>,
     /// When it was last changed, in the server's local time.
-    #[serde(
-        rename = "lastOpDate",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub last_op_date: ::std::option::Option<::std::string::String>,
     /// UUID of the virtual machine it was attached to before.
-    #[serde(
-        rename = "lastVmInstanceUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub last_vm_instance_uuid: ::std::option::Option<::std::string::String>,
     /// Name of the volume.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub name: ::std::option::Option<::std::string::String>,
     /// UUID of the primary storage it lies on.
-    #[serde(
-        rename = "primaryStorageUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub primary_storage_uuid: ::std::option::Option<::std::string::String>,
     /// How the host reaches it.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub protocol: ::std::option::Option<::std::string::String>,
     /// UUID of the image it was made from.
-    #[serde(
-        rename = "rootImageUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub root_image_uuid: ::std::option::Option<::std::string::String>,
     /// Size the guest sees, in bytes.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub size: ::std::option::Option<i64>,
     /// `state`, which the source describes no further.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub state: ::std::option::Option<crate::generated::enums::VolumeState>,
     /// `status`, which the source describes no further.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub status: ::std::option::Option<crate::generated::enums::VolumeStatus>,
     /// `type_`, which the source describes no further.
-    #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
     pub type_: ::std::option::Option<crate::generated::enums::VolumeType>,
     /// UUID of the volume.
-    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub uuid: ::std::option::Option<::std::string::String>,
     /// UUID of the virtual machine it is attached to.
-    #[serde(
-        rename = "vmInstanceUuid",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub vm_instance_uuid: ::std::option::Option<::std::string::String>,
     /// Limits on bandwidth and operations per second, as one text.
-    #[serde(
-        rename = "volumeQos",
-        skip_serializing_if = "::std::option::Option::is_none"
-    )]
     pub volume_qos: ::std::option::Option<::std::string::String>,
-    /// `extra`, which the source describes no further.
-    #[serde(flatten)]
-    pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    /// What it says beyond this, as it came.
+    pub extra: ::guestexec_core::Extra,
 }
 
 /// Error types.

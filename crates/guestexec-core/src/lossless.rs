@@ -1,0 +1,568 @@
+//! Answers, read whatever stands in them.
+//!
+//! A member that is not of its documented type costs no other: it stays empty, and what the service
+//! said is kept as it came. Generated code says of each answer type which members it has
+//! ([`answer!`](crate::answer)); the reading and writing is all here.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::{Deref, DerefMut},
+};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{DeserializeOwned, Error as _},
+    ser::SerializeMap as _,
+};
+use serde_json::{Map, Number, Value};
+
+use crate::{Base64, Secret};
+
+/// What an answer said beyond its typed members, as it came: members that this version does not
+/// know, and documented ones that were not of their type, by their names on the wire.
+///
+/// A documented member is here whenever its typed field does not say all: `"cpuNum": "many"` leaves
+/// the field empty, `"cpuNum": "2"` is read as 2, and of a list with an odd element the field has
+/// the others and this has the whole list. Null counts as absent.
+///
+/// It reads as a map. Its `Debug` tells the names only: what a service adds tomorrow may be secret.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Extra(Map<String, Value>);
+
+impl Extra {
+    /// The elements of the list `name` that are no objects and so could not be read; all there is
+    /// under that name, where it is no list.
+    pub fn odd_elements(&self, name: &str) -> Vec<&Value> {
+        match self.get(name) {
+            Some(Value::Array(items)) => items.iter().filter(|item| !item.is_object()).collect(),
+            Some(other) => vec![other],
+            None => Vec::new(),
+        }
+    }
+}
+
+impl Deref for Extra {
+    type Target = Map<String, Value>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Extra {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl From<Map<String, Value>> for Extra {
+    fn from(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+}
+
+impl From<Extra> for Map<String, Value> {
+    fn from(extra: Extra) -> Self {
+        extra.0
+    }
+}
+
+impl fmt::Debug for Extra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.keys()).finish()
+    }
+}
+
+/// A type that takes from a value what it can.
+pub trait Lenient: Sized {
+    /// The value, if it can be read at all, and whether it says everything that `raw` does.
+    fn lenient(raw: &Value) -> (Option<Self>, bool);
+}
+
+/// A member of an answer.
+pub trait Member {
+    /// Takes the member from `raw` as far as it goes; true if nothing more is in it.
+    fn read(&mut self, raw: &Value) -> bool;
+
+    /// The member as JSON; none where it is left out.
+    fn write(&self) -> Option<Value>;
+}
+
+/// An answer, or an object in one.
+pub trait Answer {
+    /// The member of that name on the wire.
+    fn member(&mut self, name: &str) -> Option<&mut dyn Member>;
+
+    /// The members with their names on the wire.
+    fn members(&self) -> Vec<(&'static str, &dyn Member)>;
+
+    /// What is not among them, or could not be read.
+    fn extra(&self) -> &Extra;
+
+    /// The same, to be filled.
+    fn extra_mut(&mut self) -> &mut Extra;
+}
+
+/// Reads an object's members, one by one.
+fn fill(answer: &mut dyn Answer, object: &Map<String, Value>) {
+    for (name, raw) in object {
+        let whole = answer.member(name).is_some_and(|member| member.read(raw));
+        if !whole {
+            answer.extra_mut().insert(name.clone(), raw.clone());
+        }
+    }
+}
+
+/// Reads an answer, or an object in one.
+pub fn object<T: Answer + Default>(raw: &Value) -> (Option<T>, bool) {
+    let Value::Object(object) = raw else { return (None, false) };
+    let mut answer = T::default();
+    fill(&mut answer, object);
+    (Some(answer), true)
+}
+
+/// Reads an answer. It has to be an object and to have the objects that are `required`: without
+/// them it is no answer, but something else's.
+///
+/// # Errors
+/// The deserializer's, and where it is no answer.
+pub fn deserialize<'de, T, D>(deserializer: D, required: &[&'static str]) -> Result<T, D::Error>
+where
+    T: Answer + Default,
+    D: Deserializer<'de>,
+{
+    let raw = Value::deserialize(deserializer)?;
+    if let Some(missing) = required.iter().find(|name| !raw[**name].is_object()) {
+        return Err(D::Error::missing_field(missing));
+    }
+    object(&raw).0.ok_or_else(|| D::Error::custom("it is no object"))
+}
+
+/// Writes an answer as it came.
+///
+/// # Errors
+/// The serializer's.
+pub fn serialize<S: Serializer>(answer: &dyn Answer, serializer: S) -> Result<S::Ok, S::Error> {
+    let extra = answer.extra();
+    let mut object = serializer.serialize_map(None)?;
+    for (name, member) in answer.members() {
+        if !extra.contains_key(name)
+            && let Some(value) = member.write()
+        {
+            object.serialize_entry(name, &value)?;
+        }
+    }
+    for (name, raw) in extra.iter() {
+        object.serialize_entry(name, raw)?;
+    }
+    object.end()
+}
+
+/// A value as JSON; none where it is null.
+pub fn written(value: &impl Serialize) -> Option<Value> {
+    serde_json::to_value(value).ok().filter(|value| !value.is_null())
+}
+
+impl<T: Lenient + Serialize> Member for Option<T> {
+    fn read(&mut self, raw: &Value) -> bool {
+        let (value, whole) = match raw {
+            Value::Null => (None, true),
+            raw => T::lenient(raw),
+        };
+        *self = value;
+        whole
+    }
+
+    fn write(&self) -> Option<Value> {
+        written(self)
+    }
+}
+
+impl<T: Lenient + Serialize> Member for Vec<T> {
+    fn read(&mut self, raw: &Value) -> bool {
+        let (items, whole) = Self::lenient(raw);
+        *self = items.unwrap_or_default();
+        whole || raw.is_null()
+    }
+
+    fn write(&self) -> Option<Value> {
+        written(self).filter(|_| !self.is_empty())
+    }
+}
+
+impl<T: Lenient + Serialize> Member for BTreeMap<String, T> {
+    fn read(&mut self, raw: &Value) -> bool {
+        let (members, whole) = Self::lenient(raw);
+        *self = members.unwrap_or_default();
+        whole || raw.is_null()
+    }
+
+    fn write(&self) -> Option<Value> {
+        written(self).filter(|_| !self.is_empty())
+    }
+}
+
+impl<T: Lenient> Lenient for Vec<T> {
+    fn lenient(raw: &Value) -> (Option<Self>, bool) {
+        let Value::Array(items) = raw else { return (None, false) };
+        let mut whole = true;
+        let read = items.iter().filter_map(|item| {
+            let (value, all) = T::lenient(item);
+            whole &= all;
+            value
+        });
+        (Some(read.collect()), whole)
+    }
+}
+
+impl<T: Lenient> Lenient for BTreeMap<String, T> {
+    fn lenient(raw: &Value) -> (Option<Self>, bool) {
+        let Value::Object(members) = raw else { return (None, false) };
+        let mut whole = true;
+        let read = members.iter().filter_map(|(name, raw)| {
+            let (value, all) = T::lenient(raw);
+            whole &= all;
+            Some((name.clone(), value?))
+        });
+        (Some(read.collect()), whole)
+    }
+}
+
+impl<T: Lenient> Lenient for Box<T> {
+    fn lenient(raw: &Value) -> (Option<Self>, bool) {
+        let (value, whole) = T::lenient(raw);
+        (value.map(Self::new), whole)
+    }
+}
+
+impl Lenient for String {
+    fn lenient(raw: &Value) -> (Option<Self>, bool) {
+        match raw {
+            Value::String(text) => (Some(text.clone()), true),
+            Value::Number(number) => (Some(number.to_string()), false),
+            _ => (None, false),
+        }
+    }
+}
+
+impl Lenient for bool {
+    fn lenient(raw: &Value) -> (Option<Self>, bool) {
+        match raw {
+            Value::Bool(value) => (Some(*value), true),
+            Value::String(text) => (text.trim().to_ascii_lowercase().parse().ok(), false),
+            _ => (None, false),
+        }
+    }
+}
+
+/// A number, or what a text or another kind of number says that is one.
+fn number<T: DeserializeOwned>(raw: &Value) -> (Option<T>, bool) {
+    let text = match raw {
+        Value::Number(number) => match T::deserialize(raw) {
+            Ok(value) => return (Some(value), true),
+            Err(_) => number.to_string(),
+        },
+        Value::String(text) => text.trim().trim_start_matches('+').to_owned(),
+        _ => return (None, false),
+    };
+    // `2.0` is 2; no number is rounded.
+    let whole = text.split_once('.').filter(|(_, part)| part.bytes().all(|digit| digit == b'0'));
+    let text = whole.map_or(&*text, |(integer, _)| integer);
+    let read = serde_json::from_str::<Number>(text).ok();
+    (read.and_then(|number| T::deserialize(number).ok()), false)
+}
+
+macro_rules! numbers {
+    ($($ty:ty),*) => {$(
+        impl Lenient for $ty {
+            fn lenient(raw: &Value) -> (Option<Self>, bool) {
+                number(raw)
+            }
+        }
+    )*};
+}
+
+numbers!(i32, i64, u32, u64, f64);
+
+impl Lenient for Base64 {
+    fn lenient(raw: &Value) -> (Option<Self>, bool) {
+        let Value::String(text) = raw else { return (None, false) };
+        let content = Self::from_encoded(text);
+        // Without padding, or with blanks, it is not written as it came.
+        let whole = content.encoded_len() == text.len();
+        (Some(content), whole)
+    }
+}
+
+impl Lenient for Secret {
+    fn lenient(raw: &Value) -> (Option<Self>, bool) {
+        (raw.as_str().map(Self::from), raw.is_string())
+    }
+}
+
+impl Lenient for Map<String, Value> {
+    fn lenient(raw: &Value) -> (Option<Self>, bool) {
+        (raw.as_object().cloned(), raw.is_object())
+    }
+}
+
+impl Lenient for Value {
+    fn lenient(raw: &Value) -> (Option<Self>, bool) {
+        (Some(raw.clone()), true)
+    }
+}
+
+/// Has an answer type read whatever stands in it: its fields, with their names on the wire, and the
+/// objects without which it is no answer.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! answer {
+    ($name:ident { $($field:ident = $wire:literal),* $(,)? } keeps $extra:ident $(requires $required:literal)*) => {
+        impl $crate::__private::Answer for $name {
+            fn member(&mut self, name: &str) -> Option<&mut dyn $crate::__private::Member> {
+                match name {
+                    $($wire => Some(&mut self.$field),)*
+                    _ => None,
+                }
+            }
+
+            fn members(&self) -> Vec<(&'static str, &dyn $crate::__private::Member)> {
+                vec![$(($wire, &self.$field)),*]
+            }
+
+            fn extra(&self) -> &$crate::Extra {
+                &self.$extra
+            }
+
+            fn extra_mut(&mut self) -> &mut $crate::Extra {
+                &mut self.$extra
+            }
+        }
+
+        impl $crate::__private::Lenient for $name {
+            fn lenient(raw: &$crate::__private::Value) -> (Option<Self>, bool) {
+                $crate::__private::object(raw)
+            }
+        }
+
+        /// A member that cannot be missing: empty where it is.
+        impl $crate::__private::Member for $name {
+            fn read(&mut self, raw: &$crate::__private::Value) -> bool {
+                let (value, whole) = $crate::__private::object(raw);
+                *self = value.unwrap_or_default();
+                whole
+            }
+
+            fn write(&self) -> Option<$crate::__private::Value> {
+                $crate::__private::written(self)
+            }
+        }
+
+        impl<'de> $crate::__private::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::__private::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::std::result::Result<Self, D::Error> {
+                $crate::__private::deserialize_answer(deserializer, &[$($required),*])
+            }
+        }
+
+        impl $crate::__private::Serialize for $name {
+            fn serialize<S: $crate::__private::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::std::result::Result<S::Ok, S::Error> {
+                $crate::__private::serialize_answer(self, serializer)
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::Extra;
+    use crate::{Base64, Secret};
+
+    crate::open_enum! {
+        /// States.
+        pub enum State {
+            /// It is on.
+            On = "ON",
+        }
+    }
+
+    #[derive(Clone, Debug, Default)]
+    struct Part {
+        name: Option<String>,
+        extra: Extra,
+    }
+
+    crate::answer!(Part { name = "Name" } keeps extra);
+
+    #[derive(Clone, Debug, Default)]
+    struct Whole {
+        part: Part,
+        text: Option<String>,
+        number: Option<i32>,
+        count: Option<u64>,
+        share: Option<f64>,
+        is_on: Option<bool>,
+        state: Option<State>,
+        content: Option<Base64>,
+        secret: Option<Secret>,
+        parts: Vec<Part>,
+        cause: Option<Box<Whole>>,
+        labels: BTreeMap<String, String>,
+        extra: Extra,
+    }
+
+    crate::answer!(Whole {
+        part = "Part", text = "Text", number = "Number", count = "Count", share = "Share",
+        is_on = "IsOn", state = "State", content = "Content", secret = "Secret", parts = "Parts",
+        cause = "Cause", labels = "Labels",
+    } keeps extra requires "Part");
+
+    fn sample() -> Value {
+        json!({
+            "Part": { "Name": "a", "New": [1, 2] },
+            "Text": "t", "Number": -3, "Count": 4, "Share": 0.5, "IsOn": true, "State": "ON",
+            "Content": "aGk=", "Secret": "s", "Parts": [{ "Name": "b" }, { "Name": "c" }],
+            "Cause": { "Part": {}, "Text": "why", "Labels": {} },
+            "Labels": { "k": "v" },
+        })
+    }
+
+    fn read(value: &Value) -> Whole {
+        serde_json::from_value(value.clone()).unwrap_or_else(|e| panic!("{e}: {value}"))
+    }
+
+    /// What a reader of every member sees.
+    fn seen(whole: &Whole) -> Value {
+        let mut members = serde_json::Map::new();
+        for (name, member) in super::Answer::members(whole) {
+            members.insert(name.to_owned(), member.write().unwrap_or_default());
+        }
+        Value::Object(members)
+    }
+
+    fn prune(value: &mut Value) {
+        if let Value::Number(number) = value {
+            // 7 and 7.0 are one.
+            *value = json!(number.as_f64());
+        }
+        let Value::Object(members) = value else { return };
+        members.values_mut().for_each(prune);
+        members.retain(|_, value| ![json!(null), json!([]), json!({})].contains(value));
+    }
+
+    #[test]
+    fn no_member_costs_another() {
+        let usual = sample();
+        let expected = seen(&read(&usual));
+        let odd = [
+            json!(null),
+            json!(false),
+            json!(7),
+            json!(-1),
+            json!(0.25),
+            json!(1e300),
+            json!("text"),
+            json!("12"),
+            json!([]),
+            json!([[1], null, 5, "x", {}]),
+            json!({}),
+            json!({ "Name": ["n"], "Text": {}, "k": 1 }),
+        ];
+        for name in usual.as_object().unwrap().keys() {
+            for value in odd.iter().map(Some).chain([None]) {
+                let mut mutated = usual.clone();
+                match value {
+                    Some(value) => mutated[name] = value.clone(),
+                    None => drop(mutated.as_object_mut().unwrap().remove(name)),
+                }
+                if name == "Part" && !mutated["Part"].is_object() {
+                    let _: serde_json::Error =
+                        serde_json::from_value::<Whole>(mutated).unwrap_err();
+                    continue;
+                }
+                let whole = read(&mutated);
+                let mut others = seen(&whole);
+                others[name] = expected[name].clone();
+                assert_eq!(others, expected, "{name}: {value:?}");
+                // It is written as it came; null, absence and no elements are one.
+                let mut written = serde_json::to_value(&whole).unwrap();
+                prune(&mut written);
+                prune(&mut mutated);
+                assert_eq!(written, mutated, "{name}: {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_and_texts_are_taken_for_each_other_where_they_say_the_same() {
+        for (raw, number) in [
+            (json!(3), Some(3)),
+            (json!("3"), Some(3)),
+            (json!(" -3 "), Some(-3)),
+            (json!("+3"), Some(3)),
+            (json!(3.0), Some(3)),
+            (json!("3.00"), Some(3)),
+            (json!(3.5), None),
+            (json!("3.5"), None),
+            (json!(1e20), None),
+            (json!("0x3"), None),
+            (json!(""), None),
+            (json!("."), None),
+            (json!(2147483648u32), None),
+            (json!(true), None),
+        ] {
+            let whole = read(&json!({ "Part": {}, "Number": raw }));
+            assert_eq!(whole.number, number, "{raw}");
+            // Kept unless the field says all.
+            assert_eq!(whole.extra.get("Number"), (raw != json!(3)).then_some(&raw), "{raw}");
+        }
+        let whole =
+            read(&json!({ "Part": {}, "Count": -1, "Text": 503, "State": 1, "IsOn": "False" }));
+        assert_eq!((whole.count, whole.is_on), (None, Some(false)));
+        assert_eq!((whole.text.as_deref(), whole.state), (Some("503"), Some("1".into())));
+        assert_eq!(State::KNOWN, ["ON"]);
+    }
+
+    #[test]
+    fn an_odd_element_costs_no_other() {
+        let raw = json!([{ "Name": "b" }, 5, null, { "Name": ["odd"] }, "x", { "Name": "c" }]);
+        let whole =
+            read(&json!({ "Part": {}, "Parts": raw, "Labels": { "a": "b", "n": 1, "o": {} } }));
+        let names: Vec<_> = whole.parts.iter().map(|part| part.name.as_deref()).collect();
+        assert_eq!(names, [Some("b"), None, Some("c")]);
+        assert_eq!(whole.parts[1].extra["Name"], json!(["odd"]));
+        assert_eq!(whole.extra["Parts"], raw);
+        assert_eq!(whole.extra.odd_elements("Parts"), [&json!(5), &json!(null), &json!("x")]);
+        assert_eq!(
+            whole.labels,
+            BTreeMap::from([("a", "b"), ("n", "1")].map(|(k, v)| (k.into(), v.into())))
+        );
+        assert_eq!(whole.extra["Labels"]["o"], json!({}));
+    }
+
+    #[test]
+    fn what_is_kept_is_not_printed() {
+        let whole = read(&json!({ "Part": {}, "Secret": ["s3cret"], "New": "s3cret" }));
+        let text = format!("{whole:?}");
+        assert!(text.contains(r#"extra: {"New", "Secret"}"#) && !text.contains("s3cret"), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_answer_is_an_error() {
+        for raw in [json!({}), json!([]), json!("text"), json!(null), json!({ "Part": [] })] {
+            assert!(serde_json::from_value::<Whole>(raw.clone()).is_err(), "{raw}");
+        }
+        // The last of two members of one name counts, as with the vendors' own readers.
+        let twice: Whole = serde_json::from_str(r#"{"Part": {}, "Text": 1, "Text": "b"}"#).unwrap();
+        assert_eq!(twice.text.as_deref(), Some("b"));
+    }
+}
