@@ -1,6 +1,7 @@
 //! Credentials from files, from an instance's role and from a pod's, against services that are there.
 
 use std::{
+    fmt::{self, Write as _},
     fs,
     sync::{
         Arc,
@@ -13,7 +14,8 @@ use futures_util::future::join_all;
 use guestexec_core::ErrorKind;
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::{
-    Client, CredentialSource, Credentials, CvmRole, Lease, LeaseFuture, ProvideCredentials, TkeOidc,
+    Client, CredentialSource, Credentials, CvmRole, Lease, LeaseFuture, ProvideCredentials,
+    RootDomain, TkeOidc,
 };
 use serde_json::json;
 use tokio::{
@@ -100,6 +102,194 @@ async fn files_of_the_vendors_tools() {
     // A file that names an unusable key is no better than none.
     let unusable = write("unusable", "[default]\nsecret_id = a b\nsecret_key = c\n".to_owned());
     fails(&sandbox, CredentialSource::file(&unusable), &["SecretId"]).await;
+}
+
+#[tokio::test]
+async fn files_as_windows_and_old_editors_write_them() {
+    let sandbox = unhurried(1).await;
+    let tat = sandbox.tat();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: Vec<u8>| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let (id, key) = (tat.secret_id(), tat.secret_key());
+    let ini = format!("[default]\r\nsecret_id = {id}\r\nsecret_key = {key}\r\n");
+    let json = json!({ "secretId": id, "secretKey": key }).to_string();
+    let utf16 = |text: &str, order: fn(u16) -> [u8; 2]| {
+        ["\u{feff}", text].concat().encode_utf16().flat_map(order).collect::<Vec<u8>>()
+    };
+    let marked = |text: &str| ["\u{feff}", text].concat().into_bytes();
+    let comment = [&b"# cl\xe9 de d\xe9ploiement\n; \xd6\n"[..], ini.as_bytes()].concat();
+    for bytes in [
+        marked(&ini),
+        utf16(&ini, u16::to_le_bytes),
+        utf16(&ini, u16::to_be_bytes),
+        comment.clone(),
+        [&b"\xef\xbb\xbf"[..], &comment].concat(),
+    ] {
+        works(&sandbox, CredentialSource::file(write("ini", bytes))).await;
+    }
+    let mut named = json.clone().into_bytes();
+    named.splice(1..1, *b"\"note\": \"cl\xe9\", ");
+    for bytes in [marked(&json), utf16(&json, u16::to_le_bytes), named] {
+        works(&sandbox, CredentialSource::tccli_file(write("json", bytes))).await;
+    }
+    // What is in the key itself makes it another.
+    let spoiled = [ini.trim_end().as_bytes(), b"\xe9\r\n"].concat();
+    fails(
+        &sandbox,
+        CredentialSource::file(write("spoiled", spoiled)),
+        &["`secret_key`", "spoiled", "unreadable"],
+    )
+    .await;
+    let spoiled = json!({ "secretId": id, "secretKey": format!("{key}\n") }).to_string();
+    let spoiled = write("line-break", spoiled.into_bytes());
+    fails(
+        &sandbox,
+        CredentialSource::tccli_file(spoiled),
+        &["`secretKey`", "line-break", "a blank"],
+    )
+    .await;
+    // A file too large to be one is not read in part.
+    let large = [ini.as_bytes(), &vec![b'#'; 70_000][..]].concat();
+    fails(&sandbox, CredentialSource::file(write("large", large)), &["large", "far larger"]).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_file_is_refused_and_never_waited_for() {
+    let sandbox = unhurried(1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let no_file = "not a regular file";
+    let paths =
+        [(&*pipe, no_file), (folder.path(), "a directory"), ("/dev/zero".as_ref(), no_file)];
+    for (path, says) in paths {
+        let named = path.display().to_string();
+        fails(&sandbox, CredentialSource::file(path), &[says, &named]).await;
+        fails(&sandbox, CredentialSource::tccli_file(path), &[says, &named]).await;
+        let role = TkeOidc::new().endpoint("http://127.0.0.1:1").identity("r", "p", "a", path);
+        fails(&sandbox, role, &[says, &named]).await;
+    }
+}
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<String>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::Id {
+        tracing::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::Id, _: &tracing::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Visit<'a>(&'a mut String);
+        impl tracing::field::Visit for Visit<'_> {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+                let _ = write!(self.0, "{field}={value:?} ");
+            }
+        }
+        event.record(&mut Visit(&mut self.0.lock().unwrap()));
+    }
+    fn enter(&self, _: &tracing::Id) {}
+    fn exit(&self, _: &tracing::Id) {}
+}
+
+#[tokio::test]
+async fn a_chain_warns_of_what_is_there_and_broken_and_not_of_what_is_absent() {
+    let sandbox = unhurried(1).await;
+    let tat = sandbox.tat();
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = || CredentialSource::file(folder.path().join("nowhere"));
+    let good = Credentials::new(tat.secret_id(), tat.secret_key());
+    let log = Log::default();
+    let _log = tracing::subscriber::set_default(log.clone());
+    works(&sandbox, nowhere().or(good.clone())).await;
+    works(
+        &sandbox,
+        CredentialSource::from(CvmRole::new().role("r").endpoint("http://127.0.0.1:1"))
+            .or(good.clone()),
+    )
+    .await;
+    assert_eq!(*log.0.lock().unwrap(), "");
+    for (name, text) in [
+        ("keyless", "[default]\nsecret_id = AKIDx\n"),
+        ("blank", "[default]\nsecret_id = AKID x\nsecret_key = s3cret\n"),
+    ] {
+        let broken = folder.path().join(name);
+        fs::write(&broken, text).unwrap();
+        works(&sandbox, nowhere().or(CredentialSource::file(&broken)).or(good.clone())).await;
+        let logged = std::mem::take(&mut *log.0.lock().unwrap());
+        let path = broken.display().to_string();
+        assert!(logged.contains(&path) && !logged.contains("s3cret"), "{logged}");
+    }
+}
+
+/// Run by the test after it, in an environment of its own.
+#[tokio::test]
+async fn token_exchange_in_a_process_of_its_own() {
+    let Ok(site) = std::env::var("GUESTEXEC_TEST_SITE") else { return };
+    let builder = || Client::builder().region("ap-guangzhou").http_options(direct());
+    let token = std::env::var("GUESTEXEC_TEST_TOKEN_FILE").unwrap();
+    let role = || TkeOidc::new().identity("ap-singapore", "p", "a", &token);
+    let client = match site.as_str() {
+        "default" => builder().credentials(role()),
+        "international" => builder().credentials(role()).root_domain(RootDomain::International),
+        "in a chain" => builder()
+            .credentials(CredentialSource::file("/nowhere").or(role()))
+            .root_domain(RootDomain::International),
+        _ => builder().credentials(role()).endpoint("https://tat.intl.tencentcloudapi.com"),
+    };
+    let error = client.build().unwrap().describe_regions().send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials, "{error}");
+}
+
+fn direct() -> guestexec_tat::HttpOptions {
+    let mut options = guestexec_tat::HttpOptions::default();
+    options.proxy = guestexec_tat::Proxy::Direct;
+    options
+}
+
+#[tokio::test]
+async fn the_token_exchange_is_that_of_the_clients_site() {
+    for (site, host) in [
+        ("default", "sts.tencentcloudapi.com:443"),
+        ("international", "sts.intl.tencentcloudapi.com:443"),
+        ("in a chain", "sts.intl.tencentcloudapi.com:443"),
+        ("by endpoint", "sts.intl.tencentcloudapi.com:443"),
+    ] {
+        // A proxy is told the host before anything is encrypted.
+        let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", proxy.local_addr().unwrap());
+        let token = tempfile::NamedTempFile::new().unwrap();
+        fs::write(token.path(), "\u{feff}the-pods-token\n").unwrap();
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "credentials::token_exchange_in_a_process_of_its_own"])
+            .env_clear()
+            .env("GUESTEXEC_TEST_SITE", site)
+            .env("GUESTEXEC_TEST_TOKEN_FILE", token.path())
+            .env("HTTPS_PROXY", &address);
+        let run = tokio::task::spawn_blocking(move || command.output().unwrap());
+        let (mut stream, _) = proxy.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        drop((stream, proxy));
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.starts_with(&format!("CONNECT {host} ")), "{site}: {head}");
+        let output = run.await.unwrap();
+        assert!(output.status.success(), "{site}: {}", String::from_utf8_lossy(&output.stdout));
+    }
 }
 
 /// Names the endpoint, in a process that is to look for credentials.
@@ -326,12 +516,29 @@ async fn fetched_by_one_and_never_for_nothing() {
     twenty(short.clone()).await;
     twenty(short).await;
     assert_eq!(source.fetched.load(Ordering::SeqCst), 1);
-    // After its end, it is.
-    let expired = client_of(&counting(0, 1));
-    expired.describe_regions().send().await.unwrap();
+    // After its end, it is, but not more often than each ten seconds.
+    let source = counting(0, 1);
+    let expired = client_of(&source);
+    twenty(expired.clone()).await;
+    twenty(expired.clone()).await;
+    assert_eq!(source.fetched.load(Ordering::SeqCst), 1);
+    later(Duration::from_secs(11)).await;
     let error = expired.describe_regions().send().await.unwrap_err();
+    // Nor is a source that fails asked at each call.
+    for _ in 0..5 {
+        let same = expired.describe_regions().send().await.unwrap_err();
+        assert_eq!(same.message(), error.message());
+    }
+    assert_eq!(source.fetched.load(Ordering::SeqCst), 2);
     assert_eq!(error.kind(), ErrorKind::Credentials, "{error}");
     assert!(!error.may_have_run() && error.to_string().contains("sealed"), "{error}");
+}
+
+/// Lets the clock that measures pauses jump.
+async fn later(by: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(by).await;
+    tokio::time::resume();
 }
 
 /// Two pairs, of which the service knows the second only.
@@ -366,4 +573,21 @@ async fn refused_keys_are_fetched_anew_once() {
     let error = never.instances(tat.instances()).run("true").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
     assert_eq!(never.counts().requests, 1);
+
+    // A source that has no better keys is not asked at each call.
+    let source = Counting {
+        pair: old(),
+        fetched: Arc::default(),
+        lasts: Duration::from_secs(7200),
+        fails_from: usize::MAX,
+    };
+    let refused = client(&sandbox, CredentialSource::new(source.clone()));
+    for _ in 0..5 {
+        let error = refused.describe_regions().send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+    }
+    assert_eq!(source.fetched.load(Ordering::SeqCst), 2);
+    later(Duration::from_secs(11)).await;
+    refused.describe_regions().send().await.unwrap_err();
+    assert_eq!(source.fetched.load(Ordering::SeqCst), 3);
 }

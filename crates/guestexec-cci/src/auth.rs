@@ -2,7 +2,7 @@
 
 use std::{env, fmt};
 
-use guestexec_core::{ErrorKind, Secret};
+use guestexec_core::{ErrorKind, Secret, check_credential, check_header_credential, check_key};
 
 use crate::Error;
 
@@ -185,52 +185,46 @@ impl Credentials {
 
     /// Refuses what could never sign a request, stand in a header or get a token.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let refuse = |reason: String| Err(Error::new(ErrorKind::Credentials, reason));
-        let printable = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        let unprintable = |what: &str| {
-            refuse(format!(
-                "the {what} is empty or holds characters that no header can carry: copy it again from where it was shown"
-            ))
-        };
-        match &self.method {
-            Method::Token(token) if !printable(token.expose()) => return unprintable("token"),
-            // A comma or equals sign would end the id early inside the Authorization header.
-            Method::AccessKey { id, .. } if !printable(id) || id.contains([',', '=', ';']) => {
-                return unprintable("access key id");
-            }
-            Method::AccessKey { secret, .. } if secret.is_empty() => {
-                return unprintable("secret access key");
-            }
-            Method::Login(login) => {
-                let empty = match &login.identity {
-                    Identity::Password { domain, user, password } => [
-                        ("domain (account) name", domain.is_empty()),
-                        ("user name", user.is_empty()),
-                        ("password", password.is_empty()),
-                    ],
-                    Identity::AccessKey { id, secret } => [
-                        ("access key id", id.is_empty()),
-                        ("secret access key", secret.is_empty()),
-                        ("project", false),
-                    ],
-                };
-                let empty = empty.into_iter().chain([("project", login.project.is_empty())]);
-                if let Some((what, _)) = { empty }.find(|(_, empty)| *empty) {
-                    return refuse(format!("the {what} is empty: IAM gives no token without one"));
-                }
-            }
-            Method::Token(_) | Method::AccessKey { .. } => {}
-        }
+        let refused = |reason: String| Error::new(ErrorKind::Credentials, reason);
+        self.check_parts().map_err(refused)?;
         if !matches!(self.method, Method::AccessKey { .. }) && self.extra_headers().next().is_some()
         {
-            return refuse(
+            return Err(refused(
                 "a security token or project id goes with an access key only: leave it out, or give `Credentials::access_key`"
                     .to_owned(),
-            );
+            ));
         }
-        match self.extra_headers().find(|(_, value)| !printable(value)) {
-            Some(("x-project-id", _)) => unprintable("project id"),
-            Some(_) => unprintable("security token"),
+        Ok(())
+    }
+
+    fn check_parts(&self) -> Result<(), String> {
+        match &self.method {
+            Method::Token(token) => check_header_credential("token", token.expose(), &[])?,
+            Method::AccessKey { id, secret } => {
+                // They would end the id early inside the Authorization header.
+                check_header_credential("access key id", id, &[',', '=', ';'])?;
+                check_key("secret access key", secret.expose())?;
+            }
+            Method::Login(Login { identity, project }) => {
+                match identity {
+                    Identity::Password { domain, user, password } => {
+                        check_credential("domain (account) name", domain)?;
+                        check_credential("user name", user)?;
+                        check_credential("password", password.expose())?;
+                    }
+                    Identity::AccessKey { id, secret } => {
+                        check_credential("access key id", id)?;
+                        check_key("secret access key", secret.expose())?;
+                    }
+                }
+                check_credential("project", project)?;
+            }
+        }
+        if let Some(id) = &self.project_id {
+            check_header_credential("project id", id, &[])?;
+        }
+        match &self.security_token {
+            Some(token) => check_header_credential("security token", token.expose(), &[]),
             None => Ok(()),
         }
     }

@@ -80,7 +80,9 @@ impl ClientBuilder {
 
     /// The region of the pods, such as `cn-north-4`. The service is then reached at
     /// `https://cci.{region}.myhuaweicloud.com` and IAM at
-    /// `https://iam.{region}.myhuaweicloud.com`.
+    /// `https://iam.{region}.myhuaweicloud.com`; for Huawei's European cloud (`eu-west-101`) both are
+    /// below `myhuaweicloud.eu`. Regions of other European clouds (`eu-west-0`, `eu-de`) are refused
+    /// without an endpoint.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
@@ -170,7 +172,7 @@ impl ClientBuilder {
         let parse = |text: &str| Endpoint::parse(text, self.plain_http).map_err(config);
         let of_region = |service: &str| {
             let region = self.region.as_deref()?;
-            Some(format!("https://{service}.{region}.myhuaweicloud.com"))
+            Some(domain(region).map(|domain| format!("https://{service}.{region}.{domain}")))
         };
         let iam = match (&self.iam_endpoint, &self.endpoint) {
             (Some(given), _) => {
@@ -178,7 +180,7 @@ impl ClientBuilder {
                 Some(given.strip_suffix("/v3").unwrap_or(given).to_owned())
             }
             (None, Some(_)) => None,
-            (None, None) => of_region("iam"),
+            (None, None) => of_region("iam").transpose().map_err(config)?,
         };
         let iam = iam.as_deref().map(parse).transpose()?;
         if iam.is_none() && matches!(credentials.method(), Method::Login(_)) {
@@ -187,9 +189,15 @@ impl ClientBuilder {
                     .to_owned(),
             ));
         }
-        let endpoint = self.endpoint.clone().or_else(|| of_region("cci")).ok_or_else(|| {
-            config("there is no region: give the builder `region(\"cn-north-4\")`, say".to_owned())
-        })?;
+        let endpoint = match (&self.endpoint, of_region("cci")) {
+            (Some(given), _) => given.clone(),
+            (None, Some(of_region)) => of_region.map_err(config)?,
+            (None, None) => {
+                return Err(config(
+                    "there is no region: give the builder `region(\"cn-north-4\")`, say".to_owned(),
+                ));
+            }
+        };
         let endpoint = parse(&endpoint)?;
         let endpoints: Vec<&Endpoint> = iter::once(&endpoint).chain(&iam).collect();
         let (http, transport) = carrier(&self.http, &endpoints, self.transport).map_err(config)?;
@@ -203,5 +211,20 @@ impl ClientBuilder {
             speaks: Speaks::default(),
         });
         Ok(Client::new_with_client(endpoint.base(), http, inner))
+    }
+}
+
+/// The domain below which a region's services are.
+fn domain(region: &str) -> Result<&'static str, String> {
+    if region.starts_with("eu-west-1") {
+        // A cloud of its own, with its own accounts.
+        Ok("myhuaweicloud.eu")
+    } else if region.starts_with("eu-") {
+        Err(format!(
+            "the region `{region}` is not of Huawei's own clouds, so that the addresses of its services \
+             are not known here: give the builder `endpoint(…)`, and `iam_endpoint(…)` for tokens"
+        ))
+    } else {
+        Ok("myhuaweicloud.com")
     }
 }

@@ -6,7 +6,9 @@ mod handshake;
 mod input;
 mod kill;
 mod open;
+mod outbox;
 mod output;
+mod pulse;
 mod session;
 mod shared;
 mod spdy;
@@ -54,6 +56,7 @@ pub struct Exec<'a> {
     timeout: Option<Duration>,
     handshake_timeout: Duration,
     keepalive: Duration,
+    dead_after: Option<Duration>,
     buffer: usize,
     output_limit: usize,
 }
@@ -76,6 +79,7 @@ impl<'a> Exec<'a> {
             timeout: None,
             handshake_timeout: Duration::from_secs(30),
             keepalive: Duration::from_secs(30),
+            dead_after: Some(Duration::from_secs(60)),
             buffer: 16 * 1024 * 1024,
             output_limit: 64 * 1024 * 1024,
         }
@@ -155,12 +159,31 @@ impl<'a> Exec<'a> {
         self
     }
 
-    /// How often something is sent, so that an idle session is not cut on the way: a ping and, while
-    /// standard input is open, an empty input message, which some gateways want. Default: 30 s. The
-    /// service is said to cut sessions that were idle for five minutes. From a millisecond to a day.
-    /// No answer is waited for: servers give none while the command does not read its input.
+    /// How often something is sent, so that an idle session is not cut on the way: a ping and, over
+    /// a WebSocket, an empty input message, since some gateways count messages and no pings. Default:
+    /// 30 s. The service is said to cut sessions that were idle for five minutes. From a millisecond
+    /// to a day.
+    ///
+    /// An empty input message does no harm: servers throw it away, also where the command has no
+    /// input, or where its input has ended. Over SPDY the ping does it, as gateways see bytes there
+    /// and no messages.
     pub fn keepalive(mut self, every: Duration) -> Self {
         self.keepalive = every.clamp(Duration::from_millis(1), Duration::from_secs(24 * 3600));
+        self
+    }
+
+    /// How long the server may be silent until the connection is taken for dead, such as one whose
+    /// state a gateway has lost. The session then ends with [`ErrorKind::Lost`]; the command may run
+    /// on. Default: a minute; `None` waits for ever.
+    ///
+    /// A command may be silent for as long as it likes: where nothing has come for half that time
+    /// the server is asked by a ping, and only if it does not answer either is it dead. A server that
+    /// waits for the command to read its input answers no ping. So what counts is a ping that has no
+    /// such input before it: 64 KiB of input at most, or none since the last ping that was answered.
+    /// While more of it waits, the operating system alone finds a dead line, on Linux after about a
+    /// quarter of an hour; [`Self::timeout`] bounds that too.
+    pub fn dead_after(mut self, silence: impl Into<Option<Duration>>) -> Self {
+        self.dead_after = silence.into();
         self
     }
 
@@ -271,6 +294,7 @@ impl<'a> Exec<'a> {
             input,
             deadline,
             keepalive: self.keepalive,
+            dead_after: self.dead_after,
             tty,
             hold: holds_input.then_some(self.handshake_timeout),
         };
@@ -280,7 +304,7 @@ impl<'a> Exec<'a> {
                 tokio::spawn(Session::new(wire, shared.clone(), plan).run())
             }
             _ => {
-                let wire = WebSocket::new(connection, protocol).await;
+                let wire = WebSocket::new(connection, protocol);
                 tokio::spawn(Session::new(wire, shared.clone(), plan).run())
             }
         };

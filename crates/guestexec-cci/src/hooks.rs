@@ -202,7 +202,7 @@ impl ClientHooks<Inner> for Client {
         }
         escape_spaces(request);
         if let Some(upgrade) = self.inner.call.upgrade(info) {
-            upgrade.ask(request.headers_mut());
+            upgrade.ask(request.headers_mut()).map_err(CallError::InvalidRequest)?;
         }
         self.inner.authenticate(self, request).await.map_err(CallError::InvalidRequest)
     }

@@ -3,6 +3,7 @@
 mod base64;
 mod call;
 mod clock;
+mod credential;
 mod endpoint;
 mod error;
 mod example;
@@ -29,6 +30,7 @@ pub use call::{
 };
 pub use check::{Validate, Violation};
 pub use clock::{Clock, SystemClock, unix_seconds};
+pub use credential::{check_credential, check_header_credential, check_key};
 pub use endpoint::{Endpoint, PlainHttp};
 pub use error::{Error, ErrorKind};
 pub use example::Example;

@@ -2,6 +2,7 @@
 
 mod base64;
 mod channel;
+mod pongs;
 mod resize;
 pub mod spdy;
 mod status;
@@ -9,6 +10,7 @@ mod subprotocol;
 pub mod websocket;
 
 pub use channel::{Channel, Streams};
+pub use pongs::{PingFlood, Pongs};
 pub use resize::{ResizeDecoder, TerminalSize};
 pub use status::{ExitStatus, MAX_STATUS, StatusError, Termination};
 pub use subprotocol::{

@@ -25,6 +25,7 @@ pub struct Builder {
     pub(crate) zstack_utc_offset: i32,
     pub(crate) cci_v5: bool,
     pub(crate) cci_idle: Duration,
+    pub(crate) cci_withholds_status: bool,
     pub(crate) max_processes: usize,
     pub(crate) max_command_time: Duration,
     pub(crate) max_output: u64,
@@ -64,6 +65,7 @@ impl Default for Builder {
             zstack_utc_offset: 0,
             cci_v5: true,
             cci_idle: Duration::from_secs(300),
+            cci_withholds_status: false,
             max_processes: 64,
             max_command_time: Duration::from_secs(86_400),
             max_output: 16 * 1024 * 1024 * 1024,
@@ -189,6 +191,15 @@ impl Builder {
     #[must_use]
     pub fn cci_idle(mut self, limit: Duration) -> Self {
         self.cci_idle = limit;
+        self
+    }
+
+    /// Whether CCI says nothing more once a command has ended and left much of its standard input unread (more than
+    /// about 150 kB): no status, no close, until [`Self::cci_idle`] has passed. Default: false. containerd does so,
+    /// also behind a Kubernetes API server; a client needs a deadline to get out of it.
+    #[must_use]
+    pub fn cci_withholds_status(mut self, withholds: bool) -> Self {
+        self.cci_withholds_status = withholds;
         self
     }
 

@@ -7,6 +7,7 @@ mod pod;
 mod process;
 mod spdy;
 mod status;
+mod watch;
 mod websocket;
 
 use std::{
@@ -58,6 +59,7 @@ pub(crate) struct Cci {
     pods: [Arc<Pod>; 3],
     v5: bool,
     idle: Duration,
+    withholds_status: bool,
     processes: Arc<Processes>,
     tasks: Arc<Tasks>,
 }
@@ -82,6 +84,7 @@ impl Cci {
             ],
             v5: builder.cci_v5,
             idle: builder.cci_idle,
+            withholds_status: builder.cci_withholds_status,
             processes,
             tasks,
         }

@@ -1,13 +1,14 @@
 //! HTTP/1.1 on a loopback port, with limits on everything a client can send or hold open.
 
 use std::{
+    convert::Infallible,
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited, combinators::UnsyncBoxBody};
 use hyper::{
     Request, Response, StatusCode,
     body::{Bytes, Incoming},
@@ -38,7 +39,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// What a service answers.
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Content>;
+
+/// The body of an answer, of which nearly all are whole at once.
+pub(crate) type Content = UnsyncBoxBody<Bytes, Infallible>;
 
 /// One of the services.
 pub(crate) trait Service: Send + Sync + 'static {
@@ -122,7 +126,7 @@ pub(crate) fn answer(
     content_type: &'static str,
     body: impl Into<Bytes>,
 ) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Full::new(body.into()).boxed_unsync());
     *answer.status_mut() = status;
     answer
         .headers_mut()

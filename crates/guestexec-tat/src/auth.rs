@@ -8,7 +8,7 @@ mod source;
 
 use std::{env, fmt};
 
-use guestexec_core::{ErrorKind, Secret};
+use guestexec_core::{ErrorKind, Secret, check_header_credential, check_key};
 
 use crate::Error;
 
@@ -20,6 +20,26 @@ pub use source::{CredentialSource, Lease, LeaseFuture, ProvideCredentials};
 /// A failure to come by credentials.
 fn unusable(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Credentials, message)
+}
+
+/// What the console calls the parts of a pair.
+const PARTS: [&str; 3] = ["SecretId", "SecretKey", "session token"];
+
+/// Part of a failure where a place has no credentials at all, rather than some that are unusable.
+#[derive(Debug)]
+struct Absent;
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there are no credentials in this place")
+    }
+}
+
+impl std::error::Error for Absent {}
+
+/// Whether a place has no credentials at all.
+fn is_absent(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<Absent>())
 }
 
 /// An environment variable that is set and not empty.
@@ -54,18 +74,24 @@ impl Credentials {
     /// `TENCENTCLOUD_TOKEN`: the names the vendor's tools use.
     ///
     /// # Errors
-    /// [`ErrorKind::Credentials`], naming the variable that is missing or empty.
+    /// [`ErrorKind::Credentials`], naming the variable that is missing, empty or unusable.
     pub fn from_env() -> Result<Self, Error> {
-        let needed = |name: &str| {
-            variable(name).ok_or_else(|| {
-                unusable(format!(
+        const NAMES: [&str; 3] =
+            ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"];
+        let [id, key, token] = NAMES.map(variable);
+        let none = id.is_none() && key.is_none();
+        let needed = |value: Option<String>, name: &str| {
+            value.ok_or_else(|| {
+                let missing = unusable(format!(
                     "the environment variable {name} is not set: set it, or give the client `Credentials::new`"
-                ))
+                ));
+                if none { missing.with_source(Absent) } else { missing }
             })
         };
-        let found =
-            Self::new(needed("TENCENTCLOUD_SECRET_ID")?, needed("TENCENTCLOUD_SECRET_KEY")?);
-        Ok(found.with_optional_token(variable("TENCENTCLOUD_TOKEN")))
+        let found = Self::new(needed(id, NAMES[0])?, needed(key, NAMES[1])?);
+        let found = found.with_optional_token(token);
+        found.check_in(|part| format!("in the environment variable {}", NAMES[part]))?;
+        Ok(found)
     }
 
     fn with_optional_token(self, token: Option<String>) -> Self {
@@ -90,22 +116,23 @@ impl Credentials {
 
     /// Refuses what could never sign a request or stand in a header.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let printable = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        let wrong = |what: &str| {
-            Err(unusable(format!(
-                "the {what} is empty or holds characters that no header can carry: copy it again from the console"
-            )))
-        };
-        // A comma would end the id early inside the Authorization header.
-        if !printable(&self.secret_id) || self.secret_id.contains(',') {
-            return wrong("SecretId");
-        }
-        if self.secret_key.is_empty() {
-            return wrong("SecretKey");
-        }
+        self.check_as(PARTS).map_err(unusable)
+    }
+
+    /// The same, with where each part was found, by its index.
+    fn check_in(&self, place: impl Fn(usize) -> String) -> Result<(), Error> {
+        let names = [0, 1, 2].map(|part| format!("{} {}", PARTS[part], place(part)));
+        self.check_as(names.each_ref().map(String::as_str)).map_err(unusable)
+    }
+
+    /// The same, with the parts called so.
+    fn check_as(&self, [id, key, token]: [&str; 3]) -> Result<(), String> {
+        // They would end the id early inside the Authorization header.
+        check_header_credential(id, &self.secret_id, &[',', '/'])?;
+        check_key(key, self.secret_key.expose())?;
         match &self.token {
-            Some(token) if !printable(token.expose()) => wrong("session token"),
-            _ => Ok(()),
+            Some(is) => check_header_credential(token, is.expose(), &[]),
+            None => Ok(()),
         }
     }
 }

@@ -38,6 +38,23 @@ pub enum RootDomain {
     International,
 }
 
+impl RootDomain {
+    /// Where the site has its token exchange.
+    pub(crate) fn sts(self) -> &'static str {
+        match self {
+            Self::Mainland => "https://sts.tencentcloudapi.com",
+            Self::International => "https://sts.intl.tencentcloudapi.com",
+        }
+    }
+
+    fn tat(self) -> &'static str {
+        match self {
+            Self::Mainland => "https://tat.tencentcloudapi.com",
+            Self::International => "https://tat.intl.tencentcloudapi.com",
+        }
+    }
+}
+
 /// The language of the service's messages (`X-TC-Language`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
@@ -128,7 +145,9 @@ impl ClientBuilder {
         self
     }
 
-    /// The site the account belongs to. Default: mainland China.
+    /// The site the account belongs to, which decides where the service and, for
+    /// [`TkeOidc`](crate::TkeOidc), the token exchange are reached. Default: mainland China, unless
+    /// [`Self::endpoint`] is one of the international site.
     pub fn root_domain(mut self, root_domain: RootDomain) -> Self {
         self.root_domain = root_domain;
         self
@@ -219,7 +238,11 @@ impl ClientBuilder {
                 "there are no credentials: give the builder `credentials(…)` or `from_env()`",
             )
         })?;
-        let keyring = Keyring::new(credentials)?;
+        // An address of the international site says the site too.
+        let international =
+            self.endpoint.as_deref().is_some_and(|at| at.contains(".intl.tencentcloudapi.com"));
+        let site = if international { RootDomain::International } else { self.root_domain };
+        let keyring = Keyring::new(credentials, site)?;
         let region = self.region.ok_or_else(|| {
             config(
                 "there is no region: give the builder `region(\"ap-guangzhou\")`, say".to_owned(),
@@ -234,13 +257,7 @@ impl ClientBuilder {
                     .to_owned(),
             ));
         }
-        let endpoint = self.endpoint.unwrap_or_else(|| {
-            match self.root_domain {
-                RootDomain::Mainland => "https://tat.tencentcloudapi.com",
-                RootDomain::International => "https://tat.intl.tencentcloudapi.com",
-            }
-            .to_owned()
-        });
+        let endpoint = self.endpoint.unwrap_or_else(|| self.root_domain.tat().to_owned());
         let endpoint = Endpoint::parse(&endpoint, self.plain_http).map_err(config)?;
         let (http, transport) =
             carrier(&self.http, &[&endpoint], self.transport).map_err(config)?;

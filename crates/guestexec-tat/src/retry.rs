@@ -115,7 +115,8 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// Whether the attempt surely started no command.
+    /// Whether the attempt surely started no command: it was not sent, or the answer has its row in the
+    /// table of [`error`](crate::error).
     pub(crate) fn proves_nothing_started(self) -> bool {
         matches!(self, Self::Throttled | Self::Clock | Self::Credentials | Self::Unsent)
     }

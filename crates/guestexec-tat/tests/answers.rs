@@ -119,6 +119,23 @@ async fn a_gateway_fault_leaves_it_open_whether_the_script_ran() {
     assert!(error.may_have_run() && !error.is_retryable());
     assert!(!error.to_string().contains("<h1>"), "{error}");
 
+    // Something in between, which had passed the request on or may have.
+    for status in [
+        "408 Request Timeout",
+        "409 Conflict",
+        "499 Client Closed Request",
+        "500 Oops",
+        "504 Gateway Timeout",
+    ] {
+        let error = run_against(http(status, "text/html", page)).await;
+        assert!(error.may_have_run() && !error.is_retryable(), "{error}");
+    }
+
+    for status in ["401 Unauthorized", "403 Forbidden", "404 Not Found", "413 Content Too Large"] {
+        let error = run_against(http(status, "text/html", page)).await;
+        assert!(!error.may_have_run(), "{error}");
+    }
+
     let error = run_against(http("414 URI Too Long", "text/html", page)).await;
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(!error.may_have_run());

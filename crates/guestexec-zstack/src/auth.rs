@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use guestexec_core::{ErrorKind, Secret};
+use guestexec_core::{ErrorKind, Secret, check_credential, check_header_credential, check_key};
 use sha2::{Digest as _, Sha512};
 use tokio::sync::Semaphore;
 
@@ -111,26 +111,24 @@ impl Credentials {
         self
     }
 
-    /// Refuses what no header can carry.
+    /// Refuses what could never sign a request or stand in a header.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let printable = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        let wrong = |what: &str| {
-            Err(Error::new(
-                ErrorKind::Credentials,
-                format!(
-                    "the {what} is empty or holds characters that no header can carry: copy it again from where it was shown"
-                ),
-            ))
-        };
-        match &self.0 {
-            Kind::Session(session) if !printable(session.uuid().expose()) => wrong("session UUID"),
-            Kind::AccessKey { id, .. } if !printable(id) || id.contains(':') => {
-                wrong("AccessKey id")
+        let checked = match &self.0 {
+            Kind::Session(session) => {
+                check_header_credential("session UUID", session.uuid().expose(), &[])
             }
-            Kind::AccessKey { secret, .. } if secret.is_empty() => wrong("AccessKey secret"),
-            _ => Ok(()),
-        }
+            // A colon would end the id early inside the Authorization header.
+            Kind::AccessKey { id, secret, .. } => {
+                check_header_credential("AccessKey id", id, &[':'])
+                    .and_then(|()| check_key("AccessKey secret", secret.expose()))
+            }
+        };
+        checked.map_err(refused)
     }
+}
+
+fn refused(reason: String) -> Error {
+    Error::new(ErrorKind::Credentials, reason)
 }
 
 impl fmt::Debug for Credentials {
@@ -154,16 +152,20 @@ impl ClientBuilder {
     /// account may have 500 at once: end it with [`Client::logout`].
     ///
     /// # Errors
-    /// As [`ClientBuilder::build`], and whatever the login reports; `ID.1000` is a wrong name or
+    /// As [`ClientBuilder::build`], [`ErrorKind::Credentials`] for a name or password that is empty or
+    /// has a blank at either end, and whatever the login reports; `ID.1000` is a wrong name or
     /// password.
     pub async fn login(
         self,
         account: impl Into<String>,
         password: impl Into<Secret>,
     ) -> Result<Client, Error> {
+        let (account, password) = (account.into(), password.into());
+        check_credential("account name", &account).map_err(refused)?;
+        check_credential("password", password.expose()).map_err(refused)?;
         let client = self.build_with(None)?;
-        let password_hash = sha512_hex(password.into().expose()).into();
-        let login = Login { account: account.into(), password_hash };
+        let password_hash = sha512_hex(password.expose()).into();
+        let login = Login { account, password_hash };
         let uuid = log_in(&client, login.clone()).await?;
         Ok(client.with_credentials(Credentials(Kind::Session(Session::new(uuid, Some(login))))))
     }

@@ -178,6 +178,10 @@ pub(crate) async fn call<T>(
     operation: Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
+    // Those of `Client::with_credentials` are not checked before.
+    if let Some(credentials) = &client.inner.credentials {
+        credentials.check().map_err(|error| error.during(operation.id))?;
+    }
     let underway = &client.inner.call.underway;
     guestexec_core::exchange("zstack", operation, underway, exchange, error::read).await
 }

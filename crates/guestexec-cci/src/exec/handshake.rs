@@ -5,6 +5,7 @@ use std::fmt;
 use guestexec_remotecommand::{
     NegotiationError, SPDY_OFFER, SPDY_UPGRADE, STREAM_PROTOCOL_HEADER, Subprotocol,
     WEBSOCKET_OFFER,
+    websocket::{accept_key, request_key},
 };
 use reqwest::{
     Response, StatusCode,
@@ -14,7 +15,6 @@ use reqwest::{
         UPGRADE,
     },
 };
-use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
 /// What an exec operation turns its connection into.
 #[derive(Clone, Copy, Debug)]
@@ -58,13 +58,20 @@ impl Upgrade {
     }
 
     /// Adds the headers that ask for it.
-    pub(crate) fn ask(self, headers: &mut HeaderMap) {
+    ///
+    /// # Errors
+    /// A sentence, if this machine has no random bytes.
+    pub(crate) fn ask(self, headers: &mut HeaderMap) -> Result<(), String> {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         match self {
             Self::WebSocket(offer) => {
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-                if let Ok(key) = HeaderValue::from_str(&generate_key()) {
+                let mut random = [0; 16];
+                getrandom::fill(&mut random).map_err(|error| {
+                    format!("this machine gives no random bytes for a WebSocket's key: {error}")
+                })?;
+                if let Ok(key) = HeaderValue::from_str(&request_key(random)) {
                     headers.insert(SEC_WEBSOCKET_KEY, key);
                 }
                 // Servers read only the first header of the name, so the offer is one list.
@@ -75,6 +82,7 @@ impl Upgrade {
                 headers.insert(STREAM_PROTOCOL_HEADER, HeaderValue::from_static(SPDY_OFFER));
             }
         }
+        Ok(())
     }
 
     /// Checks a 101 against what was asked for; other answers are refusals, with nothing to check.
@@ -97,7 +105,7 @@ impl Upgrade {
         }
         if let Self::WebSocket(_) = self {
             let key = asked.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
-            if one(headers, &SEC_WEBSOCKET_ACCEPT) != Some(&derive_accept_key(key)) {
+            if one(headers, &SEC_WEBSOCKET_ACCEPT) != Some(&accept_key(key)) {
                 return fault("its Sec-WebSocket-Accept header is not that of this handshake");
             }
             if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {

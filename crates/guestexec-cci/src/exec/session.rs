@@ -15,6 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sle
 use super::{
     failure::{cut, end, status, timed_out, unreadable},
     input::{Input, Messages},
+    pulse::{Heard, Pulse, Silence},
     shared::{End, Shared},
     terminal::EndOfLine,
 };
@@ -39,7 +40,8 @@ pub(super) enum Outgoing {
     EndOfInput,
     /// A message that says nothing, for gateways that count messages.
     EmptyInput,
-    Ping,
+    /// A ping, by its number: they count from 0.
+    Ping(u32),
 }
 
 /// One of the forms of the protocol, on its connection.
@@ -49,6 +51,9 @@ pub(super) trait Wire {
 
     /// Whether the server has all streams open, and takes what goes on them.
     fn is_open(&self) -> bool;
+
+    /// What has come since the last call.
+    fn heard(&mut self) -> Heard;
 
     /// Sends what `next` gives, as far as the connection takes it.
     fn poll_write(
@@ -77,6 +82,8 @@ pub(super) struct Plan {
     pub(super) input: Option<Input>,
     pub(super) deadline: Option<(Instant, Duration)>,
     pub(super) keepalive: Duration,
+    /// The silence after which the connection is taken for dead.
+    pub(super) dead_after: Option<Duration>,
     /// The command has a terminal: its input ends with a byte, and never on the wire.
     pub(super) tty: bool,
     /// How long input may be held back until the command has told its process id.
@@ -116,6 +123,10 @@ struct Queue {
     terminal: Option<EndOfLine>,
     /// Why the input cannot go on.
     failed: Option<io::Error>,
+    /// Bytes in front of each piece of input.
+    room: usize,
+    /// Keeps account of what is sent and heard.
+    pulse: Pulse,
 }
 
 impl<W: Wire> Session<W> {
@@ -131,6 +142,8 @@ impl<W: Wire> Session<W> {
                 empty_input: false,
                 terminal: plan.tty.then(|| EndOfLine::new(W::ROOM)),
                 failed: None,
+                room: W::ROOM,
+                pulse: Pulse::new(plan.dead_after),
             },
             operation: plan.operation,
             keepalive,
@@ -204,7 +217,20 @@ impl<W: Wire> Session<W> {
         if let Some(error) = self.queue.failed.take() {
             return Poll::Ready(Err(unreadable(error)));
         }
-        self.wire.poll_read(cx, &self.shared)
+        if let Poll::Ready(over) = self.wire.poll_read(cx, &self.shared) {
+            return Poll::Ready(over);
+        }
+        let pulse = &mut self.queue.pulse;
+        pulse.hear(self.wire.heard(), self.shared.has_room());
+        match pulse.poll(cx) {
+            Poll::Ready(Silence::Dead) => Poll::Ready(Err(pulse.dead())),
+            Poll::Ready(Silence::Ask) => {
+                self.queue.ping = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -232,14 +258,18 @@ impl Queue {
     /// What comes next; nothing but a ping if the streams are not `open` yet.
     fn next(&mut self, cx: &mut Context<'_>, shared: &Shared, open: bool) -> Option<Outgoing> {
         let outgoing = self.pick(cx, shared, open);
-        match (&mut self.terminal, outgoing) {
+        let outgoing = match (&mut self.terminal, outgoing) {
             (Some(line), Some(Outgoing::Input(message))) => {
                 line.see(&message);
                 Some(Outgoing::Input(message))
             }
             (Some(line), Some(Outgoing::EndOfInput)) => Some(Outgoing::Input(line.end())),
             (_, outgoing) => outgoing,
+        };
+        if let Some(Outgoing::Input(message)) = &outgoing {
+            self.pulse.send_input(message.len() - self.room);
         }
+        outgoing
     }
 
     fn pick(&mut self, cx: &mut Context<'_>, shared: &Shared, open: bool) -> Option<Outgoing> {
@@ -261,12 +291,11 @@ impl Queue {
                 Poll::Pending => {}
             }
         }
-        let takes_input =
-            open && (self.input.is_some() || shared.input_is_open() || self.terminal.is_some());
-        if std::mem::take(&mut self.empty_input) && takes_input {
+        // Servers throw it away where there is no input, or no more.
+        if open && std::mem::take(&mut self.empty_input) {
             return Some(Outgoing::EmptyInput);
         }
-        std::mem::take(&mut self.ping).then_some(Outgoing::Ping)
+        std::mem::take(&mut self.ping).then(|| Outgoing::Ping(self.pulse.send_ping()))
     }
 }
 

@@ -135,10 +135,6 @@ impl Shared {
         }
     }
 
-    pub(super) fn input_is_open(&self) -> bool {
-        self.state().input.phase == Phase::Open
-    }
-
     pub(super) fn input_is_refused(&self) -> bool {
         self.state().input.refused
     }

@@ -1,38 +1,34 @@
 //! A session's streams over SPDY/3.1.
 
 use std::{
-    collections::VecDeque,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use guestexec_remotecommand::{
-    Channel, Streams, Termination,
+    Channel, Pongs, Streams, Termination,
     spdy::{Client, Event, HEADER},
 };
 use reqwest::Upgraded;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead as _, ReadBuf};
 
 use super::{
     failure::{lost, protocol},
+    outbox::Outbox,
+    pulse::Heard,
     session::{BATCH, Outgoing, READ, Wire},
     shared::{Out, Shared},
 };
 use crate::Error;
 
-/// Pings of the server's that wait to be answered; it gets no answer to more.
-const MAX_PONGS: usize = 16;
-
 pub(super) struct Spdy {
     connection: Upgraded,
     client: Client,
     buffer: Box<[u8]>,
-    /// What is being sent, and how much of it has been.
-    out: Vec<u8>,
-    sent: usize,
-    pongs: VecDeque<u32>,
-    unflushed: bool,
+    outbox: Outbox,
+    pongs: Pongs<u32>,
+    heard: Heard,
     /// Outputs that have had their end.
     ended: [bool; 2],
     /// The server is about to close, as it says.
@@ -41,16 +37,15 @@ pub(super) struct Spdy {
 
 impl Spdy {
     pub(super) fn new(connection: Upgraded, streams: Streams) -> Self {
-        let mut out = Vec::new();
-        let client = Client::open(streams, &mut out);
+        let mut outbox = Outbox::default();
+        let client = Client::open(streams, outbox.append());
         Self {
             connection,
             client,
             buffer: vec![0; READ].into(),
-            out,
-            sent: 0,
-            pongs: VecDeque::new(),
-            unflushed: false,
+            outbox,
+            pongs: Pongs::default(),
+            heard: Heard::default(),
             ended: [!streams.stdout, !streams.stderr],
             going_away: false,
         }
@@ -67,20 +62,21 @@ impl Spdy {
         }
     }
 
-    /// Appends one thing to what is being sent. What its stream no longer takes is left out.
+    /// Puts the frames of one thing into the outbox. What its stream no longer takes is left out.
     fn encode(&mut self, outgoing: Outgoing) {
         match outgoing {
             Outgoing::Input(mut frame) => {
                 if let Ok(header) = self.client.stdin_header(frame.len() - HEADER) {
                     frame[..HEADER].copy_from_slice(&header);
-                    self.out = frame;
+                    self.outbox.put(frame, 0);
                 }
             }
-            Outgoing::Resize(size) => _ = self.client.resize(size, &mut self.out),
-            Outgoing::EndOfInput => _ = self.client.close_stdin(&mut self.out),
+            Outgoing::Resize(size) => _ = self.client.resize(size, self.outbox.append()),
+            Outgoing::EndOfInput => _ = self.client.close_stdin(self.outbox.append()),
             // An empty DATA frame would do nothing that the ping does not do.
             Outgoing::EmptyInput => {}
-            Outgoing::Ping => _ = self.client.ping(&mut self.out),
+            // Its pings count from 1 in steps of two, as their numbers do from 0 in steps of one.
+            Outgoing::Ping(_) => _ = self.client.ping(self.outbox.append()),
         }
     }
 }
@@ -93,6 +89,10 @@ impl Wire for Spdy {
         self.client.is_open()
     }
 
+    fn heard(&mut self) -> Heard {
+        std::mem::take(&mut self.heard)
+    }
+
     fn status(&mut self) -> Option<&Termination> {
         self.client.status()
     }
@@ -103,28 +103,18 @@ impl Wire for Spdy {
         mut next: impl FnMut(&mut Context<'_>, bool) -> Option<Outgoing>,
     ) -> io::Result<()> {
         loop {
-            while self.sent < self.out.len() {
-                let rest = &self.out[self.sent..];
-                match Pin::new(&mut self.connection).poll_write(cx, rest)? {
-                    Poll::Pending => return Ok(()),
-                    Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
-                    Poll::Ready(count) => self.sent += count,
-                }
-                self.unflushed = true;
+            match self.outbox.poll_empty(cx, &mut self.connection) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(result) => result?,
             }
-            self.out.clear();
-            self.sent = 0;
-            if let Some(id) = self.pongs.pop_front() {
-                self.client.pong(id, &mut self.out);
+            if let Some(id) = self.pongs.pop() {
+                self.client.pong(id, self.outbox.append());
                 continue;
             }
             let Some(outgoing) = next(cx, self.is_open()) else { break };
             self.encode(outgoing);
         }
-        if self.unflushed && Pin::new(&mut self.connection).poll_flush(cx)?.is_ready() {
-            self.unflushed = false;
-        }
-        Ok(())
+        self.outbox.flush(cx, &mut self.connection)
     }
 
     fn poll_read(
@@ -143,7 +133,7 @@ impl Wire for Spdy {
                     return Poll::Ready(self.closed(None).map_err(|lost| lost.with_source(error)));
                 }
                 Ok(()) if buffer.filled().is_empty() => return Poll::Ready(self.closed(None)),
-                Ok(()) => {}
+                Ok(()) => self.heard.anything = true,
             }
             let mut input = buffer.filled();
             loop {
@@ -169,10 +159,16 @@ impl Wire for Spdy {
                         continue;
                     }
                     Event::Ping(id) => {
-                        if self.pongs.len() < MAX_PONGS {
-                            self.pongs.push_back(id);
-                            cx.waker().wake_by_ref();
+                        if let Err(flood) = self.pongs.push(id) {
+                            return Poll::Ready(Err(protocol(format!(
+                                "the server does not want an answer: {flood}"
+                            ))));
                         }
+                        cx.waker().wake_by_ref();
+                        continue;
+                    }
+                    Event::Pong(id) => {
+                        self.heard.pong = Some(id / 2);
                         continue;
                     }
                     Event::Reset(Channel::Stdin, _) => {

@@ -6,85 +6,108 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use futures_util::{Sink, Stream};
 use guestexec_remotecommand::{
-    Channel, Subprotocol, Termination,
-    websocket::{self, ClientDecoder, ClientEvent, Encoder},
-};
-use reqwest::Upgraded;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        self, Message,
-        error::ProtocolError,
-        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
+    Channel, Pongs, Subprotocol, Termination,
+    websocket::{
+        ClientDecoder, ClientEvent, CloseReason, Encoder, FrameDecoder, FrameError, FrameKind,
+        Incoming, MAX_HEADER, Message, Side, frame, seal,
     },
 };
+use reqwest::Upgraded;
+use tokio::io::{AsyncRead as _, ReadBuf};
 
 use super::{
     failure::{lost, protocol},
+    outbox::Outbox,
+    pulse::Heard,
     session::{BATCH, Outgoing, READ, Wire},
-    shared::{INPUT_ROOM, Out, Shared},
+    shared::{Out, Shared},
 };
 use crate::Error;
 
-/// The longest message accepted; Kubernetes servers send at most 32 769 octets at once.
+/// The longest message accepted; Kubernetes servers send at most 32 769 bytes at once.
 const MAX_MESSAGE: usize = 32 * 1024 * 1024;
 
 pub(super) struct WebSocket {
-    socket: WebSocketStream<Upgraded>,
+    connection: Upgraded,
+    frames: FrameDecoder,
+    buffer: Box<[u8]>,
+    outbox: Outbox,
+    pongs: Pongs<Vec<u8>>,
     encoder: Encoder,
     decoder: ClientDecoder,
-    unflushed: bool,
+    heard: Heard,
 }
 
 impl WebSocket {
-    pub(super) async fn new(connection: Upgraded, protocol: Subprotocol) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ)
-            .write_buffer_size(INPUT_ROOM)
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
+    pub(super) fn new(connection: Upgraded, protocol: Subprotocol) -> Self {
         Self {
-            socket: WebSocketStream::from_raw_socket(connection, Role::Client, Some(config)).await,
+            connection,
+            frames: FrameDecoder::new(Side::Client, MAX_MESSAGE),
+            buffer: vec![0; READ].into(),
+            outbox: Outbox::default(),
+            pongs: Pongs::default(),
             encoder: Encoder::new(protocol),
             decoder: ClientDecoder::new(protocol),
-            unflushed: false,
+            heard: Heard::default(),
         }
     }
 
     /// The connection is over: is it known how the command ended?
-    fn closed(&mut self, reason: Option<CloseFrame>) -> Result<Termination, Error> {
-        let clean = reason.as_ref().is_some_and(|reason| reason.code == CloseCode::Normal);
+    fn closed(&mut self, reason: Option<CloseReason>) -> Result<Termination, Error> {
+        let clean = reason.as_ref().is_some_and(|reason| reason.code == 1000);
         match self.decoder.finish(clean) {
-            Ok(Termination::Unknown) => Err(lost(reason.map(|reason| {
-                let text: String = reason.reason.chars().filter(|c| !c.is_control()).collect();
-                format!("close code {}: {text}", u16::from(reason.code))
+            Ok(Termination::Unknown) => Err(lost(reason.map(|CloseReason { code, reason }| {
+                let text: String = reason.chars().filter(|c| !c.is_control()).collect();
+                format!("close code {code}: {text}")
             }))),
             Ok(known) => Ok(known),
             Err(error) => Err(protocol(error.to_string())),
         }
     }
 
-    fn broken(&mut self, error: tungstenite::Error) -> Result<Termination, Error> {
-        use tungstenite::Error::{Capacity, Io, Protocol};
-        match error {
-            Io(_) | Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                self.closed(None).map_err(|lost| lost.with_source(error))
+    /// Puts the frames of one thing into the outbox.
+    fn encode(&mut self, outgoing: Outgoing) -> io::Result<()> {
+        match outgoing {
+            Outgoing::Input(mut message) => {
+                message[MAX_HEADER] = Channel::Stdin.number();
+                let begin = seal(FrameKind::Binary, &mut message, Some(key()?));
+                self.outbox.put(message, begin);
+                Ok(())
             }
-            Capacity(_) => Err(protocol(format!(
-                "the server announced a message of more than {MAX_MESSAGE} octets"
-            ))),
-            error => Err(protocol("the server broke the WebSocket protocol").with_source(error)),
+            Outgoing::Resize(size) => self.message(&self.encoder.resize(size)),
+            Outgoing::EndOfInput => match self.encoder.close(Channel::Stdin) {
+                Some(close) => self.message(&close),
+                None => Ok(()),
+            },
+            Outgoing::EmptyInput => self.message(&self.encoder.keepalive()),
+            Outgoing::Ping(number) => self.append(FrameKind::Ping, &number.to_be_bytes()),
         }
+    }
+
+    /// One message, as one frame: servers do not put fragments together.
+    fn message(&mut self, message: &Message) -> io::Result<()> {
+        match message {
+            Message::Binary(bytes) => self.append(FrameKind::Binary, bytes),
+            Message::Text(text) => self.append(FrameKind::Text, text.as_bytes()),
+        }
+    }
+
+    fn append(&mut self, kind: FrameKind, payload: &[u8]) -> io::Result<()> {
+        frame(kind, payload, Some(key()?), self.outbox.append());
+        Ok(())
     }
 }
 
 impl Wire for WebSocket {
-    const ROOM: usize = 1;
+    const ROOM: usize = MAX_HEADER + 1;
 
     fn is_open(&self) -> bool {
         true
+    }
+
+    fn heard(&mut self) -> Heard {
+        std::mem::take(&mut self.heard)
     }
 
     fn status(&mut self) -> Option<&Termination> {
@@ -97,33 +120,18 @@ impl Wire for WebSocket {
         mut next: impl FnMut(&mut Context<'_>, bool) -> Option<Outgoing>,
     ) -> io::Result<()> {
         loop {
-            match Pin::new(&mut self.socket).poll_ready(cx).map_err(io::Error::other)? {
+            match self.outbox.poll_empty(cx, &mut self.connection) {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(()) => {}
+                Poll::Ready(result) => result?,
             }
-            let message = match next(cx, true) {
-                None => break,
-                Some(Outgoing::Resize(size)) => frame(self.encoder.resize(size)),
-                Some(Outgoing::Input(mut message)) => {
-                    message[0] = Channel::Stdin.number();
-                    Message::Binary(message.into())
-                }
-                Some(Outgoing::EndOfInput) => match self.encoder.close(Channel::Stdin) {
-                    Some(close) => frame(close),
-                    None => continue,
-                },
-                Some(Outgoing::EmptyInput) => frame(self.encoder.keepalive()),
-                Some(Outgoing::Ping) => Message::Ping(Vec::new().into()),
-            };
-            Pin::new(&mut self.socket).start_send(message).map_err(io::Error::other)?;
-            self.unflushed = true;
+            if let Some(payload) = self.pongs.pop() {
+                self.append(FrameKind::Pong, &payload)?;
+                continue;
+            }
+            let Some(outgoing) = next(cx, true) else { break };
+            self.encode(outgoing)?;
         }
-        if self.unflushed
-            && Pin::new(&mut self.socket).poll_flush(cx).map_err(io::Error::other)?.is_ready()
-        {
-            self.unflushed = false;
-        }
-        Ok(())
+        self.outbox.flush(cx, &mut self.connection)
     }
 
     fn poll_read(
@@ -136,22 +144,45 @@ impl Wire for WebSocket {
                 // A reader that makes room wakes the task.
                 return Poll::Pending;
             }
-            let message = match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
-                Some(Ok(message)) => message,
-                Some(Err(error)) => return Poll::Ready(self.broken(error)),
-                None => return Poll::Ready(self.closed(None)),
-            };
-            let payload = match message {
-                Message::Binary(payload) => payload,
-                Message::Text(text) => text.into(),
-                Message::Close(reason) => return Poll::Ready(self.closed(reason)),
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
-            };
-            match self.decoder.decode(&payload) {
-                Ok(ClientEvent::Stdout(bytes)) => shared.push(Out::Stdout, bytes),
-                Ok(ClientEvent::Stderr(bytes)) => shared.push(Out::Stderr, bytes),
-                Ok(_) => {}
-                Err(error) => return Poll::Ready(Err(protocol(error.to_string()))),
+            let mut buffer = ReadBuf::new(&mut self.buffer);
+            match ready!(Pin::new(&mut self.connection).poll_read(cx, &mut buffer)) {
+                Err(error) => {
+                    return Poll::Ready(self.closed(None).map_err(|lost| lost.with_source(error)));
+                }
+                Ok(()) if buffer.filled().is_empty() => return Poll::Ready(self.closed(None)),
+                Ok(()) => self.heard.anything = true,
+            }
+            let mut input = buffer.filled();
+            loop {
+                let message = match self.frames.next(&mut input) {
+                    Ok(None) => break,
+                    Ok(Some(Incoming::Message(message))) => message,
+                    Ok(Some(Incoming::Ping(payload))) => {
+                        if let Err(flood) = self.pongs.push(payload.to_vec()) {
+                            return Poll::Ready(Err(protocol(format!(
+                                "the server does not want an answer: {flood}"
+                            ))));
+                        }
+                        // The answer may go now.
+                        cx.waker().wake_by_ref();
+                        continue;
+                    }
+                    Ok(Some(Incoming::Pong(payload))) => {
+                        if let Ok(number) = payload.try_into() {
+                            self.heard.pong = Some(u32::from_be_bytes(number));
+                        }
+                        continue;
+                    }
+                    Ok(Some(Incoming::Close(reason))) => return Poll::Ready(self.closed(reason)),
+                    Ok(Some(_)) => continue,
+                    Err(error) => return Poll::Ready(Err(broken(error))),
+                };
+                match self.decoder.decode(message) {
+                    Ok(ClientEvent::Stdout(bytes)) => shared.push(Out::Stdout, bytes),
+                    Ok(ClientEvent::Stderr(bytes)) => shared.push(Out::Stderr, bytes),
+                    Ok(_) => {}
+                    Err(error) => return Poll::Ready(Err(protocol(error.to_string()))),
+                }
             }
         }
         cx.waker().wake_by_ref();
@@ -159,11 +190,18 @@ impl Wire for WebSocket {
     }
 }
 
-/// One message, which the WebSocket library sends as one frame: servers do not put fragments
-/// together.
-fn frame(message: websocket::Message) -> Message {
-    match message {
-        websocket::Message::Binary(bytes) => Message::Binary(bytes.into()),
-        websocket::Message::Text(text) => Message::Text(text.into()),
-    }
+fn broken(error: FrameError) -> Error {
+    protocol(match error {
+        FrameError::TooLong(limit) => {
+            format!("the server announced a message of more than {limit} bytes")
+        }
+        error => format!("the server broke the WebSocket protocol: {error}"),
+    })
+}
+
+/// What masks a frame: as RFC 6455 asks, nothing that the sender of the data could foresee.
+fn key() -> io::Result<[u8; 4]> {
+    let mut key = [0; 4];
+    getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(key)
 }

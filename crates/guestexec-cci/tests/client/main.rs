@@ -4,13 +4,17 @@
 
 mod auth;
 mod config;
+mod dead;
 mod faults;
+mod forms;
 mod handshake;
 mod peer;
 mod pods;
 mod refusals;
 mod sessions;
 mod spdy;
+mod status;
 mod streams;
+mod terminal;
 mod transports;
 mod underway;

@@ -155,3 +155,64 @@ async fn odd_json_is_read_as_far_as_it_goes() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_may_come_from_something_in_between_proves_nothing() {
+    within(async {
+        let quoting = r#"{"kind":"Status","status":"Failure","code":500,"message":"Internal error occurred: error attaching: stream broke while running [sh -c ls || echo container not found (\"main\"): no such file or directory]"}"#;
+        for (status, headers, body) in [
+            ("408 Request Timeout", TEXT, "Request Timeout"),
+            ("409 Conflict", TEXT, "Conflict"),
+            ("409 Conflict", JSON, r#"{"error_msg":"busy","error_code":"APIGW.0308"}"#),
+            ("499 Client Closed Request", "", ""),
+            ("425 Too Early", "", ""),
+            ("500 Internal Server Error", JSON, quoting),
+            ("500 Internal Server Error", TEXT, "open /var/run/s: permission denied"),
+            ("500 Internal Server Error", TEXT, "error sending request: Post \"https://n/exec\": EOF"),
+            ("502 Bad Gateway", TEXT, "dial tcp: lookup upstream: no such host"),
+            ("503 Service Unavailable", TEXT, "no such file or directory"),
+            ("504 Gateway Timeout", TEXT, "upstream timed out, not: error dialing backend: x"),
+        ] {
+            let error = refused(status, headers, body).await;
+            assert!(error.may_have_run() && !error.is_retryable(), "{error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_proves_that_nothing_started_says_what_is_wrong() {
+    within(async {
+        for (status, headers, body, kind) in [
+            (
+                "409 Conflict",
+                JSON,
+                r#"{"kind":"Status","status":"Failure","message":"no","reason":"Conflict","code":409}"#,
+                ErrorKind::Refused,
+            ),
+            ("501 Not Implemented", "", "", ErrorKind::Unavailable),
+            (
+                "500 Internal Server Error",
+                TEXT,
+                "unable to upgrade: unable to hijack response",
+                ErrorKind::Unsupported,
+            ),
+            (
+                "500 Internal Server Error",
+                JSON,
+                r#"{"kind":"Status","status":"Failure","code":500,"message":"Internal error occurred: error executing command in container: exec: \"nope\": executable file not found in $PATH"}"#,
+                ErrorKind::Refused,
+            ),
+            (
+                "500 Internal Server Error",
+                TEXT,
+                "container is not running",
+                ErrorKind::NotFound,
+            ),
+        ] {
+            let error = refused(status, headers, body).await;
+            assert_eq!((error.kind(), error.may_have_run()), (kind, false), "{error}");
+        }
+    })
+    .await;
+}

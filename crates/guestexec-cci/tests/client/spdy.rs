@@ -1,8 +1,8 @@
 //! Sessions over SPDY, and everything a server can do wrong there.
 
-use std::{io, time::Duration};
+use std::{collections::VecDeque, io, time::Duration};
 
-use guestexec_cci::{Error, ErrorKind, ExecTransport, ExitStatus, Subprotocol};
+use guestexec_cci::{Error, ErrorKind, ExecTransport, ExitStatus, Subprotocol, TerminalSize};
 use guestexec_remotecommand::{
     Channel, Streams, Termination,
     spdy::{Event, Server},
@@ -23,6 +23,7 @@ pub struct Spdy {
     pub input: Vec<u8>,
     pub input_ended: bool,
     pub pongs: usize,
+    pub sizes: VecDeque<TerminalSize>,
 }
 
 impl Spdy {
@@ -39,7 +40,8 @@ impl Spdy {
             tty: has("tty"),
         };
         let server = Server::new(streams);
-        Self { stream, server, input: Vec::new(), input_ended: false, pongs: 0 }
+        let sizes = VecDeque::new();
+        Self { stream, server, input: Vec::new(), input_ended: false, pongs: 0, sizes }
     }
 
     /// Reads once, and answers what wants an answer; false at the end.
@@ -54,6 +56,7 @@ impl Spdy {
                 Event::Data(Channel::Stdin, data) => self.input.extend_from_slice(data),
                 Event::Fin(Channel::Stdin) => self.input_ended = true,
                 Event::Pong(_) => self.pongs += 1,
+                Event::Resize(size) => self.sizes.push_back(size),
                 _ => {}
             }
         }

@@ -257,7 +257,8 @@ async fn an_idle_session_is_kept_alive_and_not_cut_for_want_of_a_pong() {
                         other => panic!("{other:?}"),
                     }
                 }
-                assert_eq!(empty > 0, piped);
+                // Also where there is no input: gateways count messages and no pings.
+                assert!(empty > 0, "{piped}");
                 socket.end(SUCCESS).await;
             })
             .await;

@@ -1,15 +1,25 @@
-//! The protocol over WebSocket: what goes into messages. Frames and the handshake are a WebSocket library's work.
+//! The protocol over WebSocket: messages, the frames that carry them, and the keys of the handshake.
 //!
-//! Two things such a library must be told: Kubernetes servers do not reassemble fragments, so send every message as
-//! **one frame**; and do not close a session that still runs, because the server then drops all later output and
+//! Frames are made here and not by a WebSocket library because those log what they carry, and a session's input may
+//! be a password. Two rules of such a session: Kubernetes servers do not reassemble fragments, so every message is sent
+//! as **one frame**; and a session that still runs is not closed, because the server then drops all later output and
 //! the status.
 
 mod client;
 mod encode;
+mod frame;
+#[cfg(test)]
+mod frames;
+mod key;
+mod mask;
 mod server;
 
 pub use client::{ClientDecoder, ClientEvent};
 pub use encode::{Encoder, MAX_MESSAGE, Message};
+pub use frame::{
+    CloseReason, FrameDecoder, FrameError, FrameKind, Incoming, MAX_HEADER, Side, frame, seal,
+};
+pub use key::{accept_key, request_key};
 pub use server::{ServerDecoder, ServerEvent};
 
 use crate::{Channel, StatusError, Subprotocol, base64};

@@ -7,7 +7,7 @@ use guestexec_remotecommand::{
     ACCEPTED_STREAM_PROTOCOLS_HEADER, NegotiationError, SPDY_UPGRADE, STREAM_PROTOCOL_HEADER,
     Streams, Subprotocol,
 };
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Empty};
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{CONNECTION, HeaderName, HeaderValue, UPGRADE},
@@ -28,12 +28,13 @@ use crate::server::Answer;
 
 const WEBSOCKET_PROTOCOL: &str = "sec-websocket-protocol";
 
-fn parameter<'a>(query: &'a [QueryPair<'_>], name: &str) -> Option<&'a str> {
+/// The first value of a name in the query.
+pub(super) fn parameter<'a>(query: &'a [QueryPair<'_>], name: &str) -> Option<&'a str> {
     query.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_ref())
 }
 
 /// A switch of the query, read as Kubernetes does: there and neither `false` nor `0`.
-fn switch(query: &[QueryPair<'_>], name: &str) -> bool {
+pub(super) fn switch(query: &[QueryPair<'_>], name: &str) -> bool {
     parameter(query, name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
 }
 
@@ -63,7 +64,7 @@ fn container(pod: &Pod, query: &[QueryPair<'_>]) -> Result<String, Refused> {
 }
 
 fn switching(headers: &[(&str, &str)]) -> Answer {
-    let mut answer = Response::new(Full::default());
+    let mut answer = Response::new(Empty::new().boxed_unsync());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     for (name, value) in headers {
@@ -116,14 +117,15 @@ impl Cci {
             container,
             argv: commands.map(|(_, value)| value.clone().into_owned()).collect(),
             streams,
+            withholds_status: self.withholds_status,
             line: head.extensions.remove(),
         };
         let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
             return Err(bad_request("Upgrade request required"));
         };
+        let idle = self.idle;
         Ok(match chosen {
             Chosen::WebSocket(protocol, accept) => {
-                let idle = self.idle;
                 self.tasks.spawn(async move {
                     if let Ok(upgraded) = upgrade.await {
                         let protocol = protocol.unwrap_or(Subprotocol::V1);
@@ -140,7 +142,7 @@ impl Cci {
             Chosen::Spdy => {
                 self.tasks.spawn(async move {
                     if let Ok(upgraded) = upgrade.await {
-                        spdy::serve(upgraded, plan).await;
+                        spdy::serve(upgraded, plan, idle).await;
                     }
                 });
                 let protocol = Subprotocol::V4.as_str();
@@ -186,12 +188,13 @@ impl Cci {
         if self.v5 {
             supported.push(Subprotocol::V5);
         }
-        let offers = values(headers, WEBSOCKET_PROTOCOL);
+        // The library behind these servers looks at the first such header only.
+        let offers = values(headers, WEBSOCKET_PROTOCOL).take(1);
         Ok(match Subprotocol::choose_websocket(offers, &supported) {
             Ok(protocol) => Ok(Chosen::WebSocket(protocol, derive_accept_key(key.as_bytes()))),
             // Without a body and without a list, as Kubernetes does.
             Err(_) => {
-                let mut answer = Response::new(Full::default());
+                let mut answer = Response::new(Empty::new().boxed_unsync());
                 *answer.status_mut() = StatusCode::FORBIDDEN;
                 Err(Box::new(answer))
             }

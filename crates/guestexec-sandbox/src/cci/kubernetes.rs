@@ -40,12 +40,22 @@ pub(super) fn discover(method: &Method, path: &str) -> Option<Answer> {
             json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] })
         }
         "/apis" => json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [] }),
-        "/version" => json!({ "major": "1", "minor": "33", "gitVersion": "v1.33.0" }),
+        "/version" => json!({
+            "major": "1",
+            "minor": "33",
+            "gitVersion": "v1.33.0",
+            "gitCommit": "",
+            "gitTreeState": "",
+            "buildDate": "",
+            "goVersion": "",
+            "compiler": "",
+            "platform": "linux/amd64",
+        }),
         "/api/v1" => json!({
             "kind": "APIResourceList",
             "groupVersion": "v1",
             "resources": [
-                pods("pods", "Pod", &["get", "list"]),
+                pods("pods", "Pod", &["get", "list", "watch"]),
                 pods("pods/exec", "PodExecOptions", &["create", "get"]),
             ],
         }),

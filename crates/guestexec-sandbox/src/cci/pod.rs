@@ -9,7 +9,10 @@ use guestexec_cci::sign::QueryPair;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::status::{Refused, bad_request};
+use super::{
+    status::{Refused, bad_request},
+    watch,
+};
 use crate::{
     clock, random,
     server::{self, Answer},
@@ -17,6 +20,8 @@ use crate::{
 
 /// The only namespace with pods.
 pub(super) const NAMESPACE: &str = "default";
+/// The version of every pod and of every list of them, as none ever changes.
+pub(super) const VERSION: &str = "1";
 
 /// A pod.
 #[derive(Debug)]
@@ -83,6 +88,21 @@ impl Pod {
                 })
             })
             .collect();
+        let condition = |name: &str, holds: bool| {
+            json!({
+                "type": name,
+                "status": if holds { "True" } else { "False" },
+                "lastProbeTime": null,
+                "lastTransitionTime": time,
+            })
+        };
+        let conditions = [
+            condition("PodReadyToStartContainers", self.running),
+            condition("Initialized", true),
+            condition("Ready", self.running),
+            condition("ContainersReady", self.running),
+            condition("PodScheduled", true),
+        ];
         json!({
             "apiVersion": api_version,
             "kind": "Pod",
@@ -92,7 +112,7 @@ impl Pod {
                 "uid": self.uid,
                 "labels": { "app": self.name },
                 "creationTimestamp": time,
-                "resourceVersion": "1",
+                "resourceVersion": VERSION,
             },
             "spec": {
                 "containers": containers,
@@ -101,12 +121,7 @@ impl Pod {
             },
             "status": {
                 "phase": self.phase(),
-                "conditions": [{
-                    "type": "Ready",
-                    "status": if self.running { "True" } else { "False" },
-                    "lastProbeTime": null,
-                    "lastTransitionTime": time,
-                }],
+                "conditions": conditions,
                 "containerStatuses": statuses,
                 "podIP": "127.0.0.1",
                 "podIPs": [{ "ip": "127.0.0.1" }],
@@ -169,6 +184,10 @@ pub(super) fn list(
                     .all(|term| selects(term, |name| (name == "app").then(|| pod.name.to_owned())))
         })
         .collect();
+    if watch::is_wanted(query) {
+        let pods: Vec<Value> = found.iter().map(|pod| pod.to_json(api_version)).collect();
+        return watch::answer(&pods, query, api_version);
+    }
     let number = |name: &str| match parameter(name) {
         "" => Ok(0),
         text => text.parse::<usize>(),
@@ -178,7 +197,7 @@ pub(super) fn list(
     };
     let rest = found.get(start..).unwrap_or_default();
     let page = if limit == 0 { rest } else { &rest[..limit.min(rest.len())] };
-    let mut metadata = json!({ "resourceVersion": "1" });
+    let mut metadata = json!({ "resourceVersion": VERSION });
     if page.len() < rest.len() {
         metadata["continue"] = (start + page.len()).to_string().into();
         metadata["remainingItemCount"] = (rest.len() - page.len()).into();

@@ -1,22 +1,26 @@
 //! A process in a container, with pipes or a terminal.
 
 use std::{
-    fs, io,
+    fs,
+    future::poll_fn,
+    io,
+    pin::Pin,
     process::Stdio,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use guestexec_remotecommand::{Channel, ExitStatus, Streams, TerminalSize, Termination};
 use pty_process::{OwnedWritePty, Size};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     process::ChildStdin,
     sync::{Notify, mpsc, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use super::pod::Pod;
@@ -27,7 +31,13 @@ use crate::{
 
 /// Output goes in pieces of at most this many bytes, as from the real runtime.
 const PIECE: usize = 32 * 1024;
-/// How long to wait for more output once the process is gone, in case a child of its holds the pipe.
+/// How many bytes of input may wait for the process, about as many as the real runtime's pipes hold.
+#[cfg(target_os = "linux")]
+const INPUT_ROOM: usize = 128 * 1024;
+/// How many bytes of output are taken of a terminal that its client is taken to have left. Then nobody reads, and the
+/// process waits.
+const DETACHED_ROOM: usize = 64 * 1024;
+/// How long output is read beyond the time a command may run.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Output on its way to the client.
@@ -42,6 +52,8 @@ pub(super) struct Plan {
     pub(super) container: String,
     pub(super) argv: Vec<String>,
     pub(super) streams: Streams,
+    /// Nothing is said of the end of a command that leaves much input unread.
+    pub(super) withholds_status: bool,
     /// The connection, as far as it can be made to fail.
     pub(super) line: Option<Arc<Control>>,
 }
@@ -50,40 +62,81 @@ pub(super) struct Plan {
 pub(super) struct Process {
     group: Group,
     outputs: Vec<(Channel, Reader)>,
-    pub(super) input: Input,
+    input: InputEnd,
     limits: Limits,
 }
 
 /// The process's standard input.
-pub(super) enum Input {
-    /// There is none, or it is at its end.
+pub(super) struct Input {
+    end: InputEnd,
+    attachment: Arc<Attachment>,
+}
+
+/// Where input goes.
+enum InputEnd {
+    /// Nowhere: there is none, or it is at its end.
     Closed,
     Pipe(ChildStdin),
     Terminal(OwnedWritePty),
 }
 
+/// What a session's input and its output know of each other.
+#[derive(Debug, Default)]
+pub(super) struct Attachment {
+    /// The client is taken to have left its terminal, and gets no more output.
+    detached: AtomicBool,
+    /// Input waits for a process that does not read it.
+    is_stuck: AtomicBool,
+}
+
+impl Attachment {
+    /// Whether input waited for the process to the last.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.is_stuck.load(Ordering::Relaxed)
+    }
+}
+
 impl Input {
     /// Hands over input; a process that does not want it is nobody's fault.
-    pub(super) async fn write(&mut self, data: &[u8]) {
-        let written = match self {
-            Self::Closed => return,
-            Self::Pipe(pipe) => pipe.write_all(data).await,
-            Self::Terminal(terminal) => terminal.write_all(data).await,
-        };
-        if written.is_err() {
-            *self = Self::Closed;
+    pub(super) async fn write(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            let stuck = &self.attachment.is_stuck;
+            let end = &mut self.end;
+            let written = poll_fn(|cx| {
+                let written = match end {
+                    InputEnd::Closed => return Poll::Ready(Ok(data.len())),
+                    InputEnd::Pipe(pipe) => Pin::new(pipe).poll_write(cx, data),
+                    InputEnd::Terminal(terminal) => Pin::new(terminal).poll_write(cx, data),
+                };
+                match written {
+                    Poll::Pending => stuck.store(true, Ordering::Relaxed),
+                    Poll::Ready(Ok(_)) => stuck.store(false, Ordering::Relaxed),
+                    Poll::Ready(Err(_)) => {}
+                }
+                written
+            });
+            match written.await {
+                Ok(length) => data = &data[length..],
+                Err(_) => {
+                    self.end = InputEnd::Closed;
+                    return;
+                }
+            }
         }
     }
 
-    /// Ends the input. A terminal goes on: only the process reading from it could tell.
+    /// Ends the input. On a terminal that is a detach, as the real runtime takes it: the process goes on, and the
+    /// client hears no more of it than its exit code.
     pub(super) fn close(&mut self) {
-        if matches!(self, Self::Pipe(_)) {
-            *self = Self::Closed;
+        match self.end {
+            InputEnd::Terminal(_) => self.attachment.detached.store(true, Ordering::Relaxed),
+            InputEnd::Pipe(_) => self.end = InputEnd::Closed,
+            InputEnd::Closed => {}
         }
     }
 
     pub(super) fn resize(&self, size: TerminalSize) {
-        if let Self::Terminal(terminal) = self {
+        if let InputEnd::Terminal(terminal) = &self.end {
             // A terminal whose process is gone has no size.
             _ = terminal.resize(Size::new(size.height, size.width));
         }
@@ -145,7 +198,7 @@ impl Plan {
             let (reader, writer) = pty.into_split();
             let outputs: Vec<(Channel, Reader)> = vec![(Channel::Stdout, Box::new(reader))];
             // Kept open without stdin too: a terminal without its other end hangs up.
-            return Ok(Process { group, outputs, input: Input::Terminal(writer), limits });
+            return Ok(Process { group, outputs, input: InputEnd::Terminal(writer), limits });
         }
         let pipe = |wanted: bool| if wanted { Stdio::piped() } else { Stdio::null() };
         let mut command = self.processes.command(program, &home);
@@ -159,7 +212,14 @@ impl Plan {
         if let Some(pipe) = group.child.stderr.take() {
             outputs.push((Channel::Stderr, Box::new(pipe)));
         }
-        let input = group.child.stdin.take().map_or(Input::Closed, Input::Pipe);
+        let input = group.child.stdin.take().map_or(InputEnd::Closed, |pipe| {
+            #[cfg(target_os = "linux")]
+            {
+                // A smaller pipe does, too.
+                _ = rustix::pipe::fcntl_setpipe_size(&pipe, INPUT_ROOM);
+            }
+            InputEnd::Pipe(pipe)
+        });
         Ok(Process { group, outputs, input, limits })
     }
 }
@@ -170,26 +230,44 @@ pub(super) struct Running {
     outputs: Vec<(Channel, Reader)>,
     sender: mpsc::Sender<(Channel, Vec<u8>)>,
     limits: Limits,
+    attachment: Arc<Attachment>,
 }
 
 impl Process {
     /// Takes the process apart: what to wait for, the input, and the output.
     pub(super) fn split(self) -> (Running, Input, Outputs) {
+        let Self { group, outputs, input, limits } = self;
         let (sender, receiver) = mpsc::channel(2);
-        let limits = self.limits;
-        (Running { group: self.group, outputs: self.outputs, sender, limits }, self.input, receiver)
+        let attachment = Arc::new(Attachment::default());
+        let input = Input { end: input, attachment: Arc::clone(&attachment) };
+        (Running { group, outputs, sender, limits, attachment }, input, receiver)
     }
 }
 
 impl Running {
-    /// Waits for the end of the process and of its output. Dropped before, it kills the process.
+    /// What tells of the session's input once that is in use.
+    pub(super) fn attachment(&self) -> Arc<Attachment> {
+        Arc::clone(&self.attachment)
+    }
+
+    /// Waits for the end of the process and of its output, which other processes may hold longer. Dropped before,
+    /// it kills the process.
     pub(super) async fn wait(self) -> Termination {
-        let Self { mut group, outputs, sender, limits } = self;
+        let Self { mut group, outputs, sender, limits, attachment } = self;
         let gone = watch::Sender::new(false);
         let budget = Budget { left: AtomicU64::new(limits.output), spent: Notify::new() };
-        let forward =
-            |(channel, reader)| forward(channel, reader, sender.clone(), gone.subscribe(), &budget);
+        let forward = |(channel, reader)| {
+            forward(
+                channel,
+                reader,
+                sender.clone(),
+                gone.subscribe(),
+                &budget,
+                &attachment.detached,
+            )
+        };
         let reading = futures_util::future::join_all(outputs.into_iter().map(forward));
+        let reading = timeout(limits.time.saturating_add(LINGER), reading);
         let waiting = async {
             let status = tokio::select! {
                 biased;
@@ -240,25 +318,24 @@ async fn forward(
     channel: Channel,
     mut reader: Reader,
     sender: mpsc::Sender<(Channel, Vec<u8>)>,
-    gone: watch::Receiver<bool>,
+    mut gone: watch::Receiver<bool>,
     budget: &Budget,
+    detached: &AtomicBool,
 ) {
     let mut piece = vec![0; PIECE];
-    loop {
-        let mut gone = gone.clone();
-        let read = tokio::select! {
-            biased;
-            read = reader.read(&mut piece) => read,
-            () = async {
-                // The sender lives until all output was read.
-                _ = gone.wait_for(|gone| *gone).await;
-                sleep(LINGER).await;
-            } => return,
-        };
-        // A terminal whose last process is gone says so by an error.
-        let Ok(length @ 1..) = read else { return };
+    let mut unheard = 0;
+    // A terminal whose last process is gone says so by an error.
+    while let Ok(length @ 1..) = reader.read(&mut piece).await {
         if !budget.take(length) {
             // The pipe stays open until the process is killed, or it would die of a broken one.
+            _ = gone.wait_for(|gone| *gone).await;
+            return;
+        }
+        if detached.load(Ordering::Relaxed) {
+            unheard += length;
+            if unheard < DETACHED_ROOM {
+                continue;
+            }
             _ = gone.wait_for(|gone| *gone).await;
             return;
         }

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf},
     sync::Mutex as AsyncMutex,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::process::{Input, Outputs, Plan};
@@ -36,12 +36,14 @@ struct Session {
 }
 
 /// Runs the command and carries its streams until one side is through.
-pub(super) async fn serve(upgraded: Upgraded, plan: Plan) {
+///
+/// A client that does not read the last of it has `idle` to do so; a status that is withheld is so for as long.
+pub(super) async fn serve(upgraded: Upgraded, plan: Plan, idle: Duration) {
     let (mut reader, writer) = tokio::io::split(TokioIo::new(upgraded));
     let session =
         Session { server: Mutex::new(Server::new(plan.streams)), writer: AsyncMutex::new(writer) };
     // A client that is gone hears nothing, whatever went wrong.
-    _ = session.run(&mut reader, &plan).await;
+    _ = session.run(&mut reader, &plan, idle).await;
 }
 
 impl Session {
@@ -53,7 +55,7 @@ impl Session {
         self.writer.lock().await.write_all(bytes).await
     }
 
-    async fn run(&self, reader: &mut ReadHalf<Io>, plan: &Plan) -> io::Result<()> {
+    async fn run(&self, reader: &mut ReadHalf<Io>, plan: &Plan, idle: Duration) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER];
         // Input may come right behind its stream, before there is a process.
         let mut early = Vec::new();
@@ -84,11 +86,12 @@ impl Session {
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
 
-        let Some(_permit) = plan.processes.permit().await else { return Ok(()) };
+        let Some(permit) = plan.processes.permit().await else { return Ok(()) };
         let end = match plan.start() {
             Err(end) => end,
             Ok(process) => {
                 let (running, mut input, outputs) = process.split();
+                let attachment = running.attachment();
                 let receive = async {
                     input.write(&early).await;
                     if ended {
@@ -97,19 +100,27 @@ impl Session {
                     self.receive(reader, &mut buffer, &mut input).await
                 };
                 let running = async { Ok(running.wait().await) };
-                tokio::select! {
+                let end = tokio::select! {
                     // The client is gone; the process is killed as `running` is dropped.
                     gone = receive => return gone,
                     end = async { tokio::try_join!(running, self.send(outputs)) } => end?.0,
+                };
+                if plan.withholds_status && attachment.is_stuck() {
+                    drop(permit);
+                    sleep(idle).await;
+                    return Ok(());
                 }
+                end
             }
         };
         let mut out = Vec::new();
         self.server().finish(&end, &mut out);
-        let mut writer = self.writer.lock().await;
-        writer.write_all(&out).await?;
-        writer.shutdown().await?;
-        drop(writer);
+        let last_words = async {
+            let mut writer = self.writer.lock().await;
+            writer.write_all(&out).await?;
+            writer.shutdown().await
+        };
+        let Ok(Ok(())) = timeout(idle, last_words).await else { return Ok(()) };
         if plan.is_mute() {
             return Ok(());
         }

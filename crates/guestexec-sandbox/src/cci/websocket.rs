@@ -1,90 +1,164 @@
 //! A session over WebSocket.
+//!
+//! Frames are read as the servers of Kubernetes read them: each is a message of its own, also one that continues
+//! another. A pong is written before anything more is read, so that a client that pings and does not read comes to
+//! wait, and costs no memory.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
-use futures_util::{SinkExt as _, StreamExt as _};
 use guestexec_remotecommand::{
     Channel, Subprotocol,
-    websocket::{Encoder, Message as Payload, ServerDecoder, ServerEvent},
+    websocket::{Encoder, Message, ServerDecoder, ServerEvent},
 };
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::{sync::watch, time::timeout};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Error, Message,
-        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
-    },
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader, ReadHalf, WriteHalf},
+    sync::{Mutex, watch},
+    time::{sleep, timeout},
 };
 
 use super::process::{Input, Outputs, Plan};
 
 /// Longest message of the client's, beyond which Kubernetes drops the connection.
-const MAX_MESSAGE: usize = 32 * 1024 * 1024;
+const MAX_MESSAGE: u64 = 32 * 1024 * 1024;
+/// Longest payload of a ping, a pong or a close frame.
+const MAX_CONTROL: u64 = 125;
 /// How long the client may take to close its side at the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Set in the first byte of every frame that is sent: it is a whole message.
+const FIN: u8 = 0x80;
+/// Code 1000, the only one these servers close with.
+const NORMAL: [u8; 2] = 1000_u16.to_be_bytes();
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
-type Sink = futures_util::stream::SplitSink<Socket, Message>;
-type Stream = futures_util::stream::SplitStream<Socket>;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
 
-fn message(payload: Payload) -> Message {
-    match payload {
-        Payload::Binary(bytes) => Message::Binary(bytes.into()),
-        Payload::Text(text) => Message::Text(text.into()),
+type Io = TokioIo<Upgraded>;
+type Reader = BufReader<ReadHalf<Io>>;
+
+/// Where frames are written, each by one write.
+struct Writer(Mutex<WriteHalf<Io>>);
+
+impl Writer {
+    async fn frame(&self, opcode: u8, payload: &[u8]) -> io::Result<()> {
+        let mut frame = Vec::with_capacity(payload.len() + 10);
+        frame.push(FIN | opcode);
+        match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+            (Ok(length @ ..126), _) => frame.push(length),
+            (_, Ok(length)) => {
+                frame.push(126);
+                frame.extend(length.to_be_bytes());
+            }
+            _ => {
+                frame.push(127);
+                frame.extend((payload.len() as u64).to_be_bytes());
+            }
+        }
+        frame.extend_from_slice(payload);
+        self.0.lock().await.write_all(&frame).await
     }
+
+    async fn message(&self, message: &Message) -> io::Result<()> {
+        match message {
+            Message::Binary(bytes) => self.frame(BINARY, bytes).await,
+            Message::Text(text) => self.frame(TEXT, text.as_bytes()).await,
+        }
+    }
+}
+
+/// Reads one frame: its opcode and its payload.
+async fn read_frame(reader: &mut Reader) -> io::Result<(u8, Vec<u8>)> {
+    let [first, second] = [reader.read_u8().await?, reader.read_u8().await?];
+    let opcode = first & 15;
+    let length = match second & 127 {
+        126 => u64::from(reader.read_u16().await?),
+        127 => reader.read_u64().await?,
+        length => u64::from(length),
+    };
+    let is_masked = second & 128 != 0;
+    let most = if opcode < CLOSE { MAX_MESSAGE } else { MAX_CONTROL };
+    if !is_masked || length > most {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut mask = [0; 4];
+    reader.read_exact(&mut mask).await?;
+    let mut payload = Vec::new();
+    if reader.take(length).read_to_end(&mut payload).await? as u64 != length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    for (byte, mask) in payload.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
+    }
+    Ok((opcode, payload))
 }
 
 /// Runs the command and carries its streams until one side is through.
 ///
 /// After `idle` without a message either way it is cut, and the command killed.
 pub(super) async fn serve(upgraded: Upgraded, protocol: Subprotocol, plan: Plan, idle: Duration) {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE));
-    let socket =
-        WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-    let (mut sink, mut stream) = socket.split();
+    let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
+    let (mut reader, writer) = (BufReader::new(reader), Writer(Mutex::new(writer)));
     // A client that is gone hears nothing, whatever went wrong.
-    _ = session(&mut sink, &mut stream, protocol, &plan, idle).await;
+    _ = session(&mut reader, &writer, protocol, &plan, idle).await;
 }
 
 async fn session(
-    sink: &mut Sink,
-    stream: &mut Stream,
+    reader: &mut Reader,
+    writer: &Writer,
     protocol: Subprotocol,
     plan: &Plan,
     idle: Duration,
-) -> Result<(), Error> {
+) -> io::Result<()> {
     let encoder = Encoder::new(protocol);
-    sink.send(message(encoder.ready(plan.streams))).await?;
-    let Some(_permit) = plan.processes.permit().await else { return Ok(()) };
+    writer.message(&encoder.ready(plan.streams)).await?;
+    let Some(permit) = plan.processes.permit().await else { return Ok(()) };
     let end = match plan.start() {
         Err(end) => end,
         Ok(process) => {
             let (running, mut input, outputs) = process.split();
+            // A stream that was not asked for is at its end for the runtime; version 5 comes to it by SPDY, where
+            // such a stream does not exist.
+            if !plan.streams.stdin && protocol != Subprotocol::V5 {
+                input.close();
+            }
+            let attachment = running.attachment();
             let decoder = ServerDecoder::new(protocol, plan.streams);
             let running = async { Ok(running.wait().await) };
             let traffic = Traffic::new();
-            tokio::select! {
+            let end = tokio::select! {
                 // The client closed or broke the connection; the process is killed as `running` is dropped.
-                () = receive(stream, decoder, &mut input, &traffic) => return Ok(()),
+                () = receive(reader, writer, decoder, plan.streams.stdin, &mut input, &traffic) => {
+                    _ = timeout(CLOSE_TIMEOUT, writer.frame(CLOSE, &NORMAL)).await;
+                    return Ok(());
+                }
                 () = traffic.idle_for(idle) => return Ok(()),
-                end = async { tokio::try_join!(running, send(sink, encoder, outputs, &traffic)) } => end?.0,
+                end = async { tokio::try_join!(running, send(writer, encoder, outputs, &traffic)) } => end?.0,
+            };
+            if plan.withholds_status && attachment.is_stuck() {
+                drop(permit);
+                sleep(idle).await;
+                return Ok(());
             }
+            end
         }
     };
-    if let Some(status) = encoder.status(&end) {
-        sink.send(message(status)).await?;
-    }
-    let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-    sink.send(Message::Close(Some(close))).await?;
+    let last_words = async {
+        if let Some(status) = encoder.status(&end) {
+            writer.message(&status).await?;
+        }
+        writer.frame(CLOSE, &NORMAL).await
+    };
+    let Ok(Ok(())) = timeout(idle, last_words).await else { return Ok(()) };
     if plan.is_mute() {
         return Ok(());
     }
     // The client's own close, so that the connection does not end in a reset that loses the status.
-    _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = stream.next().await {} }).await;
+    let mut rest = [0; 4096];
+    _ = timeout(CLOSE_TIMEOUT, async { while let Ok(1..) = reader.read(&mut rest).await {} }).await;
     Ok(())
 }
 
@@ -109,14 +183,14 @@ impl Traffic {
 
 /// Outputs as messages, until there are no more.
 async fn send(
-    sink: &mut Sink,
+    writer: &Writer,
     encoder: Encoder,
     mut outputs: Outputs,
     traffic: &Traffic,
-) -> Result<(), Error> {
+) -> io::Result<()> {
     while let Some((channel, data)) = outputs.recv().await {
-        for payload in encoder.data(channel, &data) {
-            sink.send(message(payload)).await?;
+        for message in encoder.data(channel, &data) {
+            writer.message(&message).await?;
             traffic.seen();
         }
     }
@@ -125,23 +199,29 @@ async fn send(
 
 /// The client's messages, until it is gone.
 async fn receive(
-    stream: &mut Stream,
+    reader: &mut Reader,
+    writer: &Writer,
     mut decoder: ServerDecoder,
+    has_stdin: bool,
     input: &mut Input,
     traffic: &Traffic,
 ) {
-    while let Some(Ok(message)) = stream.next().await {
+    while let Ok((opcode, payload)) = read_frame(reader).await {
         traffic.seen();
-        let payload = match &message {
-            Message::Binary(bytes) => &bytes[..],
-            Message::Text(text) => text.as_bytes(),
-            Message::Close(_) => return,
-            // Pings are answered by the library.
-            _ => continue,
-        };
-        match decoder.decode(payload) {
+        match opcode {
+            CLOSE => return,
+            PING => {
+                if writer.frame(PONG, &payload).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            PONG => continue,
+            _ => {}
+        }
+        match decoder.decode(&payload) {
             Ok(ServerEvent::Stdin(data)) => input.write(data).await,
-            Ok(ServerEvent::Closed(Channel::Stdin)) => input.close(),
+            Ok(ServerEvent::Closed(Channel::Stdin)) if has_stdin => input.close(),
             Ok(ServerEvent::Resize(size)) => input.resize(size),
             Ok(_) => {}
             Err(_) => return,

@@ -12,10 +12,9 @@ use std::{
 };
 
 use fastrand::Rng;
-use http_body_util::Full;
 use hyper::{
     Request, StatusCode,
-    body::{Body as _, Bytes, Incoming},
+    body::{Body as _, Incoming},
     header::{DATE, HeaderValue},
 };
 use tokio::time::sleep;
@@ -24,7 +23,7 @@ use super::{Fault, FaultKind, Provider, Rate};
 use crate::{
     clock,
     line::Control,
-    server::{self, Answer, Service},
+    server::{self, Answer, Content, Service},
 };
 
 /// The connection is to be closed without an answer.
@@ -178,7 +177,7 @@ impl Faults {
 }
 
 /// A place inside a body, that is neither its beginning nor its end.
-fn place_in(body: &Full<Bytes>, place: f64) -> usize {
+fn place_in(body: &Content, place: f64) -> usize {
     let length = body.size_hint().exact().unwrap_or_default();
     (length as f64 * place) as usize
 }

@@ -2,8 +2,8 @@
 
 use std::{
     env,
-    fs::File,
-    io::Read as _,
+    fs::{self, File},
+    io::{self, Read as _},
     path::{Path, PathBuf},
     time::{Duration, UNIX_EPOCH},
 };
@@ -11,7 +11,7 @@ use std::{
 use guestexec_core::Secret;
 use serde::Deserialize;
 
-use super::{Lease, unusable, variable};
+use super::{Absent, Lease, unusable, variable};
 use crate::{Credentials, Error};
 
 /// Longest file read; those of the vendor's tools have a few hundred bytes.
@@ -31,13 +31,50 @@ pub(super) fn default_file() -> Result<Lease, Error> {
     read_ini(&path.unwrap_or_else(|| PathBuf::from("/etc/tencentcloud/credentials")))
 }
 
-fn text(path: &Path) -> Result<String, Error> {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
-    read.map_err(|error| {
-        unusable(format!("no credentials could be read from {}: {error}", path.display()))
-    })?;
-    Ok(text)
+/// The text of a small file: UTF-8, or UTF-16 where a byte-order mark says so. What is neither, such as
+/// a comment in another encoding, does not spoil the rest.
+pub(super) fn text(path: &Path) -> Result<String, Error> {
+    read(path).map_err(|error| {
+        let absent = error.kind() == io::ErrorKind::NotFound;
+        let error =
+            unusable(format!("no credentials could be read from {}: {error}", path.display()));
+        if absent { error.with_source(Absent) } else { error }
+    })
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let refused = |reason: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    let kind = fs::metadata(path)?;
+    if !kind.is_file() {
+        // To open a pipe would wait for whoever writes to it.
+        return refused(if kind.is_dir() {
+            "it is a directory"
+        } else {
+            "it is not a regular file"
+        });
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        return refused("it is far larger than such files are");
+    }
+    let units = |order: fn([u8; 2]) -> u16| -> String {
+        let pairs = bytes[2..].chunks(2).map(|pair| order([pair[0], *pair.get(1).unwrap_or(&0)]));
+        char::decode_utf16(pairs).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    };
+    Ok(match bytes[..] {
+        [0xff, 0xfe, ..] => units(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => units(u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, ref rest @ ..] | ref rest @ [..] => {
+            String::from_utf8_lossy(rest).into_owned()
+        }
+    })
+}
+
+/// A pair found in a file, if it can be used at all.
+fn checked(pair: Credentials, names: [&str; 3], path: &Path) -> Result<Credentials, Error> {
+    pair.check_in(|part| format!("(`{}` in {})", names[part], path.display()))?;
+    Ok(pair)
 }
 
 /// An ini file: `secret_id`, `secret_key`, perhaps `token`, in the section `[default]`.
@@ -65,7 +102,8 @@ pub(super) fn read_ini(path: &Path) -> Result<Lease, Error> {
         id.ok_or_else(|| missing("secret_id"))?,
         key.ok_or_else(|| missing("secret_key"))?,
     );
-    Ok(Lease::lasting(pair.with_optional_token(token.map(str::to_owned))))
+    let pair = pair.with_optional_token(token.map(str::to_owned));
+    checked(pair, ["secret_id", "secret_key", "token"], path).map(Lease::lasting)
 }
 
 /// A profile of tccli's, by its name.
@@ -112,6 +150,7 @@ pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
             if !secret_id.is_empty() && !key.is_empty() =>
         {
             let pair = Credentials::new(secret_id, key).with_optional_token(token);
+            let pair = checked(pair, ["secretId", "secretKey", "token"], path)?;
             let expires = expires_at.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
             Ok(match expires {
                 Some(expires) => Lease::until(pair, expires),

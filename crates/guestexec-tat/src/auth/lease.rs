@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 
 use super::{CredentialSource, unusable};
 use crate::{
-    Credentials, Error,
+    Credentials, Error, RootDomain,
     sign::{Scope, SignError, SigningKey, utc_date},
 };
 
@@ -29,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A client's credentials, shared by its clones.
 pub(crate) struct Keyring {
     source: CredentialSource,
+    site: RootDomain,
     state: Mutex<State>,
     /// Held by whoever is fetching.
     fetching: AsyncMutex<()>,
@@ -39,6 +40,8 @@ struct State {
     held: Option<Held>,
     /// When a fetch ended last.
     tried: Option<Instant>,
+    /// When one ended last that was made because the service had refused what is held.
+    renewed: Option<Instant>,
     /// Why it failed, if it did.
     failure: Option<String>,
 }
@@ -50,14 +53,14 @@ struct Held {
 
 impl Keyring {
     /// Takes a given pair at once, so that a bad one is refused where it is given.
-    pub(crate) fn new(source: CredentialSource) -> Result<Self, Error> {
+    pub(crate) fn new(source: CredentialSource, site: RootDomain) -> Result<Self, Error> {
         let mut state = State::default();
         if let Some(pair) = source.given() {
             pair.check()?;
             let signer = Arc::new(Signer::new(pair.clone()));
             state.held = Some(Held { signer, expires: None });
         }
-        Ok(Self { source, state: Mutex::new(state), fetching: AsyncMutex::new(()) })
+        Ok(Self { source, site, state: Mutex::new(state), fetching: AsyncMutex::new(()) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -89,7 +92,7 @@ impl Keyring {
             Look::Ageing(signer) if !good => return Ok(signer),
             _ => {}
         }
-        if let Some(failure) = self.failed_since(begin) {
+        if let Some(failure) = self.failed_since(begin).or_else(|| self.failed_lately()) {
             return Err(unusable(failure));
         }
         match self.fetch().await {
@@ -116,10 +119,12 @@ impl Keyring {
         if self.signer().is_some_and(|held| !same(&held)) {
             return true;
         }
-        if self.failed_since(begin).is_some() {
+        if self.failed_since(begin).is_some() || recent(self.state().renewed) {
             return false;
         }
-        self.fetch().await.is_ok_and(|fetched| !same(&fetched))
+        let fetched = self.fetch().await;
+        self.state().renewed = Some(Instant::now());
+        fetched.is_ok_and(|fetched| !same(&fetched))
     }
 
     fn look(&self, now: SystemTime) -> Look {
@@ -128,10 +133,19 @@ impl Keyring {
         let signer = held.signer.clone();
         let left = held.expires.map(|expires| expires.duration_since(now).unwrap_or_default());
         match left {
+            // Just fetched: the source has no better, or a clock is wrong. The service is to say so.
+            Some(_) if recent(state.tried) && state.failure.is_none() => Look::Good(signer),
             Some(left) if left.is_zero() => Look::Nothing,
             Some(left) if left < EARLY && !recent(state.tried) => Look::Ageing(signer),
             _ => Look::Good(signer),
         }
+    }
+
+    /// Why the last fetch failed, where there was an earlier one that did not, and it is too early to
+    /// try again.
+    fn failed_lately(&self) -> Option<String> {
+        let state = self.state();
+        state.failure.clone().filter(|_| state.held.is_some() && recent(state.tried))
     }
 
     /// Why a fetch failed that ended after `begin`: who waited for it need not try again.
@@ -141,7 +155,7 @@ impl Keyring {
     }
 
     async fn fetch(&self) -> Result<Arc<Signer>, Error> {
-        let lease = timeout(PATIENCE, self.source.provide()).await.unwrap_or_else(|_| {
+        let lease = timeout(PATIENCE, self.source.provide(self.site)).await.unwrap_or_else(|_| {
             let waited = PATIENCE.as_secs();
             Err(unusable(format!("the source of the credentials gave none in {waited} seconds")))
         });

@@ -2,20 +2,20 @@
 
 use std::{fmt, path::PathBuf};
 
-use guestexec_core::{Endpoint, PlainHttp, unix_seconds};
+use guestexec_core::{
+    Endpoint, PlainHttp, check_credential, check_header_credential, unix_seconds,
+};
 use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Lease, LeaseFuture, ProvideCredentials,
+    Absent, Lease, LeaseFuture, ProvideCredentials, files,
     role::{TemporaryPair, fetch, quick, read},
     unusable, variable,
 };
-use crate::Error;
+use crate::{Error, RootDomain};
 
-/// The service that exchanges tokens.
-const ENDPOINT: &str = "https://sts.tencentcloudapi.com";
 /// How long the keys are asked for, in seconds.
 const DURATION: u64 = 7200;
 
@@ -24,10 +24,11 @@ const DURATION: u64 = 7200;
 ///
 /// Sends the token in the file that `TKE_WEB_IDENTITY_TOKEN_FILE` names to
 /// AssumeRoleWithWebIdentity of the service STS, with `TKE_REGION`, `TKE_PROVIDER_ID` and
-/// `TKE_ROLE_ARN`, which the cluster sets in pods whose service account has a role.
+/// `TKE_ROLE_ARN`, which the cluster sets in pods whose service account has a role. The exchange is
+/// that of the client's site, see [`ClientBuilder::root_domain`](crate::ClientBuilder::root_domain).
 #[derive(Clone)]
 pub struct TkeOidc {
-    endpoint: String,
+    endpoint: Option<String>,
     given: Option<Identity>,
 }
 
@@ -42,13 +43,14 @@ struct Identity {
 impl TkeOidc {
     /// The role the environment names.
     pub fn new() -> Self {
-        Self { endpoint: ENDPOINT.to_owned(), given: None }
+        Self { endpoint: None, given: None }
     }
 
-    /// Another exchange, scheme included: the international site's, or one a test runs.
+    /// Another exchange, scheme included, such as one a test runs. Default: that of the client's site,
+    /// `https://sts.tencentcloudapi.com` or `https://sts.intl.tencentcloudapi.com`.
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = endpoint.into();
+        self.endpoint = Some(endpoint.into());
         self
     }
 
@@ -76,6 +78,7 @@ impl TkeOidc {
                 unusable(format!(
                     "the environment variable {name} is not set, as in a pod with a role"
                 ))
+                .with_source(Absent)
             })
         };
         match &self.given {
@@ -89,7 +92,8 @@ impl TkeOidc {
         }
     }
 
-    async fn ask(&self) -> Result<Lease, Error> {
+    /// Asks the exchange of a site, unless another was given.
+    pub(super) async fn ask(&self, site: RootDomain) -> Result<Lease, Error> {
         const WHOM: &str = "the token exchange (STS)";
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -110,15 +114,20 @@ impl TkeOidc {
         }
         let identity = self.identity_in_use()?;
         // The token is as good as a password: not in clear, but on this machine.
-        let endpoint = Endpoint::parse(&self.endpoint, PlainHttp::Loopback).map_err(unusable)?;
-        let token = std::fs::read_to_string(&identity.token_file).map_err(|error| {
-            let path = identity.token_file.display();
-            unusable(format!("the pod's token could not be read from {path}: {error}"))
-        })?;
+        let endpoint =
+            Endpoint::parse(self.endpoint.as_deref().unwrap_or(site.sts()), PlainHttp::Loopback)
+                .map_err(unusable)?;
+        check_header_credential("region (TKE_REGION)", &identity.region, &[])
+            .and_then(|()| check_credential("provider id (TKE_PROVIDER_ID)", &identity.provider_id))
+            .and_then(|()| check_credential("role (TKE_ROLE_ARN)", &identity.role_arn))
+            .map_err(unusable)?;
+        let token = files::text(&identity.token_file)?;
+        let token = token.trim();
+        check_header_credential("pod's token", token, &[]).map_err(unusable)?;
         let now = std::time::SystemTime::now();
         let body = json!({
             "ProviderId": identity.provider_id,
-            "WebIdentityToken": token.trim(),
+            "WebIdentityToken": token,
             "RoleArn": identity.role_arn,
             "RoleSessionName": format!("guestexec-{}", unix_seconds(now)),
             "DurationSeconds": DURATION,
@@ -163,6 +172,6 @@ impl fmt::Debug for TkeOidc {
 
 impl ProvideCredentials for TkeOidc {
     fn provide(&self) -> LeaseFuture<'_> {
-        Box::pin(self.ask())
+        Box::pin(self.ask(RootDomain::default()))
     }
 }

@@ -9,7 +9,7 @@ use guestexec_core::{HttpOptions, MAX_ERROR_BODY, Proxy, Secret, http_client, li
 use reqwest::{Client, Request, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{Lease, LeaseFuture, ProvideCredentials, unusable};
+use super::{Absent, Lease, LeaseFuture, ProvideCredentials, unusable};
 use crate::{Credentials, Error};
 
 /// Where an instance finds its metadata.
@@ -39,9 +39,9 @@ pub(super) async fn fetch(
     request: impl FnOnce(&Client) -> reqwest::Result<Request>,
 ) -> Result<Vec<u8>, Error> {
     let client = http_client(options).map_err(unusable)?;
-    let failed = |error: reqwest::Error| {
-        let lost = if error.is_connect() { "cannot be reached" } else { "did not answer" };
-        unusable(format!("{whom} {lost}"))
+    let failed = |error: reqwest::Error| match error.is_connect() {
+        true => unusable(format!("{whom} cannot be reached")).with_source(Absent),
+        false => unusable(format!("{whom} did not answer")),
     };
     let answer = client.execute(request(&client).map_err(failed)?).await.map_err(failed)?;
     if answer.status() != StatusCode::OK {

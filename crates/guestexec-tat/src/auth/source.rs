@@ -9,8 +9,10 @@ use std::{
     time::SystemTime,
 };
 
-use super::{CvmRole, TkeOidc, files, unusable, variable};
-use crate::{Credentials, Error};
+use tracing::warn;
+
+use super::{Absent, CvmRole, TkeOidc, files, is_absent, unusable, variable};
+use crate::{Credentials, Error, RootDomain};
 
 /// Credentials and how long they are good for.
 #[derive(Clone, Debug)]
@@ -77,6 +79,9 @@ pub struct CredentialSource(Repr);
 enum Repr {
     Given(Credentials),
     Provider(Arc<dyn ProvideCredentials>),
+    /// Apart from other sources, because its address depends on the client's site.
+    TkeOidc(TkeOidc),
+    Either(Arc<[CredentialSource; 2]>),
 }
 
 impl CredentialSource {
@@ -120,9 +125,10 @@ impl CredentialSource {
         Self::new(CvmRole::new())
     }
 
-    /// The role of the pod this program runs in, on Tencent's Kubernetes.
+    /// The role of the pod this program runs in, on Tencent's Kubernetes. Its token is exchanged at the
+    /// site of the client, see [`ClientBuilder::root_domain`](crate::ClientBuilder::root_domain).
     pub fn tke_oidc() -> Self {
-        Self::new(TkeOidc::new())
+        TkeOidc::new().into()
     }
 
     /// The places the vendor's SDKs look, in their order, with tccli's among the files: environment,
@@ -138,16 +144,19 @@ impl CredentialSource {
             .or(Self::tke_oidc())
     }
 
-    /// This source, or `other` where it has nothing.
+    /// This source, or `other` where it has nothing. Where it has something that cannot be used, such as
+    /// a file without a key, `other` is used too, and a warning in the log tells so and why.
     #[must_use]
     pub fn or(self, other: impl Into<Self>) -> Self {
-        Self::new(Either(self, other.into()))
+        Self(Repr::Either(Arc::new([self, other.into()])))
     }
 
-    pub(crate) fn provide(&self) -> LeaseFuture<'_> {
+    pub(crate) fn provide(&self, site: RootDomain) -> LeaseFuture<'_> {
         match &self.0 {
             Repr::Given(pair) => Box::pin(ready(Ok(Lease::lasting(pair.clone())))),
             Repr::Provider(provider) => provider.provide(),
+            Repr::TkeOidc(role) => Box::pin(role.ask(site)),
+            Repr::Either(sources) => Box::pin(either(sources, site)),
         }
     }
 
@@ -155,7 +164,7 @@ impl CredentialSource {
     pub(crate) fn given(&self) -> Option<&Credentials> {
         match &self.0 {
             Repr::Given(pair) => Some(pair),
-            Repr::Provider(_) => None,
+            Repr::Provider(_) | Repr::TkeOidc(_) | Repr::Either(_) => None,
         }
     }
 }
@@ -165,6 +174,10 @@ impl Debug for CredentialSource {
         match &self.0 {
             Repr::Given(pair) => pair.fmt(f),
             Repr::Provider(provider) => provider.fmt(f),
+            Repr::TkeOidc(role) => role.fmt(f),
+            Repr::Either(sources) => {
+                f.debug_tuple("Either").field(&sources[0]).field(&sources[1]).finish()
+            }
         }
     }
 }
@@ -183,7 +196,7 @@ impl From<CvmRole> for CredentialSource {
 
 impl From<TkeOidc> for CredentialSource {
     fn from(role: TkeOidc) -> Self {
-        Self::new(role)
+        Self(Repr::TkeOidc(role))
     }
 }
 
@@ -214,24 +227,23 @@ impl ProvideCredentials for Place {
 }
 
 /// One source, or another.
-#[derive(Debug)]
-struct Either(CredentialSource, CredentialSource);
-
-impl ProvideCredentials for Either {
-    fn provide(&self) -> LeaseFuture<'_> {
-        Box::pin(async move {
-            let first = match self.0.provide().await {
-                // What has expired, as a login kept in a file may have, is not used if there is
-                // another; if there is none, the clock may be wrong, and the service is to say so.
-                Ok(lease) if lease.expires.is_some_and(|at| at <= SystemTime::now()) => {
-                    return Ok(self.1.provide().await.unwrap_or(lease));
-                }
-                Ok(lease) => return Ok(lease),
-                Err(error) => error,
-            };
-            self.1.provide().await.map_err(|second| {
-                unusable(format!("{}; nor elsewhere: {}", first.message(), second.message()))
-            })
-        })
+async fn either([first, second]: &[CredentialSource; 2], site: RootDomain) -> Result<Lease, Error> {
+    let error = match first.provide(site).await {
+        // What has expired, as a login kept in a file may have, is not used if there is another; if
+        // there is none, the clock may be wrong, and the service is to say so.
+        Ok(lease) if lease.expires.is_some_and(|at| at <= SystemTime::now()) => {
+            return Ok(second.provide(site).await.unwrap_or(lease));
+        }
+        Ok(lease) => return Ok(lease),
+        Err(error) => error,
+    };
+    if !is_absent(&error) {
+        // Another identity is used than the one that somebody put there.
+        warn!(%error, "a source of credentials cannot be used; the next one is asked");
     }
+    second.provide(site).await.map_err(|last| {
+        let neither = is_absent(&error) && is_absent(&last);
+        let both = format!("{}; nor elsewhere: {}", error.message(), last.message());
+        if neither { unusable(both).with_source(Absent) } else { unusable(both) }
+    })
 }

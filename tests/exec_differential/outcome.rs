@@ -1,0 +1,44 @@
+//! What a situation comes to, in a form that can be compared and read.
+
+use std::fmt;
+
+use guestexec_cci::ErrorKind;
+
+/// How a session ended, as its client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The command ended with this code.
+    Exit(i32),
+    /// The error says that nothing was started.
+    NotStarted(ErrorKind),
+    /// The error says that the command may have run.
+    Failed(ErrorKind),
+    /// The session was still open when the test had waited long enough.
+    Open,
+}
+
+/// How a session ended, and what came before.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub end: End,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, stdout {:?}, stderr {:?}", self.end, self.stdout, self.stderr)
+    }
+}
+
+/// Output as text; a long one as its length and what it consists of.
+pub fn shown(bytes: &[u8]) -> String {
+    match bytes {
+        [first, .., last] if bytes.len() > 1000 => {
+            let uniform = bytes.iter().all(|byte| byte == first);
+            let content = if uniform { format!("{first}") } else { format!("{first}…{last}") };
+            format!("<{} bytes of {content}>", bytes.len())
+        }
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
