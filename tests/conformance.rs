@@ -165,12 +165,12 @@ mod zstack {
             for client in [&by_session, &by_key] {
                 for method in [Method::Put, Method::Post] {
                     let run = client.vm(service.vm_uuid()).run("echo out; echo err >&2");
-                    let output = run.method(method).await.unwrap();
+                    let output = run.method(method).unchecked().await.unwrap();
                     assert_eq!(output.stdout_lossy().trim(), "out", "{}", output.stream());
                     assert_eq!(output.stderr_lossy().trim(), "err", "{}", output.stream());
                 }
-                let captured = client.vm(service.vm_uuid()).run("echo out; exit 7").capture();
-                assert_eq!(captured.await.unwrap().exit_code, 7);
+                let ended = client.vm(service.vm_uuid()).run("echo out; exit 7").await.unwrap();
+                assert_eq!((ended.exit_code, &*ended.stdout), (7, &b"out\n"[..]));
             }
             assert_eq!(service.executions(service.vm_uuid()), 6);
 

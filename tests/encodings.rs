@@ -36,7 +36,7 @@ async fn zstack_captured_output_in_gbk_becomes_text() {
         .await
         .unwrap();
     let script = format!("{SCRIPT}; {SCRIPT} >&2");
-    let captured = client.vm(zstack.vm_uuid()).run(script).capture().await.unwrap();
+    let captured = client.vm(zstack.vm_uuid()).run(script).await.unwrap();
     assert_eq!(captured.stdout_in("gbk").unwrap(), "不是\r\n");
     assert_eq!(captured.stderr_in("gb18030").unwrap(), "不是\r\n");
     assert!(captured.stdout_in("").is_err());

@@ -6,10 +6,11 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use guestexec_cci::ExecTransport;
-use guestexec_core::{ErrorKind, HttpOptions, Proxy};
+use guestexec_core::{ErrorKind, HttpOptions, Proxy, ResponseFuture, Transport};
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::{Client as Tat, ClientBuilder};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -252,4 +253,85 @@ fn what_is_no_certificate_is_refused_at_once() {
         assert_eq!(refused.kind(), ErrorKind::Config, "{pem}");
         assert!(refused.to_string().contains("PEM"), "{refused}");
     }
+}
+
+/// A transport that never answers, or never ends its answer.
+#[derive(Clone, Debug)]
+struct Hanging {
+    answers: bool,
+}
+
+impl Transport for Hanging {
+    fn execute(&self, _: reqwest::Request) -> ResponseFuture<'_> {
+        let answers = self.answers;
+        Box::pin(async move {
+            if !answers {
+                std::future::pending::<()>().await;
+            }
+            let never = futures_util::stream::pending::<std::io::Result<Vec<u8>>>();
+            let body = reqwest::Body::wrap_stream(never);
+            Ok(http::Response::builder()
+                .header("content-type", "application/json")
+                .body(body)
+                .unwrap()
+                .into())
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_of_ones_own_is_held_to_the_calls_timeout() {
+    let second = Duration::from_secs(1);
+    for hanging in [Hanging { answers: false }, Hanging { answers: true }] {
+        let tat = Tat::builder()
+            .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
+            .region("ap-guangzhou")
+            .repeats(0)
+            .call_timeout(second)
+            .transport(hanging.clone())
+            .build()
+            .unwrap();
+        let begin = tokio::time::Instant::now();
+        let error = tat.describe_regions().send().await.unwrap_err();
+        assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, false), "{error}");
+        let error = tat.instances(["ins-1"]).run("reboot").await.unwrap_err();
+        assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, true), "{error}");
+
+        let cci = guestexec_cci::Client::builder()
+            .credentials(guestexec_cci::Credentials::token("token"))
+            .region("cn-north-4")
+            .call_timeout(second)
+            .transport(hanging.clone())
+            .build()
+            .unwrap();
+        let error = cci.pods("default").list().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+
+        let zstack = guestexec_zstack::Client::builder("http://zstack")
+            .credentials(guestexec_zstack::Credentials::access_key("id", "secret"))
+            .call_timeout(second)
+            .transport(hanging)
+            .build()
+            .unwrap();
+        let job = zstack.get_api_job().uuid("fc022ba201c135d8809c5e02bf6bf156");
+        assert_eq!(job.send().await.unwrap_err().kind(), ErrorKind::Timeout);
+        // A look for what became of the command follows its loss, so not to the second.
+        assert!(begin.elapsed() < 60 * second, "{:?}", begin.elapsed());
+    }
+}
+
+/// A session that a transport of one's own has upgraded may last longer than any call.
+#[tokio::test]
+async fn a_session_over_a_transport_of_ones_own_outlasts_the_calls_timeout() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let client = guestexec_cci::Client::builder()
+        .credentials(guestexec_cci::Credentials::token(sandbox.cci().token()))
+        .endpoint(sandbox.cci().endpoint())
+        .call_timeout(Duration::from_secs(2))
+        .transport(guestexec_core::http_client(&HttpOptions::default(), &[]).unwrap())
+        .build()
+        .unwrap();
+    let exec = client.pod(sandbox.cci().namespace(), sandbox.cci().pod());
+    let output = exec.exec(["sh", "-c", "sleep 3; echo done"]).output().await.unwrap();
+    assert_eq!(output.stdout, b"done\n");
 }

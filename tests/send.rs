@@ -86,11 +86,12 @@ fn zstack(zstack: &guestexec_zstack::Client, job: &guestexec_zstack::JobId) {
     sent(builder.login("admin", "password"));
     sent(zstack.logout());
     sent(zstack.result_of(job, std::time::Duration::MAX));
-    // guestexec_zstack::Run, Capture and EachVm.
+    sent(zstack.unchecked_result_of(job, std::time::Duration::MAX));
+    // guestexec_zstack::Run, Unchecked and EachVm.
     awaited(zstack.vm("uuid").run("uptime"));
-    awaited(zstack.vm("uuid").run("uptime").capture());
+    awaited(zstack.vm("uuid").run("uptime").unchecked());
     awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime")));
-    awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime").capture()).concurrency(2));
+    awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime").unchecked()).concurrency(2));
 }
 
 /// Never called: that it compiles is the test.

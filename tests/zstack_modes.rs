@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use guestexec_core::ErrorKind;
 use guestexec_sandbox::{Builder, Fault, FaultKind, Provider, Sandbox, ZstackHandle};
-use guestexec_zstack::{Client, Credentials, Method, causes};
+use guestexec_zstack::{Client, Credentials, JobId, Method, Uncaptured, causes};
 use tokio::task::JoinSet;
 
 async fn by_session(service: &ZstackHandle) -> Client {
@@ -33,7 +33,7 @@ async fn every_operation(mode: &str, builder: Builder) {
     for (number, client) in [&client, &key].into_iter().enumerate() {
         for method in [Method::Put, Method::Post] {
             let run = client.vm(service.vm_uuid()).run("echo out; echo err >&2").method(method);
-            let output = run.await.unwrap_or_else(|error| panic!("{mode}: {error}"));
+            let output = run.unchecked().await.unwrap_or_else(|error| panic!("{mode}: {error}"));
             assert_eq!(output.stdout_lossy(), "out", "{mode}");
             assert_eq!(output.stderr_lossy(), "err", "{mode}");
         }
@@ -69,6 +69,41 @@ async fn every_operation_in_every_mode() {
     }
     while let Some(run) = runs.join_next().await {
         run.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_run_tells_its_exit_code_and_an_unchecked_one_the_services_text() {
+    for jobs in [false, true] {
+        let sandbox = Sandbox::builder().zstack_jobs(jobs).start().await.unwrap();
+        let service = sandbox.zstack();
+        let client = by_session(service).await;
+        let vm = client.vm(service.vm_uuid());
+        let failed = vm.run("exit 4").await.unwrap();
+        assert_eq!((failed.exit_code, failed.success()), (4, false));
+        let ended = vm.run("echo out; echo err >&2").await.unwrap();
+        assert_eq!((&*ended.stdout, &*ended.stderr), (&b"out\n"[..], &b"err\n"[..]));
+        assert!(ended.success());
+        let much = vm.run("yes 0123456 | head -c 3000000; exit 5").await.unwrap();
+        assert_eq!((much.exit_code, much.stdout.len()), (5, 737_280), "the end of it");
+        assert_eq!(much.stdout_dropped, 3_000_000 - 737_280);
+        let text = vm.run("echo out; exit 4").unchecked().await.unwrap();
+        assert_eq!(
+            (text.stream(), text.ambiguous()),
+            ("standardStream: out, errorStream: ", false)
+        );
+        // What was left in the background goes on, and holds nothing up.
+        let left = vm.run("sleep 100 & echo left").await.unwrap();
+        assert_eq!(&*left.stdout, b"left\n");
+        // Its result is there for whoever knows the job's name.
+        let job = JobId::random().unwrap();
+        vm.run("exit 6").job(job.clone()).await.unwrap();
+        let again = client.result_of(&job, Duration::from_secs(5)).await.unwrap();
+        assert_eq!(again.exit_code, 6);
+        // A command that takes the script around it along has no end that is known.
+        let error = vm.run("kill -9 0").await.unwrap_err();
+        assert!(error.may_have_run(), "{error}");
+        assert!(Uncaptured::of(&error).is_some(), "{error}");
     }
 }
 
@@ -122,7 +157,7 @@ async fn an_expired_session_in_the_first_answer_and_in_the_poll() {
         let service = sandbox.zstack();
         let client = by_session(service).await;
         let output = client.vm(service.vm_uuid()).run("echo again").await.unwrap();
-        assert_eq!(output.stdout_lossy(), "again");
+        assert_eq!(output.stdout_lossy(), "again\n");
         assert_eq!(service.executions(service.vm_uuid()), 1);
         // Whoever brought only the session has to be told.
         let stranger = Credentials::session("0123456789abcdef0123456789abcdef");
@@ -170,13 +205,14 @@ async fn run_with(seed: u64) -> Tally {
     let mut tally = Tally::default();
     for number in 0..5 {
         let before = service.executions(service.vm_uuid());
-        let text = format!("echo {seed} {number}");
+        let text = format!("echo {seed} {number}; exit 3");
         let ended = client.vm(service.vm_uuid()).run(text).await;
         let times = service.executions(service.vm_uuid()) - before;
         match ended {
             Ok(output) => {
                 assert_eq!(times, 1, "seed {seed}, command {number}");
-                assert_eq!(output.stdout_lossy(), format!("{seed} {number}"));
+                assert_eq!(output.stdout_lossy(), format!("{seed} {number}\n"));
+                assert_eq!(output.exit_code, 3);
                 tally.done += 1;
             }
             Err(error) if error.may_have_run() => {

@@ -2,6 +2,7 @@
 
 mod child;
 mod failure;
+mod forms;
 mod handshake;
 mod input;
 mod kill;
@@ -23,17 +24,17 @@ use guestexec_remotecommand::{Streams, TerminalSize};
 use tokio::time::{Instant, timeout_at};
 
 pub use child::Child;
+pub(crate) use forms::Speaks;
 pub(crate) use handshake::{Fault, Upgrade};
 pub use input::Input;
 pub use open::ExecTransport;
-pub(crate) use open::Speaks;
 pub use output::Output;
 pub use streams::{ChildStderr, ChildStdin, ChildStdout};
 
 use crate::{Error, Pod};
 use child::{Progress, Task};
 use kill::{Killer, Report};
-use open::{Opened, Opening};
+use open::{Opened, Opening, check};
 use session::{Plan, Session, Wire};
 use shared::{Out, Shared};
 use spdy::Spdy;
@@ -230,12 +231,7 @@ impl<'a> Exec<'a> {
     /// [`may_have_run`](guestexec_core::Error::may_have_run) tells whether the command may run all
     /// the same.
     pub async fn spawn(self) -> Result<Child, Error> {
-        if self.argv.is_empty() {
-            return Err(Error::new(
-                ErrorKind::InvalidRequest,
-                "the command is empty: give at least the name of a program",
-            ));
-        }
+        check(&self.argv, &self.pod)?;
         let tty = self.tty.is_some();
         let (piped, input) = match self.stdin {
             // Without a stream the command sees the end at once, whatever the protocol.

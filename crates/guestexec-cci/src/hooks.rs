@@ -190,6 +190,26 @@ fn escape_spaces(request: &mut Request) {
     }
 }
 
+/// The longest address that the HTTP client carries, in bytes.
+const MAX_ADDRESS: usize = 65_534;
+
+/// Refuses an address that could not be sent, as one with a long script in its query.
+fn fits(request: &Request, info: &OperationInfo) -> Result<(), String> {
+    let length = request.url().as_str().len();
+    if length <= MAX_ADDRESS {
+        return Ok(());
+    }
+    let advice = match Upgrade::usual(info.operation_id) {
+        Some(_) => {
+            ": the command and its arguments are too long for it; send the script by stdin, as in `exec([\"sh\"]).stdin(script)`"
+        }
+        None => "",
+    };
+    Err(format!(
+        "the request's address takes {length} bytes, and it can have at most {MAX_ADDRESS}{advice}"
+    ))
+}
+
 impl ClientHooks<Inner> for Client {
     async fn pre<E>(
         &self,
@@ -201,6 +221,7 @@ impl ClientHooks<Inner> for Client {
             return self.inner.send_to_iam(request).map_err(CallError::InvalidRequest);
         }
         escape_spaces(request);
+        fits(request, info).map_err(CallError::InvalidRequest)?;
         if let Some(upgrade) = self.inner.call.upgrade(info) {
             upgrade.ask(request.headers_mut()).map_err(CallError::InvalidRequest)?;
         }

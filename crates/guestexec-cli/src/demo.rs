@@ -50,8 +50,8 @@ async fn through_zstack(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
         .await?;
     let vm = client.vm(service.vm_uuid());
     let uname = vm.run(COMMAND).await?;
-    show(COMMAND, uname.stdout_lossy().as_bytes());
-    let script = vm.run(SCRIPT).capture().await?;
+    show(COMMAND, &uname.stdout);
+    let script = vm.run(SCRIPT).await?;
     show(SCRIPT, &script.stdout);
     show_more("standard error", &script.stderr);
     println!("  exit code: {}", script.exit_code);

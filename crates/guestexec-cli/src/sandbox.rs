@@ -51,6 +51,12 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t, help_heading = "Tencent TAT")]
     tat_agents: Agents,
 
+    /// How many running VMs ZStack has, beside a stopped and a broken one [default: 1]
+    #[arg(long, value_name = "COUNT", help_heading = "ZStack")]
+    zstack_vms: Option<usize>,
+    /// One more running VM of this UUID. Any number of times
+    #[arg(long = "zstack-vm", value_name = "UUID", help_heading = "ZStack")]
+    zstack_vm_uuids: Vec<String>,
     /// Answer 202 with a job at once, not 200 at the command's end
     #[arg(long, help_heading = "ZStack")]
     zstack_jobs: bool,
@@ -135,6 +141,8 @@ fn with<T>(builder: Builder, option: Option<T>, set: impl Fn(Builder, T) -> Buil
 impl Options {
     fn builder(self) -> Builder {
         let mut builder = Sandbox::builder()
+            // This program is nothing but a sandbox.
+            .child_subreaper(true)
             .tat_late_tasks(self.tat_late_tasks)
             .tat_agents(match self.tat_agents {
                 Agents::Prompt => TatAgents::Prompt,
@@ -148,6 +156,9 @@ impl Options {
         }
         for id in self.tat_instance_ids {
             builder = builder.tat_instance(id);
+        }
+        for uuid in self.zstack_vm_uuids {
+            builder = builder.zstack_vm(uuid);
         }
         for (provider, latency) in [
             (Provider::Tat, self.tat_latency),
@@ -164,6 +175,7 @@ impl Options {
         });
         builder = with(builder, self.tat_delivering, Builder::tat_delivering);
         builder = with(builder, self.tat_deliver_delayed, Builder::tat_deliver_delayed);
+        builder = with(builder, self.zstack_vms, Builder::zstack_vms);
         builder = with(builder, self.zstack_job_delay, Builder::zstack_job_delay);
         builder = with(builder, self.zstack_job_life, Builder::zstack_job_life);
         builder = with(builder, self.zstack_location_host, Builder::zstack_location_host);
@@ -209,17 +221,27 @@ pub(crate) async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Becomes ready with Ctrl-C, `kill`, or the end of the terminal.
+/// Becomes ready with any signal that asks a process to end: Ctrl-C, Ctrl-\\, `kill`, the end of the terminal, and
+/// what batch systems send.
 fn interruption() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-    })
+    // SIGABRT is 6 on every Unix.
+    let abort = SignalKind::from_raw(6);
+    let mut signals = Vec::new();
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+        SignalKind::quit(),
+        abort,
+        SignalKind::alarm(),
+        SignalKind::user_defined1(),
+        SignalKind::user_defined2(),
+    ] {
+        signals.push(signal(kind)?);
+    }
+    Ok(std::future::poll_fn(move |context| {
+        let ready = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    }))
 }

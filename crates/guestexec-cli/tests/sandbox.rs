@@ -77,7 +77,7 @@ fn is_empty(directory: &std::path::Path) -> bool {
 
 #[test]
 fn it_cleans_up_after_each_signal() {
-    for signal in ["INT", "TERM", "HUP"] {
+    for signal in ["INT", "TERM", "HUP", "QUIT", "ABRT", "ALRM", "USR1", "USR2"] {
         let directory = tempfile::tempdir().unwrap();
         let mut running = Running::start(&[], directory.path());
         assert!(!is_empty(directory.path()), "its files lie elsewhere");
@@ -86,6 +86,41 @@ fn it_cleans_up_after_each_signal() {
         assert!(running.child.wait().unwrap().success(), "{signal}");
         assert!(is_empty(directory.path()), "{signal}");
         assert!(TcpStream::connect(running.address("ZSTACK_ENDPOINT")).is_err(), "{signal}");
+    }
+}
+
+/// A daemon with no mark of the sandbox left: another session and directory, no environment, no parent.
+#[test]
+#[cfg(target_os = "linux")]
+fn nothing_gets_away_from_the_command() {
+    use guestexec::zstack::{Client, Credentials};
+
+    for signal in ["TERM", "QUIT"] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut running = Running::start(&[], directory.path());
+        let variable = |name: &str| running.variables[name].clone();
+        let client = Client::builder(variable("ZSTACK_ENDPOINT"))
+            .credentials(Credentials::access_key(
+                variable("ZSTACK_ACCESS_KEY_ID"),
+                variable("ZSTACK_ACCESS_KEY_SECRET"),
+            ))
+            .build()
+            .unwrap();
+        let script = "exec 2>&1; cd /; (env -i setsid sh -c 'echo $$; exec sleep 1000' &)";
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let vm = variable("ZSTACK_VM_UUID");
+        let output = runtime.block_on(async { client.vm(vm).run(script).await.unwrap() });
+        let process = output.stdout_lossy().trim().to_owned();
+        let environment = format!("/proc/{process}/cmdline");
+        let lives = || std::fs::read(&environment).is_ok_and(|line| line.starts_with(b"sleep"));
+        while !lives() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let id = running.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        assert!(running.child.wait().unwrap().success(), "{signal}");
+        assert!(!lives(), "{signal}: {process} lives on");
+        assert!(is_empty(directory.path()), "{signal}");
     }
 }
 
@@ -109,6 +144,8 @@ fn faults_and_modes_are_options() {
         "--tat-delivering=1s",
         "--tat-deliver-delayed=1s",
         "--tat-agents=unreachable",
+        "--zstack-vms=2",
+        "--zstack-vm=0123456789abcdef0123456789abcdef",
         "--zstack-jobs",
         "--zstack-job-delay=1s",
         "--zstack-job-life=0s",
@@ -124,6 +161,7 @@ fn faults_and_modes_are_options() {
     assert!(running.remarks.iter().any(|line| line.contains("--seed 7")), "{:?}", running.remarks);
     assert_eq!(running.variables["TENCENTCLOUD_REGION"], "ap-beijing");
     assert_eq!(running.variables["GUESTEXEC_TAT_INSTANCE_ID"], "ins-mine");
+    assert_eq!(running.variables["ZSTACK_VM_UUID"], "0123456789abcdef0123456789abcdef");
     let tat = running.ask("GUESTEXEC_TAT_ENDPOINT", POST);
     assert!(tat.starts_with("HTTP/1.1 200") && tat.contains("RequestLimitExceeded"), "{tat}");
     let html = running.ask("ZSTACK_ENDPOINT", GET);

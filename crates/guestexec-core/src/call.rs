@@ -13,6 +13,7 @@ use tracing::{Instrument as _, debug, debug_span};
 use crate::{
     Error, ErrorKind, MAX_ANSWER, Underway,
     http::WireStatus,
+    proof::not_acted_upon,
     reason::{is_no_http, with_reason},
     repair::repaired,
 };
@@ -93,7 +94,8 @@ pub struct Refusal<D> {
 impl<D> Refusal<D> {
     /// A reading that goes by the HTTP status alone, for answers no vendor documents.
     ///
-    /// A 4xx is a rejected request. A 5xx may come from anything on the way, so it proves nothing.
+    /// Only a status that says why the request was not acted upon proves that nothing was started;
+    /// any other may come from something on the way that gave up while the service went on.
     pub fn from_status(answer: &Answer) -> Self {
         let kind = kind_of(answer.status);
         Self {
@@ -102,7 +104,7 @@ impl<D> Refusal<D> {
             message: describe(answer),
             request_id: None,
             detail: None,
-            not_started: answer.status.is_client_error(),
+            not_started: not_acted_upon(answer.status),
             advice: None,
         }
     }
@@ -114,7 +116,10 @@ fn kind_of(status: StatusCode) -> ErrorKind {
         401 => ErrorKind::Unauthenticated,
         403 => ErrorKind::Forbidden,
         404 => ErrorKind::NotFound,
+        408 => ErrorKind::Timeout,
+        425 => ErrorKind::Unavailable,
         429 => ErrorKind::Throttled,
+        499 => ErrorKind::Lost,
         400..=499 => ErrorKind::Refused,
         500..=599 => ErrorKind::Unavailable,
         _ => ErrorKind::Protocol,

@@ -89,6 +89,13 @@ impl<D> Error<D> {
         self
     }
 
+    /// Tells it in another sentence.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
     /// Adds the service's own code.
     #[must_use]
     pub fn with_code(mut self, code: Option<String>) -> Self {

@@ -1,11 +1,13 @@
 //! The HTTP client the providers share, and what is done to each request and answer.
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
 use http_body_util::Limited;
-use reqwest::{Request, Response, StatusCode, redirect};
+use reqwest::{NoProxy, Request, Response, StatusCode, Url, redirect};
 
-use crate::{Secret, repair::repaired};
+#[cfg(feature = "__rustls")]
+use crate::tls;
+use crate::{Endpoint, Secret, endpoint::is_loopback, repair::repaired};
 
 /// Largest answer read into memory, in octets. The largest honest one, a page of 100 task results
 /// with their outputs, is a tenth of it.
@@ -22,7 +24,8 @@ pub struct HttpOptions {
     pub timeout: Duration,
     /// The `User-Agent` header. Default: this library's name and version.
     pub user_agent: String,
-    /// The way to the endpoint. An endpoint on this machine is always reached directly.
+    /// The way to the endpoint. An endpoint on this machine (`localhost`, `127.0.0.0/8`, `::1`) is
+    /// always reached directly.
     pub proxy: Proxy,
     /// Certificates to be trusted besides those this machine trusts, in PEM, any number of them: of
     /// a company's own authority, say. Default: none.
@@ -54,45 +57,43 @@ impl Default for HttpOptions {
     }
 }
 
-/// Builds the client that carries requests: HTTP/1.1, TLS verified, redirects not followed.
+/// Builds the client that carries requests to `endpoints`: HTTP/1.1, TLS verified, redirects not
+/// followed. An endpoint on this machine is reached directly, whatever `options` or the environment
+/// say of a proxy; where no endpoint is HTTPS, this machine needs no certificates.
 ///
 /// HTTP/1.1 because a connection negotiated to HTTP/2 cannot be upgraded; no redirects because each
 /// request carries credentials meant for one host.
 ///
 /// # Errors
-/// A sentence, if an option cannot be used or TLS could not be set up on this machine.
-pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
-    build(with_roots(client_builder(options)?, &options.root_certificates)?)
+/// A sentence, if an option cannot be used, if TLS could not be set up on this machine, or if the
+/// program was built without it and an endpoint needs it.
+pub fn http_client(
+    options: &HttpOptions,
+    endpoints: &[&Endpoint],
+) -> Result<reqwest::Client, String> {
+    let needs_tls = endpoints.iter().any(|endpoint| endpoint.url().scheme() == "https");
+    if needs_tls && !cfg!(any(feature = "__rustls", feature = "native-tls")) {
+        return Err(format!(
+            "an endpoint is https, and this program was built without it: {TURN_ON}, or give the \
+             client a transport of your own"
+        ));
+    }
+    build(with_tls(client_builder(options)?, &options.root_certificates, needs_tls)?)
 }
 
-/// Builds a client for plain HTTP, or for requests that another [`Transport`](crate::Transport)
-/// carries. It trusts nobody, so that this machine's certificates need not be read.
+/// Builds a client for requests that another [`Transport`](crate::Transport) carries. It trusts
+/// nobody, so that this machine's certificates need not be read.
 ///
 /// # Errors
 /// As [`http_client`].
 pub(crate) fn offline_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
-    let builder = client_builder(options)?;
-    #[cfg(any(feature = "rustls", feature = "native-tls"))]
-    let builder = builder.tls_certs_only([]);
-    build(builder)
+    build(with_tls(client_builder(options)?, &options.root_certificates, false)?)
 }
 
 fn client_builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, String> {
-    #[cfg(feature = "rustls")]
-    {
-        // A provider the program installed itself stays; the error says only that there is one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
-    let builder = match &options.proxy {
-        Proxy::Environment => reqwest::Client::builder(),
-        Proxy::Direct => reqwest::Client::builder().no_proxy(),
-        Proxy::Url(url) => {
-            // The error would repeat the address, in which there may be a password.
-            let proxy = reqwest::Proxy::all(url.expose()).map_err(
-                |_| "the proxy's address cannot be read: give one such as `http://proxy:3128`",
-            )?;
-            reqwest::Client::builder().proxy(proxy)
-        }
+    let builder = match proxy(&options.proxy)? {
+        Some(proxy) => reqwest::Client::builder().proxy(proxy),
+        None => reqwest::Client::builder().no_proxy(),
     };
     // By default the kernel would end a connection whose peer takes nothing for 30 s. A command that
     // does not read its input is such a peer, and healthy. Each call has a deadline of its own.
@@ -106,38 +107,104 @@ fn client_builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, Strin
         .user_agent(options.user_agent.as_str()))
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-fn with_roots(
+/// The proxies of all clients made here. None of them is ever on the way to this machine itself:
+/// what is sent there may be in clear.
+fn proxy(chosen: &Proxy) -> Result<Option<reqwest::Proxy>, String> {
+    let (http, https, exempt) = match chosen {
+        Proxy::Direct => return Ok(None),
+        Proxy::Url(url) => {
+            // The error would repeat the address, in which there may be a password.
+            let url = proxy_url(url.expose()).ok_or(
+                "the proxy's address cannot be read: give one such as `http://proxy:3128`",
+            )?;
+            (Some(url.clone()), Some(url), String::new())
+        }
+        // In a CGI program a header of a request may have set the variable HTTP_PROXY.
+        Proxy::Environment if env::var_os("REQUEST_METHOD").is_some() => return Ok(None),
+        Proxy::Environment => {
+            let named = |name: &str| {
+                let read = |name: String| env::var(name).ok();
+                read(name.to_ascii_uppercase()).or_else(|| read(name.to_owned()))
+            };
+            let url = |name| named(name).and_then(|text| proxy_url(&text));
+            let all = url("all_proxy");
+            let http = url("http_proxy").or_else(|| all.clone());
+            (http, url("https_proxy").or(all), named("no_proxy").unwrap_or_default())
+        }
+    };
+    if http.is_none() && https.is_none() {
+        return Ok(None);
+    }
+    let proxy = reqwest::Proxy::custom(move |target| match target.scheme() {
+        _ if is_loopback(target) => None,
+        "https" => https.clone(),
+        _ => http.clone(),
+    });
+    Ok(Some(proxy.no_proxy(NoProxy::from_string(&exempt))))
+}
+
+/// The address of a proxy; `http` where it names no scheme.
+fn proxy_url(text: &str) -> Option<Url> {
+    let text = text.trim();
+    let url = match text.contains("://") {
+        true => Url::parse(text),
+        false => Url::parse(&format!("http://{text}")),
+    };
+    let url = url.ok().filter(Url::has_host)?;
+    // What the HTTP client knows of them depends on how the program built it.
+    reqwest::Proxy::all(url.clone()).ok().map(|_| url)
+}
+
+#[cfg(feature = "__rustls")]
+fn with_tls(
     builder: reqwest::ClientBuilder,
     pem: &str,
+    needed: bool,
 ) -> Result<reqwest::ClientBuilder, String> {
+    // What is no certificate is refused in any case.
+    let config = match needed || !pem.trim().is_empty() {
+        true => tls::client_config(pem)?,
+        false => tls::offline_config()?,
+    };
+    Ok(builder.tls_backend_preconfigured(config))
+}
+
+#[cfg(all(feature = "native-tls", not(feature = "__rustls")))]
+fn with_tls(
+    builder: reqwest::ClientBuilder,
+    pem: &str,
+    needed: bool,
+) -> Result<reqwest::ClientBuilder, String> {
+    let builder = builder.tls_backend_native();
     if pem.trim().is_empty() {
-        return Ok(builder);
+        return Ok(if needed { builder } else { builder.tls_certs_only([]) });
     }
     match reqwest::Certificate::from_pem_bundle(pem.as_bytes()) {
         Ok(roots) if !roots.is_empty() => Ok(builder.tls_certs_merge(roots)),
-        _ => {
-            Err("the root certificates hold none in PEM: give the text of a file that begins with \
-                  `-----BEGIN CERTIFICATE-----`"
-                .to_owned())
-        }
+        _ => Err(NO_CERTIFICATE.to_owned()),
     }
 }
 
-#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-fn with_roots(
+#[cfg(not(any(feature = "__rustls", feature = "native-tls")))]
+fn with_tls(
     builder: reqwest::ClientBuilder,
     pem: &str,
+    _: bool,
 ) -> Result<reqwest::ClientBuilder, String> {
     match pem.trim().is_empty() {
         true => Ok(builder),
-        false => {
-            Err("this program was built without HTTPS, so root certificates have no use: build \
-                      it with the feature `rustls` or `native-tls`"
-                .to_owned())
-        }
+        false => Err(format!(
+            "this program was built without HTTPS, so root certificates have no use: {TURN_ON}"
+        )),
     }
 }
+
+#[cfg(any(feature = "__rustls", feature = "native-tls"))]
+pub(crate) const NO_CERTIFICATE: &str = "the root certificates hold none in PEM: give the text of \
+     a file that begins with `-----BEGIN CERTIFICATE-----`";
+
+/// What to do in a program without TLS.
+const TURN_ON: &str = "build it with the crate's feature `rustls` or `native-tls`";
 
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
     builder.build().map_err(|e| {

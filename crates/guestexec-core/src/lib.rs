@@ -12,12 +12,15 @@ mod json;
 mod lossless;
 mod nulls;
 mod open_enum;
+mod proof;
 mod reason;
 mod repair;
 mod secret;
 mod shape;
 #[cfg(feature = "encoding")]
 mod text;
+#[cfg(feature = "__rustls")]
+mod tls;
 mod transport;
 mod underway;
 

@@ -1,12 +1,24 @@
 //! The way a finished request takes to a server.
 
-use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc};
+use std::{
+    error::Error,
+    fmt::Debug,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use crate::{Endpoint, HttpOptions, Proxy, http};
+use hyper::body::{Bytes, Frame, SizeHint};
+use reqwest::{Body, Request, Response, StatusCode};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+
+use crate::{Endpoint, HttpOptions, http::offline_client, http_client};
 
 /// The future of one exchange.
-pub type ResponseFuture<'a> =
-    Pin<Box<dyn Future<Output = reqwest::Result<reqwest::Response>> + Send + 'a>>;
+pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = reqwest::Result<Response>> + Send + 'a>>;
 
 /// Carries a finished, signed request and brings its answer.
 ///
@@ -18,37 +30,108 @@ pub trait Transport: Debug + Send + Sync {
     /// An error that [`is_connect`](reqwest::Error::is_connect) says that nothing was sent, so a
     /// call that starts a command may be made again: a transport that tries more than once must not
     /// report it after an attempt that may have arrived.
-    fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_>;
+    fn execute(&self, request: Request) -> ResponseFuture<'_>;
 }
 
 impl Transport for reqwest::Client {
-    fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_> {
+    fn execute(&self, request: Request) -> ResponseFuture<'_> {
         Box::pin(reqwest::Client::execute(self, request))
     }
 }
 
 /// The client that makes a provider's requests to `endpoints`, and the transport that carries them:
-/// the one `given`, or that same client.
-///
-/// What is meant for this machine alone goes through no proxy; and where no endpoint is HTTPS, this
-/// machine needs no certificates.
+/// that same client, see [`http_client`], or the one `given`, held to the timeout of `options`.
 ///
 /// # Errors
-/// A sentence, if an option cannot be used or TLS could not be set up on this machine.
+/// As [`http_client`]; a transport that is given needs no TLS of ours.
 pub fn carrier(
     options: &HttpOptions,
     endpoints: &[&Endpoint],
     given: Option<Arc<dyn Transport>>,
 ) -> Result<(reqwest::Client, Arc<dyn Transport>), String> {
-    let mut options = options.clone();
-    if endpoints.iter().all(|endpoint| endpoint.is_loopback()) {
-        options.proxy = Proxy::Direct;
+    Ok(match given {
+        None => {
+            let client = http_client(options, endpoints)?;
+            (client.clone(), Arc::new(client))
+        }
+        Some(transport) => {
+            let timeout = options.timeout;
+            (offline_client(options)?, Arc::new(Bounded { transport, timeout }))
+        }
+    })
+}
+
+/// A transport that may know no deadline, and one for it: the request's own, or the client's.
+#[derive(Debug)]
+struct Bounded {
+    transport: Arc<dyn Transport>,
+    timeout: Duration,
+}
+
+impl Transport for Bounded {
+    fn execute(&self, request: Request) -> ResponseFuture<'_> {
+        let length = request.timeout().copied().unwrap_or(self.timeout);
+        Box::pin(async move {
+            // A deadline that no clock reaches is none.
+            let Some(deadline) = Instant::now().checked_add(length) else {
+                return self.transport.execute(request).await;
+            };
+            let late = Box::pin(sleep_until(deadline));
+            match timeout_at(deadline, self.transport.execute(request)).await {
+                // An upgraded connection has no body, and lasts as long as it likes.
+                Ok(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    Ok(response)
+                }
+                Ok(Ok(response)) => {
+                    let (parts, body) = http::Response::<Body>::from(response).into_parts();
+                    let body = Body::wrap(Timed { body: Some(body), late });
+                    Ok(http::Response::from_parts(parts, body).into())
+                }
+                Ok(Err(error)) => Err(error),
+                Err(_) => Err(timed_out(late).await),
+            }
+        })
     }
-    let needs_tls = endpoints.iter().any(|endpoint| endpoint.url().scheme() == "https");
-    let client = match needs_tls && given.is_none() {
-        true => http::http_client(&options)?,
-        false => http::offline_client(&options)?,
-    };
-    let transport = given.unwrap_or_else(|| Arc::new(client.clone()));
-    Ok((client, transport))
+}
+
+/// A timeout as reqwest reports one: it makes its errors itself, from what a body runs into.
+async fn timed_out(late: Pin<Box<Sleep>>) -> reqwest::Error {
+    let body = Body::wrap(Timed { body: None, late });
+    let mut response = Response::from(http::Response::new(body));
+    loop {
+        if let Err(error) = response.chunk().await {
+            return error;
+        }
+    }
+}
+
+/// A body that ends with an error when it is late; one that never comes, where there is none.
+struct Timed {
+    body: Option<Body>,
+    late: Pin<Box<Sleep>>,
+}
+
+impl hyper::body::Body for Timed {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        // What is there is taken, however late: a caller may have been slow to ask for it.
+        let body = self.body.as_mut();
+        match body.map_or(Poll::Pending, |body| Pin::new(body).poll_frame(context)) {
+            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+            Poll::Pending => self
+                .late
+                .as_mut()
+                .poll(context)
+                .map(|()| Some(Err(io::Error::from(io::ErrorKind::TimedOut).into()))),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(SizeHint::new, Body::size_hint)
+    }
 }

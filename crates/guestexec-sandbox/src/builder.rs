@@ -18,6 +18,8 @@ pub struct Builder {
     pub(crate) tat_delivering: Duration,
     pub(crate) tat_deliver_delayed: Duration,
     pub(crate) tat_agents: TatAgents,
+    pub(crate) zstack_vms: usize,
+    pub(crate) zstack_vm_uuids: Vec<String>,
     pub(crate) zstack_jobs: bool,
     pub(crate) zstack_job_delay: Duration,
     pub(crate) zstack_job_life: Duration,
@@ -32,6 +34,7 @@ pub struct Builder {
     pub(crate) faults: Vec<Fault>,
     pub(crate) seed: Option<u64>,
     pub(crate) address: IpAddr,
+    pub(crate) child_subreaper: bool,
 }
 
 /// What becomes of the scripts that TAT hands to its agents.
@@ -58,6 +61,8 @@ impl Default for Builder {
             tat_delivering: Duration::ZERO,
             tat_deliver_delayed: Duration::ZERO,
             tat_agents: TatAgents::Prompt,
+            zstack_vms: 1,
+            zstack_vm_uuids: Vec::new(),
             zstack_jobs: false,
             zstack_job_delay: Duration::ZERO,
             zstack_job_life: Duration::from_secs(10_800),
@@ -72,6 +77,7 @@ impl Default for Builder {
             faults: Vec::new(),
             seed: None,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            child_subreaper: false,
         }
     }
 }
@@ -136,6 +142,21 @@ impl Builder {
     #[must_use]
     pub fn tat_agents(mut self, agents: TatAgents) -> Self {
         self.tat_agents = agents;
+        self
+    }
+
+    /// How many running VMs ZStack has, beside a stopped and a broken one. Default: 1. They cost nothing until a
+    /// command runs in them. The first has the UUID of the vendor's example.
+    #[must_use]
+    pub fn zstack_vms(mut self, count: usize) -> Self {
+        self.zstack_vms = count;
+        self
+    }
+
+    /// One more running VM, of this UUID (32 hexadecimal digits without hyphens). It comes before the others.
+    #[must_use]
+    pub fn zstack_vm(mut self, uuid: impl Into<String>) -> Self {
+        self.zstack_vm_uuids.push(uuid.into());
         self
     }
 
@@ -251,6 +272,15 @@ impl Builder {
     #[must_use]
     pub fn listen_beyond_loopback(mut self, address: IpAddr) -> Self {
         self.address = address;
+        self
+    }
+
+    /// Makes this process the child subreaper of its descendants (Linux; elsewhere nothing happens), so that no
+    /// command gets away from the sandbox's end, whatever it does. It concerns the whole process: every child it has
+    /// from now on is killed with the sandbox. For a program that is nothing but a sandbox. Default: false.
+    #[must_use]
+    pub fn child_subreaper(mut self, subreaper: bool) -> Self {
+        self.child_subreaper = subreaper;
         self
     }
 

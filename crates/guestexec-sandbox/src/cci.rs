@@ -21,6 +21,7 @@ use guestexec_cci::sign;
 use hyper::{
     Method, Request, StatusCode,
     body::{Bytes, Incoming},
+    http::request::Parts,
 };
 use serde_json::json;
 
@@ -34,7 +35,7 @@ use crate::{
     fault::Provider,
     process::Processes,
     random,
-    server::{self, Answer, BodyError, Service},
+    server::{self, Answer, Body, BodyError, Service},
     tasks::Tasks,
 };
 
@@ -48,6 +49,8 @@ pub(crate) const OPERATIONS: [&str; 5] = [
     "connectCciV2GetNamespacedPodExec",
     "connectCciV2PostNamespacedPodExec",
 ];
+/// Longest body of a request, in bytes.
+const MAX_BODY: usize = 64 * 1024;
 /// Where CCI serves them.
 const PREFIX: &str = "/apis/cci/v2/namespaces/";
 
@@ -90,17 +93,21 @@ impl Cci {
         }
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Result<Answer, Refused> {
-        if request.uri().path() == auth::PATH {
-            if request.method() != Method::POST {
+    async fn route(&self, head: Parts, body: &mut Body) -> Result<Answer, Refused> {
+        if head.uri.path() == auth::PATH {
+            if head.method != Method::POST {
                 return Err(iam(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed."));
             }
-            let body = read(request.into_body()).await?;
-            return self.account.log_in(&body);
+            let body = body.read_unproven(MAX_BODY).await.map_err(|error| match error {
+                BodyError::TooLong => {
+                    iam(StatusCode::BAD_REQUEST, "The request body is longer than 64 KiB.")
+                }
+                BodyError::Broken => iam(StatusCode::BAD_REQUEST, "The request body is invalid."),
+            })?;
+            return self.account.log_in(&body.bytes);
         }
         // What an upgraded connection carries is no body, and the request has to stay whole.
-        let is_upgrade = request.headers().contains_key(hyper::header::UPGRADE);
-        let (head, body) = request.into_parts();
+        let is_upgrade = head.headers.contains_key(hyper::header::UPGRADE);
         let content = if is_upgrade { Bytes::new() } else { read(body).await? };
         let uri = head.uri.clone();
         let query = sign::query_pairs(uri.query().unwrap_or_default())
@@ -208,16 +215,24 @@ impl Service for Cci {
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        self.route(request).await.unwrap_or_else(|refused| *refused)
+        let is_upgrade = request.headers().contains_key(hyper::header::UPGRADE);
+        let (head, mut body) = Body::of(request);
+        let answer = self.route(head, &mut body).await.unwrap_or_else(|refused| *refused);
+        if !is_upgrade {
+            body.discard().await;
+        }
+        answer
     }
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Refused> {
-    server::body(body).await.map_err(|error| match error {
+/// A body whose sender proves itself with a signature over it, or with its head alone. None of the operations needs
+/// a long one.
+async fn read(body: &mut Body) -> Result<Bytes, Refused> {
+    body.read_unproven(MAX_BODY).await.map(|body| body.bytes).map_err(|error| match error {
         BodyError::TooLong => status::status(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
-            "the body is longer than 10 MB",
+            "the body is longer than 64 KiB",
             Some(json!({})),
         ),
         BodyError::Broken => bad_request("the body did not arrive whole"),

@@ -5,7 +5,7 @@ mod text;
 
 use std::time::Duration;
 
-pub(crate) use self::layer::Faults;
+pub(crate) use self::layer::{Cut, Faults};
 pub use self::text::FaultError;
 
 /// One of the sandbox's services.
@@ -17,6 +17,24 @@ pub enum Provider {
     Zstack,
     /// Huawei CCI, with its IAM.
     Cci,
+}
+
+impl FaultKind {
+    /// The name in options and texts, such as `lose-answer`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Latency(_) => "latency",
+            Self::Clock(_) => "clock",
+            Self::Throttle => "throttle",
+            Self::BadGateway => "bad-gateway",
+            Self::GatewayTimeout => "gateway-timeout",
+            Self::LoseRequest => "lose-request",
+            Self::LoseAnswer => "lose-answer",
+            Self::Reset => "reset",
+            Self::Drip => "drip",
+            Self::Expire => "expire",
+        }
+    }
 }
 
 impl Provider {
@@ -146,6 +164,11 @@ impl Fault {
     /// The service it belongs to.
     pub fn provider(&self) -> Provider {
         self.provider
+    }
+
+    /// What goes wrong.
+    pub fn kind(&self) -> FaultKind {
+        self.kind
     }
 
     fn concerns(&self, operation: &str) -> bool {

@@ -3,12 +3,17 @@
 mod builder;
 mod cci;
 mod clock;
+mod connections;
 mod fault;
+mod json;
 mod line;
+mod origin;
 mod process;
 mod random;
 mod sandbox;
+mod secret;
 mod server;
+mod stray;
 mod tasks;
 mod tat;
 mod zstack;

@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -23,11 +23,22 @@ const DROP: usize = 16;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// What is to happen to what the service writes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Control {
     /// Whether anything is; looked at before the lock is taken.
     armed: AtomicBool,
     plan: Mutex<Plan>,
+    written: Mutex<Instant>,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            armed: AtomicBool::default(),
+            plan: Mutex::default(),
+            written: Mutex::new(Instant::now()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +60,11 @@ enum Place {
 impl Control {
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When something was last written; when the connection began, if nothing was.
+    pub(crate) fn last_write(&self) -> Instant {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn arm(&self, change: impl FnOnce(&mut Plan)) {
@@ -158,6 +174,7 @@ impl AsyncWrite for Line {
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
         let line = self.get_mut();
+        *line.control.written.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         if line.control.armed.load(Ordering::Acquire) {
             return line.poll_planned(cx, buffer);
         }

@@ -1,18 +1,29 @@
 //! Real processes, each in a process group of its own, none of which outlives the sandbox.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     env,
     ffi::OsStr,
-    fs, io,
-    os::fd::OwnedFd,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write as _},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    },
     path::{Path, PathBuf},
     process::ExitStatus,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError},
+    thread,
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::{
+    io::Errno,
+    process::{
+        Pid, Signal, WaitOptions, getsid, kill_process, kill_process_group, test_kill_process,
+        test_kill_process_group, waitpid,
+    },
+};
 use tokio::{
     io::AsyncReadExt as _,
     net::unix::pipe,
@@ -21,12 +32,18 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::stray::{self, Marks};
+
 /// The environment variable by which the sandbox finds its own processes again.
 const MARK: &str = "GUESTEXEC_SANDBOX";
 /// How long output is still read once the process is gone, in case a child of its holds the pipe.
 const LINGER: Duration = Duration::from_secs(1);
 /// Output is read in pieces of this many bytes.
 const PIECE: usize = 32 * 1024;
+/// How often the sandbox looks for what is still alive at its end, a millisecond apart.
+const HUNTS: usize = 500;
+/// Groups that are remembered before the empty ones among them are looked for.
+const MANY: usize = 256;
 
 /// How much the sandbox runs.
 #[derive(Clone, Copy, Debug)]
@@ -48,12 +65,25 @@ pub(crate) struct Processes {
     shell: &'static str,
     permits: Arc<Semaphore>,
     ended: RwLock<bool>,
-    live: Mutex<HashSet<Pid>>,
+    groups: Mutex<HashMap<Pid, Known>>,
+    /// This process's earlier children, where it is given all orphans of its own.
+    foreign_children: Option<HashSet<i32>>,
+}
+
+/// What is known of a group that was started.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// Whether it has a session of its own, too.
+    session: bool,
+    /// Whether its leader has ended. Others of it may go on.
+    over: bool,
 }
 
 impl Processes {
     /// None yet, their files to be below `directory`.
-    pub(crate) fn new(directory: PathBuf, mark: String, limits: Limits) -> Self {
+    ///
+    /// `adopts` says that this process is handed every orphan among its descendants.
+    pub(crate) fn new(directory: PathBuf, mark: String, limits: Limits, adopts: bool) -> Self {
         let bash = env::var_os("PATH")
             .is_some_and(|path| env::split_paths(&path).any(|dir| dir.join("bash").is_file()));
         Self {
@@ -63,7 +93,8 @@ impl Processes {
             permits: Arc::new(Semaphore::new(limits.processes.clamp(1, Semaphore::MAX_PERMITS))),
             limits,
             ended: RwLock::new(false),
-            live: Mutex::default(),
+            groups: Mutex::default(),
+            foreign_children: adopts.then(|| stray::children().map(|entry| entry.id).collect()),
         }
     }
 
@@ -105,6 +136,30 @@ impl Processes {
         command
     }
 
+    /// Held while something is made that has to be gone with the sandbox.
+    fn not_ended(&self) -> io::Result<RwLockReadGuard<'_, bool>> {
+        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
+        if *ended { Err(io::Error::other("the sandbox has ended")) } else { Ok(ended) }
+    }
+
+    /// Makes a directory below [`Self::directory`], unless it is there.
+    ///
+    /// # Errors
+    /// Those of the file system, and one when the sandbox has ended.
+    pub(crate) fn make_home(&self, home: &Path) -> io::Result<()> {
+        let _held = self.not_ended()?;
+        DirBuilder::new().recursive(true).mode(0o700).create(home)
+    }
+
+    /// Writes a new file that nobody but this user can read.
+    ///
+    /// # Errors
+    /// Those of the file system, and one when the sandbox has ended.
+    pub(crate) fn write_file(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let _held = self.not_ended()?;
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(content)
+    }
+
     /// Starts what `start` starts, which has to lead a process group.
     ///
     /// # Errors
@@ -113,61 +168,106 @@ impl Processes {
         self: &Arc<Self>,
         start: impl FnOnce() -> io::Result<Child>,
     ) -> io::Result<Group> {
-        // Held over the start, so that no process slips in behind `end`.
-        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
-        if *ended {
-            return Err(io::Error::other("the sandbox has ended"));
-        }
+        // Over the start, so that no process slips in behind `end`.
+        let _held = self.not_ended()?;
         let child = start()?;
         let id = child
             .id()
             .and_then(|id| Pid::from_raw(id.cast_signed()))
             .ok_or_else(|| io::Error::other("the process has no id"))?;
-        self.live().insert(id);
+        let session = getsid(Some(id)) == Ok(id);
+        let mut groups = self.groups();
+        if groups.len() > MANY {
+            forget_empty(&mut groups);
+        }
+        groups.insert(id, Known { session, over: false });
+        drop(groups);
         Ok(Group { child, id, over: false, processes: Arc::clone(self) })
     }
 
-    fn live(&self) -> MutexGuard<'_, HashSet<Pid>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    fn groups(&self) -> MutexGuard<'_, HashMap<Pid, Known>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note that a group's leader has ended.
+    fn leader_ended(&self, id: Pid) {
+        let mut groups = self.groups();
+        if let Some(known) = groups.get_mut(&id) {
+            known.over = true;
+            if !known.session && test_kill_process_group(id) == Err(Errno::SRCH) {
+                groups.remove(&id);
+            }
+        }
+        drop(groups);
+        self.reap();
+    }
+
+    /// Waits for orphans that were handed to this process and have died.
+    fn reap(&self) {
+        let Some(foreign) = &self.foreign_children else { return };
+        // Not beside a start, whose process is a child before it is known as one.
+        let _held = match self.ended.try_write() {
+            Ok(held) => held,
+            Err(TryLockError::Poisoned(held)) => held.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        for child in stray::children().filter(|child| child.dead && !foreign.contains(&child.id)) {
+            let Some(id) = Pid::from_raw(child.id) else { continue };
+            if !self.groups().contains_key(&id) {
+                _ = waitpid(Some(id), WaitOptions::NOHANG);
+            }
+        }
+    }
+
+    /// The groups, and the sessions among them, that still have the ids they had.
+    fn known(&self) -> (HashSet<i32>, HashSet<i32>) {
+        let mut groups = self.groups();
+        // While a group has members its id is nobody else's. A process that has it now came after them.
+        groups.retain(|id, known| !known.over || test_kill_process(*id) == Err(Errno::SRCH));
+        let raw = |id: &Pid| id.as_raw_nonzero().get();
+        let sessions = groups.iter().filter(|(_, known)| known.session).map(|(id, _)| raw(id));
+        (groups.keys().map(raw).collect(), sessions.collect())
     }
 
     /// Kills everything and lets nothing start any more.
     pub(crate) fn end(&self) {
         self.permits.close();
         *self.ended.write().unwrap_or_else(PoisonError::into_inner) = true;
-        let live = std::mem::take(&mut *self.live());
-        for group in live {
-            _ = kill_process_group(group, Signal::KILL);
-        }
-        // A process that left its group still has the mark in its environment. Again, while one forks.
-        for _ in 0..100 {
-            let strays = marked(&self.mark);
-            if strays.is_empty() {
+        let variable = format!("{MARK}={}", self.mark);
+        for _ in 0..HUNTS {
+            let (groups, sessions) = self.known();
+            for group in groups.iter().filter_map(|id| Pid::from_raw(*id)) {
+                _ = kill_process_group(group, Signal::KILL);
+            }
+            let marks = Marks {
+                variable: &variable,
+                directory: &self.directory,
+                groups: &groups,
+                sessions: &sessions,
+                foreign_children: self.foreign_children.as_ref(),
+            };
+            let strays = marks.find();
+            self.reap();
+            let strays = strays.into_iter().filter_map(Pid::from_raw);
+            // One that has become another user cannot be killed.
+            if strays.filter(|stray| kill_process(*stray, Signal::KILL).is_ok()).count() == 0 {
                 break;
             }
-            for stray in strays {
-                _ = kill_process(stray, Signal::KILL);
-            }
+            // One that forks is looked for again, and one that dies is given the time.
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-/// The living processes with this mark; none where there is no `/proc`.
-fn marked(mark: &str) -> Vec<Pid> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let wanted = format!("{MARK}={mark}");
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let id = entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
-            // Empty for a process that is dead already.
-            let environment = fs::read(entry.path().join("environ")).ok()?;
-            environment
-                .split(|byte| *byte == 0)
-                .any(|entry| entry == wanted.as_bytes())
-                .then_some(id)
-        })
-        .collect()
+/// Forgets the groups that nothing is left of.
+fn forget_empty(groups: &mut HashMap<Pid, Known>) {
+    let all = stray::processes();
+    groups.retain(|id, known| {
+        let raw = id.as_raw_nonzero().get();
+        !known.over
+            || test_kill_process_group(*id) != Err(Errno::SRCH)
+            || (known.session && all.iter().any(|entry| entry.session == raw))
+    });
 }
 
 /// A running process and its group, killed when dropped.
@@ -192,7 +292,7 @@ impl Group {
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.over = true;
-        self.processes.live().remove(&self.id);
+        self.processes.leader_ended(self.id);
         status
     }
 }
@@ -201,7 +301,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
         if !self.over {
-            self.processes.live().remove(&self.id);
+            self.processes.leader_ended(self.id);
         }
     }
 }

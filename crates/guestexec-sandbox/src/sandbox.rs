@@ -1,8 +1,10 @@
 //! The sandbox as a whole: starting and ending.
 
 use std::{
+    fs::Permissions,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::fs::PermissionsExt as _,
     sync::Arc,
     thread,
     time::Duration,
@@ -14,7 +16,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use crate::{
     builder::Builder,
     cci::{Cci, CciHandle},
-    fault::{Faults, Provider},
+    fault::{Fault, Faults, Provider},
     process::{Limits, Processes},
     random, server,
     tasks::Tasks,
@@ -32,6 +34,8 @@ pub struct Sandbox {
     tasks: Arc<Tasks>,
     listeners: JoinSet<()>,
     directory: Option<TempDir>,
+    /// Dropped after all is killed.
+    _subreaper: Option<Subreaper>,
     seed: u64,
     faults: [Arc<Faults>; 3],
 }
@@ -46,6 +50,42 @@ pub enum StartError {
     /// No temporary directory.
     #[error("the temporary directory cannot be written; set TMPDIR to one that can")]
     Directory(#[source] io::Error),
+    /// The operating system does not hand this process the orphans of its commands.
+    #[error(
+        "this process cannot become the child subreaper of its commands; start without `child_subreaper`"
+    )]
+    Subreaper(#[source] io::Error),
+}
+
+/// Makes this process the one that orphans among its descendants are handed to, for as long as it lives.
+#[derive(Debug)]
+struct Subreaper;
+
+impl Subreaper {
+    #[cfg(target_os = "linux")]
+    fn of(builder: &Builder) -> io::Result<Option<Self>> {
+        use rustix::process::{getpid, set_child_subreaper};
+        if !builder.child_subreaper {
+            return Ok(None);
+        }
+        set_child_subreaper(Some(getpid()))?;
+        Ok(Some(Self))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn of(_: &Builder) -> io::Result<Option<Self>> {
+        Ok(None)
+    }
+}
+
+impl Drop for Subreaper {
+    fn drop(&mut self) {
+        // It was possible before, so it is now.
+        #[cfg(target_os = "linux")]
+        {
+            _ = rustix::process::set_child_subreaper(None);
+        }
+    }
 }
 
 impl Sandbox {
@@ -65,16 +105,20 @@ impl Sandbox {
     pub(crate) async fn with(builder: &Builder) -> Result<Self, StartError> {
         let directory = tempfile::Builder::new()
             .prefix("guestexec-sandbox-")
+            // Scripts with all their parameters lie in it, and what commands write.
+            .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .map_err(StartError::Directory)?;
+        let subreaper = Subreaper::of(builder).map_err(StartError::Subreaper)?;
         let processes = Arc::new(Processes::new(
-            directory.path().to_owned(),
+            directory.path().canonicalize().map_err(StartError::Directory)?,
             random::hex32(),
             Limits {
                 processes: builder.max_processes,
                 time: builder.max_command_time,
                 output: builder.max_output,
             },
+            subreaper.is_some(),
         ));
         let tasks = Arc::new(Tasks::new());
         let seed = builder.seed.unwrap_or_else(random::seed);
@@ -102,6 +146,7 @@ impl Sandbox {
             tasks,
             listeners,
             directory: Some(directory),
+            _subreaper: subreaper,
             seed,
             faults,
         })
@@ -129,7 +174,13 @@ impl Sandbox {
 
     /// How many faults have struck in this service so far.
     pub fn faults_struck(&self, provider: Provider) -> usize {
-        self.faults[provider as usize].struck()
+        self.faults[provider as usize].struck().map(|(_, count)| count).sum()
+    }
+
+    /// This service's faults, and how often each has struck so far.
+    pub fn faults(&self, provider: Provider) -> Vec<(Fault, usize)> {
+        let faults = self.faults[provider as usize].struck();
+        faults.map(|(fault, count)| (fault.clone(), count)).collect()
     }
 
     /// Environment variables for programs that talk to the sandbox, by name and value.

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use self::{
     agent::Delivery,
-    auth::{Key, header},
+    auth::{Common, Key, header, v1},
     command::Command,
     instance::{Instance, REGIONS},
     invocation::Invocation,
@@ -39,12 +39,14 @@ use crate::{
     fault::Provider,
     process::Processes,
     random,
-    server::{self, Answer, BodyError, Service},
+    server::{self, Answer, Body, BodyError, Service},
     tasks::Tasks,
 };
 
 /// The version of the API.
 const VERSION: &str = "2020-10-28";
+/// The type of parameters in a query, or in a form.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// The first instances: those in the vendor's own examples.
 const CVM: [&str; 3] = ["ins-zj0f57ew", "ins-zj0f57ex", "ins-zj0f57ev"];
 /// The Lighthouse instance, from the same examples.
@@ -169,55 +171,28 @@ impl Tat {
         Ok(())
     }
 
-    /// Everything that is checked before the body is looked at: who asks, for what, how often.
-    fn admit<'a>(&self, head: &'a Parts, body: &[u8]) -> Result<(&'static str, &'a str), Refusal> {
-        let content_type = match head.method {
-            Method::POST => "application/json",
-            Method::GET => "application/x-www-form-urlencoded",
-            _ => "",
-        };
-        if content_type.is_empty() || head.uri.path() != "/" {
-            return Err(Refusal::new(
-                "UnsupportedProtocol",
-                "Send `POST /` with the parameters as JSON, or `GET /` with them in the query.",
-            ));
-        }
-        if head.uri.query().is_some_and(|query| query.len() > flat::MAX_QUERY) {
-            return Err(Refusal::new(
-                "RequestSizeLimitExceeded",
-                "The query is longer than 32 KB; use POST.",
-            ));
-        }
-        auth::verify(&self.keys, head, body, clock::now())?;
-        let named = |name: &str| header(&head.headers, name).map(Option::unwrap_or_default);
-        let wanted = named("x-tc-action")?;
-        let action = ACTIONS.into_iter().find(|action| *action == wanted).ok_or_else(|| {
+    /// What is asked for, once it is known who asks.
+    fn admit(&self, common: &Common) -> Result<&'static str, Refusal> {
+        let Common { action, version, region } = common;
+        let action = ACTIONS.into_iter().find(|known| known == action).ok_or_else(|| {
             Refusal::new("InvalidAction", "`X-TC-Action` names no action of the sandbox.")
         })?;
-        if named("x-tc-version")? != VERSION {
+        if version != VERSION {
             return Err(Refusal::new(
                 "NoSuchVersion",
                 format!("`X-TC-Version` has to be {VERSION}."),
             ));
         }
-        let region = named("x-tc-region")?;
         if region.is_empty() && action != "DescribeRegions" {
             return Err(Refusal::new("MissingParameter", "The header `X-TC-Region` is missing."));
         }
-        if !region.is_empty() && !REGIONS.iter().any(|(known, _)| *known == region) {
+        if !region.is_empty() && !REGIONS.iter().any(|(known, _)| known == region) {
             return Err(Refusal::new(
                 "UnsupportedRegion",
                 "`X-TC-Region` names no region that DescribeRegions lists.",
             ));
         }
-        if !named("content-type")?.trim_start().starts_with(content_type) {
-            return Err(Refusal::new(
-                "InvalidParameter",
-                format!("`Content-Type` has to be {content_type}."),
-            ));
-        }
-        self.throttle(action)?;
-        Ok((action, region))
+        Ok(action)
     }
 
     fn act(self: &Arc<Self>, action: &str, region: &str, body: &Input) -> Answered {
@@ -239,20 +214,70 @@ impl Tat {
         }
     }
 
-    async fn response(self: &Arc<Self>, request: Request<Incoming>) -> Answered {
-        let (head, body) = request.into_parts();
-        let body = server::body(body).await.map_err(|error| match error {
-            BodyError::TooLong => {
-                Refusal::new("RequestSizeLimitExceeded", "The request is longer than 10 MB.")
-            }
-            BodyError::Broken => Refusal::new("InvalidParameter", "The body did not arrive whole."),
-        })?;
-        let (action, region) = self.admit(&head, &body)?;
-        let input = match head.method {
-            Method::GET => Input::Query(flat::read(head.uri.query().unwrap_or_default())?),
-            _ => Input::Json(body),
+    async fn response(self: &Arc<Self>, head: &Parts, body: &mut Body) -> Answered {
+        let content_type = match head.method {
+            Method::POST => "application/json",
+            Method::GET => FORM,
+            _ => "",
         };
-        self.act(action, region, &input)
+        if content_type.is_empty() || head.uri.path() != "/" {
+            return Err(Refusal::new(
+                "UnsupportedProtocol",
+                "Send `POST /` with the parameters as JSON, or `GET /` with them in the query.",
+            ));
+        }
+        let query = head.uri.query().unwrap_or_default();
+        if query.len() > flat::MAX_QUERY {
+            return Err(Refusal::new(
+                "RequestSizeLimitExceeded",
+                "The query is longer than 32 KB; use POST.",
+            ));
+        }
+        if v1::is_used(head) {
+            let body = body.read_unproven(v1::MAX_BODY).await.map_err(unread)?;
+            let mut pairs = flat::pairs(query)?;
+            pairs.extend(flat::pairs(&String::from_utf8_lossy(&body.bytes))?);
+            let common = v1::verify(&self.keys, head, &mut pairs, clock::now())?;
+            drop(body);
+            let action = self.admit(&common)?;
+            self.throttle(action)?;
+            return self.act(action, &common.region, &Input::Query(flat::tree(pairs)?));
+        }
+        let claim = auth::claim(&self.keys, head, clock::now())?;
+        let body = body.read_unproven(server::MAX_BODY).await.map_err(unread)?;
+        claim.verify(head, &body.bytes)?;
+        let named = |name: &str| {
+            Ok::<_, Refusal>(header(&head.headers, name)?.unwrap_or_default().to_owned())
+        };
+        let common = Common {
+            action: named("x-tc-action")?,
+            version: named("x-tc-version")?,
+            region: named("x-tc-region")?,
+        };
+        let action = self.admit(&common)?;
+        if !named("content-type")?.trim_start().starts_with(content_type) {
+            return Err(Refusal::new(
+                "InvalidParameter",
+                format!("`Content-Type` has to be {content_type}."),
+            ));
+        }
+        self.throttle(action)?;
+        let input = match head.method {
+            Method::GET => Input::Query(flat::tree(flat::pairs(query)?)?),
+            _ => Input::Json(body.bytes.clone()),
+        };
+        self.act(action, &common.region, &input)
+    }
+}
+
+/// Why a body was not read.
+fn unread(error: BodyError) -> Refusal {
+    match error {
+        BodyError::TooLong => Refusal::new(
+            "RequestSizeLimitExceeded",
+            "The request is longer than 10 MB, or than 1 MB with the older signature.",
+        ),
+        BodyError::Broken => Refusal::new("InvalidParameter", "The body did not arrive whole."),
     }
 }
 
@@ -279,7 +304,10 @@ impl Service for Tat {
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        to_answer(self.response(request).await)
+        let (head, mut body) = Body::of(request);
+        let answer = to_answer(self.response(&head, &mut body).await);
+        body.discard().await;
+        answer
     }
 }
 

@@ -6,6 +6,7 @@ mod message;
 mod refusal;
 
 use std::{
+    collections::HashSet,
     fmt,
     net::SocketAddr,
     sync::{Arc, atomic::Ordering},
@@ -17,7 +18,7 @@ use guestexec_zstack::types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommand
 use hyper::{
     Method, Request, StatusCode, body::Incoming, header::AUTHORIZATION, http::request::Parts,
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -29,9 +30,10 @@ use self::{
 use crate::{
     builder::Builder,
     fault::Provider,
+    json::list_for_object,
     process::Processes,
     random,
-    server::{self, Answer, BodyError, Service},
+    server::{self, Answer, Body, BodyError, Service},
     tasks::Tasks,
 };
 
@@ -50,6 +52,10 @@ pub(crate) const OPERATIONS: [&str; 8] = [
 const CONTEXT_PATH: &str = "/zstack";
 /// The UUID of the running VM: the one in the vendor's own example.
 const VM: &str = "fc022ba201c135d8809c5e02bf6bf156";
+/// Longest body of a log-in, in bytes.
+const MAX_LOGIN: usize = 64 * 1024;
+/// Longest body that proves its sender by what is in it, in bytes: a command of 65 536 characters, escaped.
+const MAX_MESSAGE: usize = 512 * 1024;
 /// How long the server works on a job, as it says in its answer, in milliseconds.
 const API_TIMEOUT: u32 = 1_800_000;
 
@@ -57,7 +63,8 @@ const API_TIMEOUT: u32 = 1_800_000;
 pub(crate) struct Zstack {
     address: SocketAddr,
     account: Account,
-    vms: [Arc<Vm>; 3],
+    /// The running ones, then one that is stopped and one that is broken.
+    vms: Vec<Vm>,
     answers_with_jobs: bool,
     job_delay: Duration,
     location_host: Option<String>,
@@ -73,15 +80,10 @@ impl Zstack {
         processes: Arc<Processes>,
         tasks: Arc<Tasks>,
     ) -> Self {
-        let offset = builder.zstack_utc_offset;
         Self {
             address,
-            account: Account::new(offset),
-            vms: [
-                Arc::new(Vm::new(0, VM.to_owned(), "vm_1", State::Running, offset)),
-                Arc::new(Vm::new(1, random::hex32(), "vm_2", State::Stopped, offset)),
-                Arc::new(Vm::new(2, random::hex32(), "vm_3", State::Broken, offset)),
-            ],
+            account: Account::new(builder.zstack_utc_offset),
+            vms: vms(builder),
             answers_with_jobs: builder.zstack_jobs,
             job_delay: builder.zstack_job_delay,
             location_host: builder.zstack_location_host.clone(),
@@ -91,8 +93,7 @@ impl Zstack {
         }
     }
 
-    async fn route(self: &Arc<Self>, request: Request<Incoming>) -> Result<Answer, Refusal> {
-        let (head, body) = request.into_parts();
+    async fn route(self: &Arc<Self>, head: &Parts, body: &mut Body) -> Result<Answer, Refusal> {
         let path = head.uri.path().to_owned();
         let not_found = || Refusal::Text(StatusCode::NOT_FOUND, "no such API".to_owned());
         let path = path.strip_prefix(CONTEXT_PATH).ok_or_else(not_found)?;
@@ -107,7 +108,8 @@ impl Zstack {
         match segments[..] {
             ["v1", "accounts", "login"] => {
                 only(&[Method::PUT])?;
-                let body = self.account.log_in(&parse(&read(body).await?)?)?;
+                let body = body.read_unproven(MAX_LOGIN).await.map_err(unread)?;
+                let body = self.account.log_in(&parse(&body.bytes)?)?;
                 Ok(answer(StatusCode::OK, &body))
             }
             ["v1", "accounts", "sessions", uuid, "valid"] => {
@@ -116,7 +118,10 @@ impl Zstack {
             }
             ["v1", "accounts", "sessions", uuid] => {
                 only(&[Method::DELETE])?;
-                self.known(&head)?;
+                // The session's UUID is enough, and the vendor's Java SDK sends nothing else.
+                if head.headers.contains_key(AUTHORIZATION) {
+                    self.known(head)?;
+                }
                 self.account.log_out(uuid);
                 Ok(answer(StatusCode::OK, &json!({})))
             }
@@ -124,11 +129,11 @@ impl Zstack {
                 only(&[Method::GET])?;
                 self.job(uuid)
             }
-            ["api"] | ["api", ""] => self.message(&head, body).await,
-            ["api", message::RESULT, uuid] => self.message_result(&head, uuid),
+            ["api"] | ["api", ""] => self.message(head, body).await,
+            ["api", message::RESULT, uuid] => self.message_result(head, uuid),
             ["v1", "vm-instances", "commands", "exec"] => {
                 only(&[Method::PUT, Method::POST])?;
-                self.execute(&head, body).await
+                self.execute(head, body).await
             }
             _ => Err(not_found()),
         }
@@ -159,7 +164,7 @@ impl Zstack {
         }
     }
 
-    async fn execute(self: &Arc<Self>, head: &Parts, body: Incoming) -> Result<Answer, Refusal> {
+    async fn execute(self: &Arc<Self>, head: &Parts, body: &mut Body) -> Result<Answer, Refusal> {
         let caller = self.account.caller(head)?;
         let uuid = match auth::text(&head.headers, "x-job-uuid")? {
             Some(uuid) if uuid.len() != 32 || !uuid.bytes().all(|b| b.is_ascii_alphanumeric()) => {
@@ -167,9 +172,13 @@ impl Zstack {
             }
             uuid => uuid.map(str::to_owned),
         };
-        let body = read(body).await?;
+        let body = match caller {
+            Caller::Known => body.read().await,
+            Caller::NoSession => body.read_unproven(MAX_MESSAGE).await.map(|body| body.bytes),
+        }
+        .map_err(unread)?;
         let request: Checked<ExecuteGuestVmCommandRequest> = parse_unchecked(&body)?;
-        let (uuid, sender) = self.jobs.create(uuid)?;
+        let (uuid, sender) = self.jobs.create(uuid, &caller)?;
         let mut result = self.jobs.get(&uuid).unwrap_or_else(|| sender.subscribe());
         let params = match caller {
             Caller::NoSession => Err(no_session()),
@@ -229,6 +238,21 @@ impl Zstack {
     }
 }
 
+/// The VMs: those asked for, then as many more as asked for, of which the first is the vendor's example, and the two
+/// that do not run anything.
+fn vms(builder: &Builder) -> Vec<Vm> {
+    let mut uuids = builder.zstack_vm_uuids.clone();
+    let more = std::iter::once(VM.to_owned()).chain(std::iter::repeat_with(random::hex32));
+    uuids.extend(more.take(builder.zstack_vms));
+    let mut known = HashSet::new();
+    uuids.retain(|uuid| known.insert(uuid.clone()));
+    let running = uuids.into_iter().map(|uuid| (uuid, State::Running));
+    let others = [State::Stopped, State::Broken].map(|state| (random::hex32(), state));
+    let all = running.chain(others).enumerate();
+    all.map(|(index, (uuid, state))| Vm::new(index, uuid, state, builder.zstack_utc_offset))
+        .collect()
+}
+
 impl Service for Zstack {
     const PROVIDER: Provider = Provider::Zstack;
 
@@ -266,7 +290,10 @@ impl Service for Zstack {
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        self.route(request).await.unwrap_or_else(Refusal::answer)
+        let (head, mut body) = Body::of(request);
+        let answer = self.route(&head, &mut body).await.unwrap_or_else(Refusal::answer);
+        body.discard().await;
+        answer
     }
 }
 
@@ -274,26 +301,34 @@ fn no_session() -> Refusal {
     Refusal::failed("ID.1001", "the session does not exist or has expired; log in again")
 }
 
-async fn read(body: Incoming) -> Result<hyper::body::Bytes, Refusal> {
-    server::body(body).await.map_err(|error| match error {
-        BodyError::TooLong => {
-            Refusal::Text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 10 MB".to_owned())
-        }
+/// Why a body was not read.
+fn unread(error: BodyError) -> Refusal {
+    match error {
+        BodyError::TooLong => Refusal::Text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is longer than this API takes: 64 KiB to log in, 512 KiB without a good session, else 10 MB"
+                .to_owned(),
+        ),
         BodyError::Broken => Refusal::bad_request("the body did not arrive whole"),
-    })
+    }
 }
 
 /// A request whose limits were checked, or why it failed them.
 type Checked<T> = Result<T, Refusal>;
 
-fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, Refusal> {
+fn parse<T: DeserializeOwned + Serialize + Validate>(body: &[u8]) -> Result<T, Refusal> {
     parse_unchecked(body)?
 }
 
 /// What the REST layer refuses is an error; what the operation refuses is inside.
-fn parse_unchecked<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<Checked<T>, Refusal> {
+fn parse_unchecked<T: DeserializeOwned + Serialize + Validate>(
+    body: &[u8],
+) -> Result<Checked<T>, Refusal> {
     let mut json = serde_json::Deserializer::from_slice(body);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Ok(request) if let Some(path) = list_for_object(body, &request) => {
+            Err(Refusal::bad_request(format!("`{path}` is a list, and has to be an object")))
+        }
         Ok(request) => Ok(request
             .validate()
             .map_err(|violation| Refusal::failed("SYS.1007", violation.to_string()))
@@ -349,20 +384,29 @@ impl ZstackHandle {
         &self.0.account.key_secret
     }
 
-    /// The UUID of a running Linux VM, the one in the vendor's example: `fc022ba201c135d8809c5e02bf6bf156`.
+    /// The UUID of a running Linux VM: the first of [`Self::vm_uuids`], which is the one in the vendor's example,
+    /// `fc022ba201c135d8809c5e02bf6bf156`, unless [`Builder::zstack_vm`](crate::Builder::zstack_vm) gave another.
+    /// Empty where there is none.
     pub fn vm_uuid(&self) -> &str {
-        &self.0.vms[0].uuid
+        let running = &self.0.vms[..self.0.vms.len() - 2];
+        running.first().map_or("", |vm| &vm.uuid)
+    }
+
+    /// The UUIDs of all running Linux VMs that take commands.
+    pub fn vm_uuids(&self) -> Vec<String> {
+        let running = &self.0.vms[..self.0.vms.len() - 2];
+        running.iter().map(|vm| vm.uuid.clone()).collect()
     }
 
     /// The UUID of a Linux VM that is stopped.
     pub fn stopped_vm_uuid(&self) -> &str {
-        &self.0.vms[1].uuid
+        &self.0.vms[self.0.vms.len() - 2].uuid
     }
 
     /// The UUID of a running Linux VM in which every command fails before it starts, with a chain of three
     /// causes, as newer nodes tell it.
     pub fn broken_vm_uuid(&self) -> &str {
-        &self.0.vms[2].uuid
+        &self.0.vms[self.0.vms.len() - 1].uuid
     }
 
     /// The URL of the older message interface, `http://127.0.0.1:<port>/zstack/api/`.

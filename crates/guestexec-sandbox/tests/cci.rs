@@ -29,7 +29,7 @@ use tokio_tungstenite::{
 
 /// A client for requests made by hand, with whatever TLS the workspace's build gave `reqwest`.
 fn http() -> reqwest::Client {
-    guestexec_core::http_client(&guestexec_core::HttpOptions::default()).unwrap()
+    guestexec_core::http_client(&guestexec_core::HttpOptions::default(), &[]).unwrap()
 }
 
 fn now() -> i64 {

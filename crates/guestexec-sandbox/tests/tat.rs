@@ -101,6 +101,200 @@ async fn every_signing_style_is_verified_over_what_was_sent() {
     }
 }
 
+/// Java's and Node's SDK take the service from the endpoint's first label, and Node's signs the host without its port.
+#[tokio::test]
+async fn the_habits_of_the_vendors_sdks() {
+    let sandbox = unhurried().await;
+    let tat = sandbox.tat();
+    let (_, port) =
+        tat.endpoint().rsplit_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let local = format!("localhost:{port}");
+    let plain = || Call::new(tat);
+    let form = "application/x-www-form-urlencoded";
+    for good in [
+        Call { service: "127".to_owned(), ..plain() },
+        Call { signed_host: Some("127.0.0.1".to_owned()), ..plain() },
+        Call { service: "127".to_owned(), signed_host: Some("127.0.0.1".to_owned()), ..plain() },
+        Call { host: local.clone(), service: "localhost".to_owned(), ..plain() },
+        Call { host: local.clone(), service: local.clone(), ..plain() },
+        Call { host: "my-box.lan:80".to_owned(), service: "my-box".to_owned(), ..plain() },
+        Call { host: "tat.tencentcloudapi.com".to_owned(), ..plain() },
+    ] {
+        let answer = good.send(tat, "DescribeRegions", "{}".to_owned()).await;
+        assert_eq!(answer["TotalCount"], 11, "{answer}");
+        let get = Call { content_type: form, ..good };
+        let answer = get.get(tat, "DescribeAutomationAgentStatus", "Limit=1").await;
+        assert_eq!(answer["AutomationAgentSet"].as_array().unwrap().len(), 1, "{answer}");
+    }
+    for bad in [
+        Call { service: "cvm".to_owned(), ..plain() },
+        Call { service: "0".to_owned(), ..plain() },
+        Call { signed_host: Some("127.0.0.2".to_owned()), ..plain() },
+        Call { signed_host: Some("127.0.0.1:1".to_owned()), ..plain() },
+        Call { host: "cvm.tencentcloudapi.com".to_owned(), service: "cvm".to_owned(), ..plain() },
+    ] {
+        let answer = bad.send(tat, "DescribeRegions", "{}".to_owned()).await;
+        assert_eq!(code(&answer), "AuthFailure.SignatureFailure");
+    }
+}
+
+/// The signature before TC3, of which Tencent's SDKs are still capable.
+#[tokio::test]
+async fn the_older_signature() {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+
+    let sandbox = unhurried().await;
+    let tat = sandbox.tat();
+    let host = tat.endpoint().replace("http://", "");
+    let timestamp = now().to_string();
+    let pairs = |more: &[(&str, &str)]| {
+        let mut pairs: Vec<(String, String)> = [
+            ("Action", "RunCommand"),
+            ("Version", "2020-10-28"),
+            ("Region", tat.region()),
+            ("SecretId", tat.secret_id()),
+            ("Nonce", "42"),
+            ("Timestamp", &timestamp),
+            ("RequestClient", "SDK"),
+            ("Content", &encoded("echo a+b é")),
+            ("InstanceIds.0", &tat.instances()[0]),
+            ("Timeout", "30"),
+        ]
+        .into_iter()
+        .chain(more.iter().copied())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+        pairs.sort();
+        pairs
+    };
+    let send = async |method: &str, host: &str, secret: &str, pairs: Vec<(String, String)>| {
+        let list: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let text = format!("{method}{host}/?{}", list.join("&"));
+        let sha256 = pairs.iter().any(|(_, value)| value == "HmacSHA256");
+        let signature = if sha256 {
+            let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+            mac.update(text.as_bytes());
+            BASE64_STANDARD.encode(mac.finalize().into_bytes())
+        } else {
+            let mut mac = Hmac::<sha1::Sha1>::new_from_slice(secret.as_bytes()).unwrap();
+            mac.update(text.as_bytes());
+            BASE64_STANDARD.encode(mac.finalize().into_bytes())
+        };
+        let escaped = |text: &str| -> String {
+            text.bytes()
+                .map(|byte| match byte {
+                    b' ' => "+".to_owned(),
+                    byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+                    byte => format!("%{byte:02X}"),
+                })
+                .collect()
+        };
+        let mut all: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        all.push(format!("Signature={}", escaped(&signature)));
+        let all = all.join("&");
+        read(match method {
+            "GET" => http().get(format!("{}/?{all}", tat.endpoint())),
+            _ => http()
+                .post(tat.endpoint())
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(all),
+        })
+        .await
+    };
+    let secret = tat.secret_key();
+    for method in ["GET", "POST"] {
+        for more in [
+            &[][..],
+            &[("SignatureMethod", "HmacSHA1")],
+            &[("SignatureMethod", "HmacSHA256"), ("Language", "en-US")],
+        ] {
+            let answer = send(method, &host, secret, pairs(more)).await;
+            let invocation = answer["InvocationId"].as_str().unwrap_or_else(|| panic!("{answer}"));
+            let task = task_when(tat, invocation, is_over).await;
+            assert_eq!(output(&task), "a+b é\n");
+        }
+    }
+    let (id, key, token) = tat.temporary_key();
+    let with = |name: &str, value: &str| {
+        let mut pairs = pairs(&[]);
+        pairs.retain(|(given, _)| given != name);
+        if !value.is_empty() {
+            pairs.push((name.to_owned(), value.to_owned()));
+        }
+        pairs.sort();
+        pairs
+    };
+    let mut temporary = with("SecretId", id);
+    temporary.push(("Token".to_owned(), token.to_owned()));
+    temporary.sort();
+    assert!(send("GET", &host, key, temporary.clone()).await["InvocationId"].is_string());
+    let before = tat.invocations().len();
+    for (pairs, key, expected) in [
+        (pairs(&[]), "wrong", "AuthFailure.SignatureFailure"),
+        (with("SecretId", "AKIDwrong"), secret, "AuthFailure.SecretIdNotFound"),
+        (with("SecretId", id), key, "AuthFailure.TokenFailure"),
+        (with("Timestamp", "1600000000"), secret, "AuthFailure.SignatureExpire"),
+        (with("Timestamp", ""), secret, "MissingParameter"),
+        (with("Nonce", "x"), secret, "InvalidParameter"),
+        (with("SignatureMethod", "HmacMD5"), secret, "InvalidParameter"),
+        (with("Version", "2017-03-12"), secret, "NoSuchVersion"),
+        (with("Region", ""), secret, "MissingParameter"),
+        (with("Colour", "red"), secret, "UnknownParameter"),
+    ] {
+        assert_eq!(code(&send("POST", &host, key, pairs.clone()).await), expected, "{pairs:?}");
+    }
+    let elsewhere = send("GET", "tat.tencentcloudapi.com", secret, pairs(&[])).await;
+    assert_eq!(code(&elsewhere), "AuthFailure.SignatureFailure");
+    assert_eq!(tat.invocations().len(), before);
+}
+
+#[tokio::test]
+async fn small_differences_from_the_service() {
+    let sandbox = unhurried().await;
+    let tat = sandbox.tat();
+    // Nothing is listed yet that a filter could be tried on.
+    let unknown = json!({ "Filters": [{ "Name": "colour", "Values": ["red"] }] });
+    for action in [
+        "DescribeCommands",
+        "DescribeInvocations",
+        "DescribeInvocationTasks",
+        "DescribeAutomationAgentStatus",
+    ] {
+        let answer = call(tat, action, unknown.clone()).await;
+        assert_eq!(code(&answer), "InvalidParameterValue.InvalidFilter", "{action}");
+    }
+    let elsewhere = Call { region: Some("ap-seoul".to_owned()), ..Call::new(tat) };
+    let answer = elsewhere.send(tat, "DescribeAutomationAgentStatus", unknown.to_string()).await;
+    assert_eq!(code(&answer), "InvalidParameterValue.InvalidFilter");
+
+    let invocation = start(tat, json!({ "Content": encoded("true") })).await;
+    let twice =
+        json!({ "Filters": [{ "Name": "invocation-id", "Values": [invocation, invocation] }] });
+    for action in ["DescribeInvocationTasks", "DescribeInvocations"] {
+        assert_eq!(call(tat, action, twice.clone()).await["TotalCount"], 1, "{action}");
+    }
+    let ids = json!({ "InvocationIds": [invocation, invocation] });
+    assert_eq!(call(tat, "DescribeInvocations", ids).await["TotalCount"], 1);
+
+    let id = &tat.instances()[0];
+    for (body, expected) in [
+        (json!([encoded("true"), [id]]), "InvalidParameter"),
+        (json!([]), "InvalidParameter"),
+        (
+            json!({ "Content": encoded("true"), "InstanceIds": [id], "Tags": [["k", "v"]] }),
+            "InvalidParameterValue",
+        ),
+    ] {
+        assert_eq!(code(&call(tat, "RunCommand", body.clone()).await), expected, "{body}");
+    }
+    let list = json!({ "Filters": [["invocation-id", [invocation]]] });
+    assert_eq!(code(&call(tat, "DescribeInvocations", list).await), "InvalidParameterValue");
+    assert_eq!(tat.invocations().len(), 1);
+}
+
 #[tokio::test]
 async fn faulty_requests_start_nothing() {
     let sandbox = unhurried().await;

@@ -214,6 +214,77 @@ async fn jobs_are_polled_where_the_server_answers_202() {
     assert_eq!((stranger.0.as_u16(), &stranger.1["error"]["code"]), (503, &json!("ID.1001")));
 }
 
+/// The vendor's Java SDK sends nothing but the session's UUID.
+#[tokio::test]
+async fn logging_out_needs_no_authorization() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let session = session(zstack).await;
+    let path = format!("/v1/accounts/sessions/{session}");
+    let logout = request(zstack, Method::DELETE, &path);
+    assert_eq!(json_of(logout).await, (StatusCode::OK, json!({})));
+    assert_eq!(zstack.sessions(), 0);
+}
+
+#[tokio::test]
+async fn as_many_vms_as_one_likes() {
+    let named = "0123456789abcdef0123456789abcdef";
+    let sandbox = Sandbox::builder().zstack_vms(7).zstack_vm(named).start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let session = session(zstack).await;
+    let uuids = zstack.vm_uuids();
+    assert_eq!((uuids.len(), &*uuids[0], &*uuids[0]), (8, named, zstack.vm_uuid()));
+    assert_eq!(uuids[1], "fc022ba201c135d8809c5e02bf6bf156");
+    let mut homes = std::collections::HashSet::new();
+    for uuid in &uuids {
+        let exec = request(zstack, Method::PUT, EXEC)
+            .header("authorization", format!("OAuth {session}"))
+            .json(&params(uuid, "pwd"));
+        let (status, answer) = json_of(exec).await;
+        assert_eq!((status.as_u16(), &answer["vmInstance"]["uuid"]), (200, &json!(uuid)));
+        homes.insert(answer["stream"].as_str().unwrap().to_owned());
+        assert_eq!(zstack.executions(uuid), 1);
+    }
+    // Each has a directory of its own.
+    assert_eq!(homes.len(), 8);
+    let none = Sandbox::builder().zstack_vms(0).start().await.unwrap();
+    assert_eq!((none.zstack().vm_uuid(), none.zstack().vm_uuids().len()), ("", 0));
+    assert!(!none.zstack().stopped_vm_uuid().is_empty());
+}
+
+#[tokio::test]
+async fn a_thousand_running_jobs_are_too_many_for_now() {
+    // One command runs, the others wait for their turn.
+    let sandbox = Sandbox::builder().zstack_jobs(true).max_processes(1).start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let session = session(zstack).await;
+    let exec = || {
+        request(zstack, Method::POST, EXEC)
+            .header("authorization", format!("OAuth {session}"))
+            .json(&params(zstack.vm_uuid(), "sleep 1000"))
+    };
+    for _ in 0..1000 {
+        assert_eq!(json_of(exec()).await.0, 202);
+    }
+    let (status, text) = text_of(exec()).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{text}");
+}
+
+#[tokio::test]
+async fn a_list_is_no_object() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let session = session(zstack).await;
+    let vm = zstack.vm_uuid();
+    for body in [json!([[vm, "Linux", "true"]]), json!({ "params": [vm, "Linux", "true"] })] {
+        let exec = request(zstack, Method::PUT, EXEC)
+            .header("authorization", format!("OAuth {session}"))
+            .json(&body);
+        assert_eq!(exec.send().await.unwrap().status(), 400, "{body}");
+    }
+    assert_eq!(zstack.executions(vm), 0);
+}
+
 /// A message of the older interface, and its reply.
 async fn message(zstack: &ZstackHandle, class: &str, message: Value) -> Value {
     let body = json!({ class: message });

@@ -58,6 +58,11 @@ impl Session {
         self.uuid.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// True where it was opened here by a login, and not ended on purpose.
+    pub(crate) fn can_be_renewed(&self) -> bool {
+        self.login.is_some() && !self.logged_out.load(Ordering::Acquire)
+    }
+
     /// Opens the session anew, unless another clone did so since `ended` was current. False if it
     /// was not opened here by a login, so that it cannot be.
     pub(crate) async fn renew(&self, client: &Client, ended: &Secret) -> Result<bool, Error> {

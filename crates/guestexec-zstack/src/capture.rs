@@ -1,185 +1,197 @@
 //! Exit code and both streams, which the service does not tell: the command is run by a small script
 //! that writes them all as one line.
 
-use std::{
-    fmt,
-    future::{Future, IntoFuture},
-    pin::Pin,
-};
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, readable};
 
-use crate::{Error, JobId, Run, enums::Platform};
+use crate::{Error, Output, Uncaptured, enums::Platform};
 
 /// What the line begins with, before the nonce of the call.
-const MARK: &str = "guestexec";
+const MARK: &str = "guestexec:";
+
+/// Hex digits of a nonce.
+const NONCE: usize = 32;
 
 /// Longest command line that Windows' command interpreter takes.
 const WINDOWS_LINE: usize = 8_191;
 
-/// The interpreter of a captured command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Longest argument that Linux takes, with the zero at its end.
+const LINUX_ARGUMENT: usize = 131_072;
+
+/// Longest command the service takes, in characters.
+const LONGEST: usize = 65_536;
+
+/// Bytes of both streams that fit into the MiB of output the guest tools keep, as Base64; and those
+/// of them that standard error may always have.
+const ROOM: (usize, usize) = (737_280, 184_320);
+
+/// The interpreter of a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Shell {
+    /// On Linux the shell that the guest tools use, Bash by the vendor's page; on Windows `cmd.exe`.
+    #[default]
+    Guest,
     /// `sh`, on Linux.
     Sh,
+    /// `bash`, on Linux.
+    Bash,
     /// `cmd.exe`, on Windows.
     Cmd,
     /// Windows PowerShell.
     PowerShell,
 }
 
-impl<'a> Run<'a> {
-    /// Runs the command so that its exit code, and both streams apart, come back unambiguous.
+impl Shell {
+    /// The script that runs `command` in this shell and writes the line; `checks` holds it to the
+    /// service's own limit.
     ///
-    /// On Linux this is what is sent, on one line, with `NONCE` 32 random hex digits and `COMMAND`
-    /// the command in single quotes; it needs `sh`, `mktemp` and `base64` in the guest:
-    ///
-    /// ```sh
-    /// d=$(mktemp -d) || exit 125; sh -c COMMAND >"$d/o" 2>"$d/e" </dev/null; c=$?;
-    /// printf 'guestexec:NONCE:%s:%s:%s:NONCE' "$c" "$(base64 <"$d/o" | tr -d '\n')"
-    /// "$(base64 <"$d/e" | tr -d '\n')"; rm -rf "$d"
-    /// ```
-    ///
-    /// On Windows the command is run by `cmd.exe`, or PowerShell with [`Capture::shell`], from this
-    /// PowerShell script, sent as `powershell.exe -NoProfile -NonInteractive -EncodedCommand BASE64`
-    /// (`TEXT` is the command in Base64; for PowerShell the first line's second half is
-    /// `$f='powershell.exe';$a='-NoProfile -NonInteractive -EncodedCommand '+` and `$t` in Base64):
-    ///
-    /// ```text
-    /// $t=[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('TEXT'));$f=$env:ComSpec;$a='/d /s /c "'+$t+'"';
-    /// $o=[IO.Path]::GetTempFileName();$e=[IO.Path]::GetTempFileName();
-    /// $p=Start-Process $f $a -Wait -PassThru -NoNewWindow -RedirectStandardOutput $o -RedirectStandardError $e;
-    /// $r={param($x)[Convert]::ToBase64String([IO.File]::ReadAllBytes($x))};
-    /// [Console]::Out.Write('guestexec:NONCE:'+$p.ExitCode+':'+(&$r $o)+':'+(&$r $e)+':NONCE');
-    /// Remove-Item $o,$e
-    /// ```
-    ///
-    /// This project has run the Linux form only; the Windows forms are written after Microsoft's
-    /// documentation and have met no Windows guest yet.
-    ///
-    /// The guest tools keep about the last MiB of output: if the line comes back incomplete, the
-    /// error says so, and [`may_have_run`](guestexec_core::Error::may_have_run) is true.
-    pub fn capture(self) -> Capture<'a> {
-        let shell = match self.platform() {
-            Platform::Windows => Shell::Cmd,
-            _ => Shell::Sh,
-        };
-        Capture { run: self, shell }
-    }
-}
-
-/// A command about to run with everything captured, as [`Run::capture`] makes it.
-#[derive(Clone, Debug)]
-#[must_use = "nothing runs until it is awaited"]
-pub struct Capture<'a> {
-    run: Run<'a>,
-    shell: Shell,
-}
-
-impl Capture<'_> {
-    /// The interpreter of the command. Default: `sh` on Linux, `cmd.exe` on Windows.
-    pub fn shell(mut self, shell: Shell) -> Self {
-        self.shell = shell;
-        self
-    }
-
-    async fn finish(mut self) -> Result<Captured, Error> {
-        let nonce = JobId::random()?;
-        let nonce = nonce.expose();
-        let command = self.run.command_mut();
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`], if it cannot be run so.
+    pub(crate) fn script(
+        self,
+        platform: &Platform,
+        command: &str,
+        nonce: &str,
+        checks: bool,
+    ) -> Result<String, Error> {
+        let refused = |reason: String| Error::new(ErrorKind::InvalidRequest, reason);
         // The script around it would hide that there is nothing to run.
         if command.trim().is_empty() {
-            let reason = "`params.command` has nothing to run: give it a command";
-            return Err(Error::new(ErrorKind::InvalidRequest, reason));
+            return Err(refused(
+                "`params.command` is blank: give it at least 1 character to run".to_owned(),
+            ));
         }
-        if self.shell == Shell::Cmd && command.contains(['\r', '\n']) {
-            let reason = "`params.command` has several lines, but `cmd /c` takes one";
-            return Err(Error::new(ErrorKind::InvalidRequest, reason)
-                .with_advice("join the commands with `&&`, or capture with `Shell::PowerShell`"));
-        }
-        *command = match self.shell {
-            Shell::Sh => sh_script(command, nonce),
-            Shell::Cmd | Shell::PowerShell => windows_line(command, self.shell, nonce)?,
+        let windows = *platform == Platform::Windows;
+        let interpreter = match (self, windows) {
+            (Self::Guest, false) => "${BASH:-sh}",
+            (Self::Sh, false) => "sh",
+            (Self::Bash, false) => "bash",
+            (Self::Guest | Self::Cmd, true) if command.contains(['\r', '\n']) => {
+                let reason = "`params.command` has several lines, but `cmd /c` takes one";
+                return Err(refused(reason.to_owned())
+                    .with_advice("join the commands with `&&`, or use `Shell::PowerShell`"));
+            }
+            (Self::Guest | Self::Cmd | Self::PowerShell, true) => {
+                return windows_line(command, self == Self::PowerShell, nonce);
+            }
+            (shell, _) => {
+                return Err(refused(format!("{shell:?} is no shell of a {platform} guest"))
+                    .with_advice("say `Vm::windows` of a Windows guest, or choose another shell"));
+            }
         };
-        let output = self.run.await?;
-        Captured::find(output.stream(), nonce).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Protocol,
-                format!(
-                    "the captured output is not whole in an answer of {} characters: it was cut, \
-                     or the guest lacks what capturing needs",
-                    output.stream().chars().count()
-                ),
-            )
-            .during("ExecuteGuestVmCommand")
-            .with_may_have_run(true)
-            .with_advice("write large output to a file in the guest, or run without capture")
-        })
+        let script = sh_script(interpreter, command, nonce);
+        let length = script.chars().count();
+        if checks && length > LONGEST {
+            let own = command.chars().count();
+            let reason = format!(
+                "`params.command` has {own} characters, and {length} with the script that finds its \
+                 exit code, but the service takes at most {LONGEST}"
+            );
+            return Err(refused(reason).with_advice(SHORTER));
+        }
+        if command.len() >= LINUX_ARGUMENT {
+            let reason = format!(
+                "`params.command` has {} bytes, but a checked command at most {}",
+                command.len(),
+                LINUX_ARGUMENT - 1
+            );
+            return Err(refused(reason).with_advice(SHORTER));
+        }
+        Ok(script)
     }
 }
 
-impl<'a> IntoFuture for Capture<'a> {
-    type Output = Result<Captured, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+/// What to do about a command too long for the script around it.
+const SHORTER: &str = "put the command into a file in the guest, or run it `unchecked`";
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.finish())
-    }
-}
-
-fn sh_script(command: &str, nonce: &str) -> String {
+fn sh_script(interpreter: &str, command: &str, nonce: &str) -> String {
     // Within single quotes every character is itself but the quote.
     let quoted = command.replace('\'', r"'\''");
-    format!(
-        r#"d=$(mktemp -d) || exit 125; sh -c '{quoted}' >"$d/o" 2>"$d/e" </dev/null; c=$?; printf '{MARK}:{nonce}:%s:%s:%s:{nonce}' "$c" "$(base64 <"$d/o" | tr -d '\n')" "$(base64 <"$d/e" | tr -d '\n')"; rm -rf "$d""#
-    )
+    let (room, least) = ROOM;
+    // Not the place for line breaks: they would count as the guest tools' 1 000 lines.
+    [
+        &format!(r#"n() {{ printf '{MARK}{nonce}:-:%s:{nonce}' "$1"; exit 125; }}; "#),
+        // The guest tools take a word on standard error for a failure, and shells tell there of signals.
+        "exec 2>/dev/null; ",
+        r#"for p in mktemp rm wc tail base64 tr; do command -v "$p" >/dev/null || n "$p"; done; "#,
+        r#"d=$(mktemp -d) && true >"$d/o" && true >"$d/e" || { rm -rf "$d"; n mktemp; }; "#,
+        r#"exec 3>>"$d/o" 4<"$d/o" 5>>"$d/e" 6<"$d/e" 7<"$d/o" 8<"$d/e"; rm -rf "$d"; "#,
+        // In a shell of its own, for some shells tell of signals where the command's errors go.
+        &format!(r#"(exec "{interpreter}" -c '{quoted}' "#),
+        r#">&3 2>&5 </dev/null 3>&- 4<&- 5>&- 6<&- 7<&- 8<&-) && c=0 || c=$?; "#,
+        r#"o=$(($(wc -c <&7))); e=$(($(wc -c <&8))); "#,
+        &format!(r#"y=$(({room}-o)); [ "$y" -ge {least} ] || y={least}; "#),
+        r#"[ "$y" -le "$e" ] || y=$e; "#,
+        &format!(r#"x=$(({room}-y)); [ "$x" -le "$o" ] || x=$o; "#),
+        &format!(r#"printf '{MARK}{nonce}:%s:%s:%s:' "$c" "$((o-x))" "$((e-y))"; "#),
+        r#"tail -c "$x" <&4 | base64 | tr -d '\n'; printf ':'; "#,
+        r#"tail -c "$y" <&6 | base64 | tr -d '\n'; "#,
+        &format!("printf ':{nonce}'"),
+    ]
+    .concat()
 }
 
 /// The PowerShell script that runs `command` and writes the line, as one command line.
-fn windows_line(command: &str, shell: Shell, nonce: &str) -> Result<String, Error> {
+fn windows_line(command: &str, in_powershell: bool, nonce: &str) -> Result<String, Error> {
     let text = STANDARD.encode(command);
-    let start = match shell {
-        Shell::PowerShell => {
+    let start = match in_powershell {
+        true => {
             "$f='powershell.exe';$a='-NoProfile -NonInteractive -EncodedCommand '\
              +[Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($t));"
         }
-        _ => "$f=$env:ComSpec;$a='/d /s /c \"'+$t+'\"';",
+        false => "$f=$env:ComSpec;$a='/d /s /c \"'+$t+'\"';",
     };
+    let each = ROOM.0 / 2;
     let script = format!(
         "$t=[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('{text}'));{start}\
-         $o=[IO.Path]::GetTempFileName();$e=[IO.Path]::GetTempFileName();\
+         $o=[IO.Path]::GetTempFileName();$e=[IO.Path]::GetTempFileName();try{{\
          $p=Start-Process $f $a -Wait -PassThru -NoNewWindow \
          -RedirectStandardOutput $o -RedirectStandardError $e;\
-         $r={{param($x)[Convert]::ToBase64String([IO.File]::ReadAllBytes($x))}};\
-         [Console]::Out.Write('{MARK}:{nonce}:'+$p.ExitCode+':'+(&$r $o)+':'+(&$r $e)+':{nonce}');\
-         Remove-Item $o,$e"
+         $r={{param($x)$b=[IO.File]::ReadAllBytes($x);$n=[Math]::Min($b.Length,{each});\
+         [string]($b.Length-$n);[Convert]::ToBase64String($b,$b.Length-$n,$n)}};\
+         $x=&$r $o;$y=&$r $e;\
+         [Console]::Out.Write('{MARK}{nonce}:'+$p.ExitCode+':'+$x[0]+':'+$y[0]+':'\
+         +$x[1]+':'+$y[1]+':{nonce}')}}finally{{Remove-Item $o,$e}}"
     );
     let utf16: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut line = "powershell.exe -NoProfile -NonInteractive -EncodedCommand ".to_owned();
     STANDARD.encode_string(utf16, &mut line);
     if line.len() > WINDOWS_LINE {
         let reason = format!(
-            "`params.command` makes a command line of {} characters when captured, but Windows \
-             takes at most {WINDOWS_LINE}",
+            "`params.command` makes a command line of {} characters, but Windows takes at most \
+             {WINDOWS_LINE}",
             line.len()
         );
-        return Err(Error::new(ErrorKind::InvalidRequest, reason)
-            .with_advice("put the command into a file in the guest, or run it without capture"));
+        return Err(Error::new(ErrorKind::InvalidRequest, reason).with_advice(SHORTER));
     }
     Ok(line)
 }
 
-/// A command's end: exit code and both streams, octet for octet.
+/// A command's end: its exit code, and both streams byte for byte.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Captured {
     /// The exit code; on Linux 128 and the number of the signal that ended the command.
     pub exit_code: i32,
-    /// Standard output.
+    /// Standard output, or its end: see [`Self::stdout_dropped`].
     pub stdout: Vec<u8>,
-    /// Standard error.
+    /// Standard error, or its end: see [`Self::stderr_dropped`].
     pub stderr: Vec<u8>,
+    /// Bytes missing at the beginning of standard output. Of both streams together the last
+    /// 720 KiB are kept: the guest tools bring no more.
+    pub stdout_dropped: u64,
+    /// Bytes missing at the beginning of standard error.
+    pub stderr_dropped: u64,
+}
+
+/// The line of the script, or what it says where there is no end of a command.
+enum Line {
+    End(Captured),
+    /// The guest lacks this, so nothing was run.
+    Lacks(String),
 }
 
 impl Captured {
@@ -188,18 +200,68 @@ impl Captured {
         self.exit_code == 0
     }
 
-    /// Finds the line of `nonce` in an answer's text.
-    fn find(stream: &str, nonce: &str) -> Option<Self> {
-        let (_, rest) = stream.split_once(&format!("{MARK}:{nonce}:"))?;
-        let (line, _) = rest.split_once(&format!(":{nonce}"))?;
-        let mut parts = line.split(':');
-        let captured = Self {
-            exit_code: parts.next()?.parse().ok()?,
-            stdout: STANDARD.decode(parts.next()?).ok()?,
-            stderr: STANDARD.decode(parts.next()?).ok()?,
-        };
-        parts.next().is_none().then_some(captured)
+    /// Standard output as text; what is no UTF-8 becomes U+FFFD.
+    pub fn stdout_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.stdout)
     }
+
+    /// Standard error as text; what is no UTF-8 becomes U+FFFD.
+    pub fn stderr_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.stderr)
+    }
+
+    /// Reads the line of `nonce`, or that of any, in what the service tells.
+    pub(crate) fn read(output: Output, nonce: Option<&str>) -> Result<Self, Error> {
+        match find(output.stream(), nonce) {
+            Some(Line::End(captured)) => Ok(captured),
+            Some(Line::Lacks(program)) => {
+                let reason = format!(
+                    "the guest lacks a working `{}`, which a checked command needs, so nothing was \
+                     run",
+                    readable(&program)
+                );
+                Err(Error::new(ErrorKind::Unsupported, reason)
+                    .during("ExecuteGuestVmCommand")
+                    .with_advice("install it there, or run the command `unchecked`"))
+            }
+            None => {
+                let reason = format!(
+                    "the answer of {} characters does not tell the command's exit code: the command \
+                     ended the script around it, the answer was cut, or the command was run unchecked",
+                    output.stream().chars().count()
+                );
+                Err(Error::new(ErrorKind::Protocol, reason)
+                    .during("ExecuteGuestVmCommand")
+                    .with_may_have_run(true)
+                    .with_advice("`Uncaptured::of` has the service's text")
+                    .with_source(Uncaptured::new(output)))
+            }
+        }
+    }
+}
+
+/// The last whole line of `nonce`, or of any, in an answer's text.
+fn find(stream: &str, nonce: Option<&str>) -> Option<Line> {
+    stream.rmatch_indices(MARK).find_map(|(at, _)| {
+        let (found, rest) = stream[at + MARK.len()..].split_once(':')?;
+        let is_nonce = found.len() == NONCE && found.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_nonce || nonce.is_some_and(|nonce| nonce != found) {
+            return None;
+        }
+        let (line, _) = rest.split_once(&format!(":{found}"))?;
+        let parts: Vec<&str> = line.split(':').collect();
+        match parts[..] {
+            ["-", program] => Some(Line::Lacks(program.to_owned())),
+            [code, stdout_dropped, stderr_dropped, stdout, stderr] => Some(Line::End(Captured {
+                exit_code: code.parse().ok()?,
+                stdout: STANDARD.decode(stdout).ok()?,
+                stderr: STANDARD.decode(stderr).ok()?,
+                stdout_dropped: stdout_dropped.parse().ok()?,
+                stderr_dropped: stderr_dropped.parse().ok()?,
+            })),
+            _ => None,
+        }
+    })
 }
 
 /// Only sizes: output may be a secret.
@@ -209,37 +271,94 @@ impl fmt::Debug for Captured {
             .field("exit_code", &self.exit_code)
             .field("stdout", &format_args!("{} bytes", self.stdout.len()))
             .field("stderr", &format_args!("{} bytes", self.stderr.len()))
+            .field("stdout_dropped", &self.stdout_dropped)
+            .field("stderr_dropped", &self.stderr_dropped)
             .finish()
     }
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
-    use std::process::Command;
+    use std::{
+        fs,
+        os::unix::process::CommandExt as _,
+        path::Path,
+        process::{Command, Output as Ended},
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
     use super::*;
+    use crate::types::ExecuteGuestVmCommandResponse;
 
     const NONCE: &str = "0123456789abcdef0123456789abcdef";
 
-    /// Runs what would be sent, with the shell of this machine as the guest's.
+    /// The shells of this machine that a guest's may be, each with what makes it run a text.
+    fn shells() -> Vec<Vec<&'static str>> {
+        let shells = [
+            vec!["sh", "-c"],
+            vec!["dash", "-c"],
+            vec!["bash", "-c"],
+            vec!["busybox", "sh", "-c"],
+            vec!["mksh", "-c"],
+        ];
+        let here = |shell: &Vec<&str>| {
+            Command::new(shell[0]).args(&shell[1..]).arg("true").output().is_ok()
+        };
+        shells.into_iter().filter(here).collect()
+    }
+
+    fn run(shell: &[&str], script: &str, folder: &Path) -> Ended {
+        let mut command = Command::new(shell[0]);
+        command.args(&shell[1..]).arg(script).env("TMPDIR", folder).process_group(0);
+        command.output().unwrap()
+    }
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("guestexec-{name}-{}-{count}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn told(stream: impl Into<String>) -> Output {
+        let stream = Some(stream.into());
+        Output::new(ExecuteGuestVmCommandResponse { stream, ..Default::default() })
+    }
+
+    /// Runs what would be sent, with each shell of this machine as the guest's; all have to agree.
     fn captured(command: &str) -> Captured {
-        let script = sh_script(command, NONCE);
-        let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
-        let stream = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.stderr, b"");
-        let stream = format!("standardStream: {stream}, errorStream: ");
-        Captured::find(&stream, NONCE).expect(&stream)
+        let script = Shell::Guest.script(&Platform::Linux, command, NONCE, true).unwrap();
+        let folder = folder("captured");
+        let ends = shells().into_iter().map(|shell| {
+            let ended = run(&shell, &script, &folder);
+            assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{shell:?}");
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{shell:?} leaves files");
+            let stream = String::from_utf8(ended.stdout).unwrap();
+            let stream = format!("standardStream: {stream}, errorStream: ");
+            Captured::read(told(stream), Some(NONCE)).unwrap()
+        });
+        let mut ends: Vec<Captured> = ends.collect();
+        ends.dedup();
+        assert_eq!(ends.len(), 1, "{ends:?}");
+        fs::remove_dir(&folder).unwrap();
+        ends.remove(0)
     }
 
     #[test]
-    fn exit_code_and_streams_come_back_octet_for_octet() {
+    fn exit_code_and_streams_come_back_byte_for_byte() {
         let result = captured(r"printf 'a:b\0\377'; printf ', errorStream: ' >&2; exit 3");
         assert_eq!(result.exit_code, 3);
         assert_eq!(result.stdout, b"a:b\0\xff");
         assert_eq!(result.stderr, b", errorStream: ");
+        assert_eq!((result.stdout_dropped, result.stderr_dropped), (0, 0));
         assert_eq!(captured("kill -9 $$").exit_code, 137);
         assert_eq!(captured("cat").stdout, b"", "standard input is empty");
-        assert_eq!(captured("no-such-command-here").exit_code, 127);
+        assert_eq!(captured("no-such-command-here 2>/dev/null").exit_code, 127);
+        assert_eq!(captured("echo a; echo b >&2; ls /proc/self/fd | wc -l").exit_code, 0);
     }
 
     #[test]
@@ -255,27 +374,132 @@ mod tests {
     }
 
     #[test]
+    fn output_to_a_stream_by_name_is_not_written_over() {
+        let result = captured("echo one >/dev/stderr; echo two >&2; echo out");
+        assert_eq!((&*result.stdout_lossy(), &*result.stderr_lossy()), ("out\n", "one\ntwo\n"));
+    }
+
+    #[test]
+    fn much_output_keeps_its_end_and_the_exit_code() {
+        let result = captured("yes 0123456 | head -c 2000000; echo the end; exit 5");
+        assert_eq!((result.exit_code, result.stdout.len()), (5, ROOM.0));
+        assert!(result.stdout.ends_with(b"the end\n"));
+        assert_eq!(result.stdout_dropped, 2_000_008 - ROOM.0 as u64);
+        // Both streams are long: standard error has the room that is its own.
+        let both = "yes | head -c 900000 >&2; yes | head -c 900000";
+        let result = captured(both);
+        assert_eq!((result.stdout.len(), result.stderr.len()), (ROOM.0 - ROOM.1, ROOM.1));
+        // What standard output leaves is standard error's.
+        let result = captured("yes | head -c 700000 >&2; echo x");
+        assert_eq!((result.stderr.len(), result.stderr_dropped), (700_000, 0));
+    }
+
+    #[test]
+    fn a_process_left_behind_does_not_hold_the_end_up() {
+        let result = captured("sleep 100 & echo started");
+        assert_eq!((result.exit_code, &*result.stdout_lossy()), (0, "started\n"));
+    }
+
+    #[test]
+    fn nothing_of_the_output_is_left_where_everything_is_killed() {
+        let command = "echo SECRETOUTPUT; echo SECRETOUTPUT >&2; kill -9 0; sleep 60";
+        let script = Shell::Guest.script(&Platform::Linux, command, NONCE, true).unwrap();
+        let folder = folder("killed");
+        for shell in shells() {
+            let ended = run(&shell, &script, &folder);
+            assert_eq!(ended.status.code(), None, "{shell:?} was killed");
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{shell:?} leaves files");
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_sent_is_what_the_documentation_shows() {
+        let documentation = include_str!("run.rs").split("/// ```sh\n").nth(1).unwrap();
+        let lines = documentation.lines().map_while(|line| line.strip_prefix("/// "));
+        let lines: Vec<&str> = lines.take_while(|line| *line != "```").collect();
+        let shown = lines.join(" ").replace("NONCE", NONCE).replace("COMMAND", "'true'");
+        assert_eq!(Shell::Guest.script(&Platform::Linux, "true", NONCE, true).unwrap(), shown);
+    }
+
+    #[test]
+    fn what_the_guest_lacks_is_named_and_nothing_runs() {
+        let folder = folder("lacking");
+        let missing = folder.join("not-there");
+        let command = format!("touch {}", folder.join("ran").display());
+        let script = Shell::Guest.script(&Platform::Linux, &command, NONCE, true).unwrap();
+        for shell in shells() {
+            let ended = run(&shell, &script, &missing);
+            let stream = String::from_utf8(ended.stdout).unwrap();
+            let error = Captured::read(told(stream), Some(NONCE)).unwrap_err();
+            assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Unsupported, false));
+            assert!(error.to_string().contains("`mktemp`"), "{error}");
+            assert!(!folder.join("ran").exists());
+        }
+        // Without programs at all.
+        let mut command = Command::new("/bin/sh");
+        let ended = command.arg("-c").arg(script).env("PATH", &folder).output().unwrap();
+        let line = format!("{MARK}{NONCE}:-:mktemp:{NONCE}");
+        assert_eq!(String::from_utf8(ended.stdout).unwrap(), line);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_shell_is_the_guests_or_the_one_asked_for() {
+        let which = "test -n \"$BASH_VERSION\" && [[ a == a ]]";
+        for (shell, guest, bash) in [
+            (Shell::Guest, "bash", true),
+            (Shell::Bash, "dash", true),
+            (Shell::Guest, "dash", false),
+        ] {
+            if Command::new(guest).arg("-c").arg("true").output().is_err() {
+                continue;
+            }
+            let script = shell.script(&Platform::Linux, which, NONCE, true).unwrap();
+            let ended = run(&[guest, "-c"], &script, &std::env::temp_dir());
+            let stream = String::from_utf8(ended.stdout).unwrap();
+            let captured = Captured::read(told(stream), Some(NONCE)).unwrap();
+            assert_eq!(captured.success(), bash, "{shell:?} in {guest}");
+        }
+        for (platform, shell) in [(Platform::Linux, Shell::Cmd), (Platform::Windows, Shell::Sh)] {
+            let error = shell.script(&platform, "true", NONCE, true).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
+        }
+    }
+
+    #[test]
     fn a_line_that_was_cut_is_no_result() {
         for stream in [
             "",
-            "guestexec:other:0:::other",
-            &format!("guestexec:{NONCE}:0:YQ==:"),
-            &format!("guestexec:{NONCE}:0:YQ:Y:{NONCE}"),
-            &format!("guestexec:{NONCE}:x:::{NONCE}"),
-            &format!("guestexec:{NONCE}:0:::::{NONCE}"),
+            "guestexec:other:0:0:0:::other",
+            &format!("guestexec:{NONCE}:0:0:0:YQ==:"),
+            &format!("guestexec:{NONCE}:0:0:0:YQ:Y:{NONCE}"),
+            &format!("guestexec:{NONCE}:x:0:0:::{NONCE}"),
+            &format!("guestexec:{NONCE}:0:0:0::::{NONCE}"),
+            &format!("guestexec:{NONCE}:0:-1:0:::{NONCE}"),
             &format!("YQ==::{NONCE}"),
         ] {
-            assert_eq!(Captured::find(stream, NONCE), None, "{stream}");
+            for nonce in [Some(NONCE), None] {
+                assert!(find(stream, nonce).is_none(), "{stream}");
+            }
+            let error = Captured::read(told(stream), None).unwrap_err();
+            assert!(error.may_have_run(), "{error}");
+            assert_eq!(Uncaptured::of(&error).unwrap().output().stream(), stream);
         }
-        let whole = format!("noise guestexec:{NONCE}:-1:YQ==::{NONCE}, errorStream: x");
-        assert_eq!(Captured::find(&whole, NONCE).unwrap().exit_code, -1);
+        let whole = format!("noise guestexec:{NONCE}:-1:7:0:YQ==::{NONCE}, errorStream: x");
+        for nonce in [Some(NONCE), None] {
+            let captured = Captured::read(told(&*whole), nonce).unwrap();
+            assert_eq!((captured.exit_code, captured.stdout_dropped), (-1, 7));
+        }
+        let another = "f".repeat(32);
+        assert!(find(&whole, Some(&another)).is_none(), "the line of another command");
     }
 
     #[test]
     fn the_windows_line_holds_the_script_and_is_bounded() {
         let command = r#"dir "C:\Program Files""#;
-        for shell in [Shell::Cmd, Shell::PowerShell] {
-            let line = windows_line(command, shell, NONCE).unwrap();
+        for shell in [Shell::Guest, Shell::Cmd, Shell::PowerShell] {
+            let line = shell.script(&Platform::Windows, command, NONCE, true).unwrap();
             let encoded = line.rsplit(' ').next().unwrap();
             let units: Vec<u16> = STANDARD
                 .decode(encoded)
@@ -285,9 +509,22 @@ mod tests {
                 .collect();
             let script = String::from_utf16(&units).unwrap();
             assert!(script.contains(&STANDARD.encode(command)), "{script}");
-            assert!(script.contains(&format!("'{MARK}:{NONCE}:'")), "{script}");
+            assert!(script.contains(&format!("'{MARK}{NONCE}:'")), "{script}");
+            assert!(script.ends_with("finally{Remove-Item $o,$e}"), "{script}");
         }
-        let error = windows_line(&"x".repeat(4_000), Shell::Cmd, NONCE).unwrap_err();
+        let long = "x".repeat(4_000);
+        let error = Shell::Cmd.script(&Platform::Windows, &long, NONCE, true).unwrap_err();
         assert!(error.to_string().contains("at most 8191"), "{error}");
+    }
+
+    #[test]
+    fn a_command_too_long_for_the_script_is_refused_with_a_way_out() {
+        for command in ["x".repeat(LONGEST), "好".repeat(LINUX_ARGUMENT / 3 + 1)] {
+            let error = Shell::Guest.script(&Platform::Linux, &command, NONCE, true).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+            assert!(error.to_string().contains("`unchecked`"), "{error}");
+        }
+        // The service may take more where its owner has raised the limit; Linux does not.
+        Shell::Guest.script(&Platform::Linux, &"x".repeat(LONGEST), NONCE, false).unwrap();
     }
 }

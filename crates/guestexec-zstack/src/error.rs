@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::types::ErrorCode;
+use crate::{proof, types::ErrorCode};
 
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's own account, with
 /// the chain of causes.
@@ -30,6 +30,10 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
     } else if answer.status == StatusCode::BAD_REQUEST && refusal.message.contains("Authorization")
     {
         refusal.kind = ErrorKind::Unauthenticated;
+    } else if proof::is_duplicate(answer) {
+        refusal.not_started = false;
+        refusal.advice =
+            Some("a command was sent under this job's name before; a name is used once".to_owned());
     }
     refusal
 }
@@ -65,16 +69,9 @@ pub(crate) fn session_ended(error: &Error) -> bool {
     error.detail().is_some_and(says_session_ended)
 }
 
-fn says_session_ended(error: &ErrorCode) -> bool {
+pub(crate) fn says_session_ended(error: &ErrorCode) -> bool {
     error.code.as_deref() == Some("ID.1001")
         || error.global_error_code.as_deref() == Some("ORG_ZSTACK_IDENTITY_10020")
-}
-
-/// True where the service's error proves that no command was started: who may not call, and what
-/// could not be read, ran nothing. Any other failure of the API may be that of a command that ran.
-pub(crate) fn proves_not_started(error: &ErrorCode) -> bool {
-    let code = error.code.as_deref().unwrap_or_default();
-    says_session_ended(error) || code.starts_with("ID.") || matches!(code, "SYS.1003" | "SYS.1007")
 }
 
 /// An error of the service and what caused it, outermost first.
@@ -104,7 +101,7 @@ fn from_code(error: ErrorCode) -> Refusal<ErrorCode> {
     Refusal {
         kind,
         message: innermost_first(&error),
-        not_started: proves_not_started(&error),
+        not_started: proof::not_started(&error),
         code: (!code.is_empty()).then_some(code),
         request_id: None,
         advice: advice.map(str::to_owned),

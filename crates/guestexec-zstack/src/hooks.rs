@@ -3,19 +3,18 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use guestexec_core::{
-    Clock, MAX_ANSWER, Operation, Transport, Underway, buffered, prepare, refused, unix_seconds,
+    Clock, MAX_ANSWER, Operation, Transport, Underway, buffered, prepare, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
-    Request, Response, StatusCode,
+    Request, Response,
     header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue},
 };
-use serde_json::{Map, Value};
 
 use crate::{
-    Client, Credentials, Error,
+    Client, Credentials, Error, answer,
     auth::{Kind, Session},
-    error::{self, error_in},
+    error,
     generated::{OPEN, STARTING},
     job::JobId,
     sign,
@@ -42,12 +41,20 @@ pub(crate) struct Call {
     underway: Underway,
     /// The job its command is to run under, and how long the answer may take.
     job: Option<(JobId, Duration)>,
+    /// Whether it is sent with credentials even where none are needed.
+    identified: bool,
 }
 
 impl Call {
     /// That of a call whose command is to run under `job`, and whose answer may take `timeout`.
     pub(crate) fn under(job: JobId, timeout: Duration) -> Self {
-        Self { underway: Underway::new(), job: Some((job, timeout)) }
+        Self { job: Some((job, timeout)), ..Self::default() }
+    }
+
+    /// That of a call which says who makes it, though a node asks for no credentials: something in
+    /// between may.
+    pub(crate) fn identified(identified: bool) -> Self {
+        Self { identified, ..Self::default() }
     }
 }
 
@@ -148,7 +155,7 @@ impl ClientHooks<Inner> for Client {
         if starts_command(info) {
             self.inner.name_job(request).map_err(CallError::InvalidRequest)?;
         }
-        if OPEN.contains(&info.operation_id) {
+        if OPEN.contains(&info.operation_id) && !self.inner.call.identified {
             return Ok(());
         }
         self.inner.authenticate(request).map_err(CallError::InvalidRequest)
@@ -160,15 +167,8 @@ impl ClientHooks<Inner> for Client {
         if !response.status().is_success() {
             return Ok(guestexec_core::limit_answer(response, MAX_ANSWER));
         }
-        let mut answer = buffered(response, MAX_ANSWER).await?;
-        let is_final = answer.status() == StatusCode::OK;
-        let is_failure = is_final && error_in(answer.body(), false).is_some();
-        // That it goes on, or that the session has ended, the status says alone.
-        let is_told = !is_final || info.operation_id == "log_out";
-        if is_told && serde_json::from_slice::<Map<String, Value>>(answer.body()).is_err() {
-            *answer.body_mut() = b"{}".to_vec();
-        }
-        Ok(if is_failure { refused(answer) } else { answer }.into())
+        let answer = buffered(response, MAX_ANSWER).await?;
+        Ok(answer::documented(answer, info.operation_id).into())
     }
 }
 

@@ -3,19 +3,15 @@
 use std::{fmt, fmt::Write as _, time::Duration};
 
 use guestexec_core::{ErrorKind, Secret};
-use reqwest::StatusCode;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::Instant;
 
-use crate::{Client, Error, Output, error::proves_not_started};
+use crate::{
+    Captured, Client, Error, Output,
+    follow::{Job, PATIENCE},
+};
 
-/// First and longest pause between two looks at a job.
-const POLL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-
-/// How long a job may be unknown after a lost answer: the request may still be on its way.
-const LATE: Duration = Duration::from_secs(2);
-
-/// How long is looked for a lost answer at least, however late it is.
-const LOOK: Duration = Duration::from_secs(5);
+/// How far away the end of a wait can be: as good as never.
+const NEVER: Duration = Duration::from_secs(10 * 366 * 86_400);
 
 /// The name a command runs under, by which its result can be asked for: 32 hex digits.
 ///
@@ -29,16 +25,7 @@ impl JobId {
     /// # Errors
     /// [`ErrorKind::Config`], if this machine gives no random numbers.
     pub fn random() -> Result<Self, Error> {
-        let mut octets = [0u8; 16];
-        getrandom::fill(&mut octets).map_err(|e| {
-            Error::new(ErrorKind::Config, format!("this machine gives no random numbers: {e}"))
-        })?;
-        let hex = octets.iter().fold(String::with_capacity(32), |mut hex, octet| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{octet:02x}");
-            hex
-        });
-        Ok(Self(hex.into()))
+        Ok(Self(random_hex()?.into()))
     }
 
     /// One chosen or kept before.
@@ -61,7 +48,11 @@ impl JobId {
     /// it is called, which is often not how it is reached.
     pub(crate) fn from_location(location: &Secret) -> Option<Self> {
         let path = location.expose().split(['?', '#']).next().unwrap_or_default();
-        Self::parse(path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()).ok()
+        let (path, name) = path.trim_end_matches('/').rsplit_once('/')?;
+        if path.rsplit('/').next() != Some("api-jobs") {
+            return None;
+        }
+        Self::parse(name).ok()
     }
 }
 
@@ -71,102 +62,72 @@ impl fmt::Debug for JobId {
     }
 }
 
+/// 32 random hex digits.
+pub(crate) fn random_hex() -> Result<String, Error> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(|e| {
+        Error::new(ErrorKind::Config, format!("this machine gives no random numbers: {e}"))
+    })?;
+    Ok(bytes.iter().fold(String::with_capacity(32), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
+}
+
+/// The time after a wait of any length.
+pub(crate) fn after(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait.min(NEVER)).unwrap_or(now)
+}
+
 impl Client {
-    /// Waits for the end of a command started before, under the name given to
-    /// [`Run::job`](crate::Run::job); at most as long as `wait`. A node keeps results for three
-    /// hours as installed.
+    /// Waits for the end of a command started before, by [`Vm::run`](crate::Vm::run), under the name
+    /// given to [`Run::job`](crate::Run::job) or kept by [`Unfinished`](crate::Unfinished); for as
+    /// long as `wait`, which may be [`Duration::MAX`]. A node keeps results for three hours as
+    /// installed.
     ///
     /// # Errors
     /// What the command's own call would have reported; [`ErrorKind::NotFound`], if the node does
     /// not know the job; [`ErrorKind::Timeout`], if it has not ended in time.
-    pub async fn result_of(&self, job: &JobId, wait: Duration) -> Result<Output, Error> {
-        wait_for(self, job, Instant::now() + wait).await
+    pub async fn result_of(&self, job: &JobId, wait: Duration) -> Result<Captured, Error> {
+        Captured::read(self.unchecked_result_of(job, wait).await?, None)
+    }
+
+    /// The same of a command that was run [`unchecked`](crate::Run::unchecked).
+    ///
+    /// # Errors
+    /// Those of [`Self::result_of`].
+    pub async fn unchecked_result_of(&self, job: &JobId, wait: Duration) -> Result<Output, Error> {
+        Job::known(self, job).watch(after(wait), PATIENCE).await
     }
 }
 
-/// Asks for the job of a command whose answer was lost; without one, `lost` is all there is.
-pub(crate) async fn look_for(
-    client: &Client,
-    job: &JobId,
-    deadline: Instant,
-    lost: Error,
-) -> Result<Output, Error> {
-    let now = Instant::now();
-    match look_until(client, job, deadline.max(now + LOOK), now + LATE).await {
-        Err(error) if is_unknown(&error) => Err(lost.with_advice(
-            "the node has no result for it: look inside the VM before you run it again",
-        )),
-        Err(error) if error.code().is_none() => Err(lost
-            .with_advice("asking for its result failed as well: look before you run it again")
-            .with_source(error)),
-        found => found,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::JobId;
 
-/// Waits for the end of a job the node has named.
-pub(crate) async fn wait_for(
-    client: &Client,
-    job: &JobId,
-    deadline: Instant,
-) -> Result<Output, Error> {
-    look_until(client, job, deadline, Instant::now()).await
-}
-
-/// Looks at a job, ever more slowly, until it has ended or `deadline` has come; that the node does
-/// not know it counts only after `unknown_until`.
-async fn look_until(
-    client: &Client,
-    job: &JobId,
-    deadline: Instant,
-    unknown_until: Instant,
-) -> Result<Output, Error> {
-    let mut pause = POLL.0;
-    let mut last_failure = None;
-    loop {
-        let look = client.get_api_job().uuid(job.expose()).send();
-        match timeout_at(deadline, look).await {
-            Ok(Ok(answer)) if answer.status() == StatusCode::OK => {
-                return Ok(Output::new(answer.into_inner()));
-            }
-            // Still running, or no time left to hear so.
-            Ok(Ok(_)) | Err(_) => {}
-            Ok(Err(error)) if is_unknown(&error) => {
-                if Instant::now() >= unknown_until {
-                    return Err(error.with_may_have_run(true).with_advice(
-                        "the node has forgotten the job: results are kept for three hours as \
-                         installed",
-                    ));
-                }
-            }
-            Ok(Err(error)) if error.is_retryable() && error.code().is_none() => {
-                last_failure = Some(error);
-            }
-            Ok(Err(error)) => {
-                // Only the job's own error says what became of the command; a refusal of the
-                // question, by whoever stands in between, says nothing.
-                let not_started = error.detail().is_some_and(proves_not_started);
-                return Err(error.with_may_have_run(!not_started));
-            }
+    #[test]
+    fn only_a_jobs_address_names_a_job() {
+        let name = "0123456789abcdef0123456789abcdef";
+        let named = |location: &str| JobId::from_location(&location.into());
+        for location in [
+            format!("http://node-7.internal:8080/zstack/v1/api-jobs/{name}"),
+            format!("http://localhost:8080/v1/api-jobs/{name}/?x=1#y"),
+            format!("/api-jobs/{name}"),
+        ] {
+            assert_eq!(named(&location).unwrap().expose(), name, "{location}");
         }
-        let next = Instant::now() + pause;
-        if next >= deadline {
-            let error = Error::new(
-                ErrorKind::Timeout,
-                "the command was started, but its end was not seen in time",
-            )
-            .during("GetApiJob")
-            .with_may_have_run(true);
-            return Err(match last_failure {
-                Some(failure) => error.with_source(failure),
-                None => error,
-            });
+        for location in [
+            "",
+            "/",
+            "http://h/zstack/v1/api-jobs/..",
+            "http://h/zstack/v1/api-jobs/01234567-89ab-cdef-0123-456789abcdef",
+            &format!("http://h/zstack/v1/tasks/{name}"),
+            &format!("http://h/zstack/v1/api-jobs/{name}/result"),
+            name,
+        ] {
+            assert!(named(location).is_none(), "{location}");
         }
-        sleep_until(next).await;
-        pause = (pause * 3 / 2).min(POLL.1);
     }
-}
-
-/// True for the plain-text 404 of a job the node does not know.
-fn is_unknown(error: &Error) -> bool {
-    error.kind() == ErrorKind::NotFound && error.code().is_none()
 }

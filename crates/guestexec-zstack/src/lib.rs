@@ -1,22 +1,27 @@
 #![doc = include_str!("../README.md")]
 
+mod answer;
 mod auth;
 mod capture;
 mod client;
 mod error;
+mod follow;
 #[rustfmt::skip]
 mod generated;
 mod hooks;
 mod job;
 mod output;
+mod proof;
 mod run;
 pub mod sign;
+mod start;
 #[cfg(feature = "encoding")]
 mod text;
+mod unfinished;
 mod vms;
 
 pub use auth::Credentials;
-pub use capture::{Capture, Captured, Shell};
+pub use capture::{Captured, Shell};
 pub use client::ClientBuilder;
 pub use error::{Error, causes};
 #[cfg(feature = "examples")]
@@ -29,5 +34,6 @@ pub use guestexec_core::{
 pub use job::JobId;
 pub use output::Output;
 pub use progenitor_client::ResponseValue;
-pub use run::{Method, Run, Vm};
+pub use run::{Method, Run, Unchecked, Vm};
+pub use unfinished::{Uncaptured, Unfinished};
 pub use vms::EachVm;

@@ -4,11 +4,18 @@ use std::{borrow::Cow, fmt};
 
 use crate::types::ExecuteGuestVmCommandResponse;
 
-/// What precedes the two streams in an answer's text.
-const STDOUT_LABEL: &str = "standardStream: ";
-const STDERR_LABEL: &str = ", errorStream: ";
+/// The border between the streams as the vendor's page has it. The label before it has a blank at its
+/// end as well.
+const BORDER: &str = ", errorStream: ";
 
-/// What a command wrote. The service tells no exit code.
+/// What standard output is labelled with; the longer ones come first.
+const STDOUT_LABELS: [&str; 4] = ["standardStream", "标准输出流", "标准输出", "标准流"];
+
+/// What standard error is labelled with; the longer ones come first.
+const STDERR_LABELS: [&str; 7] =
+    ["errorStream", "标准错误输出", "标准错误流", "标准错误", "错误输出流", "错误输出", "错误流"];
+
+/// What a command wrote, as the service tells it. The service tells no exit code.
 #[derive(Clone)]
 pub struct Output {
     answer: ExecuteGuestVmCommandResponse,
@@ -19,7 +26,7 @@ impl Output {
         Self { answer }
     }
 
-    /// The answer's text as it came: both streams with their labels, on one line.
+    /// The answer's text as it came: both streams with their labels.
     pub fn stream(&self) -> &str {
         self.answer.stream.as_deref().unwrap_or_default()
     }
@@ -35,10 +42,11 @@ impl Output {
         Cow::Borrowed(self.split().1)
     }
 
-    /// True where the text between the streams occurs more than once, so that their border is a
-    /// guess (the first one is taken).
+    /// True where it is a guess which stream is which: there are no labels, or what may be the border
+    /// between the streams occurs more than once (the page's own form of it is taken, or the first).
     pub fn ambiguous(&self) -> bool {
-        self.stream().matches(STDERR_LABEL).count() > 1
+        let (streams, others) = split(self.stream());
+        others || (streams.is_none() && !self.stream().trim().is_empty())
     }
 
     /// The whole answer, with what it says of the VM.
@@ -47,11 +55,65 @@ impl Output {
     }
 
     fn split(&self) -> (&str, &str) {
-        match self.stream().strip_prefix(STDOUT_LABEL) {
-            None => (self.stream(), ""),
-            Some(rest) => rest.split_once(STDERR_LABEL).unwrap_or((rest, "")),
-        }
+        split(self.stream()).0.unwrap_or((self.stream(), ""))
     }
+}
+
+/// Takes a text apart at its labels, if it begins with one: both streams, and whether there is
+/// another place where they might be taken apart.
+fn split(text: &str) -> (Option<(&str, &str)>, bool) {
+    let begin = text.trim_start();
+    if let Some(stderr) = strip_label(begin, &STDERR_LABELS) {
+        let again = [&STDOUT_LABELS[..], &STDERR_LABELS[..]];
+        return (
+            Some(("", stderr)),
+            again.iter().any(|labels| !borders(stderr, labels).is_empty()),
+        );
+    }
+    let Some(rest) = strip_label(begin, &STDOUT_LABELS) else { return (None, false) };
+    let borders = borders(rest, &STDERR_LABELS);
+    let documented = borders.iter().find(|(start, end)| rest[*start..*end] == *BORDER);
+    let streams = match documented.or(borders.first()) {
+        Some((start, end)) => (&rest[..*start], &rest[*end..]),
+        None => (rest, ""),
+    };
+    (Some(streams), borders.len() > 1)
+}
+
+/// What follows a label, its colon, and one blank or the end of its line.
+fn strip_label<'a>(text: &'a str, labels: &[&str]) -> Option<&'a str> {
+    let rest = labels.iter().find_map(|label| {
+        let (head, rest) = text.split_at_checked(label.len())?;
+        head.eq_ignore_ascii_case(label).then_some(rest)
+    })?;
+    let rest = rest.strip_prefix([':', '：'])?;
+    let stripped = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix([' ', '\u{3000}', '\n']));
+    Some(stripped.unwrap_or(rest))
+}
+
+/// Where labels stand after a comma, or at the beginning of a line: from what is before them to what
+/// follows.
+fn borders(text: &str, labels: &[&str]) -> Vec<(usize, usize)> {
+    let blank = [' ', '\t', '\u{3000}'];
+    let mut borders: Vec<(usize, usize)> = Vec::new();
+    let beginning = std::iter::once((0, 0));
+    let marks = text.match_indices([',', '，', '\n']).map(|(at, mark)| (at, at + mark.len()));
+    for (start, after) in beginning.chain(marks) {
+        let label = text[after..].trim_start_matches(blank);
+        let label = match text[start..after].starts_with('\n') {
+            true => label,
+            // The rest of the line may be blank.
+            false => label.trim_start_matches('\r').strip_prefix('\n').unwrap_or(label),
+        };
+        let Some(rest) = strip_label(label.trim_start_matches(blank), labels) else { continue };
+        let end = text.len() - rest.len();
+        if borders.last().is_some_and(|(_, last)| *last == end) {
+            continue;
+        }
+        let line_end = text[..start].strip_suffix('\r').filter(|_| text[start..].starts_with('\n'));
+        borders.push((line_end.map_or(start, str::len), end));
+    }
+    borders
 }
 
 /// Only the size: output may be a secret.
@@ -90,5 +152,52 @@ mod tests {
         assert_eq!((&*odd.stdout_lossy(), &*odd.stderr_lossy()), ("a", "b, errorStream: c"));
         assert!(odd.ambiguous());
         assert_eq!(odd.stream(), "standardStream: a, errorStream: b, errorStream: c");
+    }
+
+    #[test]
+    fn other_forms_are_taken_apart_as_well() {
+        for (text, stdout, stderr) in [
+            ("errorStream: e", "", "e"),
+            ("standardStream: a, errorStream:", "a", ""),
+            ("standardStream: , errorStream:", "", ""),
+            ("standardStream:, errorStream:", "", ""),
+            ("standardStream: a\nerrorStream: e", "a", "e"),
+            ("standardStream: a\r\nerrorStream: e\r\n", "a", "e\r\n"),
+            ("standardStream:\na\nb\nerrorStream:\ne\nf", "a\nb", "e\nf"),
+            ("standardStream:\nerrorStream: e", "", "e"),
+            ("standardStream: a,\nerrorStream: e", "a", "e"),
+            ("standardStream：a，errorStream：e", "a", "e"),
+            ("standardStream： a， errorStream： e", "a", "e"),
+            ("标准输出: a, 错误输出: e", "a", "e"),
+            ("标准输出流：a，错误输出流：e", "a", "e"),
+            ("标准输出：a\n标准错误：e", "a", "e"),
+            ("standardstream: a, errorstream: e", "a", "e"),
+            ("\nstandardStream: a, errorStream: e", "a", "e"),
+            // Blanks that are output stay.
+            ("standardStream:  a \n, errorStream:  e ", " a \n", " e "),
+            ("standardStream: \n\nerrorStream: e", "\n", "e"),
+        ] {
+            let output = output(text);
+            let streams = (&*output.stdout_lossy(), &*output.stderr_lossy());
+            assert_eq!(streams, (stdout, stderr), "{text:?}");
+            assert!(!output.ambiguous(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_guess_is_called_one() {
+        for (text, stdout) in [
+            ("just text", "just text"),
+            ("a, errorStream: b", "a, errorStream: b"),
+            // The page's own border before another.
+            ("standardStream: a\nerrorStream: b, errorStream: c", "a\nerrorStream: b"),
+            ("standardStream: errorStream: b, errorStream: c", "errorStream: b"),
+            ("standardStream: a\nerrorStream: b\nerrorStream: c", "a"),
+            ("errorStream: e, standardStream: a", ""),
+        ] {
+            let output = output(text);
+            assert_eq!((&*output.stdout_lossy(), output.ambiguous()), (stdout, true), "{text:?}");
+        }
+        assert!(!output("").ambiguous());
     }
 }

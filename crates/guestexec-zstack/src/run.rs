@@ -1,4 +1,4 @@
-//! Running a command in a VM, and waiting for its end, however the node answers.
+//! Running a command in a VM: what to run, where, and how.
 
 use std::{
     fmt,
@@ -7,27 +7,10 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::ErrorKind;
-use reqwest::StatusCode;
-use tokio::time::{Instant, sleep, timeout_at};
-
 use crate::{
-    Client, Error, Output,
-    enums::Platform,
-    error::session_ended,
-    hooks::Call,
-    job::{self, JobId},
-    types::{ExecuteGuestVmCommandParams, builder::ExecuteGuestVmCommandParams as ParamsBuilder},
+    Captured, Client, Error, JobId, Output, capture::Shell, enums::Platform, job::random_hex,
+    start::Call,
 };
-
-/// How long a command is waited for where no timeout was given.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
-/// How much longer than the command's timeout is waited: the way there, and the node's own work.
-const GRACE: Duration = Duration::from_secs(30);
-/// Longest wait of all: a command's longest timeout, and as much again.
-const LONGEST: Duration = Duration::from_secs(2 * 86_400);
-/// First and longest pause after an answer of "too many requests".
-const THROTTLED: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
 
 impl Client {
     /// The VM a command is meant for, by its UUID: 32 hex digits.
@@ -52,10 +35,13 @@ impl<'a> Vm<'a> {
         self
     }
 
-    /// A command for the guest's shell, of 1 to 65 536 characters; the node removes white space at
-    /// its ends. Await the result to run it and wait for its end.
+    /// A command for the guest's shell. Await the result to run it and wait for its end: its exit
+    /// code and both its streams.
+    ///
+    /// The service itself tells no exit code, so a small script around the command writes it down;
+    /// [`Run::unchecked`] does without.
     pub fn run(&self, command: impl Into<String>) -> Run<'a> {
-        Run {
+        let call = Call {
             client: self.client,
             vm: self.uuid.clone(),
             platform: self.platform.clone(),
@@ -63,7 +49,8 @@ impl<'a> Vm<'a> {
             timeout: None,
             method: Method::Put,
             job: None,
-        }
+        };
+        Run { call, shell: Shell::Guest }
     }
 }
 
@@ -83,154 +70,100 @@ pub enum Method {
 /// its answer is lost, the job is asked for the result; the command is sent again only after an
 /// answer that proves it did not start: an ended session (logged in anew, once), or too many
 /// requests (waited out). Dropping the future stops the waiting, not the command.
+///
+/// # How the exit code is found
+///
+/// On Linux this is what is sent, on one line, with `NONCE` 32 random hex digits and `COMMAND` the
+/// command in single quotes:
+///
+/// ```sh
+/// n() { printf 'guestexec:NONCE:-:%s:NONCE' "$1"; exit 125; };
+/// exec 2>/dev/null; for p in mktemp rm wc tail base64 tr; do command -v "$p" >/dev/null || n "$p"; done;
+/// d=$(mktemp -d) && true >"$d/o" && true >"$d/e" || { rm -rf "$d"; n mktemp; };
+/// exec 3>>"$d/o" 4<"$d/o" 5>>"$d/e" 6<"$d/e" 7<"$d/o" 8<"$d/e"; rm -rf "$d";
+/// (exec "${BASH:-sh}" -c COMMAND >&3 2>&5 </dev/null 3>&- 4<&- 5>&- 6<&- 7<&- 8<&-) && c=0 || c=$?;
+/// o=$(($(wc -c <&7))); e=$(($(wc -c <&8)));
+/// y=$((737280-o)); [ "$y" -ge 184320 ] || y=184320; [ "$y" -le "$e" ] || y=$e;
+/// x=$((737280-y)); [ "$x" -le "$o" ] || x=$o;
+/// printf 'guestexec:NONCE:%s:%s:%s:' "$c" "$((o-x))" "$((e-y))";
+/// tail -c "$x" <&4 | base64 | tr -d '\n'; printf ':'; tail -c "$y" <&6 | base64 | tr -d '\n';
+/// printf ':NONCE'
+/// ```
+///
+/// The streams are files that have no name any more when the command begins, so nothing of them is
+/// left in the guest, even where the command and the script are killed. A command that opens
+/// `/dev/stdout` or `/dev/stderr` by name to write empties them, as with any file that is output.
+///
+/// On Windows the command is run by `cmd.exe`, or PowerShell with [`Run::shell`], from this PowerShell
+/// script, sent as `powershell.exe -NoProfile -NonInteractive -EncodedCommand BASE64` (`TEXT` is the
+/// command in Base64; for PowerShell the first line's second half is
+/// `$f='powershell.exe';$a='-NoProfile -NonInteractive -EncodedCommand '+` and `$t` in Base64):
+///
+/// ```text
+/// $t=[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('TEXT'));$f=$env:ComSpec;$a='/d /s /c "'+$t+'"';
+/// $o=[IO.Path]::GetTempFileName();$e=[IO.Path]::GetTempFileName();try{
+/// $p=Start-Process $f $a -Wait -PassThru -NoNewWindow -RedirectStandardOutput $o -RedirectStandardError $e;
+/// $r={param($x)$b=[IO.File]::ReadAllBytes($x);$n=[Math]::Min($b.Length,368640);
+/// [string]($b.Length-$n);[Convert]::ToBase64String($b,$b.Length-$n,$n)};$x=&$r $o;$y=&$r $e;
+/// [Console]::Out.Write('guestexec:NONCE:'+$p.ExitCode+':'+$x[0]+':'+$y[0]+':'+$x[1]+':'+$y[1]+':NONCE')
+/// }finally{Remove-Item $o,$e}
+/// ```
+///
+/// This project has run the Linux form only; the Windows form is written after Microsoft's
+/// documentation and has met no Windows guest yet. It leaves its two files in the guest's temporary
+/// folder if PowerShell itself is killed.
 #[derive(Clone)]
 #[must_use = "nothing runs until it is awaited"]
 pub struct Run<'a> {
-    client: &'a Client,
-    vm: String,
-    platform: Platform,
-    command: String,
-    timeout: Option<Duration>,
-    method: Method,
-    job: Option<JobId>,
+    call: Call<'a>,
+    shell: Shell,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// How long the command may take, in whole seconds from 10 to 86 400; a part of a second
     /// counts as a whole one. Default: the node's own; it is then waited for five minutes.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.call.timeout = Some(timeout);
         self
     }
 
     /// The method of the call. Default: PUT.
     pub fn method(mut self, method: Method) -> Self {
-        self.method = method;
+        self.call.method = method;
         self
     }
 
     /// The name to run under, so that the result can be asked for by [`Client::result_of`], even by
-    /// another program. Default: a random one, for this run alone. A name is used once.
+    /// another program. Default: a random one, for this run alone. A name is used once: where the
+    /// session has ended, and the client logged in itself, it logs in anew before it spends the name.
     pub fn job(mut self, job: JobId) -> Self {
-        self.job = Some(job);
+        self.call.job = Some(job);
         self
     }
 
-    pub(crate) fn platform(&self) -> &Platform {
-        &self.platform
+    /// The interpreter of the command. Default: [`Shell::Guest`].
+    pub fn shell(mut self, shell: Shell) -> Self {
+        self.shell = shell;
+        self
     }
 
-    pub(crate) fn command_mut(&mut self) -> &mut String {
-        &mut self.command
+    /// The command alone, as it is, for the shell the guest tools choose: what comes back is the
+    /// service's text, which tells no exit code. A command that fails looks like one that succeeds.
+    pub fn unchecked(self) -> Unchecked<'a> {
+        Unchecked { call: self.call }
     }
 
-    fn params(&self) -> ParamsBuilder {
-        let params = ExecuteGuestVmCommandParams::builder()
-            .vm_instance_uuid(self.vm.clone())
-            .platform(self.platform.clone())
-            .command(self.command.clone());
-        match self.timeout {
-            None => params,
-            Some(timeout) => {
-                let part = u64::from(timeout.subsec_nanos() > 0);
-                let seconds = timeout.as_secs().saturating_add(part);
-                // What does not fit is out of range as well, and is refused with the number's name.
-                params.command_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
-            }
-        }
+    async fn finish(self) -> Result<Captured, Error> {
+        let nonce = random_hex()?;
+        let mut call = self.call;
+        let checks = call.client.inner.checks();
+        call.command = self.shell.script(&call.platform, &call.command, &nonce, checks)?;
+        Captured::read(call.finish().await?, Some(&nonce))
     }
-
-    async fn finish(self) -> Result<Output, Error> {
-        let command = &self.command;
-        if command.trim() != command {
-            tracing::warn!("the node removes the white space at the ends of the command");
-        }
-        let wait = self.timeout.unwrap_or(DEFAULT_TIMEOUT).saturating_add(GRACE);
-        let deadline = Instant::now() + wait.min(LONGEST);
-        let mut may_renew = true;
-        let mut pause = THROTTLED.0;
-        loop {
-            let session = self.client.inner.session();
-            let used = session.map(|session| session.uuid());
-            let error = match self.attempt(deadline).await {
-                Err(error) if !error.may_have_run() => error,
-                ended => return ended,
-            };
-            if error.kind() == ErrorKind::Throttled && Instant::now() + pause < deadline {
-                sleep(pause).await;
-                pause = (pause * 2).min(THROTTLED.1);
-                continue;
-            }
-            match (session, used) {
-                (Some(session), Some(used)) if may_renew && session_ended(&error) => {
-                    may_renew = false;
-                    match timeout_at(deadline, session.renew(self.client, &used)).await {
-                        Ok(Ok(true)) => {}
-                        Ok(Err(no_login)) => return Err(no_login),
-                        Ok(Ok(false)) | Err(_) => return Err(error),
-                    }
-                }
-                _ => return Err(error),
-            }
-        }
-    }
-
-    /// Sends the command once and sees it to its end.
-    async fn attempt(&self, deadline: Instant) -> Result<Output, Error> {
-        let job = match &self.job {
-            Some(job) => job.clone(),
-            None => JobId::random()?,
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        let state = Call::under(job.clone(), left);
-        let client = self.client;
-        let params = self.params();
-        let sent = match self.method {
-            Method::Put => {
-                let call = client.execute_guest_vm_command();
-                call.body_map(|body| body.params(params)).send_in(state).await
-            }
-            Method::Post => {
-                let call = client.execute_guest_vm_command_by_post();
-                call.body_map(|body| body.params(params)).send_in(state).await
-            }
-        };
-        let answer = match sent {
-            Ok(answer) => answer,
-            Err(lost) if lost.may_have_run() && is_lost(&lost) => {
-                return job::look_for(self.client, &job, deadline, lost).await;
-            }
-            Err(error) => return Err(error),
-        };
-        if answer.status() != StatusCode::ACCEPTED {
-            return Ok(Output::new(answer.into_inner()));
-        }
-        let answer = answer.into_inner();
-        let named = answer.location.as_ref().and_then(JobId::from_location).ok_or_else(|| {
-            Error::new(ErrorKind::Protocol, "the node accepted the command, but names no job of it")
-                .during("ExecuteGuestVmCommand")
-                .with_may_have_run(true)
-        })?;
-        let granted = answer.api_timeout.and_then(|millis| u64::try_from(millis).ok());
-        let deadline = match granted.map(Duration::from_millis) {
-            Some(granted) if granted > Duration::ZERO => {
-                deadline.min(Instant::now() + granted.min(LONGEST))
-            }
-            _ => deadline,
-        };
-        job::wait_for(self.client, &named, deadline).await
-    }
-}
-
-/// True where no whole answer came, so that the node may know more than we do.
-fn is_lost(error: &Error) -> bool {
-    use ErrorKind::{Lost, Protocol, Timeout, Unavailable};
-    // A refusal with a code is an answer, not the lack of one.
-    error.code().is_none() && matches!(error.kind(), Lost | Protocol | Timeout | Unavailable)
 }
 
 impl<'a> IntoFuture for Run<'a> {
-    type Output = Result<Output, Error>;
+    type Output = Result<Captured, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -241,11 +174,34 @@ impl<'a> IntoFuture for Run<'a> {
 /// Without the command, which may hold a secret.
 impl fmt::Debug for Run<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run")
-            .field("vm", &self.vm)
-            .field("platform", &self.platform)
-            .field("timeout", &self.timeout)
-            .field("method", &self.method)
-            .finish_non_exhaustive()
+        self.call.fields(&mut f.debug_struct("Run")).field("shell", &self.shell).finish()
+    }
+}
+
+/// A command about to run as it is, as [`Run::unchecked`] makes it.
+#[derive(Clone)]
+#[must_use = "nothing runs until it is awaited"]
+pub struct Unchecked<'a> {
+    call: Call<'a>,
+}
+
+impl<'a> IntoFuture for Unchecked<'a> {
+    type Output = Result<Output, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            if self.call.command.trim() != self.call.command {
+                tracing::warn!("the node removes the white space at the ends of the command");
+            }
+            self.call.finish().await
+        })
+    }
+}
+
+/// Without the command, which may hold a secret.
+impl fmt::Debug for Unchecked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.call.fields(&mut f.debug_struct("Unchecked")).finish()
     }
 }

@@ -1,4 +1,4 @@
-//! Captured output in encodings other than UTF-8.
+//! Output in encodings other than UTF-8.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ impl Captured {
     /// Chinese code page 936 of Windows, `big5`, `shift_jis`, `windows-1252` and so on. Where the
     /// bytes do not fit it there is U+FFFD.
     ///
-    /// Without capture the output comes as text that the node has already made of the bytes.
+    /// Of an unchecked run the output comes as text that the node has already made of the bytes.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) where no encoding is called so.

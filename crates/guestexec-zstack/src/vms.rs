@@ -15,14 +15,13 @@ use crate::{Client, Vm};
 const CONCURRENCY: usize = 8;
 
 impl Client {
-    /// One command for each of several VMs; `command` makes it, with the settings it needs, and may
-    /// capture it:
+    /// One command for each of several VMs; `command` makes it, with the settings it needs:
     ///
     /// ```no_run
     /// # async fn run(zstack: guestexec_zstack::Client, uuids: Vec<String>) {
-    /// let results = zstack.each_vm(uuids, |vm| vm.run("uptime").capture()).concurrency(4).await;
+    /// let results = zstack.each_vm(uuids, |vm| vm.run("uptime")).concurrency(4).await;
     /// for (uuid, result) in results {
-    ///     println!("{uuid}: {:?}", result.map(|captured| captured.exit_code));
+    ///     println!("{uuid}: {:?}", result.map(|ended| ended.exit_code));
     /// }
     /// # }
     /// ```

@@ -45,11 +45,6 @@ impl Upgrade {
         }
     }
 
-    /// Whether the server is offered this protocol.
-    pub(super) fn offers(self, protocol: Subprotocol) -> bool {
-        self.offer().split(", ").any(|name| name == protocol.as_str())
-    }
-
     fn offer(self) -> &'static str {
         match self {
             Self::WebSocket(offer) => offer,

@@ -1,29 +1,28 @@
 //! From a request to an upgraded connection: which form of the protocol to ask for, and what to do
 //! if the server does not have it.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicU8, Ordering},
-};
-
 use guestexec_core::{ErrorKind, Underway};
-use guestexec_remotecommand::{Streams, Subprotocol, WEBSOCKET_OFFER};
+use guestexec_remotecommand::{Streams, Subprotocol};
 use progenitor_client::ResponseValue;
 use reqwest::Upgraded;
 
-use super::{failure::unclosable, handshake::Upgrade};
+use super::{
+    failure::unclosable,
+    forms::{Form, Outlook, outlook, together},
+};
 use crate::{Error, Pod, hooks::Call};
-
-const GET: &str = "connectCciV2GetNamespacedPodExec";
-const POST: &str = "connectCciV2PostNamespacedPodExec";
 
 /// What carries a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExecTransport {
-    /// A WebSocket with `v5.channel.k8s.io` if the server has it. If not: SPDY by POST for a command
-    /// whose input is [given](crate::Exec::stdin), since nothing else can tell it where the input
-    /// ends; a WebSocket with `v4.channel.k8s.io` for any other.
+    /// The first that works: a WebSocket with `v5.channel.k8s.io`; with `v4.channel.k8s.io`, unless
+    /// the command's input is [given](crate::Exec::stdin), since that cannot tell it where the input
+    /// ends; SPDY by POST; SPDY by GET. What worked is remembered for the client and its clones.
+    ///
+    /// The next is tried only where a refusal shows that the command was not started and is about
+    /// the form, not about the pod, the caller or the command. If all fail the error tells each
+    /// reason.
     #[default]
     Auto,
     /// A WebSocket with `v5.channel.k8s.io` (Kubernetes 1.30 and later).
@@ -37,29 +36,8 @@ pub enum ExecTransport {
     SpdyGet,
 }
 
-/// What is known of the server: nothing yet, or whether it has `v5.channel.k8s.io`. One for all
-/// clones of a client, which all have the one endpoint.
-#[derive(Default)]
-pub(crate) struct Speaks(AtomicU8);
-
-impl Speaks {
-    fn v5(&self) -> Option<bool> {
-        match self.0.load(Ordering::Relaxed) {
-            0 => None,
-            known => Some(known == 1),
-        }
-    }
-
-    fn learn(&self, v5: Option<bool>) {
-        self.0.store(v5.map_or(0, |v5| if v5 { 1 } else { 2 }), Ordering::Relaxed);
-    }
-}
-
-impl fmt::Debug for Speaks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Speaks").field(&self.v5()).finish()
-    }
-}
+/// The longest command and arguments that any server or gateway takes for sure, in bytes of a URL.
+const SHORT: usize = 4096;
 
 /// An exec request.
 pub(super) struct Opening<'a> {
@@ -112,87 +90,133 @@ impl Opening<'_> {
     /// The operation that is asked first, for errors that come before any answer.
     pub(super) fn operation(&self) -> &'static str {
         match self.transport {
-            ExecTransport::SpdyPost => POST,
-            _ => GET,
+            ExecTransport::SpdyPost => Form::SpdyPost.operation(),
+            _ => Form::V5.operation(),
         }
     }
 
-    /// Makes the connection, by a second request only if the first is known to have started nothing.
+    /// Makes the connection: in the form that was chosen, or in the first that works.
     pub(super) async fn open(&self) -> Result<Opened, Error> {
-        let v5 = Upgrade::WebSocket(Subprotocol::V5.as_str());
-        let v4 = Upgrade::WebSocket(Subprotocol::V4.as_str());
-        match self.transport {
-            ExecTransport::Auto if self.ends_input => self.open_to_end_input(v5).await,
-            ExecTransport::Auto => self.ask(Upgrade::WebSocket(WEBSOCKET_OFFER)).await,
-            ExecTransport::WebSocketV5 => self.ask(v5).await,
+        let result = match self.transport {
+            ExecTransport::Auto => self.open_in_any().await,
+            ExecTransport::WebSocketV5 => self.ask(Form::V5).await,
             ExecTransport::WebSocketV4 if self.ends_input => {
-                Err(unclosable(Subprotocol::V4).during(GET))
+                Err(unclosable(Subprotocol::V4).during(self.operation()))
             }
-            ExecTransport::WebSocketV4 => self.ask(v4).await,
-            ExecTransport::SpdyPost => self.ask(Upgrade::SpdyPost).await,
-            ExecTransport::SpdyGet => self.ask(Upgrade::SpdyGet).await,
-        }
-    }
-
-    /// Version 5 alone is offered, because a server that is offered version 4 too starts the command
-    /// with it. One that has no version 5 refuses instead, and starts nothing.
-    async fn open_to_end_input(&self, v5: Upgrade) -> Result<Opened, Error> {
-        let speaks = &self.pod.client.inner.shared().speaks;
-        if speaks.v5() != Some(false) {
-            match self.ask(v5).await {
-                Err(error) if error.kind() == ErrorKind::Unsupported && !error.may_have_run() => {}
-                other => return other,
-            }
-        }
-        let result = self.ask(Upgrade::SpdyPost).await;
-        if let Err(error) = result {
-            // Whatever is wrong, the next command begins without prejudice.
-            speaks.learn(None);
-            // What a gateway says that lets no such request through.
-            let barred = matches!(
-                error.status().map(|status| status.as_u16()),
-                Some(400 | 403 | 405 | 426 | 501)
-            );
-            return Err(match barred && !error.may_have_run() {
-                true => error.with_advice(
-                    "the server has no v5.channel.k8s.io, so that the input's end needs SPDY by POST, and the permission to create exec sessions; without them use `stdin_piped` and a command that knows how much to read, such as `head -c`",
-                ),
-                false => error,
-            });
-        }
-        result
-    }
-
-    async fn ask(&self, upgrade: Upgrade) -> Result<Opened, Error> {
-        let (operation, answer): (_, Result<ResponseValue<Upgraded>, Error>) = match upgrade {
-            Upgrade::SpdyPost => {
-                (POST, request!(self, upgrade, connect_cci_v2_post_namespaced_pod_exec).await)
-            }
-            Upgrade::WebSocket(_) | Upgrade::SpdyGet => {
-                (GET, request!(self, upgrade, connect_cci_v2_get_namespaced_pod_exec).await)
-            }
+            ExecTransport::WebSocketV4 => self.ask(Form::V4).await,
+            ExecTransport::SpdyPost => self.ask(Form::SpdyPost).await,
+            ExecTransport::SpdyGet => self.ask(Form::SpdyGet).await,
         };
-        let offers_v5 = upgrade.offers(Subprotocol::V5);
+        result.map_err(|error| self.of_length(error))
+    }
+
+    /// Tries one form after the other, as long as each refusal shows that the command does not run
+    /// and that another form may do better.
+    async fn open_in_any(&self) -> Result<Opened, Error> {
         let speaks = &self.pod.client.inner.shared().speaks;
-        let answer = answer.inspect_err(|error| {
-            if offers_v5 && error.kind() == ErrorKind::Unsupported {
-                speaks.learn(Some(false));
+        let mut refused: Vec<(Form, Error)> = Vec::new();
+        let mut forbidden: Vec<&str> = Vec::new();
+        for form in speaks.forms(self.ends_input) {
+            if forbidden.contains(&form.operation()) {
+                continue;
             }
-        })?;
+            let error = match self.ask(form).await {
+                Ok(opened) => {
+                    speaks.learn(form, self.ends_input, opened.protocol);
+                    return Ok(opened);
+                }
+                Err(error) => error,
+            };
+            match outlook(&error) {
+                Outlook::Open => {}
+                Outlook::OtherOperation => forbidden.push(form.operation()),
+                Outlook::Closed => return Err(together(refused, (form, error))),
+            }
+            refused.push((form, error));
+        }
+        speaks.forget();
+        let Some(last) = refused.pop() else {
+            // There is always a form to try.
+            return Err(unclosable(Subprotocol::V4).during(self.operation()));
+        };
+        let error = together(refused, last);
+        Err(match self.ends_input && !error.may_have_run() {
+            true => error.with_advice(
+                "the server takes neither v5.channel.k8s.io nor SPDY, one of which it takes to tell a command where its input ends; use `stdin_piped` and a command that knows how much to read, such as `head -c`; SPDY by POST also needs the permission to create exec sessions",
+            ),
+            false => error,
+        })
+    }
+
+    /// Adds the length of the request to a refusal that may be about it.
+    fn of_length(&self, error: Error) -> Error {
+        let length = self.argv.iter().map(|argument| encoded(argument)).sum::<usize>();
+        let status = error.status().map(|status| status.as_u16());
+        let says_so = matches!(status, Some(414 | 431));
+        // A gateway that takes no more says it without a word of the service's, or hangs up.
+        let says_nothing = match status {
+            Some(400 | 403 | 404 | 413 | 500..=599) => {
+                error.code().is_none() && error.detail().is_none()
+            }
+            Some(_) => false,
+            None => error.kind() == ErrorKind::Lost,
+        };
+        if !(says_so || says_nothing && length > SHORT) {
+            return error;
+        }
+        error.with_advice(format!(
+            "the command and its arguments take {length} bytes of the request's address, of which gateways are known to take 8 kB or less: send the script by stdin, as in `exec([\"sh\"]).stdin(script)`"
+        ))
+    }
+
+    async fn ask(&self, form: Form) -> Result<Opened, Error> {
+        let upgrade = form.upgrade();
+        let answer: Result<ResponseValue<Upgraded>, Error> = match form {
+            Form::SpdyPost => {
+                request!(self, upgrade, connect_cci_v2_post_namespaced_pod_exec).await
+            }
+            _ => request!(self, upgrade, connect_cci_v2_get_namespaced_pod_exec).await,
+        };
+        let (answer, operation) = (answer?, form.operation());
         let protocol = upgrade.agreed(answer.headers()).map_err(|error| {
             Error::new(ErrorKind::Protocol, error.to_string())
                 .during(operation)
                 .with_may_have_run(true)
         })?;
-        if offers_v5 {
-            speaks.learn(Some(protocol == Subprotocol::V5));
-        }
-        let transport = match (upgrade, protocol) {
-            (Upgrade::SpdyPost, _) => ExecTransport::SpdyPost,
-            (Upgrade::SpdyGet, _) => ExecTransport::SpdyGet,
-            (Upgrade::WebSocket(_), Subprotocol::V5) => ExecTransport::WebSocketV5,
-            (Upgrade::WebSocket(_), _) => ExecTransport::WebSocketV4,
+        let transport = match (form, protocol) {
+            (Form::SpdyPost, _) => ExecTransport::SpdyPost,
+            (Form::SpdyGet, _) => ExecTransport::SpdyGet,
+            (_, Subprotocol::V5) => ExecTransport::WebSocketV5,
+            _ => ExecTransport::WebSocketV4,
         };
         Ok(Opened { connection: answer.into_inner(), protocol, transport, operation })
     }
+}
+
+/// How long an argument is in the query of a URL, in bytes, with the name in front of it.
+fn encoded(argument: &str) -> usize {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"*-._".contains(byte);
+    let short = argument.as_bytes().iter().filter(|byte| plain(byte)).count();
+    "&command=".len() + short + 3 * (argument.len() - short)
+}
+
+/// Refuses what no process and no container can be called.
+pub(super) fn check(argv: &[String], pod: &Pod<'_>) -> Result<(), Error> {
+    let refused = |message: String| Err(Error::new(ErrorKind::InvalidRequest, message));
+    if argv.is_empty() {
+        return refused("the command is empty: give at least the name of a program".to_owned());
+    }
+    if let Some(place) = argv.iter().position(|argument| argument.contains('\0')) {
+        let what = match place {
+            0 => "the program's name".to_owned(),
+            place => format!("argument {place} of the command"),
+        };
+        return refused(format!(
+            "{what} holds a NUL character, which no program can be given in an argument: send the data by stdin"
+        ));
+    }
+    if pod.container.as_ref().is_some_and(|name| name.contains(char::is_control)) {
+        return refused("the container's name holds a control character".to_owned());
+    }
+    Ok(())
 }

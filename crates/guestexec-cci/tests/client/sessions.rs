@@ -139,6 +139,126 @@ async fn a_close_without_a_status_is_told_with_its_code() {
 }
 
 #[tokio::test]
+async fn close_codes_that_must_not_be_sent_are_told_as_they_came() {
+    within(async {
+        for code in [0u16, 999, 1005, 1006, 1015, 2500, 65_535] {
+            let peer = Peer::new(move |request, mut stream| async move {
+                stream.write_all(switching(&request, V5).as_bytes()).await.unwrap();
+                let [high, low] = code.to_be_bytes();
+                stream.write_all(&[0x88, 5, high, low, b'w', b'h', b'y']).await.unwrap();
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            })
+            .await;
+            let error = failure(&peer).await;
+            assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Lost, true), "{error}");
+            assert!(error.message().contains(&format!("close code {code}: why")), "{error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_told_as_such() {
+    within(async {
+        for answer in
+            ["SSH-2.0-OpenSSH_9.6\r\n", "\u{15}\u{3}\u{1}\0\u{2}\u{2}F", "HTTP/9.9 200 OK\r\n\r\n"]
+        {
+            let peer = Peer::new(move |_, mut stream| async move {
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            })
+            .await;
+            let error = failure(&peer).await;
+            assert_eq!(
+                (error.kind(), error.may_have_run()),
+                (ErrorKind::Protocol, true),
+                "{error}"
+            );
+            assert!(error.message().contains("HTTP"), "{error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_command_is_as_long_as_an_address_can_be_and_no_longer() {
+    within(async {
+        let peer = Peer::upgrading(V5, |socket| socket.end(SUCCESS)).await;
+        let client = peer.client();
+        let script = |length| vec!["sh".to_owned(), "-c".to_owned(), "x".repeat(length)];
+        assert!(pod(&client).exec(script(65_000)).output().await.unwrap().status.success());
+        assert_eq!(peer.requests().len(), 1);
+        // Each blank takes three bytes of an address.
+        for script in [script(66_000), vec!["sh".to_owned(), " ".repeat(22_000)]] {
+            let error = pod(&client).exec(script).output().await.unwrap_err();
+            assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::InvalidRequest, false));
+            let text = error.to_string();
+            assert!(text.contains("65534") && text.contains("66"), "{text}");
+            assert!(text.contains("send the script by stdin"), "{text}");
+        }
+        assert_eq!(peer.requests().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_long_command_tells_its_length() {
+    within(async {
+        let long = || ["sh".to_owned(), "-c".to_owned(), "x".repeat(20_000)];
+        for (status, says_so) in [
+            ("414 URI Too Long", true),
+            ("431 Request Header Fields Too Large", true),
+            ("400 Bad Request", false),
+            ("403 Forbidden", false),
+            ("502 Bad Gateway", false),
+        ] {
+            for body in ["", "<html>no</html>"] {
+                let peer = Peer::saying(status, "Content-Type: text/html\r\n", body).await;
+                let client = peer.client();
+                let error = pod(&client).exec(long()).output().await.unwrap_err();
+                let text = error.to_string();
+                assert!(text.contains("send the script by stdin"), "{text}");
+                assert!(text.contains("take 200"), "{text}");
+                let short = pod(&client).exec(["true"]).output().await.unwrap_err().to_string();
+                assert_eq!(short.contains("by stdin"), says_so, "{short}");
+            }
+        }
+        // Some hang up.
+        let peer = Peer::new(|_, stream| async move { drop(stream) }).await;
+        let client = peer.client();
+        let error = pod(&client).exec(long()).output().await.unwrap_err();
+        assert!(error.to_string().contains("send the script by stdin"), "{error}");
+        assert!(error.may_have_run());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_no_process_can_be_given_is_not_sent() {
+    within(async {
+        let peer = Peer::saying("500 X", "", "").await;
+        let client = peer.client();
+        for (argv, says) in
+            [(["a\0b", "c"], "the program's name"), (["a", "c\0"], "argument 1 of the command")]
+        {
+            for exec in [pod(&client).exec(argv), pod(&client).exec(argv).killable()] {
+                let error = exec.output().await.unwrap_err();
+                assert_eq!(
+                    (error.kind(), error.may_have_run()),
+                    (ErrorKind::InvalidRequest, false)
+                );
+                assert!(error.message().contains(says), "{error}");
+                assert!(error.message().contains("NUL"), "{error}");
+            }
+        }
+        let error = pod(&client).container("a\0b").exec(["true"]).output().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
+        assert!(peer.requests().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_cut_before_the_answer_leaves_it_open_whether_it_ran() {
     within(async {
         let peer = Peer::new(|_, stream| async move { drop(stream) }).await;

@@ -103,7 +103,12 @@ async fn without_both_the_error_says_what_to_do() {
         // What could be learnt is not believed any more.
         pod(&client).exec(["cat"]).stdin("text").output().await.unwrap_err();
         let (get, post) = (format!("GET {V5}"), format!("POST {V4}"));
-        assert_eq!(asked(&peer), [&*get, &post, &get, &post]);
+        let spdy = format!("GET {V4}");
+        assert_eq!(asked(&peer), [&*get, &post, &spdy, &get, &post, &spdy]);
+        // Each reason is told.
+        let text = error.to_string();
+        assert!(text.contains("bad method") && text.contains("SPDY by GET"), "{text}");
+        assert!(text.contains("v5.channel.k8s.io: the service knows none"), "{text}");
     })
     .await;
 }
@@ -116,13 +121,10 @@ async fn nothing_is_asked_twice_unless_it_is_known_not_to_have_run() {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
                 .to_owned(),
             response("500 Internal Server Error", "", ""),
-            response("502 Bad Gateway", "", "<html>"),
-            response(
-                "403 Forbidden",
-                "",
-                r#"{"kind":"Status","message":"pods/exec is forbidden"}"#,
-            ),
-            response("404 Not Found", "", ""),
+            response("500 Internal Server Error", "", "stream broke: unable to upgrade: x"),
+            response("503 Service Unavailable", "", ""),
+            response("504 Gateway Timeout", "", "<html>"),
+            response("408 Request Timeout", "", ""),
         ] {
             let text = answer.clone();
             let peer = Peer::new(move |_, mut stream| {
@@ -137,6 +139,7 @@ async fn nothing_is_asked_twice_unless_it_is_known_not_to_have_run() {
             let client = peer.client();
             let error = pod(&client).exec(["cat"]).stdin("text").output().await.unwrap_err();
             assert_ne!(error.kind(), ErrorKind::Unsupported, "{error}");
+            assert!(error.may_have_run(), "{error}");
             assert_eq!(asked(&peer), [format!("GET {V5}")], "{answer}");
         }
     })
@@ -172,6 +175,180 @@ async fn input_whose_end_would_be_lost_is_not_sent_at_all() {
         assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Unsupported, false));
         assert!(error.advice().unwrap().contains("SpdyPost"), "{error}");
         assert!(peer.requests().is_empty());
+    })
+    .await;
+}
+
+/// The ways in which gateways refuse what they do not know.
+const REFUSALS: [(&str, &str, &str); 16] = [
+    ("403 Forbidden", "", ""),
+    (
+        "403 Forbidden",
+        "Content-Type: application/json\r\n",
+        r#"{"kind":"Status","status":"Failure","message":"unable to upgrade","code":403}"#,
+    ),
+    ("403 Forbidden", "Content-Type: text/html\r\n", "<html>403 Forbidden</html>"),
+    (
+        "400 Bad Request",
+        "Content-Type: application/json\r\n",
+        r#"{"kind":"Status","status":"Failure","message":"bad subprotocol v5","reason":"B"}"#,
+    ),
+    ("400 Bad Request", "Content-Type: text/plain\r\n", "Bad Request"),
+    (
+        "400 Bad Request",
+        "Content-Type: application/json\r\n",
+        r#"{"kind":"Status","status":"Failure","message":"Upgrade request required","reason":"BadRequest","code":400}"#,
+    ),
+    ("404 Not Found", "", "not found"),
+    ("405 X", "", ""),
+    ("406 Not Acceptable", "", ""),
+    ("426 Upgrade Required", "", ""),
+    ("500 X", "Content-Type: text/plain\r\n", "unable to upgrade: no protocol"),
+    ("501 X", "", ""),
+    ("502 Bad Gateway", "", "bad"),
+    ("502 Bad Gateway", "Content-Type: text/html\r\n", "<html>"),
+    ("200 OK", "", "ok"),
+    ("302 Found", "Location: http://127.0.0.1:1/\r\n", ""),
+];
+
+/// A server behind a gateway that refuses, in one of the ways, each request that `refuses` says.
+async fn behind_gateway(
+    refusal: (&'static str, &'static str, &'static str),
+    refuses: impl Fn(&crate::peer::Request) -> bool + Copy + Send + Sync + 'static,
+) -> Peer {
+    Peer::new(move |request, mut stream| async move {
+        if refuses(&request) {
+            let text = response(refusal.0, refusal.1, refusal.2);
+            stream.write_all(text.as_bytes()).await.unwrap();
+        } else if let Some(offer) = request.header("sec-websocket-protocol") {
+            let protocol = if offer.contains(V5) { V5 } else { V4 };
+            Socket::upgrade(&request, stream, protocol).await.end(SUCCESS).await;
+        } else {
+            let mut spdy = Spdy::upgrade(&request, stream).await;
+            spdy.open().await;
+            while request.query().contains("stdin=true") && !spdy.input_ended {
+                assert!(spdy.turn().await);
+            }
+            let input = spdy.input.clone();
+            spdy.write(guestexec_remotecommand::Channel::Stdout, &input).await;
+            spdy.end(&Termination::Exited(ExitStatus::SUCCESS)).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_refused_form_is_followed_by_the_next_however_it_was_refused() {
+    within(async {
+        for refusal in REFUSALS {
+            let peer = behind_gateway(refusal, |request| {
+                request.header("sec-websocket-protocol") == Some(V5)
+            })
+            .await;
+            let client = peer.client();
+            for _ in 0..2 {
+                let output = pod(&client).exec(["cat"]).stdin("text").output().await.unwrap();
+                assert_eq!(output.stdout, b"text", "{refusal:?}");
+            }
+            // What worked is remembered.
+            let (get, post) = (format!("GET {V5}"), format!("POST {V4}"));
+            assert_eq!(asked(&peer), [&*get, &post, &post], "{refusal:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_no_websocket_gets_through_spdy_does() {
+    within(async {
+        for refusal in REFUSALS {
+            let peer = behind_gateway(refusal, |request| {
+                request.header("sec-websocket-protocol").is_some()
+            })
+            .await;
+            let client = peer.client();
+            for _ in 0..2 {
+                let child = pod(&client).exec(["true"]).spawn().await.unwrap();
+                assert_eq!(child.transport(), ExecTransport::SpdyPost, "{refusal:?}");
+                assert!(child.wait_with_output().await.unwrap().status.success());
+            }
+            pod(&client.clone()).exec(["cat"]).stdin("text").output().await.unwrap();
+            let posts = asked(&peer).iter().filter(|asked| asked.starts_with("POST")).count();
+            assert_eq!((posts, asked(&peer).len()), (3, 5), "{refusal:?}");
+        }
+        // Nor a POST.
+        let peer = behind_gateway(("405 Method Not Allowed", "", ""), |request| {
+            request.method == "POST" || request.header("sec-websocket-protocol").is_some()
+        })
+        .await;
+        let client = peer.client();
+        for stdin in ["", "text"] {
+            let output = pod(&client).exec(["cat"]).stdin(stdin).output().await.unwrap();
+            assert_eq!(output.stdout, stdin.as_bytes());
+        }
+        // A gateway that knows version 4 alone.
+        let peer = behind_gateway(("400 Bad Request", "", ""), |request| {
+            request.header("sec-websocket-protocol") != Some(V4)
+        })
+        .await;
+        let client = peer.client();
+        let child = pod(&client).exec(["true"]).spawn().await.unwrap();
+        assert_eq!(child.transport(), ExecTransport::WebSocketV4);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_holds_for_all_forms_is_the_only_one() {
+    const JSON: &str = "Content-Type: application/json\r\n";
+    within(async {
+        for (status, body, kind) in [
+            ("401 Unauthorized", "", ErrorKind::Unauthenticated),
+            (
+                "404 Not Found",
+                r#"{"kind":"Status","message":"pods \"web-0\" not found","reason":"NotFound","details":{"name":"web-0","kind":"pods"},"code":404}"#,
+                ErrorKind::NotFound,
+            ),
+            (
+                "400 Bad Request",
+                r#"{"kind":"Status","message":"container zzz is not valid for pod two","reason":"BadRequest","code":400}"#,
+                ErrorKind::Refused,
+            ),
+            ("429 Too Many Requests", "", ErrorKind::Throttled),
+            ("500 Internal Server Error", "container not found (\"main\")", ErrorKind::NotFound),
+        ] {
+            for stdin in ["", "text"] {
+                let peer = Peer::saying(status, JSON, body).await;
+                let client = peer.client();
+                let error = pod(&client).exec(["x"]).stdin(stdin).output().await.unwrap_err();
+                assert_eq!((error.kind(), error.may_have_run()), (kind, false), "{error}");
+                assert_eq!(peer.requests().len(), 1, "{error}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_asked_about_by_the_other_operation_only() {
+    const STATUS: &str = r#"{"kind":"Status","status":"Failure","message":"pods \"web-0\" is forbidden: User \"u\" cannot get resource \"pods/exec\"","reason":"Forbidden","code":403}"#;
+    within(async {
+        let peer =
+            Peer::saying("403 Forbidden", "Content-Type: application/json\r\n", STATUS).await;
+        let client = peer.client();
+        for stdin in ["", "text"] {
+            let error = pod(&client).exec(["x"]).stdin(stdin).output().await.unwrap_err();
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Forbidden, Some("Forbidden")));
+            assert!(error.message().starts_with("pods \"web-0\" is forbidden"), "{error}");
+        }
+        let (any, v5, post) =
+            (format!("GET {V5}, {V4}"), format!("GET {V5}"), format!("POST {V4}"));
+        assert_eq!(asked(&peer), [&*any, &post, &v5, &post]);
+        // Whoever may create sessions, and not get them, runs commands all the same.
+        let refusal = ("403 Forbidden", "Content-Type: application/json\r\n", STATUS);
+        let peer = behind_gateway(refusal, |request| request.method == "GET").await;
+        let client = peer.client();
+        assert!(pod(&client).exec(["x"]).output().await.unwrap().status.success());
     })
     .await;
 }

@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 
 use super::status::{Refused, forbidden, iam, status, unauthorized};
 use crate::{
-    clock, random,
+    clock,
+    json::list_for_object,
+    random,
+    secret::{Filed, same},
     server::{self, Answer},
 };
 
@@ -39,7 +42,7 @@ pub(super) struct Account {
     pub(super) project_id: String,
     domain_id: String,
     user_id: String,
-    tokens: Mutex<HashMap<String, Token>>,
+    tokens: Mutex<HashMap<Filed, Token>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +67,7 @@ impl Account {
         }
     }
 
-    fn tokens(&self) -> MutexGuard<'_, HashMap<String, Token>> {
+    fn tokens(&self) -> MutexGuard<'_, HashMap<Filed, Token>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,14 +81,14 @@ impl Account {
         let token = [random::secret(), random::secret(), random::secret()].concat();
         let room = tokens.len() < MAX_TOKENS;
         if room {
-            tokens.insert(token.clone(), Token { ends: now + TOKEN_LIFE, has_project });
+            tokens.insert(Filed::of(&token), Token { ends: now + TOKEN_LIFE, has_project });
         }
         room.then_some(token)
     }
 
     /// Ends a token before its time, as a changed password does.
     pub(super) fn revoke(&self, token: &str) {
-        self.tokens().remove(token);
+        self.tokens().remove(&Filed::of(token));
     }
 
     /// `POST /v3/auth/tokens`.
@@ -94,6 +97,9 @@ impl Account {
         else {
             return Err(iam(StatusCode::BAD_REQUEST, "The request body is invalid."));
         };
+        if list_for_object(body, &request).is_some() {
+            return Err(iam(StatusCode::BAD_REQUEST, "The request body is invalid."));
+        }
         if let Err(violation) = request.validate() {
             let message = format!("The request body is invalid: {violation}.");
             return Err(iam(StatusCode::BAD_REQUEST, &message));
@@ -105,10 +111,10 @@ impl Account {
                 let user = password.user;
                 user.domain.name == self.domain
                     && user.name == self.user
-                    && user.password.expose() == self.password
+                    && same(user.password.expose(), &self.password)
             }
             ("hw_ak_sk", _, Some(key)) => {
-                key.access.key == self.access_key && key.secret.key.expose() == self.secret_key
+                key.access.key == self.access_key && same(key.secret.key.expose(), &self.secret_key)
             }
             _ => {
                 return Err(iam(
@@ -174,7 +180,7 @@ impl Account {
 
     /// Whether a Kubernetes client holds a token of the account.
     pub(super) fn verify_token(&self, token: &str) -> Result<(), Refused> {
-        let token = self.tokens().get(token).copied();
+        let token = self.tokens().get(&Filed::of(token)).copied();
         match token.filter(|token| token.ends > clock::now()) {
             Some(_) => Ok(()),
             None => Err(status(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized", None)),
@@ -184,7 +190,7 @@ impl Account {
     /// Whether the request comes from the account: by a token, or by a signature over what was received.
     pub(super) fn verify(&self, head: &Parts, body: &[u8]) -> Result<(), Refused> {
         if let Some(token) = header(&head.headers, "x-auth-token")? {
-            let token = self.tokens().get(token).copied();
+            let token = self.tokens().get(&Filed::of(token)).copied();
             return match token.filter(|token| token.ends > clock::now()) {
                 Some(Token { has_project: true, .. }) => Ok(()),
                 Some(_) => Err(forbidden(
@@ -233,7 +239,7 @@ impl Account {
             payload_hash: &hash,
         });
         let expected = sign::signature(&self.secret_key, &sign::string_to_sign(date, &canonical));
-        if !expected.eq_ignore_ascii_case(authorization.signature) {
+        if !same(expected, authorization.signature.to_ascii_lowercase()) {
             let shown = canonical.replace('\n', "|");
             return Err(unauthorized(&format!(
                 "verify aksk signature fail,canonicalRequest:{shown}"

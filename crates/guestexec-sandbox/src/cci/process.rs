@@ -1,7 +1,6 @@
 //! A process in a container, with pipes or a terminal.
 
 use std::{
-    fs,
     future::poll_fn,
     io,
     pin::Pin,
@@ -175,7 +174,7 @@ impl Plan {
 
     fn spawn(&self, program: &str, arguments: &[String]) -> io::Result<Process> {
         let home = self.pod.home(self.processes.directory(), &self.container);
-        fs::create_dir_all(&home)?;
+        self.processes.make_home(&home)?;
         let Streams { stdin, stdout, stderr, tty } = self.streams;
         let limits = self.processes.limits();
         if tty {

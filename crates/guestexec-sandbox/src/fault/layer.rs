@@ -37,7 +37,8 @@ pub(crate) struct Faults {
     faults: Vec<Fault>,
     seed: u64,
     draws: Mutex<HashMap<(usize, &'static str), Draws>>,
-    struck: AtomicUsize,
+    /// How often each fault has struck.
+    struck: Vec<AtomicUsize>,
 }
 
 /// What a fault has drawn for one operation. Apart for each, so that how often a client polls does not change
@@ -66,17 +67,16 @@ impl Strike {
 
 impl Faults {
     pub(crate) fn new(provider: Provider, faults: &[Fault], seed: u64) -> Self {
-        Self {
-            faults: faults.iter().filter(|fault| fault.provider == provider).cloned().collect(),
-            seed,
-            draws: Mutex::default(),
-            struck: AtomicUsize::new(0),
-        }
+        let faults: Vec<Fault> =
+            faults.iter().filter(|fault| fault.provider == provider).cloned().collect();
+        let struck = faults.iter().map(|_| AtomicUsize::new(0)).collect();
+        Self { faults, seed, draws: Mutex::default(), struck }
     }
 
-    /// How often something went wrong on purpose.
-    pub(crate) fn struck(&self) -> usize {
-        self.struck.load(Ordering::Relaxed)
+    /// The faults, and how often each has struck.
+    pub(crate) fn struck(&self) -> impl Iterator<Item = (&Fault, usize)> {
+        let counts = self.struck.iter().map(|count| count.load(Ordering::Relaxed));
+        self.faults.iter().zip(counts)
     }
 
     fn draw(&self, provider: Provider, operation: &'static str) -> Strike {
@@ -101,7 +101,7 @@ impl Faults {
             if !strikes {
                 continue;
             }
-            self.struck.fetch_add(1, Ordering::Relaxed);
+            self.struck[index].fetch_add(1, Ordering::Relaxed);
             match fault.kind {
                 FaultKind::Latency(latency) => {
                     strike.latency = strike.latency.saturating_add(latency)
@@ -249,6 +249,6 @@ mod tests {
         let struck = |operation| !faults.draw(Provider::Tat, operation).kinds.is_empty();
         assert_eq!([(); 4].map(|()| struck("RunCommand")), [true, true, false, false]);
         assert!(struck("CancelInvocation"));
-        assert_eq!(faults.struck(), 3);
+        assert_eq!(faults.struck().map(|(_, count)| count).collect::<Vec<_>>(), [3]);
     }
 }

@@ -114,7 +114,7 @@ fn start(
         return Err(format!("InvalidUser: user `{user}` not exists"));
     }
     let home = &task.instance.home;
-    fs::create_dir_all(home).map_err(|error| format!("ScriptStoreFailed: {error}"))?;
+    processes.make_home(home).map_err(|error| format!("ScriptStoreFailed: {error}"))?;
     let directory = directory(&command.directory, home);
     if !directory.is_dir() {
         return Err(format!(
@@ -122,7 +122,7 @@ fn start(
             command.directory
         ));
     }
-    fs::write(path, script).map_err(|error| format!("ScriptStoreFailed: {error}"))?;
+    processes.write_file(path, script).map_err(|error| format!("ScriptStoreFailed: {error}"))?;
 
     let spawn = || -> io::Result<Started> {
         let shell = processes.shell();

@@ -1,9 +1,12 @@
-//! TC3-HMAC-SHA256, verified over the headers as they were received.
+//! Who asks: TC3-HMAC-SHA256 verified over the headers as they were received, and the signature before it.
+
+pub(super) mod v1;
 
 use guestexec_tat::sign::{self, Canonical, SignError, SigningKey};
 use hyper::{HeaderMap, http::request::Parts};
 
 use super::refusal::Refusal;
+use crate::secret::same;
 
 /// How far a timestamp may be from the clock, in seconds.
 const WINDOW: i64 = 300;
@@ -34,8 +37,84 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("AuthFailure.InvalidAuthorization", message)
 }
 
-/// Checks that the request was signed by a holder of one of `keys`, at about `now`.
-pub(super) fn verify(keys: &[Key], head: &Parts, body: &[u8], now: i64) -> Result<(), Refusal> {
+/// What every request names, wherever it does.
+#[derive(Debug, Default)]
+pub(super) struct Common {
+    pub(super) action: String,
+    pub(super) version: String,
+    pub(super) region: String,
+}
+
+/// A signature that may be good, as far as the head can tell.
+pub(super) struct Claim<'a> {
+    authorization: sign::Authorization<'a>,
+    key: &'a Key,
+    timestamp: i64,
+    /// The values of the signed headers, by their names.
+    signed: Vec<(&'a str, &'a str)>,
+}
+
+/// The key of this id.
+fn find<'a>(keys: &'a [Key], id: &str) -> Result<&'a Key, Refusal> {
+    if !id.starts_with("AKID") {
+        return Err(Refusal::new(
+            "AuthFailure.InvalidSecretId",
+            "The SecretId is not one for this API.",
+        ));
+    }
+    keys.iter().find(|key| key.id == id).ok_or_else(|| {
+        Refusal::new(
+            "AuthFailure.SecretIdNotFound",
+            "The SecretId does not exist; check which one was used.",
+        )
+    })
+}
+
+fn check_time(timestamp: i64, now: i64) -> Result<(), Refusal> {
+    if now.abs_diff(timestamp) <= WINDOW.unsigned_abs() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "AuthFailure.SignatureExpire",
+        format!(
+            "The timestamp is more than {WINDOW} s from the server's clock; set the client's clock."
+        ),
+    ))
+}
+
+fn token_fits(key: &Key, token: Option<&str>) -> Result<(), Refusal> {
+    // Empty is none, for which a permanent key is made.
+    if same(token.unwrap_or_default(), key.token.as_deref().unwrap_or_default()) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "AuthFailure.TokenFailure",
+        "The session token does not belong to the SecretId, or is missing.",
+    ))
+}
+
+/// The forms in which a host may have been signed: Node's SDK leaves the port out that it sends.
+fn hosts(host: &str) -> Vec<&str> {
+    let mut hosts = vec![host];
+    if let Some((name, port)) = host.rsplit_once(':')
+        && !port.is_empty()
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        hosts.push(name);
+    }
+    hosts
+}
+
+/// Whether a service's name in the scope is that of this service. The Java and the Node SDK take it from the
+/// endpoint's first label, which is right where the endpoint is Tencent's.
+fn is_service(name: &str, host: &str) -> bool {
+    let is_vendors = hosts(host).iter().any(|host| host.ends_with(".tencentcloudapi.com"));
+    let mut labels = hosts(host).into_iter().filter_map(|host| host.split('.').next());
+    name == SERVICE || (!is_vendors && labels.any(|label| label == name))
+}
+
+/// Reads the signature of a request, and checks what its head says of it at about `now`.
+pub(super) fn claim<'a>(keys: &'a [Key], head: &'a Parts, now: i64) -> Result<Claim<'a>, Refusal> {
     let authorization = header(&head.headers, "authorization")?
         .ok_or_else(|| invalid("The header `Authorization` is missing."))?;
     let authorization = sign::parse_authorization(authorization)
@@ -46,28 +125,11 @@ pub(super) fn verify(keys: &[Key], head: &Parts, body: &[u8], now: i64) -> Resul
         .map_err(|_| {
             Refusal::new("InvalidParameter", "`X-TC-Timestamp` is not a number of seconds.")
         })?;
-    if !authorization.secret_id.starts_with("AKID") {
-        return Err(Refusal::new(
-            "AuthFailure.InvalidSecretId",
-            "The SecretId is not one for this API.",
-        ));
-    }
-    let key = keys.iter().find(|key| key.id == authorization.secret_id).ok_or_else(|| {
-        Refusal::new(
-            "AuthFailure.SecretIdNotFound",
-            "The SecretId does not exist; check which one was used.",
-        )
-    })?;
-    if now.abs_diff(timestamp) > WINDOW.unsigned_abs() {
-        return Err(Refusal::new(
-            "AuthFailure.SignatureExpire",
-            format!(
-                "The timestamp is more than {WINDOW} s from the server's clock; set the client's clock."
-            ),
-        ));
-    }
+    let key = find(keys, authorization.secret_id)?;
+    check_time(timestamp, now)?;
     let date = sign::utc_date(timestamp).map_err(|error| invalid(error.to_string()))?;
-    if authorization.scope.date != date || authorization.scope.service != SERVICE {
+    let host = header(&head.headers, "host")?.unwrap_or_default();
+    if authorization.scope.date != date || !is_service(authorization.scope.service, host) {
         return Err(mismatch("the credential scope is not of this day and service"));
     }
     let mut signed = Vec::new();
@@ -76,35 +138,44 @@ pub(super) fn verify(keys: &[Key], head: &Parts, body: &[u8], now: i64) -> Resul
             .ok_or_else(|| mismatch(&format!("the header `{name}` is signed but was not sent")))?;
         signed.push((name, value));
     }
-    let unsigned_body =
-        header(&head.headers, "x-tc-content-sha256")? == Some(sign::UNSIGNED_PAYLOAD);
-    let hash =
-        sign::payload_hash(if unsigned_body { sign::UNSIGNED_PAYLOAD.as_bytes() } else { body });
-    let canonical = sign::canonical_request(&Canonical {
-        method: head.method.as_str(),
-        path: head.uri.path(),
-        query: head.uri.query().unwrap_or_default(),
-        signed_headers: &signed,
-        payload_hash: &hash,
-    });
-    let scope = authorization.scope;
-    let expected = sign::signature(
-        &SigningKey::derive(&key.secret, scope),
-        &sign::string_to_sign(timestamp, scope, &canonical),
-    );
-    if !expected.eq_ignore_ascii_case(authorization.signature) {
-        return Err(mismatch("check the SecretKey, and that what was signed is what was sent"));
+    Ok(Claim { authorization, key, timestamp, signed })
+}
+
+impl Claim<'_> {
+    /// Checks that a holder of the key signed the request with this body.
+    pub(super) fn verify(&self, head: &Parts, body: &[u8]) -> Result<(), Refusal> {
+        let unsigned_body =
+            header(&head.headers, "x-tc-content-sha256")? == Some(sign::UNSIGNED_PAYLOAD);
+        let hash = sign::payload_hash(if unsigned_body {
+            sign::UNSIGNED_PAYLOAD.as_bytes()
+        } else {
+            body
+        });
+        let scope = self.authorization.scope;
+        let signing_key = SigningKey::derive(&self.key.secret, scope);
+        let given = self.authorization.signature.to_ascii_lowercase();
+        let fits = |host: &str| {
+            let headers = self
+                .signed
+                .iter()
+                .map(|(name, value)| (*name, if *name == "host" { host } else { *value }));
+            let canonical = sign::canonical_request(&Canonical {
+                method: head.method.as_str(),
+                path: head.uri.path(),
+                query: head.uri.query().unwrap_or_default(),
+                signed_headers: &headers.collect::<Vec<_>>(),
+                payload_hash: &hash,
+            });
+            let text = sign::string_to_sign(self.timestamp, scope, &canonical);
+            same(sign::signature(&signing_key, &text), &given)
+        };
+        let host = header(&head.headers, "host")?.unwrap_or_default();
+        if !hosts(host).into_iter().any(fits) {
+            return Err(mismatch("check the SecretKey, and that what was signed is what was sent"));
+        }
+        // The SDKs send the token unsigned, so it is looked at last.
+        token_fits(self.key, header(&head.headers, "x-tc-token")?)
     }
-    // The SDKs send the token unsigned, so it is looked at last.
-    if header(&head.headers, "x-tc-token")?.filter(|token| !token.is_empty())
-        != key.token.as_deref()
-    {
-        return Err(Refusal::new(
-            "AuthFailure.TokenFailure",
-            "The session token does not belong to the SecretId, or is missing.",
-        ));
-    }
-    Ok(())
 }
 
 fn mismatch(why: &str) -> Refusal {

@@ -17,6 +17,17 @@ use crate::{clock, random};
 
 /// Commands an account may keep.
 const QUOTA: usize = 1000;
+/// The filters of DescribeCommands.
+const FILTERS: [&str; 8] = [
+    "command-id",
+    "command-name",
+    "command-type",
+    "created-by",
+    "scene-id",
+    "tag-key",
+    "tag-value",
+    "tag:",
+];
 
 /// A command, as RunCommand or CreateCommand describes it.
 #[derive(Clone, Debug)]
@@ -129,9 +140,9 @@ impl Command {
         })
     }
 
-    fn matches(&self, filter: &Filter) -> Result<bool, Refusal> {
+    fn matches(&self, filter: &Filter) -> bool {
         let any = |is: &dyn Fn(&str) -> bool| filter.values.iter().any(|value| is(value));
-        Ok(match filter.name.as_str() {
+        match filter.name.as_str() {
             "command-id" => any(&|value| value == self.id),
             "command-name" => any(&|value| value == self.name),
             "command-type" => any(&|value| value == self.kind),
@@ -139,13 +150,10 @@ impl Command {
             "scene-id" => false,
             "tag-key" => any(&|value| self.tags.iter().any(|tag| tag.key == value)),
             "tag-value" => any(&|value| self.tags.iter().any(|tag| tag.value == value)),
-            name => match name.strip_prefix("tag:") {
-                Some(key) => {
-                    any(&|value| self.tags.iter().any(|tag| tag.key == key && tag.value == value))
-                }
-                None => return Err(page::unknown_filter(name)),
-            },
-        })
+            name => name.strip_prefix("tag:").is_some_and(|key| {
+                any(&|value| self.tags.iter().any(|tag| tag.key == key && tag.value == value))
+            }),
+        }
     }
 
     /// What fills the placeholders: the caller's values over the command's own.
@@ -229,12 +237,13 @@ impl Tat {
     }
 
     pub(super) fn describe_commands(&self, request: &DescribeCommandsRequest) -> Answered {
+        page::check(&request.filters, &FILTERS)?;
         let state = self.state();
         let mut found = Vec::new();
         for command in &state.commands {
             let listed =
                 request.command_ids.is_empty() || request.command_ids.contains(&command.id);
-            if listed && page::all(&request.filters, |filter| command.matches(filter))? {
+            if listed && request.filters.iter().all(|filter| command.matches(filter)) {
                 found.push(command);
             }
         }

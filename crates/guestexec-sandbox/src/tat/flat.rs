@@ -1,4 +1,4 @@
-//! Parameters in the query of a GET: `InstanceIds.0=ins-a&Filters.0.Values.1=b`.
+//! Parameters in the query of a GET, or in a form: `InstanceIds.0=ins-a&Filters.0.Values.1=b`.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -53,19 +53,30 @@ impl fmt::Display for Key {
     }
 }
 
-/// Reads a query in the form of HTML forms.
-pub(super) fn read(query: &str) -> Result<Tree, Refusal> {
-    let invalid =
-        |why: &str| Refusal::new("InvalidParameter", format!("The query is wrong: {why}."));
+fn invalid(why: &str) -> Refusal {
+    Refusal::new("InvalidParameter", format!("The parameters are wrong: {why}."))
+}
+
+/// Reads the names and values of a query, or of a form.
+pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
     let decode = |text: &str| {
         let text = text.replace('+', " ");
         let decoded = percent_decode_str(&text).decode_utf8().map(|text| text.into_owned());
-        decoded.map_err(|_| invalid("it is not UTF-8"))
+        decoded.map_err(|_| invalid("they are not UTF-8"))
     };
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?, decode(value)?))
+        })
+        .collect()
+}
+
+/// Puts parameters in order by the parts of their names.
+pub(super) fn tree(pairs: Vec<(String, String)>) -> Result<Tree, Refusal> {
     let mut root = BTreeMap::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decode(name)?, decode(value)?);
+    for (name, value) in pairs {
         let mut parts: Vec<&str> = name.split('.').collect();
         let last = parts.pop().unwrap_or_default();
         if parts.len() >= MAX_DEPTH {
@@ -201,6 +212,10 @@ mod tests {
         super::request::{Input, parse},
         *,
     };
+
+    fn read(query: &str) -> Result<Tree, Refusal> {
+        tree(pairs(query)?)
+    }
 
     fn run(query: &str) -> Result<RunCommandRequest, Refusal> {
         parse(&Input::Query(read(query)?))

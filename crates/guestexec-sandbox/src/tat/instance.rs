@@ -46,14 +46,14 @@ impl Instance {
         if self.online { "Online" } else { "Offline" }
     }
 
-    fn matches(&self, filter: &Filter) -> Result<bool, Refusal> {
+    fn matches(&self, filter: &Filter) -> bool {
         let is = match filter.name.as_str() {
             "agent-status" => self.status(),
             "environment" => "Linux",
             "instance-id" => &self.id,
-            name => return Err(page::unknown_filter(name)),
+            _ => return false,
         };
-        Ok(filter.values.iter().any(|value| value == is))
+        filter.values.iter().any(|value| value == is)
     }
 }
 
@@ -125,11 +125,12 @@ impl Tat {
         region: &str,
         request: &DescribeAutomationAgentStatusRequest,
     ) -> Answered {
+        page::check(&request.filters, &["agent-status", "environment", "instance-id"])?;
         let mut found = Vec::new();
         for id in self.instance_order.iter().filter(|_| region == self.region) {
             let Some(instance) = self.instances.get(id) else { continue };
             let listed = request.instance_ids.is_empty() || request.instance_ids.contains(id);
-            if listed && page::all(&request.filters, |filter| instance.matches(filter))? {
+            if listed && request.filters.iter().all(|filter| instance.matches(filter)) {
                 found.push(instance);
             }
         }

@@ -96,15 +96,15 @@ impl Invocation {
         self.tasks.first().map_or("CVM", |task| task.instance.kind())
     }
 
-    fn matches(&self, filter: &Filter) -> Result<bool, Refusal> {
+    fn matches(&self, filter: &Filter) -> bool {
         let is = match filter.name.as_str() {
             "invocation-id" => &self.id,
             "command-id" => &self.command.id,
             "command-created-by" => "USER",
             "instance-kind" => self.kind(),
-            name => return Err(page::unknown_filter(name)),
+            _ => return false,
         };
-        Ok(filter.values.iter().any(|value| value == is))
+        filter.values.iter().any(|value| value == is)
     }
 
     fn to_json(&self) -> Value {
@@ -249,12 +249,14 @@ impl Tat {
     }
 
     pub(super) fn describe_invocations(&self, request: &DescribeInvocationsRequest) -> Answered {
+        let names = ["invocation-id", "command-id", "command-created-by", "instance-kind"];
+        page::check(&request.filters, &names)?;
         let state = self.state();
         let mut found = Vec::new();
         for invocation in &state.invocations {
             let listed = request.invocation_ids.is_empty()
                 || request.invocation_ids.contains(&invocation.id);
-            if listed && page::all(&request.filters, |filter| invocation.matches(filter))? {
+            if listed && request.filters.iter().all(|filter| invocation.matches(filter)) {
                 found.push(invocation);
             }
         }
@@ -264,11 +266,20 @@ impl Tat {
     }
 
     pub(super) fn describe_tasks(&self, request: &DescribeInvocationTasksRequest) -> Answered {
+        let names = ["invocation-task-id", "invocation-id", "instance-id", "command-id"];
+        page::check(&request.filters, &names)?;
         let state = self.state();
         let by_id = request.filters.iter().find(|filter| filter.name == "invocation-id");
         // The usual question is for one invocation, and there may be thousands of others.
         let candidates: Vec<&Arc<Invocation>> = match by_id {
-            Some(filter) => filter.values.iter().filter_map(|id| state.invocation(id)).collect(),
+            // An id that is there twice is still one.
+            Some(filter) => filter
+                .values
+                .iter()
+                .enumerate()
+                .filter(|(index, id)| !filter.values[..*index].contains(id))
+                .filter_map(|(_, id)| state.invocation(id))
+                .collect(),
             None => state.invocations.iter().collect(),
         };
         let mut found = Vec::new();
@@ -279,18 +290,11 @@ impl Tat {
             for task in &invocation.tasks {
                 let ids = &request.invocation_task_ids;
                 let listed = ids.is_empty() || ids.contains(&task.id);
-                if listed && page::all(&request.filters, |filter| task.matches(invocation, filter))?
-                {
+                let passes = |filter: &Filter| task.matches(invocation, filter);
+                if listed && request.filters.iter().all(passes) {
                     found.push((invocation, task));
                 }
             }
-        }
-        // An unknown filter is one even where there is nothing to try it on.
-        if let Some(filter) = request.filters.iter().find(|filter| {
-            !["invocation-task-id", "invocation-id", "instance-id", "command-id"]
-                .contains(&filter.name.as_str())
-        }) {
-            return Err(page::unknown_filter(&filter.name));
         }
         let hide = request.hide_output.unwrap_or(true);
         let (total, page) = page(&found, request.limit, request.offset);

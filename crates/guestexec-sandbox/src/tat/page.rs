@@ -12,16 +12,20 @@ pub(super) fn page<T>(found: &[T], limit: Option<u64>, offset: Option<u64>) -> (
     (found.len(), &found[start..end])
 }
 
-/// Whether all filters let something pass.
-pub(super) fn all(
-    filters: &[Filter],
-    matches: impl Fn(&Filter) -> Result<bool, Refusal>,
-) -> Result<bool, Refusal> {
-    filters.iter().try_fold(true, |all, filter| Ok(matches(filter)? && all))
+/// Refuses filters that are not those of the action, whether or not there is anything to try them on. A name that
+/// ends in a colon stands for all that begin with it.
+pub(super) fn check(filters: &[Filter], names: &[&str]) -> Result<(), Refusal> {
+    let is = |known: &str, name: &str| {
+        if known.ends_with(':') { name.starts_with(known) } else { name == known }
+    };
+    match filters.iter().find(|filter| !names.iter().any(|known| is(known, &filter.name))) {
+        Some(filter) => Err(unknown_filter(&filter.name)),
+        None => Ok(()),
+    }
 }
 
 /// The refusal of a filter the action does not know.
-pub(super) fn unknown_filter(name: &str) -> Refusal {
+fn unknown_filter(name: &str) -> Refusal {
     let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
     Refusal::new(
         "InvalidParameterValue.InvalidFilter",

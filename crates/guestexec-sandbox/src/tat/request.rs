@@ -2,9 +2,10 @@
 
 use guestexec_core::Validate;
 use hyper::body::Bytes;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{flat::Tree, refusal::Refusal};
+use crate::json::list_for_object;
 
 /// The two forms of a request's parameters.
 pub(super) enum Input {
@@ -15,7 +16,9 @@ pub(super) enum Input {
 }
 
 /// The parameters as a request of the type the client is generated with, which is what the document says of it.
-pub(super) fn parse<T: DeserializeOwned + Validate>(input: &Input) -> Result<T, Refusal> {
+pub(super) fn parse<T: DeserializeOwned + Serialize + Validate>(
+    input: &Input,
+) -> Result<T, Refusal> {
     let refuse = |error: serde_path_to_error::Error<serde_json::Error>| {
         refuse(&error.path().to_string(), error.inner())
     };
@@ -23,12 +26,18 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(input: &Input) -> Result<T, 
         Input::Query(tree) => serde_path_to_error::deserialize(tree).map_err(refuse)?,
         Input::Json(body) => {
             let body = if body.is_empty() { b"{}" } else { &body[..] };
+            if body.trim_ascii_start().first() == Some(&b'[') {
+                return Err(no_object());
+            }
             let mut json = serde_json::Deserializer::from_slice(body);
             let request = serde_path_to_error::deserialize(&mut json).map_err(refuse)?;
             json.end().map_err(|_| {
                 Refusal::new("InvalidParameter", "The body is more than one JSON object.")
             })?;
-            request
+            match list_for_object(body, &request) {
+                None => request,
+                Some(path) => return Err(wrong_type(&path)),
+            }
         }
     };
     request.validate()?;
@@ -66,8 +75,16 @@ fn refuse(path: &str, error: &serde_json::Error) -> Refusal {
         );
     }
     if error.is_data() && !matches!(path, "." | "") {
-        return Refusal::new("InvalidParameterValue", format!("`{path}` has the wrong type."));
+        return wrong_type(path);
     }
+    no_object()
+}
+
+fn wrong_type(path: &str) -> Refusal {
+    Refusal::new("InvalidParameterValue", format!("`{path}` has the wrong type."))
+}
+
+fn no_object() -> Refusal {
     Refusal::new("InvalidParameter", "The body is not a JSON object.")
 }
 
@@ -129,6 +146,13 @@ mod tests {
                 "Parameters.a",
             ),
             ("[]", "InvalidParameter", "JSON object"),
+            // Its first members, in their order.
+            (r#"["bHM=",["ins-a"]]"#, "InvalidParameter", "JSON object"),
+            (
+                r#"{"Content":"bHM=","InstanceIds":["ins-a"],"Tags":[["k","v"]]}"#,
+                "InvalidParameterValue",
+                "`Tags[0]`",
+            ),
             ("{", "InvalidParameter", "JSON object"),
             (
                 r#"{"Content":"bHM=","InstanceIds":["ins-a"]} x"#,
@@ -141,5 +165,6 @@ mod tests {
             assert!(message.contains(names), "{body}: {message}");
         }
         assert!(parse::<DescribeRegionsRequest>(&Input::Json(Bytes::new())).is_ok());
+        assert!(parse::<DescribeRegionsRequest>(&Input::Json(Bytes::from_static(b"[]"))).is_err());
     }
 }

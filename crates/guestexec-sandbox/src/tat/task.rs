@@ -7,7 +7,7 @@ use guestexec_tat::{enums::TaskStatus, types::Filter};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{instance::Instance, invocation::Invocation, page, refusal::Refusal};
+use super::{instance::Instance, invocation::Invocation};
 use crate::{
     clock,
     process::{Keep, Output, SharedOutput},
@@ -115,19 +115,15 @@ impl Task {
         self.progress().end(status, exit_code, error);
     }
 
-    pub(super) fn matches(
-        &self,
-        invocation: &Invocation,
-        filter: &Filter,
-    ) -> Result<bool, Refusal> {
+    pub(super) fn matches(&self, invocation: &Invocation, filter: &Filter) -> bool {
         let is = match filter.name.as_str() {
             "invocation-task-id" => &self.id,
             "invocation-id" => &invocation.id,
             "instance-id" => &self.instance.id,
             "command-id" => &invocation.command.id,
-            name => return Err(page::unknown_filter(name)),
+            _ => return false,
         };
-        Ok(filter.values.contains(is))
+        filter.values.contains(is)
     }
 
     pub(super) fn basic_json(&self) -> Value {

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
 use super::refusal::Refusal;
-use crate::{clock, random};
+use crate::{
+    clock, random,
+    secret::{Filed, same},
+};
 
 /// Life of a session, in seconds.
 const SESSION_LIFE: i64 = 7200;
@@ -30,7 +33,7 @@ pub(super) struct Account {
     uuid: String,
     utc_offset: i32,
     /// The sessions by UUID, and when each ends.
-    sessions: Mutex<HashMap<String, i64>>,
+    sessions: Mutex<HashMap<Filed, i64>>,
 }
 
 /// What a request proves about its sender.
@@ -54,7 +57,7 @@ impl Account {
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<String, i64>> {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<Filed, i64>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,7 +65,7 @@ impl Account {
         let given = &request.log_in_by_account;
         let hashed = Sha512::digest(self.password.as_bytes());
         let hashed: String = hashed.iter().map(|byte| format!("{byte:02x}")).collect();
-        if given.account_name != self.name || given.password.expose() != hashed {
+        if given.account_name != self.name || !same(given.password.expose(), hashed) {
             return Err(Refusal::failed(
                 "ID.1000",
                 "wrong account name or password; the password is sent as the hexadecimal SHA-512 of the real one",
@@ -78,7 +81,7 @@ impl Account {
             ));
         }
         let session = random::hex32();
-        sessions.insert(session.clone(), now + SESSION_LIFE);
+        sessions.insert(Filed::of(&session), now + SESSION_LIFE);
         let local = |time| clock::us_medium(time + i64::from(self.utc_offset));
         Ok(json!({
             "inventory": {
@@ -92,7 +95,7 @@ impl Account {
     }
 
     pub(super) fn is_session(&self, uuid: &str) -> bool {
-        self.sessions().get(uuid).is_some_and(|end| *end > clock::now())
+        self.sessions().get(&Filed::of(uuid)).is_some_and(|end| *end > clock::now())
     }
 
     pub(super) fn session_count(&self) -> usize {
@@ -101,7 +104,7 @@ impl Account {
     }
 
     pub(super) fn log_out(&self, uuid: &str) {
-        self.sessions().remove(uuid);
+        self.sessions().remove(&Filed::of(uuid));
     }
 
     pub(super) fn expire_all(&self) {
@@ -139,7 +142,8 @@ impl Account {
         let signed = sign::string_to_sign(head.method.as_str(), date, &path);
         let expected = sign::signature(&self.key_secret, &signed);
         // Decoded, as base64 has more than one way to write the same bytes.
-        if BASE64_STANDARD.decode(key.signature).ok() != BASE64_STANDARD.decode(expected).ok() {
+        let decoded = |text: &str| BASE64_STANDARD.decode(text).unwrap_or_default();
+        if !same(decoded(key.signature), decoded(&expected)) {
             return Err(Refusal::forbidden("the signature does not match the request"));
         }
         Ok(Caller::Known)

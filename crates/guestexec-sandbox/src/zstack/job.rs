@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fs,
     process::Stdio,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -12,10 +11,11 @@ use std::{
 };
 
 use guestexec_zstack::types::ExecuteGuestVmCommandParams;
+use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::refusal::Refusal;
+use super::{auth::Caller, refusal::Refusal};
 use crate::{
     clock,
     process::{self, End, Keep, Output, Processes},
@@ -28,6 +28,8 @@ const OUTPUT: usize = 1024 * 1024;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 /// Jobs that are kept at most.
 const MAX_JOBS: usize = 1000;
+/// Jobs of callers without a session that are kept at most, beside the others. They only ever fail.
+const MAX_STRANGERS: usize = 100;
 
 /// How a job ended; nothing yet while it runs.
 type Outcome = Option<Result<Value, Refusal>>;
@@ -46,6 +48,8 @@ pub(super) struct Jobs {
 struct Job {
     result: Receiver,
     forget_at: i64,
+    /// Whether its caller is known. What strangers do costs the others none of their results.
+    known: bool,
 }
 
 impl Jobs {
@@ -65,27 +69,34 @@ impl Jobs {
     }
 
     /// A job of this UUID, which nothing may have had before; the sender is for its result.
-    pub(super) fn create(&self, uuid: Option<String>) -> Result<(String, Sender), Refusal> {
+    pub(super) fn create(
+        &self,
+        uuid: Option<String>,
+        caller: &Caller,
+    ) -> Result<(String, Sender), Refusal> {
         let uuid = uuid.unwrap_or_else(random::hex32);
+        let known = matches!(caller, Caller::Known);
         let mut jobs = self.jobs();
         if jobs.contains_key(&uuid) {
             return Err(Refusal::bad_request("duplicate job uuid: X-Job-UUID was used before"));
         }
-        if jobs.len() >= MAX_JOBS {
+        let alike = |job: &Job| job.known == known;
+        let limit = if known { MAX_JOBS } else { MAX_STRANGERS };
+        if jobs.values().filter(|job| alike(job)).count() >= limit {
             // The one that ended first has to go, whether its time has come or not.
-            let ended = jobs.iter().filter(|(_, job)| job.forget_at != i64::MAX);
+            let ended = jobs.iter().filter(|(_, job)| alike(job) && job.forget_at != i64::MAX);
             let first = ended.min_by_key(|(_, job)| job.forget_at).map(|(uuid, _)| uuid.clone());
             let Some(first) = first else {
-                return Err(Refusal::failed(
-                    "SYS.1000",
-                    format!("{MAX_JOBS} jobs are running already"),
+                return Err(Refusal::Text(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    format!("{limit} jobs are running already; ask again when one has ended"),
                 ));
             };
             jobs.remove(&first);
         }
         let (sender, result) = watch::channel(None);
         // The time begins at its end.
-        jobs.insert(uuid.clone(), Job { result, forget_at: i64::MAX });
+        jobs.insert(uuid.clone(), Job { result, forget_at: i64::MAX, known });
         Ok((uuid, sender))
     }
 
@@ -110,7 +121,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Vm {
     pub(super) uuid: String,
-    name: &'static str,
+    name: String,
     state: State,
     index: usize,
     created: String,
@@ -119,16 +130,10 @@ pub(super) struct Vm {
 }
 
 impl Vm {
-    pub(super) fn new(
-        index: usize,
-        uuid: String,
-        name: &'static str,
-        state: State,
-        utc_offset: i32,
-    ) -> Self {
+    pub(super) fn new(index: usize, uuid: String, state: State, utc_offset: i32) -> Self {
         Self {
             uuid,
-            name,
+            name: format!("vm_{}", index + 1),
             state,
             index,
             created: clock::us_medium(clock::now() + i64::from(utc_offset)),
@@ -196,7 +201,7 @@ impl Vm {
         let output = || Mutex::new(Output::new(Keep::Tail(OUTPUT)));
         let (standard, error) = (output(), output());
         let start = || {
-            fs::create_dir_all(&home)?;
+            processes.make_home(&home)?;
             let (standard_pipe, standard_end) = process::output_pipe()?;
             let (error_pipe, error_end) = process::output_pipe()?;
             let mut command = processes.command(processes.shell(), &home);

@@ -9,18 +9,27 @@ use guestexec_core::Validate as _;
 use guestexec_zstack::types::{
     ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest, LogInByAccountRequest,
 };
-use hyper::{Method, StatusCode, body::Incoming, http::request::Parts};
-use serde::de::DeserializeOwned;
+use hyper::{Method, StatusCode, http::request::Parts};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Zstack, no_session, read,
+    MAX_MESSAGE, Zstack,
+    auth::Caller,
+    no_session,
     refusal::{Refusal, answer},
+    unread,
 };
-use crate::{random, server::Answer};
+use crate::{
+    json::differs,
+    random,
+    server::{Answer, Body},
+};
 
 /// Where a message that starts a command has its result.
 pub(super) const RESULT: &str = "result";
+/// The class of what tells how a command ended.
+const EVENT: &str = "org.zstack.guesttools.APIExecuteGuestVmCommandEvent";
 
 /// What becomes of a message.
 enum Handled {
@@ -46,9 +55,13 @@ fn invalid(details: impl Into<String>) -> Refusal {
     Refusal::failed("SYS.1007", details)
 }
 
-fn fields<T: DeserializeOwned>(message: Value) -> Result<T, Refusal> {
-    serde_json::from_value(message)
-        .map_err(|error| invalid(format!("the message is wrong: {error}")))
+fn fields<T: DeserializeOwned + Serialize>(message: Value) -> Result<T, Refusal> {
+    let wrong = |error| invalid(format!("the message is wrong: {error}"));
+    let fields: T = serde_json::from_value(message.clone()).map_err(wrong)?;
+    match differs(&message, &serde_json::to_value(&fields).map_err(wrong)?) {
+        Some(_) => Err(invalid("the message is a list, and has to be an object")),
+        None => Ok(fields),
+    }
 }
 
 fn text<'a>(message: &'a Value, member: &str) -> Result<&'a str, Refusal> {
@@ -61,12 +74,13 @@ impl Zstack {
     pub(super) async fn message(
         self: &Arc<Self>,
         head: &Parts,
-        body: Incoming,
+        body: &mut Body,
     ) -> Result<Answer, Refusal> {
         if head.method != Method::POST {
             return Err(method_not_allowed());
         }
-        let body: Map<String, Value> = serde_json::from_slice(&read(body).await?)
+        let body = body.read_unproven(MAX_MESSAGE).await.map_err(unread)?;
+        let body: Map<String, Value> = serde_json::from_slice(&body.bytes)
             .map_err(|_| Refusal::bad_request("the body is no message in JSON"))?;
         let mut members = body.into_iter();
         let (Some((class, message)), None) = (members.next(), members.next()) else {
@@ -74,7 +88,7 @@ impl Zstack {
                 "the body has to have one member, the message's class",
             ));
         };
-        let body = match self.handle(&class, message) {
+        let body = match self.handle(&class, message)? {
             Handled::Reply(class, result) => done(&random::hex32(), class, result),
             Handled::Job(uuid) => json!({ "uuid": uuid, "state": "Processing" }),
         };
@@ -88,16 +102,14 @@ impl Zstack {
         }
         let body = match self.outcome(uuid)? {
             None => json!({ "uuid": uuid, "state": "Processing" }),
-            Some(result) => {
-                done(uuid, "org.zstack.guesttools.APIExecuteGuestVmCommandEvent", result)
-            }
+            Some(result) => done(uuid, EVENT, result),
         };
         Ok(answer(StatusCode::OK, &body))
     }
 
-    fn handle(self: &Arc<Self>, class: &str, message: Value) -> Handled {
+    fn handle(self: &Arc<Self>, class: &str, message: Value) -> Result<Handled, Refusal> {
         // A message's class, and that of its reply.
-        match class {
+        Ok(match class {
             "org.zstack.header.identity.APILogInByAccountMsg" => Handled::Reply(
                 "org.zstack.header.identity.APILogInReply",
                 fields::<LogInByAccountRequest>(json!({ "logInByAccount": message }))
@@ -120,23 +132,21 @@ impl Zstack {
                 self.authorize(&message).and_then(|()| self.query(&message["conditions"])),
             ),
             "org.zstack.guesttools.APIExecuteGuestVmCommandMsg" => {
-                let params = self.authorize(&message).and_then(|()| params(message));
-                match self.jobs.create(None) {
-                    Ok((uuid, sender)) => {
-                        self.begin(&uuid, sender, params);
+                match self.authorize(&message) {
+                    Ok(()) => {
+                        let (uuid, sender) = self.jobs.create(None, &Caller::Known)?;
+                        self.begin(&uuid, sender, params(message));
                         Handled::Job(uuid)
                     }
-                    Err(refusal) => Handled::Reply(
-                        "org.zstack.guesttools.APIExecuteGuestVmCommandEvent",
-                        Err(refusal),
-                    ),
+                    // Anybody can send a message, so it makes no job before it has proved its sender.
+                    Err(refusal) => Handled::Reply(EVENT, Err(refusal)),
                 }
             }
             _ => Handled::Reply(
                 "org.zstack.header.message.APIReply",
                 Err(invalid("the sandbox does not know this class of message")),
             ),
-        }
+        })
     }
 
     fn authorize(&self, message: &Value) -> Result<(), Refusal> {

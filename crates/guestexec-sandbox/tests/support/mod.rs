@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 thread_local! {
     // A test has a thread and a runtime of its own, which the client's connections belong to.
     static HTTP: reqwest::Client =
-        guestexec_core::http_client(&guestexec_core::HttpOptions::default()).unwrap();
+        guestexec_core::http_client(&guestexec_core::HttpOptions::default(), &[]).unwrap();
 }
 
 /// A client for requests made by hand, with whatever TLS the workspace's build gave `reqwest`.

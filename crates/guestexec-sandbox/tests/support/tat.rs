@@ -23,6 +23,10 @@ pub struct Call {
     pub region: Option<String>,
     pub version: &'static str,
     pub tamper: bool,
+    /// The service's name in the scope.
+    pub service: String,
+    /// What is signed as the host, where it is not what is sent.
+    pub signed_host: Option<String>,
 }
 
 impl Call {
@@ -39,6 +43,8 @@ impl Call {
             region: Some(tat.region().to_owned()),
             version: "2020-10-28",
             tamper: false,
+            service: "tat".to_owned(),
+            signed_host: None,
         }
     }
 
@@ -50,7 +56,8 @@ impl Call {
         query: &str,
         body: &str,
     ) -> RequestBuilder {
-        let mut headers = vec![("content-type", self.content_type), ("host", &*self.host)];
+        let host = self.signed_host.as_ref().unwrap_or(&self.host);
+        let mut headers = vec![("content-type", self.content_type), ("host", &**host)];
         if self.sign_action {
             headers.push(("x-tc-action", action));
         }
@@ -68,7 +75,7 @@ impl Call {
             payload_hash: &hash,
         });
         let date = sign::utc_date(self.timestamp).unwrap();
-        let scope = Scope { date: &date, service: "tat" };
+        let scope = Scope { date: &date, service: &self.service };
         let signature = sign::signature(
             &SigningKey::derive(&self.secret, scope),
             &sign::string_to_sign(self.timestamp, scope, &canonical),

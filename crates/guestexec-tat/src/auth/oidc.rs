@@ -132,7 +132,7 @@ impl TkeOidc {
             "RoleSessionName": format!("guestexec-{}", unix_seconds(now)),
             "DurationSeconds": DURATION,
         });
-        let body = fetch(&quick(), WHOM, |client| {
+        let body = fetch(&quick(), &endpoint, WHOM, |client| {
             client
                 .post(format!("{}/", endpoint.base()))
                 // The token in the body is what proves the caller; there is nothing to sign with yet.

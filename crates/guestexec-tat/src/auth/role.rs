@@ -5,7 +5,9 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use guestexec_core::{HttpOptions, MAX_ERROR_BODY, Proxy, Secret, http_client, limit_answer};
+use guestexec_core::{
+    Endpoint, HttpOptions, MAX_ERROR_BODY, PlainHttp, Proxy, Secret, http_client, limit_answer,
+};
 use reqwest::{Client, Request, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -35,10 +37,11 @@ fn direct() -> HttpOptions {
 /// Makes a small request of `whom`, and gives its answer's body if the status is 200.
 pub(super) async fn fetch(
     options: &HttpOptions,
+    endpoint: &Endpoint,
     whom: &str,
     request: impl FnOnce(&Client) -> reqwest::Result<Request>,
 ) -> Result<Vec<u8>, Error> {
-    let client = http_client(options).map_err(unusable)?;
+    let client = http_client(options, &[endpoint]).map_err(unusable)?;
     let failed = |error: reqwest::Error| match error.is_connect() {
         true => unusable(format!("{whom} cannot be reached")).with_source(Absent),
         false => unusable(format!("{whom} did not answer")),
@@ -118,11 +121,14 @@ impl CvmRole {
             #[serde(flatten)]
             pair: TemporaryPair,
         }
-        let base = format!("{}{PATH}", self.endpoint.trim_end_matches('/'));
+        // The service is the instance's own, and speaks plain HTTP only.
+        let endpoint = Endpoint::parse(&self.endpoint, PlainHttp::Allowed).map_err(unusable)?;
+        let base = format!("{}{PATH}", endpoint.base());
         let role = match &self.role {
             Some(role) => role.clone(),
             None => {
-                let body = fetch(&direct(), WHOM, |client| client.get(&base).build()).await?;
+                let body =
+                    fetch(&direct(), &endpoint, WHOM, |client| client.get(&base).build()).await?;
                 String::from_utf8_lossy(&body).trim().to_owned()
             }
         };
@@ -130,8 +136,8 @@ impl CvmRole {
         if role.is_empty() || !role.bytes().all(named) {
             return Err(unusable(format!("{WHOM} names no role: bind one to the instance")));
         }
-        let body =
-            fetch(&direct(), WHOM, |client| client.get(format!("{base}{role}")).build()).await?;
+        let keys = format!("{base}{role}");
+        let body = fetch(&direct(), &endpoint, WHOM, |client| client.get(&keys).build()).await?;
         let answer: Answer = read(WHOM, &body)?;
         if answer.code != "Success" {
             return Err(unusable(format!("{WHOM} has no keys for the instance's role")));

@@ -1,0 +1,141 @@
+//! What an error keeps of a command whose end, or whose result, was not understood.
+
+use std::{error::Error as StdError, fmt};
+
+use crate::{Error, JobId, Output};
+
+/// A command that was started, or may have been, and that was not seen to end.
+///
+/// It is part of the error of such a run, where [`Unfinished::of`] finds it. Take the command up again
+/// with [`Client::result_of`](crate::Client::result_of):
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use guestexec_zstack::{Client, Unfinished};
+///
+/// # async fn example(zstack: Client) -> Result<(), guestexec_zstack::Error> {
+/// let ended = match zstack.vm("fc022ba201c135d8809c5e02bf6bf156").run("apt-get -y upgrade").await {
+///     Err(error) => match Unfinished::of(&error) {
+///         Some(unfinished) => {
+///             zstack.result_of(unfinished.job(), Duration::from_secs(3600)).await?
+///         }
+///         None => return Err(error),
+///     },
+///     Ok(ended) => ended,
+/// };
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Unfinished {
+    job: JobId,
+    vm: Option<String>,
+    cause: Error,
+}
+
+impl Unfinished {
+    /// What an error leaves running, if anything.
+    pub fn of(error: &Error) -> Option<&Self> {
+        cause_of(error)
+    }
+
+    /// The job the command runs under.
+    pub fn job(&self) -> &JobId {
+        &self.job
+    }
+
+    /// The UUID of the VM it was meant for; none where only the job was known.
+    pub fn vm(&self) -> Option<&str> {
+        self.vm.as_deref()
+    }
+
+    /// The same error, with the job as part of it.
+    pub(crate) fn attach(job: JobId, vm: Option<String>, error: Error) -> Error {
+        let take_up = "take the command up with `Client::result_of`: `Unfinished::of` has its job";
+        let advice = match error.advice() {
+            Some(advice) => format!("{advice}; or {take_up}"),
+            None => take_up.to_owned(),
+        };
+        retold(&error).with_may_have_run(true).with_advice(advice).with_source(Self {
+            job,
+            vm,
+            cause: error,
+        })
+    }
+}
+
+/// Without the job's name, which lets whoever knows it read the output.
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.vm {
+            Some(vm) => write!(f, "the end of the command for VM {vm} was not seen"),
+            None => f.write_str("the end of the command was not seen"),
+        }
+    }
+}
+
+impl StdError for Unfinished {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+/// The service's text of a command that ran, in which its exit code and streams were not found.
+///
+/// It is part of the error of such a run, where [`Uncaptured::of`] finds it.
+#[derive(Debug)]
+pub struct Uncaptured {
+    output: Output,
+}
+
+impl Uncaptured {
+    /// The text that an error is about, if it is about one.
+    pub fn of(error: &Error) -> Option<&Self> {
+        cause_of(error)
+    }
+
+    /// What the service told.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    pub(crate) fn new(output: Output) -> Self {
+        Self { output }
+    }
+}
+
+impl fmt::Display for Uncaptured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the service told {} bytes", self.output.stream().len())
+    }
+}
+
+impl StdError for Uncaptured {}
+
+/// A cause of this type, however deep.
+fn cause_of<T: StdError + 'static>(error: &Error) -> Option<&T> {
+    let mut cause = StdError::source(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Another error that tells the same, but for causes and advice.
+fn retold(error: &Error) -> Error {
+    let mut same = Error::new(error.kind(), error.message())
+        .with_code(error.code().map(str::to_owned))
+        .with_request_id(error.request_id().map(str::to_owned))
+        .with_detail(error.detail().cloned());
+    if let Some(operation) = error.operation() {
+        same = same.during(operation);
+    }
+    if let Some(status) = error.status() {
+        same = same.with_status(status);
+    }
+    same
+}

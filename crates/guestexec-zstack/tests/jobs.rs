@@ -1,0 +1,408 @@
+//! What a client makes of a job whose questions are refused, lost, or oddly answered.
+#![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
+
+mod node;
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use guestexec_zstack::{Client, ErrorKind, JobId, Unfinished};
+use node::{
+    Answer, DONE, JOB, Node, Request, VM, accepted, failed, json, opened, run, session, text, valid,
+};
+use tokio::task::JoinSet;
+
+const HTML: &str = "<html><body>Bad Gateway</body></html>";
+const ENDED: &str = r#"{"code":"ID.1001","description":"Session expired"}"#;
+
+fn html(status: &'static str) -> Answer {
+    Answer::Http(status, "text/html", HTML.to_owned())
+}
+
+async fn log_in(node: &Node) -> Client {
+    Client::builder(&node.endpoint).login("admin", "password").await.unwrap()
+}
+
+/// Answers that refuse a question, or that something in between gives to one.
+fn refusals() -> Vec<fn() -> Answer> {
+    vec![
+        || text("400 Bad Request", "missing header 'Authorization'"),
+        || text("401 Unauthorized", "a proxy wants to know you"),
+        || text("403 Forbidden", "not from here"),
+        || html("404 Not Found"),
+        || text("405 Method Not Allowed", ""),
+        || text("410 Gone", ""),
+        || html("301 Moved Permanently"),
+        || failed(ENDED),
+        || failed(r#"{"globalErrorCode":"ORG_ZSTACK_IDENTITY_10020"}"#),
+        || failed(r#"{"code":"ID.1002","details":"denied"}"#),
+        || failed(r#"{"code":"ID.1006","details":"too many sessions"}"#),
+        || failed(r#"{"code":"SYS.1003","details":"job[uuid:x] not found"}"#),
+        || failed(r#"{"code":"SYS.1007","details":"invalid job uuid"}"#),
+        || json("503 Service Unavailable", r#"{"status":503,"error":"Service Unavailable"}"#),
+    ]
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_question_is_not_the_commands_end() {
+    let mut cases = JoinSet::new();
+    for (number, refusal) in refusals().into_iter().enumerate() {
+        for (stays, after_running) in [(false, false), (false, true), (true, false), (true, true)] {
+            cases.spawn(async move {
+                let questions = AtomicUsize::new(0);
+                let node = Node::start(move |request, _| {
+                    if request.is_login() {
+                        return opened(&session(0));
+                    }
+                    if request.is_check() {
+                        return valid(true);
+                    }
+                    if request.is_command() {
+                        return accepted();
+                    }
+                    match questions.fetch_add(1, Ordering::SeqCst) {
+                        0 if after_running => json("202 Accepted", "{}"),
+                        0..3 => refusal(),
+                        _ if stays => refusal(),
+                        _ => json("200 OK", DONE),
+                    }
+                })
+                .await;
+                let ended = run(&log_in(&node).await).await;
+                assert_eq!(node.commands(), 1, "{number}: sent once");
+                if !stays {
+                    assert_eq!(ended.unwrap(), "hi", "{number}");
+                    return;
+                }
+                let error = ended.unwrap_err();
+                assert!(error.may_have_run() && !error.is_retryable(), "{number}: {error}");
+                let unfinished = Unfinished::of(&error).expect("the job is kept");
+                assert_eq!((unfinished.job().expose(), unfinished.vm()), (JOB, Some(VM)));
+                assert!(!format!("{error} {error:?}").contains(JOB), "{error}");
+                let logins = node.logins.load(Ordering::SeqCst);
+                assert_eq!(logins, 1, "{number}: the session is good");
+            });
+        }
+    }
+    while let Some(case) = cases.join_next().await {
+        case.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_asks_for_a_session_with_the_question_gets_a_new_one_and_the_command_runs_once() {
+    // The first session ends when the command has begun.
+    for running_was_seen in [false, true] {
+        let questions = AtomicUsize::new(0);
+        let logins = AtomicUsize::new(0);
+        let node = Node::start(move |request, _| {
+            if request.is_login() {
+                return opened(&session(logins.fetch_add(1, Ordering::SeqCst)));
+            }
+            if request.is_command() {
+                return accepted();
+            }
+            if request.is_check() {
+                return valid(!request.line.contains(&session(0)));
+            }
+            match questions.fetch_add(1, Ordering::SeqCst) {
+                0 if running_was_seen => json("202 Accepted", "{}"),
+                _ if request.is_of(&session(1)) => json("200 OK", DONE),
+                _ => failed(ENDED),
+            }
+        })
+        .await;
+        let client = log_in(&node).await;
+        assert_eq!(run(&client).await.unwrap(), "hi");
+        assert_eq!((node.logins.load(Ordering::SeqCst), node.commands()), (2, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_command_seen_running_is_not_sent_again_whatever_is_said_of_the_session() {
+    let questions = AtomicUsize::new(0);
+    let node = Node::start(move |request, count| {
+        if request.is_login() {
+            return opened(&session(count));
+        }
+        if request.is_command() {
+            return accepted();
+        }
+        if request.is_check() {
+            return valid(false);
+        }
+        match questions.fetch_add(1, Ordering::SeqCst) {
+            0 => json("202 Accepted", "{}"),
+            _ => failed(ENDED),
+        }
+    })
+    .await;
+    let error = run(&log_in(&node).await).await.unwrap_err();
+    assert!(error.may_have_run() && Unfinished::of(&error).is_some(), "{error}");
+    assert_eq!(node.commands(), 1);
+}
+
+#[tokio::test]
+async fn who_gave_up_on_the_way_proves_nothing() {
+    let mut cases = JoinSet::new();
+    let statuses = [
+        "408 Request Timeout",
+        "409 Conflict",
+        "422 Unprocessable Content",
+        "499 Client Closed Request",
+        "302 Found",
+        "502 Bad Gateway",
+    ];
+    for status in statuses {
+        for known in [false, true] {
+            cases.spawn(async move {
+                let node = Node::start(move |request, _| match request.is_command() {
+                    true => text(status, "gave up"),
+                    false if known => json("200 OK", DONE),
+                    false => text("404 Not Found", "no such job"),
+                })
+                .await;
+                let ended = run(&node.client()).await;
+                assert_eq!(node.commands(), 1, "{status}");
+                if known {
+                    assert_eq!(ended.unwrap(), "hi", "{status}");
+                } else {
+                    let error = ended.unwrap_err();
+                    assert!(error.may_have_run() && !error.is_retryable(), "{error}");
+                    assert!(error.to_string().contains("look inside the VM"), "{error}");
+                    assert!(Unfinished::of(&error).is_some(), "{error}");
+                }
+            });
+        }
+    }
+    while let Some(case) = cases.join_next().await {
+        case.unwrap();
+    }
+}
+
+/// A node that takes a command with `first`, and knows it only under the name it was sent under.
+async fn node_that_knows_our_name(first: Answer) -> Node {
+    let (named, first) = (Mutex::new(String::new()), Mutex::new(Some(first)));
+    Node::start(move |request, _| {
+        if request.is_command() {
+            *named.lock().unwrap() = request.job();
+            return first.lock().unwrap().take().unwrap();
+        }
+        match request.line.contains(&*named.lock().unwrap()) {
+            true => json("200 OK", DONE),
+            false => text("404 Not Found", "no such job"),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_accepted_command_is_followed_by_the_name_it_was_sent_under() {
+    let dashed = "01234567-89ab-cdef-0123-456789abcdef";
+    for first in [
+        json("202 Accepted", "{}"),
+        json("202 Accepted", r#"{"apiTimeout":20000}"#),
+        json("202 Accepted", r#"{"location":null}"#),
+        json("202 Accepted", r#"{"location":"http://h/zstack/v1/api-jobs/.."}"#),
+        json("202 Accepted", format!(r#"{{"location":"http://h/zstack/v1/api-jobs/{dashed}"}}"#)),
+        json("202 Accepted", format!(r#"{{"location":"http://h/zstack/v1/tasks/{JOB}"}}"#)),
+        text("202 Accepted", ""),
+        text("202 Accepted", "accepted"),
+        json("200 OK", r#"{"state":"Processing"}"#),
+        json("200 OK", "{}"),
+        text("200 OK", ""),
+        html("200 OK"),
+        json("201 Created", "{}"),
+    ] {
+        let node = node_that_knows_our_name(first).await;
+        assert_eq!(run(&node.client()).await.unwrap(), "hi");
+        assert_eq!(node.commands(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_processed_is_no_success() {
+    let processing = format!(r#"{{"uuid":"{JOB}","state":"Processing"}}"#);
+    let again = processing.clone();
+    let node = Node::start(move |request, count| match count {
+        0 => json("200 OK", processing.clone()),
+        1 => json("200 OK", again.clone()),
+        _ => {
+            assert!(request.line.contains(&format!("/api-jobs/{JOB} ")), "{request:?}");
+            let event = format!(r#"{{"org.zstack.X":{DONE}}}"#);
+            let result = serde_json::Value::String(event);
+            json("200 OK", format!(r#"{{"uuid":"{JOB}","state":"Done","result":{result}}}"#))
+        }
+    })
+    .await;
+    assert_eq!(run(&node.client()).await.unwrap(), "hi");
+    assert_eq!(node.commands(), 1);
+}
+
+#[tokio::test]
+async fn stray_answers_to_a_question_do_not_end_the_wait() {
+    let strays: [fn() -> Answer; 10] = [
+        || html("200 OK"),
+        || html("503 Service Unavailable"),
+        || text("200 OK", ""),
+        || text("204 No Content", ""),
+        || text("202 Accepted", ""),
+        || json("200 OK", "{}"),
+        || json("200 OK", r#"{"uuid":"x","state":"Processing"}"#),
+        || text("404 Not Found", "no such job"),
+        || text("408 Request Timeout", ""),
+        || Answer::Closes,
+    ];
+    let mut cases = JoinSet::new();
+    for (number, stray) in strays.into_iter().enumerate() {
+        cases.spawn(async move {
+            let node = Node::start(move |_, count| match count {
+                0 => accepted(),
+                1..5 => stray(),
+                _ => json("200 OK", DONE),
+            })
+            .await;
+            assert_eq!(run(&node.client()).await.unwrap(), "hi", "stray {number}");
+            assert_eq!(node.commands(), 1);
+        });
+    }
+    while let Some(case) = cases.join_next().await {
+        case.unwrap();
+    }
+}
+
+/// A line as the script around a command writes it.
+fn captured(exit_code: i32) -> String {
+    let nonce = "f".repeat(32);
+    let line = format!("guestexec:{nonce}:{exit_code}:0:0:aGk=::{nonce}");
+    json_text(&format!("standardStream: {line}, errorStream: "))
+}
+
+fn json_text(stream: &str) -> String {
+    format!(r#"{{"stream":"{stream}"}}"#)
+}
+
+#[tokio::test]
+async fn the_job_of_an_end_that_was_not_seen_is_kept_and_taken_up() {
+    let ended = Arc::new(AtomicBool::new(false));
+    let seen = ended.clone();
+    let node = Node::start(move |request: &Request, _| {
+        if request.is_command() {
+            let location = format!("http://n/zstack/v1/api-jobs/{JOB}");
+            return json(
+                "202 Accepted",
+                format!(r#"{{"location":"{location}","apiTimeout":700}}"#),
+            );
+        }
+        match seen.load(Ordering::SeqCst) {
+            true => json("200 OK", captured(4)),
+            false => json("202 Accepted", "{}"),
+        }
+    })
+    .await;
+    let client = node.client();
+    let error = client.vm(VM).run("sleep 60; exit 4").await.unwrap_err();
+    assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, true), "{error}");
+    assert!(error.to_string().contains("`Unfinished::of`"), "{error}");
+    let unfinished = Unfinished::of(&error).unwrap();
+    assert_eq!((unfinished.job().expose(), unfinished.vm()), (JOB, Some(VM)));
+    assert!(!format!("{error} {error:?} {unfinished}").contains(JOB));
+
+    let still = client.result_of(unfinished.job(), Duration::from_millis(300)).await.unwrap_err();
+    assert_eq!(still.kind(), ErrorKind::Timeout, "{still}");
+    assert_eq!(Unfinished::of(&still).unwrap().job().expose(), JOB);
+    ended.store(true, Ordering::SeqCst);
+    let result = client.result_of(unfinished.job(), Duration::MAX).await.unwrap();
+    assert_eq!((result.exit_code, &*result.stdout), (4, &b"hi"[..]));
+    assert_eq!(node.commands(), 1);
+}
+
+#[tokio::test]
+async fn any_wait_is_taken() {
+    let node = Node::start(|_, count| match count {
+        0..3 => json("202 Accepted", "{}"),
+        _ => json("200 OK", DONE),
+    })
+    .await;
+    let client = node.client();
+    let job = JobId::random().unwrap();
+    assert!(client.unchecked_result_of(&job, Duration::ZERO).await.is_err());
+    for wait in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 40)] {
+        client.unchecked_result_of(&job, wait).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_jobs_name_is_not_spent_on_an_ended_session() {
+    let logins = AtomicUsize::new(0);
+    let node = Node::start(move |request, _| {
+        if request.is_login() {
+            return opened(&session(logins.fetch_add(1, Ordering::SeqCst)));
+        }
+        if request.is_check() {
+            return valid(!request.line.contains(&session(0)));
+        }
+        match request.is_of(&session(1)) {
+            true => json("200 OK", DONE),
+            false => failed(ENDED),
+        }
+    })
+    .await;
+    let client = log_in(&node).await;
+    let job = JobId::parse(JOB).unwrap();
+    client.vm(VM).run("df").job(job).unchecked().await.unwrap();
+    assert_eq!((node.logins.load(Ordering::SeqCst), node.commands()), (2, 1));
+}
+
+#[tokio::test]
+async fn an_ended_session_is_told_where_the_jobs_name_is_spent() {
+    // The check is not answered, so the command itself finds out; the name is not used again.
+    let node = Node::start(|request, count| {
+        if request.is_login() {
+            return opened(&session(count));
+        }
+        match request.is_command() {
+            true => failed(ENDED),
+            false => html("502 Bad Gateway"),
+        }
+    })
+    .await;
+    let client = log_in(&node).await;
+    let job = JobId::parse(JOB).unwrap();
+    let error = client.vm(VM).run("df").job(job).await.unwrap_err();
+    assert_eq!((error.code(), error.may_have_run()), (Some("ID.1001"), false), "{error}");
+    assert!(error.to_string().contains("another name"), "{error}");
+    assert_eq!(node.commands(), 1);
+}
+
+#[tokio::test]
+async fn a_name_that_was_used_before_is_looked_at_if_it_is_this_runs_own() {
+    let duplicate = || text("400 Bad Request", "duplicate job uuid");
+    // Something on the way has sent the request twice.
+    let node = node_that_knows_our_name(duplicate()).await;
+    assert_eq!(run(&node.client()).await.unwrap(), "hi");
+    assert_eq!(node.commands(), 1);
+    // Under a name of the caller's own there may be another command.
+    let node = Node::start(move |request, _| match request.is_command() {
+        true => duplicate(),
+        false => json("200 OK", DONE),
+    })
+    .await;
+    let job = JobId::parse(JOB).unwrap();
+    let error = node.client().vm(VM).run("df").job(job).await.unwrap_err();
+    assert!(error.may_have_run() && error.to_string().contains("name"), "{error}");
+    assert_eq!(Unfinished::of(&error).unwrap().job().expose(), JOB);
+}
+
+#[tokio::test]
+async fn an_error_that_is_no_object_is_a_gateways() {
+    let gateway = r#"{"timestamp":1,"status":504,"error":"Gateway Timeout"}"#;
+    let node = node_that_knows_our_name(json("504 Gateway Timeout", gateway)).await;
+    assert_eq!(run(&node.client()).await.unwrap(), "hi");
+    assert_eq!(node.commands(), 1);
+}
