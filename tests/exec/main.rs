@@ -7,3 +7,4 @@ mod property;
 mod real;
 mod sandbox;
 mod suite;
+mod url;

@@ -52,6 +52,7 @@ impl Target {
             )*};
         }
         run!(exit_codes, missing_executable, argv, errors_before_the_upgrade, terminal);
+        run!(end_of_a_terminals_input);
         run!(unread_stderr, whole_input, large_input, large_output, kill);
     }
 
@@ -134,6 +135,28 @@ impl Target {
         assert!(text.ends_with("<typed>\r\n"), "{text:?}");
         assert!(child.wait().await.unwrap().success());
         drop(stdin);
+    }
+
+    /// Whatever carries it, and however it is ended, the output stays.
+    async fn end_of_a_terminals_input(&self) {
+        let cat = || {
+            let exec = self.sh("cat; sleep 0.5; echo end; exit 4");
+            exec.tty(TerminalSize { width: 80, height: 24 })
+        };
+        let expected = "typed\r\ntyped\r\nend\r\n";
+        let output = cat().stdin("typed\n").output().await.unwrap();
+        assert_eq!((output.status.code(), &*output.stdout_lossy()), (Some(4), expected));
+        for is_shut_down in [true, false] {
+            let mut child = cat().spawn().await.unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            stdin.write_all(b"typed\n").await.unwrap();
+            if is_shut_down {
+                stdin.shutdown().await.unwrap();
+            }
+            drop(stdin);
+            let output = child.wait_with_output().await.unwrap();
+            assert_eq!((output.status.code(), &*output.stdout_lossy()), (Some(4), expected));
+        }
     }
 
     async fn unread_stderr(&self) {

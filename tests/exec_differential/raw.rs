@@ -143,7 +143,7 @@ impl<'a> Request<'a> {
             Wire::V4Base64 => ("GET", websocket_headers(&["v4.base64.channel.k8s.io"])),
             Wire::V1 => ("GET", websocket_headers(&["channel.k8s.io"])),
         };
-        Self { method, pod: &target.pod, query, headers }
+        Self { method, pod: &target.url.pod, query, headers }
     }
 }
 
@@ -187,9 +187,9 @@ pub async fn ask(
     let Request { method, pod, query, headers } = request;
     let mut text = format!(
         "{method} /apis/cci/v2/namespaces/{}/pods/{pod}/exec?{query} HTTP/1.1\r\nHost: {}\r\n",
-        target.namespace, target.host
+        target.url.namespace, target.host
     );
-    text += &format!("X-Auth-Token: {}\r\n", target.token);
+    text += &format!("X-Auth-Token: {}\r\n", target.url.token);
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
     }
@@ -209,9 +209,8 @@ pub async fn ask(
         found.map_or("", |(_, value)| value.trim()).to_owned()
     };
     let protocol = header("sec-websocket-protocol") + &header("x-stream-protocol-version");
-    let empty = header("content-length") == "0" || header("content-length").is_empty();
     let body = match &*header("content-type") {
-        _ if code == 101 || empty => "",
+        "" => "",
         kind if kind.starts_with("application/json") => "json",
         kind if kind.starts_with("text/plain") => "text",
         _ => "other",

@@ -21,7 +21,7 @@ pub struct Situation {
     pub offers: &'static [&'static str],
     pub code: u16,
     pub protocol: &'static str,
-    /// What a refusal's body is: `json`, `text`, or nothing.
+    /// What a refusal says its body is: `json`, `text`, or nothing.
     pub body: &'static str,
     /// Whether the answer is that of a server with `v5.channel.k8s.io` only, of one without only, or of both.
     pub v5: Option<bool>,
@@ -60,7 +60,7 @@ pub const TABLE: &[Situation] = &[
     Situation { name: "version 1, then 4 in another header", offers: &["channel.k8s.io", "v4.channel.k8s.io"], protocol: "channel.k8s.io", ..WEBSOCKET },
     Situation { name: "a version nobody has, then 4 in another header", offers: &["v6.channel.k8s.io", "v4.channel.k8s.io"], code: 403, ..WEBSOCKET },
     Situation { name: "version 4, then 5 in another header", offers: &["v4.channel.k8s.io", "v5.channel.k8s.io"], protocol: "v4.channel.k8s.io", v5: Some(true), ..WEBSOCKET },
-    Situation { name: "a WebSocket by POST", method: "POST", code: 405, body: "text", ..WEBSOCKET },
+    Situation { name: "a WebSocket by POST", method: "POST", code: 405, ..WEBSOCKET },
     Situation { name: "no stream", query: "stdin=false", code: 400, body: "text", ..WEBSOCKET },
     Situation { name: "no upgrade", upgrade: "", code: 400, body: "json", ..WEBSOCKET },
     Situation { name: "no such pod", pod: "not-there", code: 404, body: "json", ..WEBSOCKET },
@@ -83,8 +83,8 @@ impl Situation {
 
     pub async fn ask(&self, target: &Target) -> Answer {
         let pod = match self.pod {
-            "pod" => &target.pod,
-            "two" => &target.two,
+            "pod" => &target.url.pod,
+            "two" => &target.url.two,
             other => other,
         };
         let headers = match self.upgrade {

@@ -1,11 +1,21 @@
-"""kubectl: pods, exec with input, exit code, terminal, errors. The transport is the caller's choice."""
+"""kubectl over `websocket` or `SPDY/3.1`: pods, watches, exec with input, exit code, terminal, errors.
+
+What carried the sessions is read off the connections. Exits with 77 if this kubectl has no such transport.
+"""
 
 import os
 import pty
+import re
 import subprocess
 import sys
+import time
 
-KUBECTL = [sys.argv[1], "--server", os.environ["GUESTEXEC_CCI_KUBERNETES_ENDPOINT"]]
+from relay import Relay
+
+TRANSPORT = sys.argv[2]
+relay = Relay(os.environ["GUESTEXEC_CCI_KUBERNETES_ENDPOINT"])
+os.environ["KUBECTL_REMOTE_COMMAND_WEBSOCKETS"] = str(TRANSPORT == "websocket").lower()
+KUBECTL = [sys.argv[1], "--server", relay.endpoint]
 POD = os.environ["GUESTEXEC_CCI_POD"]
 
 
@@ -15,7 +25,14 @@ def kubectl(*arguments, stdin=None):
     )
 
 
-version = subprocess.run([KUBECTL[0], "version", "--client"], capture_output=True, check=False)
+done = kubectl("exec", POD, "--", "true")
+assert done.returncode == 0, done
+# What it calls itself to the server: some are only a starter of one of several versions.
+version = re.search(r"kubectl\S*/v1\.(\d+)\S*", " ".join(relay.agents()))
+assert version, relay.agents()
+if TRANSPORT == "websocket" and int(version[1]) < 29:
+    print(f"{version[0]} has none; it came with 1.29, and is the default since 1.31")
+    sys.exit(77)
 pods = kubectl("get", "pods", "-o", "name")
 assert b"pod/" + POD.encode() in pods.stdout.split(), pods
 
@@ -50,4 +67,14 @@ command = [*KUBECTL, "exec", "-it", POD, "--", "sh", "-c", "test -t 0 && tty && 
 status = pty.spawn(command, read, lambda descriptor: b"")
 assert os.waitstatus_to_exitcode(status) == 7, bytes(output)
 assert b"/dev/pts/" in output, bytes(output)
-print("\n" + version.stdout.decode().splitlines()[0] + ": input, exit code, terminal, errors")
+
+watch = subprocess.Popen([*KUBECTL, "get", "pods", "--watch", "-o", "name"], stdout=subprocess.PIPE)
+names = {watch.stdout.readline().strip() for _ in range(3)}
+assert b"pod/" + POD.encode() in names, names
+time.sleep(1)
+assert watch.poll() is None, "the watch has ended"
+watch.kill()
+
+carried = set(relay.upgrades())
+assert carried and all(used.startswith(TRANSPORT.lower()) for used in carried), carried
+print(f"\n{version[0]}, {', '.join(carried)}: input, exit code, terminal, errors, watch")

@@ -3,7 +3,7 @@
 #
 # Needs PyPI (and Debian, where kubectl is not installed); says what it skips without them. Everything it
 # installs goes to a temporary directory. Pass names to run only those:
-#   tests/foreign/run.sh [tencent-sdk] [tccli] [zstack-mcp] [kubectl] [kubernetes] [websocket] [tencentcloud-crate]
+#   tests/foreign/run.sh [tencent-sdk] [tccli] [zstack-mcp] [kubectl] [kr8s] [kubernetes] [websocket] [tencentcloud-crate]
 # GUESTEXEC names a built binary; otherwise it is built here.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,16 +28,20 @@ is_wanted() {
     for name in "${wanted[@]}"; do [ "$name" = "$1" ] && return 0; done
     return 1
 }
-# Runs a client with its output kept for when it fails.
+# Runs a client with its output kept for when it fails. With 77 it says that it cannot do what is asked.
 try() { # name, command…
     local name=$1
     shift
-    if timeout 300 "$@" >"$work/log" 2>&1; then
-        result PASS "$name" "$(tail -n 1 "$work/log")"
-    else
-        result FAIL "$name"
-        sed 's/^/      /' "$work/log"
-    fi
+    local status=0
+    timeout 300 "$@" >"$work/log" 2>&1 || status=$?
+    case $status in
+        0) result PASS "$name" "$(tail -n 1 "$work/log")" ;;
+        77) result SKIP "$name" "$(tail -n 1 "$work/log")" ;;
+        *)
+            result FAIL "$name"
+            sed 's/^/      /' "$work/log"
+            ;;
+    esac
 }
 # A Python with these packages, or nothing.
 python_with() { # directory, packages…
@@ -92,11 +96,14 @@ if is_wanted kubectl; then
         dpkg -x "$work"/kubernetes-client_*.deb "$work/debian" && kubectl=$work/debian/usr/bin/kubectl
     fi
     if [ -n "$kubectl" ]; then
-        try "kubectl over WebSocket" env KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true \
-            python3 "$here/kubectl.py" "$kubectl"
-        try "kubectl over SPDY" env KUBECTL_REMOTE_COMMAND_WEBSOCKETS=false \
-            python3 "$here/kubectl.py" "$kubectl"
+        try "kubectl over WebSocket" python3 "$here/kubectl.py" "$kubectl" websocket
+        try "kubectl over SPDY" python3 "$here/kubectl.py" "$kubectl" SPDY/3.1
     else result SKIP kubectl "it is not installed, and Debian does not give it here"; fi
+fi
+if is_wanted kr8s; then
+    if python_with kr8s kr8s; then
+        try kr8s "$work/kr8s/bin/python" "$here/kr8s_client.py"
+    else no_package kr8s; fi
 fi
 if is_wanted kubernetes; then
     if python_with kubernetes kubernetes; then

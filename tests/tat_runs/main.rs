@@ -9,6 +9,7 @@ mod faults;
 mod many;
 mod outcomes;
 mod proxy;
+mod refused;
 mod scripted;
 mod service;
 mod timing;

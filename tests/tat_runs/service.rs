@@ -219,5 +219,5 @@ async fn only_what_was_said_is_sent_and_the_same_again_under_one_clock() {
     let script = guestexec_tat::Base64::from_encoded(marked["Content"].as_str().unwrap());
     let script = script.to_text_lossy().into_owned();
     assert_eq!(script.trim_end(), "uptime");
-    assert_eq!(script.len(), "uptime".len() + 65);
+    assert_eq!(script.len(), "uptime".len() + 64);
 }

@@ -21,6 +21,38 @@ use crate::scripted::{Answer, Service, Ticking, ids};
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
+async fn any_length_of_time_can_be_waited() {
+    // The longest that the clock can tell from now, and what is just beside it.
+    let longest = || {
+        let (mut told, mut untold) = (0, u64::MAX);
+        while untold - told > 1 {
+            let middle = told + (untold - told) / 2;
+            match Instant::now().checked_add(Duration::from_secs(middle)) {
+                Some(_) => told = middle,
+                None => untold = middle,
+            }
+        }
+        Duration::from_secs(told)
+    };
+    let waits: [&dyn Fn() -> Duration; 5] =
+        [&|| Duration::MAX, &longest, &|| longest() - SECOND, &|| longest() + SECOND, &|| {
+            Duration::ZERO
+        }];
+    for wait in waits {
+        let service = Service::plain().ends(|_, so_far| so_far > 20 * SECOND);
+        let patience = service.builder().throttle_patience(wait()).call_timeout(wait());
+        let client = patience.build().unwrap();
+        let run = client.instances(ids(2)).run("true").wait_at_most(wait());
+        let running = run.start().await;
+        if wait().is_zero() {
+            assert_eq!(running.unwrap_err().kind(), ErrorKind::Timeout);
+        } else {
+            assert!(running.unwrap().await.unwrap().success());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_ended_long_ago_is_still_told() {
     let service = Service::plain();
     let client = service.client();

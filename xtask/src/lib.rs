@@ -8,7 +8,7 @@
 //! 3. [`lower`]: the part of the document that progenitor can carry without loss.
 //! 4. [`generate`]: progenitor's tokens, every panic of it caught.
 //! 5. [`tidy`]: the tokens become files to read; checks and typed errors are put in.
-//!    [`checks`], [`enums`] and [`examples`] make what progenitor has no notion of.
+//!    [`checks`], [`enums`], [`examples`] and [`secrets`] make what progenitor has no notion of.
 //! 6. [`output`]: write the files and the lock, or compare with those there.
 
 pub mod checks;
@@ -18,6 +18,7 @@ pub mod generate;
 pub mod lint;
 pub mod lower;
 pub mod output;
+pub mod secrets;
 pub mod settings;
 pub mod spec;
 pub mod tidy;

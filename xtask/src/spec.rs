@@ -25,7 +25,7 @@ pub struct Spec {
 /// One operation of a document.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation<'a> {
-    spec: &'a Spec,
+    pub(crate) spec: &'a Spec,
     /// The path template.
     pub path: &'a str,
     /// The method, in lower case.

@@ -2,7 +2,7 @@
 //!
 //! URL is that of a pod's exec, `http://host:port/apis/cci/v2/namespaces/NS/pods/POD/exec`; the token
 //! comes from `GUESTEXEC_EXEC_TOKEN`. MEASURE is `out`, `in`, `true`, `many`, or `raw`, which reads the
-//! octets of an output off a socket and does nothing with them: the server's own limit. TRANSPORT is
+//! bytes of an output off a socket and does nothing with them: the server's own limit. TRANSPORT is
 //! `auto`, `v5`, `v4`, `spdy` or `spdy-get`. Prints one line, ended by the process's peak memory.
 
 use std::{env, error::Error, time::Instant};
@@ -14,6 +14,9 @@ use tokio::{
     net::TcpStream,
 };
 
+/// What the command reads at once, and a handle is given at once, in bytes.
+const PIECE: usize = 128 * 1024;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[tokio::main]
@@ -21,7 +24,7 @@ async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let usage = "usage: exec_bench URL out|in|true|many|raw auto|v5|v4|spdy|spdy-get [MiB]";
     let [url, measure, transport, rest @ ..] = &arguments[..] else { return Err(usage.into()) };
-    let octets = rest.first().map_or(Ok(500), |text| text.parse::<u64>())? << 20;
+    let bytes = rest.first().map_or(Ok(500), |text| text.parse::<u64>())? << 20;
     let transport = match transport.as_str() {
         "v5" => ExecTransport::WebSocketV5,
         "v4" => ExecTransport::WebSocketV4,
@@ -45,22 +48,28 @@ async fn main() -> Result<()> {
     match measure.as_str() {
         "out" => {
             let begun = Instant::now();
-            let count = drain(exec(&["head", "-c", &octets.to_string(), "/dev/zero"])).await?;
+            let count = drain(exec(&["head", "-c", &bytes.to_string(), "/dev/zero"])).await?;
             rate("out", count, begun);
         }
         "in" => {
             let begun = Instant::now();
-            let output =
-                send(exec(&["sh", "-c", &format!("head -c {octets} | wc -c")]), transport, octets)
-                    .await?;
-            if output.trim() != octets.to_string() {
-                return Err(format!("{octets} octets were sent and {output} received").into());
+            // The fastest reader of a container: in large pieces, none of which it looks at. It needs no end of the
+            // input, and says how much it was.
+            let script = format!(
+                "exec dd bs={PIECE} count={} iflag=fullblock of=/dev/null 2>&1",
+                bytes / PIECE as u64
+            );
+            let output = send(exec(&["sh", "-c", &script]), transport, bytes).await?;
+            if !output.contains(&format!("{bytes} bytes")) {
+                return Err(
+                    format!("{bytes} bytes were sent, and the command says: {output}").into()
+                );
             }
-            rate("in", octets, begun);
+            rate("in", bytes, begun);
         }
         "raw" => {
             let begun = Instant::now();
-            let count = raw([endpoint, namespace, name, &token], transport, octets).await?;
+            let count = raw([endpoint, namespace, name, &token], transport, bytes).await?;
             rate("raw", count, begun);
         }
         "true" => {
@@ -84,7 +93,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Counts the octets of a command's output.
+/// Counts the bytes of a command's output.
 async fn drain(exec: Exec<'_>) -> Result<u64> {
     let mut child = exec.spawn().await?;
     let mut stdout = child.stdout.take().ok_or("no output")?;
@@ -102,15 +111,15 @@ async fn drain(exec: Exec<'_>) -> Result<u64> {
 }
 
 /// Sends zeroes, and gives what the command says of them.
-async fn send(exec: Exec<'_>, transport: ExecTransport, octets: u64) -> Result<String> {
+async fn send(exec: Exec<'_>, transport: ExecTransport, bytes: u64) -> Result<String> {
     if transport != ExecTransport::WebSocketV4 {
-        let zeroes = tokio::io::repeat(0).take(octets);
+        let zeroes = tokio::io::repeat(0).take(bytes);
         return Ok(exec.stdin(Input::reader(zeroes)).output().await?.stdout_lossy().into());
     }
     let mut child = exec.stdin_piped().spawn().await?;
     let mut stdin = child.stdin.take().ok_or("no input")?;
-    let piece = vec![0; 128 * 1024];
-    let mut left = octets;
+    let piece = vec![0; PIECE];
+    let mut left = bytes;
     while left > 0 {
         let length = left.min(piece.len() as u64);
         stdin.write_all(&piece[..length as usize]).await?;
@@ -130,7 +139,7 @@ async fn many(pod: &Pod<'_>, transport: ExecTransport, count: usize) -> Result<(
 }
 
 /// Reads what the server sends over a WebSocket or SPDY, without looking at it.
-async fn raw(target: [&str; 4], transport: ExecTransport, octets: u64) -> Result<u64> {
+async fn raw(target: [&str; 4], transport: ExecTransport, bytes: u64) -> Result<u64> {
     let [endpoint, namespace, name, token] = target;
     let host = endpoint.strip_prefix("http://").ok_or("the raw measure takes plain http only")?;
     let mut stream = TcpStream::connect(host).await?;
@@ -145,7 +154,7 @@ async fn raw(target: [&str; 4], transport: ExecTransport, octets: u64) -> Result
         ),
     };
     let request = format!(
-        "{method} /apis/cci/v2/namespaces/{namespace}/pods/{name}/exec?command=head&command=-c&command={octets}\
+        "{method} /apis/cci/v2/namespaces/{namespace}/pods/{name}/exec?command=head&command=-c&command={bytes}\
          &command=%2Fdev%2Fzero&stdout=true HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n{upgrade}\r\n\
          X-Auth-Token: {token}\r\n\r\n"
     );
@@ -157,7 +166,7 @@ async fn raw(target: [&str; 4], transport: ExecTransport, octets: u64) -> Result
         stream.write_all(&open).await?;
     }
     let (mut buffer, mut count) = (vec![0; 128 * 1024], 0);
-    while count < octets {
+    while count < bytes {
         match stream.read(&mut buffer).await? {
             0 => break,
             length => count += length as u64,
@@ -166,9 +175,9 @@ async fn raw(target: [&str; 4], transport: ExecTransport, octets: u64) -> Result
     Ok(count)
 }
 
-fn rate(what: &str, octets: u64, begun: Instant) {
+fn rate(what: &str, bytes: u64, begun: Instant) {
     let seconds = begun.elapsed().as_secs_f64();
-    print!("{what}: {:.0} MB/s ({octets} octets)", octets as f64 / 1e6 / seconds);
+    print!("{what}: {:.0} MB/s ({bytes} bytes)", bytes as f64 / 1e6 / seconds);
 }
 
 /// The high-water mark of resident memory, where Linux tells it.

@@ -177,6 +177,17 @@ impl Credentials {
     }
 
     /// The headers besides the signature that a request signed by an access key carries.
+    /// All that is not to be told.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let own = match &self.method {
+            Method::Token(token) => token,
+            Method::AccessKey { secret, .. } => secret,
+            Method::Login(Login { identity: Identity::Password { password, .. }, .. }) => password,
+            Method::Login(Login { identity: Identity::AccessKey { secret, .. }, .. }) => secret,
+        };
+        [own].into_iter().chain(&self.security_token)
+    }
+
     pub(crate) fn extra_headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let project = self.project_id.as_deref().map(|id| ("x-project-id", id));
         let token = self.security_token.as_ref().map(|token| ("x-security-token", token.expose()));

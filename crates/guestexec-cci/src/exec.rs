@@ -57,6 +57,7 @@ pub struct Exec<'a> {
     timeout: Option<Duration>,
     handshake_timeout: Duration,
     keepalive: Duration,
+    keep_stdin_open: bool,
     dead_after: Option<Duration>,
     buffer: usize,
     output_limit: usize,
@@ -80,6 +81,7 @@ impl<'a> Exec<'a> {
             timeout: None,
             handshake_timeout: Duration::from_secs(30),
             keepalive: Duration::from_secs(30),
+            keep_stdin_open: false,
             dead_after: Some(Duration::from_secs(60)),
             buffer: 16 * 1024 * 1024,
             output_limit: 64 * 1024 * 1024,
@@ -173,6 +175,18 @@ impl<'a> Exec<'a> {
         self
     }
 
+    /// Asks for the command's standard input, though nothing is written to it, and never ends it.
+    /// Default: a command without input finds its input at the end.
+    ///
+    /// This is for a gateway or a server that takes [empty input messages](Self::keepalive) only where
+    /// input was asked for; those that were tried take them anywhere. A command that reads its input
+    /// then waits for ever, so it is no default. Of no effect with a terminal, and where input is
+    /// [given](Self::stdin) or [piped](Self::stdin_piped).
+    pub fn keep_stdin_open(mut self) -> Self {
+        self.keep_stdin_open = true;
+        self
+    }
+
     /// How long the server may be silent until the connection is taken for dead, such as one whose
     /// state a gateway has lost. The session then ends with [`ErrorKind::Lost`]; the command may run
     /// on. Default: a minute; `None` waits for ever.
@@ -180,9 +194,10 @@ impl<'a> Exec<'a> {
     /// A command may be silent for as long as it likes: where nothing has come for half that time
     /// the server is asked by a ping, and only if it does not answer either is it dead. A server that
     /// waits for the command to read its input answers no ping. So what counts is a ping that has no
-    /// such input before it: 64 KiB of input at most, or none since the last ping that was answered.
-    /// While more of it waits, the operating system alone finds a dead line, on Linux after about a
-    /// quarter of an hour; [`Self::timeout`] bounds that too.
+    /// such input before it: 64 KiB in all at most, which any pipe takes; or, over a WebSocket, none
+    /// since the last ping that was answered. While more of it may wait, the operating system alone
+    /// finds a dead line, on Linux after about a quarter of an hour; [`Self::timeout`] bounds that
+    /// too.
     pub fn dead_after(mut self, silence: impl Into<Option<Duration>>) -> Self {
         self.dead_after = silence.into();
         self
@@ -241,6 +256,7 @@ impl<'a> Exec<'a> {
             // A terminal without input has no output either.
             Stdin::None => (tty, None),
         };
+        let held_open = self.keep_stdin_open && !piped && input.is_none();
         let begun = Instant::now();
         let after = |length: Duration| Some((begun.checked_add(length.min(LONGEST_WAIT))?, length));
         let deadline = self.timeout.and_then(after);
@@ -249,7 +265,12 @@ impl<'a> Exec<'a> {
             pod: self.pod,
             argv: if self.killable { kill::wrapped(self.argv) } else { self.argv },
             // With a terminal a runtime may refuse standard error, and none would come anyway.
-            streams: Streams { stdin: piped || input.is_some(), stdout: true, stderr: !tty, tty },
+            streams: Streams {
+                stdin: piped || held_open || input.is_some(),
+                stdout: true,
+                stderr: !tty,
+                tty,
+            },
             ends_input: input.is_some() && !tty,
             transport: self.transport,
             underway: Underway::new(),
@@ -281,7 +302,13 @@ impl<'a> Exec<'a> {
             ExecTransport::SpdyPost | ExecTransport::SpdyGet => Spdy::ROOM,
             _ => WebSocket::ROOM,
         };
-        let shared = Arc::new(Shared::new(piped, self.buffer.max(1), front, report, holds_input));
+        let shared = Arc::new(Shared::new(
+            piped || held_open,
+            self.buffer.max(1),
+            front,
+            report,
+            holds_input,
+        ));
         if let Some(size) = self.tty {
             shared.resize(size);
         }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use guestexec_core::{
-    Clock, Endpoint, ErrorKind, MAX_ANSWER, Operation, Transport, Underway, buffered, failure,
-    limit_answer, observed, prepare, unix_seconds,
+    Clock, Endpoint, ErrorKind, MAX_ANSWER, Marks, Operation, Secrets, Transport, Underway,
+    buffered, failure, limit_answer, observed, prepare, secrets_of, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
@@ -22,6 +22,7 @@ use crate::{
     auth::Method,
     error,
     exec::{Fault, Speaks, Upgrade},
+    generated::SECRETS,
     sign::{self, Canonical},
     token::{Token, Tokens},
 };
@@ -102,7 +103,7 @@ impl Inner {
         self.shared.checks
     }
 
-    /// Turns a request into one for IAM, keeping its query.
+    /// Turns a request into one for IAM, keeping its query and its marks.
     fn send_to_iam(&self, request: &mut Request) -> Result<(), String> {
         let iam = self.shared.iam.as_ref().ok_or(
             "there is no IAM endpoint: give the client's builder a region, or `iam_endpoint(…)`",
@@ -110,6 +111,7 @@ impl Inner {
         let mut url = iam.url().clone();
         url.set_path(&format!("{}/v3/auth/tokens", iam.url().path().trim_end_matches('/')));
         url.set_query(request.url().query());
+        url.set_fragment(request.url().fragment());
         *request.url_mut() = url;
         Ok(())
     }
@@ -216,7 +218,14 @@ impl ClientHooks<Inner> for Client {
         request: &mut Request,
         info: &OperationInfo,
     ) -> Result<(), CallError<E>> {
-        prepare(request);
+        prepare(
+            request,
+            Marks {
+                secrets: secrets_of(SECRETS, info),
+                times: &["x-sdk-date"],
+                nonces: &["sec-websocket-key"],
+            },
+        );
         if info.operation_id == "keystone_create_user_token_by_password" {
             return self.inner.send_to_iam(request).map_err(CallError::InvalidRequest);
         }
@@ -285,18 +294,26 @@ async fn authenticated<T>(
         (Ok(answer), _) => return Ok(answer),
         (Err(_), Some(Err(no_token))) => return Err(no_token),
         (Err(error), Some(Ok(token))) => {
-            let error = decoded(operation, call, error).await;
+            let error = decoded(operation, client, error).await;
             if error.kind() == ErrorKind::Unauthenticated {
                 client.inner.shared.tokens.forget(&token);
                 return Err(error.with_advice("the next call gets a new token"));
             }
             error
         }
-        (Err(error), None) => decoded(operation, call, error).await,
+        (Err(error), None) => decoded(operation, client, error).await,
     };
     Err(error)
 }
 
-async fn decoded(operation: Operation, call: &Call, error: CallError<()>) -> Error {
-    failure(operation, &call.underway, error, |answer| error::read(operation, answer)).await
+async fn decoded(operation: Operation, client: &Client, error: CallError<()>) -> Error {
+    let Inner { shared, call } = &client.inner;
+    let mut secrets = Secrets::default();
+    shared.credentials.secrets().for_each(|secret| secrets.add(secret.expose()));
+    let token = shared.tokens.current().as_ref().map(|token| token.header.clone());
+    if let Some(token) = token.as_ref().and_then(|token| token.to_str().ok()) {
+        secrets.add(token);
+    }
+    failure(operation, &call.underway, secrets, error, |answer| error::read(operation, answer))
+        .await
 }

@@ -149,8 +149,18 @@ impl Pods<'_> {
                 call = call.continue_(&**from);
             }
             let part = call.send().await?.into_inner();
-            let next = part.metadata.and_then(|metadata| metadata.continue_);
-            let next = next.filter(|next| !next.is_empty());
+            let metadata = part.metadata.unwrap_or_default();
+            // A list must not pass for whole because the place where it goes on cannot be read.
+            let is_odd = part.extra.contains_key("metadata")
+                || (metadata.continue_.is_none() && metadata.extra.contains_key("continue"));
+            if is_odd || part.extra.get("items").is_some_and(|items| !items.is_array()) {
+                return Err(Error::new(
+                    ErrorKind::Protocol,
+                    "the service lists pods in a form that cannot be read",
+                )
+                .during("listCciV2NamespacedPod"));
+            }
+            let next = metadata.continue_.filter(|next| !next.is_empty());
             // Selectors may leave a part empty, but not one after the other without end.
             empty_parts = if part.items.is_empty() { empty_parts + 1 } else { 0 };
             pods.extend(part.items);

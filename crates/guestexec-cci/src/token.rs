@@ -50,7 +50,7 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    fn current(&self) -> MutexGuard<'_, Option<Arc<Token>>> {
+    pub(crate) fn current(&self) -> MutexGuard<'_, Option<Arc<Token>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -79,6 +79,9 @@ pub(crate) struct Options {
     /// How long an exec session over WebSocket may be silent [default: 5m]
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Huawei CCI")]
     cci_idle: Option<Duration>,
+    /// Say nothing of a command's end if it leaves much of its input unread, as containerd does
+    #[arg(long, help_heading = "Huawei CCI")]
+    cci_withholds_status: bool,
 
     /// Commands that run at once; others wait [default: 64]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
@@ -150,7 +153,8 @@ impl Options {
                 Agents::Silent => TatAgents::Silent,
             })
             .zstack_jobs(self.zstack_jobs)
-            .cci_v5(!self.cci_without_v5);
+            .cci_v5(!self.cci_without_v5)
+            .cci_withholds_status(self.cci_withholds_status);
         for fault in self.faults {
             builder = builder.fault(fault);
         }

@@ -11,7 +11,7 @@ use reqwest::{
 use tracing::{Instrument as _, debug, debug_span};
 
 use crate::{
-    Error, ErrorKind, MAX_ANSWER, Underway,
+    Error, ErrorKind, MAX_ANSWER, Secrets, Underway,
     http::WireStatus,
     proof::not_acted_upon,
     reason::{is_no_http, with_reason},
@@ -21,9 +21,6 @@ use crate::{
 /// Most octets read of a refusal that is not JSON. Longer ones are a gateway's page, cut there; what
 /// a service says in JSON is read whole, for its code stands anywhere in it.
 pub const MAX_ERROR_BODY: usize = 64 * 1024;
-
-/// Most characters of a service's text that become part of an error.
-const MAX_MESSAGE: usize = 8 * 1024;
 
 /// An operation of a spec.
 #[derive(Clone, Copy, Debug)]
@@ -165,13 +162,14 @@ pub async fn exchange<T, D>(
     provider: &'static str,
     operation: Operation,
     underway: &Underway,
+    secrets: impl FnOnce() -> Secrets,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
     decode: impl FnOnce(&Answer) -> Refusal<D>,
 ) -> Result<ResponseValue<T>, Error<D>> {
     observed(provider, operation, async {
         match exchange.await {
             Ok(answer) => Ok(answer),
-            Err(error) => Err(failure(operation, underway, error, decode).await),
+            Err(error) => Err(failure(operation, underway, secrets(), error, decode).await),
         }
     })
     .await
@@ -212,10 +210,12 @@ pub async fn observed<T, D>(
 ///
 /// `decode` reads an answer that is not the operation's success. The command may have run if the
 /// request was given to the transport (`underway`, which hooks set), unless the failure proves that
-/// it started nothing; the flag then says so, too.
+/// it started nothing; the flag then says so, too. What the answer repeats of the client's `secrets`
+/// is hidden before anybody reads it.
 pub async fn failure<D>(
     operation: Operation,
     underway: &Underway,
+    secrets: Secrets,
     error: CallError<()>,
     decode: impl FnOnce(&Answer) -> Refusal<D>,
 ) -> Error<D> {
@@ -250,18 +250,21 @@ pub async fn failure<D>(
                 .with_status(answer.status())
         }
         CallError::UnexpectedResponse(response) => {
-            let answer = read(response).await;
+            let mut answer = read(response).await;
+            secrets.hide_in(&mut answer.body);
             let refusal = decode(&answer);
             if refusal.not_started {
                 underway.refute();
             }
-            let error = Error::new(refusal.kind, readable(&refusal.message))
-                .with_code(refusal.code)
-                .with_request_id(refusal.request_id)
+            // A reader may have put together what the body had in pieces.
+            let hidden = |text| secrets.hidden_in(text);
+            let error = Error::new(refusal.kind, hidden(refusal.message))
+                .with_code(refusal.code.map(hidden))
+                .with_request_id(refusal.request_id.map(hidden))
                 .with_status(answer.status)
                 .with_detail(refusal.detail);
             match refusal.advice {
-                Some(advice) => error.with_advice(advice),
+                Some(advice) => error.with_advice(hidden(advice)),
                 None => error,
             }
         }
@@ -315,19 +318,6 @@ fn is_too_large(error: &reqwest::Error) -> bool {
         cause = error.source();
     }
     false
-}
-
-/// A service's text as part of an error: no control characters but line breaks, and not endless.
-pub fn readable(text: &str) -> String {
-    let mut readable: String = text
-        .chars()
-        .filter(|character| !character.is_control() || *character == '\n')
-        .take(MAX_MESSAGE)
-        .collect();
-    if readable.len() < text.len() && text.chars().count() > MAX_MESSAGE {
-        readable.push('…');
-    }
-    readable
 }
 
 /// Reads what there is of a refusal, up to the limit; a broken body keeps what came before.

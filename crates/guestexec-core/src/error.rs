@@ -4,6 +4,8 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
 
 use reqwest::StatusCode;
 
+use crate::{identifier, readable};
+
 /// What kind of failure an [`Error`] is, told apart by what the reader should do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -66,13 +68,14 @@ struct Inner<D> {
 }
 
 impl<D> Error<D> {
-    /// A failure of `kind`, told in one sentence.
+    /// A failure of `kind`, told in one sentence. What a service wrote into it is made
+    /// [`readable`].
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
             operation: None,
             code: None,
-            message: message.into(),
+            message: readable(&message.into()),
             request_id: None,
             status: None,
             may_have_run: false,
@@ -99,14 +102,14 @@ impl<D> Error<D> {
     /// Adds the service's own code.
     #[must_use]
     pub fn with_code(mut self, code: Option<String>) -> Self {
-        self.0.code = code;
+        self.0.code = code.as_deref().map(identifier);
         self
     }
 
     /// Adds the id by which the vendor's support finds the request.
     #[must_use]
     pub fn with_request_id(mut self, id: Option<String>) -> Self {
-        self.0.request_id = id;
+        self.0.request_id = id.as_deref().map(identifier);
         self
     }
 
@@ -127,7 +130,7 @@ impl<D> Error<D> {
     /// Adds a sentence on what to do.
     #[must_use]
     pub fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
-        self.0.advice = Some(advice.into());
+        self.0.advice = Some(readable(&advice.into()).into());
         self
     }
 

@@ -7,7 +7,7 @@ use reqwest::{NoProxy, Request, Response, StatusCode, Url, redirect};
 
 #[cfg(feature = "__rustls")]
 use crate::tls;
-use crate::{Endpoint, Secret, endpoint::is_loopback, repair::repaired};
+use crate::{Endpoint, Marks, Secret, endpoint::is_loopback, repair::repaired};
 
 /// Largest answer read into memory, in octets. The largest honest one, a page of 100 task results
 /// with their outputs, is a tenth of it.
@@ -218,10 +218,11 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
     })
 }
 
-/// Takes from a generated request what the services do not know.
-pub fn prepare(request: &mut Request) {
+/// Takes from a generated request what the services do not know, and marks it.
+pub fn prepare(request: &mut Request, marks: Marks) {
     // The generator's runtime adds it to every request; no vendor here knows it.
     request.headers_mut().remove("api-version");
+    marks.put(request);
 }
 
 /// Makes reading more than `limit` octets of an answer an error instead of a growing buffer.

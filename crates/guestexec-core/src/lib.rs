@@ -10,9 +10,11 @@ mod example;
 mod http;
 mod json;
 mod lossless;
+mod marks;
 mod nulls;
 mod open_enum;
 mod proof;
+mod readable;
 mod reason;
 mod repair;
 mod secret;
@@ -28,9 +30,7 @@ pub mod check;
 pub mod sign;
 
 pub use base64::Base64;
-pub use call::{
-    Answer, MAX_ERROR_BODY, Operation, Refusal, exchange, failure, observed, readable, unsent,
-};
+pub use call::{Answer, MAX_ERROR_BODY, Operation, Refusal, exchange, failure, observed, unsent};
 pub use check::{Validate, Violation};
 pub use clock::{Clock, SystemClock, unix_seconds};
 pub use credential::{check_credential, check_header_credential, check_key};
@@ -42,7 +42,9 @@ pub use http::{
 };
 pub use json::json_body;
 pub use lossless::Extra;
+pub use marks::{Marks, secrets_of};
 pub use nulls::null_as_default;
+pub use readable::{Secrets, identifier, readable};
 pub use secret::{Redacted, Secret};
 pub use shape::RequestShape;
 #[cfg(feature = "encoding")]

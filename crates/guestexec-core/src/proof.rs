@@ -5,14 +5,11 @@ use reqwest::StatusCode;
 /// The statuses, each with its reason. Whatever is not here may have come after a command started:
 /// every 5xx, which a gateway sends when it gave up waiting, and of the others above all
 ///
-/// - 302 and 303, with which a server shows the result of what it has just done,
+/// - every 3xx, with which a server may show the result of what it has just done,
 /// - 406, 410, 412, 416 and 422, which may be about the answer or the outcome,
 /// - 408 and 499: something on the way gave up, and the request may have gone on,
 /// - 409: what the request was to make is there, perhaps because it was sent on twice.
-const NOT_ACTED_UPON: [(u16, &str); 21] = [
-    (301, "it has to be sent to another address, and was not"),
-    (307, "it has to be sent to another address, and was not"),
-    (308, "it has to be sent to another address, and was not"),
+const NOT_ACTED_UPON: [(u16, &str); 18] = [
     (400, "it was not understood"),
     (401, "the caller is not known"),
     (403, "the caller may not"),
@@ -56,7 +53,9 @@ mod tests {
             assert_eq!(refusal(status).not_started, reason.is_some(), "{status}");
             assert!(reason.is_none_or(|(_, reason)| !reason.is_empty()), "{status}");
         }
-        for giving_up in [302, 303, 406, 408, 409, 410, 412, 422, 499, 500, 502, 503, 504, 520] {
+        for giving_up in
+            [301, 302, 303, 307, 406, 408, 409, 410, 412, 422, 499, 500, 502, 503, 504, 520]
+        {
             let status = StatusCode::from_u16(giving_up).unwrap();
             assert!(!refusal(status).not_started, "{status}");
         }

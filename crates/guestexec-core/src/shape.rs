@@ -2,26 +2,17 @@
 
 use std::fmt;
 
-use reqwest::Request;
+use reqwest::{Request, header::HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Headers whose value is a secret. The first word of `authorization`, its scheme, is kept.
-const SECRET_HEADERS: [&str; 5] =
-    ["authorization", "x-auth-token", "x-security-token", "x-tc-token", "x-subject-token"];
-/// Headers whose value is the time of the request.
-const TIME_HEADERS: [&str; 3] = ["date", "x-sdk-date", "x-tc-timestamp"];
-/// Headers whose value is made at random for each request.
-const NONCE_HEADERS: [&str; 3] = ["sec-websocket-key", "x-job-uuid", "x-tc-traceid"];
-/// Members of JSON bodies whose value is a secret, in lower case; all texts inside them are, too.
-const SECRET_MEMBERS: [&str; 4] = ["password", "secret", "token", "securitytoken"];
-/// Members inside a secret one that are names and not secrets, in lower case.
-const PLAIN_MEMBERS: [&str; 4] = ["name", "id", "domain", "user"];
+use crate::marks::Marked;
 
 /// What a request looks like on the wire, without what differs from run to run.
 ///
 /// Secrets read `<secret>`, times `<time>`, random values `<nonce>`; query, headers and JSON
-/// members are sorted. Two requests that mean the same have the same shape, so shapes make good
+/// members are sorted. What is secret is known of the requests that clients of ours make, from the
+/// document of their service; of the body of any other request, only the size is told. Two requests that mean the same have the same shape, so shapes make good
 /// snapshots; the `Display` form is meant to be read in a review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -41,85 +32,100 @@ pub struct RequestShape {
 impl RequestShape {
     /// Reads the shape off a finished request.
     pub fn of(request: &Request) -> Self {
+        let marked = Marked::of(request.url());
+        let is = |kind, name: &str| marked.is_some_and(|marked| marked.has(kind, name));
         let mut query: Vec<(String, String)> = request
             .url()
             .query_pairs()
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .map(|(name, value)| match is("query", &name) {
+                true => (name.into_owned(), SECRET.to_owned()),
+                false => (name.into_owned(), value.into_owned()),
+            })
             .collect();
         query.sort_by(|a, b| a.0.cmp(&b.0));
         let mut headers: Vec<(String, String)> = request
             .headers()
             .iter()
             .map(|(name, value)| {
-                let text = String::from_utf8_lossy(value.as_bytes());
-                (name.as_str().to_owned(), shown(name.as_str(), &text, value.is_sensitive()))
+                let name = name.as_str();
+                let shown = match () {
+                    () if is("time", name) => "<time>".to_owned(),
+                    () if is("nonce", name) => "<nonce>".to_owned(),
+                    () if is("header", name) => SECRET.to_owned(),
+                    () => header(name, value),
+                };
+                (name.to_owned(), shown)
             })
             .collect();
         headers.sort();
         Self {
             method: request.method().to_string(),
-            path: shown_path(request.url().path()),
+            path: path(request.url().path(), marked),
             query,
             headers,
-            body: request.body().map(|body| match body.as_bytes() {
-                Some(bytes) => body_value(bytes),
-                None => Value::String("<stream>".to_owned()),
+            body: request.body().map(|body| match (body.as_bytes(), marked) {
+                (Some(bytes), Some(marked)) => body_value(bytes, marked),
+                (Some(bytes), None) => Value::String(format!("<{} bytes>", bytes.len())),
+                (None, _) => Value::String("<stream>".to_owned()),
             }),
         }
     }
 }
 
-fn shown(name: &str, value: &str, sensitive: bool) -> String {
-    if TIME_HEADERS.contains(&name) {
-        return "<time>".to_owned();
+const SECRET: &str = "<secret>";
+
+fn header(name: &str, value: &HeaderValue) -> String {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    // Whoever made the header marked it; how credentials are given is no secret.
+    match text.split_once(' ') {
+        Some((scheme, _)) if name == "authorization" => format!("{scheme} {SECRET}"),
+        _ if value.is_sensitive() || name.ends_with("authorization") => SECRET.to_owned(),
+        _ => text.into_owned(),
     }
-    if NONCE_HEADERS.contains(&name) {
-        return "<nonce>".to_owned();
-    }
-    // What hooks mark as sensitive is a secret, whatever its name.
-    if sensitive || SECRET_HEADERS.contains(&name) {
-        return match value.split_once(' ') {
-            Some((scheme, _)) if name == "authorization" => format!("{scheme} <secret>"),
-            _ => "<secret>".to_owned(),
-        };
-    }
-    value.to_owned()
 }
 
-/// A path without the ids that grant access: a ZStack session's or job's, 32 hex digits.
-fn shown_path(path: &str) -> String {
-    let grants = |part: &str| part.len() == 32 && part.bytes().all(|b| b.is_ascii_hexdigit());
-    let parts = path.split('/').map(|part| if grants(part) { "<secret>" } else { part });
-    parts.collect::<Vec<_>>().join("/")
+/// A path without the parameters that grant access.
+fn path(path: &str, marked: Option<Marked<'_>>) -> String {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    let places = marked.into_iter().flat_map(|marked| marked.each("path"));
+    for place in places.filter_map(|place| place.parse::<usize>().ok()) {
+        let at = parts.len().checked_sub(place);
+        if let Some(part) = at.and_then(|at| parts.get_mut(at)) {
+            *part = SECRET;
+        }
+    }
+    parts.join("/")
 }
 
-fn body_value(bytes: &[u8]) -> Value {
-    if let Ok(value) = serde_json::from_slice(bytes) {
-        return tidied(value, false);
+fn body_value(bytes: &[u8], marked: Marked<'_>) -> Value {
+    if let Ok(mut value) = serde_json::from_slice(bytes) {
+        for member in marked.each("body") {
+            hide(&mut value, member);
+        }
+        value.sort_all_objects();
+        return value;
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => Value::String(text.to_owned()),
-        Err(_) => Value::String(format!("<{} bytes>", bytes.len())),
+        Ok(text) if marked.each("body").next().is_none() => Value::String(text.to_owned()),
+        _ => Value::String(format!("<{} bytes>", bytes.len())),
     }
 }
 
-/// Sorts members, because their order depends on how `serde_json` was built, and hides secrets.
-fn tidied(value: Value, secret: bool) -> Value {
-    match value {
-        Value::Object(members) => {
-            let mut members: Vec<(String, Value)> = members.into_iter().collect();
-            members.sort_by(|a, b| a.0.cmp(&b.0));
-            let tidied = members.into_iter().map(|(name, value)| {
-                let lower = name.to_ascii_lowercase();
-                let begins = SECRET_MEMBERS.contains(&&*lower);
-                let ends = PLAIN_MEMBERS.contains(&&*lower);
-                (name, tidied(value, begins || (secret && !ends)))
-            });
-            tidied.collect()
+/// Hides what stands at `path`: names and `*`, separated by slashes.
+fn hide(value: &mut Value, path: &str) {
+    let (first, rest) = path.split_once('/').map_or((path, None), |(a, b)| (a, Some(b)));
+    let found: Vec<&mut Value> = match value {
+        Value::Array(items) if first == "*" => items.iter_mut().collect(),
+        Value::Object(members) if first == "*" => members.values_mut().collect(),
+        Value::Object(members) => members.get_mut(first).into_iter().collect(),
+        _ => Vec::new(),
+    };
+    for value in found {
+        match rest {
+            Some(rest) => hide(value, rest),
+            None if value.is_null() => {}
+            None => *value = SECRET.into(),
         }
-        Value::Array(items) => items.into_iter().map(|item| tidied(item, secret)).collect(),
-        Value::String(_) if secret => "<secret>".into(),
-        other => other,
     }
 }
 
@@ -155,39 +161,62 @@ impl fmt::Display for RequestShape {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::{Method, Url};
+    use reqwest::{Method, Url, header::HeaderValue};
     use serde_json::json;
 
     use super::RequestShape;
-    use crate::{HttpOptions, http::offline_client};
+    use crate::{HttpOptions, Marks, http::offline_client};
+
+    const MARKS: Marks = Marks {
+        secrets: "body/auth/password,body/list/*/value,body/all,query/key,path/2",
+        times: &["x-at"],
+        nonces: &["x-once"],
+    };
 
     #[test]
-    fn what_grants_access_is_not_shown() {
-        let url =
-            Url::parse("http://h/v1/sessions/0123456789abcdef0123456789abcdef/valid").unwrap();
+    fn what_is_marked_is_not_shown() {
+        let url = Url::parse("http://h/v1/sessions/S0/valid?key=S1&other=plain").unwrap();
         let body = json!({
-            "password": "S1", "methods": ["password"],
-            "hw_ak_sk": { "access": { "key": "AK" }, "secret": { "key": "S2" } },
-            "identity": { "password": { "user": { "name": "me", "password": "S3" } } },
-            "Token": ["S4"], "timeout": 3,
+            "auth": { "password": "S2", "user": "me" }, "password": "plain",
+            "list": [{ "value": "S3", "name": "n" }, { "value": 7777 }, "odd"],
+            "all": { "deep": ["S4"] }, "timeout": 3,
         });
-        let request = offline_client(&HttpOptions::default())
+        let mut token = HeaderValue::from_static("S5");
+        token.set_sensitive(true);
+        let mut request = offline_client(&HttpOptions::default())
             .unwrap()
             .request(Method::POST, url)
-            .header("authorization", "Basic S5")
-            .header("x-auth-token", "S6")
-            .header("date", "D1")
+            .header("authorization", "Basic S6")
+            .header("x-any", token)
+            .header("x-at", "S7")
+            .header("x-once", "S8")
             .json(&body)
             .build()
             .unwrap();
+        // What is not known to be none may be a secret.
+        let unknown = RequestShape::of(&request).to_string();
+        assert!(!unknown.contains("S2") && unknown.ends_with(" bytes>"), "{unknown}");
+
+        MARKS.put(&mut request);
         let shape = RequestShape::of(&request);
         let shown = format!("{shape}{shape:?}{}", serde_json::to_string(&shape).unwrap());
-        for secret in ["S1", "S2", "S3", "S4", "S5", "S6", "D1", "0123456789"] {
+        for secret in ["S0", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "7777"] {
             assert!(!shown.contains(secret), "{secret}: {shape}");
         }
-        for plain in
-            ["\"AK\"", "\"me\"", "Basic <secret>", "timeout", "/v1/sessions/<secret>/valid"]
-        {
+        for plain in [
+            "POST /v1/sessions/<secret>/valid\n",
+            "? key=<secret>\n",
+            "& other=plain\n",
+            "authorization: Basic <secret>\n",
+            "x-at: <time>\n",
+            "x-once: <nonce>\n",
+            "\"user\": \"me\"",
+            "\"password\": \"plain\"",
+            "\"name\": \"n\"",
+            "\"odd\"",
+            "\"all\": \"<secret>\"",
+            "\"timeout\": 3",
+        ] {
             assert!(shape.to_string().contains(plain), "{plain}: {shape}");
         }
     }

@@ -1,6 +1,7 @@
 //! How a command ended, and the Kubernetes Status object that says so.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// The longest closing status that is accepted, in bytes.
 pub const MAX_STATUS: usize = 64 * 1024;
@@ -82,32 +83,31 @@ impl Termination {
     ///
     /// [`StatusError::NotStatus`] when `json` is anything else: how the command ended is then not known.
     pub fn from_status(json: &[u8]) -> Result<Self, StatusError> {
-        use serde_json::error::Category;
-
         let not_status = |problem| StatusError::NotStatus { len: json.len(), problem };
-        let status: Status = serde_json::from_slice(json).map_err(|error| {
-            not_status(match error.classify() {
-                Category::Eof => "it is cut short",
-                Category::Data => "a member has the wrong type",
-                Category::Syntax | Category::Io => "it is not JSON",
-            })
-        })?;
-        match status.status.as_deref() {
-            Some("Success") => return Ok(Self::Exited(ExitStatus::SUCCESS)),
-            Some("Failure") => {}
-            _ => return Err(not_status("its status is neither Success nor Failure")),
+        let status = read(json).map_err(not_status)?;
+        let member = |name: &str| status[name].as_str().unwrap_or_default();
+        let (reason, message) = (member("reason"), member("message"));
+        if member("status") == "Success" {
+            return Ok(Self::Exited(ExitStatus::SUCCESS));
         }
-        let reason = status.reason.unwrap_or_default();
-        let causes = status.details.and_then(|details| details.causes).unwrap_or_default();
-        let code = causes.into_iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"));
-        if code.is_none() && reason != "NonZeroExitCode" {
-            let message = text(&status.message.unwrap_or_default());
-            return Ok(Self::Failed { reason: text(&reason), message });
+        let causes = status["details"]["causes"].as_array().into_iter().flatten();
+        let codes = causes.filter(|cause| cause["reason"] == "ExitCode");
+        let codes: Vec<Option<i32>> = codes.map(|cause| exit_code(&cause["message"])).collect();
+        if !codes.is_empty() || reason == "NonZeroExitCode" || message.starts_with(NON_ZERO) {
+            // A failure with exit code 0 contradicts itself and must not pass for a success.
+            let code = codes.into_iter().flatten().find(|code| *code != 0);
+            return Ok(Self::Exited(ExitStatus(code)));
         }
-        // A failure with exit code 0 contradicts itself and must not pass for a success.
-        let code =
-            code.and_then(|cause| cause.message?.parse().ok()).filter(|&code: &i32| code != 0);
-        Ok(Self::Exited(ExitStatus(code)))
+        match &status["status"] {
+            Value::String(failure) if failure == "Failure" => {}
+            // What has a reason did not succeed.
+            _ if !reason.is_empty() => {}
+            Value::String(_) | Value::Null => {
+                return Err(not_status("its status is neither Success nor Failure"));
+            }
+            _ => return Err(not_status("a member has the wrong type")),
+        }
+        Ok(Self::Failed { reason: text(reason), message: text(message) })
     }
 
     /// Reads the plain text that protocol versions 1 to 3 send for a failure.
@@ -184,10 +184,77 @@ pub enum StatusError {
     TooLong,
 }
 
-/// The members of `metav1.Status` that matter here; the declared order is the order on the wire.
-#[derive(Default, Deserialize, Serialize)]
+/// An exit code, as text or as a number.
+fn exit_code(raw: &Value) -> Option<i32> {
+    match raw {
+        Value::String(text) => text.trim().parse().ok(),
+        number => i32::try_from(number.as_i64()?).ok(),
+    }
+}
+
+/// Reads a Status, of which no member costs another.
+fn read(json: &[u8]) -> Result<Value, &'static str> {
+    use serde_json::error::Category;
+
+    /// Leaves out what no strict reader takes in members that do not matter.
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Members {
+        status: Value,
+        message: Value,
+        reason: Value,
+        details: Value,
+    }
+    let read = serde_json::from_slice(json).or_else(|error| {
+        let members = serde_json::from_str::<Members>(&lossy(json)).map_err(|_| error)?;
+        let Members { status, message, reason, details } = members;
+        Ok(json!({ "status": status, "message": message, "reason": reason, "details": details }))
+    });
+    match read {
+        Ok(status @ Value::Object(_)) => Ok(status),
+        Ok(_) => Err("a member has the wrong type"),
+        Err(error) => Err(match serde_json::Error::classify(&error) {
+            Category::Eof => "it is cut short",
+            Category::Data => "a member has the wrong type",
+            Category::Syntax | Category::Io => "it is not JSON",
+        }),
+    }
+}
+
+/// JSON as text, with U+FFFD for bytes that are not UTF-8 and for lone surrogates.
+fn lossy(json: &[u8]) -> String {
+    let json = String::from_utf8_lossy(json);
+    let unit = |text: &str| {
+        let digits = text.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let mut out = String::with_capacity(json.len());
+    let mut rest = &*json;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let first = unit(rest);
+        let second = first.and_then(|_| unit(&rest[6..]));
+        let length = match char::decode_utf16([first, second].into_iter().flatten()).next() {
+            Some(Ok(character)) => 6 * character.len_utf16(),
+            Some(Err(_)) => {
+                out.push_str("\\ufffd");
+                rest = &rest[6..];
+                continue;
+            }
+            // Another escape; what it escapes may be a backslash.
+            None => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+        };
+        out.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The members of `metav1.Status` that a server sends, in their order on the wire.
+#[derive(Default, Serialize)]
 struct Status {
-    #[serde(default, skip_deserializing)]
     metadata: Empty,
     status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,19 +263,19 @@ struct Status {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u16>,
 }
 
 #[derive(Default, Serialize)]
 struct Empty {}
 
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 struct Details {
     causes: Option<Vec<Cause>>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 struct Cause {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -348,6 +415,59 @@ mod tests {
         ] {
             assert_eq!(Termination::from_status(json.as_bytes()), Ok(expected), "{json}");
         }
+    }
+
+    #[test]
+    fn the_exit_code_is_read_whatever_stands_beside_it() {
+        let exit_3 = serde_json::from_str::<Value>(EXIT_3).unwrap();
+        let odd = ["null", "true", "7", "1.5", "[]", "{}", r#""text""#, r#"[[{}, 5]]"#, "1e999"];
+        let odd = odd.into_iter().map(|text| text.as_bytes().to_vec());
+        let odd = odd.chain([b"\"\xff\xe4\"".to_vec(), br#""\\\ud800""#.to_vec()]);
+        let deep = [&b"[".repeat(500)[..], &b"]".repeat(500)[..]].concat();
+        let odd: Vec<Vec<u8>> = odd.chain([deep]).collect();
+        for member in ["metadata", "status", "message", "reason", "code", "more"] {
+            for value in &odd {
+                let mut status = exit_3.clone();
+                status[member] = "ODD".into();
+                let bytes = status.to_string().into_bytes();
+                let at = bytes.windows(5).position(|it| it == b"\"ODD\"").unwrap();
+                // Only what is known to matter must not be beyond every reader.
+                let beyond = [&b"1e999"[..], &odd[odd.len() - 1]].contains(&&value[..]);
+                if beyond && ["status", "message", "reason"].contains(&member) {
+                    continue;
+                }
+                let json = [&bytes[..at], value, &bytes[at + 5..]].concat();
+                let read = Termination::from_status(&json);
+                assert_eq!(read, Ok(exited(Some(3))), "{}", json.escape_ascii());
+            }
+            let mut status = exit_3.clone();
+            status.as_object_mut().unwrap().remove(member);
+            let read = Termination::from_status(status.to_string().as_bytes());
+            assert_eq!(read, Ok(exited(Some(3))), "{status}");
+        }
+        for causes in [
+            json!([7, null, { "reason": 5 }, { "reason": "ExitCode", "message": 3 }]),
+            json!([{ "reason": "ExitCode" }, { "reason": "ExitCode", "message": " 3\n" }]),
+        ] {
+            let mut status = exit_3.clone();
+            status["details"] = json!({ "name": [], "causes": causes });
+            let read = Termination::from_status(status.to_string().as_bytes());
+            assert_eq!(read, Ok(exited(Some(3))), "{status}");
+        }
+        for details in [json!(5), json!([]), json!({ "causes": {} }), json!(null)] {
+            let mut status = exit_3.clone();
+            status["details"] = details;
+            let read = Termination::from_status(status.to_string().as_bytes());
+            assert_eq!(read, Ok(exited(None)), "{status}");
+        }
+        let success =
+            b"{\"status\": \"Success\", \"message\": \"\xff\", \"reason\": [\"\\ud800\"]}";
+        assert_eq!(Termination::from_status(success), Ok(exited(Some(0))));
+        let failed =
+            br#"{"status": "Failure", "reason": 5, "message": "a\ud83d\ude80 \udc00 \\ud800"}"#;
+        let message = "a🚀 \u{fffd} \\ud800".to_owned();
+        let read = Termination::from_status(failed);
+        assert_eq!(read, Ok(Termination::Failed { reason: String::new(), message }));
     }
 
     #[test]

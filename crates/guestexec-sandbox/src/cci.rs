@@ -331,6 +331,12 @@ impl CciHandle {
         self.0.pods[2].name
     }
 
+    /// How many times exactly this command was really started in this pod; 0 for an unknown one.
+    pub fn executions_of(&self, pod: &str, argv: &[&str]) -> usize {
+        let pod = self.0.pods.iter().find(|known| known.name == pod);
+        pod.map_or(0, |pod| pod.executions_of(argv))
+    }
+
     /// How many commands were really started in this pod; 0 for an unknown one.
     pub fn executions(&self, pod: &str) -> usize {
         let pod = self.0.pods.iter().find(|known| known.name == pod);

@@ -116,6 +116,7 @@ impl Tat {
                     id: id.clone(),
                     online: index <= online,
                     home: home(processes.directory(), index),
+                    executions: Arc::default(),
                 };
                 (id.clone(), instance)
             })
@@ -382,6 +383,12 @@ impl TatHandle {
     /// The ids of all invocations so far, oldest first.
     pub fn invocations(&self) -> Vec<String> {
         self.0.state().invocations.iter().map(|invocation| invocation.id.clone()).collect()
+    }
+
+    /// How many scripts were really started on this instance; 0 for an unknown one.
+    pub fn executions_on(&self, instance_id: &str) -> usize {
+        let instance = self.0.instances.get(instance_id);
+        instance.map_or(0, |instance| instance.executions.load(Ordering::Relaxed))
     }
 
     /// How many scripts this invocation has really started; 0 for an unknown one.

@@ -563,3 +563,19 @@ async fn spdy_by_post_with_the_end_of_stdin() {
     assert_eq!(Cow::from(String::from_utf8(stdout).unwrap().trim()), "100000");
     assert_eq!((stderr, end), (b"err\n".to_vec(), Some(code(4))));
 }
+
+#[tokio::test]
+async fn pings_that_are_sent_and_never_read_cost_no_memory_and_end_the_session() {
+    let sandbox = Sandbox::builder().cci_idle(Duration::from_secs(1)).start().await.unwrap();
+    let query = "command=sleep&command=1000&stdout=1";
+    let (socket, _) = open(sandbox.cci(), V5, query).await;
+    let mut tcp = socket.into_inner();
+    // 125 bytes each, masked with zeroes.
+    let ping = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[7; 125]].concat();
+    let pings = ping.repeat(1000);
+    let mut sent = 0;
+    while tcp.write_all(&pings).await.is_ok() {
+        sent += pings.len();
+        assert!(sent < 100_000_000, "the pongs of {sent} bytes wait somewhere");
+    }
+}

@@ -140,7 +140,7 @@ fn kind(code: &ErrorCode, class: &str) -> ErrorKind {
     }
 }
 
-fn advice(code: &ErrorCode) -> Option<&'static str> {
+pub(crate) fn advice(code: &ErrorCode) -> Option<&'static str> {
     Some(match code {
         ErrorCode::AuthFailureSignatureExpire => {
             "the service takes signatures within five minutes of its own clock: set this machine's"

@@ -12,7 +12,8 @@ use std::{
 };
 
 use guestexec_core::{
-    Clock, MAX_ANSWER, Operation, Transport, Underway, buffered, prepare, refused, unix_seconds,
+    Clock, MAX_ANSWER, Marks, Operation, Secrets, Transport, Underway, buffered, identifier,
+    prepare, refused, secrets_of, unix_seconds,
 };
 use progenitor_client::{
     ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue,
@@ -28,7 +29,7 @@ use crate::{
     Client, Error,
     auth::{Keyring, Signer},
     error,
-    generated::REPEATABLE,
+    generated::{REPEATABLE, SECRETS},
     limit::Limiter,
     retry::{self, Counters, FAILED, Said, THROTTLED, Verdict, count, pause},
     sign::{self, Canonical, Scope},
@@ -99,6 +100,16 @@ impl Inner {
     /// Whether requests are checked against the spec's limits.
     pub(crate) fn checks(&self) -> bool {
         self.shared.checks
+    }
+
+    /// All that is not to be told.
+    fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        if let Some(signer) = self.shared.keyring.signer() {
+            secrets.add(signer.credentials.secret_key().expose());
+            signer.credentials.token().into_iter().for_each(|token| secrets.add(token.expose()));
+        }
+        secrets
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -215,8 +226,8 @@ impl Inner {
             debug!(
                 action,
                 attempt,
-                request_id = said.request_id,
-                code = said.code,
+                request_id = said.request_id.as_deref().map(identifier),
+                code = said.code.as_deref().map(identifier),
                 ?verdict,
                 elapsed_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "attempt"
@@ -336,11 +347,15 @@ impl Client {
 }
 
 impl ClientHooks<Inner> for Client {
-    async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), CallError<E>> {
-        prepare(request);
+    async fn pre<E>(
+        &self,
+        request: &mut Request,
+        info: &OperationInfo,
+    ) -> Result<(), CallError<E>> {
         // The action travels as the URL's fragment from the spec's path to here, and no further.
         let action = request.url().fragment().unwrap_or_default().to_owned();
-        request.url_mut().set_fragment(None);
+        let secrets = secrets_of(SECRETS, info);
+        prepare(request, Marks { secrets, times: &["x-tc-timestamp"], nonces: &[] });
         let Some(signer) = self.inner.shared.keyring.signer() else {
             return Err(CallError::InvalidRequest("there are no credentials".to_owned()));
         };
@@ -361,5 +376,6 @@ pub(crate) async fn call<T>(
     let inner = &client.inner;
     inner.shared.keyring.ready(inner.now()).await.map_err(|error| error.during(operation.id))?;
     let underway = &inner.call.underway;
-    guestexec_core::exchange("tat", operation, underway, exchange, error::read).await
+    let secrets = || inner.secrets();
+    guestexec_core::exchange("tat", operation, underway, secrets, exchange, error::read).await
 }

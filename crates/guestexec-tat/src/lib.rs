@@ -29,4 +29,5 @@ pub use retry::Counts;
 pub use run::{
     Cancellation, Event, Events, Failure, Finished, Found, InstanceResult, Instances, Outcome,
     OutputUrl, Run, Running, SavedCommand, Script, Unconfirmed, UnconfirmedCall, Unfinished,
+    Unreadable,
 };

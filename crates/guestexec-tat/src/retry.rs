@@ -9,6 +9,7 @@ use std::{
 
 use guestexec_core::unsent;
 use reqwest::StatusCode;
+use serde::Deserialize;
 use serde_json::Value;
 
 /// First and longest pause after a throttling answer.
@@ -81,9 +82,21 @@ impl Said {
     /// Reads the vendor's envelope, whatever stands beside what is asked for; of another text,
     /// nothing. Any `Error` but null is a refusal.
     pub(crate) fn read(body: &[u8]) -> Self {
-        let envelope: Value = serde_json::from_slice(body).unwrap_or_default();
-        let response = &envelope["Response"];
-        let error = &response["Error"];
+        // A page of results is long, and none of it is needed here.
+        #[derive(Default, Deserialize)]
+        struct Envelope {
+            #[serde(rename = "Response")]
+            response: Content,
+        }
+        #[derive(Default, Deserialize)]
+        struct Content {
+            #[serde(default, rename = "Error")]
+            error: Value,
+            #[serde(default, rename = "RequestId")]
+            request_id: Value,
+        }
+        let Content { error, request_id } =
+            serde_json::from_slice::<Envelope>(body).unwrap_or_default().response;
         let text = |raw: &Value| match raw {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
@@ -92,7 +105,7 @@ impl Said {
         Self {
             refused: !error.is_null(),
             code: text(&error["Code"]),
-            request_id: text(&response["RequestId"]),
+            request_id: text(&request_id),
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::{Client, Error, enums::CommandType};
 
 pub use command::{SavedCommand, Script};
 pub use find::{Found, Unconfirmed, UnconfirmedCall, Unfinished};
+pub use follow::Unreadable;
 pub use result::{Failure, InstanceResult, Outcome, OutputUrl};
 pub use running::{Cancellation, Event, Events, Finished, Running};
 
@@ -103,6 +104,7 @@ impl<'a> Instances<'a> {
             common: Common::default(),
             what,
             wait: None,
+            skip: false,
         }
     }
 }
@@ -115,8 +117,11 @@ impl<'a> Instances<'a> {
 /// - 200 instances of one kind are started by one call, and no call is ever repeated that may have
 ///   started anything;
 /// - the calls that follow grow with the number of instances over 100, not with the instances;
+/// - an instance that the service refuses, because its agent is offline, say, keeps the command from no
+///   other: a refused call has started nothing, so it is made again without the instances that the
+///   service names or, where it names none, by halves (see also [`Run::skip_unreachable`]);
 /// - what becomes of the command on an instance is a [result](Finished::results), also where it
-///   failed, was killed, or never ran. There is an error only where there is no result at all: where
+///   failed, was killed, was refused, or never ran. There is an error only where there is no result at all: where
 ///   no call was accepted, or the waiting ended before any instance was done:
 ///   [`Unconfirmed::of`] and [`Unfinished::of`] then tell what may run or does.
 ///
@@ -131,6 +136,7 @@ pub struct Run<'a, K = Script> {
     common: Common,
     what: K,
     wait: Option<Duration>,
+    skip: bool,
 }
 
 /// What scripts and saved commands have in common.
@@ -149,6 +155,15 @@ impl<K> Run<'_, K> {
     /// number of instances.
     pub fn wait_at_most(mut self, wait: Duration) -> Self {
         self.wait = Some(wait);
+        self
+    }
+
+    /// Leaves out the instances that the service refuses: unknown ones, and those whose agent is offline
+    /// or not installed, or whose system is not that of the script. They have no result and no event, and
+    /// do not count in [`Finished::success`]; where the service refuses all, there is an error all the
+    /// same. Normally each of them has a [result](Outcome::Refused).
+    pub fn skip_unreachable(mut self) -> Self {
+        self.skip = true;
         self
     }
 
@@ -294,7 +309,7 @@ impl Run<'_> {
 impl<'a, K: What> Run<'a, K> {
     fn follow(self) -> Result<Follow, Error> {
         let command = self.what.with(self.common);
-        Follow::new(self.client, command, self.ids, self.wait)
+        Follow::new(self.client, command, self.ids, self.wait, self.skip)
     }
 
     /// Starts the command on all instances, and returns once every call was made, with a handle to

@@ -13,7 +13,7 @@ use guestexec_core::{ErrorKind, Secret, check_credential, check_header_credentia
 use sha2::{Digest as _, Sha512};
 use tokio::sync::Semaphore;
 
-use crate::{Client, ClientBuilder, Error, sign::DateZone, types};
+use crate::{Client, ClientBuilder, Error, hooks::Call, sign::DateZone, types};
 
 /// What a request proves the caller's identity with. Debug shows no secret.
 #[derive(Clone)]
@@ -63,6 +63,11 @@ impl Session {
         self.login.is_some() && !self.logged_out.load(Ordering::Acquire)
     }
 
+    /// What proves the account again, where the session was opened here.
+    pub(crate) fn password_hash(&self) -> Option<&Secret> {
+        self.login.as_ref().map(|login| &login.password_hash)
+    }
+
     /// Opens the session anew, unless another clone did so since `ended` was current. False if it
     /// was not opened here by a login, so that it cannot be.
     pub(crate) async fn renew(&self, client: &Client, ended: &Secret) -> Result<bool, Error> {
@@ -81,11 +86,13 @@ impl Session {
 }
 
 async fn log_in(client: &Client, login: Login) -> Result<Secret, Error> {
+    let state = Call::proving(login.password_hash.clone());
     let params = types::LogInByAccountParams::builder()
         .account_name(login.account)
         .password(login.password_hash);
     let call = client.log_in_by_account();
-    let answer = call.body_map(|body| body.log_in_by_account(params)).send().await?.into_inner();
+    let answer =
+        call.body_map(|body| body.log_in_by_account(params)).send_in(state).await?.into_inner();
     let uuid = answer.inventory.and_then(|session| session.uuid).ok_or_else(|| {
         Error::new(ErrorKind::Protocol, "the answer to the login names no session")
             .during("LogInByAccount")

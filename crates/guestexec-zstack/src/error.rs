@@ -30,6 +30,11 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
     } else if answer.status == StatusCode::BAD_REQUEST && refusal.message.contains("Authorization")
     {
         refusal.kind = ErrorKind::Unauthenticated;
+    } else if answer.status == StatusCode::FORBIDDEN {
+        refusal.advice = Some(
+            "check that the AccessKey's secret is whole and that of its id, and that it is enabled"
+                .to_owned(),
+        );
     } else if proof::is_duplicate(answer) {
         refusal.not_started = false;
         refusal.advice =

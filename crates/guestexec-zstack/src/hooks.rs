@@ -3,7 +3,8 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use guestexec_core::{
-    Clock, MAX_ANSWER, Operation, Transport, Underway, buffered, prepare, unix_seconds,
+    Clock, MAX_ANSWER, Marks, Operation, Secret, Secrets, Transport, Underway, buffered, prepare,
+    secrets_of, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
@@ -15,7 +16,7 @@ use crate::{
     Client, Credentials, Error, answer,
     auth::{Kind, Session},
     error,
-    generated::{OPEN, STARTING},
+    generated::{OPEN, SECRETS, STARTING},
     job::JobId,
     sign,
 };
@@ -43,6 +44,8 @@ pub(crate) struct Call {
     job: Option<(JobId, Duration)>,
     /// Whether it is sent with credentials even where none are needed.
     identified: bool,
+    /// What its body proves the account with.
+    proof: Option<Secret>,
 }
 
 impl Call {
@@ -55,6 +58,11 @@ impl Call {
     /// between may.
     pub(crate) fn identified(identified: bool) -> Self {
         Self { identified, ..Self::default() }
+    }
+
+    /// That of a login with this.
+    pub(crate) fn proving(proof: Secret) -> Self {
+        Self { proof: Some(proof), ..Self::default() }
     }
 }
 
@@ -86,6 +94,21 @@ impl Inner {
             Kind::Session(session) => Some(session),
             Kind::AccessKey { .. } => None,
         }
+    }
+
+    /// All that is not to be told.
+    fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        self.call.proof.iter().for_each(|proof| secrets.add(proof.expose()));
+        match self.credentials.as_ref().map(|credentials| &credentials.0) {
+            None => {}
+            Some(Kind::Session(session)) => {
+                secrets.add(session.uuid().expose());
+                session.password_hash().into_iter().for_each(|hash| secrets.add(hash.expose()));
+            }
+            Some(Kind::AccessKey { secret, .. }) => secrets.add(secret.expose()),
+        }
+        secrets
     }
 
     fn authenticate(&self, request: &mut Request) -> Result<(), String> {
@@ -147,7 +170,10 @@ impl ClientHooks<Inner> for Client {
         request: &mut Request,
         info: &OperationInfo,
     ) -> Result<(), CallError<E>> {
-        prepare(request);
+        prepare(
+            request,
+            Marks { secrets: secrets_of(SECRETS, info), times: &["date"], nonces: &["x-job-uuid"] },
+        );
         if request.body().is_some() {
             let json = HeaderValue::from_static("application/json;charset=UTF-8");
             request.headers_mut().insert(CONTENT_TYPE, json);
@@ -183,5 +209,6 @@ pub(crate) async fn call<T>(
         credentials.check().map_err(|error| error.during(operation.id))?;
     }
     let underway = &client.inner.call.underway;
-    guestexec_core::exchange("zstack", operation, underway, exchange, error::read).await
+    let secrets = || client.inner.secrets();
+    guestexec_core::exchange("zstack", operation, underway, secrets, exchange, error::read).await
 }

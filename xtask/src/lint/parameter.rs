@@ -8,8 +8,17 @@ use super::{Complaints, collision, schema};
 use crate::spec::{Operation, Spec};
 
 /// The words of a parameter. `content` and `explode` have complaints of their own.
-const WORDS: [&str; 8] =
-    ["name", "in", "required", "description", "schema", "style", "explode", "content"];
+const WORDS: [&str; 9] = [
+    "name",
+    "in",
+    "required",
+    "description",
+    "schema",
+    "style",
+    "explode",
+    "content",
+    "x-sensitive",
+];
 
 /// Names of an operation builder's own methods, and of the variables in them.
 const LOCALS: [&str; 13] = [

@@ -9,6 +9,7 @@ use syn::{
 use super::{OperationCode, types::document};
 use crate::{
     checks::{before_send, last_segment},
+    secrets,
     spec::Spec,
 };
 
@@ -45,7 +46,17 @@ pub(super) fn lists(codes: &[OperationCode<'_>]) -> Vec<Item> {
     let starting = named(&|code| code.operation.starts_command());
     let repeatable = named(&|code| code.operation.is_repeatable());
     let open = named(&|code| code.operation.is_open());
+    let secrets = codes.iter().map(|code| {
+        let (method, secrets) = (code.method.to_string(), secrets::of(&code.operation));
+        quote!((#method, #secrets))
+    });
     vec![
+        parse_quote! {
+            /// What is secret in the requests of each operation, as [`Marks`](::guestexec_core::Marks)
+            /// has it.
+            #[allow(dead_code)]
+            pub(crate) const SECRETS: &[(&str, &str)] = &[#(#secrets),*];
+        },
         parse_quote! {
             /// Operations that start a command: never sent again after a lost answer.
             #[allow(dead_code)]

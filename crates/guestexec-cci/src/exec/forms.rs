@@ -137,21 +137,7 @@ pub(super) enum Outlook {
     Closed,
 }
 
-/// Reads a refusal of one form.
-///
-/// | answer | other forms | why |
-/// |---|---|---|
-/// | none, or a 101 that cannot be used | no | the command may run |
-/// | 2xx, 3xx | yes | no connection was upgraded, and on nothing else does a command run |
-/// | 401, 407, 409, 413, 414, 429, 431 | no | about the caller, the rate or the length, which stay the same |
-/// | 400 that names the container or the streams | no | about the command |
-/// | 403 about a permission | by the other operation | the permission is that of the operation |
-/// | 404 of the service itself | no | about the pod |
-/// | any other 4xx that proves that nothing ran | yes | about the form, as far as can be told |
-/// | 500 "unable to upgrade …" | yes | about the form |
-/// | 501, 505 | yes | about the form; whoever says so has passed nothing on |
-/// | 502 | yes | a gateway that got no answer to pass on; a server's answer comes before the command |
-/// | any other 5xx | no | the command may run, or the node is out of reach |
+/// Reads a refusal of one form. The README has it as a table, with the reasons.
 pub(super) fn outlook(error: &Error) -> Outlook {
     let Some(status) = error.status() else { return Outlook::Closed };
     let message = error.message();

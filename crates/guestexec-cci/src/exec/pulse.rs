@@ -29,11 +29,13 @@ pub(super) struct Heard {
 
 /// Listens, asks by a ping where it is silent, and knows when an answer should have come.
 ///
-/// A server that is blocked, because the command does not read its input, answers no ping. It
-/// handles what it gets in order, so it answers a ping that has no input before it which may block:
-/// none beyond what a pipe takes, or none since the last ping that was answered.
+/// A server that is blocked, because the command does not read its input, answers no ping. So an
+/// answer is missing only to a ping that has no input before it which may block: none beyond what a
+/// pipe takes; or, where the server handles all it gets in order, none since the last ping that was
+/// answered.
 pub(super) struct Pulse {
     limit: Option<Duration>,
+    in_order: bool,
     heard: Instant,
     timer: Pin<Box<Sleep>>,
     asked: VecDeque<Question>,
@@ -59,13 +61,14 @@ pub(super) enum Silence {
 }
 
 impl Pulse {
-    /// With a `limit` to silence, or none.
-    pub(super) fn new(limit: Option<Duration>) -> Self {
+    /// With a `limit` to silence, or none; for a server that answers pings `in_order` with all else.
+    pub(super) fn new(limit: Option<Duration>, in_order: bool) -> Self {
         let limit = limit.map(|limit| limit.clamp(Duration::from_millis(2), LONGEST));
         let now = Instant::now();
         let first = now + limit.unwrap_or(LONGEST) / 2;
         Self {
             limit,
+            in_order,
             heard: now,
             timer: Box::pin(sleep_until(first)),
             asked: VecDeque::new(),
@@ -99,7 +102,9 @@ impl Pulse {
             while let Some(question) = self.asked.front()
                 && number.wrapping_sub(question.number) <= u32::MAX / 2
             {
-                self.taken = question.input;
+                if self.in_order {
+                    self.taken = question.input;
+                }
                 self.asked.pop_front();
             }
         }
@@ -175,30 +180,36 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_line_without_answers_is_dead_at_the_limit() {
-        let mut pulse = Pulse::new(Some(LIMIT));
+        let mut pulse = Pulse::new(Some(LIMIT), true);
         assert_eq!(silence(&mut pulse, 9).await.unwrap().as_secs(), 60);
         // Something came late, and then no more.
-        let mut pulse = Pulse::new(Some(LIMIT));
+        let mut pulse = Pulse::new(Some(LIMIT), true);
         tokio::time::sleep(Duration::from_secs(29)).await;
         pulse.hear(Heard { anything: true, pong: None }, true);
         assert_eq!(silence(&mut pulse, 9).await.unwrap().as_secs(), 60);
         // A little input is no reason to be silent.
-        let mut pulse = Pulse::new(Some(LIMIT));
+        let mut pulse = Pulse::new(Some(LIMIT), true);
         pulse.send_input(1000);
         assert_eq!(silence(&mut pulse, 9).await.unwrap().as_secs(), 60);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_may_be_blocked_on_input_is_not_dead() {
-        let mut pulse = Pulse::new(Some(LIMIT));
+        let mut pulse = Pulse::new(Some(LIMIT), true);
         pulse.send_input(1_000_000);
         assert_eq!(silence(&mut pulse, 200).await, None);
         // The command has read it after all, for a ping behind it is answered.
         let last = pulse.send_ping();
         pulse.hear(pong(last), true);
         assert_eq!(silence(&mut pulse, 9).await.unwrap().as_secs(), 60);
+        // Where pings overtake input, an answer says nothing of it.
+        let mut pulse = Pulse::new(Some(LIMIT), false);
+        pulse.send_input(1_000_000);
+        let last = pulse.send_ping();
+        pulse.hear(pong(last), true);
+        assert_eq!(silence(&mut pulse, 200).await, None);
         // A ping before the input was to be answered, whatever became of the input.
-        let mut pulse = Pulse::new(Some(LIMIT));
+        let mut pulse = Pulse::new(Some(LIMIT), true);
         pulse.send_ping();
         pulse.send_input(1_000_000);
         assert_eq!(silence(&mut pulse, 9).await.unwrap().as_secs(), 60);
@@ -206,13 +217,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_does_not_listen_cannot_know() {
-        let mut pulse = Pulse::new(Some(LIMIT));
+        let mut pulse = Pulse::new(Some(LIMIT), true);
         pulse.send_ping();
         tokio::time::sleep(Duration::from_secs(600)).await;
         pulse.hear(Heard::default(), false);
         assert_eq!(silence(&mut pulse, 9).await.unwrap().as_secs(), 60);
-        assert_eq!(silence(&mut Pulse::new(Some(Duration::MAX)), 1).await, None);
-        let mut off = Pulse::new(None);
+        assert_eq!(silence(&mut Pulse::new(Some(Duration::MAX), true), 1).await, None);
+        let mut off = Pulse::new(None, true);
         let never = poll_fn(|cx| off.poll(cx));
         assert!(tokio::time::timeout(LONGEST, never).await.is_err());
     }

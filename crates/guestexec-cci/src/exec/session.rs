@@ -48,6 +48,8 @@ pub(super) enum Outgoing {
 pub(super) trait Wire {
     /// Octets in front of each piece of input that the wire fills.
     const ROOM: usize;
+    /// Whether servers handle a ping after all that was sent before it.
+    const IN_ORDER: bool;
 
     /// Whether the server has all streams open, and takes what goes on them.
     fn is_open(&self) -> bool;
@@ -143,7 +145,7 @@ impl<W: Wire> Session<W> {
                 terminal: plan.tty.then(|| EndOfLine::new(W::ROOM)),
                 failed: None,
                 room: W::ROOM,
-                pulse: Pulse::new(plan.dead_after),
+                pulse: Pulse::new(plan.dead_after, W::IN_ORDER),
             },
             operation: plan.operation,
             keepalive,

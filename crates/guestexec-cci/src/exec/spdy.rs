@@ -83,6 +83,9 @@ impl Spdy {
 
 impl Wire for Spdy {
     const ROOM: usize = HEADER;
+    // Servers hand frames to a few workers, and a ping to any of them: it may overtake input, or wait
+    // behind it.
+    const IN_ORDER: bool = false;
 
     fn is_open(&self) -> bool {
         // Servers drop what comes on a stream they have not answered yet.

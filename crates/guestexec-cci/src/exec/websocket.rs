@@ -101,6 +101,7 @@ impl WebSocket {
 
 impl Wire for WebSocket {
     const ROOM: usize = MAX_HEADER + 1;
+    const IN_ORDER: bool = true;
 
     fn is_open(&self) -> bool {
         true

@@ -21,6 +21,19 @@ pub mod types;
 #[allow(clippy::all)]
 mod validate;
 
+/// What is secret in the requests of each operation, as [`Marks`](::guestexec_core::Marks) has it.
+#[allow(dead_code)]
+pub(crate) const SECRETS: &[(&str, &str)] = &[
+    ("connect_cci_v2_get_namespaced_pod_exec", ""),
+    ("connect_cci_v2_post_namespaced_pod_exec", ""),
+    ("read_cci_v2_namespaced_pod", ""),
+    ("list_cci_v2_namespaced_pod", ""),
+    (
+        "keystone_create_user_token_by_password",
+        "body/auth/identity/password/user/password,body/auth/identity/hw_ak_sk/secret/key",
+    ),
+];
+
 /// Operations that start a command: never sent again after a lost answer.
 #[allow(dead_code)]
 pub(crate) const STARTING: &[&str] = &[

@@ -277,6 +277,26 @@ async fn an_idle_session_is_kept_alive_and_not_cut_for_want_of_a_pong() {
 }
 
 #[tokio::test]
+async fn input_can_be_kept_open_for_the_sake_of_messages() {
+    within(async {
+        for protocol in [V4, V5] {
+            let peer = Peer::upgrading(protocol, move |mut socket| async move {
+                for _ in 0..5 {
+                    assert_eq!(socket.receive().await.unwrap(), [0]);
+                }
+                socket.end(SUCCESS).await;
+            })
+            .await;
+            let client = peer.client();
+            let exec = pod(&client).exec(["sleep"]).keepalive(Duration::from_millis(20));
+            assert!(exec.keep_stdin_open().output().await.unwrap().status.success());
+            assert!(peer.requests()[0].query().contains("stdin=true"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_terminal_gets_its_size_first_and_new_ones_later() {
     within(async {
         let peer = Peer::upgrading(V5, |mut socket| async move {

@@ -41,7 +41,7 @@ impl ClientDecoder {
     }
 
     /// Decodes one whole message, binary or text. Only a status is kept, up to [`MAX_STATUS`](crate::MAX_STATUS)
-    /// bytes; how long a message may be is for the WebSocket library to limit (servers send at most 32 769 bytes).
+    /// bytes; how long a message may be is for the [`FrameDecoder`](super::FrameDecoder) to limit (servers send at most 32 769).
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! The mask of what a client sends.
 
-/// Masks `bytes`, or takes the mask off again; `offset` is their place in the payload.
-pub(super) fn mask(bytes: &mut [u8], mut key: [u8; 4], offset: usize) {
+/// Masks bytes of a frame, or takes the mask off again; `offset` is their place in its payload.
+pub fn mask(bytes: &mut [u8], mut key: [u8; 4], offset: usize) {
     key.rotate_left(offset % 4);
     let [a, b, c, d] = key;
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);

@@ -20,6 +20,7 @@ pub use frame::{
     CloseReason, FrameDecoder, FrameError, FrameKind, Incoming, MAX_HEADER, Side, frame, seal,
 };
 pub use key::{accept_key, request_key};
+pub use mask::mask;
 pub use server::{ServerDecoder, ServerEvent};
 
 use crate::{Channel, StatusError, Subprotocol, base64};

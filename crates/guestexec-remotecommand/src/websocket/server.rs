@@ -39,7 +39,7 @@ impl ServerDecoder {
     }
 
     /// Decodes one whole message, binary or text, and keeps at most 1 KiB of it (an unfinished size).
-    /// How long a message may be is for the WebSocket library to limit (Kubernetes takes up to 32 MiB).
+    /// How long a message may be is for the [`FrameDecoder`](super::FrameDecoder) to limit (Kubernetes takes up to 32 MiB).
     ///
     /// # Errors
     ///

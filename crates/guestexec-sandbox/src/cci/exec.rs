@@ -5,16 +5,15 @@ use std::sync::Arc;
 use guestexec_cci::sign::QueryPair;
 use guestexec_remotecommand::{
     ACCEPTED_STREAM_PROTOCOLS_HEADER, NegotiationError, SPDY_UPGRADE, STREAM_PROTOCOL_HEADER,
-    Streams, Subprotocol,
+    Streams, Subprotocol, websocket::accept_key,
 };
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{CONNECTION, HeaderName, HeaderValue, UPGRADE},
     http::request::Parts,
     upgrade::OnUpgrade,
 };
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
     Cci,
@@ -73,6 +72,13 @@ fn switching(headers: &[(&str, &str)]) -> Answer {
         }
     }
     answer
+}
+
+/// How the WebSocket library of these servers refuses: without saying what its words are.
+fn bare(code: StatusCode, words: &'static str) -> Refused {
+    let mut answer = Response::new(Full::from(words).boxed_unsync());
+    *answer.status_mut() = code;
+    Box::new(answer)
 }
 
 /// The two protocols an exec connection can be upgraded to.
@@ -176,12 +182,12 @@ impl Cci {
             return Err(bad_request("Upgrade request required"));
         }
         if head.method != Method::GET {
-            return Err(text(StatusCode::METHOD_NOT_ALLOWED, "bad method"));
+            return Err(bare(StatusCode::METHOD_NOT_ALLOWED, "bad method"));
         }
         let version = values(headers, "sec-websocket-version").next();
         let key = headers.get("sec-websocket-key").filter(|key| !key.is_empty());
         let (Some("13"), Some(key)) = (version, key) else {
-            return Ok(Err(text(StatusCode::BAD_REQUEST, "not websocket protocol")));
+            return Ok(Err(bare(StatusCode::BAD_REQUEST, "not websocket protocol")));
         };
         let mut supported =
             vec![Subprotocol::V4, Subprotocol::V4Base64, Subprotocol::V1, Subprotocol::V1Base64];
@@ -191,13 +197,9 @@ impl Cci {
         // The library behind these servers looks at the first such header only.
         let offers = values(headers, WEBSOCKET_PROTOCOL).take(1);
         Ok(match Subprotocol::choose_websocket(offers, &supported) {
-            Ok(protocol) => Ok(Chosen::WebSocket(protocol, derive_accept_key(key.as_bytes()))),
-            // Without a body and without a list, as Kubernetes does.
-            Err(_) => {
-                let mut answer = Response::new(Empty::new().boxed_unsync());
-                *answer.status_mut() = StatusCode::FORBIDDEN;
-                Err(Box::new(answer))
-            }
+            Ok(protocol) => Ok(Chosen::WebSocket(protocol, accept_key(key.as_bytes()))),
+            // Without a word and without a list, as Kubernetes does.
+            Err(_) => Err(bare(StatusCode::FORBIDDEN, "")),
         })
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn path(path: &str) -> Option<(&str, &str)> {
 
 /// Whether the path is one of a Kubernetes server that needs no token in it.
 pub(super) fn is_path(path: &str) -> bool {
-    matches!(path, "/api" | "/apis" | "/version") || path.starts_with("/api/")
+    matches!(path.strip_suffix('/').unwrap_or(path), "/api" | "/apis" | "/version")
+        || path.starts_with("/api/")
 }
 
 /// The token as Kubernetes clients send it.
@@ -35,7 +36,8 @@ pub(super) fn discover(method: &Method, path: &str) -> Option<Answer> {
         return None;
     }
     let pods = |name: &str, kind: &str, verbs: &[&str]| json!({ "name": name, "singularName": "", "namespaced": true, "kind": kind, "verbs": verbs });
-    let body = match path {
+    // kr8s asks for `/version/`.
+    let body = match path.strip_suffix('/').unwrap_or(path) {
         "/api" => {
             json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] })
         }

@@ -1,8 +1,13 @@
 //! The pods of the sandbox, and lists of them.
 
 use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     path::{Path, PathBuf},
-    sync::atomic::AtomicUsize,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use guestexec_cci::sign::QueryPair;
@@ -33,6 +38,8 @@ pub(super) struct Pod {
     created: i64,
     /// Commands that were really started.
     pub(super) executions: AtomicUsize,
+    /// How often each command was, by what its words become.
+    commands: Mutex<HashMap<u64, usize>>,
 }
 
 impl Pod {
@@ -48,7 +55,23 @@ impl Pod {
             uid: random::uuid(),
             created: clock::now(),
             executions: AtomicUsize::new(0),
+            commands: Mutex::default(),
         }
+    }
+
+    fn commands(&self) -> MutexGuard<'_, HashMap<u64, usize>> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note that a command was really started.
+    pub(super) fn started(&self, argv: &[String]) {
+        self.executions.fetch_add(1, Ordering::Relaxed);
+        *self.commands().entry(hashed(argv)).or_default() += 1;
+    }
+
+    /// How often exactly this command was started.
+    pub(super) fn executions_of(&self, argv: &[impl AsRef<str>]) -> usize {
+        self.commands().get(&hashed(argv)).copied().unwrap_or_default()
     }
 
     /// The directory that stands for a container's file system.
@@ -140,6 +163,12 @@ impl Pod {
             _ => None,
         }
     }
+}
+
+fn hashed(argv: &[impl AsRef<str>]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    argv.iter().for_each(|word| word.as_ref().hash(&mut hasher));
+    hasher.finish()
 }
 
 /// `name=value`, `name==value`, `name!=value`, and for labels `name` or `!name`.

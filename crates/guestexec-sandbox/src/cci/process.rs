@@ -155,7 +155,7 @@ impl Plan {
         };
         let started = self.spawn(program, arguments);
         if started.is_ok() {
-            self.pod.executions.fetch_add(1, Ordering::Relaxed);
+            self.pod.started(&self.argv);
         }
         started.map_err(|error| {
             let why = match error.kind() {

@@ -8,7 +8,7 @@ use std::{io, time::Duration};
 
 use guestexec_remotecommand::{
     Channel, Subprotocol,
-    websocket::{Encoder, Message, ServerDecoder, ServerEvent},
+    websocket::{Encoder, FrameKind, MAX_HEADER, Message, ServerDecoder, ServerEvent, frame, mask},
 };
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -26,13 +26,9 @@ const MAX_MESSAGE: u64 = 32 * 1024 * 1024;
 const MAX_CONTROL: u64 = 125;
 /// How long the client may take to close its side at the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Set in the first byte of every frame that is sent: it is a whole message.
-const FIN: u8 = 0x80;
 /// Code 1000, the only one these servers close with.
 const NORMAL: [u8; 2] = 1000_u16.to_be_bytes();
 
-const TEXT: u8 = 1;
-const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
@@ -44,28 +40,16 @@ type Reader = BufReader<ReadHalf<Io>>;
 struct Writer(Mutex<WriteHalf<Io>>);
 
 impl Writer {
-    async fn frame(&self, opcode: u8, payload: &[u8]) -> io::Result<()> {
-        let mut frame = Vec::with_capacity(payload.len() + 10);
-        frame.push(FIN | opcode);
-        match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-            (Ok(length @ ..126), _) => frame.push(length),
-            (_, Ok(length)) => {
-                frame.push(126);
-                frame.extend(length.to_be_bytes());
-            }
-            _ => {
-                frame.push(127);
-                frame.extend((payload.len() as u64).to_be_bytes());
-            }
-        }
-        frame.extend_from_slice(payload);
-        self.0.lock().await.write_all(&frame).await
+    async fn frame(&self, kind: FrameKind, payload: &[u8]) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(MAX_HEADER + payload.len());
+        frame(kind, payload, None, &mut bytes);
+        self.0.lock().await.write_all(&bytes).await
     }
 
     async fn message(&self, message: &Message) -> io::Result<()> {
         match message {
-            Message::Binary(bytes) => self.frame(BINARY, bytes).await,
-            Message::Text(text) => self.frame(TEXT, text.as_bytes()).await,
+            Message::Binary(bytes) => self.frame(FrameKind::Binary, bytes).await,
+            Message::Text(text) => self.frame(FrameKind::Text, text.as_bytes()).await,
         }
     }
 }
@@ -84,15 +68,13 @@ async fn read_frame(reader: &mut Reader) -> io::Result<(u8, Vec<u8>)> {
     if !is_masked || length > most {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    let mut mask = [0; 4];
-    reader.read_exact(&mut mask).await?;
+    let mut key = [0; 4];
+    reader.read_exact(&mut key).await?;
     let mut payload = Vec::new();
     if reader.take(length).read_to_end(&mut payload).await? as u64 != length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    for (byte, mask) in payload.iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= mask;
-    }
+    mask(&mut payload, key, 0);
     Ok((opcode, payload))
 }
 
@@ -132,7 +114,7 @@ async fn session(
             let end = tokio::select! {
                 // The client closed or broke the connection; the process is killed as `running` is dropped.
                 () = receive(reader, writer, decoder, plan.streams.stdin, &mut input, &traffic) => {
-                    _ = timeout(CLOSE_TIMEOUT, writer.frame(CLOSE, &NORMAL)).await;
+                    _ = timeout(CLOSE_TIMEOUT, writer.frame(FrameKind::Close, &NORMAL)).await;
                     return Ok(());
                 }
                 () = traffic.idle_for(idle) => return Ok(()),
@@ -150,7 +132,7 @@ async fn session(
         if let Some(status) = encoder.status(&end) {
             writer.message(&status).await?;
         }
-        writer.frame(CLOSE, &NORMAL).await
+        writer.frame(FrameKind::Close, &NORMAL).await
     };
     let Ok(Ok(())) = timeout(idle, last_words).await else { return Ok(()) };
     if plan.is_mute() {
@@ -211,7 +193,7 @@ async fn receive(
         match opcode {
             CLOSE => return,
             PING => {
-                if writer.frame(PONG, &payload).await.is_err() {
+                if writer.frame(FrameKind::Pong, &payload).await.is_err() {
                     return;
                 }
                 continue;

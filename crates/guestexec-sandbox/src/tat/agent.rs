@@ -74,6 +74,7 @@ pub(super) async fn run(
     let (status, exit_code, error) = match start(&processes, &invocation, &task, &script, &path) {
         Ok((group, pipe)) => {
             invocation.executions.fetch_add(1, Ordering::Relaxed);
+            task.instance.executions.fetch_add(1, Ordering::Relaxed);
             let limit = Duration::from_secs(invocation.command.timeout);
             let pipes = [(pipe, &*task.output)];
             match process::finish(group, pipes, limit, task.cancelled()).await {

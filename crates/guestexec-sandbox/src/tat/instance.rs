@@ -1,6 +1,9 @@
 //! The instances of the sandbox, their agents, and regions.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use guestexec_tat::types::{DescribeAutomationAgentStatusRequest, Filter};
 use serde_json::{Value, json};
@@ -34,6 +37,8 @@ pub(super) struct Instance {
     pub(super) online: bool,
     /// What stands for `/root`.
     pub(super) home: PathBuf,
+    /// Scripts that were really started on it.
+    pub(super) executions: Arc<AtomicUsize>,
 }
 
 impl Instance {

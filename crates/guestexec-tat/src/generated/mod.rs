@@ -21,6 +21,28 @@ pub mod types;
 #[allow(clippy::all)]
 mod validate;
 
+/// What is secret in the requests of each operation, as [`Marks`](::guestexec_core::Marks) has it.
+#[allow(dead_code)]
+pub(crate) const SECRETS: &[(&str, &str)] = &[
+    (
+        "run_command",
+        "body/DefaultParameters,body/DefaultParameterConfs/*/ParameterValue,body/Parameters",
+    ),
+    ("invoke_command", "body/Parameters"),
+    (
+        "create_command",
+        "body/DefaultParameters,body/DefaultParameterConfs/*/ParameterValue",
+    ),
+    ("describe_commands", ""),
+    ("delete_command", ""),
+    ("describe_invocations", ""),
+    ("describe_invocation_tasks", ""),
+    ("cancel_invocation", ""),
+    ("describe_automation_agent_status", ""),
+    ("preview_replaced_command_content", "body/Parameters"),
+    ("describe_regions", ""),
+];
+
 /// Operations that start a command: never sent again after a lost answer.
 #[allow(dead_code)]
 pub(crate) const STARTING: &[&str] = &["run_command", "invoke_command"];

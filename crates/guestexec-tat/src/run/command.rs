@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::marker::Marker;
 use crate::{
     Error,
-    enums::CommandType,
+    enums::{AgentEnvironment, CommandType},
     types::{DefaultParameterConf, InvokeCommandRequest, RunCommandRequest, Tag},
 };
 
@@ -147,6 +147,16 @@ impl Command {
         match self.kind {
             Kind::Script(_) => "RunCommand",
             Kind::Saved(_) => "InvokeCommand",
+        }
+    }
+
+    /// The system it is for, as far as is known here.
+    pub(super) fn environment(&self) -> Option<AgentEnvironment> {
+        let Kind::Script(script) = &self.kind else { return None };
+        match script.command_type {
+            None | Some(CommandType::Shell) => Some(AgentEnvironment::Linux),
+            Some(CommandType::Powershell | CommandType::Bat) => Some(AgentEnvironment::Windows),
+            Some(_) => None,
         }
     }
 

@@ -169,7 +169,7 @@ impl StdError for Unfinished {
 }
 
 /// A cause of this type, however deep.
-fn cause_of<T: StdError + 'static>(error: &Error) -> Option<&T> {
+pub(super) fn cause_of<T: StdError + 'static>(error: &Error) -> Option<&T> {
     let mut cause = StdError::source(error);
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref() {
@@ -182,7 +182,12 @@ fn cause_of<T: StdError + 'static>(error: &Error) -> Option<&T> {
 
 /// Another error that tells the same, but for causes and advice.
 pub(super) fn retold(error: &Error) -> Error {
-    let mut same = Error::new(error.kind(), error.message())
+    retold_as(error, error.message())
+}
+
+/// The same in other words.
+pub(super) fn retold_as(error: &Error, message: impl Into<String>) -> Error {
+    let mut same = Error::new(error.kind(), message)
         .with_code(error.code().map(str::to_owned))
         .with_request_id(error.request_id().map(str::to_owned))
         .with_detail(error.detail().cloned())

@@ -7,6 +7,8 @@
 //! another do not take a look each.
 
 mod look;
+mod odd;
+mod refused;
 
 use std::{
     collections::VecDeque,
@@ -21,12 +23,16 @@ use guestexec_core::ErrorKind;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 pub(super) use self::look::attach;
-use self::look::{Fetched, Looked, Seen};
+pub use self::odd::Unreadable;
+use self::{
+    look::{Fetched, Looked, Seen},
+    refused::{Agents, blames_instances, named},
+};
 use super::{
     command::Command,
     find::{Unconfirmed, UnconfirmedCall, Unfinished, retold},
     plan,
-    result::{Failure, InstanceResult, is_final},
+    result::{Failure, is_final},
     running::Event,
     start::{Started, start, unmade},
 };
@@ -46,6 +52,10 @@ const AWAY: Duration = Duration::from_secs(1);
 const PATIENCE: u32 = 20;
 /// How long the service may refuse to know an invocation that it has just started.
 const UNLISTED: Duration = Duration::from_secs(30);
+/// How often a task is asked for by its id before it is asked for by its instance.
+const MISSED: u8 = 3;
+/// How long answers may come that cannot be read at all.
+const STRANGE: Duration = Duration::from_secs(30);
 /// Calls of one action under way at once.
 const CALLS: usize = 8;
 /// Invocations looked at in one call, at most. Each answer repeats the whole script.
@@ -61,8 +71,16 @@ pub(super) struct Follow {
     /// Positions of the slots, by instance id.
     by_id: Vec<u32>,
     calls: Vec<Call>,
-    /// Calls not made yet, from here on.
-    next_call: usize,
+    /// Calls not made yet, in the order they are to be made.
+    pending: VecDeque<usize>,
+    /// Whether a call is under way, or was accepted, that keeps the command.
+    keeping: bool,
+    /// Instances that were refused each by a call of its own.
+    refused_alone: usize,
+    /// Whether instances the service refuses are left out.
+    skip: bool,
+    /// What was left out.
+    pub(super) skipped: Vec<Arc<Failure>>,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     events: VecDeque<Event>,
     /// Slots whose task is over, and not fetched yet.
@@ -81,6 +99,8 @@ pub(super) struct Follow {
     page: usize,
     /// Whether tasks are looked at one by one, DescribeInvocations being of no use.
     by_pages: bool,
+    /// Since when looks, and fetches, are answered by what cannot be read at all.
+    strange: [Option<Instant>; 2],
     /// Since when the pauses grow.
     since: Instant,
     pause: Duration,
@@ -101,6 +121,8 @@ struct Slot {
     status: Option<TaskStatus>,
     task_id: Option<String>,
     state: State,
+    /// How often its task was asked for by its id, and did not come as one that is over.
+    missed: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -125,29 +147,46 @@ enum Closing {
 }
 
 /// One call that starts the command.
+#[derive(Default)]
 struct Call {
     slots: Vec<u32>,
+    /// Whether it is part of a call that was refused because of some of its instances.
+    sorted: bool,
+    /// Whether it is the one that keeps the command.
+    first: bool,
     invocation: Option<Arc<str>>,
     /// When it was accepted; none if that was not seen.
     accepted: Option<Instant>,
     /// Slots without an end.
     open: usize,
+    /// Whether the service calls it over.
+    over: bool,
 }
 
 /// What came of a call.
 enum Done {
+    /// What is known of the agents of a call's instances, because of which it was refused.
+    Sorted(usize, Error, Option<Agents>),
     Started(usize, Result<Started, Error>),
     Looked(Vec<usize>, Result<Looked, Error>),
     Fetched(Vec<u32>, Result<Fetched, Error>),
     Paged(usize, Result<Seen, Error>),
 }
 
+impl Call {
+    fn of(slots: Vec<u32>) -> Self {
+        Self { open: slots.len(), slots, ..Self::default() }
+    }
+}
+
 impl Follow {
+    /// What is to be done on `ids`; those the service refuses are left out if `skip`.
     pub(super) fn new(
         client: &Client,
         command: Command,
         ids: Vec<String>,
         wait: Option<Duration>,
+        skip: bool,
     ) -> Result<Self, Error> {
         let calls = plan::calls(client, &command, &ids)?;
         let wait = wait.unwrap_or_else(|| {
@@ -161,11 +200,11 @@ impl Follow {
             let more = Duration::from_secs(2 * (starts + fetches));
             command.time_limit().saturating_add(GRACE + more)
         });
-        let calls = calls
-            .into_iter()
-            .map(|slots| Call { open: slots.len(), slots, invocation: None, accepted: None })
-            .collect();
-        Ok(Self::with(client, Some(Arc::new(command)), ids, calls, Some(wait)))
+        let calls: Vec<Call> = calls.into_iter().map(Call::of).collect();
+        let mut follow = Self::with(client, Some(Arc::new(command)), ids, calls, Some(wait));
+        follow.pending = (0..follow.calls.len()).collect();
+        follow.skip = skip;
+        Ok(follow)
     }
 
     fn with(
@@ -178,7 +217,14 @@ impl Follow {
         let now = Instant::now();
         let mut slots: Vec<Slot> = ids
             .into_iter()
-            .map(|id| Slot { id, call: 0, status: None, task_id: None, state: State::Open })
+            .map(|id| Slot {
+                id,
+                call: 0,
+                status: None,
+                task_id: None,
+                state: State::Open,
+                missed: 0,
+            })
             .collect();
         for (index, call) in (0..).zip(&calls) {
             for slot in &call.slots {
@@ -194,7 +240,11 @@ impl Follow {
             slots,
             by_id,
             calls,
-            next_call: 0,
+            pending: VecDeque::new(),
+            keeping: false,
+            refused_alone: 0,
+            skip: false,
+            skipped: Vec::new(),
             work: FuturesUnordered::new(),
             events: VecDeque::new(),
             over: Vec::new(),
@@ -206,6 +256,7 @@ impl Follow {
             refused: false,
             page: PAGE,
             by_pages: false,
+            strange: [None; 2],
             since: now,
             pause: POLL.0,
             next_look: now + POLL.0,
@@ -261,7 +312,7 @@ impl Follow {
     /// Leaves off the calls not made yet.
     pub(super) fn leave_unmade(&mut self) {
         let Some(command) = self.command.clone() else { return };
-        for index in std::mem::replace(&mut self.next_call, self.calls.len())..self.calls.len() {
+        for index in std::mem::take(&mut self.pending) {
             self.fail_call(index, unmade(&command));
         }
     }
@@ -294,7 +345,7 @@ impl Follow {
                 Event::Failed(failure) => Some(failure),
                 _ => None,
             });
-            return Err(as_error(failures.collect()));
+            return Err(as_error(failures.chain(self.skipped.drain(..)).collect()));
         }
         Ok(())
     }
@@ -364,18 +415,23 @@ impl Follow {
     fn schedule(&mut self) {
         let now = Instant::now();
         let late = self.closing != Closing::No || self.deadline.is_some_and(|at| now >= at);
+        // Until one call keeps the command, none is made beside it: it may be refused, and the next one
+        // is then to keep it.
+        let keeps = self.command.as_ref().is_some_and(|command| command.keeps());
+        let kept = self.calls.iter().any(|call| call.first && call.invocation.is_some());
+        let most = if keeps && !kept { 1 } else { CALLS };
         while let Some(command) = &self.command
             && !late
-            && self.starting < CALLS
-            && self.next_call < self.calls.len()
+            && self.starting < most
+            && let Some(index) = self.pending.pop_front()
         {
-            let index = self.next_call;
             let slots = self.calls[index].slots.iter();
             let ids = slots.map(|slot| self.slots[*slot as usize].id.clone()).collect();
             let (client, command) = (self.client.clone(), command.clone());
-            let starting = start(client, command, ids, index == 0, self.deadline);
+            let first = !std::mem::replace(&mut self.keeping, true);
+            self.calls[index].first = first;
+            let starting = start(client, command, ids, first, self.deadline);
             self.work.push(Box::pin(async move { Done::Started(index, starting.await) }));
-            self.next_call += 1;
             self.starting += 1;
         }
         if !self.looks {
@@ -407,12 +463,26 @@ impl Follow {
                         self.calls[index].accepted = Some(Instant::now());
                         // Of a command that is kept, the other calls have passing ones.
                         let keeps = self.command.as_ref().is_some_and(|command| command.keeps());
-                        if index == 0 || !keeps {
+                        if self.calls[index].first || !keeps {
                             self.command_id = self.command_id.take().or(started.command_id);
                         }
                         self.hurry();
                     }
-                    Err(error) => self.fail_call(index, error),
+                    Err(error) => {
+                        // Another call may then keep the command.
+                        self.keeping &= !self.calls[index].first || error.may_have_run();
+                        match blames_instances(&error) {
+                            true => self.blamed(index, error),
+                            false => self.fail_call(index, error),
+                        }
+                    }
+                }
+            }
+            Done::Sorted(index, refusal, agents) => {
+                self.starting -= 1;
+                match agents {
+                    Some(agents) => self.sorted(index, &refusal, &agents),
+                    None => self.halve(index),
                 }
             }
             Done::Looked(calls, result) => self.looked(calls, result),
@@ -428,13 +498,13 @@ impl Follow {
     }
 
     /// Takes note of a task's status; true if it is news.
-    fn status(&mut self, slot: u32, status: TaskStatus, task_id: String) -> bool {
+    fn status(&mut self, slot: u32, status: TaskStatus, task_id: Option<String>) -> bool {
         let entry = &mut self.slots[slot as usize];
         if entry.state != State::Open {
             return false;
         }
         let news = entry.status.as_ref() != Some(&status);
-        entry.task_id = Some(task_id);
+        entry.task_id = task_id.or(entry.task_id.take());
         if is_final(&status) {
             entry.state = State::Over;
             self.over.push(slot);
@@ -455,23 +525,29 @@ impl Follow {
         }
     }
 
-    /// Ends what is still open of a call with a failure.
+    /// Ends what is still open of a call with a failure, and tells so.
     fn fail_call(&mut self, index: usize, error: Error) {
+        if let Some(failure) = self.fail(index, error) {
+            self.events.push_back(Event::Failed(failure));
+        }
+    }
+
+    /// Ends what is still open of a call with a failure; none if there is nothing.
+    fn fail(&mut self, index: usize, error: Error) -> Option<Arc<Failure>> {
         let call = &self.calls[index];
         let open = |slot: &&u32| self.slots[**slot as usize].state != State::Ended;
         let slots: Vec<u32> = call.slots.iter().filter(open).copied().collect();
         if slots.is_empty() && !call.slots.is_empty() {
-            return;
+            return None;
         }
         let invocation_id = call.invocation.as_ref().map(ToString::to_string);
         let instances = slots.iter().map(|slot| self.slots[*slot as usize].id.clone()).collect();
         for slot in &slots {
             self.end(*slot);
         }
-        let failure = Failure { error, instances, invocation_id };
-        self.events.push_back(Event::Failed(Arc::new(failure)));
         let slots = &self.slots;
         self.over.retain(|slot| slots[*slot as usize].state != State::Ended);
+        Some(Arc::new(Failure { error, instances, invocation_id, task: None }))
     }
 
     /// Whatever is open ends as a failure.
@@ -513,6 +589,11 @@ pub(super) fn as_error(failures: Vec<Arc<Failure>>) -> Error {
         failures.iter().filter_map(|failure| failure.invocation_id.clone()).collect();
     invocations.dedup();
     let may_have_run = failures.iter().any(|failure| failure.error.may_have_run());
+    let all_refused = failures.iter().all(|failure| blames_instances(&failure.error));
+    let refused: Vec<String> = match all_refused {
+        true => failures.iter().flat_map(|failure| failure.instances.clone()).collect(),
+        false => Vec::new(),
+    };
     let mut failures = failures.into_iter();
     // The first is told, unless another leaves open what it does not.
     let mut error = match failures.next().map(Arc::try_unwrap) {
@@ -520,6 +601,7 @@ pub(super) fn as_error(failures: Vec<Arc<Failure>>) -> Error {
         Some(Err(shared)) => retold(&shared.error),
         None => Error::new(ErrorKind::Protocol, "there were no instances, and no answer either"),
     };
+    error = named(&error, &refused).unwrap_or(error);
     let more = failures.len() > 0;
     if !invocations.is_empty() {
         error = Unfinished::attach(invocations, error);
@@ -529,15 +611,4 @@ pub(super) fn as_error(failures: Vec<Arc<Failure>>) -> Error {
     }
     let may_have_run = may_have_run || error.may_have_run();
     error.with_may_have_run(may_have_run)
-}
-
-/// What is known at once of a task that came with its output.
-fn result_of(
-    slot: u32,
-    id: &str,
-    invocation: &Arc<str>,
-    task: crate::types::InvocationTask,
-) -> Option<InstanceResult> {
-    let status = task.task_status.clone().filter(is_final)?;
-    Some(InstanceResult::of_task(slot, id.to_owned(), invocation.clone(), status, task))
 }

@@ -26,7 +26,7 @@ enum End {
 
 /// What is worth keeping of a task, which also comes with its whole script.
 #[derive(Clone, Debug)]
-struct Task {
+pub(super) struct Task {
     invocation_id: Arc<str>,
     task_id: Option<String>,
     status: TaskStatus,
@@ -60,6 +60,9 @@ pub enum Outcome {
     Cancelled,
     /// It was cancelled while it ran, and killed (`TERMINATED`).
     Terminated,
+    /// The service refused to start it on this instance, because its agent is offline or it does not
+    /// exist, say; [`InstanceResult::failure`] has the service's code and message.
+    Refused,
     /// Nothing is known of its end; [`InstanceResult::failure`] says why.
     Unknown,
 }
@@ -76,6 +79,7 @@ impl fmt::Display for Outcome {
             Self::NotDelivered => "could not be delivered",
             Self::Cancelled => "was cancelled before it started",
             Self::Terminated => "was cancelled while it ran, and killed",
+            Self::Refused => "was not started, as the service refused it",
             Self::Unknown => "has an end that is not known",
         })
     }
@@ -92,6 +96,17 @@ pub struct Failure {
     pub instances: Vec<String>,
     /// The invocation, where it is known to have started.
     pub invocation_id: Option<String>,
+    /// What could be read of the only instance's task.
+    pub(super) task: Option<Box<Task>>,
+}
+
+impl Failure {
+    fn outcome(&self) -> Outcome {
+        match self.error.code() {
+            Some(_) if !self.error.may_have_run() => Outcome::Refused,
+            _ => Outcome::Unknown,
+        }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -153,16 +168,10 @@ fn not_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-impl InstanceResult {
-    pub(super) fn of_task(
-        position: u32,
-        instance_id: String,
-        invocation_id: Arc<str>,
-        status: TaskStatus,
-        task: InvocationTask,
-    ) -> Self {
+impl Task {
+    pub(super) fn new(invocation_id: Arc<str>, status: TaskStatus, task: InvocationTask) -> Self {
         let result = task.task_result.unwrap_or_default();
-        let end = Task {
+        Self {
             invocation_id,
             task_id: task.invocation_task_id,
             status,
@@ -174,7 +183,19 @@ impl InstanceResult {
             error_info: not_empty(task.error_info),
             started: not_empty(result.exec_start_time.or(task.start_time)),
             ended: not_empty(result.exec_end_time.or(task.end_time)),
-        };
+        }
+    }
+}
+
+impl InstanceResult {
+    pub(super) fn of_task(
+        position: u32,
+        instance_id: String,
+        invocation_id: Arc<str>,
+        status: TaskStatus,
+        task: InvocationTask,
+    ) -> Self {
+        let end = Task::new(invocation_id, status, task);
         Self { position, instance_id, end: End::Task(Box::new(end)) }
     }
 
@@ -185,7 +206,7 @@ impl InstanceResult {
     fn task(&self) -> Option<&Task> {
         match &self.end {
             End::Task(task) => Some(task),
-            End::Failure(_) => None,
+            End::Failure(failure) => failure.task.as_deref(),
         }
     }
 
@@ -209,10 +230,14 @@ impl InstanceResult {
 
     /// How the command ended.
     pub fn outcome(&self) -> Outcome {
-        let Some(task) = self.task() else { return Outcome::Unknown };
+        let task = match &self.end {
+            End::Task(task) => task,
+            End::Failure(failure) => return failure.outcome(),
+        };
         match (&task.status, self.exit_code()) {
             (TaskStatus::Success | TaskStatus::Failed, Some(code)) => Outcome::Exited(code),
             (TaskStatus::Success, None) => Outcome::Exited(0),
+            (TaskStatus::Failed, None) if self.failure().is_some() => Outcome::Unknown,
             (TaskStatus::Failed, None) => Outcome::Killed,
             (TaskStatus::Timeout, _) => Outcome::TimedOut,
             (TaskStatus::TaskTimeout, _) => Outcome::AgentSilent,
@@ -229,7 +254,8 @@ impl InstanceResult {
         self.task().map(|task| &task.status)
     }
 
-    /// Why nothing is known of the command's end, if so.
+    /// Why nothing is known of the command's end, if so. Where only a part of what the service said
+    /// cannot be read, the other methods tell the rest; see [`Unreadable`](crate::Unreadable).
     pub fn failure(&self) -> Option<&Failure> {
         match &self.end {
             End::Task(_) => None,
@@ -239,7 +265,7 @@ impl InstanceResult {
 
     /// True if the command ran to its end and exited with 0.
     pub fn success(&self) -> bool {
-        self.status() == Some(&TaskStatus::Success)
+        self.failure().is_none() && self.status() == Some(&TaskStatus::Success)
     }
 
     /// The command's exit code; none where it was killed, timed out or never started.

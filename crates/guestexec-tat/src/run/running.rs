@@ -113,12 +113,14 @@ impl Running {
     pub(super) async fn finish(self) -> Result<Finished, Error> {
         let finished = self.collect().await;
         let none = finished.results.iter().all(|result| result.failure().is_some());
-        if !none || (finished.results.is_empty() && finished.failures.is_empty()) {
+        let unknown = !finished.failures.is_empty() || !finished.skipped.is_empty();
+        if !none || (finished.results.is_empty() && !unknown) {
             return Ok(finished);
         }
         // The results share the failures, which become the error.
-        let Finished { results, failures, .. } = finished;
+        let Finished { results, mut failures, skipped, .. } = finished;
         drop(results);
+        failures.extend(skipped);
         Err(as_error(failures))
     }
 
@@ -151,6 +153,7 @@ impl Running {
         Finished {
             results: results.into_iter().flatten().collect(),
             failures,
+            skipped: std::mem::take(&mut events.follow.skipped),
             invocations,
             command_id,
         }
@@ -305,12 +308,15 @@ async fn cancel(client: &Client, invocation: &str) -> Result<(), Error> {
 pub struct Finished {
     results: Vec<InstanceResult>,
     failures: Vec<Arc<Failure>>,
+    /// What [`Run::skip_unreachable`](crate::Run::skip_unreachable) left out.
+    skipped: Vec<Arc<Failure>>,
     invocations: Vec<String>,
     command_id: Option<String>,
 }
 
 impl Finished {
-    /// One result an instance, in the order the instances were given.
+    /// One result an instance, in the order the instances were given; without those that
+    /// [`Run::skip_unreachable`](crate::Run::skip_unreachable) left out.
     pub fn results(&self) -> &[InstanceResult] {
         &self.results
     }

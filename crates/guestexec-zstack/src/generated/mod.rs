@@ -21,6 +21,17 @@ pub mod types;
 #[allow(clippy::all)]
 mod validate;
 
+/// What is secret in the requests of each operation, as [`Marks`](::guestexec_core::Marks) has it.
+#[allow(dead_code)]
+pub(crate) const SECRETS: &[(&str, &str)] = &[
+    ("log_in_by_account", "body/logInByAccount/password"),
+    ("log_out", "path/1"),
+    ("validate_session", "path/2"),
+    ("execute_guest_vm_command", ""),
+    ("execute_guest_vm_command_by_post", ""),
+    ("get_api_job", "path/1"),
+];
+
 /// Operations that start a command: never sent again after a lost answer.
 #[allow(dead_code)]
 pub(crate) const STARTING: &[&str] = &[

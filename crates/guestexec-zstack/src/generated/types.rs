@@ -171,7 +171,7 @@ impl ExecuteGuestVmCommandRequest {
 
 /// Result of a command, or the address to ask for it. With `location`, the command was accepted
 /// and nothing else is known; with `stream`, it has run; with neither, it is still running.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ExecuteGuestVmCommandResponse {
     /// How long the server gives the operation, in milliseconds.
@@ -604,6 +604,20 @@ impl LogInByAccountRequest {
     /// What it must have, and nothing else.
     pub fn new(log_in_by_account: LogInByAccountParams) -> Self {
         Self { log_in_by_account }
+    }
+}
+
+impl ::std::fmt::Debug for ExecuteGuestVmCommandResponse {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        f.debug_struct("ExecuteGuestVmCommandResponse")
+            .field("api_timeout", &self.api_timeout)
+            .field("error", &self.error)
+            .field("location", &self.location)
+            .field("stream", &self.stream.as_ref().map(|_| ::guestexec_core::Redacted))
+            .field("success", &self.success)
+            .field("vm_instance", &self.vm_instance)
+            .field("extra", &self.extra)
+            .finish()
     }
 }
 

@@ -138,12 +138,12 @@ impl Node {
 }
 
 pub(crate) async fn read(stream: &mut TcpStream) -> Request {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {
         let count = stream.read(&mut buffer).await.unwrap();
-        octets.extend_from_slice(&buffer[..count]);
-        let text = String::from_utf8_lossy(&octets).into_owned();
+        bytes.extend_from_slice(&buffer[..count]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let head = head.to_ascii_lowercase();
             let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));

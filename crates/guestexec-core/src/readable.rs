@@ -1,0 +1,110 @@
+//! A server's text, made fit to be shown.
+
+use crate::Secret;
+
+/// Most characters of a service's message that become part of an error.
+const MAX_MESSAGE: usize = 8 * 1024;
+/// Most characters of a code or an id. Those of the services have up to 80.
+const MAX_IDENTIFIER: usize = 128;
+/// Shortest secret that is looked for: shorter ones stand in many a word by chance.
+const SHORTEST: usize = 4;
+
+/// A service's text as part of an error: no control characters but line breaks, and not endless.
+pub fn readable(text: &str) -> String {
+    cut(text, MAX_MESSAGE, |character| character == '\n')
+}
+
+/// A service's code or id, or another of its words: no control characters, and short.
+pub fn identifier(text: &str) -> String {
+    cut(text, MAX_IDENTIFIER, |_| false)
+}
+
+fn cut(text: &str, most: usize, spared: impl Fn(char) -> bool) -> String {
+    let mut shown = text.chars().filter(|&c| !is_unseen(c) || spared(c));
+    let mut readable: String = shown.by_ref().take(most).collect();
+    if shown.next().is_some() {
+        readable.push('…');
+    }
+    readable
+}
+
+/// True for what a terminal obeys instead of showing it, such as the order to write backwards.
+fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// What a client keeps to itself, so that no service's text tells it again.
+#[derive(Default)]
+pub struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// The same with one more.
+    pub fn add(&mut self, secret: &str) {
+        if secret.len() >= SHORTEST && !self.0.iter().any(|known| known.expose() == secret) {
+            self.0.push(secret.into());
+        }
+    }
+
+    /// `text` without any of them, also where it quotes them as JSON does.
+    pub(crate) fn hidden_in(&self, text: String) -> String {
+        self.0.iter().fold(text, |text, secret| {
+            let secret = secret.expose();
+            let quoted = serde_json::to_string(secret).unwrap_or_default();
+            let quoted = quoted.trim_matches('"');
+            // Some writers escape what stands in HTML, too.
+            let slashes = quoted.replace('/', "\\/");
+            let html = [("=", "\\u003d"), ("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")];
+            let html = html.iter().fold(quoted.to_owned(), |text, (a, b)| text.replace(a, b));
+            [secret, quoted, &slashes, &html].into_iter().fold(text, |text, form| {
+                match text.contains(form) {
+                    true => text.replace(form, "<redacted>"),
+                    false => text,
+                }
+            })
+        })
+    }
+
+    /// The same in an answer's body, whatever it is.
+    pub(crate) fn hide_in(&self, body: &mut Vec<u8>) {
+        if self.0.is_empty() {
+            return;
+        }
+        // What is no text may still hold some.
+        let text = String::from_utf8_lossy(body);
+        let hidden = self.hidden_in(text.clone().into_owned());
+        if hidden != text {
+            *body = hidden.into_bytes();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Secrets, identifier, readable};
+
+    #[test]
+    fn what_a_terminal_obeys_is_left_out_and_no_text_is_endless() {
+        assert_eq!(readable("a\u{1b}[2Jb\nc\r\u{202e}d"), "a[2Jb\ncd");
+        assert_eq!(identifier("A\u{1b}[2J\u{7}\nFAKE LOG LINE"), "A[2JFAKE LOG LINE");
+        assert_eq!(identifier(&"x".repeat(128)), "x".repeat(128));
+        assert_eq!(identifier(&"x".repeat(10_000_000)), format!("{}…", "x".repeat(128)));
+        assert_eq!(readable(&"é".repeat(8193)).chars().count(), 8193);
+    }
+
+    #[test]
+    fn a_secret_is_found_however_it_is_quoted() {
+        let mut secrets = Secrets::default();
+        secrets.add("to/k\"en=");
+        secrets.add("abc");
+        for text in ["to/k\"en=", r#"to/k\"en="#, r#"to\/k\"en="#, r#"to/k\"en\u003d"#] {
+            let hidden = secrets.hidden_in(format!("not {text}, abc"));
+            assert_eq!(hidden, "not <redacted>, abc", "{text}");
+            let mut body = format!("\u{fffd} {text}").into_bytes();
+            body[0] = 0xff;
+            secrets.hide_in(&mut body);
+            assert!(String::from_utf8(body).unwrap().ends_with("<redacted>"));
+        }
+    }
+}

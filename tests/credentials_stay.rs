@@ -1,0 +1,473 @@
+//! No byte of a credential reaches a proxy, another host, a log, a snapshot, a text that is printed,
+//! or a command's environment: over every form of credentials the three providers take.
+//!
+//! The clients run in a process of their own, whose environment names a proxy that only records,
+//! and where everything is logged that any library has to log. The sandbox is the parent's.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    env,
+    fmt::{Debug, Display, Write as _},
+    fs,
+    io::Write as _,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use guestexec_core::{Endpoint, HttpOptions, PlainHttp, RequestShape, ResponseFuture, Transport};
+use guestexec_sandbox::Sandbox;
+use guestexec_tat::{CredentialSource, CvmRole, TkeOidc};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    process::Command,
+    task::JoinSet,
+};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
+
+const CHILD: &str = "GUESTEXEC_TEST_CHILD";
+const POD_TOKEN: &str = "canary-web-identity-token";
+const REMOTE: &str = "guestexec.invalid";
+
+/// All that is told in this process: logs, shapes, and what is printed.
+static TOLD: Mutex<String> = Mutex::new(String::new());
+
+fn tell(text: impl Display) {
+    let _ = writeln!(TOLD.lock().unwrap(), "{text}");
+}
+
+struct Lines;
+
+impl log::Log for Lines {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        tell(format_args!("log {} {}", record.target(), record.args()));
+    }
+
+    fn flush(&self) {}
+}
+
+struct Fields(String);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, " {field}={value:?}");
+    }
+}
+
+impl Lines {
+    fn line(metadata: &Metadata<'_>, record: impl FnOnce(&mut Fields)) {
+        let mut fields = Fields(String::new());
+        record(&mut fields);
+        tell(format_args!("trace {} {}{}", metadata.target(), metadata.name(), fields.0));
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        Self::line(span.metadata(), |fields| span.record(fields));
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        let mut fields = Fields(String::new());
+        values.record(&mut fields);
+        tell(fields.0);
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        Self::line(event.metadata(), |fields| event.record(fields));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// Tells the shape of what it carries.
+#[derive(Debug)]
+struct Shapes(reqwest::Client);
+
+impl Transport for Shapes {
+    fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_> {
+        let shape = RequestShape::of(&request);
+        tell(format_args!("{shape}{shape:?}{}", serde_json::to_string(&shape).unwrap()));
+        Transport::execute(&self.0, request)
+    }
+}
+
+fn shapes(endpoint: &str) -> Shapes {
+    let endpoint = Endpoint::parse(endpoint, PlainHttp::Loopback).unwrap();
+    Shapes(guestexec_core::http_client(&HttpOptions::default(), &[&endpoint]).unwrap())
+}
+
+/// Prints an error in every way there is.
+fn failed<D: Debug>(error: &guestexec_core::Error<D>) {
+    tell(format_args!("{error}{error:?}{:?}{:?}", error.detail(), error.code()));
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        tell(format_args!("{error}{error:?}"));
+        cause = error.source();
+    }
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("{name} is not set"))
+}
+
+async fn tat(credentials: impl Into<CredentialSource>, form: &str) {
+    let credentials = credentials.into();
+    let endpoint = variable("GUESTEXEC_TAT_ENDPOINT");
+    let builder = guestexec_tat::Client::builder()
+        .credentials(credentials.clone())
+        .region(variable("TENCENTCLOUD_REGION"))
+        .rate(None)
+        .repeats(0);
+    let instance = variable("GUESTEXEC_TAT_INSTANCE_ID");
+    let direct = builder.clone().endpoint(&*endpoint).build().unwrap();
+    let recorded = builder.clone().endpoint(&*endpoint).transport(shapes(&endpoint));
+    for client in [direct, recorded.build().unwrap()] {
+        tell(format_args!("{client:?} {credentials:?} {builder:?}"));
+        let ended = client.instances([&*instance]).run("env").await;
+        let ended = ended.unwrap_or_else(|error| panic!("{form}: {error}"));
+        assert!(ended.success(), "{form}");
+        ended.results().iter().for_each(|result| tell(result.output_lossy()));
+        failed(&client.instances(["ins-00000000"]).run("true").await.unwrap_err());
+    }
+    let elsewhere = [variable("REDIRECTING"), format!("https://tat.{REMOTE}")];
+    for endpoint in elsewhere {
+        let client = builder.clone().endpoint(endpoint).build().unwrap();
+        failed(&client.describe_regions().send().await.unwrap_err());
+    }
+}
+
+async fn cci(credentials: guestexec_cci::Credentials, form: &str) {
+    let (endpoint, iam) =
+        (variable("GUESTEXEC_CCI_ENDPOINT"), variable("GUESTEXEC_CCI_IAM_ENDPOINT"));
+    let builder = guestexec_cci::Client::builder().credentials(credentials.clone());
+    let direct = builder.clone().endpoint(&*endpoint).iam_endpoint(&*iam);
+    let recorded = direct.clone().transport(shapes(&endpoint));
+    let (namespace, pod) = (variable("GUESTEXEC_CCI_NAMESPACE"), variable("GUESTEXEC_CCI_POD"));
+    for client in [direct.build().unwrap(), recorded.build().unwrap()] {
+        tell(format_args!("{client:?} {credentials:?} {builder:?}"));
+        let output = client.pod(&*namespace, &*pod).exec(["env"]).output().await;
+        let output = output.unwrap_or_else(|error| panic!("{form}: {error}"));
+        tell(String::from_utf8(output.stdout).unwrap());
+        failed(&client.pod(&*namespace, "no-such-pod").exec(["true"]).output().await.unwrap_err());
+    }
+    let (remote, redirecting) = (format!("https://cci.{REMOTE}"), variable("REDIRECTING"));
+    for (endpoint, iam) in [
+        (&*remote, &*iam),
+        (&*endpoint, &*remote),
+        (&*redirecting, &*iam),
+        (&*endpoint, &*redirecting),
+    ] {
+        let client = builder.clone().endpoint(endpoint).iam_endpoint(iam).build().unwrap();
+        if let Err(error) = client.pod(&*namespace, &*pod).exec(["true"]).output().await {
+            failed(&error);
+        }
+    }
+}
+
+async fn zstack(credentials: guestexec_zstack::Credentials, form: &str) {
+    let endpoint = variable("ZSTACK_ENDPOINT");
+    let build = |endpoint: &str| {
+        guestexec_zstack::Client::builder(endpoint).credentials(credentials.clone())
+    };
+    let recorded = build(&endpoint).transport(shapes(&endpoint)).build().unwrap();
+    for client in [build(&endpoint).build().unwrap(), recorded] {
+        zstack_runs(&client, form).await;
+    }
+    for endpoint in [variable("REDIRECTING"), format!("https://zstack.{REMOTE}")] {
+        let client = build(&endpoint).call_timeout(Duration::from_secs(20)).build().unwrap();
+        failed(&client.get_api_job().uuid("0".repeat(32)).send().await.unwrap_err());
+        let started = client.execute_guest_vm_command().body_map(|body| {
+            body.params(
+                guestexec_zstack::types::ExecuteGuestVmCommandParams::builder()
+                    .vm_instance_uuid("0".repeat(32))
+                    .platform(guestexec_zstack::enums::Platform::Linux)
+                    .command("true"),
+            )
+        });
+        failed(&started.send().await.unwrap_err());
+    }
+}
+
+async fn zstack_runs(client: &guestexec_zstack::Client, form: &str) {
+    tell(format_args!("{client:?}"));
+    let output = client.vm(variable("ZSTACK_VM_UUID")).run("env").await;
+    let output = output.unwrap_or_else(|error| panic!("{form}: {error}"));
+    tell(format_args!("{output:?}"));
+    tell(output.stdout_lossy());
+    let output = client.vm(variable("ZSTACK_VM_UUID")).run("env").unchecked().await;
+    let output = output.unwrap_or_else(|error| panic!("{form}: {error}"));
+    tell(format_args!("{output:?}{:?}", output.answer()));
+    tell(output.stdout_lossy());
+    failed(&client.vm("0".repeat(32)).run("true").await.unwrap_err());
+}
+
+fn sha512(text: &str) -> String {
+    Sha512::digest(text).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Run by the test after it, in an environment of its own.
+#[tokio::test]
+async fn in_a_process_of_its_own() {
+    if env::var_os(CHILD).is_none() {
+        return;
+    }
+    log::set_logger(&Lines).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    tracing::subscriber::set_global_default(Lines).unwrap();
+
+    let (id, key) = (variable("TENCENTCLOUD_SECRET_ID"), variable("TENCENTCLOUD_SECRET_KEY"));
+    let pair = || guestexec_tat::Credentials::new(&*id, &*key);
+    tat(pair(), "static").await;
+    let temporary =
+        guestexec_tat::Credentials::new(variable("TEMPORARY_ID"), variable("TEMPORARY_KEY"));
+    tat(temporary.with_token(variable("TEMPORARY_TOKEN")), "session token").await;
+    tat(CredentialSource::environment(), "environment").await;
+    let home = variable("HOME");
+    tat(CredentialSource::default_file(), "credentials file").await;
+    tat(CredentialSource::tccli(None), "tccli").await;
+    tat(CvmRole::new().endpoint(variable("METADATA")), "CVM role").await;
+    let role = |endpoint| {
+        TkeOidc::new().endpoint(endpoint).identity("r", "p", "a", format!("{home}/pod-token"))
+    };
+    tat(role(variable("METADATA")), "TKE OIDC").await;
+    for endpoint in [variable("REDIRECTING"), format!("https://sts.{REMOTE}")] {
+        let client = guestexec_tat::Client::builder()
+            .credentials(role(endpoint))
+            .region("ap-guangzhou")
+            .endpoint(variable("GUESTEXEC_TAT_ENDPOINT"))
+            .build()
+            .unwrap();
+        failed(&client.describe_regions().send().await.unwrap_err());
+    }
+
+    let [domain, user, password, project] = ["DOMAIN", "USER", "PASSWORD", "PROJECT"]
+        .map(|name| variable(&format!("GUESTEXEC_CCI_{name}")));
+    let (ak, sk) = (variable("HUAWEICLOUD_SDK_AK"), variable("HUAWEICLOUD_SDK_SK"));
+    use guestexec_cci::Credentials as Cci;
+    cci(Cci::token(variable("GUESTEXEC_CCI_TOKEN")), "token").await;
+    cci(Cci::password(domain, user, password, &*project), "password").await;
+    cci(
+        Cci::access_key(&*ak, &*sk).project_id(variable("HUAWEICLOUD_SDK_PROJECT_ID")),
+        "access key",
+    )
+    .await;
+    cci(Cci::access_key_token(&*ak, &*sk, &*project), "token of an access key").await;
+    let tape = guestexec_testkit::Tape::new();
+    let client = guestexec_cci::Client::builder()
+        .credentials(Cci::access_key(&*ak, &*sk).security_token(POD_TOKEN))
+        .region("cn-north-4")
+        .transport(tape.clone())
+        .build()
+        .unwrap();
+    failed(&client.pods("default").list().await.unwrap_err());
+    tell(format_args!("{client:?}{:?}{}", tape, tape.last_request().unwrap()));
+
+    use guestexec_zstack::Credentials as Zstack;
+    let (account, password) = (variable("ZSTACK_ACCOUNT_NAME"), variable("ZSTACK_PASSWORD"));
+    let builder = || guestexec_zstack::Client::builder(variable("ZSTACK_ENDPOINT"));
+    let client = builder().login(&*account, &*password).await.unwrap();
+    zstack_runs(&client, "login").await;
+    let session = client
+        .log_in_by_account()
+        .body_map(|body| {
+            body.log_in_by_account(
+                guestexec_zstack::types::LogInByAccountParams::builder()
+                    .account_name(&*account)
+                    .password(sha512(&password)),
+            )
+        })
+        .send()
+        .await
+        .unwrap();
+    tell(format_args!("{session:?}"));
+    let session = session.into_inner().inventory.unwrap().uuid.unwrap();
+    zstack(Zstack::session(session.clone()), "session").await;
+    let key =
+        Zstack::access_key(variable("ZSTACK_ACCESS_KEY_ID"), variable("ZSTACK_ACCESS_KEY_SECRET"));
+    zstack(key, "access key").await;
+    for endpoint in [variable("REDIRECTING"), format!("https://zstack.{REMOTE}")] {
+        let login = guestexec_zstack::Client::builder(endpoint).login(&*account, &*password);
+        failed(&login.await.unwrap_err());
+    }
+    client.logout().await.unwrap();
+
+    // A sandbox of this process, whose environment is full of credentials, passes none of them on.
+    let sandbox = Sandbox::start().await.unwrap();
+    let client = guestexec_tat::Client::builder()
+        .credentials(guestexec_tat::Credentials::new(
+            sandbox.tat().secret_id(),
+            sandbox.tat().secret_key(),
+        ))
+        .region(sandbox.tat().region())
+        .endpoint(sandbox.tat().endpoint())
+        .build()
+        .unwrap();
+    let ended = client.instances([&sandbox.tat().instances()[0]]).run("env").await.unwrap();
+    ended.results().iter().for_each(|result| tell(result.output_lossy()));
+
+    let told = TOLD.lock().unwrap();
+    assert!(told.contains("log ") && told.contains("trace ") && told.contains("RunCommand"));
+    let mut secrets: Vec<String> = env::vars()
+        .filter(|(name, _)| {
+            ["KEY", "SK", "TOKEN", "PASSWORD", "SECRET"].iter().any(|end| name.ends_with(end))
+        })
+        .map(|(_, value)| value)
+        .collect();
+    let hash = sha512(&variable("ZSTACK_PASSWORD"));
+    secrets.extend([hash, session.expose().to_owned(), POD_TOKEN.to_owned()]);
+    assert!(secrets.len() >= 11, "{}", secrets.len());
+    for secret in secrets {
+        if let Some(at) = told.find(&secret) {
+            let line = told[..at].rfind('\n').map_or(0, |at| at + 1);
+            let end = told[at..].find('\n').map_or(told.len(), |end| at + end);
+            panic!("`{secret}` is told:\n{}", &told[line..end]);
+        }
+    }
+}
+
+/// Reads one request, and answers with what `answer` makes of its text.
+async fn peer<A>(tasks: &mut JoinSet<()>, seen: &Arc<Mutex<Vec<u8>>>, answer: A) -> String
+where
+    A: Fn(&str) -> Option<String> + Send + Sync + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (answer, seen) = (Arc::new(answer), seen.clone());
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (answer, seen) = (answer.clone(), seen.clone());
+            connections.spawn(async move {
+                let mut request = Vec::new();
+                let mut piece = [0; 4096];
+                while let Ok(count @ 1..) = stream.read(&mut piece).await {
+                    seen.lock().unwrap().extend_from_slice(&piece[..count]);
+                    request.extend_from_slice(&piece[..count]);
+                    let text = String::from_utf8_lossy(&request).into_owned();
+                    let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+                    let head = head.to_ascii_lowercase();
+                    let length = head.split_once("content-length: ");
+                    let length = length.and_then(|(_, rest)| rest.lines().next()?.parse().ok());
+                    if body.len() >= length.unwrap_or(0) {
+                        if let Some(answer) = answer(&text) {
+                            let _ = stream.write_all(answer.as_bytes()).await;
+                        }
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+fn ok(body: &str) -> Option<String> {
+    let length = body.len();
+    Some(format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"))
+}
+
+#[tokio::test]
+async fn no_byte_of_a_credential_goes_astray() {
+    let sandbox = Sandbox::builder().tat_rate(None).start().await.unwrap();
+    let (id, key, token) = sandbox.tat().temporary_key();
+    let mut tasks = JoinSet::new();
+    let [proxied, moved, asked]: [Arc<Mutex<Vec<u8>>>; 3] = Default::default();
+    let proxy = peer(&mut tasks, &proxied, |_| None).await;
+    let other = peer(&mut tasks, &moved, |_| None).await;
+    let redirect = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {other}/there\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    );
+    let redirecting = peer(&mut tasks, &asked, move |_| Some(redirect.clone())).await;
+    let role = json!({
+        "TmpSecretId": id, "TmpSecretKey": key, "Token": token, "ExpiredTime": 4_000_000_000u64,
+        "Code": "Success",
+    });
+    let exchanged = json!({ "Response": {
+        "Credentials": { "TmpSecretId": id, "TmpSecretKey": key, "Token": token },
+        "ExpiredTime": 4_000_000_000u64,
+    }});
+    let metadata = peer(&mut tasks, &Arc::default(), move |request| {
+        let line = request.lines().next().unwrap_or_default();
+        match () {
+            () if line.starts_with("POST ") => ok(&exchanged.to_string()),
+            () if line.contains("/security-credentials/ ") => ok("app-role"),
+            () => ok(&role.to_string()),
+        }
+    })
+    .await;
+
+    let home = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = home.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
+    };
+    let (own_id, own_key) = (sandbox.tat().secret_id(), sandbox.tat().secret_key());
+    let ini = format!("[default]\nsecret_id = {own_id}\nsecret_key = {own_key}\n");
+    write(".tencentcloud/credentials", &ini);
+    let profile: Value = json!({ "secretId": own_id, "secretKey": own_key });
+    write(".tccli/default.credential", &profile.to_string());
+    write("pod-token", POD_TOKEN);
+
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--exact", "in_a_process_of_its_own", "--nocapture"])
+        .env_clear()
+        .envs(sandbox.env())
+        .env(CHILD, "1")
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home.path())
+        .env("TEMPORARY_ID", id)
+        .env("TEMPORARY_KEY", key)
+        .env("TEMPORARY_TOKEN", token)
+        .env("REDIRECTING", redirecting)
+        .env("METADATA", metadata)
+        .env("HTTP_PROXY", &proxy)
+        .env("HTTPS_PROXY", &proxy)
+        .env("ALL_PROXY", &proxy)
+        .kill_on_drop(true);
+    let output = command.output().await.unwrap();
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stdout));
+
+    let asked = String::from_utf8(asked.lock().unwrap().clone()).unwrap();
+    assert!(asked.contains("POST ") && asked.contains("GET "), "{asked}");
+    assert_eq!(String::from_utf8(moved.lock().unwrap().clone()).unwrap(), "");
+    let proxied = String::from_utf8(proxied.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = proxied.lines().filter(|line| !line.is_empty()).collect();
+    for service in ["tat", "cci", "zstack", "sts"] {
+        let opening = format!("CONNECT {service}.{REMOTE}:443 HTTP/1.1");
+        assert!(lines.contains(&&*opening), "{service}: {proxied}");
+    }
+    // What a proxy is told, and not a line more.
+    for line in lines {
+        let line = line.to_ascii_lowercase();
+        let harmless = ["connect ", "host: ", "user-agent: "];
+        assert!(harmless.iter().any(|begin| line.starts_with(begin)), "{line}");
+        assert!(line.contains(REMOTE) || line.starts_with("user-agent: guestexec/"), "{line}");
+    }
+}

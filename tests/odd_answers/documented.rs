@@ -1,0 +1,54 @@
+//! The documents' own answers.
+
+use std::collections::BTreeSet;
+
+use guestexec_core::ErrorKind;
+use guestexec_testkit::{Reply, StatusCode, Tape};
+use serde_json::Value;
+
+use crate::mutations;
+
+macro_rules! provider {
+    ($name:ident, $module:ident, $client:expr) => {
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            let mut seen = BTreeSet::new();
+            let mut count = 0;
+            for example in $module::examples::ALL {
+                for (name, text) in example.answers {
+                    if !seen.insert((example.operation, *name)) {
+                        continue;
+                    }
+                    let document: Value = serde_json::from_str(text).unwrap();
+                    for mutation in mutations(&document) {
+                        let status = StatusCode::from_u16(example.status).unwrap();
+                        let reply = Reply::bytes(status, "application/json", mutation.body.clone());
+                        let tape = Tape::new().reply(reply);
+                        let client = $client(&tape);
+                        let result = $module::examples::send(&client, example).await;
+                        count += 1;
+                        let shown = format!("{} {name}: {}", example.operation, mutation.shown());
+                        assert_eq!(tape.requests().len(), 1, "{shown}");
+                        match mutation.pointer.as_str() {
+                            // Without it there is no answer; another `success` or `error` is a
+                            // refusal.
+                            "/Response" | "/success" | "/error" => {
+                                let Err(error) = result else { continue };
+                                let kind = error.kind();
+                                let told =
+                                    [ErrorKind::Protocol, ErrorKind::Refused].contains(&kind);
+                                assert!(told, "{shown}: {error}");
+                            }
+                            _ => result.unwrap_or_else(|error| panic!("{shown}: {error}")),
+                        }
+                    }
+                }
+            }
+            assert!(count > 100, "{count}");
+        }
+    };
+}
+
+provider!(of_tat, guestexec_tat, crate::tat::on);
+provider!(of_zstack, guestexec_zstack, crate::zstack::on);
+provider!(of_cci, guestexec_cci, crate::cci::on);
