@@ -4,11 +4,12 @@
 #   scripts/exec-bench.sh URL [MiB] [TRANSPORT...]
 #
 # URL        a pod's exec: http://host:port/apis/cci/v2/namespaces/NS/pods/POD/exec. The container
-#            needs sh, head, wc, echo and true. A token comes from GUESTEXEC_EXEC_TOKEN.
+#            needs sh, cat, head, echo and true. A token comes from GUESTEXEC_EXEC_TOKEN.
 # MiB        how much is streamed for a rate; default 500.
 # TRANSPORT  v5, v4, spdy, spdy-get; default: v4 and spdy.
 #
-# Rows: raw, what a bare socket reads (the server's own limit); out and in, rates of this library;
+# Rows: raw, what a bare socket reads (the server's own limit); out and in, rates of this library, in
+# with a cat that looks at nothing;
 # true, the latency of a command; many, 200 commands at once. Some container runtimes lock up under
 # so many: MANY=no leaves that row out. Last, the memory that streaming MEMORY_MIB (4096) takes.
 # ROUNDS says how often each rate is measured; default 3.

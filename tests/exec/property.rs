@@ -66,8 +66,8 @@ fn every_octet_comes_back(transport: ExecTransport, v5: bool) {
         };
         let (status, stdout, stderr) = runtime.block_on(run);
         prop_assert!(status.success());
-        prop_assert!(stdout == whole, "{} octets of {} on stdout", stdout.len(), whole.len());
-        prop_assert!(stderr == whole, "{} octets of {} on stderr", stderr.len(), whole.len());
+        prop_assert!(stdout == whole, "{} bytes of {} on stdout", stdout.len(), whole.len());
+        prop_assert!(stderr == whole, "{} bytes of {} on stderr", stderr.len(), whole.len());
         Ok(())
     });
     result.unwrap();

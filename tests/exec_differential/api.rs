@@ -164,7 +164,12 @@ pub const TABLE: &[Situation] = &[
 
 impl Situation {
     pub fn expected(&self) -> Outcome {
-        Outcome { end: self.end, stdout: self.stdout.to_owned(), stderr: self.stderr.to_owned() }
+        Outcome {
+            end: self.end,
+            stdout: self.stdout.to_owned(),
+            stderr: self.stderr.to_owned(),
+            error: String::new(),
+        }
     }
 
     /// Runs the command; what its caller gets to know.
@@ -206,9 +211,10 @@ impl Situation {
                 end: output.status.code().map_or(Failed(ErrorKind::Protocol), Exit),
                 stdout: shown(&output.stdout),
                 stderr: self.stderr_of(&output.stderr),
+                error: String::new(),
             },
             Ok(Err(error)) => failed(&error),
-            Err(_) => Outcome { end: Open, stdout: String::new(), stderr: String::new() },
+            Err(_) => ended(Open, String::new()),
         }
     }
 
@@ -248,12 +254,14 @@ impl Situation {
                 tokio::join!(collect(&mut stdout, &mut out), collect(&mut stderr, &mut err), write);
             end
         });
-        let end = match end.await {
-            Ok(Ok(status)) => status.code().map_or(Failed(ErrorKind::Protocol), Exit),
-            Ok(Err(error)) => failed(&error).end,
-            Err(_) => Open,
+        let (end, error) = match end.await {
+            Ok(Ok(status)) => {
+                (status.code().map_or(Failed(ErrorKind::Protocol), Exit), String::new())
+            }
+            Ok(Err(error)) => (failed(&error).end, error.to_string()),
+            Err(_) => (Open, String::new()),
         };
-        Outcome { end, stdout: shown(&out), stderr: self.stderr_of(&err) }
+        Outcome { end, stdout: shown(&out), stderr: self.stderr_of(&err), error }
     }
 }
 
@@ -269,5 +277,9 @@ fn failed(error: &Error) -> Outcome {
         true => Failed(error.kind()),
         false => NotStarted(error.kind()),
     };
-    Outcome { end, stdout: String::new(), stderr: String::new() }
+    ended(end, error.to_string())
+}
+
+fn ended(end: End, error: String) -> Outcome {
+    Outcome { end, stdout: String::new(), stderr: String::new(), error }
 }

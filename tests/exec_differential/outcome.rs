@@ -18,16 +18,25 @@ pub enum End {
 }
 
 /// How a session ended, and what came before.
-#[derive(Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub end: End,
     pub stdout: String,
     pub stderr: String,
+    /// The error's text, which differs from server to server and is not compared.
+    pub error: String,
+}
+
+impl PartialEq for Outcome {
+    fn eq(&self, other: &Self) -> bool {
+        (self.end, &self.stdout, &self.stderr) == (other.end, &other.stdout, &other.stderr)
+    }
 }
 
 impl fmt::Debug for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}, stdout {:?}, stderr {:?}", self.end, self.stdout, self.stderr)
+        let Self { end, stdout, stderr, error } = self;
+        write!(f, "{end:?}, stdout {stdout:?}, stderr {stderr:?}")?;
+        if error.is_empty() { Ok(()) } else { write!(f, " ({error})") }
     }
 }
 

@@ -155,6 +155,8 @@ pub const TABLE: &[Situation] = &[
     Situation { name: "much on both outputs", streams: OUT, command: "head -c 3000000 /dev/zero; head -c 2000000 /dev/zero >&2", stdout: "<3000000 bytes of 0>", stderr: "<2000000 bytes of 0>", ..BASE },
     Situation { name: "much from a terminal", streams: TTY, command: "head -c 300000 /dev/zero", stdout: "<300000 bytes of 0>", ..BASE },
     Situation { name: "a process in the background holds the output", streams: OUT, command: "(sleep 2; echo late) & echo out", stdout: "out\nlate\n", ..BASE },
+    Situation { name: "a process in the background holds the terminal", streams: TTY, command: "trap '' HUP; (sleep 3; echo late) & echo out; sleep 0.5", stdout: "out\r\n", ..BASE },
+    Situation { name: "a process in the background holds the terminal for long", streams: TTY, command: "trap '' HUP; sleep 90 & echo out; sleep 0.5", stdout: "out\r\n", ..BASE },
     Situation { name: "a process in the background holds nothing", streams: OUT, command: "sleep 2 >/dev/null 2>&1 & echo out", stdout: "out\n", ..BASE },
     Situation { name: "the command closes its outputs and goes on", streams: OUT, command: "echo out; exec >&- 2>&-; sleep 1; exit 6", stdout: "out\n", status: Exit(6), ..BASE },
 ];

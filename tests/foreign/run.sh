@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Holds the sandbox against clients nobody here wrote: the vendors' SDKs, kubectl, and generic ones.
 #
-# Needs PyPI (and Debian, where kubectl is not installed); says what it skips without them. Everything it
-# installs goes to a temporary directory. Pass names to run only those:
-#   tests/foreign/run.sh [tencent-sdk] [tccli] [zstack-mcp] [kubectl] [kr8s] [kubernetes] [websocket] [tencentcloud-crate]
+# Needs PyPI (and npm and Maven for two of Tencent's SDKs, and Debian where kubectl is not installed); says what it
+# skips without them. Everything it installs goes to a temporary directory. Pass names to run only those:
+#   tests/foreign/run.sh [tencent-sdk] [tccli] [tencent-node] [tencent-java] [zstack-mcp] [kubectl] [kr8s] [kubernetes]
+#     [websocket] [tencentcloud-crate]
 # GUESTEXEC names a built binary; otherwise it is built here.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -50,6 +51,25 @@ python_with() { # directory, packages…
     python3 -m venv "$venv" >"$work/pip.log" 2>&1 \
         && "$venv/bin/pip" install --quiet --disable-pip-version-check "$@" >>"$work/pip.log" 2>&1
 }
+# A package of npm, in $work/npm.
+npm_with() { # package
+    npm install --prefix "$work/npm" --no-audit --no-fund --silent "$1" >"$work/npm.log" 2>&1
+}
+# A jar of Maven's, with those it needs, in $work/maven.
+maven_with() { # artifact
+    mkdir -p "$work/maven"
+    cat >"$work/maven/pom.xml" <<POM
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>guestexec</groupId><artifactId>foreign</artifactId><version>1</version>
+  <dependencies><dependency>
+    <groupId>com.tencentcloudapi</groupId><artifactId>$1</artifactId><version>[3.1,4)</version>
+  </dependency></dependencies>
+</project>
+POM
+    (cd "$work/maven" && timeout 300 mvn --batch-mode --quiet -Dmaven.repo.local="$work/maven/repository" \
+        dependency:copy-dependencies) >"$work/maven.log" 2>&1
+}
 no_package() { result SKIP "$1" "PyPI does not give it here ($(tail -n 1 "$work/pip.log" | cut -c1-80))"; }
 
 if ! command -v python3 >/dev/null; then
@@ -83,6 +103,35 @@ if is_wanted tccli; then
     if python_with cli tccli; then
         try tccli bash "$here/tccli.sh" "$work/cli/bin/tccli"
     else no_package tccli; fi
+fi
+if is_wanted tencent-node; then
+    name="Tencent's Node SDK"
+    if ! command -v npm >/dev/null; then result SKIP "$name" "there is no npm"
+    # The package of TAT alone is not in every registry.
+    elif package=tencentcloud-sdk-nodejs-tat && npm_with "$package" \
+        || { package=tencentcloud-sdk-nodejs && npm_with "$package"; }; then
+        try "$name" node "$here/tencent_sdk.js" "$work/npm/node_modules/$package"
+    else result SKIP "$name" "npm does not give it here"; fi
+fi
+if is_wanted tencent-java; then
+    name="Tencent's Java SDK" classpath=${TENCENTCLOUD_JAVA_CLASSPATH:-}
+    if ! command -v javac >/dev/null; then
+        result SKIP "$name" "there is no JDK"
+        result SKIP "signing as Tencent's Java SDK does" "there is no JDK"
+    else
+        if [ -z "$classpath" ] && command -v mvn >/dev/null && maven_with tencentcloud-sdk-java-tat; then
+            classpath="$work/maven/target/dependency/*"
+        fi
+        if [ -z "$classpath" ]; then
+            result SKIP "$name" "Maven does not give it here; TENCENTCLOUD_JAVA_CLASSPATH may name its jars"
+        elif javac -cp "$classpath" -d "$work/java" "$here/TencentSdk.java" >"$work/javac.log" 2>&1; then
+            try "$name" java -cp "$work/java:$classpath" TencentSdk
+        else
+            result FAIL "$name"
+            sed 's/^/      /' "$work/javac.log"
+        fi
+        try "signing as Tencent's Java SDK does" java "$here/JavaHabits.java"
+    fi
 fi
 if is_wanted zstack-mcp; then
     # Written for the first version of mcp, though it does not say so.

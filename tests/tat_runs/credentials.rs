@@ -243,6 +243,9 @@ async fn token_exchange_in_a_process_of_its_own() {
     let client = match site.as_str() {
         "default" => builder().credentials(role()),
         "international" => builder().credentials(role()).root_domain(RootDomain::International),
+        "as a source" => builder()
+            .credentials(CredentialSource::new(role()))
+            .root_domain(RootDomain::International),
         "in a chain" => builder()
             .credentials(CredentialSource::file("/nowhere").or(role()))
             .root_domain(RootDomain::International),
@@ -263,6 +266,7 @@ async fn the_token_exchange_is_that_of_the_clients_site() {
     for (site, host) in [
         ("default", "sts.tencentcloudapi.com:443"),
         ("international", "sts.intl.tencentcloudapi.com:443"),
+        ("as a source", "sts.intl.tencentcloudapi.com:443"),
         ("in a chain", "sts.intl.tencentcloudapi.com:443"),
         ("by endpoint", "sts.intl.tencentcloudapi.com:443"),
     ] {

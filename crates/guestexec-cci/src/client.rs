@@ -127,6 +127,9 @@ impl ClientBuilder {
     }
 
     /// What carries the requests, instead of an HTTP client made here. It sees credentials.
+    ///
+    /// A `reqwest::Client` needs `tcp_user_timeout(None)`: by default its connections end when a
+    /// server takes nothing for 30 s, as one whose command does not read its input.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Arc::new(transport));
         self

@@ -553,7 +553,9 @@ mod tests {
     fn what_is_kept_is_not_printed() {
         let whole = read(&json!({ "Part": {}, "Secret": ["s3cret"], "New": "s3cret" }));
         let text = format!("{whole:?}");
-        assert!(text.contains(r#"extra: {"New", "Secret"}"#) && !text.contains("s3cret"), "{text}");
+        // Their order is that of `serde_json`'s maps, which a feature changes.
+        assert!(text.contains(r#""New""#) && text.contains(r#""Secret""#), "{text}");
+        assert!(!text.contains("s3cret"), "{text}");
     }
 
     #[test]

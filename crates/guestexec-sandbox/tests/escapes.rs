@@ -104,8 +104,8 @@ async fn whatever_they_do_they_die_with_it() {
         }
         let script = |service: usize| {
             let time = time(index * 4 + service).to_string();
-            // Without this the output would be waited for.
-            format!("exec >/dev/null 2>&1; {}", script.replace("TIME", &time))
+            // Otherwise whoever holds the output or the terminal would be waited for.
+            format!("exec </dev/null >/dev/null 2>&1; {}", script.replace("TIME", &time))
         };
         through_tat(&sandbox, &script(0)).await;
         through_zstack(&sandbox, &script(1)).await;

@@ -20,6 +20,7 @@ use guestexec_core::{ResponseFuture, Transport};
 use guestexec_tat::{Client, Credentials};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
+use tokio::runtime::Builder;
 
 const SIZES: [(&str, usize); 3] = [("100 B", 100), ("4 KB", 4096), ("64 KB", 65_536)];
 
@@ -95,6 +96,9 @@ fn medians<const N: usize>(mut measures: [&mut dyn FnMut() -> Duration; N]) -> [
 }
 
 fn main() {
+    // The client's deadline for a transport of one's own needs a runtime's clock.
+    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let _clock = runtime.enter();
     let mut criterion = Criterion::default().configure_from_args();
     let client = client();
     let key = [7; 32];

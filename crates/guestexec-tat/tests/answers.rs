@@ -149,7 +149,7 @@ async fn a_lost_answer_leaves_it_open_whether_the_script_ran() {
         (Peer::Closes, ErrorKind::Lost),
         (Peer::Silent, ErrorKind::Timeout),
         (Peer::Says(half.to_owned()), ErrorKind::Lost),
-        (Peer::Says("garbage\r\n\r\n".to_owned()), ErrorKind::Lost),
+        (Peer::Says("garbage\r\n\r\n".to_owned()), ErrorKind::Protocol),
         (http("200 OK", "application/json", r#"{"Response":[]}"#), ErrorKind::Protocol),
         (http("200 OK", "text/html", "<html>"), ErrorKind::Protocol),
         (http("200 OK", "application/json", r#"{"Response":{}}"#), ErrorKind::Protocol),

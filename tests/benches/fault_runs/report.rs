@@ -72,6 +72,18 @@ impl Report {
         self.faults.values().sum()
     }
 
+    /// The figures that matter, on one line.
+    pub(crate) fn so_far(&self) -> String {
+        format!(
+            "{} runs, {} faults, {} double runs, {} hangs, {} wrong verdicts",
+            self.runs,
+            self.faults(),
+            self.twice,
+            self.hangs,
+            self.wrong
+        )
+    }
+
     /// Whether nothing was that must not be.
     pub(crate) fn is_good(&self) -> bool {
         self.runs > 0 && self.twice + self.hangs + self.wrong == 0

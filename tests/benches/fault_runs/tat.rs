@@ -14,7 +14,7 @@ use crate::{
 
 pub(crate) async fn round(seed: u64, options: &Options, report: &mut Report) {
     let builder = failing(Provider::Tat, seed).tat_instances(options.runs);
-    let sandbox = builder.tat_late_tasks(seed % 2 == 0).start().await.expect("the sandbox starts");
+    let sandbox = builder.tat_late_tasks(seed.is_multiple_of(2)).start().await.expect("the sandbox starts");
     let tat = sandbox.tat();
     let temporary = seed / 6 % 2 == 1;
     let credentials = if temporary {
@@ -44,7 +44,7 @@ pub(crate) async fn round(seed: u64, options: &Options, report: &mut Report) {
 
 async fn one(client: &Client, instance: &str) -> Told {
     let run = client.instances([instance]).run(format!("echo {instance}"));
-    match run.wait_at_most(Duration::from_secs(40)).await {
+    match run.wait_at_most(Duration::from_secs(15)).await {
         Ok(finished) => match finished.results() {
             [result] => match result.failure() {
                 Some(failure) => error(&failure.error),

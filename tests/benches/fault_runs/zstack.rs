@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) async fn round(seed: u64, options: &Options, report: &mut Report) {
-    let (jobs, by_login) = (seed / 2 % 2 == 0, seed / 6 % 2 == 0);
+    let (jobs, by_login) = ((seed / 2).is_multiple_of(2), (seed / 6).is_multiple_of(2));
     let builder = failing(Provider::Zstack, seed).zstack_vms(options.runs).zstack_jobs(jobs);
     let sandbox = builder.start().await.expect("the sandbox starts");
     let zstack = sandbox.zstack();
@@ -51,8 +51,8 @@ async fn log_in(zstack: &ZstackHandle) -> Client {
 }
 
 async fn one(client: &Client, vm: &str, number: usize) -> Told {
-    let method = if number % 2 == 0 { Method::Put } else { Method::Post };
-    let run = client.vm(vm).run(format!("echo {vm}")).timeout(Duration::from_secs(20));
+    let method = if number.is_multiple_of(2) { Method::Put } else { Method::Post };
+    let run = client.vm(vm).run(format!("echo {vm}")).timeout(Duration::from_secs(10));
     match run.method(method).await {
         Ok(output) if output.stdout_lossy().trim_end() == vm => Told::Right,
         Ok(output) => Told::Otherwise(format!("{output:?}")),

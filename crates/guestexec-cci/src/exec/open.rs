@@ -27,7 +27,8 @@ pub enum ExecTransport {
     Auto,
     /// A WebSocket with `v5.channel.k8s.io` (Kubernetes 1.30 and later).
     WebSocketV5,
-    /// A WebSocket with `v4.channel.k8s.io`, on which input cannot be ended.
+    /// A WebSocket with `v4.channel.k8s.io`, on which no input can be ended but a
+    /// [terminal](crate::Exec::tty)'s.
     WebSocketV4,
     /// SPDY/3.1, by POST. All servers have it, as far as no gateway on the way forbids it; it needs
     /// the permission to `create` exec sessions where a WebSocket needs that to `get` them.

@@ -248,7 +248,7 @@ async fn an_access_key_signs_what_is_sent() {
             }
         })
         .await;
-        let key = Credentials::access_key("AKID", "secret key");
+        let key = Credentials::access_key("AKID", "secret-key");
         let temporary = key.clone().security_token("sec-token").project_id("0123456789abcdef");
         for (credentials, names) in
             [(key, "host;x-sdk-date"), (temporary, "host;x-project-id;x-sdk-date;x-security-token")]
@@ -264,7 +264,7 @@ async fn an_access_key_signs_what_is_sent() {
             let requests = &peer.requests()[before..];
             assert_eq!(requests.len(), 3);
             for request in requests {
-                verify(request, "secret key");
+                verify(request, "secret-key");
                 let authorization = request.header("authorization").unwrap();
                 assert!(
                     authorization.contains(&format!("SignedHeaders={names},")),

@@ -31,7 +31,7 @@ pub enum Said {
 
 /// The server's end of a session, whatever carries it.
 pub enum Server {
-    WebSocket(Socket),
+    WebSocket(Box<Socket>),
     Spdy(Box<Spdy>),
 }
 
@@ -60,10 +60,14 @@ impl Server {
                 Self::Spdy(Box::new(spdy))
             }
             ExecTransport::WebSocketV5 => {
-                Self::WebSocket(Socket::upgrade(request, stream, "v5.channel.k8s.io").await)
+                Self::web_socket(Socket::upgrade(request, stream, "v5.channel.k8s.io").await)
             }
-            _ => Self::WebSocket(Socket::upgrade(request, stream, "v4.channel.k8s.io").await),
+            _ => Self::web_socket(Socket::upgrade(request, stream, "v4.channel.k8s.io").await),
         }
+    }
+
+    fn web_socket(socket: Socket) -> Self {
+        Self::WebSocket(Box::new(socket))
     }
 
     pub async fn stdout(&mut self, text: impl AsRef<[u8]>) {

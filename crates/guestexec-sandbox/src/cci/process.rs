@@ -33,9 +33,15 @@ const PIECE: usize = 32 * 1024;
 /// How many bytes of input may wait for the process, about as many as the real runtime's pipes hold.
 #[cfg(target_os = "linux")]
 const INPUT_ROOM: usize = 128 * 1024;
+/// How many bytes of input a process has to have been given before one more can find no room.
+const SMALLEST_PIPE: usize = 64 * 1024;
 /// How many bytes of output are taken of a terminal that its client is taken to have left. Then nobody reads, and the
 /// process waits.
 const DETACHED_ROOM: usize = 64 * 1024;
+/// How long a terminal's output is waited for once the process is gone, and how many bytes are read of it then. Another
+/// process may hold the terminal; the session ends nevertheless.
+const TERMINAL_LINGER: Duration = Duration::from_millis(100);
+const TERMINAL_REST: usize = 256 * 1024;
 /// How long output is read beyond the time a command may run.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -68,6 +74,8 @@ pub(super) struct Process {
 /// The process's standard input.
 pub(super) struct Input {
     end: InputEnd,
+    /// Bytes that were handed over.
+    written: usize,
     attachment: Arc<Attachment>,
 }
 
@@ -101,6 +109,8 @@ impl Input {
         while !data.is_empty() {
             let stuck = &self.attachment.is_stuck;
             let end = &mut self.end;
+            // A pipe that cannot be full yet is only not known to have room.
+            let may_be_full = self.written >= SMALLEST_PIPE;
             let written = poll_fn(|cx| {
                 let written = match end {
                     InputEnd::Closed => return Poll::Ready(Ok(data.len())),
@@ -108,14 +118,17 @@ impl Input {
                     InputEnd::Terminal(terminal) => Pin::new(terminal).poll_write(cx, data),
                 };
                 match written {
-                    Poll::Pending => stuck.store(true, Ordering::Relaxed),
+                    Poll::Pending => stuck.store(may_be_full, Ordering::Relaxed),
                     Poll::Ready(Ok(_)) => stuck.store(false, Ordering::Relaxed),
                     Poll::Ready(Err(_)) => {}
                 }
                 written
             });
             match written.await {
-                Ok(length) => data = &data[length..],
+                Ok(length) => {
+                    data = &data[length..];
+                    self.written = self.written.saturating_add(length);
+                }
                 Err(_) => {
                     self.end = InputEnd::Closed;
                     return;
@@ -227,6 +240,7 @@ impl Plan {
 pub(super) struct Running {
     group: Group,
     outputs: Vec<(Channel, Reader)>,
+    is_terminal: bool,
     sender: mpsc::Sender<(Channel, Vec<u8>)>,
     limits: Limits,
     attachment: Arc<Attachment>,
@@ -238,8 +252,9 @@ impl Process {
         let Self { group, outputs, input, limits } = self;
         let (sender, receiver) = mpsc::channel(2);
         let attachment = Arc::new(Attachment::default());
-        let input = Input { end: input, attachment: Arc::clone(&attachment) };
-        (Running { group, outputs, sender, limits, attachment }, input, receiver)
+        let input = Input { end: input, written: 0, attachment: Arc::clone(&attachment) };
+        let is_terminal = matches!(input.end, InputEnd::Terminal(_));
+        (Running { group, outputs, is_terminal, sender, limits, attachment }, input, receiver)
     }
 }
 
@@ -249,16 +264,16 @@ impl Running {
         Arc::clone(&self.attachment)
     }
 
-    /// Waits for the end of the process and of its output, which other processes may hold longer. Dropped before,
-    /// it kills the process.
+    /// Waits for the end of the process and of its output, whose pipes other processes may hold longer. Dropped
+    /// before, it kills the process.
     pub(super) async fn wait(self) -> Termination {
-        let Self { mut group, outputs, sender, limits, attachment } = self;
+        let Self { mut group, outputs, is_terminal, sender, limits, attachment } = self;
         let gone = watch::Sender::new(false);
         let budget = Budget { left: AtomicU64::new(limits.output), spent: Notify::new() };
-        let forward = |(channel, reader)| {
+        let forward = |output| {
             forward(
-                channel,
-                reader,
+                output,
+                is_terminal,
                 sender.clone(),
                 gone.subscribe(),
                 &budget,
@@ -313,9 +328,31 @@ impl Budget {
     }
 }
 
+/// The next piece of output, `None` at its end: with a pipe when nobody holds it any more, with a terminal when the
+/// process is gone and all it wrote was read.
+async fn next_piece(
+    reader: &mut Reader,
+    piece: &mut [u8],
+    gone: &mut watch::Receiver<bool>,
+    rest: Option<&mut usize>,
+) -> Option<usize> {
+    // A terminal whose last process is gone says so by an error.
+    let some = |read: io::Result<usize>| read.ok().filter(|length| *length > 0);
+    let Some(rest) = rest else { return some(reader.read(piece).await) };
+    tokio::select! {
+        biased;
+        read = reader.read(piece), if !*gone.borrow() => return some(read),
+        // The sender lives until all output was read.
+        _ = gone.wait_for(|gone| *gone) => {}
+    }
+    let length = timeout(TERMINAL_LINGER, reader.read(piece)).await.ok().and_then(some)?;
+    *rest = rest.checked_sub(length)?;
+    Some(length)
+}
+
 async fn forward(
-    channel: Channel,
-    mut reader: Reader,
+    (channel, mut reader): (Channel, Reader),
+    is_terminal: bool,
     sender: mpsc::Sender<(Channel, Vec<u8>)>,
     mut gone: watch::Receiver<bool>,
     budget: &Budget,
@@ -323,8 +360,8 @@ async fn forward(
 ) {
     let mut piece = vec![0; PIECE];
     let mut unheard = 0;
-    // A terminal whose last process is gone says so by an error.
-    while let Ok(length @ 1..) = reader.read(&mut piece).await {
+    let mut rest = is_terminal.then_some(TERMINAL_REST);
+    while let Some(length) = next_piece(&mut reader, &mut piece, &mut gone, rest.as_mut()).await {
         if !budget.take(length) {
             // The pipe stays open until the process is killed, or it would die of a broken one.
             _ = gone.wait_for(|gone| *gone).await;

@@ -4,10 +4,10 @@
 //! another. A pong is written before anything more is read, so that a client that pings and does not read comes to
 //! wait, and costs no memory.
 
-use std::{io, time::Duration};
+use std::{io, pin::pin, time::Duration};
 
 use guestexec_remotecommand::{
-    Channel, Subprotocol,
+    Channel, Subprotocol, Termination,
     websocket::{Encoder, FrameKind, MAX_HEADER, Message, ServerDecoder, ServerEvent, frame, mask},
 };
 use hyper::upgrade::Upgraded;
@@ -98,49 +98,64 @@ async fn session(
     let encoder = Encoder::new(protocol);
     writer.message(&encoder.ready(plan.streams)).await?;
     let Some(permit) = plan.processes.permit().await else { return Ok(()) };
-    let end = match plan.start() {
-        Err(end) => end,
-        Ok(process) => {
-            let (running, mut input, outputs) = process.split();
-            // A stream that was not asked for is at its end for the runtime; version 5 comes to it by SPDY, where
-            // such a stream does not exist.
-            if !plan.streams.stdin && protocol != Subprotocol::V5 {
-                input.close();
-            }
-            let attachment = running.attachment();
-            let decoder = ServerDecoder::new(protocol, plan.streams);
-            let running = async { Ok(running.wait().await) };
-            let traffic = Traffic::new();
-            let end = tokio::select! {
-                // The client closed or broke the connection; the process is killed as `running` is dropped.
-                () = receive(reader, writer, decoder, plan.streams.stdin, &mut input, &traffic) => {
-                    _ = timeout(CLOSE_TIMEOUT, writer.frame(FrameKind::Close, &NORMAL)).await;
-                    return Ok(());
-                }
-                () = traffic.idle_for(idle) => return Ok(()),
-                end = async { tokio::try_join!(running, send(writer, encoder, outputs, &traffic)) } => end?.0,
+    let process = match plan.start() {
+        Ok(process) => process,
+        Err(end) => {
+            let until_closed = async {
+                while read_frame(reader).await.is_ok_and(|(opcode, _)| opcode != CLOSE) {}
             };
-            if plan.withholds_status && attachment.is_stuck() {
-                drop(permit);
-                sleep(idle).await;
-                return Ok(());
-            }
-            end
+            return finish(writer, encoder, plan, &end, idle, until_closed).await;
         }
     };
+    let (running, mut input, outputs) = process.split();
+    // A stream that was not asked for is at its end for the runtime; version 5 comes to it by SPDY, where such a
+    // stream does not exist.
+    if !plan.streams.stdin && protocol != Subprotocol::V5 {
+        input.close();
+    }
+    let attachment = running.attachment();
+    let decoder = ServerDecoder::new(protocol, plan.streams);
+    let running = async { Ok(running.wait().await) };
+    let traffic = Traffic::new();
+    let mut receive =
+        pin!(receive(reader, writer, decoder, plan.streams.stdin, &mut input, &traffic));
+    let end = tokio::select! {
+        // The client closed or broke the connection; the process is killed as `running` is dropped.
+        () = &mut receive => {
+            _ = timeout(CLOSE_TIMEOUT, writer.frame(FrameKind::Close, &NORMAL)).await;
+            return Ok(());
+        }
+        () = traffic.idle_for(idle) => return Ok(()),
+        end = async { tokio::try_join!(running, send(writer, encoder, outputs, &traffic)) } => end?.0,
+    };
+    if plan.withholds_status && attachment.is_stuck() {
+        drop(permit);
+        sleep(idle).await;
+        return Ok(());
+    }
+    finish(writer, encoder, plan, &end, idle, receive).await
+}
+
+/// The status and the close, which a client has `idle` to take, and then the client's own close, so that the
+/// connection does not end in a reset that loses the status.
+async fn finish(
+    writer: &Writer,
+    encoder: Encoder,
+    plan: &Plan,
+    end: &Termination,
+    idle: Duration,
+    until_closed: impl Future<Output = ()>,
+) -> io::Result<()> {
     let last_words = async {
-        if let Some(status) = encoder.status(&end) {
+        if let Some(status) = encoder.status(end) {
             writer.message(&status).await?;
         }
         writer.frame(FrameKind::Close, &NORMAL).await
     };
     let Ok(Ok(())) = timeout(idle, last_words).await else { return Ok(()) };
-    if plan.is_mute() {
-        return Ok(());
+    if !plan.is_mute() {
+        _ = timeout(CLOSE_TIMEOUT, until_closed).await;
     }
-    // The client's own close, so that the connection does not end in a reset that loses the status.
-    let mut rest = [0; 4096];
-    _ = timeout(CLOSE_TIMEOUT, async { while let Ok(1..) = reader.read(&mut rest).await {} }).await;
     Ok(())
 }
 

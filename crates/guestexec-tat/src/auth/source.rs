@@ -1,6 +1,7 @@
 //! Where credentials come from: one place, or several tried in turn.
 
 use std::{
+    any::Any,
     fmt::{self, Debug},
     future::{Future, ready},
     path::PathBuf,
@@ -87,6 +88,9 @@ enum Repr {
 impl CredentialSource {
     /// A source of one's own.
     pub fn new(provider: impl ProvideCredentials + 'static) -> Self {
+        if let Some(role) = (&provider as &dyn Any).downcast_ref::<TkeOidc>() {
+            return role.clone().into();
+        }
         Self(Repr::Provider(Arc::new(provider)))
     }
 

@@ -73,8 +73,10 @@ pub(super) struct Follow {
     calls: Vec<Call>,
     /// Calls not made yet, in the order they are to be made.
     pending: VecDeque<usize>,
-    /// Whether a call is under way, or was accepted, that keeps the command.
+    /// Whether a call was made that is to keep the command.
     keeping: bool,
+    /// Whether it is known what came of it.
+    settled: bool,
     /// Instances that were refused each by a call of its own.
     refused_alone: usize,
     /// Whether instances the service refuses are left out.
@@ -242,6 +244,7 @@ impl Follow {
             calls,
             pending: VecDeque::new(),
             keeping: false,
+            settled: false,
             refused_alone: 0,
             skip: false,
             skipped: Vec::new(),
@@ -415,11 +418,10 @@ impl Follow {
     fn schedule(&mut self) {
         let now = Instant::now();
         let late = self.closing != Closing::No || self.deadline.is_some_and(|at| now >= at);
-        // Until one call keeps the command, none is made beside it: it may be refused, and the next one
-        // is then to keep it.
+        // While one call is to keep the command, none is made beside it: it may be refused because of
+        // its instances, and the next one is then to keep it.
         let keeps = self.command.as_ref().is_some_and(|command| command.keeps());
-        let kept = self.calls.iter().any(|call| call.first && call.invocation.is_some());
-        let most = if keeps && !kept { 1 } else { CALLS };
+        let most = if keeps && !self.settled { 1 } else { CALLS };
         while let Some(command) = &self.command
             && !late
             && self.starting < most
@@ -457,6 +459,10 @@ impl Follow {
         match done {
             Done::Started(index, result) => {
                 self.starting -= 1;
+                let blamed = result.as_ref().is_err_and(blames_instances);
+                if self.calls[index].first {
+                    (self.keeping, self.settled) = (!blamed, !blamed);
+                }
                 match result {
                     Ok(started) => {
                         self.calls[index].invocation = Some(started.invocation_id.into());
@@ -468,14 +474,8 @@ impl Follow {
                         }
                         self.hurry();
                     }
-                    Err(error) => {
-                        // Another call may then keep the command.
-                        self.keeping &= !self.calls[index].first || error.may_have_run();
-                        match blames_instances(&error) {
-                            true => self.blamed(index, error),
-                            false => self.fail_call(index, error),
-                        }
-                    }
+                    Err(error) if blamed => self.blamed(index, error),
+                    Err(error) => self.fail_call(index, error),
                 }
             }
             Done::Sorted(index, refusal, agents) => {

@@ -230,9 +230,8 @@ impl InstanceResult {
 
     /// How the command ended.
     pub fn outcome(&self) -> Outcome {
-        let task = match &self.end {
-            End::Task(task) => task,
-            End::Failure(failure) => return failure.outcome(),
+        let Some(task) = self.task() else {
+            return self.failure().map_or(Outcome::Unknown, Failure::outcome);
         };
         match (&task.status, self.exit_code()) {
             (TaskStatus::Success | TaskStatus::Failed, Some(code)) => Outcome::Exited(code),
