@@ -154,6 +154,25 @@ async fn tat_parameters() {
     assert!(file.to_string().contains("/nowhere/script.sh"), "{file}");
 }
 
+#[cfg(unix)]
+#[test]
+fn tat_never_waits_for_a_script_that_is_no_file() {
+    let client = tat(&Tape::new());
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let no_file = "not a regular file";
+    let paths =
+        [(&*pipe, no_file), (folder.path(), "a directory"), ("/dev/zero".as_ref(), no_file)];
+    for (path, says) in paths {
+        let error = client.instances(["ins-1"]).run_file(path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Input, "{error}");
+        for text in [says, path.to_str().unwrap()] {
+            assert!(error.to_string().contains(text), "{error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn tat_checks_can_be_turned_off() {
     let tape = Tape::new();

@@ -427,6 +427,87 @@ async fn the_role_of_an_instance() {
     fails(&sandbox, CvmRole::new().endpoint("http://127.0.0.1:1"), &["cannot be reached"]).await;
 }
 
+/// What may stand in place of a time, or beside keys.
+const ODD: [&str; 11] = [
+    "null",
+    "true",
+    "\"2026-11-22\"",
+    "\"\"",
+    "-1",
+    "1e30",
+    "18446744073709551615",
+    "\"\\ud800\"",
+    "[1]",
+    "{}",
+    "1e999",
+];
+
+#[tokio::test]
+async fn the_keys_of_a_role_are_read_whatever_stands_beside_them() {
+    let sandbox = unhurried(1).await;
+    let (id, key, token) = sandbox.tat().temporary_key();
+    let keys = format!(r#""TmpSecretId": "{id}", "TmpSecretKey": "{key}", "Token": "{token}""#);
+    let (number, text) = (in_seconds(7200), format!("\"{}\"", in_seconds(7200)));
+    let float = format!("{number}.0");
+    for odd in ODD.into_iter().chain([&*text, &*float]) {
+        for answer in [
+            format!(r#"{{{keys}, "Code": "Success", "ExpiredTime": {odd}, "Expiration": {odd}}}"#),
+            format!(r#"{{{keys}, "Code": "Success", "ExpiredTime": {number}, "New": {odd}}}"#),
+        ] {
+            let (endpoint, _service) = service(move |_| Some(answer.clone())).await;
+            works(&sandbox, CvmRole::new().role("r").endpoint(endpoint)).await;
+        }
+        let answer = format!(
+            r#"{{"Response": {{"Credentials": {{{keys}, "New": {odd}}}, "ExpiredTime": {odd}, "RequestId": {odd}, "Error": null}}}}"#
+        );
+        let (endpoint, _service) = service(move |_| Some(answer.clone())).await;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "the-pods-token").unwrap();
+        let pod = || TkeOidc::new().endpoint(&endpoint).identity("r", "p", "a", file.path());
+        works(&sandbox, pod()).await;
+
+        // The same in a file of tccli's.
+        let profile = tempfile::NamedTempFile::new().unwrap();
+        let small = !odd.contains("ud800") && odd != "1e999";
+        let text = format!(
+            r#"{{"secretId": "{id}", "secretKey": "{key}", "token": "{token}", "expiresAt": {odd}}}"#
+        );
+        fs::write(profile.path(), text).unwrap();
+        if small {
+            works(&sandbox, CredentialSource::tccli_file(profile.path())).await;
+        }
+    }
+    // Keys whose end is not told are asked for again, and not used for ever.
+    let untold = format!(r#"{{{keys}, "ExpiredTime": "soon"}}"#);
+    let (endpoint, _service) = service(move |_| Some(untold.clone())).await;
+    let lease = CvmRole::new().role("r").endpoint(endpoint).provide().await.unwrap();
+    let left = lease.expires().unwrap().duration_since(SystemTime::now()).unwrap();
+    assert!(left <= Duration::from_secs(600), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_token_is_told_in_readable_words_and_without_the_token() {
+    let sandbox = unhurried(1).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "the-pods-token").unwrap();
+    let long = format!("\"{}\"", "x".repeat(9000));
+    for (code, says) in [
+        (r#""A\u001b[2J\nB""#, "with A[2JB"),
+        (&*long, "xxxxx…"),
+        (r#""not the-pods-token""#, "cannot be read"),
+        ("7", "cannot be read"),
+        ("{}", "cannot be read"),
+    ] {
+        let answer = format!(r#"{{"Response": {{"Error": {{"Code": {code}}}}}}}"#);
+        let (endpoint, _service) = service(move |_| Some(answer.clone())).await;
+        let pod = TkeOidc::new().endpoint(endpoint).identity("r", "p", "a", file.path());
+        let error = client(&sandbox, pod).describe_regions().send().await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(says) && text.len() < 500, "{text}");
+        assert!(!text.contains("the-pods-token"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn the_role_of_a_pod() {
     let sandbox = unhurried(1).await;

@@ -6,6 +6,7 @@
 mod clock;
 mod credentials;
 mod faults;
+mod finding;
 mod many;
 mod outcomes;
 mod proxy;

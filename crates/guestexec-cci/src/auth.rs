@@ -176,7 +176,6 @@ impl Credentials {
         &self.method
     }
 
-    /// The headers besides the signature that a request signed by an access key carries.
     /// All that is not to be told.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let own = match &self.method {
@@ -188,6 +187,7 @@ impl Credentials {
         [own].into_iter().chain(&self.security_token)
     }
 
+    /// The headers besides the signature that a request signed by an access key carries.
     pub(crate) fn extra_headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let project = self.project_id.as_deref().map(|id| ("x-project-id", id));
         let token = self.security_token.as_ref().map(|token| ("x-security-token", token.expose()));

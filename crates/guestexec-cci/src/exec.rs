@@ -156,7 +156,8 @@ impl<'a> Exec<'a> {
     }
 
     /// How long it may take until the server has accepted the command. Default: 30 s; never longer
-    /// than the client's [`call_timeout`](crate::ClientBuilder::call_timeout).
+    /// than the client's [`call_timeout`](crate::ClientBuilder::call_timeout). Over SPDY the server has
+    /// as long once more to take the streams, as kubectl grants it.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
@@ -274,6 +275,7 @@ impl<'a> Exec<'a> {
             ends_input: input.is_some() && !tty,
             transport: self.transport,
             underway: Underway::new(),
+            in_doubt: Underway::new(),
         };
         let opened = match earliest {
             None => opening.open().await?,
@@ -283,7 +285,7 @@ impl<'a> Exec<'a> {
                     format!("the server did not accept the command within {length:?}"),
                 )
                 .during(opening.operation())
-                .with_may_have_run(opening.underway.may_have_run())
+                .with_may_have_run(opening.may_have_run())
             })??,
         };
 
@@ -314,12 +316,14 @@ impl<'a> Exec<'a> {
         }
         let plan = Plan {
             operation,
+            secrets: opening.pod.client.inner.shared().secrets(None),
             input,
             deadline,
             keepalive: self.keepalive,
             dead_after: self.dead_after,
             tty,
             hold: holds_input.then_some(self.handshake_timeout),
+            opening: self.handshake_timeout,
         };
         let task = match transport {
             ExecTransport::SpdyPost | ExecTransport::SpdyGet => {

@@ -45,6 +45,22 @@ pub(crate) struct Shared {
     pub(crate) speaks: Speaks,
 }
 
+impl Shared {
+    /// What no text of a server's may tell again: what the client was given, the token at hand, and
+    /// the one that a call `used`, which another call may have replaced since.
+    pub(crate) fn secrets(&self, used: Option<&Token>) -> Secrets {
+        let mut secrets = Secrets::default();
+        self.credentials.secrets().for_each(|secret| secrets.add(secret.expose()));
+        let current = self.tokens.current().clone();
+        for token in current.as_deref().into_iter().chain(used) {
+            if let Ok(token) = token.header.to_str() {
+                secrets.add(token);
+            }
+        }
+        secrets
+    }
+}
+
 /// The state of one call.
 #[derive(Clone, Default)]
 pub(crate) struct Call {
@@ -294,26 +310,26 @@ async fn authenticated<T>(
         (Ok(answer), _) => return Ok(answer),
         (Err(_), Some(Err(no_token))) => return Err(no_token),
         (Err(error), Some(Ok(token))) => {
-            let error = decoded(operation, client, error).await;
+            let error = decoded(operation, client, Some(&token), error).await;
             if error.kind() == ErrorKind::Unauthenticated {
                 client.inner.shared.tokens.forget(&token);
                 return Err(error.with_advice("the next call gets a new token"));
             }
             error
         }
-        (Err(error), None) => decoded(operation, client, error).await,
+        (Err(error), None) => decoded(operation, client, None, error).await,
     };
     Err(error)
 }
 
-async fn decoded(operation: Operation, client: &Client, error: CallError<()>) -> Error {
+async fn decoded(
+    operation: Operation,
+    client: &Client,
+    token: Option<&Token>,
+    error: CallError<()>,
+) -> Error {
     let Inner { shared, call } = &client.inner;
-    let mut secrets = Secrets::default();
-    shared.credentials.secrets().for_each(|secret| secrets.add(secret.expose()));
-    let token = shared.tokens.current().as_ref().map(|token| token.header.clone());
-    if let Some(token) = token.as_ref().and_then(|token| token.to_str().ok()) {
-        secrets.add(token);
-    }
+    let secrets = shared.secrets(token);
     failure(operation, &call.underway, secrets, error, |answer| error::read(operation, answer))
         .await
 }

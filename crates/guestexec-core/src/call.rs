@@ -18,7 +18,7 @@ use crate::{
     repair::repaired,
 };
 
-/// Most octets read of a refusal that is not JSON. Longer ones are a gateway's page, cut there; what
+/// Most bytes read of a refusal that is not JSON. Longer ones are a gateway's page, cut there; what
 /// a service says in JSON is read whole, for its code stands anywhere in it.
 pub const MAX_ERROR_BODY: usize = 64 * 1024;
 
@@ -222,7 +222,7 @@ pub async fn failure<D>(
     let error = match error {
         CallError::InvalidRequest(message) => Error::new(ErrorKind::InvalidRequest, message),
         // Hooks report with it that an answer, though a success, is not what was asked for.
-        CallError::Custom(message) => Error::new(ErrorKind::Protocol, message),
+        CallError::Custom(message) => Error::new(ErrorKind::Protocol, secrets.hidden_in(message)),
         CallError::CommunicationError(source) => {
             let unsent = unsent(&source);
             if unsent {

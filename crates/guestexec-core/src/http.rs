@@ -9,7 +9,7 @@ use reqwest::{NoProxy, Request, Response, StatusCode, Url, redirect};
 use crate::tls;
 use crate::{Endpoint, Marks, Secret, endpoint::is_loopback, repair::repaired};
 
-/// Largest answer read into memory, in octets. The largest honest one, a page of 100 task results
+/// Largest answer read into memory, in bytes. The largest honest one, a page of 100 task results
 /// with their outputs, is a tenth of it.
 pub const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
@@ -19,7 +19,7 @@ pub const MAX_ANSWER: usize = 32 * 1024 * 1024;
 pub struct HttpOptions {
     /// How long a connection may take to be made. Default: 10 s.
     pub connect_timeout: Duration,
-    /// How long one exchange may take, from the first octet sent to the last received. It does not
+    /// How long one exchange may take, from the first byte sent to the last received. It does not
     /// cut an upgraded stream. Default: 60 s.
     pub timeout: Duration,
     /// The `User-Agent` header. Default: this library's name and version.
@@ -225,7 +225,7 @@ pub fn prepare(request: &mut Request, marks: Marks) {
     marks.put(request);
 }
 
-/// Makes reading more than `limit` octets of an answer an error instead of a growing buffer.
+/// Makes reading more than `limit` bytes of an answer an error instead of a growing buffer.
 /// An upgraded connection is left alone.
 #[must_use]
 pub fn limit_answer(response: Response, limit: usize) -> Response {

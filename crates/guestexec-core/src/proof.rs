@@ -8,8 +8,9 @@ use reqwest::StatusCode;
 /// - every 3xx, with which a server may show the result of what it has just done,
 /// - 406, 410, 412, 416 and 422, which may be about the answer or the outcome,
 /// - 408 and 499: something on the way gave up, and the request may have gone on,
-/// - 409: what the request was to make is there, perhaps because it was sent on twice.
-const NOT_ACTED_UPON: [(u16, &str); 18] = [
+/// - 409: what the request was to make is there, perhaps because it was sent on twice,
+/// - 425: the request was sent early, and perhaps once more since.
+const NOT_ACTED_UPON: [(u16, &str); 17] = [
     (400, "it was not understood"),
     (401, "the caller is not known"),
     (403, "the caller may not"),
@@ -22,7 +23,6 @@ const NOT_ACTED_UPON: [(u16, &str); 18] = [
     (415, "its body is of a type that is not read"),
     (417, "it asks for what is not given before it is read"),
     (421, "this server does not answer for the name asked for"),
-    (425, "it might be a repetition, so it was not looked at"),
     (426, "it has to be sent by another protocol"),
     (428, "it lacks a condition"),
     (429, "there are too many"),
@@ -54,7 +54,7 @@ mod tests {
             assert!(reason.is_none_or(|(_, reason)| !reason.is_empty()), "{status}");
         }
         for giving_up in
-            [301, 302, 303, 307, 406, 408, 409, 410, 412, 422, 499, 500, 502, 503, 504, 520]
+            [301, 302, 303, 307, 406, 408, 409, 410, 412, 422, 425, 499, 500, 502, 503, 504, 520]
         {
             let status = StatusCode::from_u16(giving_up).unwrap();
             assert!(!refusal(status).not_started, "{status}");

@@ -43,12 +43,14 @@ impl Secrets {
     /// The same with one more.
     pub fn add(&mut self, secret: &str) {
         if secret.len() >= SHORTEST && !self.0.iter().any(|known| known.expose() == secret) {
-            self.0.push(secret.into());
+            // Longer ones first: without a shorter one that stands in it, one is not found.
+            let place = self.0.partition_point(|known| known.expose().len() > secret.len());
+            self.0.insert(place, secret.into());
         }
     }
 
     /// `text` without any of them, also where it quotes them as JSON does.
-    pub(crate) fn hidden_in(&self, text: String) -> String {
+    pub fn hidden_in(&self, text: String) -> String {
         self.0.iter().fold(text, |text, secret| {
             let secret = secret.expose();
             let quoted = serde_json::to_string(secret).unwrap_or_default();
@@ -91,6 +93,15 @@ mod tests {
         assert_eq!(identifier(&"x".repeat(128)), "x".repeat(128));
         assert_eq!(identifier(&"x".repeat(10_000_000)), format!("{}…", "x".repeat(128)));
         assert_eq!(readable(&"é".repeat(8193)).chars().count(), 8193);
+    }
+
+    #[test]
+    fn a_secret_that_holds_another_is_hidden_whole() {
+        let mut secrets = Secrets::default();
+        for secret in ["hunter", "hunter2-and-more", "and-"] {
+            secrets.add(secret);
+        }
+        assert_eq!(secrets.hidden_in("not hunter2-and-more".to_owned()), "not <redacted>");
     }
 
     #[test]

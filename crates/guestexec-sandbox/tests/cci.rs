@@ -506,15 +506,10 @@ async fn pods_are_read_and_listed() {
     assert_eq!(get("default/pods?fieldSelector=bogus%3D1").await.0, 400);
 }
 
-#[tokio::test]
-async fn spdy_by_post_with_the_end_of_stdin() {
-    let sandbox = Sandbox::start().await.unwrap();
-    let cci = sandbox.cci();
+/// A connection that has become SPDY, with no streams yet.
+async fn spdy(cci: &CciHandle, query: &str) -> TcpStream {
     let mut tcp = TcpStream::connect(address(cci)).await.unwrap();
-    let path = exec_path(
-        cci.pod(),
-        "command=sh&command=-c&command=wc%20-c;echo%20err%3E%262;exit%204&stdin=1&stdout=1&stderr=1",
-    );
+    let path = exec_path(cci.pod(), query);
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: {}\r\nx-auth-token: {}\r\nconnection: Upgrade\r\nupgrade: {SPDY_UPGRADE}\r\n\
          {STREAM_PROTOCOL_HEADER}: {SPDY_OFFER}\r\ncontent-length: 0\r\n\r\n",
@@ -532,7 +527,14 @@ async fn spdy_by_post_with_the_end_of_stdin() {
             && answer.contains("x-stream-protocol-version: v4.channel.k8s.io"),
         "{answer}"
     );
+    tcp
+}
 
+#[tokio::test]
+async fn spdy_by_post_with_the_end_of_stdin() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let query = "command=sh&command=-c&command=wc%20-c;echo%20err%3E%262;exit%204&stdin=1&stdout=1&stderr=1";
+    let mut tcp = spdy(sandbox.cci(), query).await;
     let streams = Streams { stdin: true, stdout: true, stderr: true, tty: false };
     let mut out = Vec::new();
     let mut client = SpdyClient::open(streams, &mut out);
@@ -562,6 +564,35 @@ async fn spdy_by_post_with_the_end_of_stdin() {
     }
     assert_eq!(Cow::from(String::from_utf8(stdout).unwrap().trim()), "100000");
     assert_eq!((stderr, end), (b"err\n".to_vec(), Some(code(4))));
+}
+
+#[tokio::test]
+async fn over_spdy_a_terminals_size_may_come_with_its_streams() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let query = "command=sh&command=-c&command=read%20x;stty%20size&stdin=1&stdout=1&tty=1";
+    let mut tcp = spdy(sandbox.cci(), query).await;
+    let streams = Streams { stdin: true, stdout: true, stderr: false, tty: true };
+    let mut out = Vec::new();
+    let mut client = SpdyClient::open(streams, &mut out);
+    client.resize(TerminalSize { width: 22, height: 11 }, &mut out).unwrap();
+    client.stdin(b"\n", &mut out).unwrap();
+    tcp.write_all(&out).await.unwrap();
+    let (mut stdout, mut end) = (Vec::new(), None);
+    let mut buffer = vec![0; 65_536];
+    while end.is_none() {
+        let length = tcp.read(&mut buffer).await.unwrap();
+        assert_ne!(length, 0);
+        let mut input = &buffer[..length];
+        while let Some(event) = client.next(&mut input).unwrap() {
+            match event {
+                Event::Data(_, data) => stdout.extend_from_slice(data),
+                Event::Terminated(how) => end = Some(how),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(String::from_utf8(stdout).unwrap().trim(), "11 22");
+    assert_eq!(end, Some(code(0)));
 }
 
 #[tokio::test]

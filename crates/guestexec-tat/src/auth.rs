@@ -6,9 +6,13 @@ mod oidc;
 mod role;
 mod source;
 
-use std::{env, fmt};
+use std::{
+    env, fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use guestexec_core::{ErrorKind, Secret, check_header_credential, check_key};
+use serde_json::Value;
 
 use crate::Error;
 
@@ -45,6 +49,20 @@ fn is_absent(error: &Error) -> bool {
 /// An environment variable that is set and not empty.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A time in seconds since 1970, as a number or as a text.
+fn since_1970(raw: &Value) -> Option<SystemTime> {
+    let seconds = match raw {
+        Value::String(text) => text.trim().parse().ok(),
+        // Some writers give every number a fraction.
+        raw => raw
+            .as_u64()
+            .map(Duration::from_secs)
+            .or_else(|| raw.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
+            .map(|since| since.as_secs()),
+    };
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds?))
 }
 
 /// A key pair of Tencent Cloud's access management, with a token where it is temporary.

@@ -10,82 +10,45 @@ use crate::{
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's code, typed.
 pub type Error = guestexec_core::Error<ErrorCode>;
 
-/// An answer that is no success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Says {
-    /// A refusal by the service itself, of this class of codes: what stands before the first dot.
-    Class(&'static str),
-    /// This HTTP status and no word of the service's, so that something on the way has answered.
-    Status(u16),
-}
-use Says::{Class, Status};
-
-/// What proves that a call started no command, and why it does. After any other answer a command may
-/// run: `FailedOperation`, `InternalError` and classes nobody knows yet may come after the start; 408,
-/// 409, 499 and all from 500 on may come from a gateway that had passed the request on.
-const NOT_STARTED: [(Says, &str); 39] = [
-    (Class("ActionOffline"), "the action is not served any more"),
-    (Class("AuthFailure"), "the caller is checked before anything is done"),
-    (Class("DryRunOperation"), "a dry run does nothing"),
-    (Class("InvalidAction"), "there is no such action"),
-    (Class("InvalidParameter"), "the request is checked before anything is done"),
-    (Class("InvalidParameterValue"), "the request is checked before anything is done"),
-    (Class("InvalidRequest"), "the request is checked before anything is done"),
-    (Class("IpInBlacklist"), "the caller's address is checked before anything is done"),
-    (Class("IpNotInWhitelist"), "the caller's address is checked before anything is done"),
-    (Class("LimitExceeded"), "the request, or what there is already, is over a limit"),
-    (Class("MissingParameter"), "the request is checked before anything is done"),
-    (Class("NoSuchProduct"), "there is no such product"),
-    (Class("NoSuchVersion"), "there is no such version"),
-    (Class("OperationDenied"), "the operation is not allowed in the state things are in"),
-    (Class("RequestLimitExceeded"), "calls over the rate are turned down unread"),
-    (Class("RequestSizeLimitExceeded"), "the request was too large to be read"),
-    (Class("ResourceInsufficient"), "there is too little of what a command needs"),
-    (
-        Class("ResourceNotFound"),
-        "instances, command, bucket and role are looked up before the start",
-    ),
-    (Class("ResourceUnavailable"), "instances and agents are looked at before the start"),
-    (Class("UnauthorizedOperation"), "permissions are checked before anything is done"),
-    (Class("UnknownParameter"), "the request is checked before anything is done"),
-    (Class("UnsupportedOperation"), "the operation is not offered"),
-    (Class("UnsupportedProtocol"), "the request came by a protocol that is not offered"),
-    (Class("UnsupportedRegion"), "the region does not offer the service"),
-    (Status(400), "the request could not be read"),
-    (Status(401), "the caller was not let through"),
-    (Status(403), "the caller was not let through"),
-    (Status(404), "there is nobody at this address to start anything"),
-    (Status(405), "there is nobody here who takes such requests"),
-    (Status(407), "the proxy did not let the caller through"),
-    (Status(411), "the request was not read without its length"),
-    (Status(413), "the request was too large to be read"),
-    (Status(414), "the request was too large to be read"),
-    (Status(415), "the request could not be read"),
-    (Status(417), "the request was not read"),
-    (Status(421), "the request came to the wrong server"),
-    (Status(426), "the request came by a protocol that is not offered"),
-    (Status(429), "calls over the rate are turned down unread"),
-    (Status(431), "the request was too large to be read"),
+/// The classes of codes (what stands before the first dot) that prove that a call started no command,
+/// each with its reason. After any other a command may run: `FailedOperation`, `InternalError` and
+/// classes nobody knows yet may come after the start. Bare HTTP statuses are in the table of
+/// `guestexec-core`.
+const NOT_STARTED: [(&str, &str); 24] = [
+    ("ActionOffline", "the action is not served any more"),
+    ("AuthFailure", "the caller is checked before anything is done"),
+    ("DryRunOperation", "a dry run does nothing"),
+    ("InvalidAction", "there is no such action"),
+    ("InvalidParameter", "the request is checked before anything is done"),
+    ("InvalidParameterValue", "the request is checked before anything is done"),
+    ("InvalidRequest", "the request is checked before anything is done"),
+    ("IpInBlacklist", "the caller's address is checked before anything is done"),
+    ("IpNotInWhitelist", "the caller's address is checked before anything is done"),
+    ("LimitExceeded", "the request, or what there is already, is over a limit"),
+    ("MissingParameter", "the request is checked before anything is done"),
+    ("NoSuchProduct", "there is no such product"),
+    ("NoSuchVersion", "there is no such version"),
+    ("OperationDenied", "the operation is not allowed in the state things are in"),
+    ("RequestLimitExceeded", "calls over the rate are turned down unread"),
+    ("RequestSizeLimitExceeded", "the request was too large to be read"),
+    ("ResourceInsufficient", "there is too little of what a command needs"),
+    ("ResourceNotFound", "instances, command, bucket and role are looked up before the start"),
+    ("ResourceUnavailable", "instances and agents are looked at before the start"),
+    ("UnauthorizedOperation", "permissions are checked before anything is done"),
+    ("UnknownParameter", "the request is checked before anything is done"),
+    ("UnsupportedOperation", "the operation is not offered"),
+    ("UnsupportedProtocol", "the request came by a protocol that is not offered"),
+    ("UnsupportedRegion", "the region does not offer the service"),
 ];
 
-/// Whether [a row](NOT_STARTED) says that a refusal of this code, or without one, proves that nothing
-/// was started.
-pub(crate) fn proves_nothing_started(status: u16, code: Option<&str>) -> bool {
-    let is = |says: Says| match (says, code) {
-        (Class(class), Some(code)) => code.split('.').next() == Some(class),
-        (Status(number), None) => status == number,
-        _ => false,
-    };
-    NOT_STARTED.iter().any(|(says, _)| is(*says))
+/// The class of a code.
+fn class_of(code: &ErrorCode) -> &str {
+    code.as_str().split('.').next().unwrap_or_default()
 }
 
 /// Reads a refusal: the vendor's envelope, or whatever a gateway sent in its place.
 pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
-    let status = answer.status.as_u16();
-    let by_status = || Refusal {
-        not_started: proves_nothing_started(status, None),
-        ..Refusal::from_status(answer)
-    };
+    let by_status = || Refusal::from_status(answer);
     let envelope = serde_json::from_slice::<ErrorEnvelope>(&answer.body);
     let Some(ErrorResult { error, request_id, extra }) = envelope.ok().map(|it| it.response) else {
         return by_status();
@@ -113,13 +76,13 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
             advice: None,
         };
     };
-    let class = code.as_str().split('.').next().unwrap_or_default();
+    let class = class_of(&code);
     Refusal {
         kind: kind(&code, class),
         code: Some(code.to_string()),
         message,
         request_id,
-        not_started: proves_nothing_started(status, Some(code.as_str())),
+        not_started: NOT_STARTED.iter().any(|(proof, _)| *proof == class),
         advice: advice(&code).map(str::to_owned),
         detail: Some(code),
     }
@@ -174,15 +137,26 @@ pub(crate) fn advice(code: &ErrorCode) -> Option<&'static str> {
 mod tests {
     use std::collections::HashSet;
 
-    use reqwest::StatusCode;
+    use reqwest::{StatusCode, header::HeaderMap};
+    use serde_json::json;
 
     use super::*;
     use crate::retry::Verdict;
 
+    /// What is read from an answer with this status and, if given, the service's own word.
+    fn proves_nothing_started(status: u16, code: Option<&str>) -> bool {
+        let error = |code| json!({ "Response": { "Error": { "Code": code, "Message": "No." } } });
+        read(&Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: code.map(|code| error(code).to_string().into_bytes()).unwrap_or_default(),
+        })
+        .not_started
+    }
+
     #[test]
     fn the_table_is_without_repetition_and_gives_reasons() {
-        let rows: HashSet<String> =
-            NOT_STARTED.iter().map(|(says, _)| format!("{says:?}")).collect();
+        let rows: HashSet<&str> = NOT_STARTED.iter().map(|(class, _)| *class).collect();
         assert_eq!(rows.len(), NOT_STARTED.len());
         assert!(NOT_STARTED.iter().all(|(_, reason)| reason.split(' ').count() > 2));
     }
@@ -221,10 +195,7 @@ mod tests {
             }
         }
         let known = ErrorCode::KNOWN.iter().copied();
-        let classes = NOT_STARTED.iter().filter_map(|(says, _)| match says {
-            Class(class) => Some(*class),
-            Status(_) => None,
-        });
+        let classes = NOT_STARTED.iter().map(|(class, _)| *class);
         let more =
             ["RequestLimitExceeded.New", "AuthFailure.TokenFailure", "InternalError", "Unheard.Of"];
         for code in known.chain(classes).chain(more) {

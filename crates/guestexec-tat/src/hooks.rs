@@ -301,7 +301,7 @@ impl Inner {
         if server.abs_diff(dated) < SMALL_SKEW {
             return false;
         }
-        let skew = server - unix_seconds(self.shared.clock.now());
+        let skew = server.saturating_sub(unix_seconds(self.shared.clock.now()));
         // Calls that were refused together find the same.
         if self.shared.skew.swap(skew, Ordering::Relaxed).abs_diff(skew) >= SMALL_SKEW {
             warn!(

@@ -3,6 +3,7 @@
 mod auth;
 mod client;
 mod error;
+mod file;
 #[rustfmt::skip]
 mod generated;
 mod hooks;

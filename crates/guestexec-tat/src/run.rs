@@ -12,9 +12,7 @@ mod start;
 
 use std::{
     fmt,
-    fs::File,
     future::{Future, IntoFuture},
-    io::Read as _,
     path::Path,
     pin::Pin,
     time::Duration,
@@ -26,7 +24,7 @@ use self::{
     command::{Common, What},
     follow::Follow,
 };
-use crate::{Client, Error, enums::CommandType};
+use crate::{Client, Error, enums::CommandType, file};
 
 pub use command::{SavedCommand, Script};
 pub use find::{Found, Unconfirmed, UnconfirmedCall, Unfinished};
@@ -71,7 +69,8 @@ impl<'a> Instances<'a> {
     /// The script in a file, sent as it is.
     ///
     /// # Errors
-    /// [`ErrorKind::Input`], if the file cannot be read or is far larger than any script.
+    /// [`ErrorKind::Input`], if the file cannot be read, is no regular file, such as a pipe, which might
+    /// never end, or is far larger than any script.
     pub fn run_file(&self, path: impl AsRef<Path>) -> Result<Run<'a>, Error> {
         let path = path.as_ref();
         let refused = |reason: String| {
@@ -81,13 +80,7 @@ impl<'a> Instances<'a> {
             )
             .during("RunCommand")
         };
-        let mut script = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut script))
-            .map_err(|error| refused(error.to_string()))?;
-        if script.len() as u64 > LONGEST_FILE {
-            return Err(refused(format!("it has more than {LONGEST_FILE} bytes")));
-        }
+        let script = file::read(path, LONGEST_FILE).map_err(|error| refused(error.to_string()))?;
         Ok(self.run(script))
     }
 

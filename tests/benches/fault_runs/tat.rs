@@ -14,7 +14,8 @@ use crate::{
 
 pub(crate) async fn round(seed: u64, options: &Options, report: &mut Report) {
     let builder = failing(Provider::Tat, seed).tat_instances(options.runs);
-    let sandbox = builder.tat_late_tasks(seed.is_multiple_of(2)).start().await.expect("the sandbox starts");
+    let sandbox =
+        builder.tat_late_tasks(seed.is_multiple_of(2)).start().await.expect("the sandbox starts");
     let tat = sandbox.tat();
     let temporary = seed / 6 % 2 == 1;
     let credentials = if temporary {

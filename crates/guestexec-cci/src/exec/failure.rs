@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use guestexec_core::ErrorKind;
 use guestexec_remotecommand::{ExitStatus, Subprotocol, Termination};
 
-use super::{session::LATE, shared::End};
+use super::shared::End;
 use crate::{Error, error::NO_CONTAINER, not_started};
 
 /// The session broke before the command's end was told; `how` may say more.
@@ -28,6 +28,13 @@ pub(super) fn timed_out(length: Duration) -> Error {
         .with_advice(
             "the command may still run: the end of a connection stops it with some container runtimes only, `killable` with all",
         )
+}
+
+/// The server has not taken the streams, without which neither input nor a terminal's size can go.
+pub(super) fn unopened(length: Duration) -> Error {
+    Error::new(ErrorKind::Timeout, format!("the server did not take all streams within {length:?}"))
+        .with_may_have_run(true)
+        .with_advice("something on the way may not let SPDY through: try another `transport`")
 }
 
 /// The caller's own input could not be read.
@@ -74,8 +81,8 @@ pub(super) fn status(end: Termination, had_output: bool) -> Result<ExitStatus, E
 
 /// How the outputs end of a command that has ended, while the server goes on sending.
 pub(super) fn cut() -> End {
-    let why = format!("the server was still sending output {LATE:?} after the command's end");
-    End::Broken(io::ErrorKind::TimedOut, why)
+    let why = "the server was still sending output behind the command's end when no more of it was waited for";
+    End::Broken(io::ErrorKind::TimedOut, why.to_owned())
 }
 
 /// How the outputs of a session end that came to this.

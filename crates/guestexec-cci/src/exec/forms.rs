@@ -84,6 +84,11 @@ impl Speaks {
         if ends_input { &self.ending } else { &self.open }
     }
 
+    /// Whether such a command was last begun with this form.
+    pub(super) fn has_worked(&self, form: Form, ends_input: bool) -> bool {
+        self.worked(ends_input).load(Ordering::Relaxed) == form as u8
+    }
+
     /// The forms to try, in this order.
     pub(super) fn forms(&self, ends_input: bool) -> Vec<Form> {
         let mut forms = if ends_input { ENDING.to_vec() } else { OPEN.to_vec() };

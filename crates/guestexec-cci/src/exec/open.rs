@@ -4,7 +4,7 @@
 use guestexec_core::{ErrorKind, Underway};
 use guestexec_remotecommand::{Streams, Subprotocol};
 use progenitor_client::ResponseValue;
-use reqwest::Upgraded;
+use reqwest::{StatusCode, Upgraded};
 
 use super::{
     failure::unclosable,
@@ -50,6 +50,8 @@ pub(super) struct Opening<'a> {
     pub(super) transport: ExecTransport,
     /// Whether a request of it has left.
     pub(super) underway: Underway,
+    /// Whether an earlier form was refused by an answer that proves nothing.
+    pub(super) in_doubt: Underway,
 }
 
 /// A connection that has become a session.
@@ -88,6 +90,11 @@ macro_rules! request {
 }
 
 impl Opening<'_> {
+    /// Whether the command may run although this did not come to a session.
+    pub(super) fn may_have_run(&self) -> bool {
+        self.underway.may_have_run() || self.in_doubt.may_have_run()
+    }
+
     /// The operation that is asked first, for errors that come before any answer.
     pub(super) fn operation(&self) -> &'static str {
         match self.transport {
@@ -128,7 +135,15 @@ impl Opening<'_> {
                 }
                 Err(error) => error,
             };
+            if error.may_have_run() {
+                self.in_doubt.begin();
+            }
+            let is_bad_gateway = error.status() == Some(StatusCode::BAD_GATEWAY);
             match outlook(&error) {
+                // The form is not what is wrong, so the gateway may have lost a session that began.
+                _ if is_bad_gateway && speaks.has_worked(form, self.ends_input) => {
+                    return Err(together(refused, (form, error)));
+                }
                 Outlook::Open => {}
                 Outlook::OtherOperation => forbidden.push(form.operation()),
                 Outlook::Closed => return Err(together(refused, (form, error))),

@@ -20,8 +20,9 @@ pub struct Output {
 }
 
 impl Output {
-    /// False if the server still sent output 5 s after it had told how the command ended: then no more
-    /// of it was waited for.
+    /// False if the server still sent output after it had told how the command ended, and no more of
+    /// it was waited for: after 5 s, at the [deadline](crate::Exec::timeout), or as the server broke the
+    /// protocol.
     pub fn is_complete(&self) -> bool {
         self.complete
     }

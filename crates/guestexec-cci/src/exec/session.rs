@@ -9,11 +9,12 @@ use std::{
     time::Duration,
 };
 
+use guestexec_core::Secrets;
 use guestexec_remotecommand::{ExitStatus, TerminalSize, Termination};
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep, sleep_until};
 
 use super::{
-    failure::{cut, end, status, timed_out, unreadable},
+    failure::{cut, end, status, timed_out, unopened, unreadable},
     input::{Input, Messages},
     pulse::{Heard, Pulse, Silence},
     shared::{End, Shared},
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::Error;
 
-/// Octets read at once.
+/// Bytes read at once.
 pub(super) const READ: usize = 128 * 1024;
 /// Reads handled before other tasks get their turn.
 pub(super) const BATCH: usize = 32;
@@ -29,7 +30,7 @@ pub(super) const BATCH: usize = 32;
 /// Once the status is here, no more is waited for when no output came for so long...
 const QUIET: Duration = Duration::from_secs(2);
 /// ...and, even if it still comes, when so long has passed.
-pub(super) const LATE: Duration = Duration::from_secs(5);
+const LATE: Duration = Duration::from_secs(5);
 
 /// What is to be sent next.
 pub(super) enum Outgoing {
@@ -46,7 +47,7 @@ pub(super) enum Outgoing {
 
 /// One of the forms of the protocol, on its connection.
 pub(super) trait Wire {
-    /// Octets in front of each piece of input that the wire fills.
+    /// Bytes in front of each piece of input that the wire fills.
     const ROOM: usize;
     /// Whether servers handle a ping after all that was sent before it.
     const IN_ORDER: bool;
@@ -80,6 +81,8 @@ pub(super) trait Wire {
 pub(super) struct Plan {
     /// The operation that began it, for errors.
     pub(super) operation: &'static str,
+    /// What errors must not tell, though the server says it.
+    pub(super) secrets: Secrets,
     /// Standard input, where it is known beforehand.
     pub(super) input: Option<Input>,
     pub(super) deadline: Option<(Instant, Duration)>,
@@ -90,6 +93,8 @@ pub(super) struct Plan {
     pub(super) tty: bool,
     /// How long input may be held back until the command has told its process id.
     pub(super) hold: Option<Duration>,
+    /// How long the server may take to open all streams.
+    pub(super) opening: Duration,
 }
 
 pub(super) struct Session<W> {
@@ -97,10 +102,13 @@ pub(super) struct Session<W> {
     shared: Arc<Shared>,
     queue: Queue,
     operation: &'static str,
+    secrets: Secrets,
     keepalive: Interval,
     cannot_write: bool,
     deadline: Option<(Pin<Box<Sleep>>, Duration)>,
     hold: Option<Pin<Box<Sleep>>>,
+    /// The time that is left to open all streams.
+    opening: Option<(Pin<Box<Sleep>>, Duration)>,
     tail: Option<Tail>,
 }
 
@@ -111,7 +119,9 @@ struct Tail {
     quiet: Pin<Box<Sleep>>,
     latest: Instant,
     received: u64,
-    /// Output was still coming then.
+    /// Output has come behind the status.
+    is_late: bool,
+    /// Output was still coming when no more of it was waited for.
     cut: bool,
 }
 
@@ -148,10 +158,12 @@ impl<W: Wire> Session<W> {
                 pulse: Pulse::new(plan.dead_after, W::IN_ORDER),
             },
             operation: plan.operation,
+            secrets: plan.secrets,
             keepalive,
             cannot_write: false,
             deadline: plan.deadline.map(|(at, length)| (Box::pin(sleep_until(at)), length)),
             hold: plan.hold.map(|length| Box::pin(sleep(length))),
+            opening: Some((Box::pin(sleep(plan.opening)), plan.opening)),
             tail: None,
         }
     }
@@ -162,10 +174,17 @@ impl<W: Wire> Session<W> {
         let had_output = self.shared.received() > 0;
         let result = result
             .and_then(|end| status(end, had_output))
-            .map_err(|error| error.during(self.operation));
+            .map_err(|error| self.hidden(error).during(self.operation));
         let is_cut = self.tail.as_ref().is_some_and(|tail| tail.cut);
         self.shared.finish(if is_cut { cut() } else { end(&result) });
         result
+    }
+
+    /// The error without what it must not tell.
+    fn hidden(&self, error: Error) -> Error {
+        let hidden = |text: &str| self.secrets.hidden_in(text.to_owned());
+        let (message, code) = (hidden(error.message()), error.code().map(hidden));
+        error.with_message(message).with_code(code)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Termination, Error>> {
@@ -182,10 +201,13 @@ impl<W: Wire> Session<W> {
             }
         }
         let Some(tail) = &mut self.tail else { return over };
-        if over.is_ready() || tail.poll_quiet(cx, &self.shared).is_ready() {
-            return Poll::Ready(Ok(tail.end.clone()));
+        if let Poll::Ready(how) = over {
+            // All output came if the server has closed; if not, none was missed where none was coming.
+            tail.cut = how.is_err() && (tail.is_late || self.shared.received() != tail.received);
+        } else if tail.poll_quiet(cx, &self.shared).is_pending() {
+            return Poll::Pending;
         }
-        Poll::Pending
+        Poll::Ready(Ok(tail.end.clone()))
     }
 
     fn poll_session(&mut self, cx: &mut Context<'_>) -> Poll<Result<Termination, Error>> {
@@ -200,6 +222,14 @@ impl<W: Wire> Session<W> {
             && sleep.as_mut().poll(cx).is_ready()
         {
             return Poll::Ready(Err(timed_out(*length)));
+        }
+        if self.wire.is_open() {
+            self.opening = None;
+        }
+        if let Some((sleep, length)) = &mut self.opening
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(unopened(*length)));
         }
         while self.keepalive.poll_tick(cx).is_ready() {
             self.queue.ping = true;
@@ -240,14 +270,16 @@ impl Tail {
     fn new(end: Termination, received: u64) -> Self {
         let now = Instant::now();
         let quiet = Box::pin(sleep_until(now + QUIET));
-        Self { end, quiet, latest: now + LATE, received, cut: false }
+        Self { end, quiet, latest: now + LATE, received, is_late: false, cut: false }
     }
 
     /// Ready when nothing more is to be waited for.
     fn poll_quiet(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Poll<()> {
         let received = std::mem::replace(&mut self.received, shared.received());
+        let more = received != self.received;
+        self.is_late |= more;
         // That nothing comes is not the server's doing while there is no room for it.
-        if received != self.received || !shared.has_room() {
+        if more || !shared.has_room() {
             let until = Instant::now() + QUIET;
             self.cut = until > self.latest;
             self.quiet.as_mut().reset(until.min(self.latest));

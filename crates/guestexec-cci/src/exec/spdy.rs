@@ -156,7 +156,7 @@ impl Wire for Spdy {
                     }
                     // Output may follow.
                     Event::Terminated(_) => continue,
-                    Event::Opened(_) => {
+                    Event::Opened(_) | Event::Reset(Channel::Resize, _) => {
                         // Input may go now.
                         cx.waker().wake_by_ref();
                         continue;

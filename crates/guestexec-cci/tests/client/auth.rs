@@ -146,6 +146,35 @@ async fn a_refused_token_is_not_used_again() {
 }
 
 #[tokio::test]
+async fn a_refused_token_is_hidden_in_what_every_call_is_told() {
+    within(async {
+        let iam = iam().await;
+        let both = Arc::new(tokio::sync::Barrier::new(2));
+        let cci = Peer::new(move |request, mut stream| {
+            let both = both.clone();
+            async move {
+                both.wait().await;
+                let token = request.header("x-auth-token").unwrap();
+                let body = format!(r#"{{"error_msg":"{token} is stale","error_code":"X"}}"#);
+                let text = response("401 Unauthorized", "", &body);
+                stream.write_all(text.as_bytes()).await.unwrap();
+            }
+        })
+        .await;
+        let client = client(&cci, &iam, &Pinned::new());
+        let (one, two) = (client.pod("ns", "one"), client.pod("ns", "two"));
+        let (one, two) = tokio::join!(one.get(), two.get());
+        // The first of them makes the client forget the token.
+        for error in [one.unwrap_err(), two.unwrap_err()] {
+            assert_eq!(error.message(), "<redacted> is stale");
+            assert!(!format!("{error:?}").contains("token-1"), "{error:?}");
+        }
+        assert_eq!(tokens(&cci), ["token-1", "token-1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_tried_once_for_all_that_wait() {
     within(async {
         let iam = Peer::new(|_, mut stream| async move {

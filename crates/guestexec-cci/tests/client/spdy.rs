@@ -101,6 +101,73 @@ where
     .await
 }
 
+#[tokio::test]
+async fn a_server_that_never_takes_the_streams_is_not_waited_for_for_ever() {
+    within(async {
+        // It answers pings all the same.
+        let peer = Peer::new(|request, stream| async move {
+            let mut spdy = Spdy::upgrade(&request, stream).await;
+            let mut buffer = vec![0; 64 * 1024];
+            while let Ok(count @ 1..) = spdy.stream.read(&mut buffer).await {
+                let (mut bytes, mut out) = (&buffer[..count], Vec::new());
+                while let Some(event) = spdy.server.next(&mut bytes).unwrap() {
+                    if let Event::Ping(id) = event {
+                        spdy.server.pong(id, &mut out);
+                    }
+                }
+                let _ = spdy.stream.write_all(&out).await;
+            }
+        })
+        .await;
+        let client = peer.client();
+        let exec = pod(&client).exec(["cat"]).stdin("text").transport(ExecTransport::SpdyPost);
+        let exec = exec.keepalive(Duration::from_millis(100)).timeout(Duration::from_secs(60));
+        let error = exec.handshake_timeout(Duration::from_secs(2)).output().await.unwrap_err();
+        assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, true));
+        assert!(error.message().contains("streams within 2s"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_that_the_server_does_not_take_holds_no_input_back() {
+    within(async {
+        let peer = Peer::new(|request, stream| async move {
+            let mut spdy = Spdy::upgrade(&request, stream).await;
+            let mut refused = false;
+            while spdy.input != b"text\x04\x04" {
+                let mut buffer = vec![0; 64 * 1024];
+                let count = spdy.stream.read(&mut buffer).await.unwrap();
+                assert_ne!(count, 0, "the client left");
+                let (mut bytes, mut out) = (&buffer[..count], Vec::new());
+                while let Some(event) = spdy.server.next(&mut bytes).unwrap() {
+                    match event {
+                        Event::Opened(Channel::Resize) => {
+                            // Error, stdin and stdout are 1, 3 and 5: RST_STREAM of 7, REFUSED_STREAM.
+                            out.extend([0x80, 3, 0, 3, 0, 0, 0, 8, 0, 0, 0, 7, 0, 0, 0, 3]);
+                            refused = true;
+                        }
+                        Event::Opened(channel) => spdy.server.accept(channel, &mut out).unwrap(),
+                        Event::Ping(id) => spdy.server.pong(id, &mut out),
+                        Event::Data(Channel::Stdin, data) => spdy.input.extend_from_slice(data),
+                        _ => {}
+                    }
+                }
+                spdy.stream.write_all(&out).await.unwrap();
+            }
+            assert!(refused);
+            spdy.end(&DONE).await;
+        })
+        .await;
+        let client = peer.client();
+        let exec = pod(&client).exec(["cat"]).tty(TerminalSize { width: 80, height: 24 });
+        let exec = exec.stdin("text").transport(ExecTransport::SpdyPost);
+        let output = exec.timeout(Duration::from_secs(20)).output().await.unwrap();
+        assert!(output.status.success());
+    })
+    .await;
+}
+
 async fn failure(peer: &Peer) -> Error {
     let client = peer.client();
     let exec = pod(&client).exec(["x"]).transport(ExecTransport::SpdyPost);

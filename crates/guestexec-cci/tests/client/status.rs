@@ -281,6 +281,97 @@ async fn a_deadline_that_passes_after_the_status_changes_nothing() {
     .await;
 }
 
+#[tokio::test]
+async fn late_output_is_complete_if_the_server_closes_behind_it() {
+    within(async {
+        let tests = FORMS.map(|form| async move {
+            let peer = serving(form, |_, mut server| async move {
+                server.status(SUCCESS).await;
+                for _ in 0..2 {
+                    // The second comes nearer to the end of all waiting than a silence may last.
+                    tokio::time::sleep(Duration::from_millis(1600)).await;
+                    server.stdout("late ").await;
+                }
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                server.close().await;
+            })
+            .await;
+            let client = peer.client();
+            let output = pod(&client).exec(["x"]).transport(form).output().await.unwrap();
+            assert_eq!(output.stdout_lossy(), "late late ", "{form:?}");
+            assert!(output.is_complete(), "{form:?}");
+        });
+        futures_util::future::join_all(tests).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn late_output_that_a_deadline_or_a_broken_frame_cuts_says_so() {
+    within(async {
+        for form in FORMS {
+            for breaks in [false, true] {
+                let peer = serving(form, move |_, mut server| async move {
+                    server.status(SUCCESS).await;
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    loop {
+                        server.stdout("x").await;
+                        if breaks {
+                            // A control frame of version 2; a reserved bit.
+                            server.raw(&[0xf0, 2, 0, 1, 0, 0, 0, 0]).await;
+                        }
+                        tokio::select! {
+                            said = server.hear() => if said.is_none() { return },
+                            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+                        }
+                    }
+                })
+                .await;
+                let client = peer.client();
+                let exec = pod(&client).exec(["x"]).transport(form);
+                let exec = if breaks { exec } else { exec.timeout(Duration::from_secs(2)) };
+                let output = exec.output().await.unwrap();
+                assert!(output.status.success() && !output.stdout.is_empty(), "{form:?}");
+                assert!(!output.is_complete(), "{form:?} {breaks}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_servers_last_word_does_not_repeat_the_clients_secrets() {
+    within(async {
+        for form in FORMS {
+            let peer = serving(form, |_, mut server| async move {
+                let status = failed("node on fire, asked with X-Auth-Token: a-token");
+                server.status(status.replace("InternalError", "a-token")).await;
+                server.close().await;
+            })
+            .await;
+            let client = peer.client();
+            let mut child = pod(&client).exec(["x"]).transport(form).spawn().await.unwrap();
+            let error = child.wait().await.unwrap_err();
+            assert!(error.message().starts_with("node on fire"), "{error}");
+            assert!(!format!("{error} {error:?}").contains("a-token"), "{error:?}");
+        }
+        // The reason of a close.
+        let peer = serving(ExecTransport::WebSocketV4, |_, mut server| async move {
+            server.raw(b"\x88\x0d\x03\xf3no: a-token").await;
+            server.stay().await;
+        })
+        .await;
+        let client = peer.client();
+        let mut child = pod(&client).exec(["x"]).spawn().await.unwrap();
+        let error = child.wait().await.unwrap_err();
+        let mut stdout = Vec::new();
+        let broken = child.stdout.take().unwrap().read_to_end(&mut stdout).await.unwrap_err();
+        assert!(error.message().contains("no: <redacted>"), "{error}");
+        assert!(!format!("{error:?} {broken:?}").contains("a-token"), "{broken:?}");
+    })
+    .await;
+}
+
 fn failed(message: &str) -> String {
     let message = message.replace('\\', "\\\\").replace('"', "\\\"");
     format!(

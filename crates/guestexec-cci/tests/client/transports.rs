@@ -1,5 +1,10 @@
 //! Which transport is asked for, and when a second one is.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use guestexec_cci::{ErrorKind, ExecTransport, ExitStatus};
 use guestexec_remotecommand::Termination;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -253,6 +258,36 @@ async fn a_refused_form_is_followed_by_the_next_however_it_was_refused() {
             // What worked is remembered.
             let (get, post) = (format!("GET {V5}"), format!("POST {V4}"));
             assert_eq!(asked(&peer), [&*get, &post, &post], "{refusal:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_gateway_is_no_refusal_of_a_form_that_has_worked() {
+    within(async {
+        for stdin in ["", "text"] {
+            // The gateway loses the second session, which the server may have begun.
+            let sessions = Arc::new(AtomicUsize::new(0));
+            let peer = Peer::new(move |request, mut stream| {
+                let session = sessions.fetch_add(1, Ordering::SeqCst);
+                async move {
+                    if session == 1 {
+                        let text = response("502 Bad Gateway", "", "lost");
+                        stream.write_all(text.as_bytes()).await.unwrap();
+                    } else {
+                        Socket::upgrade(&request, stream, V5).await.end(SUCCESS).await;
+                    }
+                }
+            })
+            .await;
+            let client = peer.client();
+            let run = || pod(&client).exec(["x"]).stdin(stdin).output();
+            run().await.unwrap();
+            let error = run().await.unwrap_err();
+            assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Unavailable, true));
+            assert_eq!(peer.requests().len(), 2, "{error}");
+            run().await.unwrap();
         }
     })
     .await;

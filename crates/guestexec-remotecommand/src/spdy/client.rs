@@ -37,9 +37,9 @@ impl Client {
         }
     }
 
-    /// Whether the server took all streams.
+    /// Whether the server took all streams, or reset those that it did not.
     pub fn is_open(&self) -> bool {
-        self.streams.all_replied()
+        self.streams.all_answered()
     }
 
     /// Takes the next event off the front of `input`. `None` means that all of `input` was taken.

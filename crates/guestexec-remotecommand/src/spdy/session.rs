@@ -47,8 +47,9 @@ impl Streams {
         Some(stream.channel)
     }
 
-    pub(crate) fn all_replied(&self) -> bool {
-        self.0.iter().all(|stream| stream.replied)
+    /// Whether none waits for its reply any more, which one that was reset does not.
+    pub(crate) fn all_answered(&self) -> bool {
+        self.0.iter().all(|stream| stream.replied || !(stream.local || stream.remote))
     }
 
     pub(crate) fn data_header(&self, channel: Channel, len: usize) -> Result<[u8; HEADER], Error> {

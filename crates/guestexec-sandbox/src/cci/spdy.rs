@@ -57,9 +57,10 @@ impl Session {
 
     async fn run(&self, reader: &mut ReadHalf<Io>, plan: &Plan, idle: Duration) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER];
-        // Input may come right behind its stream, before there is a process.
+        // Input and a size may come right behind their streams, before there is a process.
         let mut early = Vec::new();
         let mut ended = false;
+        let mut early_size = None;
         timeout(OPEN_TIMEOUT, async {
             while !self.server().is_open() {
                 let length = reader.read(&mut buffer).await?;
@@ -76,7 +77,10 @@ impl Session {
                             )));
                         }
                         Event::Data(Channel::Stdin, data) => early.extend_from_slice(data),
-                        Event::Fin(Channel::Stdin) => ended = true,
+                        Event::Fin(Channel::Stdin) | Event::Reset(Channel::Stdin, _) => {
+                            ended = true;
+                        }
+                        Event::Resize(size) => early_size = Some(size),
                         event => self.answer(&event).await?,
                     }
                 }
@@ -93,6 +97,9 @@ impl Session {
                 let (running, mut input, outputs) = process.split();
                 let attachment = running.attachment();
                 let receive = async {
+                    if let Some(size) = early_size {
+                        input.resize(size);
+                    }
                     input.write(&early).await;
                     if ended {
                         input.close();

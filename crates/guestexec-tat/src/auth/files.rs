@@ -1,18 +1,16 @@
 //! Credentials kept in files: the SDKs' ini file, and tccli's profiles.
 
 use std::{
-    env,
-    fs::{self, File},
-    io::{self, Read as _},
+    env, io,
     path::{Path, PathBuf},
-    time::{Duration, UNIX_EPOCH},
 };
 
 use guestexec_core::Secret;
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Absent, Lease, unusable, variable};
-use crate::{Credentials, Error};
+use super::{Absent, Lease, since_1970, unusable, variable};
+use crate::{Credentials, Error, file};
 
 /// Longest file read; those of the vendor's tools have a few hundred bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -43,21 +41,7 @@ pub(super) fn text(path: &Path) -> Result<String, Error> {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let refused = |reason: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
-    let kind = fs::metadata(path)?;
-    if !kind.is_file() {
-        // To open a pipe would wait for whoever writes to it.
-        return refused(if kind.is_dir() {
-            "it is a directory"
-        } else {
-            "it is not a regular file"
-        });
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LONGEST {
-        return refused("it is far larger than such files are");
-    }
+    let bytes = file::read(path, LONGEST)?;
     let units = |order: fn([u8; 2]) -> u16| -> String {
         let pairs = bytes[2..].chunks(2).map(|pair| order([pair[0], *pair.get(1).unwrap_or(&0)]));
         char::decode_utf16(pairs).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
@@ -128,7 +112,8 @@ pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
         secret_key: Option<Secret>,
         token: Option<String>,
         /// Seconds since 1970; there after a browser login.
-        expires_at: Option<u64>,
+        #[serde(default)]
+        expires_at: Value,
         #[serde(rename = "role-arn", alias = "roleArn")]
         role_arn: Option<String>,
     }
@@ -151,8 +136,7 @@ pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
         {
             let pair = Credentials::new(secret_id, key).with_optional_token(token);
             let pair = checked(pair, ["secretId", "secretKey", "token"], path)?;
-            let expires = expires_at.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
-            Ok(match expires {
+            Ok(match since_1970(&expires_at) {
                 Some(expires) => Lease::until(pair, expires),
                 None => Lease::lasting(pair),
             })

@@ -3,15 +3,14 @@
 use std::{fmt, path::PathBuf};
 
 use guestexec_core::{
-    Endpoint, PlainHttp, check_credential, check_header_credential, unix_seconds,
+    Endpoint, PlainHttp, check_credential, check_header_credential, identifier, unix_seconds,
 };
 use reqwest::header::AUTHORIZATION;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     Absent, Lease, LeaseFuture, ProvideCredentials, files,
-    role::{TemporaryPair, fetch, quick, read},
+    role::{fetch, lease, quick, read},
     unusable, variable,
 };
 use crate::{Error, RootDomain};
@@ -95,23 +94,6 @@ impl TkeOidc {
     /// Asks the exchange of a site, unless another was given.
     pub(super) async fn ask(&self, site: RootDomain) -> Result<Lease, Error> {
         const WHOM: &str = "the token exchange (STS)";
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Answer {
-            response: Outcome,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Outcome {
-            error: Option<Refusal>,
-            credentials: Option<TemporaryPair>,
-            expired_time: Option<u64>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Refusal {
-            code: String,
-        }
         let identity = self.identity_in_use()?;
         // The token is as good as a password: not in clear, but on this machine.
         let endpoint =
@@ -145,16 +127,16 @@ impl TkeOidc {
                 .build()
         })
         .await?;
-        let answer: Answer = read(WHOM, &body)?;
-        match answer.response {
-            Outcome { error: Some(Refusal { code }), .. } => {
-                Err(unusable(format!("{WHOM} refuses the pod's token with {code}")))
-            }
-            Outcome { credentials: Some(pair), expired_time: Some(expires), .. } => {
-                Ok(pair.lease(expires))
-            }
-            _ => Err(unusable(format!("the answer of {WHOM} has no keys in it"))),
+        let answer = &read(WHOM, &body)?["Response"];
+        let error = &answer["Error"];
+        if !error.is_null() {
+            // Whoever answers has the token, and might repeat it.
+            let code = error["Code"].as_str().filter(|code| !code.contains(token));
+            let code = identifier(code.unwrap_or("a code that cannot be read"));
+            return Err(unusable(format!("{WHOM} refuses the pod's token with {code}")));
         }
+        lease(&answer["Credentials"], answer)
+            .ok_or_else(|| unusable(format!("the answer of {WHOM} has no keys in it")))
     }
 }
 

@@ -2,22 +2,25 @@
 
 use std::{
     fmt,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use guestexec_core::{
-    Endpoint, HttpOptions, MAX_ERROR_BODY, PlainHttp, Proxy, Secret, http_client, limit_answer,
+    Endpoint, HttpOptions, MAX_ERROR_BODY, PlainHttp, Proxy, buffered, http_client,
 };
 use reqwest::{Client, Request, StatusCode};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use super::{Absent, Lease, LeaseFuture, ProvideCredentials, unusable};
-use crate::{Credentials, Error};
+use super::{Absent, Lease, LeaseFuture, ProvideCredentials, since_1970, unusable};
+use crate::{Credentials, Error, time::iso8601};
 
 /// Where an instance finds its metadata.
 const ENDPOINT: &str = "http://metadata.tencentyun.com";
 /// Where the role's keys are, below the endpoint.
 const PATH: &str = "/latest/meta-data/cam/security-credentials/";
+
+/// How long keys are taken to be good whose end is not told: short, as they are temporary.
+const UNTOLD: Duration = Duration::from_secs(600);
 
 /// How long a call for credentials may take: both services are near, or not there at all.
 pub(super) fn quick() -> HttpOptions {
@@ -50,34 +53,27 @@ pub(super) async fn fetch(
     if answer.status() != StatusCode::OK {
         return Err(unusable(format!("{whom} answers {}", answer.status())));
     }
-    let body = limit_answer(answer, MAX_ERROR_BODY).bytes().await.map_err(failed)?;
-    Ok(body.into())
+    Ok(buffered(answer, MAX_ERROR_BODY).await.map_err(failed)?.into_body())
 }
 
 /// Reads an answer without quoting it, since it holds keys.
-pub(super) fn read<T: DeserializeOwned>(whom: &str, body: &[u8]) -> Result<T, Error> {
+pub(super) fn read(whom: &str, body: &[u8]) -> Result<Value, Error> {
     serde_json::from_slice(body)
         .map_err(|_| unusable(format!("the answer of {whom} does not have the documented form")))
 }
 
-/// A key pair with the names both services use.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct TemporaryPair {
-    tmp_secret_id: String,
-    tmp_secret_key: Secret,
-    token: Secret,
-}
-
-impl TemporaryPair {
-    /// The pair, good until `expires`, in seconds since 1970.
-    pub(super) fn lease(self, expires: u64) -> Lease {
-        let pair = Credentials::new(self.tmp_secret_id, self.tmp_secret_key).with_token(self.token);
-        match UNIX_EPOCH.checked_add(Duration::from_secs(expires)) {
-            Some(expires) => Lease::until(pair, expires),
-            None => Lease::lasting(pair),
-        }
-    }
+/// The keys in `pair`, by the names both services use, and until when `answer` says that they are
+/// good; none where there are no keys. Whatever else stands there does not matter.
+pub(super) fn lease(pair: &Value, answer: &Value) -> Option<Lease> {
+    let [id, key, token] = ["TmpSecretId", "TmpSecretKey", "Token"].map(|name| pair[name].as_str());
+    let pair = Credentials::new(id?, key?).with_token(token?);
+    let expires = since_1970(&answer["ExpiredTime"])
+        .or_else(|| iso8601(answer["Expiration"].as_str()?))
+        .or_else(|| SystemTime::now().checked_add(UNTOLD));
+    Some(match expires {
+        Some(expires) => Lease::until(pair, expires),
+        None => Lease::lasting(pair),
+    })
 }
 
 /// The role bound to the CVM instance this program runs on; see
@@ -113,14 +109,6 @@ impl CvmRole {
 
     async fn ask(&self) -> Result<Lease, Error> {
         const WHOM: &str = "the metadata service of CVM";
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Answer {
-            code: String,
-            expired_time: u64,
-            #[serde(flatten)]
-            pair: TemporaryPair,
-        }
         // The service is the instance's own, and speaks plain HTTP only.
         let endpoint = Endpoint::parse(&self.endpoint, PlainHttp::Allowed).map_err(unusable)?;
         let base = format!("{}{PATH}", endpoint.base());
@@ -138,11 +126,11 @@ impl CvmRole {
         }
         let keys = format!("{base}{role}");
         let body = fetch(&direct(), &endpoint, WHOM, |client| client.get(&keys).build()).await?;
-        let answer: Answer = read(WHOM, &body)?;
-        if answer.code != "Success" {
-            return Err(unusable(format!("{WHOM} has no keys for the instance's role")));
-        }
-        Ok(answer.pair.lease(answer.expired_time))
+        let answer = read(WHOM, &body)?;
+        let refused = answer["Code"].as_str().is_some_and(|code| code != "Success");
+        lease(&answer, &answer)
+            .filter(|_| !refused)
+            .ok_or_else(|| unusable(format!("{WHOM} has no keys for the instance's role")))
     }
 }
 

@@ -273,27 +273,45 @@ impl Client {
         let Some(instance) = call.instances.first() else { return Ok(Vec::new()) };
         let from = call.sent.checked_sub(CLOCKS).unwrap_or(call.sent);
         let mut tasks = Vec::new();
-        let (first, total) = self.page_of_tasks(call, instance, 0).await?;
-        let last = total.saturating_sub(1) / PAGE;
+        let Page { tasks: first, total, count } = self.page_of_tasks(call, instance, 0).await?;
+        let mut last = total.map_or(0, |total| total.saturating_sub(1) / PAGE);
         // The order of the list is not documented: begin at the end where the newer tasks are.
         let newest = |page: &[InvocationTask]| page.iter().filter_map(created).max();
         let mut pages: Box<dyn Iterator<Item = u64> + Send> = Box::new(1..=last);
         let mut begun = newest(&first) >= Some(from);
+        let mut is_counted = total.is_some();
         if last > 0 {
-            let (page, _) = self.page_of_tasks(call, instance, last).await?;
+            let Page { tasks: page, count, .. } = self.page_of_tasks(call, instance, last).await?;
+            is_counted = count > 0;
             if newest(&page) > newest(&first) {
                 pages = Box::new((1..last).rev());
                 begun = newest(&page) >= Some(from);
             }
             tasks.extend(page);
         }
+        if !is_counted {
+            // The list ends with a page that is not full.
+            last = MOST_PAGES;
+            pages = Box::new(1..last);
+            begun = count >= PAGE as usize;
+        }
+        let mut before = newest(&first);
         tasks.extend(first);
         for page in pages.take_while(|page| *page < MOST_PAGES || last - page < MOST_PAGES) {
             if !begun {
                 break;
             }
-            let (page, _) = self.page_of_tasks(call, instance, page).await?;
-            begun = newest(&page).is_none_or(|newest| newest >= from);
+            let Page { tasks: page, count, .. } = self.page_of_tasks(call, instance, page).await?;
+            let newest = newest(&page);
+            begun = match is_counted {
+                true => newest.is_none_or(|newest| newest >= from),
+                // In a list that begins with old ones, newer ones follow.
+                false => {
+                    count >= PAGE as usize
+                        && newest.is_none_or(|time| time >= from || newest >= before)
+                }
+            };
+            before = newest;
             tasks.extend(page.into_iter().filter(|task| created(task).is_none_or(|t| t >= from)));
         }
         let to = call.given_up.checked_add(CLOCKS).unwrap_or(call.given_up);
@@ -333,13 +351,13 @@ impl Client {
         Ok(found)
     }
 
-    /// A page of the tasks of an instance, without output, and how many tasks there are.
+    /// A page of the tasks of an instance, without output.
     async fn page_of_tasks(
         &self,
         call: &UnconfirmedCall,
         instance: &str,
         page: u64,
-    ) -> Result<(Vec<InvocationTask>, u64), Error> {
+    ) -> Result<Page, Error> {
         let filter = |name: &str, value: &str| Filter {
             name: name.to_owned(),
             values: vec![value.to_owned()],
@@ -353,9 +371,21 @@ impl Client {
             .limit(PAGE)
             .offset(page * PAGE)
             .hide_output(true);
-        let answer = self.describe_invocation_tasks().body(request).send().await?.into_inner();
-        Ok((answer.response.invocation_task_set, answer.response.total_count.unwrap_or_default()))
+        let answer =
+            self.describe_invocation_tasks().body(request).send().await?.into_inner().response;
+        let tasks = answer.invocation_task_set;
+        let odd = answer.extra.odd_elements("InvocationTaskSet").len();
+        Ok(Page { count: tasks.len() + odd, total: answer.total_count, tasks })
     }
+}
+
+/// A page of tasks.
+struct Page {
+    tasks: Vec<InvocationTask>,
+    /// How many there are on all pages, as far as that is told.
+    total: Option<u64>,
+    /// How many are on this page, readable or not.
+    count: usize,
 }
 
 fn created(task: &InvocationTask) -> Option<SystemTime> {

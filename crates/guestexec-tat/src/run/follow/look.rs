@@ -1,6 +1,6 @@
 //! The calls that read: statuses, and tasks with their output.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use guestexec_core::ErrorKind;
 use reqwest::StatusCode;
@@ -73,6 +73,14 @@ impl From<Invocation> for Seen {
     }
 }
 
+impl Seen {
+    /// Whether it tells of instances, and of each by name.
+    fn is_whole(&self) -> bool {
+        let is_named = self.tasks.iter().all(|told| told.instance.is_some());
+        !self.tasks.is_empty() && is_named && self.odd.is_empty()
+    }
+}
+
 /// A handle on an invocation that was started earlier.
 ///
 /// One that was started just now may be listed without its instances; they are waited for.
@@ -94,7 +102,10 @@ pub(in crate::run) async fn attach(client: &Client, id: String) -> Result<Follow
         sleep(pause).await;
         pause = (pause * 3 / 2).min(POLL.1);
     };
-    let ids: Vec<String> = seen.tasks.into_iter().filter_map(|told| told.instance).collect();
+    let mut known = HashSet::new();
+    let ids = seen.tasks.into_iter().filter_map(|told| told.instance);
+    // One that is listed twice has one end.
+    let ids: Vec<String> = ids.filter(|id| known.insert(id.clone())).collect();
     let slots = (0..).take(ids.len()).collect();
     let call = Call { invocation: Some(id.into()), ..Call::of(slots) };
     let wait = Duration::from_secs(seen.timeout) + GRACE;
@@ -110,7 +121,7 @@ async fn listed(client: &Client, id: &str) -> Result<Seen, Error> {
             // Only one was asked for.
             let is_it = |seen: &Seen| seen.id.as_deref().is_none_or(|other| other == id);
             match all.into_iter().find(is_it) {
-                Some(seen) if !seen.tasks.is_empty() && seen.odd.is_empty() => return Ok(seen),
+                Some(seen) if seen.is_whole() => return Ok(seen),
                 Some(_) => {}
                 None if odd => {}
                 None => {
