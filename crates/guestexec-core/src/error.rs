@@ -95,7 +95,7 @@ impl<D> Error<D> {
     /// Tells it in another sentence.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
-        self.0.message = message.into();
+        self.0.message = readable(&message.into());
         self
     }
 
@@ -186,6 +186,42 @@ impl<D> Error<D> {
     /// What the service said, in its own terms.
     pub fn detail(&self) -> Option<&D> {
         self.0.detail.as_ref()
+    }
+
+    /// A cause of this type, however deep.
+    pub fn cause<T: StdError + 'static>(&self) -> Option<&T> {
+        let mut cause: Option<&(dyn StdError + 'static)> = match &self.0.source {
+            Some(source) => Some(&**source),
+            None => None,
+        };
+        while let Some(error) = cause {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            cause = error.source();
+        }
+        None
+    }
+
+    /// Another error that tells the same, but for causes and advice.
+    #[must_use]
+    pub fn retold(&self) -> Self
+    where
+        D: Clone,
+    {
+        let inner = &self.0;
+        Self(Box::new(Inner {
+            kind: inner.kind,
+            operation: inner.operation,
+            code: inner.code.clone(),
+            message: inner.message.clone(),
+            request_id: inner.request_id.clone(),
+            status: inner.status,
+            may_have_run: inner.may_have_run,
+            advice: None,
+            detail: inner.detail.clone(),
+            source: None,
+        }))
     }
 
     /// True where the same call may well succeed later, and repeating it cannot run a command twice.

@@ -37,7 +37,7 @@ pub struct Unfinished {
 impl Unfinished {
     /// What an error leaves running, if anything.
     pub fn of(error: &Error) -> Option<&Self> {
-        cause_of(error)
+        error.cause()
     }
 
     /// The job the command runs under.
@@ -57,7 +57,7 @@ impl Unfinished {
             Some(advice) => format!("{advice}; or {take_up}"),
             None => take_up.to_owned(),
         };
-        retold(&error).with_may_have_run(true).with_advice(advice).with_source(Self {
+        error.retold().with_may_have_run(true).with_advice(advice).with_source(Self {
             job,
             vm,
             cause: error,
@@ -92,7 +92,7 @@ pub struct Uncaptured {
 impl Uncaptured {
     /// The text that an error is about, if it is about one.
     pub fn of(error: &Error) -> Option<&Self> {
-        cause_of(error)
+        error.cause()
     }
 
     /// What the service told.
@@ -112,30 +112,3 @@ impl fmt::Display for Uncaptured {
 }
 
 impl StdError for Uncaptured {}
-
-/// A cause of this type, however deep.
-fn cause_of<T: StdError + 'static>(error: &Error) -> Option<&T> {
-    let mut cause = StdError::source(error);
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        cause = error.source();
-    }
-    None
-}
-
-/// Another error that tells the same, but for causes and advice.
-fn retold(error: &Error) -> Error {
-    let mut same = Error::new(error.kind(), error.message())
-        .with_code(error.code().map(str::to_owned))
-        .with_request_id(error.request_id().map(str::to_owned))
-        .with_detail(error.detail().cloned());
-    if let Some(operation) = error.operation() {
-        same = same.during(operation);
-    }
-    if let Some(status) = error.status() {
-        same = same.with_status(status);
-    }
-    same
-}

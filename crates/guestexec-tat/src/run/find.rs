@@ -79,7 +79,7 @@ impl UnconfirmedCall {
 impl Unconfirmed {
     /// What an error leaves open, if anything.
     pub fn of(error: &Error) -> Option<&Self> {
-        cause_of(error)
+        error.cause()
     }
 
     /// The calls.
@@ -89,7 +89,8 @@ impl Unconfirmed {
 
     /// The same error, with `calls` as part of it.
     pub(super) fn attach(calls: Vec<UnconfirmedCall>, error: Error) -> Error {
-        retold(&error)
+        error
+            .retold()
             .with_may_have_run(true)
             .with_advice("look with `Client::find` before you run it again")
             .with_source(Self { calls, cause: error })
@@ -133,7 +134,7 @@ pub struct Unfinished {
 impl Unfinished {
     /// What an error leaves running, if anything.
     pub fn of(error: &Error) -> Option<&Self> {
-        cause_of(error)
+        error.cause()
     }
 
     /// The invocations' ids, `inv-…`.
@@ -143,7 +144,8 @@ impl Unfinished {
 
     /// The same error, with `invocations` as part of it.
     pub(super) fn attach(invocations: Vec<String>, error: Error) -> Error {
-        retold(&error)
+        error
+            .retold()
             .with_may_have_run(true)
             .with_advice(
                 "take the invocations up with `Client::invocation`: `Unfinished::of` has their ids",
@@ -166,39 +168,6 @@ impl StdError for Unfinished {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&self.cause)
     }
-}
-
-/// A cause of this type, however deep.
-pub(super) fn cause_of<T: StdError + 'static>(error: &Error) -> Option<&T> {
-    let mut cause = StdError::source(error);
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        cause = error.source();
-    }
-    None
-}
-
-/// Another error that tells the same, but for causes and advice.
-pub(super) fn retold(error: &Error) -> Error {
-    retold_as(error, error.message())
-}
-
-/// The same in other words.
-pub(super) fn retold_as(error: &Error, message: impl Into<String>) -> Error {
-    let mut same = Error::new(error.kind(), message)
-        .with_code(error.code().map(str::to_owned))
-        .with_request_id(error.request_id().map(str::to_owned))
-        .with_detail(error.detail().cloned())
-        .with_may_have_run(error.may_have_run());
-    if let Some(operation) = error.operation() {
-        same = same.during(operation);
-    }
-    if let Some(status) = error.status() {
-        same = same.with_status(status);
-    }
-    same
 }
 
 /// An invocation that an unconfirmed call may have started.

@@ -30,7 +30,7 @@ use self::{
 };
 use super::{
     command::Command,
-    find::{Unconfirmed, UnconfirmedCall, Unfinished, retold},
+    find::{Unconfirmed, UnconfirmedCall, Unfinished},
     plan,
     result::{Failure, is_final},
     running::Event,
@@ -598,7 +598,7 @@ pub(super) fn as_error(failures: Vec<Arc<Failure>>) -> Error {
     // The first is told, unless another leaves open what it does not.
     let mut error = match failures.next().map(Arc::try_unwrap) {
         Some(Ok(failure)) => failure.error,
-        Some(Err(shared)) => retold(&shared.error),
+        Some(Err(shared)) => shared.error.retold(),
         None => Error::new(ErrorKind::Protocol, "there were no instances, and no answer either"),
     };
     error = named(&error, &refused).unwrap_or(error);

@@ -14,7 +14,7 @@ use guestexec_core::ErrorKind;
 use tokio::time::Instant;
 
 use super::{
-    find::{Unconfirmed, Unfinished, retold},
+    find::{Unconfirmed, Unfinished},
     follow::{Follow, as_error, unconfirmed},
     result::{Failure, InstanceResult, Outcome},
 };
@@ -100,7 +100,7 @@ impl Running {
         match refused.first() {
             Some((_, error)) if accepted == 0 && nothing => {
                 let running = refused.iter().map(|(invocation, _)| invocation.clone()).collect();
-                let error = Unfinished::attach(running, retold(error));
+                let error = Unfinished::attach(running, error.retold());
                 match unconfirmed(&finished.failures) {
                     calls if calls.is_empty() => Err(error),
                     calls => Err(Unconfirmed::attach(calls, error)),

@@ -11,7 +11,6 @@ use super::{
     Call, Closing, Done, Follow, GRACE, LOOK, MISSED, PAGE, PATIENCE, POLL, STRANGE, State,
     UNLISTED,
     odd::{Told, plain},
-    retold,
 };
 use crate::{
     Client, Error,
@@ -468,7 +467,7 @@ impl Follow {
                 continue;
             }
             // One answer for all: each call's instances get the same error in words.
-            self.fail_call(*call, retold(&error).with_may_have_run(true));
+            self.fail_call(*call, error.retold().with_may_have_run(true));
         }
         self.last_failure = Some(error);
     }

@@ -10,7 +10,6 @@ use crate::{
     Error,
     enums::TaskStatus,
     run::{
-        find::cause_of,
         result::{Failure, InstanceResult, Task},
         running::Event,
     },
@@ -26,7 +25,7 @@ pub struct Unreadable {
 impl Unreadable {
     /// What an error could not read, if that is what it is about.
     pub fn of(error: &Error) -> Option<&Self> {
-        cause_of(error)
+        error.cause()
     }
 
     /// What the service said, as it came: the task, or what stands in its place. It may hold output.

@@ -13,7 +13,7 @@ use crate::{
     Client, Error,
     enums::{AgentEnvironment, AgentStatus, ErrorCode},
     error::advice,
-    run::{find::retold_as, running::Event},
+    run::running::Event,
     types::DescribeAutomationAgentStatusRequest,
 };
 
@@ -205,7 +205,7 @@ fn opposed(wanted: &AgentEnvironment, is: &AgentEnvironment) -> bool {
 
 /// The same error in other words.
 fn with_message(error: &Error, message: String) -> Error {
-    let same = retold_as(error, message);
+    let same = error.retold().with_message(message);
     match error.advice() {
         Some(advice) => same.with_advice(advice.to_owned()),
         None => same,
