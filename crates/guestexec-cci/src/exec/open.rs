@@ -20,9 +20,9 @@ pub enum ExecTransport {
     /// the command's input is [given](crate::Exec::stdin), since that cannot tell it where the input
     /// ends; SPDY by POST; SPDY by GET. What worked is remembered for the client and its clones.
     ///
-    /// The next is tried only where a refusal shows that the command was not started and is about
-    /// the form, not about the pod, the caller or the command. If all fail the error tells each
-    /// reason.
+    /// The next is tried only after a refusal that is about the form, not about the pod, the caller
+    /// or the command. The crate's README has the table, with the answers of gateways after which
+    /// the command may be started twice. If all fail the error tells each reason.
     #[default]
     Auto,
     /// A WebSocket with `v5.channel.k8s.io` (Kubernetes 1.30 and later).
