@@ -20,7 +20,7 @@ use std::{
 use rustix::{
     io::Errno,
     process::{
-        Pid, Signal, WaitOptions, getsid, kill_process, kill_process_group, test_kill_process,
+        Pid, Signal, WaitOptions, kill_process, kill_process_group, test_kill_process,
         test_kill_process_group, waitpid,
     },
 };
@@ -175,7 +175,9 @@ impl Processes {
             .id()
             .and_then(|id| Pid::from_raw(id.cast_signed()))
             .ok_or_else(|| io::Error::other("the process has no id"))?;
-        let session = getsid(Some(id)) == Ok(id);
+        // Read from the table of processes, since the system call answers 0, which rustix panics at, where
+        // the session's leader is outside of this container.
+        let session = stray::leads_session(id.as_raw_nonzero().get());
         let mut groups = self.groups();
         if groups.len() > MANY {
             forget_empty(&mut groups);

@@ -55,6 +55,11 @@ fn entry(path: PathBuf) -> Option<Entry> {
     })
 }
 
+/// Whether a process leads a session of its own.
+pub(crate) fn leads_session(id: i32) -> bool {
+    entry(Path::new("/proc").join(id.to_string())).is_some_and(|entry| entry.session == id)
+}
+
 /// All processes; none where there is no `/proc`.
 pub(crate) fn processes() -> Vec<Entry> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
@@ -102,9 +107,11 @@ impl Marks<'_> {
             .collect();
         loop {
             let before = found.len();
-            // A leader that is gone, or is one of them: nobody else can have led it.
+            // A leader that is gone, or is one of them: nobody else can have led it. A leader outside of this
+            // container has the id 0.
             let is_theirs = |leader: i32, of_this: i32| {
-                leader != of_this
+                leader != 0
+                    && leader != of_this
                     && (found.contains(&leader) || !others.iter().any(|entry| entry.id == leader))
             };
             let chosen = |entry: &&Entry| found.contains(&entry.id);
