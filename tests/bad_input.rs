@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use guestexec_core::ErrorKind;
+use guestexec_tat::types::{PreviewReplacedCommandContentRequest, RunCommandRequest};
 use guestexec_testkit::Tape;
 
 const VM: &str = "fc022ba201c135d8809c5e02bf6bf156";
@@ -19,7 +20,9 @@ fn tat_builder() -> guestexec_tat::ClientBuilder {
 }
 
 fn zstack(tape: &Tape) -> guestexec_zstack::Client {
-    guestexec_zstack::Client::builder("http://zstack:8080")
+    guestexec_zstack::Client::builder()
+        .endpoint("http://zstack:8080")
+        .allow_plain_http()
         .credentials(guestexec_zstack::Credentials::session("0123456789abcdef0123456789abcdef"))
         .transport(tape.clone())
         .build()
@@ -57,7 +60,7 @@ async fn tat_instances_and_content() {
 
     // Any number goes through the handle, and 200 into one call of the service.
     let many: Vec<String> = (0..201).map(|n| format!("ins-{n:08}")).collect();
-    let call = client.run_command().body_map(|body| body.content("uptime").instance_ids(many));
+    let call = client.run_command().body(RunCommandRequest::new("uptime", many));
     refused(call.send().await, &tape, &["`InstanceIds`", "201 items", "at most 200"]);
 
     // A bad id is told by its place in the caller's list, and refused before any call is made.
@@ -72,7 +75,7 @@ async fn tat_instances_and_content() {
     let result = client.instances(&many).run("uptime").await;
     refused(result, &tape, &["`InstanceIds[417]`", "repeats item 5"]);
 
-    // 49 153 octets are 65 540 characters of Base64: four more than may be sent.
+    // 49 153 bytes are 65 540 characters of Base64: four more than may be sent.
     let result = client.instances(["ins-1"]).run(vec![b'#'; 49_153]).await;
     refused(result, &tape, &["`Content`", "65540", "at most 65536"]);
 
@@ -108,21 +111,15 @@ async fn tat_members_that_do_not_go_together() {
     let client = tat(&tape);
     let preview = client.preview_replaced_command_content();
     refused(preview.clone().send().await, &tape, &["`CommandId`", "`Content`"]);
+    refused(client.run_command().send().await, &tape, &["`body` is required"]);
 
-    let both = preview.body_map(|body| {
-        body.command_id("cmd-1".to_owned()).content(guestexec_tat::Base64::from("echo"))
-    });
+    let request = PreviewReplacedCommandContentRequest::new().command_id("cmd-1").content("echo");
+    let both = preview.body(request);
     refused(both.send().await, &tape, &["exclude each other"]);
 
-    let unasked = client.run_command().body_map(|body| {
-        body.content("echo {{a}}")
-            .instance_ids(vec!["ins-1".to_owned()])
-            .parameters("{}".to_owned())
-    });
+    let request = RunCommandRequest::new("echo {{a}}", ["ins-1"]).parameters("{}");
+    let unasked = client.run_command().body(request);
     refused(unasked.send().await, &tape, &["`Parameters`", "`EnableParameter`"]);
-
-    let incomplete = client.run_command().body_map(|body| body.content("echo"));
-    refused(incomplete.send().await, &tape, &["`InstanceIds` is required"]);
 }
 
 #[tokio::test]
@@ -256,7 +253,7 @@ fn clients_that_cannot_be_made() {
     );
     fails(with(Credentials::new("", "secret")), ErrorKind::Credentials, "SecretId");
     fails(with(Credentials::new("AKID", "")), ErrorKind::Credentials, "SecretKey");
-    fails(with(keys().with_token("a\nb")), ErrorKind::Credentials, "token");
+    fails(with(keys().with_security_token("a\nb")), ErrorKind::Credentials, "token");
     fails(Client::builder().credentials(keys()).build(), ErrorKind::Config, "no region");
     fails(tat_builder().region("a b").build(), ErrorKind::Config, "region");
     let endpoint = |text: &str| tat_builder().endpoint(text).build();
@@ -264,12 +261,28 @@ fn clients_that_cannot_be_made() {
     fails(endpoint("http://tat.tencentcloudapi.com"), ErrorKind::Config, "plain http");
     assert!(tat_builder().endpoint("http://10.0.0.1").allow_plain_http().build().is_ok());
 
-    let error = guestexec_zstack::Client::builder("zstack:8080").build().unwrap_err();
+    let error = guestexec_zstack::Client::builder().endpoint("zstack:8080").build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials, "{error}");
     let session = guestexec_zstack::Credentials::session("0123456789abcdef0123456789abcdef");
-    let error =
-        guestexec_zstack::Client::builder("zstack:8080").credentials(session).build().unwrap_err();
+    let error = guestexec_zstack::Client::builder()
+        .endpoint("zstack:8080")
+        .credentials(session)
+        .build()
+        .unwrap_err();
     assert!(error.to_string().contains("no scheme"), "{error}");
+    let zstack = || {
+        let session = guestexec_zstack::Credentials::session("0123456789abcdef0123456789abcdef");
+        guestexec_zstack::Client::builder().credentials(session)
+    };
+    let fails = |builder: guestexec_zstack::ClientBuilder, says: &str| {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    };
+    fails(zstack(), "no endpoint");
+    fails(zstack().endpoint("http://zstack:8080"), "plain http");
+    assert!(zstack().endpoint("http://zstack:8080").allow_plain_http().build().is_ok());
+
     let error = guestexec_cci::Client::builder().region("cn-north-4").build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials, "{error}");
 }

@@ -22,6 +22,12 @@ mod tat {
         Base64, Client, Credentials,
         enums::{AgentStatus, CommandType, TaskStatus},
         examples,
+        types::{
+            CancelInvocationRequest, CreateCommandRequest, DeleteCommandRequest,
+            DescribeAutomationAgentStatusRequest, DescribeCommandsRequest,
+            DescribeInvocationTasksRequest, DescribeInvocationsRequest, Filter,
+            InvokeCommandRequest, PreviewReplacedCommandContentRequest, RunCommandRequest,
+        },
     };
 
     fn client(sandbox: &Sandbox) -> Client {
@@ -45,45 +51,42 @@ mod tat {
         assert!(regions.region_set.iter().any(|r| r.region.as_deref() == Some("ap-guangzhou")));
 
         let agents = client.describe_automation_agent_status();
-        let agents = agents.body_map(|body| body.instance_ids(on())).send().await.unwrap();
+        let request = DescribeAutomationAgentStatusRequest::new().instance_ids(on());
+        let agents = agents.body(request).send().await.unwrap();
         let agents = agents.into_inner().response.automation_agent_set;
         assert_eq!(agents[0].agent_status, Some(AgentStatus::Online));
 
         let created = client
             .create_command()
-            .body_map(|body| {
-                body.command_name("greet")
-                    .content("echo {{greeting}} there")
+            .body(
+                CreateCommandRequest::new("greet", "echo {{greeting}} there")
                     .command_type(CommandType::Shell)
                     .enable_parameter(true)
-                    .default_parameters(r#"{"greeting":"hello"}"#.to_owned())
-            })
+                    .default_parameters(r#"{"greeting":"hello"}"#),
+            )
             .send()
             .await
             .unwrap();
         let command = created.into_inner().response.command_id.unwrap();
 
         let commands = client.describe_commands();
-        let commands = commands.body_map(|body| body.command_ids(vec![command.clone()]));
+        let commands = commands.body(DescribeCommandsRequest::new().command_ids([&command]));
         let commands = commands.send().await.unwrap().into_inner().response.command_set;
         assert_eq!(commands[0].command_name.as_deref(), Some("greet"));
 
         let preview = client.preview_replaced_command_content();
-        let preview = preview.body_map(|body| body.command_id(command.clone())).send().await;
+        let request = PreviewReplacedCommandContentRequest::new().command_id(&command);
+        let preview = preview.body(request).send().await;
         let preview = preview.unwrap().into_inner().response.replaced_content;
         assert_eq!(preview.unwrap().to_text_lossy(), "echo hello there");
 
-        let invoked = client.invoke_command().body_map(|body| {
-            body.command_id(&*command)
-                .instance_ids(on())
-                .parameters(r#"{"greeting":"good day"}"#.to_owned())
-        });
+        let request = InvokeCommandRequest::new(&command, on());
+        let request = request.parameters(r#"{"greeting":"good day"}"#);
+        let invoked = client.invoke_command().body(request);
         let invoked = invoked.send().await.unwrap().into_inner().response.invocation_id.unwrap();
-        let tasks = client.describe_invocation_tasks().body_map(|body| {
-            let filter = guestexec_tat::types::Filter::builder();
-            let filter = filter.name("invocation-id").values(vec![invoked.clone()]);
-            body.filters(vec![filter.try_into().unwrap()]).hide_output(false)
-        });
+        let filter = Filter::new("invocation-id", [&invoked]);
+        let request = DescribeInvocationTasksRequest::new().filters([filter]).hide_output(false);
+        let tasks = client.describe_invocation_tasks().body(request);
         let task = loop {
             let page = tasks.clone().send().await.unwrap().into_inner().response;
             let task = page.invocation_task_set.into_iter().next();
@@ -94,19 +97,19 @@ mod tat {
         let output = task.task_result.and_then(|result| result.output);
         assert_eq!(output.as_ref().map(Base64::to_text_lossy).unwrap(), "good day there\n");
 
-        let slow = client
-            .run_command()
-            .body_map(|body| body.content("sleep 1000").instance_ids(on()).timeout(2000));
+        let slow =
+            client.run_command().body(RunCommandRequest::new("sleep 1000", on()).timeout(2000));
         let slow = slow.send().await.unwrap().into_inner().response.invocation_id.unwrap();
-        let cancel = client.cancel_invocation().body_map(|body| body.invocation_id(&*slow));
+        let cancel = client.cancel_invocation().body(CancelInvocationRequest::new(&slow));
         cancel.send().await.unwrap();
         let invocations = client.describe_invocations();
-        let invocations = invocations.body_map(|body| body.invocation_ids(vec![slow.clone()]));
+        let invocations =
+            invocations.body(DescribeInvocationsRequest::new().invocation_ids([&slow]));
         let invocations = invocations.send().await.unwrap().into_inner().response.invocation_set;
         assert_eq!(invocations[0].invocation_id.as_deref(), Some(&*slow));
 
         let delete = client.delete_command();
-        delete.body_map(|body| body.command_id(&*command)).send().await.unwrap();
+        delete.body(DeleteCommandRequest::new(&command)).send().await.unwrap();
 
         let seen = [
             "CancelInvocation",
@@ -155,11 +158,11 @@ mod zstack {
         for jobs in [false, true] {
             let sandbox = Sandbox::builder().zstack_jobs(jobs).start().await.unwrap();
             let service = sandbox.zstack();
-            let builder = Client::builder(service.endpoint());
+            let builder = Client::builder().endpoint(service.endpoint());
             let login = builder.login(service.account_name(), service.password());
             let by_session = login.await.unwrap();
             let key = Credentials::access_key(service.access_key_id(), service.access_key_secret());
-            let builder = Client::builder(service.endpoint());
+            let builder = Client::builder().endpoint(service.endpoint());
             let by_key = builder.credentials(key).build().unwrap();
 
             for client in [&by_session, &by_key] {
@@ -197,7 +200,7 @@ mod zstack {
     async fn sessions() {
         let sandbox = Sandbox::start().await.unwrap();
         let service = sandbox.zstack();
-        let builder = || Client::builder(service.endpoint());
+        let builder = || Client::builder().endpoint(service.endpoint());
         let client = builder().login(service.account_name(), service.password()).await.unwrap();
         let unknown = "0123456789abcdef0123456789abcdef";
         let valid = client.validate_session().uuid(unknown).send().await.unwrap();

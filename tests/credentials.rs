@@ -51,7 +51,10 @@ fn tat_refuses_blanks_around_every_part() {
     let forms: Vec<Form<Credentials>> = vec![
         ("SecretId", Box::new(|text| Credentials::new(text, "key"))),
         ("SecretKey", Box::new(|text| Credentials::new("AKID", text))),
-        ("session token", Box::new(|text| Credentials::new("AKID", "key").with_token(text))),
+        (
+            "session token",
+            Box::new(|text| Credentials::new("AKID", "key").with_security_token(text)),
+        ),
     ];
     each_is_refused_by_name(forms, "s3cretvalue", |credentials| {
         Client::builder().region("ap-guangzhou").credentials(credentials).build()
@@ -67,7 +70,7 @@ fn cci_refuses_blanks_around_every_part() {
         ("secret access key", Box::new(|text| Credentials::access_key("AK", text))),
         (
             "security token",
-            Box::new(|text| Credentials::access_key("AK", "sk").security_token(text)),
+            Box::new(|text| Credentials::access_key("AK", "sk").with_security_token(text)),
         ),
         ("project id", Box::new(|text| Credentials::access_key("AK", "sk").project_id(text))),
         ("domain (account) name", Box::new(|text| Credentials::password(text, "u", "pw", "p"))),
@@ -92,7 +95,11 @@ fn zstack_refuses_blanks_around_every_part() {
         ("AccessKey secret", Box::new(|text| Credentials::access_key("id", text))),
     ];
     each_is_refused_by_name(forms, "s3cretvalue", |credentials| {
-        Client::builder("http://zstack:8080").credentials(credentials).build()
+        Client::builder()
+            .endpoint("http://zstack:8080")
+            .allow_plain_http()
+            .credentials(credentials)
+            .build()
     });
 }
 
@@ -100,7 +107,9 @@ fn zstack_refuses_blanks_around_every_part() {
 async fn zstack_logins_and_later_credentials_are_checked_too() {
     use guestexec_zstack::{Client, Credentials};
     let tape = Tape::new();
-    let builder = || Client::builder("http://zstack:8080").transport(tape.clone());
+    let builder = || {
+        Client::builder().endpoint("http://zstack:8080").allow_plain_http().transport(tape.clone())
+    };
     for spoil in SPOILED {
         for (name, account, password) in [
             ("account name", spoil("admin"), "password".to_owned()),
@@ -212,9 +221,13 @@ async fn tat_says_what_to_do_about_a_signature_that_fails() {
 struct Noting(Tape, Arc<Mutex<Vec<String>>>);
 
 impl Transport for Noting {
-    fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_> {
+    fn execute(
+        &self,
+        operation: &'static guestexec_core::Operation,
+        request: reqwest::Request,
+    ) -> ResponseFuture<'_> {
         self.1.lock().unwrap().push(request.url().to_string());
-        self.0.execute(request)
+        self.0.execute(operation, request)
     }
 }
 

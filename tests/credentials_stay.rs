@@ -11,21 +11,18 @@ use std::{
     fmt::{Debug, Display, Write as _},
     fs,
     io::Write as _,
-    sync::{Arc, Mutex},
+    sync::Mutex,
     time::Duration,
 };
 
 use guestexec_core::{Endpoint, HttpOptions, PlainHttp, RequestShape, ResponseFuture, Transport};
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::{CredentialSource, CvmRole, TkeOidc};
+use guestexec_testkit::peer::{Answer, Peer};
+use guestexec_zstack::types::{LogInByAccountParams, LogInByAccountRequest};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-    process::Command,
-    task::JoinSet,
-};
+use tokio::process::Command;
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -105,10 +102,14 @@ impl Subscriber for Lines {
 struct Shapes(reqwest::Client);
 
 impl Transport for Shapes {
-    fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_> {
+    fn execute(
+        &self,
+        operation: &'static guestexec_core::Operation,
+        request: reqwest::Request,
+    ) -> ResponseFuture<'_> {
         let shape = RequestShape::of(&request);
         tell(format_args!("{shape}{shape:?}{}", serde_json::to_string(&shape).unwrap()));
-        Transport::execute(&self.0, request)
+        Transport::execute(&self.0, operation, request)
     }
 }
 
@@ -138,7 +139,7 @@ async fn tat(credentials: impl Into<CredentialSource>, form: &str) {
         .credentials(credentials.clone())
         .region(variable("TENCENTCLOUD_REGION"))
         .rate(None)
-        .repeats(0);
+        .max_retries(0);
     let instance = variable("GUESTEXEC_TAT_INSTANCE_ID");
     let direct = builder.clone().endpoint(&*endpoint).build().unwrap();
     let recorded = builder.clone().endpoint(&*endpoint).transport(shapes(&endpoint));
@@ -188,7 +189,7 @@ async fn cci(credentials: guestexec_cci::Credentials, form: &str) {
 async fn zstack(credentials: guestexec_zstack::Credentials, form: &str) {
     let endpoint = variable("ZSTACK_ENDPOINT");
     let build = |endpoint: &str| {
-        guestexec_zstack::Client::builder(endpoint).credentials(credentials.clone())
+        guestexec_zstack::Client::builder().endpoint(endpoint).credentials(credentials.clone())
     };
     let recorded = build(&endpoint).transport(shapes(&endpoint)).build().unwrap();
     for client in [build(&endpoint).build().unwrap(), recorded] {
@@ -197,14 +198,10 @@ async fn zstack(credentials: guestexec_zstack::Credentials, form: &str) {
     for endpoint in [variable("REDIRECTING"), format!("https://zstack.{REMOTE}")] {
         let client = build(&endpoint).call_timeout(Duration::from_secs(20)).build().unwrap();
         failed(&client.get_api_job().uuid("0".repeat(32)).send().await.unwrap_err());
-        let started = client.execute_guest_vm_command().body_map(|body| {
-            body.params(
-                guestexec_zstack::types::ExecuteGuestVmCommandParams::builder()
-                    .vm_instance_uuid("0".repeat(32))
-                    .platform(guestexec_zstack::enums::Platform::Linux)
-                    .command("true"),
-            )
-        });
+        use guestexec_zstack::types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest};
+        let params = ExecuteGuestVmCommandParams::new("0".repeat(32), "Linux", "true");
+        let request = ExecuteGuestVmCommandRequest::new(params);
+        let started = client.execute_guest_vm_command().body(request);
         failed(&started.send().await.unwrap_err());
     }
 }
@@ -244,7 +241,7 @@ async fn in_a_process_of_its_own() {
     tat(pair(), "static").await;
     let temporary =
         guestexec_tat::Credentials::new(variable("TEMPORARY_ID"), variable("TEMPORARY_KEY"));
-    tat(temporary.with_token(variable("TEMPORARY_TOKEN")), "session token").await;
+    tat(temporary.with_security_token(variable("TEMPORARY_TOKEN")), "session token").await;
     tat(CredentialSource::environment(), "environment").await;
     let home = variable("HOME");
     tat(CredentialSource::default_file(), "credentials file").await;
@@ -278,7 +275,7 @@ async fn in_a_process_of_its_own() {
     cci(Cci::access_key_token(&*ak, &*sk, &*project), "token of an access key").await;
     let tape = guestexec_testkit::Tape::new();
     let client = guestexec_cci::Client::builder()
-        .credentials(Cci::access_key(&*ak, &*sk).security_token(POD_TOKEN))
+        .credentials(Cci::access_key(&*ak, &*sk).with_security_token(POD_TOKEN))
         .region("cn-north-4")
         .transport(tape.clone())
         .build()
@@ -288,18 +285,12 @@ async fn in_a_process_of_its_own() {
 
     use guestexec_zstack::Credentials as Zstack;
     let (account, password) = (variable("ZSTACK_ACCOUNT_NAME"), variable("ZSTACK_PASSWORD"));
-    let builder = || guestexec_zstack::Client::builder(variable("ZSTACK_ENDPOINT"));
+    let builder = || guestexec_zstack::Client::builder().endpoint(variable("ZSTACK_ENDPOINT"));
     let client = builder().login(&*account, &*password).await.unwrap();
     zstack_runs(&client, "login").await;
     let session = client
         .log_in_by_account()
-        .body_map(|body| {
-            body.log_in_by_account(
-                guestexec_zstack::types::LogInByAccountParams::builder()
-                    .account_name(&*account)
-                    .password(sha512(&password)),
-            )
-        })
+        .body(LogInByAccountRequest::new(LogInByAccountParams::new(&*account, sha512(&password))))
         .send()
         .await
         .unwrap();
@@ -310,7 +301,8 @@ async fn in_a_process_of_its_own() {
         Zstack::access_key(variable("ZSTACK_ACCESS_KEY_ID"), variable("ZSTACK_ACCESS_KEY_SECRET"));
     zstack(key, "access key").await;
     for endpoint in [variable("REDIRECTING"), format!("https://zstack.{REMOTE}")] {
-        let login = guestexec_zstack::Client::builder(endpoint).login(&*account, &*password);
+        let login =
+            guestexec_zstack::Client::builder().endpoint(endpoint).login(&*account, &*password);
         failed(&login.await.unwrap_err());
     }
     client.logout().await.unwrap();
@@ -349,59 +341,14 @@ async fn in_a_process_of_its_own() {
     }
 }
 
-/// Reads one request, and answers with what `answer` makes of its text.
-async fn peer<A>(tasks: &mut JoinSet<()>, seen: &Arc<Mutex<Vec<u8>>>, answer: A) -> String
-where
-    A: Fn(&str) -> Option<String> + Send + Sync + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (answer, seen) = (Arc::new(answer), seen.clone());
-    tasks.spawn(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let (answer, seen) = (answer.clone(), seen.clone());
-            connections.spawn(async move {
-                let mut request = Vec::new();
-                let mut piece = [0; 4096];
-                while let Ok(count @ 1..) = stream.read(&mut piece).await {
-                    seen.lock().unwrap().extend_from_slice(&piece[..count]);
-                    request.extend_from_slice(&piece[..count]);
-                    let text = String::from_utf8_lossy(&request).into_owned();
-                    let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                    let head = head.to_ascii_lowercase();
-                    let length = head.split_once("content-length: ");
-                    let length = length.and_then(|(_, rest)| rest.lines().next()?.parse().ok());
-                    if body.len() >= length.unwrap_or(0) {
-                        if let Some(answer) = answer(&text) {
-                            let _ = stream.write_all(answer.as_bytes()).await;
-                        }
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    format!("http://{address}")
-}
-
-fn ok(body: &str) -> Option<String> {
-    let length = body.len();
-    Some(format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"))
-}
-
 #[tokio::test]
 async fn no_byte_of_a_credential_goes_astray() {
     let sandbox = Sandbox::builder().tat_rate(None).start().await.unwrap();
     let (id, key, token) = sandbox.tat().temporary_key();
-    let mut tasks = JoinSet::new();
-    let [proxied, moved, asked]: [Arc<Mutex<Vec<u8>>>; 3] = Default::default();
-    let proxy = peer(&mut tasks, &proxied, |_| None).await;
-    let other = peer(&mut tasks, &moved, |_| None).await;
-    let redirect = format!(
-        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {other}/there\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    );
-    let redirecting = peer(&mut tasks, &asked, move |_| Some(redirect.clone())).await;
+    let proxy = Peer::answering(|_, _| Answer::closed()).await;
+    let other = Peer::answering(|_, _| Answer::closed()).await;
+    let location = format!("Location: {}/there\r\n", other.endpoint);
+    let redirecting = Peer::saying("307 Temporary Redirect", &location, "").await;
     let role = json!({
         "TmpSecretId": id, "TmpSecretKey": key, "Token": token, "ExpiredTime": 4_000_000_000u64,
         "Code": "Success",
@@ -410,13 +357,13 @@ async fn no_byte_of_a_credential_goes_astray() {
         "Credentials": { "TmpSecretId": id, "TmpSecretKey": key, "Token": token },
         "ExpiredTime": 4_000_000_000u64,
     }});
-    let metadata = peer(&mut tasks, &Arc::default(), move |request| {
-        let line = request.lines().next().unwrap_or_default();
-        match () {
-            () if line.starts_with("POST ") => ok(&exchanged.to_string()),
-            () if line.contains("/security-credentials/ ") => ok("app-role"),
-            () => ok(&role.to_string()),
-        }
+    let metadata = Peer::answering(move |request, _| {
+        let body = match () {
+            () if request.method == "POST" => exchanged.to_string(),
+            () if request.path().ends_with("/security-credentials/") => "app-role".to_owned(),
+            () => role.to_string(),
+        };
+        Answer::http("200 OK", "text/plain", &body)
     })
     .await;
 
@@ -444,20 +391,20 @@ async fn no_byte_of_a_credential_goes_astray() {
         .env("TEMPORARY_ID", id)
         .env("TEMPORARY_KEY", key)
         .env("TEMPORARY_TOKEN", token)
-        .env("REDIRECTING", redirecting)
-        .env("METADATA", metadata)
-        .env("HTTP_PROXY", &proxy)
-        .env("HTTPS_PROXY", &proxy)
-        .env("ALL_PROXY", &proxy)
+        .env("REDIRECTING", &redirecting.endpoint)
+        .env("METADATA", &metadata.endpoint)
+        .env("HTTP_PROXY", &proxy.endpoint)
+        .env("HTTPS_PROXY", &proxy.endpoint)
+        .env("ALL_PROXY", &proxy.endpoint)
         .kill_on_drop(true);
     let output = command.output().await.unwrap();
     let printed = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stdout));
 
-    let asked = String::from_utf8(asked.lock().unwrap().clone()).unwrap();
+    let asked = String::from_utf8(redirecting.received()).unwrap();
     assert!(asked.contains("POST ") && asked.contains("GET "), "{asked}");
-    assert_eq!(String::from_utf8(moved.lock().unwrap().clone()).unwrap(), "");
-    let proxied = String::from_utf8(proxied.lock().unwrap().clone()).unwrap();
+    assert_eq!(String::from_utf8(other.received()).unwrap(), "");
+    let proxied = String::from_utf8(proxy.received()).unwrap();
     let lines: Vec<&str> = proxied.lines().filter(|line| !line.is_empty()).collect();
     for service in ["tat", "cci", "zstack", "sts"] {
         let opening = format!("CONNECT {service}.{REMOTE}:443 HTTP/1.1");

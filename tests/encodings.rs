@@ -31,7 +31,8 @@ async fn tat_output_in_gbk_becomes_text() {
 async fn zstack_captured_output_in_gbk_becomes_text() {
     let sandbox = Sandbox::start().await.unwrap();
     let zstack = sandbox.zstack();
-    let client = guestexec_zstack::Client::builder(zstack.endpoint())
+    let client = guestexec_zstack::Client::builder()
+        .endpoint(zstack.endpoint())
         .login(zstack.account_name(), zstack.password())
         .await
         .unwrap();

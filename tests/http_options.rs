@@ -3,19 +3,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use guestexec_cci::ExecTransport;
 use guestexec_core::{ErrorKind, HttpOptions, Proxy, ResponseFuture, Transport};
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::{Client as Tat, ClientBuilder};
+use guestexec_testkit::peer::{Answer, Peer, closed_endpoint};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    io::{AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
@@ -85,7 +82,7 @@ fn tat(sandbox: &Sandbox) -> ClientBuilder {
     Tat::builder()
         .credentials(guestexec_tat::Credentials::new(tat.secret_id(), tat.secret_key()))
         .region(tat.region())
-        .repeats(0)
+        .max_retries(0)
 }
 
 #[tokio::test]
@@ -116,7 +113,8 @@ async fn commands_run_over_https_with_an_authority_of_ones_own() {
 
     let zstack = sandbox.zstack();
     let endpoint = https(&mut front, acceptor.clone(), &zstack.endpoint()).await;
-    let client = guestexec_zstack::Client::builder(endpoint)
+    let client = guestexec_zstack::Client::builder()
+        .endpoint(endpoint)
         .http_options(trusting(&pem))
         .login(zstack.account_name(), zstack.password())
         .await
@@ -143,37 +141,23 @@ async fn commands_run_over_https_with_an_authority_of_ones_own() {
 async fn a_proxy_that_is_given_is_used_and_its_password_is_not_told() {
     let sandbox = Sandbox::start().await.unwrap();
     let behind = address(&sandbox.tat().endpoint());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let proxy = format!("http://me:private@{}", listener.local_addr().unwrap());
-    let heads = Arc::new(Mutex::new(Vec::new()));
-    let seen = heads.clone();
-    let mut front = JoinSet::new();
-    front.spawn(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let seen = seen.clone();
-            connections.spawn(async move {
-                let mut begin = vec![0; 4096];
-                let length = stream.read(&mut begin).await.unwrap();
-                begin.truncate(length);
-                seen.lock().unwrap().push(String::from_utf8_lossy(&begin).into_owned());
-                let mut behind = TcpStream::connect(behind).await.unwrap();
-                behind.write_all(&begin).await.unwrap();
-                let _ = copy_bidirectional(&mut stream, &mut behind).await;
-            });
-        }
-    });
+    let proxy = Peer::new(move |request, mut stream| async move {
+        let mut behind = TcpStream::connect(behind).await.unwrap();
+        behind.write_all(&request.to_bytes()).await.unwrap();
+        let _ = copy_bidirectional(&mut stream, &mut behind).await;
+    })
+    .await;
+    let url = format!("http://me:private@{}", proxy.address());
 
     let mut options = HttpOptions::default();
-    options.proxy = Proxy::Url(proxy.as_str().into());
+    options.proxy = Proxy::Url(url.as_str().into());
     assert!(!format!("{options:?}").contains("private"));
     let builder = tat(&sandbox).endpoint("http://tat.example").allow_plain_http();
     let client = builder.clone().http_options(options).build().unwrap();
     assert!(!format!("{client:?}").contains("private"));
     let run = client.instances(sandbox.tat().instances()).run("echo by proxy").await.unwrap();
     assert_eq!(run.results()[0].output_lossy(), "by proxy\n");
-    let heads = heads.lock().unwrap();
-    let head = heads[0].to_lowercase();
+    let head = proxy.requests()[0].head.to_lowercase();
     assert!(head.starts_with("post http://tat.example/ http/1.1\r\n"), "{head}");
     assert!(head.contains("\r\nproxy-authorization: basic "), "{head}");
 
@@ -184,29 +168,17 @@ async fn a_proxy_that_is_given_is_used_and_its_password_is_not_told() {
     assert!(refused.to_string().contains("proxy") && !refused.to_string().contains("private"));
 }
 
-/// A peer that says one thing to every request, whoever asks.
-async fn saying(front: &mut JoinSet<()>, text: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    front.spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let _ = stream.read(&mut [0; 4096]).await;
-            let _ = stream.write_all(text.as_bytes()).await;
-        }
-    });
-    address
-}
-
 /// Kind and message of what each client's call comes to.
 async fn failures(endpoint: &str, options: HttpOptions) -> [(ErrorKind, String); 3] {
     let tat = Tat::builder()
         .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
         .region("ap-guangzhou")
         .endpoint(endpoint)
-        .repeats(0)
+        .max_retries(0)
         .http_options(options.clone());
     let tat = tat.build().unwrap().describe_invocations().send().await.unwrap_err();
-    let zstack = guestexec_zstack::Client::builder(endpoint).http_options(options.clone());
+    let zstack =
+        guestexec_zstack::Client::builder().endpoint(endpoint).http_options(options.clone());
     let zstack = zstack.login("admin", "password").await.unwrap_err();
     let cci = guestexec_cci::Client::builder()
         .endpoint(endpoint)
@@ -222,22 +194,19 @@ async fn failures(endpoint: &str, options: HttpOptions) -> [(ErrorKind, String);
 
 #[tokio::test]
 async fn what_stands_in_the_way_is_named_in_the_message() {
-    let mut front = JoinSet::new();
-    let asks = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
-    let proxy = saying(&mut front, asks).await;
+    let proxy = Peer::saying("407 Proxy Authentication Required", "", "").await;
     let mut options = HttpOptions::default();
-    options.proxy = Proxy::Url(format!("http://{proxy}").into());
+    options.proxy = Proxy::Url(proxy.endpoint.as_str().into());
     for (kind, message) in failures("https://service.example", options).await {
         assert_eq!(kind, ErrorKind::Connect, "{message}");
         assert!(message.contains("proxy authorization required"), "{message}");
     }
-    let shell = saying(&mut front, "SSH-2.0-OpenSSH_9.6\r\n").await;
-    for (kind, message) in failures(&format!("http://{shell}"), HttpOptions::default()).await {
+    let shell = Peer::answering(|_, _| Answer::raw("SSH-2.0-OpenSSH_9.6\r\n")).await;
+    for (kind, message) in failures(&shell.endpoint, HttpOptions::default()).await {
         assert_eq!(kind, ErrorKind::Protocol, "{message}");
         assert!(message.contains("HTTP") && !message.contains("SSH"), "{message}");
     }
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    for (kind, message) in failures(&format!("http://{closed}"), HttpOptions::default()).await {
+    for (kind, message) in failures(&closed_endpoint().await, HttpOptions::default()).await {
         assert_eq!(kind, ErrorKind::Connect, "{message}");
         assert!(message.contains("refused"), "{message}");
     }
@@ -262,7 +231,11 @@ struct Hanging {
 }
 
 impl Transport for Hanging {
-    fn execute(&self, _: reqwest::Request) -> ResponseFuture<'_> {
+    fn execute(
+        &self,
+        _: &'static guestexec_core::Operation,
+        _: reqwest::Request,
+    ) -> ResponseFuture<'_> {
         let answers = self.answers;
         Box::pin(async move {
             if !answers {
@@ -286,8 +259,9 @@ async fn a_transport_of_ones_own_is_held_to_the_calls_timeout() {
         let tat = Tat::builder()
             .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
             .region("ap-guangzhou")
-            .repeats(0)
+            .max_retries(0)
             .call_timeout(second)
+            .http_options(slow())
             .transport(hanging.clone())
             .build()
             .unwrap();
@@ -300,15 +274,19 @@ async fn a_transport_of_ones_own_is_held_to_the_calls_timeout() {
         let cci = guestexec_cci::Client::builder()
             .credentials(guestexec_cci::Credentials::token("token"))
             .region("cn-north-4")
-            .call_timeout(second)
             .transport(hanging.clone())
+            .call_timeout(second)
+            .http_options(slow())
             .build()
             .unwrap();
         let error = cci.pods("default").list().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 
-        let zstack = guestexec_zstack::Client::builder("http://zstack")
+        let zstack = guestexec_zstack::Client::builder()
+            .endpoint("http://zstack")
+            .allow_plain_http()
             .credentials(guestexec_zstack::Credentials::access_key("id", "secret"))
+            .http_options(slow())
             .call_timeout(second)
             .transport(hanging)
             .build()
@@ -318,6 +296,13 @@ async fn a_transport_of_ones_own_is_held_to_the_calls_timeout() {
         // A look for what became of the command follows its loss, so not to the second.
         assert!(begin.elapsed() < 60 * second, "{:?}", begin.elapsed());
     }
+}
+
+/// Settings whose timeout must not replace that of a call, whichever setter comes first.
+fn slow() -> HttpOptions {
+    let mut options = HttpOptions::default();
+    options.timeout = Duration::from_secs(3600);
+    options
 }
 
 /// A session that a transport of one's own has upgraded may last longer than any call.

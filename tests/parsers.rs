@@ -90,7 +90,7 @@ proptest! {
                 let _ = result.output_url().map(ToString::to_string);
 
                 let stream = Reply::json(StatusCode::OK, &json!({ "stream": text }));
-                let client = guestexec_zstack::Client::builder("http://zstack:8080")
+                let client = guestexec_zstack::Client::builder().endpoint("http://zstack:8080").allow_plain_http()
                     .credentials(guestexec_zstack::Credentials::session("0123456789abcdef0123456789abcdef"))
                     .transport(Tape::new().reply(stream))
                     .build()

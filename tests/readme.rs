@@ -1,9 +1,10 @@
-//! What the README shows: its programs are the ones run here, and its commands do what it says.
+//! What the READMEs show: the programs of the root's run, and the table of the tests' is complete.
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use std::{env, fs, path::PathBuf, process::Command};
 
 use guestexec_sandbox::Sandbox;
+use serde_json::Value;
 
 /// The workspace: at run time, for a target folder may be shared by checkouts.
 fn root() -> PathBuf {
@@ -53,4 +54,36 @@ async fn the_zstack_program_runs() {
 #[tokio::test]
 async fn the_cci_program_runs() {
     assert_eq!(run("cci", env!("CARGO_BIN_EXE_readme-cci")).await.trim(), uname());
+}
+
+/// Package and name of every test target and bench, as the table names them.
+fn targets() -> Vec<String> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let metadata = cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+    let output = metadata.current_dir(root()).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", text_of(output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut targets = Vec::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        for target in package["targets"].as_array().unwrap() {
+            let (package, name) = (package["name"].as_str(), target["name"].as_str());
+            let kind = match target["kind"][0].as_str().unwrap() {
+                "test" => "",
+                "bench" => " (bench)",
+                _ => continue,
+            };
+            targets.push(format!("`{}` | `{}`{kind}", package.unwrap(), name.unwrap()));
+        }
+    }
+    targets.sort();
+    targets
+}
+
+#[test]
+fn the_table_of_tests_names_every_target() {
+    let text = fs::read_to_string(root().join("tests/README.md")).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.rsplit_once(" | "));
+    let mut named: Vec<_> = rows.map(|(row, _)| format!("`{row}")).collect();
+    named.sort();
+    assert_eq!(named, targets());
 }

@@ -82,7 +82,7 @@ async fn cci(cci: guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
 fn zstack(zstack: &guestexec_zstack::Client, job: &guestexec_zstack::JobId) {
     shared(zstack);
     sent(guestexec_zstack::examples::send(zstack, &guestexec_zstack::examples::ALL[0]));
-    let builder = guestexec_zstack::Client::builder("https://zstack");
+    let builder = guestexec_zstack::Client::builder().endpoint("https://zstack");
     sent(builder.login("admin", "password"));
     sent(zstack.logout());
     sent(zstack.result_of(job, std::time::Duration::MAX));

@@ -14,10 +14,11 @@ const SECRET: &str = "ca/na=ry-S3cret-of-the-client";
 fn tat(tape: Tape) -> guestexec_tat::Client {
     guestexec_tat::Client::builder()
         .credentials(
-            guestexec_tat::Credentials::new("AKIDexample", SECRET).with_token("tok-canary"),
+            guestexec_tat::Credentials::new("AKIDexample", SECRET)
+                .with_security_token("tok-canary"),
         )
         .region("ap-guangzhou")
-        .repeats(0)
+        .max_retries(0)
         .transport(tape)
         .build()
         .unwrap()
@@ -33,7 +34,10 @@ fn cci(tape: Tape, credentials: guestexec_cci::Credentials) -> guestexec_cci::Cl
 }
 
 fn zstack(tape: Tape, credentials: guestexec_zstack::Credentials) -> guestexec_zstack::Client {
-    let builder = guestexec_zstack::Client::builder("http://zstack").credentials(credentials);
+    let builder = guestexec_zstack::Client::builder()
+        .endpoint("http://zstack")
+        .allow_plain_http()
+        .credentials(credentials);
     builder.transport(tape).build().unwrap()
 }
 
@@ -47,7 +51,7 @@ async fn failures(status: u16, bodies: [Value; 3]) -> Vec<String> {
     shown.push(told(&error, error.detail()));
     for credentials in [
         guestexec_cci::Credentials::token(SECRET),
-        guestexec_cci::Credentials::access_key("AK", SECRET).security_token("tok-canary"),
+        guestexec_cci::Credentials::access_key("AK", SECRET).with_security_token("tok-canary"),
     ] {
         let client = cci(tape(status, &of_cci), credentials);
         let error = client.pod("ns", "web-0").get().await.unwrap_err();

@@ -114,7 +114,9 @@ macro_rules! provider {
 
 provider!(tat, guestexec_tat, |tape| {
     Client::builder()
-        .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret").with_token("token"))
+        .credentials(
+            guestexec_tat::Credentials::new("AKIDexample", "secret").with_security_token("token"),
+        )
         .region("ap-guangzhou")
         .root_domain(guestexec_tat::RootDomain::International)
         .clock(clock())
@@ -124,7 +126,9 @@ provider!(tat, guestexec_tat, |tape| {
 });
 
 provider!(zstack, guestexec_zstack, |tape| {
-    Client::builder("http://zstack:8080")
+    Client::builder()
+        .endpoint("http://zstack:8080")
+        .allow_plain_http()
         .credentials(guestexec_zstack::Credentials::access_key("example", "secret"))
         .clock(clock())
         .transport(tape)

@@ -68,7 +68,7 @@ async fn every_attempt_is_told_and_no_secret() {
     let tat = sandbox.tat();
     let (id, key, token) = tat.temporary_key();
     let client = Client::builder()
-        .credentials(Credentials::new(id, key).with_token(token))
+        .credentials(Credentials::new(id, key).with_security_token(token))
         .region(tat.region())
         .endpoint(tat.endpoint())
         .build()
@@ -96,21 +96,15 @@ async fn every_attempt_is_told_and_no_secret() {
 
 #[test]
 fn the_types_tell_no_parameter_and_no_signed_address() {
-    let request = types::RunCommandRequest::builder()
-        .content("echo {{x}}")
-        .instance_ids(vec!["ins-zj0f57ew".to_owned()])
+    let request = types::RunCommandRequest::new("echo {{x}}", ["ins-zj0f57ew"])
         .enable_parameter(true)
-        .parameters(r#"{"x":"private"}"#.to_owned())
-        .default_parameter_confs(vec![types::DefaultParameterConf::new(
-            "y".to_owned(),
-            "private".to_owned(),
-        )]);
-    let built: types::RunCommandRequest = request.clone().try_into().unwrap();
+        .parameters(r#"{"x":"private"}"#)
+        .default_parameter_confs([types::DefaultParameterConf::new("y", "private")]);
     let result = serde_json::json!({
         "OutputUrl": "https://b.cos.example/log?q-signature=private", "ExitCode": 3,
     });
     let result: types::TaskResult = serde_json::from_value(result).unwrap();
-    let shown = format!("{request:?} {built:?} {result:?}");
+    let shown = format!("{request:?} {result:?}");
     assert!(!shown.contains("private"), "{shown}");
     for told in ["ins-zj0f57ew", "Some(<redacted>)", "Some(3)", "parameters: <redacted>", "\"y\""] {
         assert!(shown.contains(told), "`{told}` is not in: {shown}");

@@ -11,13 +11,13 @@ use guestexec_zstack::{Client, Credentials, JobId, Method, Uncaptured, causes};
 use tokio::task::JoinSet;
 
 async fn by_session(service: &ZstackHandle) -> Client {
-    let builder = Client::builder(service.endpoint());
+    let builder = Client::builder().endpoint(service.endpoint());
     builder.login(service.account_name(), service.password()).await.unwrap()
 }
 
 fn by_key(service: &ZstackHandle) -> Client {
     let key = Credentials::access_key(service.access_key_id(), service.access_key_secret());
-    Client::builder(service.endpoint()).credentials(key).build().unwrap()
+    Client::builder().endpoint(service.endpoint()).credentials(key).build().unwrap()
 }
 
 fn fault(text: &str) -> Fault {
@@ -161,7 +161,8 @@ async fn an_expired_session_in_the_first_answer_and_in_the_poll() {
         assert_eq!(service.executions(service.vm_uuid()), 1);
         // Whoever brought only the session has to be told.
         let stranger = Credentials::session("0123456789abcdef0123456789abcdef");
-        let stranger = Client::builder(service.endpoint()).credentials(stranger).build().unwrap();
+        let stranger =
+            Client::builder().endpoint(service.endpoint()).credentials(stranger).build().unwrap();
         let error = stranger.vm(service.vm_uuid()).run("true").await.unwrap_err();
         assert_eq!((error.code(), error.may_have_run()), (Some("ID.1001"), false), "{error}");
         assert_eq!(service.executions(service.vm_uuid()), 1);

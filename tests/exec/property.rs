@@ -1,4 +1,4 @@
-//! No octet is lost, doubled or changed, however the streams are cut.
+//! No byte is lost, doubled or changed, however the streams are cut.
 
 use guestexec_cci::ExecTransport;
 use proptest::{

@@ -17,9 +17,9 @@ pub struct Target {
     /// A pod with the containers `a` and `b`.
     pub two: String,
     pub transport: ExecTransport,
-    /// Octets sent to a command.
+    /// Bytes sent to a command.
     pub input: usize,
-    /// Octets a command sends.
+    /// Bytes a command sends.
     pub output: usize,
 }
 
@@ -171,7 +171,7 @@ impl Target {
         assert!(child.wait().await.unwrap().success());
         let mut stderr = Vec::new();
         child.stderr.take().unwrap().read_to_end(&mut stderr).await.unwrap();
-        assert!(stderr.len() == ERR && stderr.iter().all(|octet| *octet == 0));
+        assert!(stderr.len() == ERR && stderr.iter().all(|byte| *byte == 0));
 
         // With a bound below that the command waits, and nothing is lost.
         let mut child = self.sh(&script).buffer(1_000_000).spawn().await.unwrap();
@@ -294,7 +294,7 @@ fn digest_of(text: &[u8]) -> String {
     digest
 }
 
-/// Octets of which no piece looks like another.
+/// Bytes of which no piece looks like another.
 pub struct Noise {
     left: usize,
     state: u64,

@@ -109,7 +109,11 @@ fn answer(action: &str, request: &Value) -> Value {
 }
 
 impl Transport for Service {
-    fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_> {
+    fn execute(
+        &self,
+        _: &'static guestexec_core::Operation,
+        request: reqwest::Request,
+    ) -> ResponseFuture<'_> {
         let action = request.headers()["x-tc-action"].to_str().unwrap();
         let body = request.body().and_then(|body| body.as_bytes()).unwrap();
         let answer = answer(action, &serde_json::from_slice(body).unwrap());

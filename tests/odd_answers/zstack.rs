@@ -10,7 +10,9 @@ use crate::{Mutation, mutations};
 const VM: &str = "fc022ba201c135d8809c5e02bf6bf156";
 
 pub fn on(tape: &Tape) -> Client {
-    Client::builder("http://zstack:8080")
+    Client::builder()
+        .endpoint("http://zstack:8080")
+        .allow_plain_http()
         .credentials(Credentials::session("0123456789abcdef0123456789abcdef"))
         .transport(tape.clone())
         .build()

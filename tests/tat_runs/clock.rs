@@ -32,7 +32,7 @@ async fn an_hour_off_is_found_and_corrected_once() {
         let on = client.instances(sandbox.tat().instances());
         assert!(on.run("true").await.unwrap().success(), "{off}");
         let requests = client.counts().requests;
-        assert_eq!(client.counts().repeated, 1, "{off}: once, and no more");
+        assert_eq!(client.counts().retried, 1, "{off}: once, and no more");
         clone.describe_regions().send().await.unwrap();
         assert_eq!(client.counts().requests, requests + 1, "clones know it too");
     }
@@ -41,7 +41,7 @@ async fn an_hour_off_is_found_and_corrected_once() {
     for answer in join_all((0..16).map(|_| client.describe_regions().send())).await {
         answer.unwrap();
     }
-    assert_eq!(client.counts().repeated, 16);
+    assert_eq!(client.counts().retried, 16);
 }
 
 #[tokio::test]

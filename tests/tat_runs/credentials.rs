@@ -17,12 +17,8 @@ use guestexec_tat::{
     Client, CredentialSource, Credentials, CvmRole, Lease, LeaseFuture, ProvideCredentials,
     RootDomain, TkeOidc,
 };
+use guestexec_testkit::peer::{Answer, Peer, Request};
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-    task::JoinSet,
-};
 
 use crate::unhurried;
 
@@ -271,8 +267,7 @@ async fn the_token_exchange_is_that_of_the_clients_site() {
         ("by endpoint", "sts.intl.tencentcloudapi.com:443"),
     ] {
         // A proxy is told the host before anything is encrypted.
-        let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", proxy.local_addr().unwrap());
+        let proxy = Peer::answering(|_, _| Answer::closed()).await;
         let token = tempfile::NamedTempFile::new().unwrap();
         fs::write(token.path(), "\u{feff}the-pods-token\n").unwrap();
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
@@ -281,18 +276,13 @@ async fn the_token_exchange_is_that_of_the_clients_site() {
             .env_clear()
             .env("GUESTEXEC_TEST_SITE", site)
             .env("GUESTEXEC_TEST_TOKEN_FILE", token.path())
-            .env("HTTPS_PROXY", &address);
+            .env("HTTPS_PROXY", &proxy.endpoint);
         let run = tokio::task::spawn_blocking(move || command.output().unwrap());
-        let (mut stream, _) = proxy.accept().await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        drop((stream, proxy));
-        let head = String::from_utf8(head).unwrap();
-        assert!(head.starts_with(&format!("CONNECT {host} ")), "{site}: {head}");
         let output = run.await.unwrap();
         assert!(output.status.success(), "{site}: {}", String::from_utf8_lossy(&output.stdout));
+        let requests = proxy.requests();
+        let request = requests.first().expect("the proxy is asked");
+        assert_eq!((&*request.method, &*request.target), ("CONNECT", host), "{site}");
     }
 }
 
@@ -358,40 +348,13 @@ async fn the_default_chain_looks_in_the_vendors_order() {
     assert!(!run(vec![("TENCENTCLOUD_CREDENTIALS_FILE", &elsewhere)]).await);
 }
 
-/// A small HTTP service: `answer` makes the body for a request's head and body, or a 404.
-async fn service(
-    answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
-) -> (String, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = Vec::new();
-            let mut piece = [0; 4096];
-            loop {
-                let count = stream.read(&mut piece).await.unwrap_or(0);
-                request.extend_from_slice(&piece[..count]);
-                let text = String::from_utf8_lossy(&request);
-                let done = text
-                    .split_once("\r\n\r\n")
-                    .is_some_and(|(head, body)| head.starts_with("GET ") || body.ends_with('}'));
-                if count == 0 || done {
-                    break;
-                }
-            }
-            let (status, body) = match answer(&String::from_utf8_lossy(&request)) {
-                Some(body) => ("200 OK", body),
-                None => ("404 Not Found", String::new()),
-            };
-            let length = body.len();
-            let text = format!(
-                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-            );
-            let _ = stream.write_all(text.as_bytes()).await;
-        }
-    });
-    (endpoint, tasks)
+/// An HTTP service: `answer` makes the body for a request, or a 404.
+async fn service(answer: impl Fn(&Request) -> Option<String> + Send + 'static) -> Peer {
+    Peer::answering(move |request, _| match answer(request) {
+        Some(body) => Answer::http("200 OK", "text/plain", &body),
+        None => Answer::http("404 Not Found", "text/plain", ""),
+    })
+    .await
 }
 
 fn in_seconds(seconds: u64) -> u64 {
@@ -406,9 +369,8 @@ async fn the_role_of_an_instance() {
         "TmpSecretId": id, "TmpSecretKey": key, "Token": token,
         "ExpiredTime": in_seconds(7200), "Expiration": "2026-11-22T12:00:00Z", "Code": "Success",
     });
-    let (endpoint, _service) = service(move |request| {
-        let path = request.split(' ').nth(1)?;
-        match path.strip_prefix("/latest/meta-data/cam/security-credentials/")? {
+    let service = service(move |request| {
+        match request.path().strip_prefix("/latest/meta-data/cam/security-credentials/")? {
             "" => Some("app-role\n".to_owned()),
             "app-role" => Some(keys.to_string()),
             "refused" => Some(keys.to_string().replace("Success", "Failed")),
@@ -417,7 +379,7 @@ async fn the_role_of_an_instance() {
         }
     })
     .await;
-    let role = || CvmRole::new().endpoint(&endpoint);
+    let role = || CvmRole::new().endpoint(&*service.endpoint);
     works(&sandbox, role()).await;
     works(&sandbox, role().role("app-role")).await;
     fails(&sandbox, role().role("other"), &["404"]).await;
@@ -454,16 +416,17 @@ async fn the_keys_of_a_role_are_read_whatever_stands_beside_them() {
             format!(r#"{{{keys}, "Code": "Success", "ExpiredTime": {odd}, "Expiration": {odd}}}"#),
             format!(r#"{{{keys}, "Code": "Success", "ExpiredTime": {number}, "New": {odd}}}"#),
         ] {
-            let (endpoint, _service) = service(move |_| Some(answer.clone())).await;
-            works(&sandbox, CvmRole::new().role("r").endpoint(endpoint)).await;
+            let service = service(move |_| Some(answer.clone())).await;
+            works(&sandbox, CvmRole::new().role("r").endpoint(&*service.endpoint)).await;
         }
         let answer = format!(
             r#"{{"Response": {{"Credentials": {{{keys}, "New": {odd}}}, "ExpiredTime": {odd}, "RequestId": {odd}, "Error": null}}}}"#
         );
-        let (endpoint, _service) = service(move |_| Some(answer.clone())).await;
+        let service = service(move |_| Some(answer.clone())).await;
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "the-pods-token").unwrap();
-        let pod = || TkeOidc::new().endpoint(&endpoint).identity("r", "p", "a", file.path());
+        let pod =
+            || TkeOidc::new().endpoint(&*service.endpoint).identity("r", "p", "a", file.path());
         works(&sandbox, pod()).await;
 
         // The same in a file of tccli's.
@@ -479,8 +442,8 @@ async fn the_keys_of_a_role_are_read_whatever_stands_beside_them() {
     }
     // Keys whose end is not told are asked for again, and not used for ever.
     let untold = format!(r#"{{{keys}, "ExpiredTime": "soon"}}"#);
-    let (endpoint, _service) = service(move |_| Some(untold.clone())).await;
-    let lease = CvmRole::new().role("r").endpoint(endpoint).provide().await.unwrap();
+    let service = service(move |_| Some(untold.clone())).await;
+    let lease = CvmRole::new().role("r").endpoint(&*service.endpoint).provide().await.unwrap();
     let left = lease.expires().unwrap().duration_since(SystemTime::now()).unwrap();
     assert!(left <= Duration::from_secs(600), "{left:?}");
 }
@@ -499,8 +462,8 @@ async fn a_refusal_of_a_token_is_told_in_readable_words_and_without_the_token() 
         ("{}", "cannot be read"),
     ] {
         let answer = format!(r#"{{"Response": {{"Error": {{"Code": {code}}}}}}}"#);
-        let (endpoint, _service) = service(move |_| Some(answer.clone())).await;
-        let pod = TkeOidc::new().endpoint(endpoint).identity("r", "p", "a", file.path());
+        let service = service(move |_| Some(answer.clone())).await;
+        let pod = TkeOidc::new().endpoint(&*service.endpoint).identity("r", "p", "a", file.path());
         let error = client(&sandbox, pod).describe_regions().send().await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains(says) && text.len() < 500, "{text}");
@@ -520,14 +483,16 @@ async fn the_role_of_a_pod() {
         "Error": { "Code": "InvalidParameter.WebIdentityTokenError", "Message": "the-pods-token" },
         "RequestId": "r",
     }});
-    let (endpoint, _service) = service(move |request| {
-        let (head, body) = request.split_once("\r\n\r\n")?;
-        let head = head.to_ascii_lowercase();
-        assert!(head.contains("authorization: skip"), "{head}");
-        assert!(head.contains("x-tc-action: assumerolewithwebidentity"), "{head}");
-        assert!(head.contains("x-tc-version: 2018-08-13"), "{head}");
-        assert!(head.contains("x-tc-region: ap-nanjing"), "{head}");
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let service = service(move |request| {
+        for (name, value) in [
+            ("authorization", "SKIP"),
+            ("x-tc-action", "AssumeRoleWithWebIdentity"),
+            ("x-tc-version", "2018-08-13"),
+            ("x-tc-region", "ap-nanjing"),
+        ] {
+            assert_eq!(request.header(name), Some(value));
+        }
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
         let right = body["WebIdentityToken"] == "the-pods-token"
             && body["ProviderId"] == "provider"
             && body["RoleArn"] == "qcs::cam::uin/1:roleName/app"
@@ -539,7 +504,12 @@ async fn the_role_of_a_pod() {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), "the-pods-token\n").unwrap();
     let pod = |role: &str| {
-        TkeOidc::new().endpoint(&endpoint).identity("ap-nanjing", "provider", role, file.path())
+        TkeOidc::new().endpoint(&*service.endpoint).identity(
+            "ap-nanjing",
+            "provider",
+            role,
+            file.path(),
+        )
     };
     works(&sandbox, pod("qcs::cam::uin/1:roleName/app")).await;
     fails(&sandbox, pod("other"), &["WebIdentityTokenError"]).await;
@@ -576,7 +546,7 @@ impl ProvideCredentials for Counting {
 async fn fetched_by_one_and_never_for_nothing() {
     let sandbox = unhurried(1).await;
     let (id, key, token) = sandbox.tat().temporary_key();
-    let pair = Credentials::new(id, key).with_token(token);
+    let pair = Credentials::new(id, key).with_security_token(token);
     let counting = |lasts, fails_from| Counting {
         pair: pair.clone(),
         fetched: Arc::default(),
@@ -646,7 +616,7 @@ async fn refused_keys_are_fetched_anew_once() {
     let rotated = |pairs| CredentialSource::new(Rotated(AtomicUsize::new(0), pairs));
     let on = client(&sandbox, rotated([old(), good()]));
     assert!(on.instances(tat.instances()).run("true").await.unwrap().success());
-    assert_eq!(on.counts().repeated, 1);
+    assert_eq!(on.counts().retried, 1);
 
     // Many that are refused at the same time.
     let on = client(&sandbox, rotated([old(), good()]));

@@ -18,7 +18,7 @@ const RUNS: usize = 320;
 /// A client whose requests go by way of `proxy`.
 fn through(proxy: &Proxy, sandbox: &Sandbox) -> Client {
     builder(sandbox)
-        .endpoint(&proxy.endpoint)
+        .endpoint(proxy.endpoint())
         .rate(None)
         .call_timeout(Duration::from_millis(1500))
         .build()
@@ -115,7 +115,7 @@ fn client_without_limit(sandbox: &Sandbox) -> Client {
 fn once(action: &'static str, n: usize, fault: Fault) -> Plan {
     let mut seen = 0;
     Box::new(move |is, _| {
-        let matches = is == action.to_ascii_lowercase();
+        let matches = is == action;
         seen += usize::from(matches);
         if matches && seen == n + 1 { fault } else { Fault::None }
     })
@@ -188,10 +188,8 @@ async fn finding_among_more_tasks_than_a_page_holds() {
     let clean = client_without_limit(&sandbox);
     let ids = sandbox.tat().instances();
     for _ in 0..230 {
-        let run = clean.run_command().body_map(|body| {
-            body.content("echo hi").instance_ids(ids.clone()).username("nobody-here".to_owned())
-        });
-        run.send().await.unwrap();
+        let request = types::RunCommandRequest::new("echo hi", &ids).username("nobody-here");
+        clean.run_command().body(request).send().await.unwrap();
     }
     let plan = once("RunCommand", 0, Fault::Lost);
     let proxy = Proxy::start(&sandbox.tat().endpoint(), plan).await;

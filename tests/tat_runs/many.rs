@@ -30,7 +30,7 @@ async fn hundreds_of_two_kinds_in_the_order_asked() {
     assert!(finished.results().iter().all(|result| result.outcome() == Outcome::NotStarted));
     // Four to start, five pages of results and a few more, and some looks.
     let counts = client.counts();
-    assert_eq!((counts.throttled, counts.repeated), (0, 0));
+    assert_eq!((counts.throttled, counts.retried), (0, 0));
     assert!(counts.requests < 40, "{counts:?}");
 }
 
@@ -79,7 +79,7 @@ async fn throttling_is_avoided_or_waited_out() {
     assert_eq!((counts.requests, counts.throttled), (50, 0));
     let counts = many(builder(&sandbox).rate(None).build().unwrap()).await;
     assert!(counts.throttled > 0, "{counts:?}");
-    assert_eq!(counts.requests, 50 + counts.repeated);
+    assert_eq!(counts.requests, 50 + counts.retried);
 
     // Without patience, they are the caller's.
     let none = Sandbox::builder().tat_rate(Some(0)).start().await.unwrap();

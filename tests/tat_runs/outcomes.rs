@@ -38,7 +38,7 @@ async fn every_way_to_end() {
     // The agent keeps 24 KiB and counts the rest.
     let result = only(on.run("head -c 30000 /dev/zero | tr '\\0' x")).await;
     assert_eq!((result.output().len(), result.dropped()), (24_576, 30_000 - 24_576));
-    let said = format!("{id} exited with 0; 5424 octets of its output were cut off");
+    let said = format!("{id} exited with 0; 5424 bytes of its output were cut off");
     assert_eq!(result.to_string(), said);
     assert_eq!(result.outcome(), Outcome::Exited(0));
 

@@ -2,11 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use guestexec_testkit::peer::{Peer, Request, forward, read_request};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 /// What happens to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,31 +67,28 @@ pub fn at_random(seed: u64, of_hundred: u64) -> Plan {
 
 /// The proxy; it ends when dropped.
 pub struct Proxy {
-    pub endpoint: String,
+    peer: Peer,
     log: Arc<Mutex<Vec<(String, Fault)>>>,
-    _tasks: JoinSet<()>,
 }
 
 impl Proxy {
     pub async fn start(target: &str, plan: Plan) -> Self {
         let target = target.strip_prefix("http://").unwrap().to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));
         let state = Arc::new((Mutex::new(plan), log.clone(), target));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let state = state.clone();
-                connections.spawn(async move {
-                    let (plan, log, target) = &*state;
-                    // Whatever goes wrong here is one more fault.
-                    let _ = serve(stream, plan, log, target).await;
-                });
+        let peer = Peer::new(move |request, stream| {
+            let state = state.clone();
+            async move {
+                let (plan, log, target) = &*state;
+                // Whatever goes wrong here is one more fault.
+                let _ = serve(request, stream, plan, log, target).await;
             }
         });
-        Self { endpoint, log, _tasks: tasks }
+        Self { peer: peer.await, log }
+    }
+
+    pub fn endpoint(&self) -> &str {
+        &self.peer.endpoint
     }
 
     /// The actions that came, and what was done to them.
@@ -104,36 +98,26 @@ impl Proxy {
 }
 
 async fn serve(
+    mut request: Request,
     mut client: TcpStream,
     plan: &Mutex<Plan>,
     log: &Mutex<Vec<(String, Fault)>>,
     target: &str,
 ) -> std::io::Result<()> {
-    let mut buffer = Vec::new();
     loop {
-        let request = message(&mut client, &mut buffer).await?;
-        let head = String::from_utf8_lossy(&request).to_ascii_lowercase();
-        let action = head.split_once("x-tc-action: ").and_then(|(_, rest)| rest.lines().next());
-        let action = action.unwrap_or_default().to_owned();
+        let action = request.header("x-tc-action").unwrap_or_default().to_owned();
         let fault = {
             let mut log = log.lock().unwrap();
             let fault = plan.lock().unwrap()(&action, log.len());
             log.push((action, fault));
             fault
         };
-        let before = match fault {
+        let answer = match fault {
             Fault::Unsent => return Ok(()),
-            Fault::GatewayBefore => Some(gateway()),
-            Fault::Throttled => Some(throttled()),
-            _ => None,
+            Fault::GatewayBefore => gateway(),
+            Fault::Throttled => throttled(),
+            _ => forward(&request, target).await?,
         };
-        if let Some(answer) = before {
-            client.write_all(&answer).await?;
-            continue;
-        }
-        let mut server = TcpStream::connect(target).await?;
-        server.write_all(&request).await?;
-        let answer = message(&mut server, &mut Vec::new()).await?;
         match fault {
             Fault::Lost => return Ok(()),
             Fault::Half => return client.write_all(&answer[..answer.len() / 2]).await,
@@ -141,6 +125,7 @@ async fn serve(
             Fault::GatewayAfter => client.write_all(&gateway()).await?,
             _ => client.write_all(&answer).await?,
         }
+        request = read_request(&mut client).await?;
     }
 }
 
@@ -158,27 +143,4 @@ fn throttled() -> Vec<u8> {
     let error = r#"{"Code":"RequestLimitExceeded","Message":"Too many calls."}"#;
     let body = format!(r#"{{"Response":{{"Error":{error},"RequestId":"r"}}}}"#);
     http("200 OK", "application/json", &body)
-}
-
-/// One message of HTTP with a `Content-Length`; what came after it stays in `buffer`.
-async fn message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Vec<u8>> {
-    loop {
-        let text = String::from_utf8_lossy(buffer);
-        if let Some(head) = text.find("\r\n\r\n") {
-            let lower = text[..head].to_ascii_lowercase();
-            let length = lower
-                .split_once("content-length:")
-                .and_then(|(_, rest)| rest.lines().next()?.trim().parse::<usize>().ok());
-            let whole = head + 4 + length.unwrap_or(0);
-            if buffer.len() >= whole {
-                let rest = buffer.split_off(whole);
-                return Ok(std::mem::replace(buffer, rest));
-            }
-        }
-        let mut piece = [0; 8192];
-        match stream.read(&mut piece).await? {
-            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            count => buffer.extend_from_slice(&piece[..count]),
-        }
-    }
 }

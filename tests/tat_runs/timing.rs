@@ -11,7 +11,7 @@ use std::{
 use guestexec_core::ErrorKind;
 use guestexec_tat::{
     CredentialSource, Credentials, Event, Lease, LeaseFuture, Outcome, ProvideCredentials,
-    Unconfirmed, Unfinished,
+    Unconfirmed, Unfinished, types::RunCommandRequest,
 };
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
@@ -353,7 +353,7 @@ async fn an_invocation_that_lists_its_instances_late() {
     };
     let service = Service::new(move |action, _, before| late(action, before));
     let client = service.client();
-    client.run_command().body_map(|b| b.content("x").instance_ids(ids(3))).send().await.unwrap();
+    client.run_command().body(RunCommandRequest::new("x", ids(3))).send().await.unwrap();
     let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
     assert_eq!((finished.results().len(), finished.success()), (3, true));
 

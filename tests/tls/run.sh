@@ -78,11 +78,11 @@ async fn main() {
     refused(cci().region("cn-north-4").build());
     refused(cci().endpoint("http://127.0.0.1:1").iam_endpoint("https://iam.example").build());
     let keys = || guestexec_zstack::Credentials::access_key("id", "secret");
-    let zstack = |endpoint| guestexec_zstack::Client::builder(endpoint).credentials(keys());
+    let zstack = |endpoint| guestexec_zstack::Client::builder().endpoint(endpoint).credentials(keys());
     refused(zstack("https://zstack.example").build());
     // Without HTTPS nothing is amiss.
     tat().endpoint("http://127.0.0.1:1").build().unwrap();
-    zstack("http://zstack.example").build().unwrap();
+    zstack("http://zstack.example").allow_plain_http().build().unwrap();
     cci().region("cn-north-4").transport(Hanging).build().unwrap();
     // A token exchange over HTTPS says so, too.
     std::fs::write("pod-token", "a-token").unwrap();
@@ -92,7 +92,7 @@ async fn main() {
     let error = client.describe_regions().send().await.unwrap_err();
     assert!(error.to_string().contains("feature `rustls` or `native-tls`"), "{error}");
     // A transport of ones own does not switch the deadline off.
-    let client = tat().transport(Hanging).repeats(0).call_timeout(Duration::from_millis(50));
+    let client = tat().transport(Hanging).max_retries(0).call_timeout(Duration::from_millis(50));
     let error = client.build().unwrap().describe_regions().send().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 }

@@ -7,21 +7,16 @@
 //! 2. [`lint`]: refuse, in sentences, what would panic, be ignored, or go wrong silently.
 //! 3. [`lower`]: the part of the document that progenitor can carry without loss.
 //! 4. [`generate`]: progenitor's tokens, every panic of it caught.
-//! 5. [`tidy`]: the tokens become files to read; checks and typed errors are put in.
-//!    [`checks`], [`enums`], [`examples`] and [`secrets`] make what progenitor has no notion of.
+//! 5. [`emit`]: progenitor's code and the document become files to read.
 //! 6. [`output`]: write the files and the lock, or compare with those there.
 
-pub mod checks;
-pub mod enums;
-pub mod examples;
+pub mod emit;
 pub mod generate;
 pub mod lint;
 pub mod lower;
 pub mod output;
-pub mod secrets;
 pub mod settings;
 pub mod spec;
-pub mod tidy;
 
 use std::{
     env, panic,
@@ -96,6 +91,6 @@ pub fn from_spec(spec: &Spec) -> Result<Generated, String> {
         return Err(complaints.join("\n"));
     }
     let tokens = generate::tokens(spec, lower::lower(spec))?;
-    let files = tidy::files(spec, tokens)?;
+    let files = emit::files(spec, tokens)?;
     Ok(Generated { provider: spec.provider.clone(), source_hash: spec.hash(), files })
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{settings, tidy::Page};
+use crate::{emit::Page, settings};
 
 /// What was generated for one provider.
 #[derive(Debug)]

@@ -257,6 +257,34 @@ impl<'a> Operation<'a> {
         self.node["security"].as_array().is_some_and(Vec::is_empty)
     }
 
+    /// What it does, in a line without a full stop.
+    pub fn summary(&self) -> &'a str {
+        self.node["summary"].as_str().unwrap_or_default().trim().trim_end_matches('.')
+    }
+
+    /// How many calls the service takes in a second, where the document says so.
+    pub fn rate(&self) -> Option<u64> {
+        let limit = &self.node["x-rate-limit"];
+        let seconds = limit["per-seconds"].as_u64().filter(|seconds| *seconds > 0)?;
+        Some(limit["requests"].as_u64()? / seconds)
+    }
+
+    /// The vendor's page: its own, or the document's.
+    pub fn page(&self) -> &'a str {
+        self.source("url").unwrap_or_default()
+    }
+
+    /// The day on which that page was read.
+    pub fn read_on(&self) -> &'a str {
+        let said = self.source("description").and_then(|text| text.rsplit_once("read "));
+        said.map_or("", |(_, date)| date.trim())
+    }
+
+    fn source(&self, word: &str) -> Option<&'a str> {
+        let of_document = self.spec.document["externalDocs"][word].as_str();
+        self.node["externalDocs"][word].as_str().or(of_document)
+    }
+
     /// Its named examples: those of the body, or those under `x-examples`.
     pub fn examples(&self) -> Vec<NamedExample<'a>> {
         let named = |node: &'a Value| node.as_object().into_iter().flatten();

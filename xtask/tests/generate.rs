@@ -157,14 +157,14 @@ fn what_differs_is_named_and_mended() {
     output::write(root.path(), &generated).unwrap();
 
     fs::write(at(&format!("{CODE}/types.rs")), "// edited\n").unwrap();
-    fs::remove_file(at(&format!("{CODE}/types/builder.rs"))).unwrap();
+    fs::remove_file(at(&format!("{CODE}/operations.rs"))).unwrap();
     fs::create_dir(at(&format!("{CODE}/old"))).unwrap();
     fs::write(at(&format!("{CODE}/old/page.rs")), "").unwrap();
     let lock = fs::read_to_string(at(LOCK)).unwrap();
     fs::write(at(LOCK), lock.replace("progenitor 0.", "progenitor 9.")).unwrap();
     let named = [
+        format!("{CODE}/operations.rs"),
         format!("{CODE}/types.rs"),
-        format!("{CODE}/types/builder.rs"),
         format!("{CODE}/old/page.rs"),
         format!("{LOCK} (small)"),
     ];
@@ -185,10 +185,9 @@ fn a_changed_document_makes_the_code_stale() {
     fs::write(root.path().join("specs/small.yaml"), changed).unwrap();
     let generated = xtask::generated(root.path(), "small").unwrap();
     let stale = output::compare(root.path(), &generated).unwrap();
-    let pages =
-        ["types.rs", "types/builder.rs", "validate.rs"].map(|page| format!("{CODE}/{page}"));
-    let [types, builder, validate] = pages;
-    assert_eq!(stale, [types, builder, validate, format!("{LOCK} (small)")]);
+    let pages = ["types.rs", "validate.rs"].map(|page| format!("{CODE}/{page}"));
+    let [types, validate] = pages;
+    assert_eq!(stale, [types, validate, format!("{LOCK} (small)")]);
 
     // A comment changes no code, but what the code was made from.
     fs::write(root.path().join("specs/small.yaml"), format!("# More.\n{SMALL}")).unwrap();
@@ -216,13 +215,13 @@ fn every_limit_is_one_call() {
     for call in [
         // Parameters: those in the path always, others if checks are on.
         r#"check::characters("room", room, 0, Some(63))?;"#,
-        r#"check::pattern("room", room, &PATTERN_1)?; if checks { if let Some(value) = color {"#,
+        r#"check::pattern("room", room, &PATTERN_1)?; if !checks { return Ok(()); } if let Some(value) = color {"#,
         r#"check::items("color", value, 0, Some(3))?;"#,
         r#"check::each("color", value, |item| { check::characters("", item, 0, Some(20))?; Ok(()) },)?;"#,
         // Texts, in their three measures, and numbers.
         r#"check::characters("name", &self.name, 1, Some(60))?;"#,
         r#"check::pattern("name", &self.name, &PATTERN_0)?;"#,
-        r#"if let Some(value) = &self.note { check::octets("note", value, 120)?; }"#,
+        r#"if let Some(value) = &self.note { check::bytes("note", value, 120)?; }"#,
         r#"check::encoded("content", value, 0, Some(65536))?;"#,
         r#"check::characters("secret", value.expose(), 8, None)?;"#,
         r#"check::range("size", *value, Some(1), Some(86400))?;"#,
@@ -241,7 +240,7 @@ fn every_limit_is_one_call() {
         r#"check::requires("note", self.note.is_some(), "kind", "\"ROUND\"", self.kind.as_str() == "ROUND",)?;"#,
         r#"check::some_of(1, &[("label", self.label.is_some()), ("marks", !self.marks.is_empty()), ("width", self.width.is_some()),],)?;"#,
         // Equal patterns are one.
-        r#"static PATTERN_0: Pattern = Pattern::new("^[a-z]+$"); static PATTERN_1: Pattern = Pattern::new("^[a-z][a-z0-9]*$");"#,
+        r#"static PATTERN_0: check::Pattern = check::Pattern::new("^[a-z]+$"); static PATTERN_1: check::Pattern = check::Pattern::new("^[a-z][a-z0-9]*$");"#,
     ] {
         assert!(
             validate.contains(&dense(call)),
@@ -290,19 +289,23 @@ fn requests_are_checked_before_they_are_sent() {
     let builder = dense(page(&generated, "builder.rs"));
     let order = [
         "implListWidgets<'a>{".replace("impl", "impl<'a>"),
-        dense("super::validate::list_widgets(client.inner.checks(), &room, &color)"),
+        dense("validate::list_widgets(client.inner.checks(), &room, &color)?;"),
         dense("let url = format!("),
         "impl<'a>CreateWidget<'a>{".to_owned(),
-        dense("if client.inner.checks() { ::guestexec_core::Validate::validate(&body)"),
+        dense("if client.inner.checks() { Validate::validate(&body)?;"),
         dense("let url = format!("),
-        dense("= ::guestexec_core::json_body(client"),
-        dense("id: \"CreateWidget\", starts_command: true"),
+        dense("json_body(request, &body).build()?;"),
     ];
     let mut rest = builder.as_str();
     for part in order {
         rest = rest.split_once(&part).unwrap_or_else(|| panic!("{part} is missing or too early")).1;
     }
-    assert!(builder.contains(&dense("id: \"ListWidgets\", starts_command: false")));
+    let table = dense(page(&generated, "operations.rs"));
+    for (id, starts) in [("CreateWidget", true), ("ListWidgets", false)] {
+        let (_, entry) = table.split_once(&dense(&format!("id: {id:?},"))).unwrap();
+        let (entry, _) = entry.split_once("};").unwrap();
+        assert!(entry.contains(&format!("starts_command:{starts},")), "{entry}");
+    }
 }
 
 #[test]
@@ -318,17 +321,14 @@ fn answers_are_read_with_patience() {
         ));
         let (_, fields) = types.split_once(&derived).unwrap_or_else(|| panic!("{types}"));
         let (fields, _) = fields.split_once('}').unwrap();
-        assert!(fields.contains("pubextra:::guestexec_core::Extra,"), "{fields}");
+        assert!(fields.contains("pubextra:Extra,"), "{fields}");
         assert!(!fields.contains("serde"), "{fields}");
     }
     assert!(answers.contains("    id = \"id\", kind = \"kind\",\n} keeps extra);"), "{answers}");
     assert!(!answers.contains("CreateWidgetRequest") && !answers.contains("Carton"), "{answers}");
     // A list of a request may come as null, a recursive member is boxed.
-    assert!(types.contains("null_as_default\")]pubparts:::std::vec::Vec<Carton>"), "{types}");
-    assert!(
-        types.contains("pubcause:::std::option::Option<::std::boxed::Box<Failure>>"),
-        "{types}"
-    );
+    assert!(types.contains("null_as_default\")]pubparts:Vec<Carton>"), "{types}");
+    assert!(types.contains("pubcause:Option<Box<Failure>>"), "{types}");
     // What is sent refuses what the service would refuse.
     assert!(types.contains(&dense("#[serde(deny_unknown_fields)]")), "{types}");
     let enums = page(&generated, "enums.rs");
@@ -351,9 +351,9 @@ fn an_answer_may_lack_anything_but_what_makes_it_one() {
     let generated = from_spec(&spec).unwrap();
     let types = dense(page(&generated, "types.rs"));
     for field in [
-        "pubcode:::std::option::Option<",
+        "pubcode:Option<",
         // It would have no end where it is empty.
-        "pubcause:::std::option::Option<::std::boxed::Box<Failure>>",
+        "pubcause:Option<Box<Failure>>",
         "pubfirst:Widget,",
     ] {
         assert!(types.contains(field), "{field} is not in {types}");
@@ -376,17 +376,15 @@ fn what_is_sensitive_is_not_told() {
         ),
     ]);
     let generated = from_spec(&spec).unwrap();
-    let note = r#".field("note", &self.note.as_ref().map(|_| ::guestexec_core::Redacted)"#;
-    let name = r#".field("name", &::guestexec_core::Redacted)"#;
+    let note = r#".field("note", &self.note.as_ref().map(|_| Redacted)"#;
+    let name = r#".field("name", &Redacted)"#;
     let types = dense(page(&generated, "types.rs"));
     for part in [note, name, r#".field("size", &self.size)"#] {
         assert!(types.contains(&dense(part)), "{part} is not in {types}");
     }
     let request = types.split_once("pubstructCreateWidgetRequest{").unwrap().0;
     let derives = request.rsplit_once("#[derive(").unwrap().1.split_once(")]").unwrap().0;
-    assert!(derives.contains("Serialize,Clone") && !derives.contains("Debug"), "{derives}");
-    let builder = dense(page(&generated, "types/builder.rs"));
-    assert!(builder.contains(&dense(name)), "{builder}");
+    assert!(derives.contains("Clone,Deserialize") && !derives.contains("Debug"), "{derives}");
 }
 
 #[test]

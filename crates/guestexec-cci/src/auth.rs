@@ -57,8 +57,8 @@ impl Credentials {
         Self::of(Method::AccessKey { id: id.into(), secret: secret.into() })
     }
 
-    /// A user of an account (`domain`), for whom a token is fetched from IAM, kept until shortly
-    /// before it expires, and then fetched anew.
+    /// A user of an account (`domain`): a token is fetched from IAM when the first request is made, and
+    /// renewed shortly before it expires.
     ///
     /// `project` is the name of the project, which is that of the region unless it was made by
     /// hand, or its id of 32 hexadecimal digits.
@@ -90,7 +90,7 @@ impl Credentials {
 
     /// Adds the token that came with a temporary access key; it is sent as `X-Security-Token`.
     #[must_use]
-    pub fn security_token(mut self, token: impl Into<Secret>) -> Self {
+    pub fn with_security_token(mut self, token: impl Into<Secret>) -> Self {
         self.security_token = Some(token.into());
         self
     }

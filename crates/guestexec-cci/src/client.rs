@@ -1,10 +1,8 @@
 //! Making a client.
 
-use std::{env, iter, sync::Arc, time::Duration};
+use std::{env, iter};
 
-use guestexec_core::{
-    Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, carrier,
-};
+use guestexec_core::{Endpoint, ErrorKind, Settings, common_settings};
 
 use crate::{
     Client, Credentials, Error,
@@ -16,36 +14,23 @@ use crate::{
 
 /// Makes a [`Client`]; begun by [`Client::builder`].
 ///
-/// A region (or an endpoint) and credentials are needed, all else has a default.
+/// A region (or an endpoint) and credentials are needed, all else has a default. The order of the
+/// setters has no meaning.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
+    settings: Settings,
     credentials: Option<Credentials>,
     region: Option<String>,
-    endpoint: Option<String>,
     iam_endpoint: Option<String>,
-    plain_http: PlainHttp,
-    http: HttpOptions,
-    transport: Option<Arc<dyn Transport>>,
-    clock: Arc<dyn Clock>,
-    checks: bool,
 }
 
 impl Client {
     /// Begins a client. The operations are methods of the client; [`Client::pod`] begins the short
     /// way to run a command.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder {
-            credentials: None,
-            region: None,
-            endpoint: None,
-            iam_endpoint: None,
-            plain_http: PlainHttp::Loopback,
-            http: HttpOptions::default(),
-            transport: None,
-            clock: Arc::new(SystemClock),
-            checks: true,
-        }
+        let settings = Settings::default();
+        ClientBuilder { settings, credentials: None, region: None, iam_endpoint: None }
     }
 }
 
@@ -64,7 +49,8 @@ impl ClientBuilder {
             .region
             .or_else(|| read("HUAWEICLOUD_SDK_REGION"))
             .or_else(|| read("OS_REGION_NAME"));
-        self.endpoint = self.endpoint.or_else(|| read("GUESTEXEC_CCI_ENDPOINT"));
+        let endpoint = &mut self.settings.endpoint;
+        *endpoint = endpoint.take().or_else(|| read("GUESTEXEC_CCI_ENDPOINT"));
         self.iam_endpoint = self
             .iam_endpoint
             .or_else(|| read("GUESTEXEC_CCI_IAM_ENDPOINT"))
@@ -72,13 +58,35 @@ impl ClientBuilder {
         Ok(self)
     }
 
-    /// What proves who is calling.
+    common_settings! {
+        /// Default: the region's own host, by HTTPS.
+        ///
+        /// A client with its own endpoint needs its own [`Self::iam_endpoint`] too, if it is to get
+        /// tokens: a password is never sent to a host that was not named.
+        endpoint,
+        /// It applies to [`Self::iam_endpoint`] too: tokens and passwords can then be read as well.
+        allow_plain_http,
+        /// It bounds the beginning of a command, not the command: see
+        /// [`Exec::timeout`](crate::Exec::timeout).
+        call_timeout,
+        http_options,
+        ///
+        /// A `reqwest::Client` needs `tcp_user_timeout(None)`: by default its connections end when a
+        /// server takes nothing for 30 s, as one whose command does not read its input.
+        transport,
+        /// It also tells when a token has become old.
+        clock,
+        /// The names of pod and namespace are always checked, since they become part of a path.
+        checks,
+    }
+
+    /// Sets what proves who is calling.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// The region of the pods, such as `cn-north-4`. The service is then reached at
+    /// Sets the region of the pods, such as `cn-north-4`. The service is then reached at
     /// `https://cci.{region}.myhuaweicloud.com` and IAM at
     /// `https://iam.{region}.myhuaweicloud.com`; for Huawei's European cloud (`eu-west-101`) both are
     /// below `myhuaweicloud.eu`. Regions of other European clouds (`eu-west-0`, `eu-de`) are refused
@@ -88,65 +96,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Where the service is reached, scheme included. Default: the region's own host, by HTTPS.
-    /// A plain `http` endpoint is taken only on this machine, unless [`Self::allow_plain_http`].
-    ///
-    /// A client with its own endpoint needs its own [`Self::iam_endpoint`] too, if it is to get
-    /// tokens: a password is never sent to a host that was not named.
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = Some(endpoint.into());
-        self
-    }
-
-    /// Where IAM is reached, scheme included, with or without `/v3` at the end. Default: the region's own host, by HTTPS, unless the
-    /// client has its own [`Self::endpoint`].
+    /// Sets the address of IAM, scheme included, with or without `/v3` at the end. Default: the
+    /// region's own host, by HTTPS, unless the client has its own [`Self::endpoint`].
     pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.iam_endpoint = Some(endpoint.into());
-        self
-    }
-
-    /// Takes plain `http` endpoints anywhere. Tokens, commands and outputs are then readable on the
-    /// way.
-    pub fn allow_plain_http(mut self) -> Self {
-        self.plain_http = PlainHttp::Allowed;
-        self
-    }
-
-    /// How long one call may take. Default: 60 s. It bounds the beginning of a command, not the
-    /// command: see [`Exec::timeout`](crate::Exec::timeout).
-    pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.http.timeout = timeout;
-        self
-    }
-
-    /// How the client reaches its endpoints: timeouts, proxy, certificates of one's own. It says all
-    /// of them anew, so call it before [`Self::call_timeout`].
-    pub fn http_options(mut self, options: HttpOptions) -> Self {
-        self.http = options;
-        self
-    }
-
-    /// What carries the requests, instead of an HTTP client made here. It sees credentials.
-    ///
-    /// A `reqwest::Client` needs `tcp_user_timeout(None)`: by default its connections end when a
-    /// server takes nothing for 30 s, as one whose command does not read its input.
-    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        self.transport = Some(Arc::new(transport));
-        self
-    }
-
-    /// The clock that dates signatures and tells when a token has become old. Default: this
-    /// machine's.
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Whether requests are checked against the limits of the vendor's page before they are sent.
-    /// Default: yes. Turn it off where the vendor has raised a limit. The names of pod and namespace
-    /// are always checked, since they become part of a path.
-    pub fn checks(mut self, on: bool) -> Self {
-        self.checks = on;
         self
     }
 
@@ -172,12 +125,12 @@ impl ClientBuilder {
                     .to_owned(),
             ));
         }
-        let parse = |text: &str| Endpoint::parse(text, self.plain_http).map_err(config);
+        let parse = |text: &str| self.settings.parse_endpoint(text).map_err(config);
         let of_region = |service: &str| {
             let region = self.region.as_deref()?;
             Some(domain(region).map(|domain| format!("https://{service}.{region}.{domain}")))
         };
-        let iam = match (&self.iam_endpoint, &self.endpoint) {
+        let iam = match (&self.iam_endpoint, &self.settings.endpoint) {
             (Some(given), _) => {
                 let given = given.trim_end_matches('/');
                 Some(given.strip_suffix("/v3").unwrap_or(given).to_owned())
@@ -192,7 +145,7 @@ impl ClientBuilder {
                     .to_owned(),
             ));
         }
-        let endpoint = match (&self.endpoint, of_region("cci")) {
+        let endpoint = match (&self.settings.endpoint, of_region("cci")) {
             (Some(given), _) => given.clone(),
             (None, Some(of_region)) => of_region.map_err(config)?,
             (None, None) => {
@@ -203,13 +156,13 @@ impl ClientBuilder {
         };
         let endpoint = parse(&endpoint)?;
         let endpoints: Vec<&Endpoint> = iter::once(&endpoint).chain(&iam).collect();
-        let (http, transport) = carrier(&self.http, &endpoints, self.transport).map_err(config)?;
+        let (http, transport) = self.settings.build_transport(&endpoints).map_err(config)?;
         let inner = Inner::new(Shared {
             credentials,
             iam,
             transport,
-            clock: self.clock,
-            checks: self.checks,
+            clock: self.settings.clock,
+            checks: self.settings.checks,
             tokens: Tokens::default(),
             speaks: Speaks::default(),
         });

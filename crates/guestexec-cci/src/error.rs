@@ -5,7 +5,7 @@ use guestexec_remotecommand::ACCEPTED_STREAM_PROTOCOLS_HEADER;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::{not_started, types::ErrorBody};
+use crate::{not_started, operations, types::ErrorBody};
 
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the body of the refusal, where
 /// it was JSON of one of the forms the service uses.
@@ -18,7 +18,7 @@ pub(crate) const NO_CONTAINER: &str =
     "the container has ended or not begun: commands run only in running containers";
 
 /// Reads a refusal, in whichever of the forms the service, its gateway and IAM use.
-pub(crate) fn read(operation: Operation, answer: &Answer) -> Refusal<ErrorBody> {
+pub(crate) fn read(operation: &Operation, answer: &Answer) -> Refusal<ErrorBody> {
     let mut refusal = Refusal::from_status(answer);
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
     if let Some(body) = &body {
@@ -106,7 +106,7 @@ fn readable(message: &str) -> String {
 }
 
 fn advice(
-    operation: Operation,
+    operation: &Operation,
     answer: &Answer,
     refusal: &Refusal<ErrorBody>,
 ) -> Option<&'static str> {
@@ -119,7 +119,7 @@ fn advice(
         401 if says("x-sdk-date") || says("expired") && says("date") => {
             "the service takes signatures within 15 minutes of its own clock: set this machine's"
         }
-        401 if operation.id == "keystoneCreateUserTokenByPassword" => {
+        401 if operation.id == operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD.id => {
             "check account, user name and password, or the access key; IAM locks a user out after a few wrong ones"
         }
         401 => {

@@ -8,7 +8,7 @@ use std::{
 
 use guestexec_core::{
     Clock, Endpoint, ErrorKind, MAX_ANSWER, Marks, Operation, Secrets, Transport, Underway,
-    buffered, failure, limit_answer, observed, prepare, secrets_of, unix_seconds,
+    buffered, failure, limit_answer, observed, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
@@ -22,15 +22,20 @@ use crate::{
     auth::Method,
     error,
     exec::{Fault, Speaks, Upgrade},
-    generated::SECRETS,
+    operations,
     sign::{self, Canonical},
-    token::{Token, Tokens},
+    token::{self, Token, Tokens},
 };
+
+/// That of a client which is not calling anything.
+const IDLE: Operation = Operation::undocumented("", "", "");
 
 /// What a client holds besides its address: what its clones share, and the state of one call.
 #[derive(Clone, Debug)]
 pub struct Inner {
     shared: Arc<Shared>,
+    /// What is being called; of no meaning between calls.
+    operation: &'static Operation,
     call: Call,
 }
 
@@ -51,9 +56,9 @@ impl Shared {
     pub(crate) fn secrets(&self, used: Option<&Token>) -> Secrets {
         let mut secrets = Secrets::default();
         self.credentials.secrets().for_each(|secret| secrets.add(secret.expose()));
-        let current = self.tokens.current().clone();
+        let current = self.tokens.current();
         for token in current.as_deref().into_iter().chain(used) {
-            if let Ok(token) = token.header.to_str() {
+            if let Ok(token) = token.0.to_str() {
                 secrets.add(token);
             }
         }
@@ -84,10 +89,6 @@ impl Call {
     fn token(&self) -> MutexGuard<'_, Fetched> {
         self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn upgrade(&self, info: &OperationInfo) -> Option<Upgrade> {
-        Upgrade::usual(info.operation_id).map(|usual| self.upgrade.unwrap_or(usual))
-    }
 }
 
 impl fmt::Debug for Call {
@@ -97,9 +98,10 @@ impl fmt::Debug for Call {
 }
 
 impl Client {
-    /// This client for one call, which `call` is the state of.
-    pub(crate) fn with_call(&self, call: Call) -> Self {
+    /// This client for one call of `operation`, which `call` is the state of.
+    pub(crate) fn with_call(&self, operation: &'static Operation, call: Call) -> Self {
         let mut client = self.clone();
+        client.inner.operation = operation;
         client.inner.call = call;
         client
     }
@@ -107,7 +109,7 @@ impl Client {
 
 impl Inner {
     pub(crate) fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared), call: Call::default() }
+        Self { shared: Arc::new(shared), operation: &IDLE, call: Call::default() }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -117,6 +119,11 @@ impl Inner {
     /// Whether requests are checked against the spec's limits.
     pub(crate) fn checks(&self) -> bool {
         self.shared.checks
+    }
+
+    /// What the connection is to become, where the operation stands for an upgrade.
+    fn upgrade(&self) -> Option<Upgrade> {
+        Upgrade::usual(self.operation).map(|usual| self.call.upgrade.unwrap_or(usual))
     }
 
     /// Turns a request into one for IAM, keeping its query and its marks.
@@ -139,8 +146,9 @@ impl Inner {
             Method::Token(token) => secret(token.expose())?,
             Method::Login(login) => {
                 let now = self.shared.clock.now();
-                let token = self.shared.tokens.get(client, login, now).await;
-                let header = token.as_ref().ok().map(|token| token.header.clone());
+                let fetch = || token::fetch(client, login, now);
+                let token = self.shared.tokens.get(now, fetch).await;
+                let header = token.as_ref().ok().map(|token| token.0.clone());
                 // Hooks can report sentences only; `call` wants the error itself.
                 *self.call.token() = Some(token);
                 header.ok_or("IAM gave no token")?
@@ -212,12 +220,12 @@ fn escape_spaces(request: &mut Request) {
 const MAX_ADDRESS: usize = 65_534;
 
 /// Refuses an address that could not be sent, as one with a long script in its query.
-fn fits(request: &Request, info: &OperationInfo) -> Result<(), String> {
+fn fits(request: &Request, operation: &Operation) -> Result<(), String> {
     let length = request.url().as_str().len();
     if length <= MAX_ADDRESS {
         return Ok(());
     }
-    let advice = match Upgrade::usual(info.operation_id) {
+    let advice = match Upgrade::usual(operation) {
         Some(_) => {
             ": the command and its arguments are too long for it; send the script by stdin, as in `exec([\"sh\"]).stdin(script)`"
         }
@@ -229,35 +237,26 @@ fn fits(request: &Request, info: &OperationInfo) -> Result<(), String> {
 }
 
 impl ClientHooks<Inner> for Client {
-    async fn pre<E>(
-        &self,
-        request: &mut Request,
-        info: &OperationInfo,
-    ) -> Result<(), CallError<E>> {
-        prepare(
-            request,
-            Marks {
-                secrets: secrets_of(SECRETS, info),
-                times: &["x-sdk-date"],
-                nonces: &["sec-websocket-key"],
-            },
-        );
-        if info.operation_id == "keystone_create_user_token_by_password" {
+    async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), CallError<E>> {
+        let operation = self.inner.operation;
+        Marks { operation, times: &["x-sdk-date"], nonces: &["sec-websocket-key"] }.put(request);
+        if *operation == operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD {
             return self.inner.send_to_iam(request).map_err(CallError::InvalidRequest);
         }
         escape_spaces(request);
-        fits(request, info).map_err(CallError::InvalidRequest)?;
-        if let Some(upgrade) = self.inner.call.upgrade(info) {
+        fits(request, operation).map_err(CallError::InvalidRequest)?;
+        if let Some(upgrade) = self.inner.upgrade() {
             upgrade.ask(request.headers_mut()).map_err(CallError::InvalidRequest)?;
         }
         self.inner.authenticate(self, request).await.map_err(CallError::InvalidRequest)
     }
 
-    async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
-        let upgrade = self.inner.call.upgrade(info);
+    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+        let upgrade = self.inner.upgrade();
         let asked = upgrade.map(|_| request.headers().clone());
         self.inner.call.underway.begin();
-        let mut response = self.inner.shared.transport.execute(request).await?;
+        let mut response =
+            self.inner.shared.transport.execute(self.inner.operation, request).await?;
         if let (Some(upgrade), Some(asked)) = (upgrade, asked)
             && let Err(fault) = upgrade.check(&asked, &response)
         {
@@ -290,7 +289,7 @@ impl ClientHooks<Inner> for Client {
 /// Makes a generated exchange, and its failure the provider's error.
 pub(crate) async fn call<T>(
     client: &Client,
-    operation: Operation,
+    operation: &'static Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
     // On the heap: the call for a token is nested in the call that needs it, and both grow large.
@@ -300,7 +299,7 @@ pub(crate) async fn call<T>(
 /// The exchange, with IAM's own error where no token could be had for it.
 async fn authenticated<T>(
     client: &Client,
-    operation: Operation,
+    operation: &'static Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
     let result = exchange.await;
@@ -323,12 +322,12 @@ async fn authenticated<T>(
 }
 
 async fn decoded(
-    operation: Operation,
+    operation: &'static Operation,
     client: &Client,
     token: Option<&Token>,
     error: CallError<()>,
 ) -> Error {
-    let Inner { shared, call } = &client.inner;
+    let Inner { shared, call, .. } = &client.inner;
     let secrets = shared.secrets(token);
     failure(operation, &call.underway, secrets, error, |answer| error::read(operation, answer))
         .await

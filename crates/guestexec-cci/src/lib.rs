@@ -18,10 +18,10 @@ pub use error::Error;
 pub use exec::{Child, ChildStderr, ChildStdin, ChildStdout, Exec, ExecTransport, Input, Output};
 #[cfg(feature = "examples")]
 pub use generated::examples;
-pub use generated::{Client, builder, enums, types};
+pub use generated::{Client, builder, enums, operations, types};
 pub use guestexec_core::{
-    Base64, Clock, ErrorKind, HttpOptions, Proxy, RequestShape, Secret, SystemClock, Transport,
-    Validate, Violation,
+    Base64, Clock, ErrorKind, HttpOptions, Operation, Proxy, RequestShape, Secret, SystemClock,
+    Transport, Validate, Violation,
 };
 pub use guestexec_remotecommand::{ExitStatus, Subprotocol, TerminalSize};
 pub use pods::{Pod, Pods};

@@ -1,28 +1,23 @@
-//! Tokens of IAM: fetched once, kept, and fetched anew before they expire.
+//! Tokens of IAM.
 
 use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Mutex as StdMutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
     time::{Duration, SystemTime},
 };
 
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, Issued, Renewing};
 use reqwest::header::HeaderValue;
-use tokio::sync::Mutex;
 
 use crate::{
     Client, Error,
     auth::{Identity, Login},
     enums::IamAuthMethod,
-    sign,
+    operations, sign,
     types::{
-        IamAccessKey, IamAccessKeyId, IamAccessKeySecret, IamAuth, IamIdentity, IamPassword,
-        IamPasswordUser, IamScope, IamScopeProject, IamToken, IamUserDomain,
+        ErrorBody, IamAccessKey, IamAccessKeyId, IamAccessKeySecret, IamAuth, IamIdentity,
+        IamPassword, IamPasswordUser, IamScope, IamScopeProject, IamToken, IamUserDomain,
         KeystoneCreateUserTokenByPasswordRequest,
     },
 };
@@ -34,100 +29,20 @@ const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// How long before its end a token is fetched anew: none should expire on the way.
 const MARGIN: Duration = Duration::from_secs(600);
 
-/// A token as it is sent, and when to get the next.
-pub(crate) struct Token {
-    pub(crate) header: HeaderValue,
-    renew_at: SystemTime,
-}
-
 /// The token of a client and all its clones.
-#[derive(Default)]
-pub(crate) struct Tokens {
-    current: StdMutex<Option<Arc<Token>>>,
-    /// Held across the fetch, which makes it one at a time; inside is the last failure, numbered.
-    fetching: Mutex<Option<(u64, Error)>>,
-    failures: AtomicU64,
-}
+pub(crate) type Tokens = Renewing<Token, ErrorBody>;
 
-impl Tokens {
-    pub(crate) fn current(&self) -> MutexGuard<'_, Option<Arc<Token>>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A token as it is sent.
+pub(crate) struct Token(pub(crate) HeaderValue);
 
-    /// The token at hand, if it is still good at `now`.
-    pub(crate) fn good(&self, now: SystemTime) -> Option<Arc<Token>> {
-        self.current().clone().filter(|token| now < token.renew_at)
-    }
-
-    /// A token that is still good at `now`: the one at hand or a new one.
-    ///
-    /// Of many calls at once only one asks IAM. If it fails, those that waited for it fail alike
-    /// and ask nothing, because IAM locks users out after a few wrong passwords.
-    pub(crate) async fn get(
-        &self,
-        client: &Client,
-        login: &Login,
-        now: SystemTime,
-    ) -> Result<Arc<Token>, Error> {
-        if let Some(token) = self.good(now) {
-            return Ok(token);
-        }
-        let failures = self.failures.load(Ordering::Acquire);
-        let mut last_failure = self.fetching.lock().await;
-        if let Some(token) = self.good(now) {
-            return Ok(token);
-        }
-        if let Some((number, failure)) = &*last_failure
-            && *number > failures
-        {
-            return Err(again(failure));
-        }
-        match fetch(client, login, now).await {
-            Ok(token) => {
-                let token = Arc::new(token);
-                *self.current() = Some(token.clone());
-                Ok(token)
-            }
-            Err(error) => {
-                let number = self.failures.fetch_add(1, Ordering::AcqRel) + 1;
-                *last_failure = Some((number, again(&error)));
-                Err(error)
-            }
-        }
-    }
-
-    /// Lets go of a token the service no longer accepts, unless it has been replaced already.
-    pub(crate) fn forget(&self, refused: &Arc<Token>) {
-        let mut current = self.current();
-        if current.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
-            *current = None;
-        }
-    }
-}
-
-/// The same failure for another caller. Its source and detail stay with the first.
-fn again(error: &Error) -> Error {
-    let mut same = Error::new(error.kind(), error.message())
-        .with_code(error.code().map(str::to_owned))
-        .with_request_id(error.request_id().map(str::to_owned));
-    if let Some(operation) = error.operation() {
-        same = same.during(operation);
-    }
-    if let Some(status) = error.status() {
-        same = same.with_status(status);
-    }
-    match error.advice() {
-        Some(advice) => same.with_advice(advice.to_owned()),
-        None => same,
-    }
-}
-
+/// Gets a token for a call made at `now`.
+///
 /// Boxed, because getting a token is itself a call of the client that waits for one.
-fn fetch<'a>(
+pub(crate) fn fetch<'a>(
     client: &'a Client,
     login: &'a Login,
     now: SystemTime,
-) -> Pin<Box<dyn Future<Output = Result<Token, Error>> + Send + 'a>> {
+) -> Pin<Box<dyn Future<Output = Result<Issued<Token>, Error>> + Send + 'a>> {
     Box::pin(async move {
         let answer = client
             .keystone_create_user_token_by_password()
@@ -145,14 +60,15 @@ fn fetch<'a>(
                     ErrorKind::Protocol,
                     "the answer has no X-Subject-Token header, where the token should be",
                 )
-                .during("keystoneCreateUserTokenByPassword")
+                .during(operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD.id)
             })?;
         header.set_sensitive(true);
         let life = answer.into_inner().token.as_ref().and_then(life).unwrap_or(ASSUMED_LIFE);
         let life = life.min(LONGEST_LIFE);
-        // A clock that cannot tell that time has the token serve this call only.
-        let renew_at = now.checked_add(life - MARGIN.min(life / 4)).unwrap_or(now);
-        Ok(Token { header, renew_at })
+        // If the clock cannot represent that time, the token serves this call only.
+        let after = |time| Some(now.checked_add(time).unwrap_or(now));
+        let renew_at = after(life - MARGIN.min(life / 4));
+        Ok(Issued { value: Token(header), renew_at, expires: after(life) })
     })
 }
 
@@ -196,9 +112,9 @@ fn seconds(date: &str) -> Option<i64> {
     sign::parse_date(&format!("{compact}Z")).ok()
 }
 
-impl fmt::Debug for Tokens {
+impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens").finish_non_exhaustive()
+        f.debug_tuple("Token").finish_non_exhaustive()
     }
 }
 

@@ -3,20 +3,19 @@
 //! `GUESTEXEC_HUAWEI_VECTORS` names further files of the same form, separated as in `PATH`.
 
 use std::borrow::Cow;
-use std::{env, fs};
 
 use guestexec_cci::sign::{
     Canonical, QueryPair, authorization, canonical_request, content_sha256, format_date,
     parse_authorization, parse_date, payload_hash, query_pairs, signature, signed_header_names,
     string_to_sign,
 };
+use guestexec_testkit::vectors::{Check, check_files, stage, text};
 use serde_json::Value;
 
 #[test]
 fn vectors_of_the_official_signer() {
     check_files(
-        include_str!("../vectors/huawei.json"),
-        "vectors/huawei.json",
+        ("vectors/huawei.json", include_str!("../vectors/huawei.json")),
         "GUESTEXEC_HUAWEI_VECTORS",
         check,
     );
@@ -132,49 +131,4 @@ fn plain(value: &Value) -> Cow<'_, str> {
         Value::String(text) => text.into(),
         other => other.to_string().into(),
     }
-}
-
-fn text<'v>(from: &'v Value, member: &str) -> Result<&'v str, String> {
-    from[member].as_str().ok_or_else(|| format!("the vector has no text `{member}`"))
-}
-
-type Check = Result<(), String>;
-
-/// `Err` names the stage where what we make differs from the vector; a stage the vector lacks passes.
-fn stage(name: &str, expected: &Value, got: &str) -> Check {
-    match expected.as_str() {
-        Some(expected) if expected != got => {
-            Err(format!("{name} differs\n  expected: {expected:?}\n  got:      {got:?}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Checks every vector of our own file and of those that the environment variable names, and reports all that fail.
-fn check_files(own: &str, own_name: &str, variable: &str, check: fn(&Value) -> Check) {
-    let mut files = vec![(own_name.to_owned(), own.to_owned())];
-    for path in env::var_os(variable).iter().flat_map(env::split_paths) {
-        let name = path.display().to_string();
-        let text = fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("{name}, named by {variable}, cannot be read: {error}"));
-        files.push((name, text));
-    }
-    let mut failures = String::new();
-    for (file, text) in files {
-        let json: Value = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{file} is not JSON: {error}"));
-        let vectors = json["vectors"].as_array().or(json.as_array());
-        let vectors = vectors
-            .filter(|vectors| !vectors.is_empty())
-            .unwrap_or_else(|| panic!("{file} holds no vectors"));
-        for (index, vector) in vectors.iter().enumerate() {
-            let name =
-                [&vector["name"], &vector["input"]["name"]].iter().find_map(|name| name.as_str());
-            if let Err(problem) = check(vector) {
-                let name = name.unwrap_or("unnamed");
-                failures += &format!("\n{file}, vector {index} ({name}): {problem}");
-            }
-        }
-    }
-    assert!(failures.is_empty(), "{failures}");
 }

@@ -45,7 +45,8 @@ async fn through_cci(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
 async fn through_zstack(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
     let service = sandbox.zstack();
     heading("zstack", "ExecuteGuestVmCommand under a session", &service.endpoint());
-    let client = zstack::Client::builder(service.endpoint())
+    let client = zstack::Client::builder()
+        .endpoint(service.endpoint())
         .login(service.account_name(), service.password())
         .await?;
     let vm = client.vm(service.vm_uuid());

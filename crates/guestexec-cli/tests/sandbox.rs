@@ -99,7 +99,8 @@ fn nothing_gets_away_from_the_command() {
         let directory = tempfile::tempdir().unwrap();
         let mut running = Running::start(&[], directory.path());
         let variable = |name: &str| running.variables[name].clone();
-        let client = Client::builder(variable("ZSTACK_ENDPOINT"))
+        let client = Client::builder()
+            .endpoint(variable("ZSTACK_ENDPOINT"))
             .credentials(Credentials::access_key(
                 variable("ZSTACK_ACCESS_KEY_ID"),
                 variable("ZSTACK_ACCESS_KEY_SECRET"),

@@ -11,7 +11,7 @@ use reqwest::{
 use tracing::{Instrument as _, debug, debug_span};
 
 use crate::{
-    Error, ErrorKind, MAX_ANSWER, Secrets, Underway,
+    Error, ErrorKind, MAX_ANSWER, Operation, Secrets, Underway,
     http::WireStatus,
     proof::not_acted_upon,
     reason::{is_no_http, with_reason},
@@ -21,15 +21,6 @@ use crate::{
 /// Most bytes read of a refusal that is not JSON. Longer ones are a gateway's page, cut there; what
 /// a service says in JSON is read whole, for its code stands anywhere in it.
 pub const MAX_ERROR_BODY: usize = 64 * 1024;
-
-/// An operation of a spec.
-#[derive(Clone, Copy, Debug)]
-pub struct Operation {
-    /// Its `operationId`: the vendor's name.
-    pub id: &'static str,
-    /// True where a call starts a command, so that a lost answer leaves open whether it ran.
-    pub starts_command: bool,
-}
 
 /// An answer that is not the operation's success.
 pub struct Answer {
@@ -160,7 +151,7 @@ fn describe(answer: &Answer) -> String {
 /// As [`failure`].
 pub async fn exchange<T, D>(
     provider: &'static str,
-    operation: Operation,
+    operation: &Operation,
     underway: &Underway,
     secrets: impl FnOnce() -> Secrets,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
@@ -181,7 +172,7 @@ pub async fn exchange<T, D>(
 /// Those of the call.
 pub async fn observed<T, D>(
     provider: &'static str,
-    operation: Operation,
+    operation: &Operation,
     call: impl Future<Output = Result<ResponseValue<T>, Error<D>>>,
 ) -> Result<ResponseValue<T>, Error<D>> {
     let span = debug_span!("call", provider, operation = operation.id);
@@ -213,7 +204,7 @@ pub async fn observed<T, D>(
 /// it started nothing; the flag then says so, too. What the answer repeats of the client's `secrets`
 /// is hidden before anybody reads it.
 pub async fn failure<D>(
-    operation: Operation,
+    operation: &Operation,
     underway: &Underway,
     secrets: Secrets,
     error: CallError<()>,

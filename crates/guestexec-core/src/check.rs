@@ -48,7 +48,21 @@ impl Display for Violation {
     }
 }
 
+impl<E> From<Violation> for progenitor_client::Error<E> {
+    fn from(violation: Violation) -> Self {
+        Self::InvalidRequest(violation.to_string())
+    }
+}
+
 impl std::error::Error for Violation {}
+
+/// The value of a parameter that a request cannot do without.
+///
+/// # Errors
+/// If it was not given.
+pub fn required<T>(value: Option<T>, name: &str) -> Result<T, Violation> {
+    value.ok_or_else(|| Violation::new(name, "is required, but was not given"))
+}
 
 /// A request type whose spec limits its members.
 pub trait Validate {
@@ -56,7 +70,9 @@ pub trait Validate {
     ///
     /// # Errors
     /// The first violation found, in the spec's order.
-    fn validate(&self) -> Checked;
+    fn validate(&self) -> Checked {
+        Ok(())
+    }
 }
 
 /// At least `least` and at most `most` of something counted.
@@ -74,8 +90,8 @@ pub fn characters(field: &str, value: &str, least: usize, most: Option<usize>) -
     count(field, value.chars().count(), "characters", least, most)
 }
 
-/// A text of at most `most` octets of UTF-8.
-pub fn octets(field: &str, value: &str, most: usize) -> Checked {
+/// A text of at most `most` bytes of UTF-8.
+pub fn bytes(field: &str, value: &str, most: usize) -> Checked {
     count(field, value.len(), "bytes", 0, Some(most))
 }
 
@@ -331,7 +347,7 @@ mod tests {
     fn each_refusal_names_member_size_and_limit() {
         let two_byte = "é".repeat(31);
         assert_eq!(
-            says(octets("CommandName", &two_byte, 60)),
+            says(bytes("CommandName", &two_byte, 60)),
             "`CommandName` has 62 bytes, but at most 60 are allowed"
         );
         assert_eq!(characters("CommandName", &two_byte, 0, Some(60)), Ok(()));
@@ -348,7 +364,7 @@ mod tests {
             "`Content` has 65540 characters of Base64, but at most 65536 are allowed"
         );
         assert_eq!(
-            says(each("Tags", &["x", "xx"], |key| octets("Key", key, 1))),
+            says(each("Tags", &["x", "xx"], |key| bytes("Key", key, 1))),
             "`Tags[1].Key` has 2 bytes, but at most 1 are allowed"
         );
         assert_eq!(

@@ -51,7 +51,7 @@ impl Endpoint {
         {
             return Err(format!(
                 "the endpoint `{text}` is plain http and not on this machine: use https, or allow \
-                 plain http in the client's builder"
+                 it by `allow_plain_http()` on the client's builder"
             ));
         }
         Ok(endpoint)

@@ -1,6 +1,6 @@
 //! The one error type, of which each provider has its own instance.
 
-use std::{borrow::Cow, error::Error as StdError, fmt};
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
 use reqwest::StatusCode;
 
@@ -52,8 +52,10 @@ pub enum ErrorKind {
 /// `D` is what the provider's service says about a failure in its own terms: an error code, a
 /// Kubernetes `Status`, a chain of causes. The text shown holds the service's own code and
 /// message, and never a secret, a header or a whole body.
+#[derive(Clone)]
 pub struct Error<D>(Box<Inner<D>>);
 
+#[derive(Clone)]
 struct Inner<D> {
     kind: ErrorKind,
     operation: Option<&'static str>,
@@ -64,7 +66,7 @@ struct Inner<D> {
     may_have_run: bool,
     advice: Option<Cow<'static, str>>,
     detail: Option<D>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl<D> Error<D> {
@@ -144,7 +146,7 @@ impl<D> Error<D> {
     /// Adds the error that caused this one.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(source.into().into());
         self
     }
 
@@ -201,27 +203,6 @@ impl<D> Error<D> {
             cause = error.source();
         }
         None
-    }
-
-    /// Another error that tells the same, but for causes and advice.
-    #[must_use]
-    pub fn retold(&self) -> Self
-    where
-        D: Clone,
-    {
-        let inner = &self.0;
-        Self(Box::new(Inner {
-            kind: inner.kind,
-            operation: inner.operation,
-            code: inner.code.clone(),
-            message: inner.message.clone(),
-            request_id: inner.request_id.clone(),
-            status: inner.status,
-            may_have_run: inner.may_have_run,
-            advice: None,
-            detail: inner.detail.clone(),
-            source: None,
-        }))
     }
 
     /// True where the same call may well succeed later, and repeating it cannot run a command twice.

@@ -3,6 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::Operation;
+
 /// One named example of one operation, as its spec gives it.
 ///
 /// The provider crates list theirs in `examples::ALL` (feature `examples`), where
@@ -27,6 +29,46 @@ pub struct Example {
 }
 
 impl Example {
+    /// What the examples of an operation have in common; begins each of them in generated code.
+    #[doc(hidden)]
+    pub const fn of(
+        operation: &Operation,
+        status: u16,
+        answers: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        let (name, summary) = ("", "");
+        Self {
+            operation: operation.id,
+            name,
+            summary,
+            parameters: "{}",
+            body: None,
+            status,
+            answers,
+        }
+    }
+
+    /// The example called `name`.
+    #[doc(hidden)]
+    pub const fn named(mut self, name: &'static str, summary: &'static str) -> Self {
+        (self.name, self.summary) = (name, summary);
+        self
+    }
+
+    /// Adds its parameters.
+    #[doc(hidden)]
+    pub const fn with_parameters(mut self, parameters: &'static str) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    /// Adds its body.
+    #[doc(hidden)]
+    pub const fn with_body(mut self, body: &'static str) -> Self {
+        self.body = Some(body);
+        self
+    }
+
     /// The parameter called `name`, if this example gives it.
     ///
     /// # Errors

@@ -3,11 +3,11 @@
 use std::{env, time::Duration};
 
 use http_body_util::Limited;
-use reqwest::{NoProxy, Request, Response, StatusCode, Url, redirect};
+use reqwest::{NoProxy, Response, StatusCode, Url, redirect};
 
 #[cfg(feature = "__rustls")]
 use crate::tls;
-use crate::{Endpoint, Marks, Secret, endpoint::is_loopback, repair::repaired};
+use crate::{Endpoint, Secret, endpoint::is_loopback, repair::repaired};
 
 /// Largest answer read into memory, in bytes. The largest honest one, a page of 100 task results
 /// with their outputs, is a tenth of it.
@@ -216,13 +216,6 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
         }
         format!("the HTTP client could not be set up: {reason}")
     })
-}
-
-/// Takes from a generated request what the services do not know, and marks it.
-pub fn prepare(request: &mut Request, marks: Marks) {
-    // The generator's runtime adds it to every request; no vendor here knows it.
-    request.headers_mut().remove("api-version");
-    marks.put(request);
 }
 
 /// Makes reading more than `limit` bytes of an answer an error instead of a growing buffer.

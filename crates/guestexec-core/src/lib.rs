@@ -13,11 +13,14 @@ mod lossless;
 mod marks;
 mod nulls;
 mod open_enum;
+mod operation;
 mod proof;
 mod readable;
 mod reason;
+mod renewing;
 mod repair;
 mod secret;
+mod settings;
 mod shape;
 #[cfg(feature = "encoding")]
 mod text;
@@ -30,26 +33,27 @@ pub mod check;
 pub mod sign;
 
 pub use base64::Base64;
-pub use call::{Answer, MAX_ERROR_BODY, Operation, Refusal, exchange, failure, observed, unsent};
-pub use check::{Validate, Violation};
+pub use call::{Answer, MAX_ERROR_BODY, Refusal, exchange, failure, observed, unsent};
+pub use check::{Validate, Violation, required};
 pub use clock::{Clock, SystemClock, unix_seconds};
 pub use credential::{check_credential, check_header_credential, check_key};
 pub use endpoint::{Endpoint, PlainHttp};
 pub use error::{Error, ErrorKind};
 pub use example::Example;
-pub use http::{
-    HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, prepare, refused,
-};
+pub use http::{HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, refused};
 pub use json::json_body;
 pub use lossless::Extra;
-pub use marks::{Marks, secrets_of};
+pub use marks::Marks;
 pub use nulls::null_as_default;
+pub use operation::Operation;
 pub use readable::{Secrets, identifier, readable};
+pub use renewing::{Issued, Renewing};
 pub use secret::{Redacted, Secret};
+pub use settings::Settings;
 pub use shape::RequestShape;
 #[cfg(feature = "encoding")]
 pub use text::text_in;
-pub use transport::{ResponseFuture, Transport, carrier};
+pub use transport::{ResponseFuture, Transport};
 pub use underway::Underway;
 
 // What the macros `answer!` and `open_enum!` need in the crates that call them.

@@ -1,35 +1,35 @@
-//! What of a request is secret, or differs from call to call.
+//! Which operation a request calls, and what of it is secret or differs from call to call.
 //!
-//! It is said where it is made: the document marks members and parameters, the generated code lists
-//! them by operation, and hooks name the headers they set. It travels with the request as its URL's
-//! fragment, which no client ever sends, so that whoever holds the request can tell its
+//! It is said where it is made: the document marks members and parameters, which the generated
+//! operation table lists, and hooks name the headers they set. The marks travel with the request as
+//! its URL's fragment, which no client ever sends, so that whoever holds the request can tell its
 //! [shape](crate::RequestShape).
 
 use std::fmt::Write as _;
 
-use progenitor_client::OperationInfo;
 use reqwest::{Request, Url};
+
+use crate::Operation;
 
 /// How such a fragment begins.
 const BEGIN: &str = "shape:";
 
+/// The mark that names the operation.
+pub(crate) const OPERATION: &str = "operation";
+
 /// What hooks know of the requests of an operation.
-#[derive(Clone, Copy, Debug, Default)]
+///
+/// The operation's `secrets` are marks separated by commas: `body/…` with the path of a member, where
+/// `*` is any item of an array or any member of a map; `query/…` and `header/…` with the name of a
+/// parameter; `path/…` with the place of one, counted from the end.
+#[derive(Clone, Copy, Debug)]
 pub struct Marks {
-    /// As generated for the operation: `body/…` with the path of a member, where `*` is any item of an
-    /// array or any member of a map; `query/…` and `header/…` with the name of a parameter; `path/…`
-    /// with the place of one, from the end. They are separated by commas.
-    pub secrets: &'static str,
+    /// The operation that is called.
+    pub operation: &'static Operation,
     /// Headers whose value is the time of the request, in lower case.
     pub times: &'static [&'static str],
     /// Headers whose value is made anew for each request, in lower case.
     pub nonces: &'static [&'static str],
-}
-
-/// What the generated list of a document has for an operation, by the id that hooks know it under.
-pub fn secrets_of(list: &[(&str, &'static str)], operation: &OperationInfo) -> &'static str {
-    let found = list.iter().find(|(id, _)| *id == operation.operation_id);
-    found.map_or("", |(_, secrets)| secrets)
 }
 
 impl Marks {
@@ -37,10 +37,10 @@ impl Marks {
     pub fn put(self, request: &mut Request) {
         let mut fragment = String::with_capacity(128);
         fragment.push_str(BEGIN);
-        fragment.push_str(self.secrets);
+        // Writing to a String cannot fail.
+        let _ = write!(fragment, "{}/{},{}", OPERATION, self.operation.id, self.operation.secrets);
         for (kind, names) in [("time", self.times), ("nonce", self.nonces)] {
             for name in names {
-                // Writing to a String cannot fail.
                 let _ = write!(fragment, ",{kind}/{name}");
             }
         }

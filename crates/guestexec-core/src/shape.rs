@@ -6,7 +6,7 @@ use reqwest::{Request, header::HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::marks::Marked;
+use crate::marks::{Marked, OPERATION};
 
 /// What a request looks like on the wire, without what differs from run to run.
 ///
@@ -17,6 +17,9 @@ use crate::marks::Marked;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RequestShape {
+    /// The vendor's name of the operation that is called; `None` for a request that no client of ours
+    /// made.
+    pub operation: Option<String>,
     /// The method, in capitals.
     pub method: String,
     /// The URL's path, percent-encoded as sent.
@@ -58,7 +61,9 @@ impl RequestShape {
             })
             .collect();
         headers.sort();
+        let operation = marked.and_then(|marked| marked.each(OPERATION).next());
         Self {
+            operation: operation.map(str::to_owned),
             method: request.method().to_string(),
             path: path(request.url().path(), marked),
             query,
@@ -143,6 +148,9 @@ fn one_line(value: &str) -> String {
 
 impl fmt::Display for RequestShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(operation) = &self.operation {
+            write!(f, "{operation}: ")?;
+        }
         writeln!(f, "{} {}", self.method, self.path)?;
         for (index, (name, value)) in self.query.iter().enumerate() {
             let sign = if index == 0 { '?' } else { '&' };
@@ -165,10 +173,13 @@ mod tests {
     use serde_json::json;
 
     use super::RequestShape;
-    use crate::{HttpOptions, Marks, http::offline_client};
+    use crate::{HttpOptions, Marks, Operation, http::offline_client};
 
     const MARKS: Marks = Marks {
-        secrets: "body/auth/password,body/list/*/value,body/all,query/key,path/2",
+        operation: &Operation {
+            secrets: "body/auth/password,body/list/*/value,body/all,query/key,path/2",
+            ..Operation::undocumented("Try", "POST", "/v1/sessions/{id}/valid")
+        },
         times: &["x-at"],
         nonces: &["x-once"],
     };
@@ -204,7 +215,7 @@ mod tests {
             assert!(!shown.contains(secret), "{secret}: {shape}");
         }
         for plain in [
-            "POST /v1/sessions/<secret>/valid\n",
+            "Try: POST /v1/sessions/<secret>/valid\n",
             "? key=<secret>\n",
             "& other=plain\n",
             "authorization: Basic <secret>\n",

@@ -15,7 +15,7 @@ use hyper::body::{Bytes, Frame, SizeHint};
 use reqwest::{Body, Request, Response, StatusCode};
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use crate::{Endpoint, HttpOptions, http::offline_client, http_client};
+use crate::{Endpoint, HttpOptions, Operation, http::offline_client, http_client};
 
 /// The future of one exchange.
 pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = reqwest::Result<Response>> + Send + 'a>>;
@@ -25,26 +25,26 @@ pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = reqwest::Result<Respon
 /// A [`reqwest::Client`] does so over the network; the testkit's tape records the request and
 /// plays a canned answer. Whatever stands here sees credentials in clear.
 pub trait Transport: Debug + Send + Sync {
-    /// Carries `request`, once. Dropping the future ends the exchange.
+    /// Carries `request`, which calls `operation`, once. Dropping the future ends the exchange.
     ///
     /// An error that [`is_connect`](reqwest::Error::is_connect) says that nothing was sent, so a
     /// call that starts a command may be made again: a transport that tries more than once must not
     /// report it after an attempt that may have arrived.
-    fn execute(&self, request: Request) -> ResponseFuture<'_>;
+    fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_>;
 }
 
 impl Transport for reqwest::Client {
-    fn execute(&self, request: Request) -> ResponseFuture<'_> {
+    fn execute(&self, _: &'static Operation, request: Request) -> ResponseFuture<'_> {
         Box::pin(reqwest::Client::execute(self, request))
     }
 }
 
-/// The client that makes a provider's requests to `endpoints`, and the transport that carries them:
-/// that same client, see [`http_client`], or the one `given`, held to the timeout of `options`.
+/// Builds the client that makes the requests to `endpoints`, and the transport that carries them: that
+/// same client, see [`http_client`], or the one `given`, held to the timeout of `options`.
 ///
 /// # Errors
-/// As [`http_client`]; a transport that is given needs no TLS of ours.
-pub fn carrier(
+/// As [`http_client`]; a given transport needs no TLS.
+pub(crate) fn build_transport(
     options: &HttpOptions,
     endpoints: &[&Endpoint],
     given: Option<Arc<dyn Transport>>,
@@ -69,15 +69,15 @@ struct Bounded {
 }
 
 impl Transport for Bounded {
-    fn execute(&self, request: Request) -> ResponseFuture<'_> {
+    fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_> {
         let length = request.timeout().copied().unwrap_or(self.timeout);
         Box::pin(async move {
             // A deadline that no clock reaches is none.
             let Some(deadline) = Instant::now().checked_add(length) else {
-                return self.transport.execute(request).await;
+                return self.transport.execute(operation, request).await;
             };
             let late = Box::pin(sleep_until(deadline));
-            match timeout_at(deadline, self.transport.execute(request)).await {
+            match timeout_at(deadline, self.transport.execute(operation, request)).await {
                 // An upgraded connection has no body, and lasts as long as it likes.
                 Ok(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     Ok(response)

@@ -17,7 +17,7 @@ use std::{
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use guestexec_core::{ResponseFuture, Transport};
-use guestexec_tat::{Client, Credentials};
+use guestexec_tat::{Client, Credentials, types::RunCommandRequest};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Builder;
@@ -34,7 +34,11 @@ thread_local! {
 struct End;
 
 impl Transport for End {
-    fn execute(&self, request: reqwest::Request) -> ResponseFuture<'_> {
+    fn execute(
+        &self,
+        _: &'static guestexec_core::Operation,
+        request: reqwest::Request,
+    ) -> ResponseFuture<'_> {
         LEFT.set(Some(Instant::now()));
         SENT.set(request.body().and_then(|body| body.as_bytes()).map_or(0, <[u8]>::len));
         Box::pin(pending())
@@ -60,9 +64,8 @@ fn script(size: usize) -> String {
 fn call(client: &Client, script: &str) -> Duration {
     let script = script.to_owned();
     let begin = Instant::now();
-    let run = client.run_command().body_map(|body| {
-        body.content(script).instance_ids(vec!["ins-zj0f57ew".to_owned()]).timeout(60)
-    });
+    let request = RunCommandRequest::new(script, ["ins-zj0f57ew"]).timeout(60);
+    let run = client.run_command().body(request);
     let sending = pin!(run.send());
     let polled = sending.poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(polled, Poll::Pending), "the request was refused");
@@ -117,7 +120,7 @@ fn main() {
     group.finish();
     println!(
         "\n{:>8} {:>10} {:>10} {:>7} {:>10} {:>12} {:>10} {:>12}",
-        "content", "call", "floor", "ratio", "over", "allocations", "octets", "hashing"
+        "content", "call", "floor", "ratio", "over", "allocations", "bytes", "hashing"
     );
     for (name, size) in SIZES {
         let script = script(size);

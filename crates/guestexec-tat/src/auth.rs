@@ -1,7 +1,7 @@
 //! The keys that sign requests.
 
 mod files;
-mod lease;
+mod keyring;
 mod oidc;
 mod role;
 mod source;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::Error;
 
-pub(crate) use lease::{Keyring, Signer};
+pub(crate) use keyring::{Keyring, Signer};
 pub use oidc::TkeOidc;
 pub use role::CvmRole;
 pub use source::{CredentialSource, Lease, LeaseFuture, ProvideCredentials};
@@ -83,7 +83,7 @@ impl Credentials {
 
     /// Adds the token that came with a temporary key pair; it is sent as `X-TC-Token`.
     #[must_use]
-    pub fn with_token(mut self, token: impl Into<Secret>) -> Self {
+    pub fn with_security_token(mut self, token: impl Into<Secret>) -> Self {
         self.token = Some(token.into());
         self
     }
@@ -114,7 +114,7 @@ impl Credentials {
 
     fn with_optional_token(self, token: Option<String>) -> Self {
         match token {
-            Some(token) if !token.is_empty() => self.with_token(token),
+            Some(token) if !token.is_empty() => self.with_security_token(token),
             _ => self,
         }
     }

@@ -3,16 +3,11 @@
 use std::{
     collections::HashMap,
     env,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64},
-    },
+    sync::atomic::{AtomicI64, AtomicU64},
     time::Duration,
 };
 
-use guestexec_core::{
-    Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, carrier,
-};
+use guestexec_core::{ErrorKind, Settings, common_settings};
 use reqwest::header::HeaderValue;
 
 use crate::{
@@ -23,8 +18,8 @@ use crate::{
     retry::Counters,
 };
 
-/// How often a failed read is repeated.
-const REPEATS: u32 = 3;
+/// How often a failed call is retried.
+const MAX_RETRIES: u32 = 3;
 /// How long throttling answers are waited out.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -67,23 +62,19 @@ pub enum Language {
 
 /// Makes a [`Client`]; begun by [`Client::builder`].
 ///
-/// A region and credentials are needed, all else has a default.
+/// A region and credentials are needed, all else has a default. The order of the setters has no
+/// meaning.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
+    settings: Settings,
     credentials: Option<CredentialSource>,
     region: Option<String>,
-    endpoint: Option<String>,
     root_domain: RootDomain,
     language: Language,
-    plain_http: PlainHttp,
-    http: HttpOptions,
-    transport: Option<Arc<dyn Transport>>,
-    clock: Arc<dyn Clock>,
-    checks: bool,
     rate: Option<u32>,
     rates: HashMap<String, Option<u32>>,
-    repeats: u32,
+    max_retries: u32,
     patience: Duration,
 }
 
@@ -92,19 +83,14 @@ impl Client {
     /// short way to run a command.
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
+            settings: Settings::default(),
             credentials: None,
             region: None,
-            endpoint: None,
             root_domain: RootDomain::default(),
             language: Language::default(),
-            plain_http: PlainHttp::Loopback,
-            http: HttpOptions::default(),
-            transport: None,
-            clock: Arc::new(SystemClock),
-            checks: true,
             rate: Some(RATE),
             rates: HashMap::new(),
-            repeats: REPEATS,
+            max_retries: MAX_RETRIES,
             patience: PATIENCE,
         }
     }
@@ -121,31 +107,37 @@ impl ClientBuilder {
         let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
         self.credentials = Some(Credentials::from_env()?.into());
         self.region = self.region.or_else(|| read("TENCENTCLOUD_REGION"));
-        self.endpoint = self.endpoint.or_else(|| read("GUESTEXEC_TAT_ENDPOINT"));
+        let endpoint = &mut self.settings.endpoint;
+        *endpoint = endpoint.take().or_else(|| read("GUESTEXEC_TAT_ENDPOINT"));
         Ok(self)
     }
 
-    /// The keys that sign each request: [`Credentials`], or a [`CredentialSource`] to fetch them
+    common_settings! {
+        /// Default: the site's own host, by HTTPS.
+        endpoint,
+        allow_plain_http,
+        /// How long a *script* may take is its own timeout.
+        call_timeout,
+        http_options,
+        transport,
+        clock,
+        checks,
+    }
+
+    /// Sets the keys that sign each request: [`Credentials`], or a [`CredentialSource`] to fetch them
     /// from when the first request is made.
     pub fn credentials(mut self, credentials: impl Into<CredentialSource>) -> Self {
         self.credentials = Some(credentials.into());
         self
     }
 
-    /// The region whose machines and commands are meant, such as `ap-guangzhou`.
+    /// Sets the region of the machines and commands, such as `ap-guangzhou`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
     }
 
-    /// Where the service is reached, scheme included. Default: the site's own host, by HTTPS.
-    /// A plain `http` endpoint is taken only on this machine, unless [`Self::allow_plain_http`].
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = Some(endpoint.into());
-        self
-    }
-
-    /// The site the account belongs to, which decides where the service and, for
+    /// Sets the site of the account, which decides where the service and, for
     /// [`TkeOidc`](crate::TkeOidc), the token exchange are reached. Default: mainland China, unless
     /// [`Self::endpoint`] is one of the international site.
     pub fn root_domain(mut self, root_domain: RootDomain) -> Self {
@@ -153,73 +145,35 @@ impl ClientBuilder {
         self
     }
 
-    /// The language of the service's messages. Default: English.
+    /// Sets the language of the service's messages. Default: English.
     pub fn language(mut self, language: Language) -> Self {
         self.language = language;
         self
     }
 
-    /// Takes a plain `http` endpoint anywhere. Scripts and outputs are then readable on the way.
-    pub fn allow_plain_http(mut self) -> Self {
-        self.plain_http = PlainHttp::Allowed;
-        self
-    }
-
-    /// How long one call may take. Default: 60 s. How long a *script* may take is its own timeout.
-    pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.http.timeout = timeout;
-        self
-    }
-
-    /// How the client reaches its endpoints: timeouts, proxy, certificates of one's own. It says all
-    /// of them anew, so call it before [`Self::call_timeout`].
-    pub fn http_options(mut self, options: HttpOptions) -> Self {
-        self.http = options;
-        self
-    }
-
-    /// What carries the requests, instead of an HTTP client made here. It sees signed requests.
-    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        self.transport = Some(Arc::new(transport));
-        self
-    }
-
-    /// The clock that dates signatures. Default: this machine's.
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Whether requests are checked against the limits of the vendor's page before they are sent.
-    /// Default: yes. Turn it off where the vendor has raised a limit.
-    pub fn checks(mut self, on: bool) -> Self {
-        self.checks = on;
-        self
-    }
-
-    /// How many calls of each action are made in a second, by this client and its clones together;
-    /// `None` for as many as there are. Default: 20, which is what the service takes from an account.
+    /// Sets how many calls of each action this client and its clones make in a second; `None` is no
+    /// limit. Default: 20, which is what the service takes from an account.
     /// Leave room where other programs use the account too.
     pub fn rate(mut self, calls: impl Into<Option<u32>>) -> Self {
         self.rate = calls.into();
         self
     }
 
-    /// The same for one action, such as `DescribeAutomationAgentStatus`.
+    /// Sets the same for one action, such as `DescribeAutomationAgentStatus`.
     pub fn rate_of(mut self, action: impl Into<String>, calls: impl Into<Option<u32>>) -> Self {
         self.rates.insert(action.into(), calls.into());
         self
     }
 
-    /// How often a call that starts nothing is repeated after a lost answer or a fault on the
-    /// service's side, and any call after a refused connection. Default: 3. What may have started a
-    /// command is never repeated.
-    pub fn repeats(mut self, times: u32) -> Self {
-        self.repeats = times;
+    /// Sets how often a call that starts nothing is retried after a lost answer or a fault of the
+    /// service, and any call after a refused connection. Default: 3. A call that may have started a
+    /// command is never retried.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
         self
     }
 
-    /// How long throttling answers to one call are waited out. Default: 60 s; zero makes each of
+    /// Sets how long throttling answers to one call are waited out. Default: 60 s; zero makes each of
     /// them an error.
     pub fn throttle_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -239,8 +193,11 @@ impl ClientBuilder {
             )
         })?;
         // An address of the international site says the site too.
-        let international =
-            self.endpoint.as_deref().is_some_and(|at| at.contains(".intl.tencentcloudapi.com"));
+        let international = self
+            .settings
+            .endpoint
+            .as_deref()
+            .is_some_and(|at| at.contains(".intl.tencentcloudapi.com"));
         let site = if international { RootDomain::International } else { self.root_domain };
         let keyring = Keyring::new(credentials, site)?;
         let region = self.region.ok_or_else(|| {
@@ -257,10 +214,9 @@ impl ClientBuilder {
                     .to_owned(),
             ));
         }
-        let endpoint = self.endpoint.unwrap_or_else(|| self.root_domain.tat().to_owned());
-        let endpoint = Endpoint::parse(&endpoint, self.plain_http).map_err(config)?;
-        let (http, transport) =
-            carrier(&self.http, &[&endpoint], self.transport).map_err(config)?;
+        let endpoint = self.settings.endpoint.as_deref().unwrap_or(self.root_domain.tat());
+        let endpoint = self.settings.parse_endpoint(endpoint).map_err(config)?;
+        let (http, transport) = self.settings.build_transport(&[&endpoint]).map_err(config)?;
         let host = match (endpoint.url().host_str(), endpoint.url().port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (Some(host), None) => host.to_owned(),
@@ -275,10 +231,10 @@ impl ClientBuilder {
                 Language::Chinese => "zh-CN",
             }),
             transport,
-            clock: self.clock,
-            checks: self.checks,
+            clock: self.settings.clock,
+            checks: self.settings.checks,
             limiter: Limiter::new(self.rate, self.rates),
-            repeats: self.repeats,
+            max_retries: self.max_retries,
             patience: self.patience,
             counters: Counters::default(),
             skew: AtomicI64::new(0),

@@ -1,4 +1,4 @@
-//! Reading small files that a caller names.
+//! Reads small files that a caller names.
 
 use std::{
     fs::{self, File},
@@ -6,16 +6,16 @@ use std::{
     path::Path,
 };
 
-/// The content of a regular file of at most `longest` bytes.
+/// Reads a regular file of at most `longest` bytes.
 ///
 /// # Errors
 /// Those of the file system; [`InvalidInput`](io::ErrorKind::InvalidInput), with a reason for people,
-/// where it is no regular file or has more bytes.
+/// if it is no regular file or has more bytes.
 pub(crate) fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
     let refused = |reason: String| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     let kind = fs::metadata(path)?;
     if !kind.is_file() {
-        // To open a pipe would wait for whoever writes to it.
+        // Opening a pipe would wait for a writer.
         let what = if kind.is_dir() { "a directory" } else { "not a regular file" };
         return refused(format!("it is {what}"));
     }

@@ -13,7 +13,7 @@ use std::{
 
 use guestexec_core::{
     Clock, MAX_ANSWER, Marks, Operation, Secrets, Transport, Underway, buffered, identifier,
-    prepare, refused, secrets_of, unix_seconds,
+    refused, unix_seconds,
 };
 use progenitor_client::{
     ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue,
@@ -29,11 +29,9 @@ use crate::{
     Client, Error,
     auth::{Keyring, Signer},
     error,
-    generated::{REPEATABLE, SECRETS},
     limit::Limiter,
-    retry::{self, Counters, FAILED, Said, THROTTLED, Verdict, count, pause},
+    retry::{self, Counters, Envelope, FAILED, THROTTLED, Verdict, count, pause},
     sign::{self, Canonical, Scope},
-    time::http_date,
 };
 
 /// The service's name inside a signature.
@@ -48,10 +46,15 @@ const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
 /// A clock less wrong than this, in seconds, is not why a signature is refused.
 const SMALL_SKEW: u64 = 60;
 
+/// That of a client which is not calling anything.
+const IDLE: Operation = Operation::undocumented("", "", "");
+
 /// What a client holds besides its address: what its clones share, and the state of one call.
 #[derive(Clone)]
 pub struct Inner {
     shared: Arc<Shared>,
+    /// What is being called; of no meaning between calls.
+    operation: &'static Operation,
     call: Call,
 }
 
@@ -65,8 +68,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) checks: bool,
     pub(crate) limiter: Limiter,
-    /// How often a failed read is repeated.
-    pub(crate) repeats: u32,
+    /// How often a failed call is retried.
+    pub(crate) max_retries: u32,
     /// How long throttling answers are waited out.
     pub(crate) patience: Duration,
     pub(crate) counters: Counters,
@@ -84,9 +87,10 @@ pub(crate) struct Call {
 }
 
 impl Client {
-    /// This client for one call, which `call` is the state of.
-    pub(crate) fn with_call(&self, call: Call) -> Self {
+    /// This client for one call of `operation`, which `call` is the state of.
+    pub(crate) fn with_call(&self, operation: &'static Operation, call: Call) -> Self {
         let mut client = self.clone();
+        client.inner.operation = operation;
         client.inner.call = call;
         client
     }
@@ -94,7 +98,7 @@ impl Client {
 
 impl Inner {
     pub(crate) fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared), call: Call::default() }
+        Self { shared: Arc::new(shared), operation: &IDLE, call: Call::default() }
     }
 
     /// Whether requests are checked against the spec's limits.
@@ -189,7 +193,7 @@ impl Inner {
     }
 
     /// Carries a signed request, again where the outcome allows it.
-    async fn carry(&self, mut request: Request, repeatable: bool) -> reqwest::Result<Response> {
+    async fn carry(&self, mut request: Request) -> reqwest::Result<Response> {
         let action = request.headers().get(ACTION).cloned();
         let action = action.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
         let begin = Instant::now();
@@ -213,12 +217,14 @@ impl Inner {
             self.call.underway.begin();
             let result = self.attempt(request).await;
             drop(permit);
-            let (verdict, said) = match &result {
-                Err(error) => (Verdict::of_error(error), &Said::default()),
-                Ok((Answer::Whole(_), said)) => {
-                    (said.code.as_deref().map_or(Verdict::Keep, Verdict::of_code), said)
+            let (verdict, envelope) = match &result {
+                Err(error) => (Verdict::of_error(error), &Envelope::default()),
+                Ok((Answer::Whole(_), envelope)) => {
+                    (envelope.code.as_deref().map_or(Verdict::Keep, Verdict::of_code), envelope)
                 }
-                Ok((Answer::Other(answer), said)) => (Verdict::of_status(answer.status()), said),
+                Ok((Answer::Other(answer), envelope)) => {
+                    (Verdict::of_status(answer.status()), envelope)
+                }
             };
             if verdict.proves_nothing_started() {
                 self.call.underway.refute();
@@ -226,8 +232,8 @@ impl Inner {
             debug!(
                 action,
                 attempt,
-                request_id = said.request_id.as_deref().map(identifier),
-                code = said.code.as_deref().map(identifier),
+                request_id = envelope.request_id.as_deref().map(identifier),
+                code = envelope.code.as_deref().map(identifier),
                 ?verdict,
                 elapsed_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "attempt"
@@ -257,8 +263,8 @@ impl Inner {
                     renewed.then_some(Duration::ZERO)
                 }
                 Verdict::Unsent | Verdict::Failed
-                    if failures < self.shared.repeats
-                        && (verdict == Verdict::Unsent || repeatable) =>
+                    if failures < self.shared.max_retries
+                        && (verdict == Verdict::Unsent || self.operation.repeatable) =>
                 {
                     failures += 1;
                     Some(pause(FAILED, failures))
@@ -268,13 +274,13 @@ impl Inner {
             match (wait, spare) {
                 (Some(wait), Some(spare)) => {
                     request = spare;
-                    count(&self.shared.counters.repeated);
+                    count(&self.shared.counters.retried);
                     sleep(wait).await;
                 }
                 _ => {
-                    return result.map(|(answer, said)| match answer {
+                    return result.map(|(answer, envelope)| match answer {
                         // HTTP 200 carries success and refusal alike.
-                        Answer::Whole(answer) if said.refused => refused(answer).into(),
+                        Answer::Whole(answer) if envelope.is_error => refused(answer).into(),
                         Answer::Whole(answer) => answer.into(),
                         Answer::Other(answer) => answer,
                     });
@@ -283,20 +289,21 @@ impl Inner {
         }
     }
 
-    async fn attempt(&self, request: Request) -> reqwest::Result<(Answer, Said)> {
-        let response = self.shared.transport.execute(request).await?;
+    async fn attempt(&self, request: Request) -> reqwest::Result<(Answer, Envelope)> {
+        let response = self.shared.transport.execute(self.operation, request).await?;
         if response.status() != StatusCode::OK {
-            return Ok((Answer::Other(response), Said::default()));
+            return Ok((Answer::Other(response), Envelope::default()));
         }
         let answer = buffered(response, MAX_ANSWER).await?;
-        let said = Said::read(answer.body());
-        Ok((Answer::Whole(answer), said))
+        let envelope = Envelope::read(answer.body());
+        Ok((Answer::Whole(answer), envelope))
     }
 
     /// Takes the server's time from the answer to a request dated so; false if the date is not why
     /// it was refused.
     fn correct_clock(&self, headers: &HeaderMap, dated: Option<i64>) -> bool {
-        let server = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?));
+        let server =
+            headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         let (Some(server), Some(dated)) = (server.map(unix_seconds), dated) else { return false };
         if server.abs_diff(dated) < SMALL_SKEW {
             return false;
@@ -347,30 +354,24 @@ impl Client {
 }
 
 impl ClientHooks<Inner> for Client {
-    async fn pre<E>(
-        &self,
-        request: &mut Request,
-        info: &OperationInfo,
-    ) -> Result<(), CallError<E>> {
-        // The action travels as the URL's fragment from the spec's path to here, and no further.
-        let action = request.url().fragment().unwrap_or_default().to_owned();
-        let secrets = secrets_of(SECRETS, info);
-        prepare(request, Marks { secrets, times: &["x-tc-timestamp"], nonces: &[] });
+    async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), CallError<E>> {
+        let operation = self.inner.operation;
+        Marks { operation, times: &["x-tc-timestamp"], nonces: &[] }.put(request);
         let Some(signer) = self.inner.shared.keyring.signer() else {
             return Err(CallError::InvalidRequest("there are no credentials".to_owned()));
         };
-        self.inner.sign(request, &action, &signer).map_err(CallError::InvalidRequest)
+        self.inner.sign(request, operation.id, &signer).map_err(CallError::InvalidRequest)
     }
 
-    async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
-        self.inner.carry(request, REPEATABLE.contains(&info.operation_id)).await
+    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+        self.inner.carry(request).await
     }
 }
 
 /// Makes a generated exchange, and its failure the provider's error.
 pub(crate) async fn call<T>(
     client: &Client,
-    operation: Operation,
+    operation: &'static Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
     let inner = &client.inner;

@@ -20,10 +20,10 @@ pub use client::{ClientBuilder, Language, RootDomain};
 pub use error::Error;
 #[cfg(feature = "examples")]
 pub use generated::examples;
-pub use generated::{Client, builder, enums, types};
+pub use generated::{Client, builder, enums, operations, types};
 pub use guestexec_core::{
-    Base64, Clock, ErrorKind, HttpOptions, Proxy, RequestShape, Secret, SystemClock, Transport,
-    Validate, Violation,
+    Base64, Clock, ErrorKind, HttpOptions, Operation, Proxy, RequestShape, Secret, SystemClock,
+    Transport, Validate, Violation,
 };
 pub use progenitor_client::ResponseValue;
 pub use retry::Counts;

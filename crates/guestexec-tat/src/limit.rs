@@ -1,4 +1,7 @@
-//! The service's rate: so many calls of an action in a second, kept on this side.
+//! Keeps the service's rate limits: so many calls of an action in a second.
+//!
+//! Written by hand, because a token bucket allows twice the rate in a second that begins between two of
+//! its own, and cannot tell when a call reaches the service.
 
 use std::{
     collections::HashMap,
@@ -16,19 +19,19 @@ use tokio::{
 /// Calls of one action in a second, as the vendor's pages say.
 pub(crate) const RATE: u32 = 20;
 
-/// The second that is counted, and a little more, as no two ways to the service are equally long.
+/// The second in which calls are counted, and a margin, as some calls travel longer than others.
 const WINDOW: Duration = Duration::from_millis(1020);
-/// When a call has reached the service at the latest, however long its answer takes.
+/// How long a call travels at most, however long its answer takes.
 const ARRIVAL: Duration = Duration::from_millis(250);
-/// The same for the first call of a place, which may have to make its connection.
+/// The same for the first call of a slot, which may have to open its connection.
 const FIRST_ARRIVAL: Duration = Duration::from_secs(3);
 
 /// One limit for each action, shared by a client's clones.
 ///
-/// A call takes one of the action's places. The place is free again a second after the call surely
-/// reached the service: after its answer, or a quarter of a second on a connection that is there. So
-/// wherever the service lets its seconds begin, none of them sees more calls than there are places,
-/// unless a call is underway for longer than that.
+/// A call takes one of the action's slots. The slot is free again a second after the call has reached
+/// the service: when its answer arrives, or after a quarter of a second on an open connection. So no
+/// second has more calls than there are slots, whenever the service's seconds begin, unless a call
+/// travels for longer.
 #[derive(Clone, Debug)]
 pub(crate) struct Limiter {
     rate: Option<u32>,
@@ -36,21 +39,21 @@ pub(crate) struct Limiter {
     actions: Arc<Mutex<HashMap<String, Arc<Action>>>>,
 }
 
-/// The places of one action.
+/// The slots of one action.
 #[derive(Debug)]
 struct Action {
-    /// How many places there may be.
+    /// How many slots there may be.
     rate: usize,
-    /// When each is free. They come into being as they are needed.
-    places: Mutex<Vec<Instant>>,
-    /// Whose turn it is: calls get places in the order they come.
+    /// When each slot is free. Slots are added as they are needed.
+    slots: Mutex<Vec<Instant>>,
+    /// Held by the first waiter: calls get slots in the order they come.
     turn: Semaphore,
-    /// Tells whose turn it is that a place is free earlier than was thought.
+    /// Wakes the next waiter when a slot frees early.
     freed: Notify,
 }
 
 impl Limiter {
-    /// A limit for all actions, and those of single ones; `None` is no limit.
+    /// The limit of every action, but for those in `rates`; `None` is no limit.
     pub(crate) fn new(rate: Option<u32>, rates: HashMap<String, Option<u32>>) -> Self {
         Self { rate, rates: Arc::new(rates), actions: Arc::default() }
     }
@@ -60,11 +63,11 @@ impl Limiter {
         self.rates.get(action).copied().unwrap_or(self.rate).map(|rate| rate.max(1))
     }
 
-    /// Waits for a place. The call is to be made at once, while the permit is held.
+    /// Waits for a slot. The call is to be made at once, while the permit is held.
     pub(crate) async fn permit(&self, action: &str) -> Permit {
         let Some(rate) = self.rate(action) else { return Permit(None) };
         let action = self.action(action, rate);
-        // It is never closed.
+        // The semaphore is never closed.
         let _turn = action.turn.acquire().await;
         loop {
             let free = match action.take() {
@@ -84,7 +87,7 @@ impl Limiter {
         }
         let action = Arc::new(Action {
             rate: rate as usize,
-            places: Mutex::default(),
+            slots: Mutex::default(),
             turn: Semaphore::new(1),
             freed: Notify::new(),
         });
@@ -94,37 +97,38 @@ impl Limiter {
 }
 
 impl Action {
-    fn places(&self) -> MutexGuard<'_, Vec<Instant>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slots(&self) -> MutexGuard<'_, Vec<Instant>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place: which, and until when. If there is none, when the next will be free.
+    /// Takes a slot. If none is free, returns when the next one will be.
     fn take(&self) -> Result<Taken, Instant> {
         let now = Instant::now();
-        let mut places = self.places();
-        match places.iter().enumerate().min_by_key(|(_, free)| **free) {
-            Some((place, free)) if *free <= now => {
+        let mut slots = self.slots();
+        match slots.iter().enumerate().min_by_key(|(_, free)| **free) {
+            Some((slot, free)) if *free <= now => {
                 let until = now + ARRIVAL + WINDOW;
-                places[place] = until;
-                Ok(Taken { place, until })
+                slots[slot] = until;
+                Ok(Taken { slot, until })
             }
-            Some((_, free)) if places.len() >= self.rate => Err(*free),
+            Some((_, free)) if slots.len() >= self.rate => Err(*free),
             _ => {
                 let until = now + FIRST_ARRIVAL + WINDOW;
-                places.push(until);
-                Ok(Taken { place: places.len() - 1, until })
+                slots.push(until);
+                Ok(Taken { slot: slots.len() - 1, until })
             }
         }
     }
 }
 
+/// A slot, and until when it is taken.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
-    place: usize,
+    slot: usize,
     until: Instant,
 }
 
-/// Leave for one call. Dropped when its answer is there.
+/// Permission for one call. Dropped when its answer has arrived.
 #[derive(Debug)]
 pub(crate) struct Permit(Option<(Arc<Action>, Taken)>);
 
@@ -132,8 +136,8 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let Some((action, taken)) = self.0.take() else { return };
         let free = Instant::now() + WINDOW;
-        match action.places().get_mut(taken.place) {
-            // Unless another call has the place already, this one's answer having taken so long.
+        match action.slots().get_mut(taken.slot) {
+            // Another call has the slot already where this one's answer took longer than `until`.
             Some(until) if *until == taken.until => *until = free.min(taken.until),
             _ => return,
         }
@@ -152,7 +156,7 @@ mod tests {
         let mut calls = Vec::new();
         for call in 0..100u32 {
             let permit = limiter.permit("RunCommand").await;
-            // The service notices somewhere between the sending and the answer.
+            // The service counts the call somewhere between the request and the answer.
             tokio::time::sleep(Duration::from_millis(u64::from(call % 7))).await;
             calls.push(begin.elapsed());
             tokio::time::sleep(Duration::from_millis(u64::from(call % 5))).await;
@@ -161,12 +165,12 @@ mod tests {
         for window in calls.windows(21) {
             assert!(window[20] - window[0] >= Duration::from_secs(1), "{window:?}");
         }
-        // 100 calls are four full seconds and what is left.
+        // 100 calls are four full seconds and a rest.
         assert!(begin.elapsed() < Duration::from_millis(5_500), "{:?}", begin.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn actions_and_rates_are_apart() {
+    async fn each_action_has_its_own_limit() {
         let rates = HashMap::from([("Fast".to_owned(), None), ("Slow".to_owned(), Some(1))]);
         let limiter = Limiter::new(Some(20), rates);
         let begin = Instant::now();
@@ -181,21 +185,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_answer_does_not_hold_its_place() {
+    async fn a_slow_answer_does_not_hold_its_slot() {
         let limiter = Limiter::new(Some(1), HashMap::new());
         let begin = Instant::now();
         drop(limiter.permit("A").await);
         let slow = limiter.permit("A").await;
         let _second = limiter.permit("A").await;
         assert!(begin.elapsed() < Duration::from_secs(3));
-        // It ends while another call has the place, which it must not give away.
+        // It ends while another call has the slot, which must stay taken.
         drop(slow);
         limiter.permit("A").await;
         assert!(begin.elapsed() > Duration::from_secs(3));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_at_once_get_their_turns_in_order_and_no_later_than_the_rate_allows() {
+    async fn concurrent_calls_get_slots_in_order_and_no_later_than_the_rate_allows() {
         let limiter = Limiter::new(Some(20), HashMap::new());
         let begin = Instant::now();
         let calls = (0..200).map(|_| async {
@@ -207,12 +211,12 @@ mod tests {
         });
         let calls = futures_util::future::join_all(calls).await;
         assert!(calls.is_sorted(), "{calls:?}");
-        // Ten full seconds' worth, of which the first needs no second.
+        // The calls of ten seconds, the first of which start at once.
         assert!(begin.elapsed() < Duration::from_millis(9_500), "{:?}", begin.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn connections_that_take_long_to_make_do_not_heap_calls_up() {
+    async fn slow_connections_do_not_bunch_calls() {
         let limiter = Limiter::new(Some(20), HashMap::new());
         let begin = Instant::now();
         let calls = (0..60).map(|call| {
@@ -220,8 +224,8 @@ mod tests {
             async move {
                 let permit = limiter.permit("RunCommand").await;
                 // The first ones have no connection yet.
-                let way = if call < 20 { 750 } else { 5 };
-                tokio::time::sleep(Duration::from_millis(way)).await;
+                let travel = if call < 20 { 750 } else { 5 };
+                tokio::time::sleep(Duration::from_millis(travel)).await;
                 let arrived = begin.elapsed();
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 drop(permit);
@@ -236,11 +240,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_gives_up_its_turn_holds_nobody_up() {
+    async fn a_cancelled_waiter_blocks_no_other() {
         let limiter = Limiter::new(Some(1), HashMap::new());
         drop(limiter.permit("A").await);
-        let given_up = tokio::time::timeout(Duration::from_millis(10), limiter.permit("A")).await;
-        assert!(given_up.is_err());
+        let cancelled = tokio::time::timeout(Duration::from_millis(10), limiter.permit("A")).await;
+        assert!(cancelled.is_err());
         let begin = Instant::now();
         limiter.permit("A").await;
         assert!(begin.elapsed() <= WINDOW);

@@ -1,8 +1,6 @@
-//! What is done again after a failure, and when.
+//! What is retried after a failure, and when.
 
 use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher as _, Hasher as _},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -12,30 +10,30 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// First and longest pause after a throttling answer.
+/// First and longest pause after a throttled call.
 pub(crate) const THROTTLED: (Duration, Duration) =
     (Duration::from_millis(300), Duration::from_secs(5));
-/// First and longest pause after a lost or failed read.
+/// First and longest pause after a call that failed or whose answer was lost.
 pub(crate) const FAILED: (Duration, Duration) =
     (Duration::from_millis(200), Duration::from_secs(5));
 
-/// What a client has done so far, as [`Client::counts`](crate::Client::counts) tells it.
+/// What a client has done so far, from [`Client::counts`](crate::Client::counts).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Requests sent, repeated ones included.
+    /// Requests sent, retries included.
     pub requests: u64,
     /// Answers that said there were too many calls.
     pub throttled: u64,
     /// Requests that were sent again, for whatever reason.
-    pub repeated: u64,
+    pub retried: u64,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) requests: AtomicU64,
     pub(crate) throttled: AtomicU64,
-    pub(crate) repeated: AtomicU64,
+    pub(crate) retried: AtomicU64,
 }
 
 impl Counters {
@@ -44,7 +42,7 @@ impl Counters {
         Counts {
             requests: read(&self.requests),
             throttled: read(&self.throttled),
-            repeated: read(&self.repeated),
+            retried: read(&self.retried),
         }
     }
 }
@@ -53,57 +51,48 @@ pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The pause before the next attempt: doubled each time, and then half or one and a half of it or
-/// anything between, so that callers throttled together do not come back together.
+/// The pause before the next attempt: doubled each time, with a jitter of half of it, so that callers
+/// throttled together do not come back together.
 pub(crate) fn pause((first, longest): (Duration, Duration), attempt: u32) -> Duration {
     let doubled = first.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(longest);
-    doubled.mul_f64(0.5 + random())
+    doubled.mul_f64(0.5 + fastrand::f64())
 }
 
-/// A number from 0 to 1, different in every call.
-fn random() -> f64 {
-    let bits = RandomState::new().build_hasher().finish() >> 11;
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    let part = bits as f64 / (1u64 << 53) as f64;
-    part
-}
-
-/// What an HTTP 200 says besides its content.
+/// The vendor's envelope around the content of an HTTP 200.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Said {
-    /// True where it is a refusal.
-    pub(crate) refused: bool,
-    /// The refusal's code.
+pub(crate) struct Envelope {
+    /// Whether it holds an error.
+    pub(crate) is_error: bool,
+    /// The error's code.
     pub(crate) code: Option<String>,
     pub(crate) request_id: Option<String>,
 }
 
-impl Said {
-    /// Reads the vendor's envelope, whatever stands beside what is asked for; of another text,
-    /// nothing. Any `Error` but null is a refusal.
+impl Envelope {
+    /// Reads the envelope, and skips the content; the default where the body is no envelope. Any
+    /// `Error` but null is an error.
     pub(crate) fn read(body: &[u8]) -> Self {
-        // A page of results is long, and none of it is needed here.
         #[derive(Default, Deserialize)]
-        struct Envelope {
+        struct Body {
             #[serde(rename = "Response")]
-            response: Content,
+            response: Response,
         }
         #[derive(Default, Deserialize)]
-        struct Content {
+        struct Response {
             #[serde(default, rename = "Error")]
             error: Value,
             #[serde(default, rename = "RequestId")]
             request_id: Value,
         }
-        let Content { error, request_id } =
-            serde_json::from_slice::<Envelope>(body).unwrap_or_default().response;
+        let Response { error, request_id } =
+            serde_json::from_slice::<Body>(body).unwrap_or_default().response;
         let text = |raw: &Value| match raw {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
         Self {
-            refused: !error.is_null(),
+            is_error: !error.is_null(),
             code: text(&error["Code"]),
             request_id: text(&request_id),
         }
@@ -113,22 +102,22 @@ impl Said {
 /// What to do after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is the answer.
+    /// Return the answer.
     Keep,
-    /// Too many calls, so that nothing was done: wait, then again.
+    /// Nothing was done, as there were too many calls: wait, then retry.
     Throttled,
-    /// The signature's time was refused: again, if the clock can be corrected.
+    /// The signature's time was refused: correct the clock, then retry.
     Clock,
-    /// The credentials were refused: again, if there are others.
+    /// The credentials were refused: renew them, then retry.
     Credentials,
-    /// No answer, or a gateway's: again, if that does no harm.
+    /// There was no answer, or a gateway's: retry what does no harm twice.
     Failed,
-    /// Nothing was sent: again.
+    /// Nothing was sent: retry.
     Unsent,
 }
 
 impl Verdict {
-    /// Whether the attempt surely started no command: it was not sent, or the answer has its row in the
+    /// Whether the attempt certainly started no command: it was not sent, or its answer has a row in the
     /// table of [`error`](crate::error).
     pub(crate) fn proves_nothing_started(self) -> bool {
         matches!(self, Self::Throttled | Self::Clock | Self::Credentials | Self::Unsent)
@@ -184,17 +173,24 @@ mod tests {
     fn envelopes() {
         let refusal = br#"{"Response":{"Error":{"Code":"A.B","Message":""},"RequestId":"r"}}"#;
         assert_eq!(
-            Said::read(refusal),
-            Said { refused: true, code: Some("A.B".to_owned()), request_id: Some("r".to_owned()) }
+            Envelope::read(refusal),
+            Envelope {
+                is_error: true,
+                code: Some("A.B".to_owned()),
+                request_id: Some("r".to_owned())
+            }
         );
-        assert_eq!(Said::read(br#"{"Response":{}}"#), Said::default());
+        assert_eq!(Envelope::read(br#"{"Response":{}}"#), Envelope::default());
         let odd = br#"{"Response":{"Error":{"Code":7,"Message":[]},"RequestId":{},"More":[1]}}"#;
-        let said = Said { refused: true, code: Some("7".to_owned()), request_id: None };
-        assert_eq!(Said::read(odd), said);
+        let read = Envelope { is_error: true, code: Some("7".to_owned()), request_id: None };
+        assert_eq!(Envelope::read(odd), read);
         for error in ["false", "\"no\"", "[]", "{}"] {
             let body = format!(r#"{{"Response":{{"Error":{error}}}}}"#);
-            assert_eq!(Said::read(body.as_bytes()), Said { refused: true, ..Said::default() });
+            assert_eq!(
+                Envelope::read(body.as_bytes()),
+                Envelope { is_error: true, ..Envelope::default() }
+            );
         }
-        assert_eq!(Said::read(b"<html>"), Said::default());
+        assert_eq!(Envelope::read(b"<html>"), Envelope::default());
     }
 }

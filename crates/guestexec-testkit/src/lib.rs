@@ -1,5 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "internal")]
+#[doc(hidden)]
+pub mod peer;
+#[cfg(feature = "internal")]
+#[doc(hidden)]
+pub mod vectors;
+
 use std::{
     collections::VecDeque,
     fmt,
@@ -12,33 +19,41 @@ use futures_util::stream;
 use guestexec_core::{ResponseFuture, Transport};
 use reqwest::{Body, Request, Response, header::CONTENT_TYPE};
 
-pub use guestexec_core::RequestShape;
+pub use guestexec_core::{Operation, RequestShape};
 pub use reqwest::StatusCode;
 pub use serde_json::Value;
 
-/// A transport that records what would have been sent and plays canned replies.
+/// A transport that records requests and answers them with canned replies. Nothing is sent.
 ///
-/// Clones share one recording: give one to a client's builder, ask the other. Nothing touches the
-/// network.
+/// Clones share one recording: one goes to a client's builder, the other answers the test's questions.
 #[derive(Clone, Debug, Default)]
 pub struct Tape(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     requests: Vec<RequestShape>,
-    replies: VecDeque<Reply>,
+    /// The operation that a reply is for, if it is for one alone.
+    replies: VecDeque<(Option<&'static Operation>, Reply)>,
 }
 
 impl Tape {
-    /// An empty tape. A request that finds no reply is recorded and answered with status 501.
+    /// An empty tape. A request that has no reply is recorded and answered with status 501.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a reply; each answers one request, in the order they were added.
+    /// Adds a reply. Each reply answers one request, in the order in which they were added.
     #[must_use]
     pub fn reply(self, reply: impl Into<Reply>) -> Self {
-        self.state().replies.push_back(reply.into());
+        self.state().replies.push_back((None, reply.into()));
+        self
+    }
+
+    /// Adds a reply to a request of this operation, from a provider's table `operations`. Such a
+    /// reply takes precedence over those for any request.
+    #[must_use]
+    pub fn reply_to(self, operation: &'static Operation, reply: impl Into<Reply>) -> Self {
+        self.state().replies.push_back((Some(operation), reply.into()));
         self
     }
 
@@ -47,12 +62,12 @@ impl Tape {
         self.state().requests.clone()
     }
 
-    /// Replies that no request has found yet; none are left when everything expected was sent.
+    /// The number of replies that are left; 0 once everything that was expected has been sent.
     pub fn unplayed(&self) -> usize {
         self.state().replies.len()
     }
 
-    /// The request recorded last.
+    /// The last request recorded.
     pub fn last_request(&self) -> Option<RequestShape> {
         self.state().requests.last().cloned()
     }
@@ -63,17 +78,20 @@ impl Tape {
 }
 
 impl Transport for Tape {
-    fn execute(&self, request: Request) -> ResponseFuture<'_> {
+    fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_> {
         let mut state = self.state();
         state.requests.push(RequestShape::of(&request));
-        let reply = state.replies.pop_front().unwrap_or_else(|| {
+        let to = |wanted| state.replies.iter().position(|(operation, _)| *operation == wanted);
+        let reply = to(Some(operation)).or_else(|| to(None));
+        let reply = reply.and_then(|at| state.replies.remove(at)).map(|(_, reply)| reply);
+        let reply = reply.unwrap_or_else(|| {
             Reply::text(StatusCode::NOT_IMPLEMENTED, "the tape has no reply to this request")
         });
         Box::pin(ready(Ok(reply.into_response())))
     }
 }
 
-/// A canned reply. A JSON value alone is one, with status 200.
+/// A canned reply. A JSON value converts into one with status 200.
 #[derive(Clone)]
 pub struct Reply {
     status: StatusCode,
@@ -94,7 +112,7 @@ impl Reply {
         Self::bytes(status, "text/plain", body.into())
     }
 
-    /// A reply of any octets, such as a gateway's page or an answer cut short.
+    /// A reply of any bytes, such as a gateway's page.
     pub fn bytes(status: StatusCode, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self { status, content_type, headers: Vec::new(), body: body.into(), lost: false }
     }
@@ -109,16 +127,16 @@ impl Reply {
         self
     }
 
-    /// An answer that is lost: the connection ends when its head is there. What the request was to
-    /// do may have been done, as a client that starts a command then has to say.
+    /// A reply that is lost: the connection ends after the headers. The server may have done what it
+    /// was asked to, and a client that starts a command has to say so.
     pub fn lost() -> Self {
         Self::json(StatusCode::OK, &Value::Null).lost_after(0)
     }
 
-    /// The same after so many octets of the body.
+    /// Ends the connection after the first `bytes` bytes of the body.
     #[must_use]
-    pub fn lost_after(mut self, octets: usize) -> Self {
-        self.body.truncate(octets);
+    pub fn lost_after(mut self, bytes: usize) -> Self {
+        self.body.truncate(bytes);
         self.lost = true;
         self
     }

@@ -2,18 +2,18 @@
 //!
 //! Documented are 200 with the result and 202 with, or without, the address of a job.
 
-use guestexec_core::refused;
+use guestexec_core::{Operation, refused};
 use http::Response;
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::{error::error_in, generated::STARTING};
+use crate::{error::error_in, operations};
 
 /// Brings a successful answer to a documented form: a failure is none of success, and a job that is
 /// still running is a 202, however the node says so.
 pub(crate) fn documented(
     mut answer: Response<Vec<u8>>,
-    operation: &'static str,
+    operation: &Operation,
 ) -> Response<Vec<u8>> {
     let is_final = answer.status() == StatusCode::OK;
     if is_final && error_in(answer.body(), false).is_some() {
@@ -21,12 +21,12 @@ pub(crate) fn documented(
     }
     let Ok(members) = serde_json::from_slice::<Map<String, Value>>(answer.body()) else {
         // That it goes on, or that the session has ended, the status says alone.
-        if !is_final || operation == "log_out" {
+        if !is_final || *operation == operations::LOG_OUT {
             *answer.body_mut() = b"{}".to_vec();
         }
         return answer;
     };
-    let of_command = STARTING.contains(&operation) || operation == "get_api_job";
+    let of_command = operation.starts_command || *operation == operations::GET_API_JOB;
     if of_command && is_final { of_job(answer, &members) } else { answer }
 }
 
@@ -73,7 +73,7 @@ mod tests {
     /// The status, and the body as JSON, that an answer is brought to.
     fn documented(status: u16, body: &str) -> (u16, Value) {
         let answer = Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap();
-        let answer = super::documented(answer, "get_api_job");
+        let answer = super::documented(answer, &operations::GET_API_JOB);
         let body = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
         (answer.status().as_u16(), body)
     }

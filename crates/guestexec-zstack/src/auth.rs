@@ -1,19 +1,23 @@
 //! Who the caller is: a session, or an AccessKey.
 
 use std::{
-    fmt,
+    env, fmt,
     fmt::Write as _,
+    future::Future,
+    pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::SystemTime,
 };
 
-use guestexec_core::{ErrorKind, Secret, check_credential, check_header_credential, check_key};
+use guestexec_core::{
+    ErrorKind, Issued, Renewing, Secret, check_credential, check_header_credential, check_key,
+};
 use sha2::{Digest as _, Sha512};
-use tokio::sync::Semaphore;
 
-use crate::{Client, ClientBuilder, Error, hooks::Call, sign::DateZone, types};
+use crate::{Client, ClientBuilder, Error, hooks::Call, operations, sign::DateZone, types};
 
 /// What a request proves the caller's identity with. Debug shows no secret.
 #[derive(Clone)]
@@ -27,12 +31,10 @@ pub(crate) enum Kind {
     AccessKey { id: String, secret: Secret, zone: DateZone },
 }
 
-/// A session, shared by the clones of a client, and what is needed to open it anew.
+/// A session, shared by the clones of a client, and what is needed to open it.
 pub(crate) struct Session {
-    uuid: Mutex<Secret>,
+    uuid: Renewing<Secret, types::ErrorCode>,
     login: Option<Login>,
-    /// One login at a time: who waited for it finds the new session and logs in no more.
-    renewing: Semaphore,
     /// Set by a logout: a session ended on purpose is not opened anew.
     logged_out: AtomicBool,
 }
@@ -41,70 +43,105 @@ pub(crate) struct Session {
 struct Login {
     account: String,
     password_hash: Secret,
+    /// Why no login is tried: a name or password that can be none.
+    unusable: Option<String>,
 }
 
 impl Session {
-    fn new(uuid: Secret, login: Option<Login>) -> Arc<Self> {
-        Arc::new(Self {
-            uuid: Mutex::new(uuid),
-            login,
-            renewing: Semaphore::new(1),
-            logged_out: AtomicBool::new(false),
-        })
+    fn new(uuid: Renewing<Secret, types::ErrorCode>, login: Option<Login>) -> Arc<Self> {
+        Arc::new(Self { uuid, login, logged_out: AtomicBool::new(false) })
     }
 
-    /// The session's UUID as it is now.
-    pub(crate) fn uuid(&self) -> Secret {
-        self.uuid.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The session's UUID as it is now, if it is open.
+    pub(crate) fn uuid(&self) -> Option<Arc<Secret>> {
+        self.uuid.current()
     }
 
-    /// True where it was opened here by a login, and not ended on purpose.
+    /// True if the client opened it by a login, and nobody logged out.
     pub(crate) fn can_be_renewed(&self) -> bool {
         self.login.is_some() && !self.logged_out.load(Ordering::Acquire)
     }
 
-    /// What proves the account again, where the session was opened here.
+    /// What proves the account again, where the client logs in.
     pub(crate) fn password_hash(&self) -> Option<&Secret> {
         self.login.as_ref().map(|login| &login.password_hash)
     }
 
+    /// Opens the session, unless it is open or somebody logged out.
+    pub(crate) async fn open(&self, client: &Client) -> Result<(), Error> {
+        match self.login.as_ref().filter(|_| self.can_be_renewed()) {
+            // A session has no end that is known beforehand, so the time does not matter.
+            Some(login) => {
+                self.uuid.get(SystemTime::UNIX_EPOCH, || log_in(client, login)).await.map(drop)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Opens the session anew, unless another clone did so since `ended` was current. False if it
-    /// was not opened here by a login, so that it cannot be.
+    /// cannot be opened anew.
     pub(crate) async fn renew(&self, client: &Client, ended: &Secret) -> Result<bool, Error> {
-        let Some(login) = &self.login else { return Ok(false) };
-        let Ok(_one_at_a_time) = self.renewing.acquire().await else { return Ok(false) };
-        if self.logged_out.load(Ordering::Acquire) {
+        let Some(login) = self.login.as_ref().filter(|_| self.can_be_renewed()) else {
             return Ok(false);
-        }
-        if self.uuid().expose() == ended.expose() {
-            let uuid = log_in(client, login.clone()).await?;
+        };
+        let is_ended = |uuid: &Secret| uuid.expose() == ended.expose();
+        let renewed = self.uuid.renew(is_ended, || async {
+            // Somebody may have logged out while this call waited.
+            if !self.can_be_renewed() {
+                return Err(Error::new(ErrorKind::Unauthenticated, "the client has logged out"));
+            }
+            let uuid = log_in(client, login).await?;
             tracing::warn!("the ZStack session had ended; logged in again");
-            *self.uuid.lock().unwrap_or_else(PoisonError::into_inner) = uuid;
-        }
-        Ok(true)
+            Ok(uuid)
+        });
+        renewed.await.map(|uuid| uuid.is_some())
     }
 }
 
-async fn log_in(client: &Client, login: Login) -> Result<Secret, Error> {
-    let state = Call::proving(login.password_hash.clone());
-    let params = types::LogInByAccountParams::builder()
-        .account_name(login.account)
-        .password(login.password_hash);
-    let call = client.log_in_by_account();
-    let answer =
-        call.body_map(|body| body.log_in_by_account(params)).send_in(state).await?.into_inner();
-    let uuid = answer.inventory.and_then(|session| session.uuid).ok_or_else(|| {
-        Error::new(ErrorKind::Protocol, "the answer to the login names no session")
-            .during("LogInByAccount")
-    })?;
-    Credentials::session(uuid.clone()).check()?;
-    Ok(uuid)
+/// Boxed, because a call logs in, and a login is itself a call.
+fn log_in<'a>(
+    client: &'a Client,
+    login: &'a Login,
+) -> Pin<Box<dyn Future<Output = Result<Issued<Secret>, Error>> + Send + 'a>> {
+    Box::pin(async move {
+        let Login { account, password_hash, .. } = login.clone();
+        let state = Call::proving(password_hash.clone());
+        let params = types::LogInByAccountParams::new(account, password_hash);
+        let call = client.log_in_by_account().body(types::LogInByAccountRequest::new(params));
+        let answer = call.send_in(state).await?.into_inner();
+        let uuid = answer.inventory.and_then(|session| session.uuid).ok_or_else(|| {
+            Error::new(ErrorKind::Protocol, "the answer to the login names no session")
+                .during(operations::LOG_IN_BY_ACCOUNT.id)
+        })?;
+        check_uuid(&uuid).map_err(unusable)?;
+        Ok(Issued::lasting(uuid))
+    })
+}
+
+fn check_uuid(uuid: &Secret) -> Result<(), String> {
+    check_header_credential("session UUID", uuid.expose(), &[])
 }
 
 impl Credentials {
     /// A session, by its UUID: 32 hex digits, as a login answers.
     pub fn session(uuid: impl Into<Secret>) -> Self {
-        Self(Kind::Session(Session::new(uuid.into(), None)))
+        let uuid = Renewing::default().holding(Issued::lasting(uuid.into()));
+        Self(Kind::Session(Session::new(uuid, None)))
+    }
+
+    /// An account, by its name and password. The client logs in when the first request is made, and
+    /// once more where a command finds the session ended; clones share the session.
+    ///
+    /// The password is hashed here, as the service wants it, and only the hash is kept. A session
+    /// lives two hours as installed, and an account may have 500 at once: end it with
+    /// [`Client::logout`].
+    pub fn password(account: impl Into<String>, password: impl Into<Secret>) -> Self {
+        let (account, password) = (account.into(), password.into());
+        let checked = check_credential("account name", &account)
+            .and_then(|()| check_credential("password", password.expose()));
+        let password_hash = sha512_hex(password.expose()).into();
+        let login = Login { account, password_hash, unusable: checked.err() };
+        Self(Kind::Session(Session::new(Renewing::default(), Some(login))))
     }
 
     /// An AccessKey: its id and secret, as the console shows them. Dates are written in UTC, see
@@ -123,11 +160,40 @@ impl Credentials {
         self
     }
 
-    /// Refuses what could never sign a request or stand in a header.
+    /// Reads credentials from the environment: `ZSTACK_ACCESS_KEY_ID` and `ZSTACK_ACCESS_KEY_SECRET`,
+    /// or else `ZSTACK_ACCOUNT_NAME` and `ZSTACK_PASSWORD`, as a sandbox prints them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Credentials`], naming the variable that is missing or empty.
+    pub fn from_env() -> Result<Self, Error> {
+        let read = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let needed = |name: &str| {
+            read(name).ok_or_else(|| {
+                unusable(format!(
+                    "the environment variable {name} is not set: set it, or give the client its \
+                     credentials with `credentials(…)`"
+                ))
+            })
+        };
+        match (read("ZSTACK_ACCESS_KEY_ID"), read("ZSTACK_ACCOUNT_NAME")) {
+            (None, Some(account)) => Ok(Self::password(account, needed("ZSTACK_PASSWORD")?)),
+            (_, _) => Ok(Self::access_key(
+                needed("ZSTACK_ACCESS_KEY_ID")?,
+                needed("ZSTACK_ACCESS_KEY_SECRET")?,
+            )),
+        }
+    }
+
+    /// Refuses what could never sign a request, stand in a header or log in.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let checked = match &self.0 {
             Kind::Session(session) => {
-                check_header_credential("session UUID", session.uuid().expose(), &[])
+                let problem = session.login.as_ref().and_then(|login| login.unusable.clone());
+                match (problem, session.uuid()) {
+                    (Some(problem), _) => Err(problem),
+                    (None, Some(uuid)) => check_uuid(&uuid),
+                    (None, None) => Ok(()),
+                }
             }
             // A colon would end the id early inside the Authorization header.
             Kind::AccessKey { id, secret, .. } => {
@@ -135,11 +201,11 @@ impl Credentials {
                     .and_then(|()| check_key("AccessKey secret", secret.expose()))
             }
         };
-        checked.map_err(refused)
+        checked.map_err(unusable)
     }
 }
 
-fn refused(reason: String) -> Error {
+fn unusable(reason: String) -> Error {
     Error::new(ErrorKind::Credentials, reason)
 }
 
@@ -157,11 +223,7 @@ impl fmt::Debug for Credentials {
 }
 
 impl ClientBuilder {
-    /// Logs in by account name and password, and makes the client of the session.
-    ///
-    /// The password is hashed here, as the service wants it; only the hash is kept, to log in again
-    /// once where a command finds the session ended. A session lives two hours as installed, and an
-    /// account may have 500 at once: end it with [`Client::logout`].
+    /// Makes the client and logs in at once, by [`Credentials::password`].
     ///
     /// # Errors
     /// As [`ClientBuilder::build`], [`ErrorKind::Credentials`] for a name or password that is empty or
@@ -172,14 +234,11 @@ impl ClientBuilder {
         account: impl Into<String>,
         password: impl Into<Secret>,
     ) -> Result<Client, Error> {
-        let (account, password) = (account.into(), password.into());
-        check_credential("account name", &account).map_err(refused)?;
-        check_credential("password", password.expose()).map_err(refused)?;
-        let client = self.build_with(None)?;
-        let password_hash = sha512_hex(password.expose()).into();
-        let login = Login { account, password_hash };
-        let uuid = log_in(&client, login.clone()).await?;
-        Ok(client.with_credentials(Credentials(Kind::Session(Session::new(uuid, Some(login))))))
+        let client = self.credentials(Credentials::password(account, password)).build()?;
+        if let Some(session) = client.inner.session() {
+            session.open(&client).await?;
+        }
+        Ok(client)
     }
 }
 
@@ -192,11 +251,10 @@ impl Client {
     /// # Errors
     /// What the operation LogOut reports.
     pub async fn logout(&self) -> Result<(), Error> {
-        match self.inner.session() {
-            Some(session) => {
-                session.logged_out.store(true, Ordering::Release);
-                self.log_out().uuid(session.uuid().expose()).send().await.map(drop)
-            }
+        let Some(session) = self.inner.session() else { return Ok(()) };
+        session.logged_out.store(true, Ordering::Release);
+        match session.uuid() {
+            Some(uuid) => self.log_out().uuid(uuid.expose()).send().await.map(drop),
             None => Ok(()),
         }
     }

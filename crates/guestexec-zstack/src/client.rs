@@ -1,10 +1,8 @@
 //! Making a client.
 
-use std::{sync::Arc, time::Duration};
+use std::env;
 
-use guestexec_core::{
-    Clock, Endpoint, ErrorKind, HttpOptions, PlainHttp, SystemClock, Transport, carrier,
-};
+use guestexec_core::{ErrorKind, Settings, common_settings};
 
 use crate::{
     Client, Credentials, Error,
@@ -14,33 +12,23 @@ use crate::{
 /// The path below which a management node serves its REST interface.
 const CONTEXT_PATH: &str = "/zstack";
 
-/// Makes a [`Client`]; begun by [`Client::builder`], ended by [`login`](Self::login) or
-/// [`build`](Self::build).
+/// Makes a [`Client`]; begun by [`Client::builder`], ended by [`build`](Self::build) or
+/// [`login`](Self::login).
+///
+/// An endpoint and credentials are needed, all else has a default. The order of the setters has no
+/// meaning.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
-    endpoint: String,
+    settings: Settings,
     credentials: Option<Credentials>,
-    http: HttpOptions,
-    transport: Option<Arc<dyn Transport>>,
-    clock: Arc<dyn Clock>,
-    checks: bool,
 }
 
 impl Client {
-    /// Begins a client of the management node at `endpoint`, such as `http://zstack:8080`.
-    ///
-    /// Plain HTTP is what a node speaks as installed, so it is taken as given; put HTTPS in front
-    /// of it where the network is not yours alone. Without a path, `/zstack` is added.
-    pub fn builder(endpoint: impl Into<String>) -> ClientBuilder {
-        ClientBuilder {
-            endpoint: endpoint.into(),
-            credentials: None,
-            http: HttpOptions::default(),
-            transport: None,
-            clock: Arc::new(SystemClock),
-            checks: true,
-        }
+    /// Begins a client. The operations are methods of the client; [`Client::vm`] begins the short way
+    /// to run a command.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder { settings: Settings::default(), credentials: None }
     }
 
     /// The same client under other credentials; clones keep theirs.
@@ -52,71 +40,68 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// The credentials of each request: a session or an AccessKey.
+    /// Takes credentials from the environment (see [`Credentials::from_env`]); and, if it was not given
+    /// yet, the endpoint from `ZSTACK_ENDPOINT`, as a sandbox prints it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Credentials`], if the environment holds none.
+    pub fn from_env(mut self) -> Result<Self, Error> {
+        self.credentials = Some(Credentials::from_env()?);
+        let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let endpoint = &mut self.settings.endpoint;
+        *endpoint = endpoint.take().or_else(|| read("ZSTACK_ENDPOINT"));
+        Ok(self)
+    }
+
+    common_settings! {
+        /// It is a management node, such as `https://zstack.example` or `http://zstack:8080`. Without a
+        /// path, `/zstack` is added.
+        endpoint,
+        /// Plain HTTP is what a node speaks as installed: allow it where the network is yours alone,
+        /// and put HTTPS in front of the node elsewhere. Sessions and password hashes can be read too.
+        allow_plain_http,
+        /// A node answers only when a command has ended, so [`Run`](crate::Run) waits longer by itself.
+        call_timeout,
+        http_options,
+        transport,
+        clock,
+        checks,
+    }
+
+    /// Sets the credentials of each request: a session, an account or an AccessKey.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// How long one call may take. Default: 60 s. The node answers only when a command has ended,
-    /// so [`Run`](crate::Run) waits longer by itself.
-    pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.http.timeout = timeout;
-        self
-    }
-
-    /// How the client reaches its endpoints: timeouts, proxy, certificates of one's own. It says all
-    /// of them anew, so call it before [`Self::call_timeout`].
-    pub fn http_options(mut self, options: HttpOptions) -> Self {
-        self.http = options;
-        self
-    }
-
-    /// What carries the requests, instead of an HTTP client made here. It sees credentials.
-    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        self.transport = Some(Arc::new(transport));
-        self
-    }
-
-    /// The clock that dates signatures. Default: this machine's.
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Whether requests are checked against the limits of the vendor's page before they are sent.
-    /// Default: yes. Turn it off where the vendor has raised a limit.
-    pub fn checks(mut self, on: bool) -> Self {
-        self.checks = on;
-        self
-    }
-
-    /// Makes the client, with credentials given before. For a login, see [`Self::login`].
+    /// Makes the client.
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`] or [`ErrorKind::Config`], naming what is missing or malformed.
-    pub fn build(mut self) -> Result<Client, Error> {
-        let credentials = self.credentials.take().ok_or_else(|| {
+    pub fn build(self) -> Result<Client, Error> {
+        let config = |reason: String| Error::new(ErrorKind::Config, reason);
+        let credentials = self.credentials.ok_or_else(|| {
             Error::new(
                 ErrorKind::Credentials,
-                "there are no credentials: give the builder `credentials(…)`, or end it with `login(…)`",
+                "there are no credentials: give the builder `credentials(…)` or `from_env()`, or end it \
+                 with `login(…)`",
             )
         })?;
         credentials.check()?;
-        self.build_with(Some(credentials))
-    }
-
-    pub(crate) fn build_with(self, credentials: Option<Credentials>) -> Result<Client, Error> {
-        let config = |reason: String| Error::new(ErrorKind::Config, reason);
-        let endpoint = Endpoint::parse(&self.endpoint, PlainHttp::Allowed).map_err(config)?;
+        let endpoint = self.settings.endpoint.as_deref().ok_or_else(|| {
+            config(
+                "there is no endpoint: give the builder `endpoint(\"https://zstack.example\")`, say"
+                    .to_owned(),
+            )
+        })?;
+        let endpoint = self.settings.parse_endpoint(endpoint).map_err(config)?;
         let base = match endpoint.url().path() {
             "/" => format!("{}{CONTEXT_PATH}", endpoint.base()),
             _ => endpoint.base().to_owned(),
         };
-        let (http, transport) =
-            carrier(&self.http, &[&endpoint], self.transport).map_err(config)?;
-        let shared = Shared { transport, clock: self.clock, checks: self.checks };
-        let inner = Inner::new(credentials, shared);
+        let (http, transport) = self.settings.build_transport(&[&endpoint]).map_err(config)?;
+        let Settings { clock, checks, .. } = self.settings;
+        let inner = Inner::new(credentials, Shared { transport, clock, checks });
         Ok(Client::new_with_client(&base, http, inner))
     }
 }

@@ -1,6 +1,6 @@
 //! Asking a node for the end of a job, whatever stands in between.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use guestexec_core::{ErrorKind, Secret};
 use progenitor_client::ResponseValue;
@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
     Client, Error, JobId, Output, Unfinished,
+    auth::Session,
     error::session_ended,
     hooks::Call,
     proof::{Told, is_own_word, refuses_question, told},
@@ -40,7 +41,7 @@ pub(crate) struct Job<'a> {
     /// When it was sent, if it was just now.
     sent: Option<Instant>,
     /// The session it was sent under, or that questions are asked under.
-    session: Option<Secret>,
+    session: Option<Arc<Secret>>,
 }
 
 /// What an answer to a question about a job says.
@@ -68,7 +69,7 @@ enum SessionEnded {
 impl<'a> Job<'a> {
     /// A job of which only the name is known.
     pub(crate) fn known(client: &'a Client, id: &JobId) -> Self {
-        let session = client.inner.session().map(|session| session.uuid());
+        let session = client.inner.session().and_then(Session::uuid);
         Self { client, id: id.clone(), vm: None, sent: None, session }
     }
 

@@ -3,8 +3,8 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use guestexec_core::{
-    Clock, MAX_ANSWER, Marks, Operation, Secret, Secrets, Transport, Underway, buffered, prepare,
-    secrets_of, unix_seconds,
+    Clock, MAX_ANSWER, Marks, Operation, Secret, Secrets, Transport, Underway, buffered,
+    unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
@@ -16,16 +16,20 @@ use crate::{
     Client, Credentials, Error, answer,
     auth::{Kind, Session},
     error,
-    generated::{OPEN, SECRETS, STARTING},
     job::JobId,
     sign,
 };
 
+/// That of a client which is not calling anything.
+const IDLE: Operation = Operation::undocumented("", "", "");
+
 /// What a client holds besides its address: what its clones share, and the state of one call.
 #[derive(Clone)]
 pub struct Inner {
-    credentials: Option<Credentials>,
+    credentials: Credentials,
     shared: Arc<Shared>,
+    /// What is being called; of no meaning between calls.
+    operation: &'static Operation,
     call: Call,
 }
 
@@ -67,17 +71,18 @@ impl Call {
 }
 
 impl Client {
-    /// This client for one call, which `call` is the state of.
-    pub(crate) fn with_call(&self, call: Call) -> Self {
+    /// This client for one call of `operation`, which `call` is the state of.
+    pub(crate) fn with_call(&self, operation: &'static Operation, call: Call) -> Self {
         let mut client = self.clone();
+        client.inner.operation = operation;
         client.inner.call = call;
         client
     }
 }
 
 impl Inner {
-    pub(crate) fn new(credentials: Option<Credentials>, shared: Shared) -> Self {
-        Self { credentials, shared: Arc::new(shared), call: Call::default() }
+    pub(crate) fn new(credentials: Credentials, shared: Shared) -> Self {
+        Self { credentials, shared: Arc::new(shared), operation: &IDLE, call: Call::default() }
     }
 
     /// Whether requests are checked against the spec's limits.
@@ -86,11 +91,11 @@ impl Inner {
     }
 
     pub(crate) fn set_credentials(&mut self, credentials: Credentials) {
-        self.credentials = Some(credentials);
+        self.credentials = credentials;
     }
 
     pub(crate) fn session(&self) -> Option<&Session> {
-        match &self.credentials.as_ref()?.0 {
+        match &self.credentials.0 {
             Kind::Session(session) => Some(session),
             Kind::AccessKey { .. } => None,
         }
@@ -100,22 +105,23 @@ impl Inner {
     fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
         self.call.proof.iter().for_each(|proof| secrets.add(proof.expose()));
-        match self.credentials.as_ref().map(|credentials| &credentials.0) {
-            None => {}
-            Some(Kind::Session(session)) => {
-                secrets.add(session.uuid().expose());
+        match &self.credentials.0 {
+            Kind::Session(session) => {
+                session.uuid().into_iter().for_each(|uuid| secrets.add(uuid.expose()));
                 session.password_hash().into_iter().for_each(|hash| secrets.add(hash.expose()));
             }
-            Some(Kind::AccessKey { secret, .. }) => secrets.add(secret.expose()),
+            Kind::AccessKey { secret, .. } => secrets.add(secret.expose()),
         }
         secrets
     }
 
     fn authenticate(&self, request: &mut Request) -> Result<(), String> {
-        let authorization = match self.credentials.as_ref().map(|credentials| &credentials.0) {
-            None => return Ok(()),
-            Some(Kind::Session(session)) => format!("OAuth {}", session.uuid().expose()),
-            Some(Kind::AccessKey { id, secret, zone }) => {
+        let authorization = match &self.credentials.0 {
+            Kind::Session(session) => match session.uuid() {
+                Some(uuid) => format!("OAuth {}", uuid.expose()),
+                None => return Ok(()),
+            },
+            Kind::AccessKey { id, secret, zone } => {
                 let date = sign::format_date(unix_seconds(self.shared.clock.now()), zone)
                     .map_err(|e| e.to_string())?;
                 let path = sign::signed_path(request.url().path()).map_err(|e| e.to_string())?;
@@ -160,53 +166,47 @@ impl fmt::Debug for Inner {
     }
 }
 
-fn starts_command(info: &OperationInfo) -> bool {
-    STARTING.contains(&info.operation_id)
-}
-
 impl ClientHooks<Inner> for Client {
-    async fn pre<E>(
-        &self,
-        request: &mut Request,
-        info: &OperationInfo,
-    ) -> Result<(), CallError<E>> {
-        prepare(
-            request,
-            Marks { secrets: secrets_of(SECRETS, info), times: &["date"], nonces: &["x-job-uuid"] },
-        );
+    async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), CallError<E>> {
+        let operation = self.inner.operation;
+        Marks { operation, times: &["date"], nonces: &["x-job-uuid"] }.put(request);
         if request.body().is_some() {
             let json = HeaderValue::from_static("application/json;charset=UTF-8");
             request.headers_mut().insert(CONTENT_TYPE, json);
         }
-        if starts_command(info) {
+        if operation.starts_command {
             self.inner.name_job(request).map_err(CallError::InvalidRequest)?;
         }
-        if OPEN.contains(&info.operation_id) && !self.inner.call.identified {
+        if operation.open && !self.inner.call.identified {
             return Ok(());
         }
         self.inner.authenticate(request).map_err(CallError::InvalidRequest)
     }
 
-    async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
+    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
         self.inner.call.underway.begin();
-        let response = self.inner.shared.transport.execute(request).await?;
+        let response = self.inner.shared.transport.execute(self.inner.operation, request).await?;
         if !response.status().is_success() {
             return Ok(guestexec_core::limit_answer(response, MAX_ANSWER));
         }
         let answer = buffered(response, MAX_ANSWER).await?;
-        Ok(answer::documented(answer, info.operation_id).into())
+        Ok(answer::documented(answer, self.inner.operation).into())
     }
 }
 
 /// Makes a generated exchange, and its failure the provider's error.
 pub(crate) async fn call<T>(
     client: &Client,
-    operation: Operation,
+    operation: &'static Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
     // Those of `Client::with_credentials` are not checked before.
-    if let Some(credentials) = &client.inner.credentials {
-        credentials.check().map_err(|error| error.during(operation.id))?;
+    client.inner.credentials.check().map_err(|error| error.during(operation.id))?;
+    match client.inner.session() {
+        Some(session) if !operation.open || client.inner.call.identified => {
+            session.open(client).await?;
+        }
+        _ => {}
     }
     let underway = &client.inner.call.underway;
     let secrets = || client.inner.secrets();

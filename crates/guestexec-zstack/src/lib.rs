@@ -26,10 +26,10 @@ pub use client::ClientBuilder;
 pub use error::{Error, causes};
 #[cfg(feature = "examples")]
 pub use generated::examples;
-pub use generated::{Client, builder, enums, types};
+pub use generated::{Client, builder, enums, operations, types};
 pub use guestexec_core::{
-    Clock, ErrorKind, HttpOptions, Proxy, RequestShape, Secret, SystemClock, Transport, Validate,
-    Violation,
+    Clock, ErrorKind, HttpOptions, Operation, Proxy, RequestShape, Secret, SystemClock, Transport,
+    Validate, Violation,
 };
 pub use job::JobId;
 pub use output::Output;

@@ -7,9 +7,15 @@ use reqwest::StatusCode;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
-    Client, Error, JobId, Method, Output, auth::Session, enums::Platform, error::session_ended,
-    follow::Job, hooks, job::after, proof::is_own_word, types::ExecuteGuestVmCommandParams,
-    types::builder::ExecuteGuestVmCommandParams as ParamsBuilder,
+    Client, Error, JobId, Method, Output,
+    auth::Session,
+    enums::Platform,
+    error::session_ended,
+    follow::Job,
+    hooks,
+    job::after,
+    proof::is_own_word,
+    types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest},
 };
 
 /// How long a command is waited for where no timeout was given.
@@ -47,20 +53,16 @@ impl Call<'_> {
             .field("job", &self.job)
     }
 
-    fn params(&self) -> ParamsBuilder {
-        let params = ExecuteGuestVmCommandParams::builder()
-            .vm_instance_uuid(self.vm.clone())
-            .platform(self.platform.clone())
-            .command(self.command.clone());
-        match self.timeout {
-            None => params,
-            Some(timeout) => {
-                let part = u64::from(timeout.subsec_nanos() > 0);
-                let seconds = timeout.as_secs().saturating_add(part);
-                // What does not fit is out of range as well, and is refused with the number's name.
-                params.command_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
-            }
+    fn request(&self) -> ExecuteGuestVmCommandRequest {
+        let mut params =
+            ExecuteGuestVmCommandParams::new(&self.vm, self.platform.clone(), &self.command);
+        if let Some(timeout) = self.timeout {
+            let part = u64::from(timeout.subsec_nanos() > 0);
+            let seconds = timeout.as_secs().saturating_add(part);
+            // What does not fit is out of range as well, and is refused with the number's name.
+            params = params.command_timeout(i32::try_from(seconds).unwrap_or(i32::MAX));
         }
+        ExecuteGuestVmCommandRequest::new(params)
     }
 
     /// Sends the command, and again where an answer proves that it was not started and may be.
@@ -74,7 +76,7 @@ impl Call<'_> {
             self.renew_if_ended(session, deadline).await?;
         }
         loop {
-            let used = session.map(|session| session.uuid());
+            let used = session.and_then(Session::uuid);
             let error = match self.attempt(deadline).await {
                 Err(error) if !error.may_have_run() => error,
                 ended => return ended,
@@ -108,10 +110,9 @@ impl Call<'_> {
 
     /// A name is spent even where the session has ended, so that is found out before.
     async fn renew_if_ended(&self, session: &Session, deadline: Instant) -> Result<(), Error> {
-        let used = session.uuid();
-        if !session.can_be_renewed() {
+        let Some(used) = session.uuid().filter(|_| session.can_be_renewed()) else {
             return Ok(());
-        }
+        };
         let check = self.client.validate_session().uuid(used.expose()).send();
         match timeout_at(deadline, check).await {
             Ok(Ok(answer)) if answer.valid == Some(false) => {
@@ -132,15 +133,11 @@ impl Call<'_> {
         let left = deadline.saturating_duration_since(Instant::now());
         let state = hooks::Call::under(id.clone(), left);
         let job = Job::of_command(self.client, id, &self.vm);
-        let params = self.params();
+        let (client, request) = (self.client, self.request());
         let sent = match self.method {
-            Method::Put => {
-                let call = self.client.execute_guest_vm_command();
-                call.body_map(|body| body.params(params)).send_in(state).await
-            }
+            Method::Put => client.execute_guest_vm_command().body(request).send_in(state).await,
             Method::Post => {
-                let call = self.client.execute_guest_vm_command_by_post();
-                call.body_map(|body| body.params(params)).send_in(state).await
+                client.execute_guest_vm_command_by_post().body(request).send_in(state).await
             }
         };
         let answer = match sent {

@@ -57,7 +57,7 @@ impl Unfinished {
             Some(advice) => format!("{advice}; or {take_up}"),
             None => take_up.to_owned(),
         };
-        error.retold().with_may_have_run(true).with_advice(advice).with_source(Self {
+        error.clone().with_may_have_run(true).with_advice(advice).with_source(Self {
             job,
             vm,
             cause: error,

@@ -13,18 +13,21 @@ use std::{
 
 use guestexec_zstack::{Client, Credentials, ErrorKind, JobId, Method, Shell, Uncaptured, causes};
 
-use node::{Answer, DONE, JOB, Node, SESSION, VM, accepted, failed, json, run, session, text};
+use node::{
+    Answer, DONE, JOB, Node, SESSION, VM, accepted, failed, html, is_check, is_command, is_login,
+    is_of, job, json, run, session, text,
+};
 
 #[tokio::test]
 async fn an_answer_at_once_by_put_and_by_post() {
     let node = Node::start(|request, count| {
-        assert!(request.head.contains(&format!("authorization: oauth {SESSION}")));
-        assert!(request.head.contains("content-type: application/json;charset=utf-8"));
-        let job = request.head.lines().find_map(|line| line.strip_prefix("x-job-uuid: "));
-        assert_eq!(job.map(str::len), Some(32));
+        assert!(is_of(request, SESSION));
+        let content_type = request.header("content-type").unwrap();
+        assert!(content_type.eq_ignore_ascii_case("application/json;charset=utf-8"));
+        assert_eq!(job(request).len(), 32);
         let method = if count == 0 { "PUT" } else { "POST" };
         assert_eq!(
-            request.line,
+            request.line(),
             format!("{method} /zstack/v1/vm-instances/commands/exec HTTP/1.1")
         );
         json("200 OK", DONE)
@@ -40,10 +43,10 @@ async fn a_job_is_asked_for_where_we_were_told_to_ask() {
     let node = Node::start(|request, count| match count {
         0 => accepted(),
         1 => json("202 Accepted", "{}"),
-        2 => Answer::Closes,
-        3 => Answer::Http("502 Bad Gateway", "text/html", "<html>".to_owned()),
+        2 => Answer::closed(),
+        3 => html("502 Bad Gateway"),
         _ => {
-            assert_eq!(request.line, format!("GET /zstack/v1/api-jobs/{JOB} HTTP/1.1"));
+            assert_eq!(request.line(), format!("GET /zstack/v1/api-jobs/{JOB} HTTP/1.1"));
             json("200 OK", DONE)
         }
     })
@@ -90,13 +93,12 @@ async fn a_lost_answer_is_looked_for_under_the_jobs_own_name() {
     let seen = named.clone();
     let node = Node::start(move |request, count| match count {
         0 => {
-            let name = request.head.lines().find_map(|line| line.strip_prefix("x-job-uuid: "));
-            name.unwrap().clone_into(&mut seen.lock().unwrap());
-            Answer::Closes
+            job(request).clone_into(&mut seen.lock().unwrap());
+            Answer::closed()
         }
         1 => text("404 Not Found", "not yet"),
         _ => {
-            assert!(request.line.contains(&*seen.lock().unwrap()), "{request:?}");
+            assert!(request.target.contains(&*seen.lock().unwrap()), "{request:?}");
             json("200 OK", DONE)
         }
     })
@@ -110,8 +112,8 @@ async fn a_lost_answer_is_looked_for_under_the_jobs_own_name() {
 async fn a_lost_answer_without_a_job_leaves_it_open_whether_the_command_ran() {
     for first in [0, 1, 2] {
         let node = Node::start(move |_, count| match (count, first) {
-            (0, 0) => Answer::Closes,
-            (0, 1) => Answer::Http("502 Bad Gateway", "text/html", "<html>".to_owned()),
+            (0, 0) => Answer::closed(),
+            (0, 1) => html("502 Bad Gateway"),
             (0, _) => json("200 OK", "{"),
             _ => text("404 Not Found", "no such job"),
         })
@@ -129,30 +131,30 @@ async fn an_ended_session_is_opened_anew_once_and_the_command_sent_again() {
     for in_poll in [false, true] {
         let opened = AtomicUsize::new(0);
         let node = Node::start(move |request, _| {
-            if request.line.contains("/accounts/login") {
+            if is_login(request) {
                 let uuid = session(opened.fetch_add(1, Ordering::SeqCst));
                 return json("200 OK", format!(r#"{{"inventory":{{"uuid":"{uuid}"}}}}"#));
             }
-            let again = request.head.contains(&format!("authorization: oauth {}", session(1)));
-            if again && request.line.contains("/commands/exec") {
+            let again = is_of(request, &session(1));
+            if again && is_command(request) {
                 return json("200 OK", DONE);
             }
-            if request.line.contains("/valid ") {
+            if is_check(request) {
                 return json("200 OK", r#"{"valid":false}"#);
             }
             let ended = failed(r#"{"code":"ID.1001","description":"Session expired"}"#);
-            if in_poll && request.line.contains("/commands/exec") { accepted() } else { ended }
+            if in_poll && is_command(request) { accepted() } else { ended }
         })
         .await;
-        let client = Client::builder(&node.endpoint).login("admin", "password").await.unwrap();
+        let client = node.log_in().await;
         assert_eq!(run(&client).await.unwrap(), "hi");
-        assert_eq!((node.logins.load(Ordering::SeqCst), node.commands()), (2, 2));
+        assert_eq!((node.logins(), node.commands()), (2, 2));
 
         // A session that was not opened here cannot be opened anew.
         let error = run(&node.client()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthenticated);
         assert!(!error.may_have_run(), "{error}");
-        assert_eq!(node.logins.load(Ordering::SeqCst), 2);
+        assert_eq!(node.logins(), 2);
     }
 }
 
@@ -161,17 +163,17 @@ async fn one_login_serves_all_who_found_the_session_ended() {
     let logins = Arc::new(AtomicUsize::new(0));
     let counted = logins.clone();
     let node = Node::start(move |request, _| {
-        if request.line.contains("/accounts/login") {
+        if is_login(request) {
             let uuid = session(counted.fetch_add(1, Ordering::SeqCst));
             return json("200 OK", format!(r#"{{"inventory":{{"uuid":"{uuid}"}}}}"#));
         }
-        if request.head.contains(&format!("authorization: oauth {}", session(0))) {
+        if is_of(request, &session(0)) {
             return failed(r#"{"globalErrorCode":"ORG_ZSTACK_IDENTITY_10020","code":"X"}"#);
         }
         json("200 OK", DONE)
     })
     .await;
-    let client = Client::builder(&node.endpoint).login("admin", "password").await.unwrap();
+    let client = node.log_in().await;
     let results = client.each_vm([VM; 6], |vm| vm.run("df").unchecked()).concurrency(6).await;
     assert!(results.iter().all(|(_, result)| result.is_ok()), "{results:?}");
     assert_eq!(logins.load(Ordering::SeqCst), 2);
@@ -264,11 +266,11 @@ async fn a_failure_with_a_mebibyte_of_output_keeps_its_code() {
 async fn a_job_name_of_ones_own_finds_the_result_later() {
     let node = Node::start(|request, count| match count {
         0 => {
-            assert!(request.head.contains(&format!("x-job-uuid: {JOB}")));
+            assert!(job(request) == JOB);
             json("200 OK", DONE)
         }
         _ => {
-            assert!(request.line.contains(&format!("/api-jobs/{JOB} ")));
+            assert!(request.target.ends_with(&format!("/api-jobs/{JOB}")));
             json("200 OK", DONE)
         }
     })
@@ -285,20 +287,20 @@ async fn a_job_name_of_ones_own_finds_the_result_later() {
 #[tokio::test]
 async fn a_session_ended_on_purpose_stays_ended() {
     let node = Node::start(|request, _| {
-        if request.line.contains("/accounts/login") {
+        if is_login(request) {
             return json("200 OK", format!(r#"{{"inventory":{{"uuid":"{SESSION}"}}}}"#));
         }
-        match request.line.starts_with("DELETE ") {
+        match request.method == "DELETE" {
             true => json("200 OK", "{}"),
             false => failed(r#"{"code":"ID.1001"}"#),
         }
     })
     .await;
-    let client = Client::builder(&node.endpoint).login("admin", "password").await.unwrap();
+    let client = node.log_in().await;
     client.logout().await.unwrap();
     let error = run(&client).await.unwrap_err();
     assert_eq!((error.code(), error.may_have_run()), (Some("ID.1001"), false));
-    assert_eq!(node.logins.load(Ordering::SeqCst), 1);
+    assert_eq!(node.logins(), 1);
 }
 
 #[tokio::test]
@@ -320,7 +322,8 @@ async fn several_lines_are_no_command_line() {
 async fn an_answer_of_another_type_is_not_quoted() {
     let body = format!(r#"{{"inventory":"{SESSION}"}}"#);
     let node = Node::start(move |_, _| json("200 OK", body.clone())).await;
-    let error = Client::builder(&node.endpoint).login("admin", "password").await.unwrap_err();
+    let error =
+        Client::builder().endpoint(node.endpoint()).login("admin", "password").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
     let shown = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
     assert!(!shown.contains(SESSION), "{shown}");
@@ -329,7 +332,12 @@ async fn an_answer_of_another_type_is_not_quoted() {
 #[test]
 fn nothing_secret_is_printed() {
     let client = |credentials| {
-        Client::builder("http://zstack:8080").credentials(credentials).build().unwrap()
+        Client::builder()
+            .endpoint("http://zstack:8080")
+            .allow_plain_http()
+            .credentials(credentials)
+            .build()
+            .unwrap()
     };
     let session = client(Credentials::session(SESSION));
     let key = client(Credentials::access_key("id", "very-secret"));

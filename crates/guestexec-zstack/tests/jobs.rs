@@ -11,22 +11,14 @@ use std::{
     time::Duration,
 };
 
-use guestexec_zstack::{Client, ErrorKind, JobId, Unfinished};
+use guestexec_zstack::{ErrorKind, JobId, Unfinished};
 use node::{
-    Answer, DONE, JOB, Node, Request, VM, accepted, failed, json, opened, run, session, text, valid,
+    Answer, DONE, JOB, Node, VM, accepted, failed, html, is_check, is_command, is_login, is_of,
+    job, json, opened, run, session, text, valid,
 };
 use tokio::task::JoinSet;
 
-const HTML: &str = "<html><body>Bad Gateway</body></html>";
 const ENDED: &str = r#"{"code":"ID.1001","description":"Session expired"}"#;
-
-fn html(status: &'static str) -> Answer {
-    Answer::Http(status, "text/html", HTML.to_owned())
-}
-
-async fn log_in(node: &Node) -> Client {
-    Client::builder(&node.endpoint).login("admin", "password").await.unwrap()
-}
 
 /// Answers that refuse a question, or that something in between gives to one.
 fn refusals() -> Vec<fn() -> Answer> {
@@ -56,13 +48,13 @@ async fn a_refusal_of_the_question_is_not_the_commands_end() {
             cases.spawn(async move {
                 let questions = AtomicUsize::new(0);
                 let node = Node::start(move |request, _| {
-                    if request.is_login() {
+                    if is_login(request) {
                         return opened(&session(0));
                     }
-                    if request.is_check() {
+                    if is_check(request) {
                         return valid(true);
                     }
-                    if request.is_command() {
+                    if is_command(request) {
                         return accepted();
                     }
                     match questions.fetch_add(1, Ordering::SeqCst) {
@@ -73,7 +65,7 @@ async fn a_refusal_of_the_question_is_not_the_commands_end() {
                     }
                 })
                 .await;
-                let ended = run(&log_in(&node).await).await;
+                let ended = run(&node.log_in().await).await;
                 assert_eq!(node.commands(), 1, "{number}: sent once");
                 if !stays {
                     assert_eq!(ended.unwrap(), "hi", "{number}");
@@ -84,7 +76,7 @@ async fn a_refusal_of_the_question_is_not_the_commands_end() {
                 let unfinished = Unfinished::of(&error).expect("the job is kept");
                 assert_eq!((unfinished.job().expose(), unfinished.vm()), (JOB, Some(VM)));
                 assert!(!format!("{error} {error:?}").contains(JOB), "{error}");
-                let logins = node.logins.load(Ordering::SeqCst);
+                let logins = node.logins();
                 assert_eq!(logins, 1, "{number}: the session is good");
             });
         }
@@ -101,25 +93,25 @@ async fn what_asks_for_a_session_with_the_question_gets_a_new_one_and_the_comman
         let questions = AtomicUsize::new(0);
         let logins = AtomicUsize::new(0);
         let node = Node::start(move |request, _| {
-            if request.is_login() {
+            if is_login(request) {
                 return opened(&session(logins.fetch_add(1, Ordering::SeqCst)));
             }
-            if request.is_command() {
+            if is_command(request) {
                 return accepted();
             }
-            if request.is_check() {
-                return valid(!request.line.contains(&session(0)));
+            if is_check(request) {
+                return valid(!request.target.contains(&session(0)));
             }
             match questions.fetch_add(1, Ordering::SeqCst) {
                 0 if running_was_seen => json("202 Accepted", "{}"),
-                _ if request.is_of(&session(1)) => json("200 OK", DONE),
+                _ if is_of(request, &session(1)) => json("200 OK", DONE),
                 _ => failed(ENDED),
             }
         })
         .await;
-        let client = log_in(&node).await;
+        let client = node.log_in().await;
         assert_eq!(run(&client).await.unwrap(), "hi");
-        assert_eq!((node.logins.load(Ordering::SeqCst), node.commands()), (2, 1));
+        assert_eq!((node.logins(), node.commands()), (2, 1));
     }
 }
 
@@ -127,13 +119,13 @@ async fn what_asks_for_a_session_with_the_question_gets_a_new_one_and_the_comman
 async fn a_command_seen_running_is_not_sent_again_whatever_is_said_of_the_session() {
     let questions = AtomicUsize::new(0);
     let node = Node::start(move |request, count| {
-        if request.is_login() {
+        if is_login(request) {
             return opened(&session(count));
         }
-        if request.is_command() {
+        if is_command(request) {
             return accepted();
         }
-        if request.is_check() {
+        if is_check(request) {
             return valid(false);
         }
         match questions.fetch_add(1, Ordering::SeqCst) {
@@ -142,7 +134,7 @@ async fn a_command_seen_running_is_not_sent_again_whatever_is_said_of_the_sessio
         }
     })
     .await;
-    let error = run(&log_in(&node).await).await.unwrap_err();
+    let error = run(&node.log_in().await).await.unwrap_err();
     assert!(error.may_have_run() && Unfinished::of(&error).is_some(), "{error}");
     assert_eq!(node.commands(), 1);
 }
@@ -161,7 +153,7 @@ async fn who_gave_up_on_the_way_proves_nothing() {
     for status in statuses {
         for known in [false, true] {
             cases.spawn(async move {
-                let node = Node::start(move |request, _| match request.is_command() {
+                let node = Node::start(move |request, _| match is_command(request) {
                     true => text(status, "gave up"),
                     false if known => json("200 OK", DONE),
                     false => text("404 Not Found", "no such job"),
@@ -189,11 +181,11 @@ async fn who_gave_up_on_the_way_proves_nothing() {
 async fn node_that_knows_our_name(first: Answer) -> Node {
     let (named, first) = (Mutex::new(String::new()), Mutex::new(Some(first)));
     Node::start(move |request, _| {
-        if request.is_command() {
-            *named.lock().unwrap() = request.job();
+        if is_command(request) {
+            *named.lock().unwrap() = job(request).to_owned();
             return first.lock().unwrap().take().unwrap();
         }
-        match request.line.contains(&*named.lock().unwrap()) {
+        match request.target.contains(&*named.lock().unwrap()) {
             true => json("200 OK", DONE),
             false => text("404 Not Found", "no such job"),
         }
@@ -233,7 +225,7 @@ async fn a_job_that_is_processed_is_no_success() {
         0 => json("200 OK", processing.clone()),
         1 => json("200 OK", again.clone()),
         _ => {
-            assert!(request.line.contains(&format!("/api-jobs/{JOB} ")), "{request:?}");
+            assert!(request.target.ends_with(&format!("/api-jobs/{JOB}")), "{request:?}");
             let event = format!(r#"{{"org.zstack.X":{DONE}}}"#);
             let result = serde_json::Value::String(event);
             json("200 OK", format!(r#"{{"uuid":"{JOB}","state":"Done","result":{result}}}"#))
@@ -256,7 +248,7 @@ async fn stray_answers_to_a_question_do_not_end_the_wait() {
         || json("200 OK", r#"{"uuid":"x","state":"Processing"}"#),
         || text("404 Not Found", "no such job"),
         || text("408 Request Timeout", ""),
-        || Answer::Closes,
+        || Answer::closed(),
     ];
     let mut cases = JoinSet::new();
     for (number, stray) in strays.into_iter().enumerate() {
@@ -291,8 +283,8 @@ fn json_text(stream: &str) -> String {
 async fn the_job_of_an_end_that_was_not_seen_is_kept_and_taken_up() {
     let ended = Arc::new(AtomicBool::new(false));
     let seen = ended.clone();
-    let node = Node::start(move |request: &Request, _| {
-        if request.is_command() {
+    let node = Node::start(move |request, _| {
+        if is_command(request) {
             let location = format!("http://n/zstack/v1/api-jobs/{JOB}");
             return json(
                 "202 Accepted",
@@ -342,38 +334,38 @@ async fn any_wait_is_taken() {
 async fn a_jobs_name_is_not_spent_on_an_ended_session() {
     let logins = AtomicUsize::new(0);
     let node = Node::start(move |request, _| {
-        if request.is_login() {
+        if is_login(request) {
             return opened(&session(logins.fetch_add(1, Ordering::SeqCst)));
         }
-        if request.is_check() {
-            return valid(!request.line.contains(&session(0)));
+        if is_check(request) {
+            return valid(!request.target.contains(&session(0)));
         }
-        match request.is_of(&session(1)) {
+        match is_of(request, &session(1)) {
             true => json("200 OK", DONE),
             false => failed(ENDED),
         }
     })
     .await;
-    let client = log_in(&node).await;
+    let client = node.log_in().await;
     let job = JobId::parse(JOB).unwrap();
     client.vm(VM).run("df").job(job).unchecked().await.unwrap();
-    assert_eq!((node.logins.load(Ordering::SeqCst), node.commands()), (2, 1));
+    assert_eq!((node.logins(), node.commands()), (2, 1));
 }
 
 #[tokio::test]
 async fn an_ended_session_is_told_where_the_jobs_name_is_spent() {
     // The check is not answered, so the command itself finds out; the name is not used again.
     let node = Node::start(|request, count| {
-        if request.is_login() {
+        if is_login(request) {
             return opened(&session(count));
         }
-        match request.is_command() {
+        match is_command(request) {
             true => failed(ENDED),
             false => html("502 Bad Gateway"),
         }
     })
     .await;
-    let client = log_in(&node).await;
+    let client = node.log_in().await;
     let job = JobId::parse(JOB).unwrap();
     let error = client.vm(VM).run("df").job(job).await.unwrap_err();
     assert_eq!((error.code(), error.may_have_run()), (Some("ID.1001"), false), "{error}");
@@ -389,7 +381,7 @@ async fn a_name_that_was_used_before_is_looked_at_if_it_is_this_runs_own() {
     assert_eq!(run(&node.client()).await.unwrap(), "hi");
     assert_eq!(node.commands(), 1);
     // Under a name of the caller's own there may be another command.
-    let node = Node::start(move |request, _| match request.is_command() {
+    let node = Node::start(move |request, _| match is_command(request) {
         true => duplicate(),
         false => json("200 OK", DONE),
     })

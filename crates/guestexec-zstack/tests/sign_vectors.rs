@@ -2,8 +2,7 @@
 //!
 //! `GUESTEXEC_ZSTACK_VECTORS` names further files of the same form, separated as in `PATH`.
 
-use std::{env, fs};
-
+use guestexec_testkit::vectors::{Check, check_files, stage, text};
 use guestexec_zstack::sign::{
     DateZone, authorization, format_date, parse_authorization, parse_date, signature, signed_path,
     string_to_sign,
@@ -13,8 +12,7 @@ use serde_json::Value;
 #[test]
 fn vectors_of_the_vendor() {
     check_files(
-        include_str!("../vectors/accesskey.json"),
-        "vectors/accesskey.json",
+        ("vectors/accesskey.json", include_str!("../vectors/accesskey.json")),
         "GUESTEXEC_ZSTACK_VECTORS",
         check,
     );
@@ -49,49 +47,4 @@ fn check(vector: &Value) -> Check {
         return Err("the Authorization header does not read back".to_owned());
     }
     Ok(())
-}
-
-fn text<'v>(from: &'v Value, member: &str) -> Result<&'v str, String> {
-    from[member].as_str().ok_or_else(|| format!("the vector has no text `{member}`"))
-}
-
-type Check = Result<(), String>;
-
-/// `Err` names the stage where what we make differs from the vector; a stage the vector lacks passes.
-fn stage(name: &str, expected: &Value, got: &str) -> Check {
-    match expected.as_str() {
-        Some(expected) if expected != got => {
-            Err(format!("{name} differs\n  expected: {expected:?}\n  got:      {got:?}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Checks every vector of our own file and of those that the environment variable names, and reports all that fail.
-fn check_files(own: &str, own_name: &str, variable: &str, check: fn(&Value) -> Check) {
-    let mut files = vec![(own_name.to_owned(), own.to_owned())];
-    for path in env::var_os(variable).iter().flat_map(env::split_paths) {
-        let name = path.display().to_string();
-        let text = fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("{name}, named by {variable}, cannot be read: {error}"));
-        files.push((name, text));
-    }
-    let mut failures = String::new();
-    for (file, text) in files {
-        let json: Value = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{file} is not JSON: {error}"));
-        let vectors = json["vectors"].as_array().or(json.as_array());
-        let vectors = vectors
-            .filter(|vectors| !vectors.is_empty())
-            .unwrap_or_else(|| panic!("{file} holds no vectors"));
-        for (index, vector) in vectors.iter().enumerate() {
-            let name =
-                [&vector["name"], &vector["input"]["name"]].iter().find_map(|name| name.as_str());
-            if let Err(problem) = check(vector) {
-                let name = name.unwrap_or("unnamed");
-                failures += &format!("\n{file}, vector {index} ({name}): {problem}");
-            }
-        }
-    }
-    assert!(failures.is_empty(), "{failures}");
 }

@@ -20,7 +20,7 @@ pub(crate) async fn round(seed: u64, options: &Options, report: &mut Report) {
     let temporary = seed / 6 % 2 == 1;
     let credentials = if temporary {
         let (id, key, token) = tat.temporary_key();
-        Credentials::new(id, key).with_token(token)
+        Credentials::new(id, key).with_security_token(token)
     } else {
         Credentials::new(tat.secret_id(), tat.secret_key())
     };

@@ -35,7 +35,7 @@ pub(crate) async fn round(seed: u64, options: &Options, report: &mut Report) {
 }
 
 fn builder_of(zstack: &ZstackHandle) -> guestexec_zstack::ClientBuilder {
-    Client::builder(zstack.endpoint()).call_timeout(Duration::from_secs(2))
+    Client::builder().endpoint(zstack.endpoint()).call_timeout(Duration::from_secs(2))
 }
 
 /// The login fails like anything else, and is tried again.

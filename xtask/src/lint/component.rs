@@ -8,7 +8,7 @@ use super::{
     schema::{self, Use},
 };
 use crate::{
-    enums,
+    emit::enums,
     spec::{Spec, component, enum_values},
 };
 

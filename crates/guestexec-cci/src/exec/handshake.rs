@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use guestexec_core::Operation;
 use guestexec_remotecommand::{
     NegotiationError, SPDY_OFFER, SPDY_UPGRADE, STREAM_PROTOCOL_HEADER, Subprotocol,
     WEBSOCKET_OFFER,
@@ -36,12 +37,12 @@ impl fmt::Display for Fault {
 }
 
 impl Upgrade {
-    /// The upgrade an operation by itself stands for, by the id the hooks are given.
-    pub(crate) fn usual(operation: &str) -> Option<Self> {
-        match operation {
-            "connect_cci_v2_get_namespaced_pod_exec" => Some(Self::WebSocket(WEBSOCKET_OFFER)),
-            "connect_cci_v2_post_namespaced_pod_exec" => Some(Self::SpdyPost),
-            _ => None,
+    /// The upgrade that an operation by itself stands for.
+    pub(crate) fn usual(operation: &Operation) -> Option<Self> {
+        match operation.method {
+            _ if !operation.starts_command => None,
+            "GET" => Some(Self::WebSocket(WEBSOCKET_OFFER)),
+            _ => Some(Self::SpdyPost),
         }
     }
 

@@ -2,224 +2,23 @@
 
 //! Huawei Cloud CCI pod exec, as `specs/cci.yaml` describes it.
 
+pub use client::Client;
 mod answers;
 
-/// One builder an operation: parameters, body, `send`.
-#[allow(clippy::all)]
+/// One builder an operation: its parameters, its body, `send`.
 pub mod builder;
+mod client;
 
 /// Enumerations, open to values of tomorrow.
 pub mod enums;
 
-/// The document's named examples, and a function that sends one.
+/// The named examples of `specs/cci.yaml`, and a function that sends one.
 #[cfg(feature = "examples")]
 pub mod examples;
 
+/// The operations, each with what is known of it before it is called.
+pub mod operations;
+
 /// What requests and answers are made of.
-#[allow(clippy::all)]
 pub mod types;
-#[allow(clippy::all)]
 mod validate;
-
-/// What is secret in the requests of each operation, as [`Marks`](::guestexec_core::Marks) has it.
-#[allow(dead_code)]
-pub(crate) const SECRETS: &[(&str, &str)] = &[
-    ("connect_cci_v2_get_namespaced_pod_exec", ""),
-    ("connect_cci_v2_post_namespaced_pod_exec", ""),
-    ("read_cci_v2_namespaced_pod", ""),
-    ("list_cci_v2_namespaced_pod", ""),
-    (
-        "keystone_create_user_token_by_password",
-        "body/auth/identity/password/user/password,body/auth/identity/hw_ak_sk/secret/key",
-    ),
-];
-
-/// Operations that start a command: never sent again after a lost answer.
-#[allow(dead_code)]
-pub(crate) const STARTING: &[&str] = &[
-    "connect_cci_v2_get_namespaced_pod_exec",
-    "connect_cci_v2_post_namespaced_pod_exec",
-];
-
-/// Operations that may be sent twice: they only read, or a second time changes nothing more.
-#[allow(dead_code)]
-pub(crate) const REPEATABLE: &[&str] = &[
-    "read_cci_v2_namespaced_pod",
-    "list_cci_v2_namespaced_pod",
-];
-
-/// Operations that need no credentials.
-#[allow(dead_code)]
-pub(crate) const OPEN: &[&str] = &["keystone_create_user_token_by_password"];
-#[allow(unused_imports)]
-use progenitor_client::{ByteStream, ClientInfo, Error, ResponseValue};
-#[allow(unused_imports)]
-use progenitor_client::{encode_path, ClientHooks, OperationInfo, RequestBuilderExt};
-
-/// Client for Huawei Cloud CCI pod exec
-///
-/// The part of the CCI 2.0 interface that runs commands in a container: the two exec operations,
-/// reading and listing pods to choose one, and the IAM operation that turns a password or an
-/// access key into a token.
-///
-/// Version: v2
-#[derive(Clone, Debug)]
-pub struct Client {
-    pub(crate) baseurl: String,
-    pub(crate) client: reqwest::Client,
-    pub(crate) inner: crate::hooks::Inner,
-}
-
-impl Client {
-    /// Construct a new client with an existing `reqwest::Client`, allowing more control over its
-    /// configuration.
-    ///
-    /// `baseurl` is the base URL provided to the internal `reqwest::Client`, and should include a
-    /// scheme and hostname, as well as port and a path stem if applicable.
-    pub(crate) fn new_with_client(
-        baseurl: &str,
-        client: reqwest::Client,
-        inner: crate::hooks::Inner,
-    ) -> Self {
-        Self {
-            baseurl: baseurl.to_string(),
-            client,
-            inner,
-        }
-    }
-}
-
-impl ClientInfo<crate::hooks::Inner> for Client {
-    fn api_version() -> &'static str {
-        "v2"
-    }
-
-    fn baseurl(&self) -> &str {
-        self.baseurl.as_str()
-    }
-
-    fn client(&self) -> &reqwest::Client {
-        &self.client
-    }
-
-    fn inner(&self) -> &crate::hooks::Inner {
-        &self.inner
-    }
-}
-
-const _: () = {
-    #[allow(dead_code)]
-    fn assert_client_hooks()
-    where
-        Client: ClientHooks<crate::hooks::Inner>,
-    {}
-};
-impl Client {
-    /// Run a command in a container over a WebSocket
-    ///
-    /// Upgrades the connection to a WebSocket that carries the streams of the command, each message
-    /// led by a byte that names its channel. The command is an argument vector and no shell looks at
-    /// it. Offer the sub-protocols `v5.channel.k8s.io` and `v4.channel.k8s.io`; a user of the service
-    /// reports that it takes only the latter, on which standard input cannot be closed. The token is
-    /// looked at during the handshake only. A connection without traffic is said to be cut after five
-    /// minutes. Closing it early may leave the command running.
-    ///
-    /// Sends a `GET` request to `/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec`
-    ///
-    /// Arguments:
-    /// - `namespace`: Namespace of the pod.
-    /// - `name`: Name of the pod.
-    /// - `command`: The command and its arguments, one element each, in order. Elements may be empty
-    ///   and may hold any text.
-    /// - `container`: Name of the container. May be left out if the pod has only one.
-    /// - `stderr`: Whether to carry standard error to the client. Has no effect with `tty`.
-    /// - `stdin`: Whether to carry standard input from the client to the command.
-    /// - `stdout`: Whether to carry standard output to the client.
-    /// - `tty`: Whether to give the command a terminal; standard error then arrives on standard
-    ///   output.
-    pub fn connect_cci_v2_get_namespaced_pod_exec(
-        &self,
-    ) -> builder::ConnectCciV2GetNamespacedPodExec<'_> {
-        builder::ConnectCciV2GetNamespacedPodExec::new(self)
-    }
-
-    /// Run a command in a container over SPDY/3.1
-    ///
-    /// The same command by the older protocol: the connection is upgraded to SPDY/3.1 with one stream
-    /// each for standard input, output, error, the verdict and terminal sizes, negotiated by
-    /// `X-Stream-Protocol-Version`. Standard input can be closed on its own, which the WebSocket form
-    /// at version 4 cannot do. Kubernetes servers refuse a WebSocket by POST with 405.
-    ///
-    /// Sends a `POST` request to `/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec`
-    ///
-    /// Arguments:
-    /// - `namespace`: Namespace of the pod.
-    /// - `name`: Name of the pod.
-    /// - `command`: The command and its arguments, one element each, in order. Elements may be empty
-    ///   and may hold any text.
-    /// - `container`: Name of the container. May be left out if the pod has only one.
-    /// - `stderr`: Whether to carry standard error to the client. Has no effect with `tty`.
-    /// - `stdin`: Whether to carry standard input from the client to the command.
-    /// - `stdout`: Whether to carry standard output to the client.
-    /// - `tty`: Whether to give the command a terminal; standard error then arrives on standard
-    ///   output.
-    pub fn connect_cci_v2_post_namespaced_pod_exec(
-        &self,
-    ) -> builder::ConnectCciV2PostNamespacedPodExec<'_> {
-        builder::ConnectCciV2PostNamespacedPodExec::new(self)
-    }
-
-    /// Read one pod
-    ///
-    /// Answers with the pod, its containers and what they are doing: enough to choose a container and
-    /// to tell whether a command can run in it. Namespaces made through the 1.0 interface are not
-    /// visible here.
-    ///
-    /// Sends a `GET` request to `/apis/cci/v2/namespaces/{namespace}/pods/{name}`
-    ///
-    /// Arguments:
-    /// - `namespace`: Namespace of the pod.
-    /// - `name`: Name of the pod.
-    pub fn read_cci_v2_namespaced_pod(&self) -> builder::ReadCciV2NamespacedPod<'_> {
-        builder::ReadCciV2NamespacedPod::new(self)
-    }
-
-    /// List the pods of a namespace
-    ///
-    /// Answers with all pods, or with those the selectors name, in parts if `limit` is set: pass the
-    /// `continue` of one answer to get the next part.
-    ///
-    /// Sends a `GET` request to `/apis/cci/v2/namespaces/{namespace}/pods`
-    ///
-    /// Arguments:
-    /// - `namespace`: Namespace of the pod.
-    /// - `continue_`: The `continue` of the answer before, to go on there; the other parameters must
-    ///   stay as they were.
-    /// - `field_selector`: Keep pods whose members match, such as `status.phase=Running`.
-    /// - `label_selector`: Keep pods whose labels match, such as `app=web,tier!=cache`.
-    /// - `limit`: At most so many pods in one answer. All of them if missing or 0.
-    /// - `resource_version`: How old the answer may be; `0` allows what the server has at hand.
-    /// - `timeout_seconds`: How long the server may work on the answer, in seconds.
-    pub fn list_cci_v2_namespaced_pod(&self) -> builder::ListCciV2NamespacedPod<'_> {
-        builder::ListCciV2NamespacedPod::new(self)
-    }
-
-    /// Get a token from IAM
-    ///
-    /// Answers with a token in the header `X-Subject-Token`, good for 24 hours and for the project it
-    /// was asked for; CCI needs a project. Keep it and use it again. A changed password, key or
-    /// permission ends it within 30 minutes. When a service says "The token must be updated", get a
-    /// new one.
-    ///
-    /// Sends a `POST` request to `/v3/auth/tokens`
-    ///
-    /// Arguments:
-    /// - `nocatalog`: Any non-empty text leaves the catalogue of services out of the answer, which is
-    ///   large.
-    /// - `body`
-    pub fn keystone_create_user_token_by_password(
-        &self,
-    ) -> builder::KeystoneCreateUserTokenByPassword<'_> {
-        builder::KeystoneCreateUserTokenByPassword::new(self)
-    }
-}

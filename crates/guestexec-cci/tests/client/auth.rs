@@ -15,7 +15,7 @@ use guestexec_cci::{
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::peer::{Peer, Request, SUCCESS, Socket, pod, response, within};
+use crate::peer::{Peer, PeerExt as _, Request, SUCCESS, Socket, pod, response, within};
 
 const PROJECT: &str = "cn-north-4";
 
@@ -278,7 +278,7 @@ async fn an_access_key_signs_what_is_sent() {
         })
         .await;
         let key = Credentials::access_key("AKID", "secret-key");
-        let temporary = key.clone().security_token("sec-token").project_id("0123456789abcdef");
+        let temporary = key.clone().with_security_token("sec-token").project_id("0123456789abcdef");
         for (credentials, names) in
             [(key, "host;x-sdk-date"), (temporary, "host;x-project-id;x-sdk-date;x-security-token")]
         {

@@ -2,7 +2,7 @@
 
 use guestexec_cci::{Client, ClientBuilder, Credentials, ErrorKind};
 
-use crate::peer::{Peer, within};
+use crate::peer::{Peer, PeerExt as _, closed_endpoint, within};
 
 fn token() -> Credentials {
     Credentials::token("t")
@@ -23,7 +23,7 @@ fn a_client_that_could_never_work_is_not_built() {
         (with(Credentials::access_key("", "sk")), ErrorKind::Credentials, "access key id"),
         (with(Credentials::access_key("a,b", "sk")), ErrorKind::Credentials, "access key id"),
         (with(Credentials::access_key("a", "")), ErrorKind::Credentials, "secret access key"),
-        (with(key().security_token("")), ErrorKind::Credentials, "security token"),
+        (with(key().with_security_token("")), ErrorKind::Credentials, "security token"),
         (with(key().project_id("a b")), ErrorKind::Credentials, "project id"),
         (with(token().project_id("a")), ErrorKind::Credentials, "access key only"),
         (with(password("", "pw")), ErrorKind::Credentials, "user name"),
@@ -53,7 +53,7 @@ fn a_client_that_could_never_work_is_not_built() {
 fn secrets_are_not_shown() {
     let shown = [
         Credentials::token("s3cret"),
-        Credentials::access_key("AKID", "s3cret").security_token("s3cret2"),
+        Credentials::access_key("AKID", "s3cret").with_security_token("s3cret2"),
         Credentials::password("dom", "usr", "s3cret", "prj"),
     ]
     .map(|credentials| {
@@ -109,11 +109,11 @@ async fn a_malformed_request_is_not_sent() {
 #[tokio::test]
 async fn nobody_listens() {
     within(async {
-        let endpoint = {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            format!("http://{}", listener.local_addr().unwrap())
-        };
-        let client = Client::builder().endpoint(endpoint).credentials(token()).build().unwrap();
+        let client = Client::builder()
+            .endpoint(closed_endpoint().await)
+            .credentials(token())
+            .build()
+            .unwrap();
         let error = client.pod("ns", "p").exec(["x"]).output().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
         assert!(error.is_retryable() && !error.may_have_run());

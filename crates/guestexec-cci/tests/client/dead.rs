@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    peer::{Peer, SUCCESS, pod, switching, within},
+    peer::{Peer, PeerExt as _, SUCCESS, pod, switching, within},
     spdy::Spdy,
 };
 

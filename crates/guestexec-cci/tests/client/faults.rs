@@ -5,7 +5,7 @@ use std::time::Duration;
 use guestexec_cci::{ErrorKind, Input};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::peer::{Peer, SUCCESS, pod, switching, within};
+use crate::peer::{Peer, PeerExt as _, SUCCESS, pod, switching, within};
 
 const V4: &str = "v4.channel.k8s.io";
 const V5: &str = "v5.channel.k8s.io";
@@ -19,13 +19,13 @@ fn status() -> Vec<u8> {
     frame(0x82, &[&[3][..], SUCCESS.as_bytes()].concat())
 }
 
-/// A peer that sends these octets after the handshake, and then no more.
-async fn sending(protocol: &'static str, octets: Vec<u8>) -> Peer {
+/// A peer that sends these bytes after the handshake, and then no more.
+async fn sending(protocol: &'static str, bytes: Vec<u8>) -> Peer {
     Peer::new(move |request, mut stream| {
-        let octets = octets.clone();
+        let bytes = bytes.clone();
         async move {
             stream.write_all(switching(&request, protocol).as_bytes()).await.unwrap();
-            let _ = stream.write_all(&octets).await;
+            let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
             let mut rest = Vec::new();
             let _ = stream.read_to_end(&mut rest).await;
@@ -44,7 +44,7 @@ async fn what_breaks_a_session_is_told() {
         ("cut before the status", frame(0x82, b"\x01all of it"), Lost),
         ("closed before the status", frame(0x88, &[3, 0xe8]), Lost),
         ("a frame of 256 MB", vec![0x82, 127, 0, 0, 0, 0, 0x10, 0, 0, 0], Protocol),
-        ("a frame of 2^63 octets", vec![0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0], Protocol),
+        ("a frame of 2^63 bytes", vec![0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0], Protocol),
         ("a continuation of nothing", frame(0x80, b"\x01x"), Protocol),
         ("a reserved bit", frame(0xc2, b"\x01x"), Protocol),
         ("text that is none", frame(0x81, &[0xff, 0xfe]), Protocol),
@@ -52,9 +52,9 @@ async fn what_breaks_a_session_is_told() {
         ("half a status", frame(0x82, b"\x03{\"status\":"), Protocol),
     ];
     within(async {
-        for (what, octets, kind) in rows {
+        for (what, bytes, kind) in rows {
             for protocol in [V4, V5] {
-                let peer = sending(protocol, octets.clone()).await;
+                let peer = sending(protocol, bytes.clone()).await;
                 let client = peer.client();
                 let error = pod(&client).exec(["x"]).output().await.unwrap_err();
                 assert_eq!(error.kind(), kind, "{what}: {error}");
@@ -72,7 +72,7 @@ async fn what_breaks_a_session_is_told() {
 #[tokio::test]
 async fn what_is_odd_but_right_does_no_harm() {
     within(async {
-        let octets = [
+        let bytes = [
             // A message in three frames with a ping between.
             frame(0x02, b"\x01fra"),
             frame(0x89, b"ping"),
@@ -90,7 +90,7 @@ async fn what_is_odd_but_right_does_no_harm() {
         ]
         .concat();
         for protocol in [V4, V5] {
-            let peer = sending(protocol, octets.clone()).await;
+            let peer = sending(protocol, bytes.clone()).await;
             let output = pod(&peer.client()).exec(["x"]).output().await.unwrap();
             assert!(output.status.success());
             assert_eq!(output.stdout_lossy(), "fragmented text");

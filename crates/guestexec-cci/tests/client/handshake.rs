@@ -3,7 +3,7 @@
 use guestexec_cci::ErrorKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::peer::{Peer, pod, switching, within};
+use crate::peer::{Peer, PeerExt as _, pod, switching, within};
 
 /// What becomes of a proper 101 in which one part is another.
 async fn with_change(from: &'static str, to: &'static str) -> guestexec_cci::Error {

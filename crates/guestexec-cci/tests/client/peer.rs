@@ -1,18 +1,11 @@
-//! Servers for the tests, written over plain sockets so that each answer is under control.
+//! Servers for the tests, each answer of which is under control.
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use guestexec_cci::{Client, ClientBuilder, Credentials, Pod};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    time::timeout,
-};
+pub use guestexec_testkit::peer::{Peer, Request, closed_endpoint, response};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -29,88 +22,23 @@ pub async fn within<T>(test: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(120), test).await.expect("the test hangs")
 }
 
-/// A request as it came.
-#[derive(Clone, Debug)]
-pub struct Request {
-    pub method: String,
-    pub target: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| &**v)
-    }
-
-    pub fn path(&self) -> &str {
-        self.target.split('?').next().unwrap()
-    }
-
-    pub fn query(&self) -> &str {
-        self.target.split_once('?').map_or("", |(_, query)| query)
-    }
-}
-
-/// Reads one request off a connection; none if there is none.
-pub async fn read_request(stream: &mut TcpStream) -> Option<Request> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let mut lines = head.lines();
-    let mut first = lines.next().unwrap().split(' ').map(str::to_owned);
-    let headers: Vec<_> = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let mut request = Request {
-        method: first.next().unwrap(),
-        target: first.next().unwrap(),
-        headers,
-        body: Vec::new(),
-    };
-    let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
-    request.body.resize(length, 0);
-    stream.read_exact(&mut request.body).await.unwrap();
-    Some(request)
-}
-
-/// A listening peer: its address and what it was asked.
-pub struct Peer {
-    pub endpoint: String,
-    requests: Arc<Mutex<Vec<Request>>>,
-}
-
-impl Peer {
-    /// Serves each connection's first request with `answer`.
-    pub async fn new<F, A>(answer: F) -> Self
-    where
-        F: Fn(Request, TcpStream) -> A + Send + Sync + 'static,
-        A: Future<Output = ()> + Send + 'static,
-    {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
-        let seen = requests.clone();
-        let answer = Arc::new(answer);
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (answer, seen) = (answer.clone(), seen.clone());
-                tokio::spawn(async move {
-                    if let Some(request) = read_request(&mut stream).await {
-                        seen.lock().unwrap().push(request.clone());
-                        answer(request, stream).await;
-                    }
-                });
-            }
-        });
-        Self { endpoint, requests }
-    }
-
+/// What the tests of this client have a peer do beside.
+pub trait PeerExt: Sized {
     /// Upgrades each connection to a WebSocket of `protocol` and hands it over.
-    pub async fn upgrading<F, A>(protocol: &'static str, session: F) -> Self
+    fn upgrading<F, A>(protocol: &'static str, session: F) -> impl Future<Output = Self>
+    where
+        F: Fn(Socket) -> A + Send + Sync + 'static,
+        A: Future<Output = ()> + Send + 'static;
+
+    fn builder(&self) -> ClientBuilder;
+
+    fn client(&self) -> Client {
+        self.builder().build().unwrap()
+    }
+}
+
+impl PeerExt for Peer {
+    async fn upgrading<F, A>(protocol: &'static str, session: F) -> Self
     where
         F: Fn(Socket) -> A + Send + Sync + 'static,
         A: Future<Output = ()> + Send + 'static,
@@ -123,33 +51,9 @@ impl Peer {
         .await
     }
 
-    /// Answers everything with one response.
-    pub async fn saying(status: &'static str, headers: &'static str, body: &'static str) -> Self {
-        Self::new(move |_, mut stream| async move {
-            let text = response(status, headers, body);
-            let _ = stream.write_all(text.as_bytes()).await;
-        })
-        .await
-    }
-
-    pub fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
-    }
-
-    pub fn builder(&self) -> ClientBuilder {
+    fn builder(&self) -> ClientBuilder {
         Client::builder().endpoint(&*self.endpoint).credentials(Credentials::token("a-token"))
     }
-
-    pub fn client(&self) -> Client {
-        self.builder().build().unwrap()
-    }
-}
-
-pub fn response(status: &str, headers: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )
 }
 
 /// The lines of a proper 101.

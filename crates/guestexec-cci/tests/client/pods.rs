@@ -3,7 +3,7 @@
 use guestexec_cci::{ErrorKind, enums::PodPhase};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::peer::{Peer, SUCCESS, Socket, pod, response, within};
+use crate::peer::{Peer, PeerExt as _, SUCCESS, Socket, pod, response, within};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 

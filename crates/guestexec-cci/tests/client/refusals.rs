@@ -2,7 +2,7 @@
 
 use guestexec_cci::{Error, ErrorKind};
 
-use crate::peer::{Peer, pod, within};
+use crate::peer::{Peer, PeerExt as _, pod, within};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 const TEXT: &str = "Content-Type: text/plain\r\nX-Request-Id: r-7\r\n";

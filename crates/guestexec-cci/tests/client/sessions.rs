@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use crate::peer::{Peer, SUCCESS, exit, pod, response, switching, within};
+use crate::peer::{Peer, PeerExt as _, SUCCESS, exit, pod, response, switching, within};
 
 const V4: &str = "v4.channel.k8s.io";
 const V5: &str = "v5.channel.k8s.io";
@@ -345,7 +345,7 @@ async fn garbage_for_a_status_is_no_success() {
 #[tokio::test]
 async fn broken_frames_and_huge_ones_end_the_session() {
     within(async {
-        // A message of 2^62 octets, one of 33 MiB, a reserved opcode, a masked frame.
+        // A message of 2^62 bytes, one of 33 MiB, a reserved opcode, a masked frame.
         let frames: [&[u8]; 4] = [
             &[0x82, 127, 0x40, 0, 0, 0, 0, 0, 0, 0],
             &[0x82, 127, 0, 0, 0, 0, 0x02, 0x10, 0, 0],

@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::peer::{Peer, Request, pod, within};
+use crate::peer::{Peer, PeerExt as _, Request, pod, within};
 
 const DONE: Termination = Termination::Exited(ExitStatus::SUCCESS);
 

@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::{
     forms::{FORMS, Server, serving},
-    peer::{SUCCESS, exit, pod, within},
+    peer::{PeerExt as _, SUCCESS, exit, pod, within},
 };
 
 #[tokio::test]

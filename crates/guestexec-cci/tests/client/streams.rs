@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::peer::{Peer, SUCCESS, pod, switching, within};
+use crate::peer::{Peer, PeerExt as _, SUCCESS, pod, switching, within};
 
 const V4: &str = "v4.channel.k8s.io";
 const V5: &str = "v5.channel.k8s.io";

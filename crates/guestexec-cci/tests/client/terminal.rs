@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     forms::{FORMS, Said, Server, serving},
-    peer::{Peer, pod, within},
+    peer::{Peer, PeerExt as _, pod, within},
     spdy::Spdy,
 };
 

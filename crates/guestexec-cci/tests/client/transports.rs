@@ -10,7 +10,7 @@ use guestexec_remotecommand::Termination;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    peer::{Peer, SUCCESS, Socket, pod, response, within},
+    peer::{Peer, PeerExt as _, SUCCESS, Socket, pod, response, within},
     spdy::Spdy,
 };
 

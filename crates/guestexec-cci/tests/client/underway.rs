@@ -11,7 +11,7 @@ use std::{
 use guestexec_cci::{Client, Clock, Credentials, Error, ErrorKind};
 use tokio::{io::AsyncWriteExt as _, time::sleep};
 
-use crate::peer::{Peer, Request, pod, response, within};
+use crate::peer::{Peer, PeerExt as _, Request, pod, response, within};
 
 /// Long enough for a request to get there on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -66,7 +66,7 @@ pub(super) fn read(whom: &str, body: &[u8]) -> Result<Value, Error> {
 /// good; none where there are no keys. Whatever else stands there does not matter.
 pub(super) fn lease(pair: &Value, answer: &Value) -> Option<Lease> {
     let [id, key, token] = ["TmpSecretId", "TmpSecretKey", "Token"].map(|name| pair[name].as_str());
-    let pair = Credentials::new(id?, key?).with_token(token?);
+    let pair = Credentials::new(id?, key?).with_security_token(token?);
     let expires = since_1970(&answer["ExpiredTime"])
         .or_else(|| iso8601(answer["Expiration"].as_str()?))
         .or_else(|| SystemTime::now().checked_add(UNTOLD));

@@ -18,8 +18,8 @@ use crate::{Credentials, Error, RootDomain};
 /// Credentials and how long they are good for.
 #[derive(Clone, Debug)]
 pub struct Lease {
-    credentials: Credentials,
-    expires: Option<SystemTime>,
+    pub(super) credentials: Credentials,
+    pub(super) expires: Option<SystemTime>,
 }
 
 impl Lease {

@@ -1,4 +1,4 @@
-//! What is to run, as one value that all calls of a run share.
+//! The command of a run, as one value that all its calls share.
 
 use std::{fmt, time::Duration};
 
@@ -7,25 +7,26 @@ use serde_json::{Map, Value};
 
 use super::marker::Marker;
 use crate::{
-    Error,
+    Error, Operation,
     enums::{AgentEnvironment, CommandType},
+    operations::{INVOKE_COMMAND, RUN_COMMAND},
     types::{DefaultParameterConf, InvokeCommandRequest, RunCommandRequest, Tag},
 };
 
-/// The service's own timeout of a script, where none is given.
+/// The service's default timeout of a script, in seconds.
 const DEFAULT_TIMEOUT: u64 = 60;
-/// The longest timeout there is.
+/// The longest timeout the service takes, in seconds.
 pub(super) const LONGEST_TIMEOUT: u64 = 86_400;
 
-/// What every command can be told.
+/// What scripts and saved commands have in common.
 #[derive(Clone, Default)]
 pub struct Common {
     pub(super) timeout: Option<u64>,
     pub(super) working_directory: Option<String>,
     pub(super) username: Option<String>,
-    /// Name, value, and whether it is to be hidden.
+    /// Name, value, and whether it is hidden.
     pub(super) parameters: Vec<(String, Secret, bool)>,
-    /// Bucket, and directory in it.
+    /// The bucket, and the directory in it.
     pub(super) output: Option<(String, Option<String>)>,
 }
 
@@ -82,7 +83,7 @@ impl fmt::Debug for Script {
     }
 }
 
-/// A command the account has; see [`Run`](crate::Run).
+/// A saved or public command to run; see [`Run`](crate::Run).
 #[derive(Clone, Debug)]
 pub struct SavedCommand {
     pub(super) id: String,
@@ -94,43 +95,35 @@ impl SavedCommand {
     }
 }
 
-mod sealed {
-    use super::{Command, Common};
-
-    /// What can be run.
-    pub trait Sealed {
-        fn with(self, common: Common) -> Command;
-    }
-}
-
-/// What a [`Run`](crate::Run) can be of: a [`Script`] or a [`SavedCommand`].
-pub trait What: sealed::Sealed + Clone + Send + 'static {}
+/// What a [`Run`](crate::Run) can be of: a [`Script`] or a [`SavedCommand`]. It is sealed, as nobody else
+/// can name `Kind`.
+pub trait What: Into<Kind> + Clone + Send + 'static {}
 
 impl What for Script {}
 
 impl What for SavedCommand {}
 
-impl sealed::Sealed for Script {
-    fn with(self, common: Common) -> Command {
-        Command { common, kind: Kind::Script(self) }
+impl From<Script> for Kind {
+    fn from(script: Script) -> Self {
+        Self::Script(script)
     }
 }
 
-impl sealed::Sealed for SavedCommand {
-    fn with(self, common: Common) -> Command {
-        Command { common, kind: Kind::Saved(self) }
+impl From<SavedCommand> for Kind {
+    fn from(saved: SavedCommand) -> Self {
+        Self::Saved(saved)
     }
 }
 
-/// A command with everything that was said of it.
+/// A command with all its settings.
 #[derive(Clone, Debug)]
-pub struct Command {
-    common: Common,
+pub(super) struct Command {
+    pub(super) common: Common,
     pub(super) kind: Kind,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub enum Kind {
     Script(Script),
     Saved(SavedCommand),
 }
@@ -142,11 +135,11 @@ pub(super) enum StartRequest {
 }
 
 impl Command {
-    /// The action that starts it.
-    pub(super) fn action(&self) -> &'static str {
+    /// The operation that starts it.
+    pub(super) fn operation(&self) -> &'static Operation {
         match self.kind {
-            Kind::Script(_) => "RunCommand",
-            Kind::Saved(_) => "InvokeCommand",
+            Kind::Script(_) => &RUN_COMMAND,
+            Kind::Saved(_) => &INVOKE_COMMAND,
         }
     }
 
@@ -164,14 +157,14 @@ impl Command {
     pub(super) fn time_limit(&self) -> Duration {
         let default = match self.kind {
             Kind::Script(_) => DEFAULT_TIMEOUT,
-            // The command has its own, which is not known here.
+            // The saved command's own timeout is not known here.
             Kind::Saved(_) => LONGEST_TIMEOUT,
         };
         Duration::from_secs(self.common.timeout.unwrap_or(default))
     }
 
-    /// Whether the command is to be kept, which the first of its calls does.
-    pub(super) fn keeps(&self) -> bool {
+    /// Whether the first of its calls saves the command.
+    pub(super) fn saves(&self) -> bool {
         matches!(&self.kind, Kind::Script(script) if script.save)
     }
 
@@ -180,7 +173,7 @@ impl Command {
             || matches!(&self.kind, Kind::Script(script) if script.replaces())
     }
 
-    /// The member `Parameters`: defaults under what is given, if `with_defaults`.
+    /// The member `Parameters`, with the defaults of what is not given if `with_defaults`.
     pub(super) fn parameters(&self, with_defaults: bool) -> Option<String> {
         let mut members = Map::new();
         if let (Kind::Script(script), true) = (&self.kind, with_defaults) {
@@ -194,7 +187,7 @@ impl Command {
         (!members.is_empty()).then(|| Value::Object(members).to_string())
     }
 
-    /// The request for some instances; `first` of all the requests there are.
+    /// The request for some instances. Only the `first` one saves the command.
     pub(super) fn request(
         &self,
         instance_ids: Vec<String>,
@@ -226,7 +219,7 @@ impl Command {
                 output_cos_bucket_url: bucket,
                 output_cos_key_prefix: prefix,
                 parameters,
-                // Kept once, however many calls there are: the name may be there once only.
+                // A second call with the same name would be refused.
                 save_command: (script.save && first).then_some(true),
                 tags: if first { script.tag_list() } else { Vec::new() },
                 timeout: common.timeout,
@@ -243,29 +236,24 @@ impl Command {
         }
     }
 
-    /// Refuses what the types allow and the service does not.
+    /// Refuses what the request types allow and the service does not.
     pub(super) fn check(&self) -> Result<(), Error> {
         let refuse = |violation: Violation| {
-            Error::new(ErrorKind::InvalidRequest, violation.to_string()).during(self.action())
+            Error::new(ErrorKind::InvalidRequest, violation.to_string()).during(self.operation().id)
         };
-        let names = |list: &[&String]| -> Option<String> {
-            list.iter()
-                .enumerate()
-                .find(|(i, name)| list[..*i].contains(name))
-                .map(|(_, n)| (*n).clone())
+        // Of a name given twice, one value would be lost without notice.
+        let once = |member: &str, names: Vec<&str>, what: &str| {
+            let twice =
+                |(i, name): (usize, &&str)| names[..i].contains(name).then(|| (*name).to_owned());
+            let Some(name) = names.iter().enumerate().find_map(twice) else { return Ok(()) };
+            let problem = format!("is given twice: each parameter has one {what}");
+            Err(refuse(Violation::new(format!("{member}.{name}"), problem)))
         };
-        // A repeated name would silently lose one of its values.
-        let given: Vec<&String> = self.common.parameters.iter().map(|(name, ..)| name).collect();
-        if let Some(name) = names(&given) {
-            let twice = "is given twice: each parameter has one value";
-            return Err(refuse(Violation::new(format!("Parameters.{name}"), twice)));
-        }
+        let given = self.common.parameters.iter().map(|(name, ..)| name.as_str());
+        once("Parameters", given.collect(), "value")?;
         let Kind::Script(script) = &self.kind else { return Ok(()) };
-        let defaults: Vec<&String> = script.defaults.iter().map(|(name, ..)| name).collect();
-        if let Some(name) = names(&defaults) {
-            let twice = "is given twice: each parameter has one default";
-            return Err(refuse(Violation::new(format!("DefaultParameterConfs.{name}"), twice)));
-        }
+        let defaults = script.defaults.iter().map(|(name, ..)| name.as_str());
+        once("DefaultParameterConfs", defaults.collect(), "default")?;
         let text = script.content.to_text_lossy();
         for (name, ..) in self.common.parameters.iter().filter(|(.., hidden)| *hidden) {
             if text.contains(&format!("{{{{{name}}}}}")) {
@@ -305,7 +293,7 @@ impl Script {
 }
 
 impl StartRequest {
-    /// Checks the limits of the spec.
+    /// Checks the limits of the vendor's page.
     pub(super) fn check(&self) -> check::Checked {
         match self {
             Self::Run(request) => request.validate(),

@@ -90,7 +90,7 @@ impl Unconfirmed {
     /// The same error, with `calls` as part of it.
     pub(super) fn attach(calls: Vec<UnconfirmedCall>, error: Error) -> Error {
         error
-            .retold()
+            .clone()
             .with_may_have_run(true)
             .with_advice("look with `Client::find` before you run it again")
             .with_source(Self { calls, cause: error })
@@ -145,7 +145,7 @@ impl Unfinished {
     /// The same error, with `invocations` as part of it.
     pub(super) fn attach(invocations: Vec<String>, error: Error) -> Error {
         error
-            .retold()
+            .clone()
             .with_may_have_run(true)
             .with_advice(
                 "take the invocations up with `Client::invocation`: `Unfinished::of` has their ids",
@@ -308,8 +308,7 @@ impl Client {
         }
         likely.dedup();
         for ids in likely.chunks(PAGE as usize) {
-            let request =
-                DescribeInvocationsRequest::builder().invocation_ids(ids.to_vec()).limit(PAGE);
+            let request = DescribeInvocationsRequest::new().invocation_ids(ids).limit(PAGE);
             let answer = self.describe_invocations().body(request).send().await?.into_inner();
             let alike = |invocation: &Invocation| call.is_like(invocation);
             let set = answer.response.invocation_set.into_iter().filter(alike);
@@ -335,7 +334,7 @@ impl Client {
         if let Some(id) = &call.command_id {
             filters.push(filter("command-id", id));
         }
-        let request = DescribeInvocationTasksRequest::builder()
+        let request = DescribeInvocationTasksRequest::new()
             .filters(filters)
             .limit(PAGE)
             .offset(page * PAGE)

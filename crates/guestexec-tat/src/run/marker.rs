@@ -1,4 +1,4 @@
-//! Blanks at the end of a script's last line, by which a run can be told from every other.
+//! Marks scripts with blanks at the end of their last line, so that each run can be found again.
 
 use std::time::UNIX_EPOCH;
 
@@ -13,7 +13,7 @@ const BITS: usize = 64;
 /// Longest script the service takes, in bytes.
 const LONGEST_SCRIPT: usize = 49_152;
 
-/// What a script may say that makes its end, or its own text, matter.
+/// Words of scripts that may read their own text, or text at their end.
 const SELF_READING: [&str; 13] = [
     "$0",
     "${0",
@@ -22,7 +22,7 @@ const SELF_READING: [&str; 13] = [
     "/dev/fd",
     "/proc/",
     "<<",
-    // What PowerShell calls the script, its folder and its callers; the rest of a line as it stands.
+    // PowerShell: the script, its folder and its callers; `--%` takes the rest of a line as it is.
     "MyInvocation",
     "PSCommandPath",
     "PSScriptRoot",
@@ -31,15 +31,15 @@ const SELF_READING: [&str; 13] = [
     "--%",
 ];
 
-/// The blanks that mark one call.
+/// The blanks that mark the script of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Marker(String);
 
 impl Marker {
-    /// A marker for a call that starts `command` on `instances`; none where it might matter.
+    /// Makes a marker for a call that starts `command` on `instances`; none where it might matter.
     ///
-    /// It is a hash of the time, of the call's number, and of what is run where: unique enough, and
-    /// the same again under a clock that stands still.
+    /// It is a hash of the time, of the call's number, and of what is run where. So it is unique enough,
+    /// and snapshots under a clock that stands still do not change.
     pub(super) fn of(client: &Client, command: &Command, instances: &[String]) -> Option<Self> {
         let Kind::Script(script) = &command.kind else { return None };
         let bat = script.command_type == Some(CommandType::Bat);
@@ -62,7 +62,7 @@ impl Marker {
         Some(Self((0..BITS).map(bit).collect()))
     }
 
-    /// Adds it to the last line, so that no line has another number than before.
+    /// Adds the marker to the last line, so that line numbers stay the same.
     pub(super) fn added_to(&self, script: &Base64) -> Base64 {
         let script = script.as_bytes();
         let (lines, end) = match script.split_last() {
@@ -72,38 +72,38 @@ impl Marker {
         [lines, self.0.as_bytes(), end].concat().into()
     }
 
-    /// Whether a script ends with it.
+    /// Whether a script ends with this marker.
     pub(super) fn ends(&self, script: &[u8]) -> bool {
         script.strip_suffix(b"\n").unwrap_or(script).ends_with(self.0.as_bytes())
     }
 
-    /// Whether a script ends with anyone's.
+    /// Whether a script ends with any marker.
     pub(super) fn any(script: &[u8]) -> bool {
         let script = script.strip_suffix(b"\n").unwrap_or(script);
         script.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count() >= BITS
     }
 }
 
-/// Whether blanks at the end of its last line mean nothing to a script.
+/// Whether a script ignores blanks at the end of its last line.
 fn takes_blanks(script: &Base64) -> bool {
     let bytes = script.as_bytes();
     if script.is_malformed() || bytes.is_empty() || bytes.len() + BITS > LONGEST_SCRIPT {
         return false;
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
-    // Agents of old ran a script by its first line, whatever language that names.
+    // Older agents obey the first line, whatever language it names.
     let other_language = text.starts_with("#!")
         && !text.lines().next().is_some_and(|line| line.trim_end().ends_with("sh"));
-    // A backslash or a backtick at the end would join the line that follows, and after it a blank
-    // would be quoted. Blanks after a carriage return begin a line of their own in PowerShell.
+    // A backslash or a backtick at the end escapes the newline, and would escape the blank instead.
+    // Blanks after a carriage return begin a new line in PowerShell.
     let last = text.strip_suffix('\n').unwrap_or(text);
     let open = last.ends_with(['\\', '`', '\r']) || text.contains('\0');
     let reads_itself = SELF_READING.iter().any(|words| text.contains(words));
     !other_language && !open && !reads_itself && !shows_itself(text)
 }
 
-/// Whether a shell is told to print each line it reads: `set -v`, `set -euo verbose`, `shopt -so
-/// verbose`, or a `set` whose options are not known before it runs.
+/// Whether the shell may print each line it reads: `set -v`, `set -euo verbose`, `shopt -so verbose`,
+/// or a `set` whose options are only known when it runs.
 fn shows_itself(text: &str) -> bool {
     let ends_command = |c: char| matches!(c, '\n' | ';' | '&' | '|' | '(' | ')' | '{' | '}' | '`');
     text.split(ends_command).any(|command| {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn no_line_gets_another_number_or_is_added() {
+    fn line_numbers_stay_the_same() {
         let marker = Marker(" \t".repeat(BITS / 2));
         for script in ["echo hi", "echo hi\n", "if true; then\n", "a\n\n", "\n"] {
             let added = marker.added_to(&script.into());
@@ -183,14 +183,14 @@ mod tests {
         }
     }
 
-    /// What a shell says and does must be the same to the byte.
+    /// A shell's output must be the same to the byte.
     #[cfg(unix)]
     #[test]
-    fn no_shell_takes_notice_of_the_blanks() {
+    fn shells_ignore_the_blanks() {
         let folder = std::env::temp_dir().join(format!("guestexec-marker-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("script.sh");
-        let said = |shell: &str, script: &[u8]| {
+        let run = |shell: &str, script: &[u8]| {
             std::fs::write(&path, script).unwrap();
             let ran = std::process::Command::new(shell).arg(&path).output();
             ran.map(|ran| (ran.status.code(), ran.stdout, ran.stderr)).ok()
@@ -222,8 +222,8 @@ mod tests {
             let sent = script.as_str().into();
             if takes_blanks(&sent) {
                 for shell in ["bash", "sh"] {
-                    let marked = said(shell, marker.added_to(&sent).as_bytes());
-                    assert_eq!(marked, said(shell, sent.as_bytes()), "{shell}: {script}");
+                    let marked = run(shell, marker.added_to(&sent).as_bytes());
+                    assert_eq!(marked, run(shell, sent.as_bytes()), "{shell}: {script}");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Which instances go into which call.
+//! Decides which instances go into which call.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use guestexec_core::{ErrorKind, Violation};
 use super::command::Command;
 use crate::{Client, Error};
 
-/// Instances one call takes.
+/// Most instances of a call.
 const BATCH: usize = 200;
 
-/// The kinds of machine, which one call may not mix. The third are those registered with TAT.
+/// The kind of machine: CVM, Lighthouse, or registered with TAT. One call may not mix them.
 fn kind(id: &str) -> usize {
     match id {
         _ if id.starts_with("lhins-") => 1,
@@ -19,7 +19,7 @@ fn kind(id: &str) -> usize {
     }
 }
 
-/// The calls that start a command on all of `ids`, each as positions in that list.
+/// Returns the calls that start a command on all of `ids`, each as positions in that list.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidRequest`], before anything is sent, if any of the calls would be refused.
@@ -27,11 +27,12 @@ pub(super) fn calls(
     client: &Client,
     command: &Command,
     ids: &[String],
-) -> Result<Vec<Vec<u32>>, Error> {
-    let refuse =
-        |message: String| Error::new(ErrorKind::InvalidRequest, message).during(command.action());
+) -> Result<Vec<Vec<usize>>, Error> {
+    let refuse = |message: String| {
+        Error::new(ErrorKind::InvalidRequest, message).during(command.operation().id)
+    };
     command.check()?;
-    // Whatever checks are on: a repeated instance in another call would run the command twice.
+    // Even without checks: the same instance in another call would run the command twice.
     let mut seen = HashMap::with_capacity(ids.len());
     for (position, id) in ids.iter().enumerate() {
         if let Some(earlier) = seen.insert(id.as_str(), position) {
@@ -41,19 +42,19 @@ pub(super) fn calls(
         }
     }
     drop(seen);
-    let mut kinds: [Vec<u32>; 3] = Default::default();
-    for (position, id) in (0..).zip(ids) {
+    let mut kinds: [Vec<usize>; 3] = Default::default();
+    for (position, id) in ids.iter().enumerate() {
         kinds[kind(id)].push(position);
     }
-    let mut calls: Vec<Vec<u32>> =
-        kinds.iter().flat_map(|of_kind| of_kind.chunks(BATCH)).map(<[u32]>::to_vec).collect();
+    let mut calls: Vec<Vec<usize>> =
+        kinds.iter().flat_map(|of_kind| of_kind.chunks(BATCH)).map(<[usize]>::to_vec).collect();
     if calls.is_empty() {
-        // Refused by name, or by the service where checks are off.
+        // It is refused by the check, or without checks by the service.
         calls.push(Vec::new());
     }
     if client.inner.checks() {
         for (index, call) in calls.iter().enumerate() {
-            let of_call = call.iter().map(|p| ids[*p as usize].clone()).collect();
+            let of_call = call.iter().map(|p| ids[*p].clone()).collect();
             let checked = command.request(of_call, index == 0, None).check();
             checked.map_err(|violation| refuse(in_whole_list(&violation, call)))?;
         }
@@ -61,8 +62,8 @@ pub(super) fn calls(
     Ok(calls)
 }
 
-/// A violation in a call's own list of instances, told by the position in the caller's.
-fn in_whole_list(violation: &Violation, call: &[u32]) -> String {
+/// Tells a violation in a call's list of instances by the position in the caller's list.
+fn in_whole_list(violation: &Violation, call: &[usize]) -> String {
     let text = violation.to_string();
     let index = violation.field().strip_prefix("InstanceIds[").and_then(|f| f.strip_suffix(']'));
     let position = index.and_then(|index| call.get(index.parse::<usize>().ok()?));

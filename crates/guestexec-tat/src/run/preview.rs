@@ -1,40 +1,40 @@
-//! A dry run: the script with its parameters filled in.
+//! A dry run: the script with its placeholders replaced.
 
 use guestexec_core::{Base64, ErrorKind};
 
 use super::{
     Run,
-    command::{Kind, What},
+    command::{Command, Kind, What},
 };
-use crate::{Error, types::PreviewReplacedCommandContentRequest};
+use crate::{
+    Error, operations::PREVIEW_REPLACED_COMMAND_CONTENT,
+    types::PreviewReplacedCommandContentRequest,
+};
 
 impl<K: What> Run<'_, K> {
-    /// The script as it would run, placeholders replaced by the service; nothing runs.
+    /// Returns the script as it would run, its placeholders replaced by the service. Nothing runs.
     ///
-    /// A placeholder without a value stays as it is. So does the whole script where there is no
-    /// parameter at all, and then the service is not asked.
+    /// A placeholder without a value stays as it is. Without any parameter the script itself is returned,
+    /// and the service is not called.
     ///
     /// # Errors
     /// Those of PreviewReplacedCommandContent.
     pub async fn preview(&self) -> Result<Base64, Error> {
-        let command = self.what.clone().with(self.common.clone());
+        let command = Command { common: self.common.clone(), kind: self.what.clone().into() };
         command.check()?;
-        let request = PreviewReplacedCommandContentRequest::builder();
-        let request = match &command.kind {
+        let request = PreviewReplacedCommandContentRequest::new();
+        let mut request = match &command.kind {
             Kind::Script(script) if !command.has_parameters() => return Ok(script.content.clone()),
-            // A script's defaults are not known to the service before it is run.
-            Kind::Script(script) => {
-                request.content(script.content.clone()).parameters(command.parameters(true))
-            }
-            Kind::Saved(saved) => {
-                request.command_id(saved.id.clone()).parameters(command.parameters(false))
-            }
+            Kind::Script(script) => request.content(script.content.clone()),
+            Kind::Saved(saved) => request.command_id(&saved.id),
         };
+        // The service does not know a script's defaults before it is run.
+        request.parameters = command.parameters(matches!(command.kind, Kind::Script(_)));
         let answer =
             self.client.preview_replaced_command_content().body(request).send().await?.into_inner();
         answer.response.replaced_content.ok_or_else(|| {
             Error::new(ErrorKind::Protocol, "the answer holds no script")
-                .during("PreviewReplacedCommandContent")
+                .during(PREVIEW_REPLACED_COMMAND_CONTENT.id)
         })
     }
 }

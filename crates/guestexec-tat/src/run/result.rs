@@ -1,4 +1,4 @@
-//! What became of a command on one instance.
+//! The result of a command on one instance.
 
 use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
@@ -6,12 +6,12 @@ use guestexec_core::{Base64, readable};
 
 use crate::{Error, enums::TaskStatus, time::iso8601, types::InvocationTask};
 
-/// What became of the command on one instance.
+/// The result of the command on one instance.
 ///
-/// A command that fails, is killed or never starts is a result, not an error.
+/// A command that fails, is killed or never starts has a result, not an error.
 #[derive(Clone, Debug)]
 pub struct InstanceResult {
-    pub(super) position: u32,
+    pub(super) position: usize,
     instance_id: String,
     end: End,
 }
@@ -24,7 +24,7 @@ enum End {
     Failure(Arc<Failure>),
 }
 
-/// What is worth keeping of a task, which also comes with its whole script.
+/// A task without its script.
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     invocation_id: Arc<str>,
@@ -46,11 +46,11 @@ pub(super) struct Task {
 pub enum Outcome {
     /// It ran to its end, with this exit code.
     Exited(i64),
-    /// It died of a signal that was not the agent's; there is no exit code.
+    /// It was killed by a signal that the agent did not send; there is no exit code.
     Killed,
     /// It ran longer than its timeout, and the agent killed it (`TIMEOUT`).
     TimedOut,
-    /// The agent fell silent, and what became of the command is not known (`TASK_TIMEOUT`).
+    /// The agent stopped reporting, so the command's end is not known (`TASK_TIMEOUT`).
     AgentSilent,
     /// The agent could not start it; [`InstanceResult::error_info`] says why (`START_FAILED`).
     NotStarted,
@@ -60,14 +60,14 @@ pub enum Outcome {
     Cancelled,
     /// It was cancelled while it ran, and killed (`TERMINATED`).
     Terminated,
-    /// The service refused to start it on this instance, because its agent is offline or it does not
-    /// exist, say; [`InstanceResult::failure`] has the service's code and message.
+    /// The service refused to start it on this instance, which does not exist or has its agent offline,
+    /// say; [`InstanceResult::failure`] has the service's code and message.
     Refused,
-    /// Nothing is known of its end; [`InstanceResult::failure`] says why.
+    /// Its end is not known; [`InstanceResult::failure`] says why.
     Unknown,
 }
 
-/// The end of a sentence about the command: `exited with 3`.
+/// Ends a sentence about the command: `exited with 3`.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -85,18 +85,18 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Why there is no result of some instances: their call failed, or their end was not seen.
+/// Why some instances have no result: their call failed, or their end was not seen.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure {
-    /// What failed. [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command
-    /// may have started on these instances, or is known to have.
+    /// What failed. [`may_have_run`](guestexec_core::Error::may_have_run) is true if the command may
+    /// have started on these instances, or is known to have.
     pub error: Error,
-    /// The instances, in the order asked.
+    /// The instances, in the caller's order.
     pub instances: Vec<String>,
     /// The invocation, where it is known to have started.
     pub invocation_id: Option<String>,
-    /// What could be read of the only instance's task.
+    /// The readable part of the task, if there is one instance.
     pub(super) task: Option<Box<Task>>,
 }
 
@@ -120,13 +120,15 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The address of a whole output in COS. It may be signed, that is, let whoever has it read the
-/// output: `Display` and `Debug` leave the query out.
+/// The URL of a whole output in COS.
+///
+/// It may be signed, so that whoever has it can read the output. `Display` and `Debug` leave the query
+/// out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OutputUrl(String);
 
 impl OutputUrl {
-    /// The whole address, with what may grant access.
+    /// The whole URL, with the query that may grant access.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -146,7 +148,7 @@ impl fmt::Debug for OutputUrl {
     }
 }
 
-/// True once a task's status will not change any more; statuses of tomorrow count as under way.
+/// True if a task with this status is over. A task with an unknown status counts as under way.
 pub(super) fn is_final(status: &TaskStatus) -> bool {
     use TaskStatus::{
         Cancelled, DeliverFailed, Failed, StartFailed, Success, TaskTimeout, Terminated, Timeout,
@@ -189,7 +191,7 @@ impl Task {
 
 impl InstanceResult {
     pub(super) fn of_task(
-        position: u32,
+        position: usize,
         instance_id: String,
         invocation_id: Arc<str>,
         status: TaskStatus,
@@ -199,7 +201,7 @@ impl InstanceResult {
         Self { position, instance_id, end: End::Task(Box::new(end)) }
     }
 
-    pub(super) fn of_failure(position: u32, instance_id: String, failure: Arc<Failure>) -> Self {
+    pub(super) fn of_failure(position: usize, instance_id: String, failure: Arc<Failure>) -> Self {
         Self { position, instance_id, end: End::Failure(failure) }
     }
 
@@ -248,13 +250,13 @@ impl InstanceResult {
         }
     }
 
-    /// The task's final status, in the service's words; none where its end was not seen.
+    /// The task's final status, in the service's words; none if its end was not seen.
     pub fn status(&self) -> Option<&TaskStatus> {
         self.task().map(|task| &task.status)
     }
 
-    /// Why nothing is known of the command's end, if so. Where only a part of what the service said
-    /// cannot be read, the other methods tell the rest; see [`Unreadable`](crate::Unreadable).
+    /// Why the command's end is not known, if so. If only a part of the task cannot be read, the other
+    /// methods have the rest; see [`Unreadable`](crate::Unreadable).
     pub fn failure(&self) -> Option<&Failure> {
         match &self.end {
             End::Task(_) => None,
@@ -267,46 +269,46 @@ impl InstanceResult {
         self.failure().is_none() && self.status() == Some(&TaskStatus::Success)
     }
 
-    /// The command's exit code; none where it was killed, timed out or never started.
+    /// The command's exit code; none if it was killed, timed out or never started.
     pub fn exit_code(&self) -> Option<i64> {
         let task = self.task()?;
         match task.status {
-            // The agent reports -1 where no code exists: the command died of a signal. Other negative
-            // codes are those of Windows.
+            // The agent reports -1 for a command that a signal killed. Other negative codes come from
+            // Windows.
             TaskStatus::Success | TaskStatus::Failed => task.exit_code.filter(|code| *code != -1),
             _ => None,
         }
     }
 
-    /// Standard output and standard error as one stream, in true order; its first 24 KiB.
+    /// The first 24 KiB of standard output and standard error, merged in the order they were written.
     pub fn output(&self) -> &[u8] {
         self.task().map_or(&[], |task| task.output.as_bytes())
     }
 
-    /// The same as text, with U+FFFD where it is not UTF-8. Batch files on Windows write in the
-    /// system's code page: see [`Self::output_in`].
+    /// The [output](Self::output) as text, with U+FFFD where it is not UTF-8. Batch files on Windows write
+    /// in the system's code page: see [`Self::output_in`].
     pub fn output_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.output())
     }
 
-    /// The same as text in another encoding, by its label in the Encoding Standard: `gbk` for the
-    /// Chinese code page 936, `big5`, `shift_jis`, `windows-1252` and so on. Where the bytes do not
-    /// fit it, or the first 24 KiB end within a character, there is U+FFFD.
+    /// The [output](Self::output) as text in another encoding, by its label in the Encoding Standard: `gbk`
+    /// for the Chinese code page 936, `big5`, `shift_jis`, `windows-1252` and so on. Bytes that do not fit
+    /// it, and a character cut at the end of the first 24 KiB, become U+FFFD.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) where no encoding is called so.
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) if there is no such encoding.
     #[cfg(feature = "encoding")]
     pub fn output_in(&self, encoding: &str) -> Result<Cow<'_, str>, Error> {
         guestexec_core::text_in(self.output(), encoding)
     }
 
-    /// Bytes of output that were cut off after the first 24 KiB. They are lost, unless a COS bucket
-    /// was given: see [`Self::output_url`].
+    /// How many bytes of output were cut off after the first 24 KiB. They are lost, unless a COS bucket was
+    /// given: see [`Self::output_url`].
     pub fn dropped(&self) -> u64 {
         self.task().map_or(0, |task| task.dropped)
     }
 
-    /// Where the whole output is, if it was uploaded to COS.
+    /// The URL of the whole output, if it was uploaded to COS.
     pub fn output_url(&self) -> Option<&OutputUrl> {
         self.task()?.output_url.as_ref()
     }
@@ -326,7 +328,7 @@ impl InstanceResult {
         iso8601(self.started_text()?)
     }
 
-    /// The same in the service's words.
+    /// When the command started, as the service writes it.
     pub fn started_text(&self) -> Option<&str> {
         self.task()?.started.as_deref()
     }
@@ -336,14 +338,14 @@ impl InstanceResult {
         iso8601(self.ended_text()?)
     }
 
-    /// The same in the service's words.
+    /// When the command ended, as the service writes it.
     pub fn ended_text(&self) -> Option<&str> {
         self.task()?.ended.as_deref()
     }
 }
 
-/// One line about the end: the instance, how it ended, why it did not start, and how much of the
-/// output was cut off. The output itself is not in it.
+/// One line: the instance, how the command ended, why it did not start, and how much of its output was
+/// cut off. The output itself is left out.
 impl fmt::Display for InstanceResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.instance_id, self.outcome())?;
@@ -355,7 +357,7 @@ impl fmt::Display for InstanceResult {
         }
         match self.dropped() {
             0 => Ok(()),
-            octets => write!(f, "; {octets} octets of its output were cut off"),
+            bytes => write!(f, "; {bytes} bytes of its output were cut off"),
         }
     }
 }

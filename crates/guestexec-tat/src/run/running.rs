@@ -1,4 +1,4 @@
-//! Handles on what is running, and what there is at the end.
+//! Handles to a command that is running, and its results.
 
 use std::{
     fmt,
@@ -18,15 +18,16 @@ use super::{
     follow::{Follow, as_error, unconfirmed},
     result::{Failure, InstanceResult, Outcome},
 };
-use crate::{Client, Error, enums::TaskStatus, types::CancelInvocationRequest};
+use crate::{
+    Client, Error, enums::TaskStatus, operations::CANCEL_INVOCATION, types::CancelInvocationRequest,
+};
 
 /// How long a cancelled command may take to end.
 const CANCEL_WAIT: Duration = Duration::from_secs(60);
-/// Instances one call cancels, where they are named.
+/// Most instances that a call of CancelInvocation names.
 const CANCEL_BATCH: usize = 100;
 
-/// A command that was started; made by [`Run::start`](crate::Run::start) and
-/// [`Client::invocation`].
+/// A command that was started; made by [`Run::start`](crate::Run::start) and [`Client::invocation`].
 ///
 /// Await it to wait for all instances, take its [`events`](Self::events) to follow them one by one,
 /// or [`cancel`](Self::cancel) it. Dropping it ends the polling, not the command.
@@ -35,11 +36,11 @@ pub struct Running {
     follow: Follow,
 }
 
-/// What happens to the instances of a run.
+/// A change on instances of a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// An instance's task has another status, and is under way.
+    /// The task of an instance has another status, and is not over.
     Changed {
         /// The instance.
         instance_id: String,
@@ -48,7 +49,7 @@ pub enum Event {
     },
     /// The command is over on an instance.
     Finished(InstanceResult),
-    /// Nothing more will be known of some instances: their call failed, or the time to wait is over.
+    /// Some instances have no result: their call failed, or the waiting ended.
     Failed(Arc<Failure>),
 }
 
@@ -59,10 +60,10 @@ impl Running {
 
     /// The ids of the invocations that were started, `inv-…`.
     pub fn invocations(&self) -> impl Iterator<Item = &str> {
-        self.follow.invocations().map(|(id, _)| &**id)
+        self.follow.roster.invocations().map(|(id, _)| &**id)
     }
 
-    /// What happens from now on, instance by instance.
+    /// Returns the changes from now on, instance by instance.
     ///
     /// ```no_run
     /// use guestexec_tat::Event;
@@ -83,24 +84,23 @@ impl Running {
         Events { follow: self.follow }
     }
 
-    /// Ends the command wherever it is not over, and waits for its end: a minute at most.
+    /// Cancels the command wherever it is not over, and waits for its end, a minute at most.
     ///
     /// # Errors
-    /// That of CancelInvocation, where it was refused for every invocation and no instance was seen
-    /// to end; [`Unfinished::of`](crate::Unfinished::of) then has the ids of the invocations. Where
-    /// there are results, [`Cancellation::refused`] tells which invocations may run on.
+    /// That of CancelInvocation, if it was refused for every invocation and no instance was seen to end;
+    /// [`Unfinished::of`](crate::Unfinished::of) then has the ids of the invocations. Otherwise
+    /// [`Cancellation::refused`] tells which invocations may run on.
     pub async fn cancel(mut self) -> Result<Cancellation, Error> {
         self.follow.leave_unmade();
         let (accepted, refused) = cancel_all(&self.follow).await;
         let wait = if accepted == 0 { Duration::ZERO } else { CANCEL_WAIT };
-        self.follow.wait_until(Some(Instant::now() + wait));
-        self.follow.hurry();
+        self.follow.wait_until(Instant::now() + wait);
         let finished = self.collect().await;
         let nothing = finished.results.iter().all(|result| result.failure().is_some());
         match refused.first() {
             Some((_, error)) if accepted == 0 && nothing => {
                 let running = refused.iter().map(|(invocation, _)| invocation.clone()).collect();
-                let error = Unfinished::attach(running, error.retold());
+                let error = Unfinished::attach(running, error.clone());
                 match unconfirmed(&finished.failures) {
                     calls if calls.is_empty() => Err(error),
                     calls => Err(Unconfirmed::attach(calls, error)),
@@ -127,33 +127,34 @@ impl Running {
     async fn collect(self) -> Finished {
         let mut events = self.events();
         let mut results = Vec::new();
-        results.resize_with(events.follow.len(), || None);
+        results.resize_with(events.follow.roster.len(), || None);
         let mut failures = Vec::new();
         while let Some(event) = events.next().await {
             match event {
                 Event::Changed { .. } => {}
                 Event::Finished(result) => {
-                    let position = result.position as usize;
+                    let position = result.position;
                     results[position] = Some(result);
                 }
                 Event::Failed(failure) => failures.push(failure),
             }
         }
-        let invocations = events.follow.invocations().map(|(id, _)| id.to_string()).collect();
-        let command_id = events.follow.command_id.clone();
+        let invocations =
+            events.follow.roster.invocations().map(|(id, _)| id.to_string()).collect();
+        let command_id = events.follow.roster.command_id.clone();
         for failure in &failures {
             for id in &failure.instances {
-                if let Some(position) = events.follow.position(id) {
+                if let Some(position) = events.follow.roster.position(id) {
                     let result =
                         InstanceResult::of_failure(position, id.clone(), Arc::clone(failure));
-                    results[position as usize] = Some(result);
+                    results[position] = Some(result);
                 }
             }
         }
         Finished {
             results: results.into_iter().flatten().collect(),
             failures,
-            skipped: std::mem::take(&mut events.follow.skipped),
+            skipped: std::mem::take(&mut events.follow.roster.skipped),
             invocations,
             command_id,
         }
@@ -171,36 +172,40 @@ impl IntoFuture for Running {
 
 impl fmt::Debug for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unfinished = self.follow.unfinished().count();
-        write!(f, "Running({} instances, {unfinished} of them unfinished)", self.follow.len())
+        let unfinished = self.follow.roster.unfinished().count();
+        write!(
+            f,
+            "Running({} instances, {unfinished} of them unfinished)",
+            self.follow.roster.len()
+        )
     }
 }
 
-/// The events of a run, as [`Running::events`] gives them: a stream that ends when every instance has
-/// its [`Event::Finished`] or is part of an [`Event::Failed`].
+/// The events of a run, from [`Running::events`]: a stream that ends when every instance has its
+/// [`Event::Finished`] or is part of an [`Event::Failed`].
 ///
-/// Polls the service while it is polled itself, and not once it is dropped.
+/// The service is polled only while the stream is.
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Events {
     follow: Follow,
 }
 
 impl Events {
-    /// The next event.
+    /// Waits for the next event; none once every instance has its end.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|context| self.follow.poll_event(context)).await
     }
 
-    /// The instances whose end has not been told yet, in the order asked.
+    /// The instances whose end was not returned yet, in the caller's order.
     pub fn unfinished(&self) -> impl Iterator<Item = &str> {
-        self.follow.unfinished()
+        self.follow.roster.unfinished()
     }
 
-    /// Ends the command on every instance where it is not over. How it ended is told by the events
-    /// that follow.
+    /// Cancels the command on every instance where it is not over. The events that follow tell how it
+    /// ended.
     ///
     /// # Errors
-    /// That of CancelInvocation, where none of its calls succeeded.
+    /// That of CancelInvocation, if none of its calls succeeded.
     pub async fn cancel(&mut self) -> Result<(), Error> {
         let (accepted, mut refused) = cancel_all(&self.follow).await;
         self.follow.hurry();
@@ -213,12 +218,12 @@ impl Events {
         Ok(())
     }
 
-    /// Ends the command on these instances.
+    /// Cancels the command on these instances.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRequest`] without any instance, since the service would take that for
-    /// all of them, and with one the run does not have: then nothing is cancelled. That of
-    /// CancelInvocation, the first of them where there are several: the others were called too.
+    /// [`ErrorKind::InvalidRequest`] if there is no instance, which the service would take for all, or one
+    /// that the run does not have: then nothing is cancelled. The first error of CancelInvocation; the
+    /// other calls were made too.
     pub async fn cancel_on<I>(&mut self, instances: I) -> Result<(), Error>
     where
         I: IntoIterator,
@@ -226,14 +231,15 @@ impl Events {
     {
         let refuse = |problem: &str| {
             let problem = format!("`InstanceIds` {problem}");
-            Error::new(ErrorKind::InvalidRequest, problem).during("CancelInvocation")
+            Error::new(ErrorKind::InvalidRequest, problem).during(CANCEL_INVOCATION.id)
         };
         let mut of_invocation: Vec<(Arc<str>, Vec<String>)> = Vec::new();
         for id in instances {
             let id = id.as_ref();
-            let invocation = self
-                .follow
-                .invocation_of(id)
+            let roster = &self.follow.roster;
+            let invocation = roster
+                .position(id)
+                .and_then(|slot| roster.invocation_of(slot))
                 .ok_or_else(|| refuse("names an instance on which this run started nothing"))?;
             match of_invocation.iter_mut().find(|(known, _)| known == invocation) {
                 Some((_, ids)) => ids.push(id.to_owned()),
@@ -246,9 +252,7 @@ impl Events {
         let mut all = Ok(());
         for (invocation, ids) in of_invocation {
             for batch in ids.chunks(CANCEL_BATCH) {
-                let request = CancelInvocationRequest::builder()
-                    .invocation_id(invocation.to_string())
-                    .instance_ids(batch.to_vec());
+                let request = CancelInvocationRequest::new(&*invocation).instance_ids(batch);
                 let answer = self.follow.client.cancel_invocation().body(request).send().await;
                 all = all.and(answer.map(drop));
             }
@@ -268,20 +272,20 @@ impl Stream for Events {
 
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unfinished = self.follow.unfinished().count();
-        write!(f, "Events({} instances, {unfinished} of them unfinished)", self.follow.len())
+        let unfinished = self.follow.roster.unfinished().count();
+        write!(f, "Events({} instances, {unfinished} of them unfinished)", self.follow.roster.len())
     }
 }
 
-/// Cancels every invocation that has instances without an end: how many calls were accepted, and of
-/// which invocations they were not.
+/// Cancels every invocation that has instances without an end. Returns how many calls were accepted, and
+/// the invocations of the others.
 ///
-/// The future has no reference to the run, which may go to another thread but not be seen from two.
+/// The future does not borrow `follow`, which is not `Sync`, so that it is `Send`.
 fn cancel_all(
     follow: &Follow,
 ) -> impl Future<Output = (usize, Vec<(String, Error)>)> + Send + use<> {
     let client = follow.client.clone();
-    let unfinished = follow.invocations().filter(|(_, open)| *open > 0);
+    let unfinished = follow.roster.invocations().filter(|(_, open)| *open > 0);
     let ids: Vec<Arc<str>> = unfinished.map(|(id, _)| id.clone()).collect();
     async move {
         let calls = ids.iter().map(|id| cancel(&client, id));
@@ -296,14 +300,14 @@ fn cancel_all(
     }
 }
 
-/// Cancels a whole invocation, which is what the service makes of no list of instances.
+/// Cancels a whole invocation, which the service does where no instances are listed.
 async fn cancel(client: &Client, invocation: &str) -> Result<(), Error> {
-    let request = CancelInvocationRequest::builder().invocation_id(invocation.to_owned());
+    let request = CancelInvocationRequest::new(invocation);
     client.cancel_invocation().body(request).send().await?;
     Ok(())
 }
 
-/// A run with all its results.
+/// The results of a run.
 #[derive(Clone, Debug)]
 pub struct Finished {
     results: Vec<InstanceResult>,
@@ -315,18 +319,18 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// One result an instance, in the order the instances were given; without those that
+    /// One result for each instance, in the caller's order, without those that
     /// [`Run::skip_unreachable`](crate::Run::skip_unreachable) left out.
     pub fn results(&self) -> &[InstanceResult] {
         &self.results
     }
 
-    /// True if there are instances, and on every one the command ran to its end and exited with 0.
+    /// True if there are results, and in every one the command exited with 0.
     pub fn success(&self) -> bool {
         !self.results.is_empty() && self.results.iter().all(InstanceResult::success)
     }
 
-    /// Why nothing is known of some instances, one failure for the instances of each call.
+    /// Why some instances have no result: one failure for the instances of a call.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
         self.failures.iter().map(|failure| &**failure)
     }
@@ -336,13 +340,13 @@ impl Finished {
         &self.invocations
     }
 
-    /// The id of the command that was run, `cmd-…`; of the kept one, where it was to be kept.
+    /// The id of the command, `cmd-…`; of the saved one, if it was to be saved.
     pub fn command_id(&self) -> Option<&str> {
         self.command_id.as_deref()
     }
 }
 
-/// What became of a run that was cancelled.
+/// The results of a run that was cancelled.
 #[derive(Debug)]
 pub struct Cancellation {
     finished: Finished,
@@ -354,23 +358,23 @@ impl Cancellation {
         self.finished.results.iter().filter(move |result| result.outcome() == outcome)
     }
 
-    /// The instances where the command never started.
+    /// The instances where the command was cancelled before it started.
     pub fn before_start(&self) -> impl Iterator<Item = &InstanceResult> {
         self.of(Outcome::Cancelled)
     }
 
-    /// The instances where it was running and was killed.
+    /// The instances where the command was running and was killed.
     pub fn killed(&self) -> impl Iterator<Item = &InstanceResult> {
         self.of(Outcome::Terminated)
     }
 
-    /// The invocations that the service refused to cancel, and why.
+    /// The invocations that the service refused to cancel, with its errors.
     pub fn refused(&self) -> impl Iterator<Item = (&str, &Error)> {
         self.refused.iter().map(|(invocation, error)| (invocation.as_str(), error))
     }
 
-    /// All instances in the order asked, also those where the command was over before it could be
-    /// stopped, or was not seen to end.
+    /// One result for each instance, in the caller's order, also where the command was over before it
+    /// could be cancelled, or was not seen to end.
     pub fn results(&self) -> &[InstanceResult] {
         &self.finished.results
     }

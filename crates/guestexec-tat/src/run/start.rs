@@ -1,7 +1,7 @@
-//! One call that starts a command on some instances.
+//! A call that starts a command on some instances.
 
 use std::{
-    future::{Future, pending, poll_fn},
+    future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
     task::Poll,
@@ -17,21 +17,21 @@ use super::{
 };
 use crate::{Client, Error, hooks::Call};
 
-/// What was started.
+/// What a call started.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) invocation_id: String,
     pub(super) command_id: Option<String>,
 }
 
-/// Starts a command, once, unless the deadline comes before the call is on its way. A failure that
-/// leaves open whether it did so has what is needed to look.
+/// Starts a command by one call, unless the deadline passes before the request leaves. If a failure
+/// leaves open whether the command started, it carries an [`Unconfirmed`].
 pub(super) async fn start(
     client: Client,
     command: Arc<Command>,
     instances: Vec<String>,
     first: bool,
-    deadline: Option<Instant>,
+    deadline: Instant,
 ) -> Result<Started, Error> {
     let marker = Marker::of(&client, &command, &instances);
     let begin = Instant::now();
@@ -52,7 +52,7 @@ pub(super) async fn start(
         Some(invocation_id) => Ok(Started { invocation_id, command_id }),
         None => {
             let error = Error::new(ErrorKind::Protocol, "the answer names no invocation")
-                .during(command.action())
+                .during(command.operation().id)
                 .with_request_id(request_id)
                 .with_may_have_run(true);
             Err(unconfirmed(&client, &command, instances, marker, begin, error))
@@ -60,31 +60,26 @@ pub(super) async fn start(
     }
 }
 
-/// That a call was not made.
+/// The error of a call that was not made.
 pub(super) fn unmade(command: &Command) -> Error {
     Error::new(ErrorKind::Timeout, "the time to wait was over before the call could be made")
-        .during(command.action())
+        .during(command.operation().id)
 }
 
-/// A call's answer; none if the deadline comes while its request is not on the way.
+/// Returns a call's answer; none if the deadline passes while its request has not left.
 async fn unless_late<T>(
-    deadline: Option<Instant>,
+    deadline: Instant,
     underway: &Underway,
     call: impl Future<Output = T>,
 ) -> Option<T> {
     let mut call = pin!(call);
-    let mut late = pin!(async {
-        match deadline {
-            Some(deadline) => sleep_until(deadline).await,
-            None => pending().await,
-        }
-    });
+    let mut late = pin!(sleep_until(deadline));
     let mut is_late = false;
-    // It is set and reset within the call's own poll, so nothing is missed in between.
+    // It changes only while the call is polled, so it need not be watched in between.
     let underway = || underway.may_have_run();
     poll_fn(|context| {
         is_late = is_late || late.as_mut().poll(context).is_ready();
-        // Before the call is polled too, which would make it if its wait is over.
+        // Checked before the poll too, which would send the request if its turn has come.
         if is_late && !underway() {
             return Poll::Ready(None);
         }
@@ -124,16 +119,16 @@ fn unconfirmed(
     error: Error,
 ) -> Error {
     let (command_name, command_id, content) = match &command.kind {
-        // With placeholders replaced, the service may show another text than the one sent.
+        // The service may show the script with its placeholders replaced.
         Kind::Script(script) if command.has_parameters() => (script.name.clone(), None, None),
         Kind::Script(script) => (script.name.clone(), None, Some(script.content.clone())),
         Kind::Saved(saved) => (None, Some(saved.id.clone()), None),
     };
-    // Both by one clock: it may have been corrected in between.
+    // Both by the clock of now, which may have been corrected in between.
     let given_up = client.inner.now();
     let sent = given_up.checked_sub(begin.elapsed()).unwrap_or(given_up);
     let call = UnconfirmedCall {
-        action: command.action(),
+        action: command.operation().id,
         command_name,
         command_id,
         instances,

@@ -2,198 +2,23 @@
 
 //! ZStack Cloud guest command, as `specs/zstack.yaml` describes it.
 
+pub use client::Client;
 mod answers;
 
-/// One builder an operation: parameters, body, `send`.
-#[allow(clippy::all)]
+/// One builder an operation: its parameters, its body, `send`.
 pub mod builder;
+mod client;
 
 /// Enumerations, open to values of tomorrow.
 pub mod enums;
 
-/// The document's named examples, and a function that sends one.
+/// The named examples of `specs/zstack.yaml`, and a function that sends one.
 #[cfg(feature = "examples")]
 pub mod examples;
 
+/// The operations, each with what is known of it before it is called.
+pub mod operations;
+
 /// What requests and answers are made of.
-#[allow(clippy::all)]
 pub mod types;
-#[allow(clippy::all)]
 mod validate;
-
-/// What is secret in the requests of each operation, as [`Marks`](::guestexec_core::Marks) has it.
-#[allow(dead_code)]
-pub(crate) const SECRETS: &[(&str, &str)] = &[
-    ("log_in_by_account", "body/logInByAccount/password"),
-    ("log_out", "path/1"),
-    ("validate_session", "path/2"),
-    ("execute_guest_vm_command", ""),
-    ("execute_guest_vm_command_by_post", ""),
-    ("get_api_job", "path/1"),
-];
-
-/// Operations that start a command: never sent again after a lost answer.
-#[allow(dead_code)]
-pub(crate) const STARTING: &[&str] = &[
-    "execute_guest_vm_command",
-    "execute_guest_vm_command_by_post",
-];
-
-/// Operations that may be sent twice: they only read, or a second time changes nothing more.
-#[allow(dead_code)]
-pub(crate) const REPEATABLE: &[&str] = &["validate_session", "get_api_job"];
-
-/// Operations that need no credentials.
-#[allow(dead_code)]
-pub(crate) const OPEN: &[&str] = &[
-    "log_in_by_account",
-    "validate_session",
-    "get_api_job",
-];
-#[allow(unused_imports)]
-use progenitor_client::{ByteStream, ClientInfo, Error, ResponseValue};
-#[allow(unused_imports)]
-use progenitor_client::{encode_path, ClientHooks, OperationInfo, RequestBuilderExt};
-
-/// Client for ZStack Cloud guest command
-///
-/// The part of the ZStack Cloud REST interface that runs a command inside a guest through the QEMU
-/// guest agent: logging in and out, starting the command, and fetching the result of an
-/// asynchronous call.
-///
-/// Version: 5.2.0
-#[derive(Clone, Debug)]
-pub struct Client {
-    pub(crate) baseurl: String,
-    pub(crate) client: reqwest::Client,
-    pub(crate) inner: crate::hooks::Inner,
-}
-
-impl Client {
-    /// Construct a new client with an existing `reqwest::Client`, allowing more control over its
-    /// configuration.
-    ///
-    /// `baseurl` is the base URL provided to the internal `reqwest::Client`, and should include a
-    /// scheme and hostname, as well as port and a path stem if applicable.
-    pub(crate) fn new_with_client(
-        baseurl: &str,
-        client: reqwest::Client,
-        inner: crate::hooks::Inner,
-    ) -> Self {
-        Self {
-            baseurl: baseurl.to_string(),
-            client,
-            inner,
-        }
-    }
-}
-
-impl ClientInfo<crate::hooks::Inner> for Client {
-    fn api_version() -> &'static str {
-        "5.2.0"
-    }
-
-    fn baseurl(&self) -> &str {
-        self.baseurl.as_str()
-    }
-
-    fn client(&self) -> &reqwest::Client {
-        &self.client
-    }
-
-    fn inner(&self) -> &crate::hooks::Inner {
-        &self.inner
-    }
-}
-
-const _: () = {
-    #[allow(dead_code)]
-    fn assert_client_hooks()
-    where
-        Client: ClientHooks<crate::hooks::Inner>,
-    {}
-};
-impl Client {
-    /// Open a session with an account name and password
-    ///
-    /// Answers with a session whose `uuid` goes into the `Authorization` header of later calls. A
-    /// session lives two hours unless the installation says otherwise, and one account may hold a
-    /// limited number of them at once (500 as installed; above that the call fails with `ID.1006`), so
-    /// close what you open with LogOut.
-    ///
-    /// Sends a `PUT` request to `/v1/accounts/login`
-    pub fn log_in_by_account(&self) -> builder::LogInByAccount<'_> {
-        builder::LogInByAccount::new(self)
-    }
-
-    /// Close a session
-    ///
-    /// Ends the session named in the path. Calls that still use it fail with `ID.1001` afterwards. The
-    /// page shows an optional body (client information and tags); the vendor's SDKs send none, and
-    /// neither does this description.
-    ///
-    /// Sends a `DELETE` request to `/v1/accounts/sessions/{uuid}`
-    ///
-    /// Arguments:
-    /// - `uuid`: UUID of the session, 32 hexadecimal digits. Whoever knows it acts as the account.
-    pub fn log_out(&self) -> builder::LogOut<'_> {
-        builder::LogOut::new(self)
-    }
-
-    /// Ask whether a session is still good
-    ///
-    /// Needs no session of its own, so it can tell an expired session from a permission problem before
-    /// a command is sent.
-    ///
-    /// Sends a `GET` request to `/v1/accounts/sessions/{uuid}/valid`
-    ///
-    /// Arguments:
-    /// - `uuid`: UUID of the session, 32 hexadecimal digits. Whoever knows it acts as the account.
-    pub fn validate_session(&self) -> builder::ValidateSession<'_> {
-        builder::ValidateSession::new(self)
-    }
-
-    /// Run one command inside a virtual machine and return what it printed
-    ///
-    /// The management node hands the command to the guest agent of a running virtual machine, waits
-    /// for it up to `commandTimeout` and returns its output as one text. The text carries no exit
-    /// code. The page calls the operation synchronous (200 with the result); the vendor's SDKs expect
-    /// 202 with the address of a job, to be fetched by GetApiJob. Be ready for both. Never repeat this
-    /// call because an answer was lost: set the `X-Job-UUID` header to 32 hexadecimal digits of your
-    /// own choosing and ask GetApiJob for that job instead.
-    ///
-    /// Sends a `PUT` request to `/v1/vm-instances/commands/exec`
-    pub fn execute_guest_vm_command(&self) -> builder::ExecuteGuestVmCommand<'_> {
-        builder::ExecuteGuestVmCommand::new(self)
-    }
-
-    /// ExecuteGuestVmCommand by POST, as the vendor's SDKs send it
-    ///
-    /// The same call with the other method. The page says PUT, the vendor's Java and Go SDKs say POST,
-    /// and public server code compares no method while a path belongs to one operation only, so both
-    /// should work; which one an installation prefers was not seen. Use this one if PUT answers 405.
-    ///
-    /// Sends a `POST` request to `/v1/vm-instances/commands/exec`
-    pub fn execute_guest_vm_command_by_post(
-        &self,
-    ) -> builder::ExecuteGuestVmCommandByPost<'_> {
-        builder::ExecuteGuestVmCommandByPost::new(self)
-    }
-
-    /// Fetch the result of an asynchronous call
-    ///
-    /// Answers 202 while the call is still running, 200 with its result, or 503 with its error.
-    /// Results are kept for three hours after completion; then, or for a job never heard of, the
-    /// answer is 404. No authentication is asked for: whoever knows the UUID can read the result, so
-    /// treat it as a secret. A bad session shows here, as a 503 with `ID.1001`, when the call that
-    /// started the job answered 202.
-    ///
-    /// Sends a `GET` request to `/v1/api-jobs/{uuid}`
-    ///
-    /// Arguments:
-    /// - `uuid`: UUID of the job, 32 hexadecimal digits: the last part of `location`, or what the call
-    ///   carried in `X-Job-UUID`.
-    pub fn get_api_job(&self) -> builder::GetApiJob<'_> {
-        builder::GetApiJob::new(self)
-    }
-}

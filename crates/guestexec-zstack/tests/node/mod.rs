@@ -1,21 +1,12 @@
 //! A management node that answers as a test says.
 #![allow(dead_code, reason = "not every test program uses all of it")]
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
+use guestexec_testkit::peer::Peer;
+pub(crate) use guestexec_testkit::peer::{Answer, Request};
 use guestexec_zstack::{Client, Credentials, Error};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::time::timeout;
 
 pub(crate) const VM: &str = "fc022ba201c135d8809c5e02bf6bf156";
 pub(crate) const JOB: &str = "0123456789abcdef0123456789abcdef";
@@ -23,56 +14,39 @@ pub(crate) const SESSION: &str = "fedcba9876543210fedcba9876543210";
 pub(crate) const DONE: &str =
     r#"{"stream":"standardStream: hi, errorStream: ","vmInstance":{"uuid":"u"}}"#;
 
-/// A request as it came: its first line, its headers in lower case, its body.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) line: String,
-    pub(crate) head: String,
+pub(crate) fn is_command(request: &Request) -> bool {
+    request.target.ends_with("/commands/exec")
 }
 
-impl Request {
-    pub(crate) fn is_command(&self) -> bool {
-        self.line.contains("/commands/exec")
-    }
-
-    pub(crate) fn is_question(&self) -> bool {
-        self.line.contains("/api-jobs/")
-    }
-
-    pub(crate) fn is_login(&self) -> bool {
-        self.line.contains("/accounts/login")
-    }
-
-    pub(crate) fn is_check(&self) -> bool {
-        self.line.contains("/valid ")
-    }
-
-    /// The session it is sent under.
-    pub(crate) fn is_of(&self, session: &str) -> bool {
-        self.head.contains(&format!("authorization: oauth {session}"))
-    }
-
-    /// The name that a command is sent under.
-    pub(crate) fn job(&self) -> String {
-        let name = self.head.lines().find_map(|line| line.strip_prefix("x-job-uuid: "));
-        name.unwrap().to_owned()
-    }
+pub(crate) fn is_login(request: &Request) -> bool {
+    request.target.ends_with("/accounts/login")
 }
 
-/// What the node does with a request.
-pub(crate) enum Answer {
-    /// Status line, content type, body.
-    Http(&'static str, &'static str, String),
-    /// Closes without a word.
-    Closes,
+/// Whether it asks if a session is valid.
+pub(crate) fn is_check(request: &Request) -> bool {
+    request.target.ends_with("/valid")
 }
 
-pub(crate) fn json(status: &'static str, body: impl Into<String>) -> Answer {
-    Answer::Http(status, "application/json", body.into())
+/// Whether it is sent under a session.
+pub(crate) fn is_of(request: &Request, session: &str) -> bool {
+    request.header("authorization") == Some(&*format!("OAuth {session}"))
 }
 
-pub(crate) fn text(status: &'static str, body: &str) -> Answer {
-    Answer::Http(status, "text/plain", body.to_owned())
+/// The name that a command is sent under.
+pub(crate) fn job(request: &Request) -> &str {
+    request.header("x-job-uuid").unwrap()
+}
+
+pub(crate) fn json(status: &str, body: impl AsRef<str>) -> Answer {
+    Answer::json(status, body.as_ref())
+}
+
+pub(crate) fn text(status: &str, body: &str) -> Answer {
+    Answer::http(status, "text/plain", body)
+}
+
+pub(crate) fn html(status: &str) -> Answer {
+    Answer::http(status, "text/html", "<html><body>Bad Gateway</body></html>")
 }
 
 pub(crate) fn failed(error: &str) -> Answer {
@@ -86,73 +60,37 @@ pub(crate) fn accepted() -> Answer {
 }
 
 /// A node that answers as `behave` says, given each request and how many came before it.
-pub(crate) struct Node {
-    pub(crate) endpoint: String,
-    commands: Arc<AtomicUsize>,
-    pub(crate) logins: Arc<AtomicUsize>,
-    serving: JoinHandle<()>,
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
+pub(crate) struct Node(Peer);
 
 impl Node {
-    pub(crate) async fn start(behave: impl Fn(&Request, usize) -> Answer + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let (commands, logins) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let counts = (commands.clone(), logins.clone());
-        let serving = tokio::spawn(async move {
-            for count in 0.. {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let request = read(&mut stream).await;
-                if request.line.contains("/commands/exec") {
-                    counts.0.fetch_add(1, Ordering::SeqCst);
-                }
-                if request.line.contains("/accounts/login") {
-                    counts.1.fetch_add(1, Ordering::SeqCst);
-                }
-                if let Answer::Http(status, content_type, body) = behave(&request, count) {
-                    let head = format!(
-                        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n\
-                         Content-Length: {}\r\nConnection: close\r\n\r\n",
-                        body.len()
-                    );
-                    stream.write_all((head + &body).as_bytes()).await.unwrap();
-                }
-            }
-        });
-        Self { endpoint, commands, logins, serving }
+    pub(crate) async fn start(
+        behave: impl FnMut(&Request, usize) -> Answer + Send + 'static,
+    ) -> Self {
+        Self(Peer::answering(behave).await)
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.0.endpoint
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::builder(&self.endpoint).credentials(Credentials::session(SESSION)).build().unwrap()
+        let credentials = Credentials::session(SESSION);
+        Client::builder().endpoint(self.endpoint()).credentials(credentials).build().unwrap()
     }
 
+    /// A client that opens sessions by itself.
+    pub(crate) async fn log_in(&self) -> Client {
+        Client::builder().endpoint(self.endpoint()).login("admin", "password").await.unwrap()
+    }
+
+    /// The number of commands sent so far.
     pub(crate) fn commands(&self) -> usize {
-        self.commands.load(Ordering::SeqCst)
+        self.0.count(is_command)
     }
-}
 
-pub(crate) async fn read(stream: &mut TcpStream) -> Request {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let count = stream.read(&mut buffer).await.unwrap();
-        bytes.extend_from_slice(&buffer[..count]);
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let head = head.to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-                let line = text.lines().next().unwrap_or_default().to_owned();
-                return Request { line, head };
-            }
-        }
-        assert_ne!(count, 0, "the request is whole");
+    /// The number of logins so far.
+    pub(crate) fn logins(&self) -> usize {
+        self.0.count(is_login)
     }
 }
 
@@ -173,7 +111,7 @@ pub(crate) fn opened(uuid: &str) -> Answer {
     json("200 OK", format!(r#"{{"inventory":{{"uuid":"{uuid}"}}}}"#))
 }
 
-/// The answer to the question whether a session is good.
+/// The answer to the question whether a session is valid.
 pub(crate) fn valid(valid: bool) -> Answer {
     json("200 OK", format!(r#"{{"valid":{valid}}}"#))
 }

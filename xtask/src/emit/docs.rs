@@ -1,4 +1,4 @@
-//! Documentation comments: one `///` a line, no code fences.
+//! Documentation comments: paragraphs broken into lines, one `///` a line.
 
 use proc_macro2::Span;
 use quote::ToTokens as _;
@@ -13,10 +13,44 @@ const WIDTH: usize = 96;
 /// A text as the lines of a documentation comment, each with the leading space of `/// `.
 ///
 /// Lines of a paragraph are joined and broken anew; the lines after the first of a list item are
-/// indented below it; link definitions stay whole.
-pub fn doc_lines(text: &str) -> Vec<String> {
+/// indented below it; link definitions and fenced code stay as they are.
+pub(super) fn doc_lines(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, part) in text.trim().split("```").enumerate() {
+        match index % 2 {
+            0 => {
+                // A blank line beside a fence is where the text has one.
+                let text = part.trim_matches('\n');
+                if index > 0 && !text.is_empty() {
+                    lines.push(String::new());
+                }
+                lines.extend(paragraphs(text));
+                if index > 0 && !text.is_empty() && part.ends_with("\n\n") {
+                    lines.push(String::new());
+                }
+            }
+            _ => lines.extend(
+                format!("```{}\n```", part.trim_end())
+                    .lines()
+                    .map(|line| if line.is_empty() { String::new() } else { format!(" {line}") }),
+            ),
+        }
+    }
+    lines
+}
+
+/// A text as comment, each line after `mark`.
+pub(super) fn comment(mark: &str, text: &str) -> String {
+    let lines: Vec<String> = doc_lines(text).iter().map(|line| format!("{mark}{line}")).collect();
+    lines.join("\n")
+}
+
+fn paragraphs(text: &str) -> Vec<String> {
     let mut blocks: Vec<String> = Vec::new();
-    for line in text.trim().lines().map(str::trim) {
+    if text.is_empty() {
+        return blocks;
+    }
+    for line in text.lines().map(str::trim) {
         let begins = line.is_empty() || is_item(line) || stands_alone(line);
         match blocks.last_mut() {
             Some(block) if !begins && !block.is_empty() && !stands_alone(block) => {
@@ -65,9 +99,8 @@ fn broken(block: &str) -> Vec<String> {
     lines
 }
 
-/// Rewrites every comment of a file as lines, and drops code fences, which show nothing the
-/// signature does not.
-pub(super) fn as_lines(file: &mut File) {
+/// Breaks every comment of a file into lines.
+pub(super) fn break_lines(file: &mut File) {
     DocLines.visit_file_mut(file);
 }
 
@@ -80,7 +113,7 @@ impl VisitMut for DocLines {
         let style = attributes.iter().find(|a| doc_text(a).is_some()).map(|a| a.style);
         let Some(style) = style else { return };
         let mut result = Vec::with_capacity(attributes.len());
-        for line in doc_lines(&without_fences(&text.join("\n"))) {
+        for line in doc_lines(&text.join("\n")) {
             result.push(doc_attribute(style, &line));
         }
         result.extend(attributes.drain(..).filter(|attribute| doc_text(attribute).is_none()));
@@ -111,18 +144,4 @@ fn doc_text(attribute: &Attribute) -> Option<String> {
         },
         _ => None,
     }
-}
-
-/// A text without its fenced blocks, and without the blank lines those leave at its end.
-fn without_fences(text: &str) -> String {
-    let mut inside = false;
-    let kept: Vec<&str> = text
-        .lines()
-        .filter(|line| {
-            let fence = line.trim_start().starts_with("```");
-            inside ^= fence;
-            !inside && !fence
-        })
-        .collect();
-    kept.join("\n").trim().to_owned()
 }

@@ -11,8 +11,8 @@ use tokio::{
     runtime::Runtime,
 };
 
-/// Octets of a stream; few where `cargo test` tries whether the bench works.
-fn octets() -> usize {
+/// Bytes of a stream; few where `cargo test` tries whether the bench works.
+fn bytes() -> usize {
     if env::args().any(|argument| argument == "--bench") { 64 << 20 } else { 1 << 20 }
 }
 
@@ -85,14 +85,14 @@ async fn write(exec: Exec<'_>) {
     let mut child = exec.stdin_piped().spawn().await.expect("a session");
     let mut stdin = child.stdin.take().expect("an input");
     let piece = vec![7; 128 * 1024];
-    for _ in 0..octets() / piece.len() {
+    for _ in 0..bytes() / piece.len() {
         stdin.write_all(&piece).await.expect("room for input");
     }
     assert!(child.wait_with_output().await.expect("a status").status.success());
 }
 
 fn sessions(criterion: &mut Criterion) {
-    let octets = octets();
+    let bytes = bytes();
     let runtime = Runtime::new().expect("a runtime");
     let (_sandbox, targets) = targets(&runtime);
     for target in &targets {
@@ -103,15 +103,15 @@ fn sessions(criterion: &mut Criterion) {
             }
             let mut group = criterion.benchmark_group(format!("{}/{form}", target.name));
             group.sample_size(10).measurement_time(Duration::from_secs(5));
-            group.throughput(Throughput::Bytes(octets as u64));
-            let script = format!("head -c {octets} /dev/zero");
+            group.throughput(Throughput::Bytes(bytes as u64));
+            let script = format!("head -c {bytes} /dev/zero");
             group.bench_function("stdout", |b| {
                 b.iter(|| {
                     let count = runtime.block_on(read(target.exec(transport, &script)));
-                    assert_eq!(black_box(count), octets);
+                    assert_eq!(black_box(count), bytes);
                 });
             });
-            let script = format!("head -c {octets} >/dev/null");
+            let script = format!("head -c {bytes} >/dev/null");
             group.bench_function("stdin", |b| {
                 b.iter(|| runtime.block_on(write(target.exec(transport, &script))));
             });

@@ -106,10 +106,10 @@ fn measure(count: usize, script: &str, user: Option<&str>, outcome: Outcome) {
         took.as_secs_f64() / least.as_secs_f64(),
     );
     println!(
-        "  {} requests, {} throttled, {} repeated; {} octets an instance kept, {} at most",
+        "  {} requests, {} throttled, {} repeated; {} bytes an instance kept, {} at most",
         counts.requests,
         counts.throttled,
-        counts.repeated,
+        counts.retried,
         used.bytes_current / count as i64,
         used.bytes_max / count as u64,
     );

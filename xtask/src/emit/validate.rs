@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, format_ident, quote};
 use serde_json::Value;
-use syn::{GenericArgument, Ident, PathArguments, Type};
+use syn::{Ident, Type};
 
-use crate::{
-    spec::{Operation, Spec, component, enum_values},
-    tidy::{Field, Model, OperationCode},
-};
+use super::{Field, Model, OperationCode, argument, last_segment};
+use crate::spec::{Operation, Spec, component, enum_values};
 
 /// The file's items: `Validate` for each request type, one function for each operation's call.
-pub fn items(spec: &Spec, model: &Model, operations: &[OperationCode<'_>]) -> TokenStream {
+pub(super) fn items(spec: &Spec, model: &Model, operations: &[OperationCode<'_>]) -> TokenStream {
     let mut patterns = BTreeSet::new();
     let requests = spec.request_schemas();
     let types: Vec<TokenStream> = spec
@@ -25,18 +23,26 @@ pub fn items(spec: &Spec, model: &Model, operations: &[OperationCode<'_>]) -> To
         operations.iter().filter_map(|code| call_check(spec, code, &mut patterns)).collect();
     let statics = patterns.iter().map(|pattern| {
         let name = pattern_name(&patterns, pattern);
-        quote!(static #name: Pattern = Pattern::new(#pattern);)
+        quote!(static #name: check::Pattern = check::Pattern::new(#pattern);)
     });
     let statics: TokenStream = statics.collect();
     // The names need the whole set, which is known only now.
     let body = rename_patterns(quote!(#(#calls)* #(#types)*), &patterns);
+    // What a small document does not need would be unused.
+    let text = body.to_string();
+    let (validate, types) = match text.contains("Validate") {
+        true => (
+            quote!(Validate,),
+            quote!(
+                use super::types;
+            ),
+        ),
+        false => (quote!(), quote!()),
+    };
+    let check = text.contains("check ::").then(|| quote!(check));
     quote! {
-        #[allow(unused_imports)]
-        use ::guestexec_core::{
-            Validate,
-            check::{self, Checked, Pattern},
-        };
-        use super::types;
+        use guestexec_core::{#validate #check};
+        #types
         #statics
         #body
     }
@@ -100,9 +106,12 @@ fn validate_impl(
         ));
     }
     statements.extend(groups(schema, fields));
+    if statements.is_empty() {
+        return quote!(impl Validate for types::#ident {});
+    }
     quote! {
         impl Validate for types::#ident {
-            fn validate(&self) -> Checked {
+            fn validate(&self) -> check::Checked {
                 #statements
                 Ok(())
             }
@@ -200,11 +209,18 @@ fn call_check(
         " The parameters of `{}`: those in the path always, others if `checks` is on.",
         operation.id()
     );
-    let switch = (!switchable.is_empty()).then(|| quote!(if checks { #switchable }));
+    let switch = (!switchable.is_empty()).then(|| {
+        quote! {
+            if !checks {
+                return Ok(());
+            }
+            #switchable
+        }
+    });
     let checks = if switch.is_some() { quote!(checks) } else { quote!(_checks) };
     Some(quote! {
         #[doc = #doc]
-        pub(super) fn #method(#checks: bool, #(#arguments),*) -> Checked {
+        pub(super) fn #method(#checks: bool, #(#arguments),*) -> check::Checked {
             #always
             #switch
             Ok(())
@@ -214,9 +230,8 @@ fn call_check(
 
 /// The statements that check an operation's request where it is about to be sent; `body` and the
 /// parameters are in scope there by their names.
-pub fn before_send(spec: &Spec, code: &OperationCode<'_>) -> Vec<syn::Stmt> {
+pub(super) fn before_send(spec: &Spec, code: &OperationCode<'_>) -> Vec<syn::Stmt> {
     let mut statements = Vec::new();
-    let refuse = quote!(.map_err(|violation| Error::InvalidRequest(violation.to_string()))?;);
     let arguments: Vec<TokenStream> = checked_parameters(spec, code, &mut BTreeSet::new())
         .into_iter()
         .map(|parameter| {
@@ -227,13 +242,13 @@ pub fn before_send(spec: &Spec, code: &OperationCode<'_>) -> Vec<syn::Stmt> {
     if !arguments.is_empty() {
         let method = &code.method;
         statements.push(syn::parse_quote! {
-            super::validate::#method(client.inner.checks(), #(#arguments),*) #refuse
+            validate::#method(client.inner.checks(), #(#arguments),*)?;
         });
     }
     if code.operation.body_schema().is_some() {
         statements.push(syn::parse_quote! {
             if client.inner.checks() {
-                ::guestexec_core::Validate::validate(&body) #refuse
+                ::guestexec_core::Validate::validate(&body)?;
             }
         });
     }
@@ -255,7 +270,7 @@ fn checked_parameters<'a>(
     let mut checked = Vec::new();
     for parameter in code.operation.parameters() {
         let wire = parameter["name"].as_str().unwrap_or_default();
-        let Some(field) = code.fields.iter().find(|field| field.wire == wire) else { continue };
+        let Some(field) = code.parameters.iter().find(|field| field.wire == wire) else { continue };
         let in_path = parameter["in"] == "path";
         let member = &field.ident;
         let check =
@@ -384,7 +399,7 @@ fn scalar(
     }
     if let Some(most) = bound("x-max-bytes") {
         let most = size(most);
-        statements.extend(quote!(check::octets(#wire, #text, #most)?;));
+        statements.extend(quote!(check::bytes(#wire, #text, #most)?;));
     }
     if let Some(pattern) = keyword("pattern").and_then(Value::as_str) {
         patterns.insert(pattern.to_owned());
@@ -446,26 +461,5 @@ fn option(value: Option<proc_macro2::Literal>) -> TokenStream {
     match value {
         Some(value) => quote!(Some(#value)),
         None => quote!(None),
-    }
-}
-
-/// The last name of a type's path.
-pub fn last_segment(ty: &Type) -> Option<&Ident> {
-    match ty {
-        Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
-        _ => None,
-    }
-}
-
-/// `T` of `outer<T>`.
-pub fn argument<'a>(ty: &'a Type, outer: &str) -> Option<&'a Type> {
-    let Type::Path(path) = ty else { return None };
-    let segment = path.path.segments.last().filter(|segment| segment.ident == outer)?;
-    match &segment.arguments {
-        PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
-            GenericArgument::Type(inner) => Some(inner),
-            _ => None,
-        },
-        _ => None,
     }
 }

@@ -5,14 +5,12 @@ use std::fmt::Write as _;
 use heck::ToPascalCase as _;
 use serde_json::Value;
 
-use crate::{
-    spec::{Spec, enum_values},
-    tidy::doc_lines,
-};
+use super::docs::comment;
+use crate::spec::{Spec, enum_values};
 
 /// The file's text, or nothing if the document has no enumeration. Made as text, because no
 /// formatter lays out the inside of a macro call.
-pub fn text(spec: &Spec) -> Option<String> {
+pub(super) fn text(spec: &Spec) -> Option<String> {
     let enums: Vec<String> =
         spec.schemas().filter_map(|(name, schema)| one(name, schema)).collect();
     (!enums.is_empty()).then(|| enums.join("\n"))
@@ -25,20 +23,25 @@ fn one(name: &str, schema: &Value) -> Option<String> {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{:indent$}{content}", "");
     };
-    for doc in doc_lines(schema["description"].as_str().unwrap_or(name)) {
-        line(4, &format!("///{doc}"));
+    for doc in comment("///", schema["description"].as_str().unwrap_or(name)).lines() {
+        line(4, doc);
     }
     line(4, &format!("pub enum {name} {{"));
     for value in values {
         let described = schema["x-enum-descriptions"][value].as_str();
-        for doc in doc_lines(&described.map_or_else(|| format!("`{value}`."), str::to_owned)) {
-            line(8, &format!("///{doc}"));
+        for doc in comment("///", described.unwrap_or(&format!("`{value}`."))).lines() {
+            line(8, doc);
         }
         line(8, &format!("{} = {value:?},", variant(value)));
     }
     line(4, "}");
     line(0, "}");
     Some(text)
+}
+
+/// True for a schema that becomes an enum.
+pub(super) fn is_enum(schema: &Value) -> bool {
+    enum_values(schema).is_some()
 }
 
 /// The variant of a value: its words in PascalCase, `Value` before a leading digit.

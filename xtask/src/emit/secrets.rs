@@ -8,7 +8,7 @@ use crate::spec::{Operation, Spec};
 const DEPTH: usize = 12;
 
 /// The marks of `guestexec_core::Marks`, separated by commas.
-pub fn of(operation: &Operation<'_>) -> String {
+pub(super) fn of(operation: &Operation<'_>) -> String {
     let mut marks = Vec::new();
     for parameter in operation.parameters() {
         let Some(name) = parameter["name"].as_str().filter(|_| parameter["x-sensitive"] == true)

@@ -1,0 +1,133 @@
+//! The settings that the builders of all clients share.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    Clock, Endpoint, HttpOptions, PlainHttp, SystemClock, Transport, transport::build_transport,
+};
+
+/// What the setters of [`common_settings!`](crate::common_settings) set.
+///
+/// A setting has one setter and a setter one setting, so their order has no meaning.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The address of the service, if it is not the default one.
+    pub endpoint: Option<String>,
+    /// Where an endpoint may be plain `http`.
+    pub plain_http: PlainHttp,
+    /// How the HTTP client works.
+    pub http: HttpOptions,
+    /// How long a call may take, if not what `http` says.
+    pub call_timeout: Option<Duration>,
+    /// The transport, if it is not an HTTP client made here.
+    pub transport: Option<Arc<dyn Transport>>,
+    /// The source of the time.
+    pub clock: Arc<dyn Clock>,
+    /// Whether requests are checked before they are sent.
+    pub checks: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            plain_http: PlainHttp::Loopback,
+            http: HttpOptions::default(),
+            call_timeout: None,
+            transport: None,
+            clock: Arc::new(SystemClock),
+            checks: true,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads an endpoint; plain `http` as the settings allow it.
+    ///
+    /// # Errors
+    /// As [`Endpoint::parse`].
+    pub fn parse_endpoint(&self, text: &str) -> Result<Endpoint, String> {
+        Endpoint::parse(text, self.plain_http)
+    }
+
+    /// Builds the client that makes the requests to `endpoints`, and the transport that carries them.
+    ///
+    /// # Errors
+    /// As [`http_client`](crate::http_client); a given transport needs no TLS.
+    pub fn build_transport(
+        &self,
+        endpoints: &[&Endpoint],
+    ) -> Result<(reqwest::Client, Arc<dyn Transport>), String> {
+        let mut options = self.http.clone();
+        options.timeout = self.call_timeout.unwrap_or(options.timeout);
+        build_transport(&options, endpoints, self.transport.clone())
+    }
+}
+
+/// Writes the setters of the [`Settings`] that a client's builder has in its field `settings`. Comments
+/// before a name are added to the documentation of that setter.
+#[macro_export]
+macro_rules! common_settings {
+    (
+        $(#[$endpoint:meta])* endpoint,
+        $(#[$allow_plain_http:meta])* allow_plain_http,
+        $(#[$call_timeout:meta])* call_timeout,
+        $(#[$http_options:meta])* http_options,
+        $(#[$transport:meta])* transport,
+        $(#[$clock:meta])* clock,
+        $(#[$checks:meta])* checks $(,)?
+    ) => {
+        /// Sets the address of the service, scheme included. Plain `http` is taken only on this
+        /// machine, unless [`Self::allow_plain_http`] says otherwise.
+        $(#[$endpoint])*
+        pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+            self.settings.endpoint = Some(endpoint.into());
+            self
+        }
+
+        /// Allows plain `http` endpoints on other machines. Whoever is on the way then reads commands
+        /// and their output.
+        $(#[$allow_plain_http])*
+        pub fn allow_plain_http(mut self) -> Self {
+            self.settings.plain_http = $crate::PlainHttp::Allowed;
+            self
+        }
+
+        /// Sets how long one call may take, in place of [`HttpOptions::timeout`](crate::HttpOptions::timeout).
+        /// Default: 60 s.
+        $(#[$call_timeout])*
+        pub fn call_timeout(mut self, timeout: ::std::time::Duration) -> Self {
+            self.settings.call_timeout = Some(timeout);
+            self
+        }
+
+        /// Replaces all HTTP settings: timeouts, proxy, certificates.
+        $(#[$http_options])*
+        pub fn http_options(mut self, options: $crate::HttpOptions) -> Self {
+            self.settings.http = options;
+            self
+        }
+
+        /// Sets what carries the requests, instead of an HTTP client made here. It sees credentials.
+        $(#[$transport])*
+        pub fn transport(mut self, transport: impl $crate::Transport + 'static) -> Self {
+            self.settings.transport = Some(::std::sync::Arc::new(transport));
+            self
+        }
+
+        /// Sets the clock that dates signatures. Default: this machine's.
+        $(#[$clock])*
+        pub fn clock(mut self, clock: impl $crate::Clock + 'static) -> Self {
+            self.settings.clock = ::std::sync::Arc::new(clock);
+            self
+        }
+
+        /// Sets whether requests are checked against the limits of the vendor's page before they are
+        /// sent. Default: yes. Turn it off if the vendor has raised a limit.
+        $(#[$checks])*
+        pub fn checks(mut self, on: bool) -> Self {
+            self.settings.checks = on;
+            self
+        }
+    };
+}

@@ -1,0 +1,371 @@
+//! The calls that read: polls, and tasks with their output.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use guestexec_core::ErrorKind;
+use reqwest::StatusCode;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::{Done, Follow, GRACE};
+use crate::{
+    Client, Error,
+    enums::ErrorCode,
+    operations::{DESCRIBE_INVOCATION_TASKS, DESCRIBE_INVOCATIONS},
+    run::{
+        command::LONGEST_TIMEOUT,
+        pace::{PAGE, PAUSE, Read},
+        report::{InvocationReport, TaskReport, readable_names},
+        roster::{Agents, Roster},
+    },
+    types::{
+        DescribeAutomationAgentStatusRequest, DescribeInvocationTasksRequest,
+        DescribeInvocationsRequest, Filter, InvocationTask,
+    },
+};
+
+/// The member that lists tasks.
+const TASKS: &str = "InvocationTaskSet";
+/// Most tasks listed of an invocation, which has 200 at most.
+const MOST_TASKS: u64 = 10_000;
+/// How long the service may refuse to know an invocation that it has just started.
+const UNLISTED: Duration = Duration::from_secs(30);
+
+/// The answer of DescribeInvocations.
+pub(super) struct Polled {
+    reports: Vec<InvocationReport>,
+    /// Whether something that is no invocation stands in the place of one.
+    unreadable: bool,
+}
+
+/// Tasks with their output, and what stands in the place of tasks.
+pub(super) struct Fetched {
+    tasks: Vec<InvocationTask>,
+    unreadable: Vec<Value>,
+}
+
+/// A handle on an invocation that was started earlier.
+///
+/// One that was started just now may be listed without its instances; they are waited for.
+pub(in crate::run) async fn attach(client: &Client, id: String) -> Result<Follow, Error> {
+    let begin = Instant::now();
+    let mut pause = PAUSE.0;
+    let report = loop {
+        let report = listed(client, &id).await?;
+        if report.tasks.iter().any(|task| task.instance.is_some()) {
+            break report;
+        }
+        if begin.elapsed() + pause > UNLISTED {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("the service lists no instance of {id}: check the id and the region"),
+            )
+            .during(DESCRIBE_INVOCATION_TASKS.id));
+        }
+        sleep(pause).await;
+        pause = (pause * 3 / 2).min(PAUSE.1);
+    };
+    let mut known = HashSet::new();
+    let ids = report.tasks.into_iter().filter_map(|task| task.instance);
+    // One that is listed twice has one end.
+    let ids: Vec<String> = ids.filter(|id| known.insert(id.clone())).collect();
+    let wait = Duration::from_secs(report.timeout) + GRACE;
+    let mut follow = Follow::with(client, None, Roster::attached(id, ids), wait);
+    follow.pacer.poll_now(Instant::now());
+    Ok(follow)
+}
+
+/// An invocation with its instances, as far as either action lists them.
+async fn listed(client: &Client, id: &str) -> Result<InvocationReport, Error> {
+    match poll(client.clone(), vec![id.to_owned()]).await {
+        Ok(Polled { reports, unreadable }) => {
+            // Only one was asked for.
+            let is_it =
+                |report: &InvocationReport| report.id.as_deref().is_none_or(|other| other == id);
+            match reports.into_iter().find(is_it) {
+                Some(report) if report.is_whole() => return Ok(report),
+                Some(_) => {}
+                None if unreadable => {}
+                None => {
+                    return Err(Error::new(
+                        ErrorKind::NotFound,
+                        format!(
+                            "the service lists no invocation {id}: check the id and the region"
+                        ),
+                    )
+                    .during(DESCRIBE_INVOCATIONS.id));
+                }
+            }
+        }
+        // Not everyone who may run commands may also list invocations.
+        Err(error) if error.kind() == ErrorKind::Forbidden => {}
+        Err(error) => return Err(error),
+    }
+    list(client.clone(), id.into(), PAGE).await
+}
+
+/// The statuses of all tasks of some invocations.
+async fn poll(client: Client, ids: Vec<String>) -> Result<Polled, Error> {
+    let request = DescribeInvocationsRequest::new().limit(ids.len() as u64).invocation_ids(ids);
+    let answer = client.describe_invocations().body(request).send().await?.into_inner().response;
+    Ok(Polled {
+        reports: answer.invocation_set.into_iter().map(Into::into).collect(),
+        unreadable: !answer.extra.odd_elements("InvocationSet").is_empty(),
+    })
+}
+
+/// Some tasks with their output.
+async fn fetch(client: Client, ids: Vec<String>) -> Result<Fetched, Error> {
+    let request =
+        DescribeInvocationTasksRequest::new().limit(ids.len() as u64).invocation_task_ids(ids);
+    with_output(client, request).await
+}
+
+/// The task of an instance with its output, where its id is not known.
+async fn fetch_on(
+    client: Client,
+    invocation: Option<Arc<str>>,
+    instance: String,
+) -> Result<Fetched, Error> {
+    let invocation = invocation.iter().map(|id| by("invocation-id", id));
+    let filters = invocation.chain([by("instance-id", &instance)]).collect::<Vec<_>>();
+    with_output(client, DescribeInvocationTasksRequest::new().filters(filters)).await
+}
+
+async fn with_output(
+    client: Client,
+    request: DescribeInvocationTasksRequest,
+) -> Result<Fetched, Error> {
+    // The service hides the output unless told not to.
+    let request = request.hide_output(false);
+    let answer = client.describe_invocation_tasks().body(request).send().await?.into_inner();
+    let unreadable = answer.response.extra.odd_elements(TASKS).into_iter().cloned().collect();
+    let tasks = answer.response.invocation_task_set.into_iter().map(readable_names).collect();
+    Ok(Fetched { tasks, unreadable })
+}
+
+fn by(name: &str, value: &str) -> Filter {
+    Filter { name: name.to_owned(), values: vec![value.to_owned()] }
+}
+
+/// The statuses of all tasks of an invocation, by pages of at most so many that the service can send
+/// them.
+async fn list(
+    client: Client,
+    invocation: Arc<str>,
+    mut page: usize,
+) -> Result<InvocationReport, Error> {
+    let mut tasks = Vec::new();
+    let mut timeout = None;
+    let mut listed = 0;
+    let mut unreadable = Vec::new();
+    loop {
+        let request = DescribeInvocationTasksRequest::new()
+            .filters(vec![by("invocation-id", &invocation)])
+            .limit(page as u64)
+            .offset(listed)
+            .hide_output(true);
+        let answer = match client.describe_invocation_tasks().body(request).send().await {
+            Ok(answer) => answer.into_inner().response,
+            Err(error) if is_too_large(&error) && page > 1 => {
+                page /= 2;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let is_list = answer.extra.get(TASKS).is_none_or(Value::is_array);
+        let odd = answer.extra.odd_elements(TASKS);
+        let came = (answer.invocation_task_set.len() + odd.len()) as u64;
+        unreadable.extend(odd.into_iter().cloned());
+        listed += came;
+        for task in answer.invocation_task_set {
+            let document = task.command_document.as_ref();
+            timeout = timeout.or(document.and_then(|document| document.timeout));
+            if readable_names(task.clone()).invocation_id.is_none_or(|id| id == *invocation) {
+                tasks.push(TaskReport::from(task));
+            }
+        }
+        // A service may list the same tasks without end.
+        let whole = answer.total_count.map_or(came < page as u64, |total| listed >= total);
+        if came == 0 || !is_list || whole || listed > MOST_TASKS {
+            return Ok(InvocationReport {
+                id: Some(invocation.to_string()),
+                timeout: timeout.unwrap_or(LONGEST_TIMEOUT).min(LONGEST_TIMEOUT),
+                over: false,
+                tasks,
+                unreadable,
+            });
+        }
+    }
+}
+
+/// Whether an answer was too large for the service to send.
+fn is_too_large(error: &Error) -> bool {
+    error.code() == Some("ResponseSizeLimitExceeded")
+}
+
+/// Whether the service refused, so that asking the same again is of no use.
+fn is_refusal(error: &Error) -> bool {
+    // Within HTTP 200 it is the service's own, even if its code cannot be read.
+    !error.is_retryable() && (error.code().is_some() || error.status() == Some(StatusCode::OK))
+}
+
+/// Whether the service says that it knows no such invocation.
+fn is_unlisted(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound
+        || error.detail() == Some(&ErrorCode::InvalidParameterValueInvalidInvocationId)
+}
+
+/// The states of some instances' agents.
+pub(super) async fn agents(client: Client, ids: Vec<String>) -> Result<Agents, Error> {
+    let mut agents = Agents::with_capacity(ids.len());
+    for page in ids.chunks(PAGE) {
+        let request =
+            DescribeAutomationAgentStatusRequest::new().instance_ids(page).limit(page.len() as u64);
+        let answer = client.describe_automation_agent_status().body(request).send().await?;
+        agents.extend(answer.into_inner().response.automation_agent_set.into_iter().filter_map(
+            |agent| Some((agent.instance_id?, (agent.agent_status, agent.environment))),
+        ));
+    }
+    Ok(agents)
+}
+
+impl Follow {
+    /// Makes the calls that read whose time has come.
+    pub(super) fn make_reads(&mut self, now: Instant) {
+        if self.pacer.begin_round(now) {
+            let calls = self.roster.to_poll();
+            if calls.is_empty() {
+                self.pacer.skip_round(now);
+            } else if self.lists_tasks {
+                calls.into_iter().for_each(|call| self.list_tasks(call));
+            } else {
+                calls.chunks(self.pacer.batch).for_each(|batch| self.poll_batch(batch.to_vec()));
+            }
+        }
+        while let Some(count) = self.pacer.next_page(self.roster.waiting()) {
+            let (by_id, by_instance) = self.roster.next_fetch(count);
+            for slot in by_instance {
+                let invocation = self.roster.invocation_of(slot).cloned();
+                let instance = self.roster.id(slot).to_owned();
+                let fetching = fetch_on(self.client.clone(), invocation, instance);
+                self.read(Read::Fetch, async move { Done::Fetched(vec![slot], fetching.await) });
+            }
+            if !by_id.is_empty() {
+                let ids = by_id.iter().filter_map(|slot| self.roster.task_id(*slot).cloned());
+                let fetching = fetch(self.client.clone(), ids.collect());
+                self.read(Read::Fetch, async move { Done::Fetched(by_id, fetching.await) });
+            }
+        }
+    }
+
+    fn read(&mut self, kind: Read, call: impl Future<Output = Done> + Send + 'static) {
+        self.work.push(Box::pin(call));
+        self.pacer.sent(kind);
+    }
+
+    fn poll_batch(&mut self, calls: Vec<usize>) {
+        let ids = calls.iter().filter_map(|call| self.roster.invocation(*call));
+        let polling = poll(self.client.clone(), ids.map(ToString::to_string).collect());
+        self.read(Read::Poll, async move { Done::Polled(calls, polling.await) });
+    }
+
+    fn list_tasks(&mut self, call: usize) {
+        let Some(invocation) = self.roster.invocation(call).cloned() else { return };
+        let listing = list(self.client.clone(), invocation, self.pacer.page);
+        self.read(Read::Poll, async move { Done::Listed(call, listing.await) });
+    }
+
+    pub(super) fn polled(&mut self, calls: Vec<usize>, result: Result<Polled, Error>) {
+        let mut news = false;
+        match result {
+            Ok(Polled { reports, mut unreadable }) => {
+                self.pacer.readable(Read::Poll);
+                let mut unreported = calls.clone();
+                for report in reports {
+                    let Some(call) = self.roster.reported(&calls, &report) else {
+                        unreadable = true;
+                        continue;
+                    };
+                    unreported.retain(|other| *other != call);
+                    let (is_news, incomplete) = self.roster.polled(call, report);
+                    news |= is_news;
+                    if incomplete {
+                        self.list_tasks(call);
+                    }
+                }
+                // The other action may tell in a readable way what this one does not.
+                if unreadable {
+                    unreported.into_iter().for_each(|call| self.list_tasks(call));
+                }
+            }
+            // Not everyone who may run commands may also list invocations.
+            Err(error) if error.kind() == ErrorKind::Forbidden => {
+                self.lists_tasks = true;
+                self.last_failure = Some(error);
+                news = true;
+                self.pacer.poll_again();
+            }
+            // What is wrong with one invocation of many must not end the others.
+            Err(error) if calls.len() > 1 && is_refusal(&error) => {
+                self.pacer.shrink_batch(calls.len());
+                self.last_failure = Some(error);
+                news = true;
+            }
+            Err(error) => self.read_failed(&calls, Read::Poll, error),
+        }
+        self.pacer.polled(Instant::now(), news);
+    }
+
+    pub(super) fn listed(&mut self, call: usize, result: Result<InvocationReport, Error>) {
+        let mut news = false;
+        match result {
+            Ok(report) => {
+                self.pacer.readable(Read::Poll);
+                news = self.roster.listed(call, report);
+            }
+            Err(error) => self.read_failed(&[call], Read::Poll, error),
+        }
+        self.pacer.polled(Instant::now(), news);
+    }
+
+    pub(super) fn fetched(&mut self, slots: Vec<usize>, result: Result<Fetched, Error>) {
+        let mut again = false;
+        match result {
+            Ok(Fetched { tasks, unreadable }) => {
+                self.pacer.readable(Read::Fetch);
+                if !self.roster.fetched(&slots, tasks, unreadable) {
+                    self.pacer.shrink_page(slots.len());
+                }
+            }
+            Err(error) if is_too_large(&error) && slots.len() > 1 => {
+                self.pacer.shrink_page(slots.len());
+            }
+            Err(error) => {
+                self.read_failed(&self.roster.calls_of(&slots), Read::Fetch, error);
+                again = true;
+            }
+        }
+        again |= self.roster.reopen(&slots);
+        self.pacer.fetched(Instant::now(), again);
+    }
+
+    /// A call that reads failed: it is made again later, unless that is of no use.
+    fn read_failed(&mut self, calls: &[usize], kind: Read, error: Error) {
+        let now = Instant::now();
+        // An unreadable answer comes from something between, which may go away.
+        let is_final = match error.kind() {
+            ErrorKind::Protocol => self.pacer.is_unreadable(kind, now),
+            _ => is_refusal(&error),
+        };
+        if is_final {
+            self.pacer.refused();
+            for call in calls {
+                if !(is_unlisted(&error) && self.roster.is_new(*call, UNLISTED, now)) {
+                    self.roster.fail(*call, error.clone().with_may_have_run(true));
+                }
+            }
+        }
+        self.last_failure = Some(error);
+    }
+}

@@ -1,0 +1,346 @@
+//! Stage 5: progenitor's code and the document become files to read.
+//!
+//! One page a file or a matter: [`table`], [`builders`], [`client`], [`types`], [`answers`], [`enums`],
+//! [`validate`] and [`examples`] make the files; [`sample`], [`paths`], [`docs`] and [`secrets`] serve
+//! several of them.
+
+mod answers;
+mod builders;
+mod client;
+mod docs;
+pub(crate) mod enums;
+mod examples;
+mod paths;
+mod sample;
+mod secrets;
+mod table;
+mod types;
+mod validate;
+
+use heck::{ToPascalCase as _, ToSnakeCase as _};
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::{
+    Attribute, File, GenericArgument, Ident, Item, ItemMod, PathArguments, Type, parse_quote,
+};
+
+use crate::spec::{Operation, Spec};
+
+/// A file to be written: its path below `src/generated/`, and its text.
+pub type Page = (String, String);
+
+/// A field of a generated struct.
+#[derive(Clone, Debug)]
+struct Field {
+    /// Its Rust name.
+    ident: Ident,
+    /// Its name on the wire.
+    wire: String,
+    /// Its type.
+    ty: Type,
+}
+
+/// The generated structs and their fields.
+#[derive(Debug, Default)]
+struct Model {
+    structs: Vec<(String, Vec<Field>)>,
+}
+
+impl Model {
+    /// The fields of the struct `name`.
+    fn fields(&self, name: &str) -> &[Field] {
+        self.structs.iter().find(|(other, _)| other == name).map_or(&[], |(_, fields)| fields)
+    }
+
+    fn of(items: &[Item]) -> Self {
+        let structs = items.iter().filter_map(|item| match item {
+            Item::Struct(item) => Some((item.ident.to_string(), types::fields(&item.fields))),
+            _ => None,
+        });
+        Self { structs: structs.collect() }
+    }
+}
+
+/// An operation with the names its generated code has.
+#[derive(Debug)]
+struct OperationCode<'a> {
+    operation: Operation<'a>,
+    /// The client's method.
+    method: Ident,
+    /// The operation's builder.
+    builder: Ident,
+    /// The operation's constant in the table.
+    constant: Ident,
+    /// The parameters, in the order of the document.
+    parameters: Vec<Field>,
+}
+
+/// Makes the files of a document from progenitor's code.
+///
+/// # Errors
+/// A sentence, if the code does not have the form this generator knows: another progenitor.
+pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
+    let mut items = code.items;
+    let unexpected =
+        |what: &str| format!("{}: progenitor's code has no {what}: another version?", spec.file);
+    let types = take_module(&mut items, "types").ok_or_else(|| unexpected("module `types`"))?;
+    let exchanges =
+        take_module(&mut items, "builder").ok_or_else(|| unexpected("module `builder`"))?;
+    take_module(&mut items, "prelude");
+
+    let model = Model::of(&types);
+    let builders = Model::of(&exchanges);
+    let codes: Vec<OperationCode<'_>> = spec
+        .operations()
+        .into_iter()
+        .map(|operation| operation_code(operation, &builders))
+        .collect::<Result<_, _>>()
+        .map_err(|what| unexpected(&what))?;
+    if let Some(member) = unchecked(spec, &model) {
+        return Err(unexpected(&format!("field for `{member}`, so it would go unchecked")));
+    }
+
+    let answers = answers::text(spec, &model);
+    let enums = enums::text(spec);
+    let maker = Maker { spec, model: &model };
+    let validate = parse(validate::items(spec, &model, &codes))?.items;
+    let mut pages = vec![
+        maker.page("mod.rs", root(spec, answers.is_some(), enums.is_some())),
+        maker.page("builder.rs", builders::items(&maker, &exchanges, &codes)?),
+        maker.page("client.rs", client::items(&maker, items, &codes)?),
+        maker.page("operations.rs", table::items(&codes)),
+        maker.page("types.rs", types::items(&maker, types)),
+        maker.page("validate.rs", validate),
+    ];
+    let examples = examples::text(&maker, &codes)?;
+    for (path, text) in
+        [("answers.rs", answers), ("enums.rs", enums), ("examples.rs", Some(examples))]
+    {
+        pages.extend(text.map(|text| (path.to_owned(), format!("{}{text}", first_line(spec)))));
+    }
+    Ok(pages)
+}
+
+/// What the makers of files share.
+struct Maker<'a> {
+    spec: &'a Spec,
+    model: &'a Model,
+}
+
+impl Maker<'_> {
+    fn page(&self, path: &str, items: Vec<Item>) -> Page {
+        let text = self.text(items);
+        (path.to_owned(), format!("{}{text}", first_line(self.spec)))
+    }
+
+    /// Items as text, with short paths and the `use` declarations these need.
+    fn text(&self, items: Vec<Item>) -> String {
+        let mut file = file(paths::shorten(self.spec, items));
+        docs::break_lines(&mut file);
+        let inner = file.items.iter().any(|item| matches!(item, Item::Mod(_)));
+        let text = spaced(prettyplease::unparse(&file).trim());
+        match inner {
+            true => format!("{}\n\n{text}\n", docs::comment("//!", &self.title())),
+            false => format!("{text}\n"),
+        }
+    }
+
+    fn title(&self) -> String {
+        let title = self.spec.document["info"]["title"].as_str().unwrap_or_default();
+        format!("{title}, as `{}` describes it.", self.spec.file)
+    }
+}
+
+/// The modules.
+fn root(spec: &Spec, has_answers: bool, has_enums: bool) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    if has_answers {
+        items.push(parse_quote!(
+            mod answers;
+        ));
+    }
+    items.push(parse_quote!(
+        /// One builder an operation: its parameters, its body, `send`.
+        pub mod builder;
+    ));
+    items.push(parse_quote!(
+        mod client;
+    ));
+    if has_enums {
+        items.push(parse_quote!(
+            /// Enumerations, open to values of tomorrow.
+            pub mod enums;
+        ));
+    }
+    let examples =
+        format!(" The named examples of `{}`, and a function that sends one.", spec.file);
+    items.extend::<[Item; 5]>([
+        parse_quote!(
+            #[doc = #examples]
+            #[cfg(feature = "examples")]
+            pub mod examples;
+        ),
+        parse_quote!(
+            /// The operations, each with what is known of it before it is called.
+            pub mod operations;
+        ),
+        parse_quote!(
+            /// What requests and answers are made of.
+            pub mod types;
+        ),
+        parse_quote!(
+            mod validate;
+        ),
+        parse_quote!(
+            pub use client::Client;
+        ),
+    ]);
+    items
+}
+
+/// A member of a request that has no field, and so could not be checked.
+fn unchecked(spec: &Spec, model: &Model) -> Option<String> {
+    for name in spec.request_schemas() {
+        let properties = spec.schema(&name).and_then(|schema| schema["properties"].as_object());
+        for (wire, _) in properties.into_iter().flatten() {
+            if !model.fields(&name).iter().any(|field| field.wire == *wire) {
+                return Some(format!("{name}.{wire}"));
+            }
+        }
+    }
+    None
+}
+
+/// What every generated file begins with.
+fn first_line(spec: &Spec) -> String {
+    format!(
+        "// @generated by `cargo xtask generate {}` from {}; do not edit\n\n",
+        spec.provider, spec.file
+    )
+}
+
+/// Sets a blank line after a block, and before each commented item at the margin.
+fn spaced(text: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        let before = lines.last().copied().unwrap_or_default();
+        let bare = line.trim_start();
+        // Deeper than this are statements and arms, which stand together.
+        let shallow = line.len() - bare.len() <= 4;
+        let after_block = before.trim_start() == "}" && shallow && !bare.starts_with('}');
+        let begins = |prefix: &str| line.starts_with(prefix) && !before.starts_with(prefix);
+        // An attribute may already stand before the comment's item.
+        let apart = !before.is_empty() && !before.starts_with("#[");
+        let after_uses = before.starts_with("use ") && !line.starts_with("use ");
+        if after_block || after_uses || (apart && begins("///")) {
+            lines.push("");
+        }
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
+fn parse(tokens: TokenStream) -> Result<File, String> {
+    syn::parse2(tokens).map_err(|e| format!("the generator made what is not Rust: {e}"))
+}
+
+fn file(items: Vec<Item>) -> File {
+    File { shebang: None, frontmatter: None, attrs: Vec::new(), items }
+}
+
+/// The names of an operation's code; what progenitor's code lacks, if it lacks something.
+fn operation_code<'a>(
+    operation: Operation<'a>,
+    builders: &Model,
+) -> Result<OperationCode<'a>, String> {
+    let name = operation.id().to_pascal_case();
+    let fields = builders.fields(&name);
+    let bare = |name: &str| name.trim_end_matches('_').to_snake_case();
+    let mut parameters = Vec::new();
+    for parameter in operation.parameters() {
+        let wire = parameter["name"].as_str().unwrap_or_default();
+        // A builder holds `Result<T, String>` for each parameter, under the parameter's snake name.
+        let field = fields
+            .iter()
+            .find(|field| bare(&field.ident.to_string().replace("r#", "")) == bare(wire));
+        let (field, ty) = field
+            .and_then(|field| Some((field, argument(&field.ty, "Result")?)))
+            .ok_or_else(|| format!("field for `{}.{wire}`", operation.id()))?;
+        let (ident, ty) = (field.ident.clone(), ty.clone());
+        parameters.push(Field { ident, wire: wire.to_owned(), ty });
+    }
+    let method = operation.id().to_snake_case();
+    let ident = |name: &str| Ident::new(name, Span::call_site());
+    Ok(OperationCode {
+        operation,
+        constant: ident(&method.to_uppercase()),
+        method: ident(&method),
+        builder: ident(&name),
+        parameters,
+    })
+}
+
+/// Takes the items of the module `name` out of `items`.
+fn take_module(items: &mut Vec<Item>, name: &str) -> Option<Vec<Item>> {
+    let index = items.iter().position(|item| matches!(item, Item::Mod(m) if m.ident == name))?;
+    match items.remove(index) {
+        Item::Mod(ItemMod { content: Some((_, inner)), .. }) => Some(inner),
+        _ => None,
+    }
+}
+
+/// How a function takes a value for a field, and how it becomes the field's: the argument's type, and
+/// the expression made of its name.
+fn taken(ty: &Type, name: &Ident) -> (TokenStream, TokenStream) {
+    let is_text = |ty: &Type| match ty {
+        Type::Path(path) => {
+            path.path.segments.iter().any(|segment| segment.ident == "enums")
+                || ["String", "Base64", "Secret"]
+                    .iter()
+                    .any(|known| last_segment(ty).is_some_and(|last| last == known))
+        }
+        _ => false,
+    };
+    if is_text(ty) {
+        return (quote!(impl Into<#ty>), quote!(#name.into()));
+    }
+    if let Some(item) = argument(ty, "Vec") {
+        return match is_text(item) {
+            true => (
+                quote!(impl IntoIterator<Item = impl Into<#item>>),
+                quote!(#name.into_iter().map(Into::into).collect()),
+            ),
+            false => (quote!(impl IntoIterator<Item = #item>), quote!(#name.into_iter().collect())),
+        };
+    }
+    if let Some(inner) = argument(ty, "Box") {
+        return (quote!(#inner), quote!(Box::new(#name)));
+    }
+    (quote!(#ty), quote!(#name))
+}
+
+/// The documentation attribute of a text.
+fn doc(text: &str) -> Attribute {
+    parse_quote!(#[doc = #text])
+}
+
+/// The last name of a type's path.
+fn last_segment(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
+        _ => None,
+    }
+}
+
+/// `T` of `outer<T>`.
+fn argument<'a>(ty: &'a Type, outer: &str) -> Option<&'a Type> {
+    let Type::Path(path) = ty else { return None };
+    let segment = path.path.segments.last().filter(|segment| segment.ident == outer)?;
+    match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
+            GenericArgument::Type(inner) => Some(inner),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,56 @@
+//! Makes `operations.rs`: what is known of each operation before it is called.
+
+use proc_macro2::Literal;
+use quote::quote;
+use syn::{Item, parse_quote};
+
+use super::{OperationCode, doc, secrets};
+
+/// A constant an operation, and all of them.
+pub(super) fn items(codes: &[OperationCode<'_>]) -> Vec<Item> {
+    let mut items: Vec<Item> = codes.iter().map(entry).collect();
+    let constants = codes.iter().map(|code| &code.constant);
+    items.push(parse_quote! {
+        /// All operations, in the document's order.
+        pub const ALL: &[&Operation] = &[#(&#constants),*];
+    });
+    items.insert(
+        0,
+        parse_quote!(
+            use guestexec_core::Operation;
+        ),
+    );
+    items
+}
+
+fn entry(code: &OperationCode<'_>) -> Item {
+    let operation = &code.operation;
+    let constant = &code.constant;
+    let summary = doc(&format!("{}.", operation.summary()));
+    let (id, method) = (operation.id(), operation.method.to_uppercase());
+    // What follows `#` tells the keys of the document apart and is never sent.
+    let path = operation.path.split('#').next().unwrap_or_default();
+    let starts_command = operation.starts_command();
+    let (repeatable, open) = (operation.is_repeatable(), operation.is_open());
+    let rate = operation.rate().map(Literal::u64_unsuffixed);
+    let rate = rate.map_or_else(|| quote!(None), |calls| quote!(Some(#calls)));
+    let deprecated = operation.node["deprecated"].as_bool().unwrap_or(false);
+    let (page, read_on) = (operation.page(), operation.read_on());
+    let secrets = secrets::of(operation);
+    parse_quote! {
+        #summary
+        pub const #constant: Operation = Operation {
+            id: #id,
+            method: #method,
+            path: #path,
+            starts_command: #starts_command,
+            repeatable: #repeatable,
+            open: #open,
+            rate: #rate,
+            deprecated: #deprecated,
+            page: #page,
+            read_on: #read_on,
+            secrets: #secrets,
+        };
+    }
+}

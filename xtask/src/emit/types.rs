@@ -1,0 +1,281 @@
+//! Makes `types.rs`: what requests and answers are made of.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use serde_json::Value;
+use syn::{
+    Attribute, Expr, Fields, Ident, Item, ItemStruct, LitStr, Meta, Token, parse_quote,
+    punctuated::Punctuated,
+};
+
+use super::{Field, Maker, answers::EXTRA, argument, doc, last_segment, taken};
+use crate::spec::component;
+
+/// Limits that a JSON Schema says in the document's own words.
+const SCHEMA_LIMITS: [&str; 8] =
+    ["enum", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern"];
+
+/// Progenitor's structs, each followed by its constructor, its setters and its `Debug`.
+pub(super) fn items(maker: &Maker<'_>, types: Vec<Item>) -> Vec<Item> {
+    let spec = maker.spec;
+    let (requests, answers) = (spec.request_schemas(), spec.lenient_schemas());
+    let mut items = Vec::new();
+    for item in types {
+        let Item::Struct(mut item) = item else { continue };
+        let name = item.ident.to_string();
+        let Some(schema) = spec.schema(&name) else { continue };
+        let is_request = requests.contains(&name);
+        let debug = redacting_debug(&mut item, schema);
+        if answers.contains(&name) {
+            read_leniently(&mut item);
+        }
+        describe(maker, &mut item, schema);
+        open_struct(&mut item, schema, is_request);
+        let methods = is_request.then(|| methods(maker, &item, schema));
+        items.push(Item::Struct(item));
+        items.extend(methods);
+        items.extend(debug);
+    }
+    items
+}
+
+/// The fields of a struct.
+pub(super) fn fields(fields: &Fields) -> Vec<Field> {
+    let field = |field: &syn::Field| {
+        let ident = field.ident.clone()?;
+        Some(Field { wire: wire_name(field, &ident), ty: field.ty.clone(), ident })
+    };
+    fields.iter().filter_map(field).collect()
+}
+
+/// The name that `#[serde(rename = "…")]` gives, or the field's own.
+fn wire_name(field: &syn::Field, ident: &Ident) -> String {
+    let mut wire = ident.to_string().trim_start_matches("r#").to_owned();
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+        // The other words of the attribute make this stop early or late; only the name matters.
+        let _ = attribute.parse_nested_meta(|meta| {
+            let value = meta.value().and_then(|value| value.parse::<LitStr>());
+            if let (true, Ok(name)) = (meta.path.is_ident("rename"), value) {
+                wire = name.value();
+            }
+            Ok(())
+        });
+    }
+    wire
+}
+
+/// The fields that a value cannot do without, in the order in which the document lists them.
+pub(super) fn needed<'a>(fields: &'a [Field], schema: &Value) -> Vec<&'a Field> {
+    let required = schema["required"].as_array().into_iter().flatten();
+    required.filter_map(|wire| fields.iter().find(|field| *wire == *field.wire)).collect()
+}
+
+pub(super) fn is_needed(field: &Field, schema: &Value) -> bool {
+    schema["required"].as_array().into_iter().flatten().any(|wire| *wire == *field.wire)
+}
+
+/// `new`, with what the type cannot do without, and a setter for each other member: a member that is
+/// added later breaks no code that uses them.
+fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &Value) -> Item {
+    let name = &item.ident;
+    let fields = fields(&item.fields);
+    let needed = needed(&fields, schema);
+    let (mut arguments, mut values) = (Vec::new(), Vec::new());
+    for field in &needed {
+        let ident = &field.ident;
+        let (ty, value) = taken(&field.ty, ident);
+        arguments.push(quote!(#ident: #ty));
+        values.push(match *ident == value.to_string() {
+            true => quote!(#ident),
+            false => quote!(#ident: #value),
+        });
+    }
+    let others: Vec<&Field> = fields.iter().filter(|field| !is_needed(field, schema)).collect();
+    let rest = others.iter().map(|field| {
+        let ident = &field.ident;
+        match last_segment(&field.ty).map(ToString::to_string).as_deref() {
+            Some("Option") => quote!(#ident: None),
+            Some("Vec") => quote!(#ident: Vec::new()),
+            _ => quote!(#ident: Default::default()),
+        }
+    });
+    let new = match (&needed[..], &others[..]) {
+        ([], _) => quote!(Self::default()),
+        _ => quote!(Self { #(#values,)* #(#rest,)* }),
+    };
+    let about = doc(match needed.is_empty() {
+        true => "With no member given.",
+        false => "With what it cannot do without.",
+    });
+    let setters = others.iter().filter(|field| field.ident != "new").map(|field| {
+        let ident = &field.ident;
+        let optional = argument(&field.ty, "Option");
+        let argument = quote::format_ident!("value");
+        let (ty, value) = taken(optional.unwrap_or(&field.ty), &argument);
+        let value = optional.map_or_else(|| value.clone(), |_| quote!(Some(#value)));
+        let text = doc(&described(maker, &schema["properties"][&field.wire])
+            .unwrap_or_else(|| format!("Sets `{}`.", field.wire)));
+        quote! {
+            #text
+            pub fn #ident(mut self, value: #ty) -> Self {
+                self.#ident = #value;
+                self
+            }
+        }
+    });
+    let many = (needed.len() > 7).then(
+        || quote!(#[expect(clippy::too_many_arguments, reason = "the service needs all of them")]),
+    );
+    parse_quote! {
+        impl #name {
+            #about
+            #many
+            pub fn new(#(#arguments),*) -> Self { #new }
+
+            #(#setters)*
+        }
+    }
+}
+
+/// What the document says of a member, or of the type that it refers to.
+fn described(maker: &Maker<'_>, property: &Value) -> Option<String> {
+    let own = property["description"].as_str();
+    let target = || maker.spec.schema(component(property)?)?["description"].as_str();
+    own.or_else(target).map(|text| text.trim().to_owned())
+}
+
+/// Puts the document's own words before the struct and its fields.
+fn describe(maker: &Maker<'_>, item: &mut ItemStruct, schema: &Value) {
+    let is_doc = |attribute: &Attribute| attribute.path().is_ident("doc");
+    item.attrs.retain(|attribute| !is_doc(attribute));
+    let text = schema["description"].as_str().map(str::trim);
+    item.attrs.insert(0, doc(text.unwrap_or(&format!("`{}`.", item.ident))));
+    for field in &mut item.fields {
+        let Some(ident) = &field.ident else { continue };
+        let text = match described(maker, &schema["properties"][wire_name(field, ident)]) {
+            Some(text) => text,
+            None if *ident == EXTRA => "What it says beyond this, as it came.".to_owned(),
+            None => format!("`{}`.", wire_name(field, ident)),
+        };
+        field.attrs.retain(|attribute| !is_doc(attribute));
+        field.attrs.insert(0, doc(&text));
+    }
+}
+
+/// In place of a derived `Debug`, one that does not tell what the document calls sensitive; nothing
+/// where there is no such member.
+fn redacting_debug(item: &mut ItemStruct, schema: &Value) -> Option<Item> {
+    let Fields::Named(fields) = &item.fields else { return None };
+    let mut any = false;
+    let mut shown = Vec::new();
+    for field in &fields.named {
+        let ident = field.ident.as_ref()?;
+        let text = ident.to_string();
+        let sensitive = schema["properties"][wire_name(field, ident)]["x-sensitive"] == true;
+        any |= sensitive;
+        let value: Expr = match (sensitive, argument(&field.ty, "Option")) {
+            (false, _) => parse_quote!(&self.#ident),
+            (true, Some(_)) => {
+                parse_quote!(&self.#ident.as_ref().map(|_| ::guestexec_core::Redacted))
+            }
+            (true, None) => parse_quote!(&::guestexec_core::Redacted),
+        };
+        shown.push(quote!(.field(#text, #value)));
+    }
+    if !any {
+        return None;
+    }
+    for attribute in item.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
+        let derived = derives(attribute).filter(|path| !path.is_ident("Debug"));
+        *attribute = parse_quote!(#[derive(#(#derived),*)]);
+    }
+    let ident = &item.ident;
+    let name = ident.to_string();
+    Some(parse_quote! {
+        impl ::std::fmt::Debug for #ident {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct(#name) #(#shown)* .finish()
+            }
+        }
+    })
+}
+
+/// What an attribute derives.
+fn derives(attribute: &Attribute) -> impl Iterator<Item = syn::Path> + use<> {
+    let paths = attribute.parse_args_with(Punctuated::<syn::Path, Token![,]>::parse_terminated);
+    let is_derive = attribute.path().is_ident("derive");
+    paths.into_iter().flatten().filter(move |_| is_derive)
+}
+
+/// Leaves reading and writing to `answers.rs`.
+fn read_leniently(item: &mut ItemStruct) {
+    let told = item.attrs.iter().any(|attribute| derives(attribute).any(|it| it.is_ident("Debug")));
+    item.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
+    item.attrs.push(match told {
+        true => parse_quote!(#[derive(Clone, Debug, Default)]),
+        false => parse_quote!(#[derive(Clone, Default)]),
+    });
+    for field in &mut item.fields {
+        field.attrs.retain(|attribute| !attribute.path().is_ident("serde"));
+        if field.ident.as_ref().is_some_and(|ident| ident == EXTRA) {
+            field.ty = parse_quote!(::guestexec_core::Extra);
+        }
+    }
+}
+
+/// Lets a vendor add members, takes null for an empty list; gives a request type a JSON Schema with
+/// the document's limits, and a `Default` where it can do without any member.
+fn open_struct(item: &mut ItemStruct, schema: &Value, is_request: bool) {
+    let all = fields(&item.fields);
+    for (field, known) in item.fields.iter_mut().zip(&all) {
+        if is_list(&field.ty) && field.attrs.iter().any(has_default) {
+            field.attrs.push(
+                parse_quote!(#[serde(deserialize_with = "::guestexec_core::null_as_default")]),
+            );
+        }
+        if is_request {
+            field.attrs.extend(schema_limits(&schema["properties"][&known.wire]));
+        }
+    }
+    item.attrs.push(parse_quote!(#[non_exhaustive]));
+    if is_request {
+        let derived = item.attrs.iter().flat_map(derives).any(|path| path.is_ident("Default"));
+        if needed(&all, schema).is_empty() && !derived {
+            let derive = item.attrs.iter_mut().find(|it| it.path().is_ident("derive"));
+            if let Some(derive) = derive {
+                let others = derives(derive);
+                *derive = parse_quote!(#[derive(#(#others,)* Default)]);
+            }
+        }
+        item.attrs.push(parse_quote!(
+            #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
+        ));
+    }
+}
+
+/// The attribute that puts a member's limits into its JSON Schema.
+fn schema_limits(property: &Value) -> Option<Attribute> {
+    let limits: Vec<TokenStream> = SCHEMA_LIMITS
+        .iter()
+        .filter_map(|limit| {
+            let value: TokenStream = property.get(*limit)?.to_string().parse().ok()?;
+            Some(quote!(#limit = #value))
+        })
+        .collect();
+    (!limits.is_empty())
+        .then(|| parse_quote!(#[cfg_attr(feature = "schemars", schemars(extend(#(#limits),*)))]))
+}
+
+fn is_list(ty: &syn::Type) -> bool {
+    argument(ty, "Vec").is_some() || last_segment(ty).is_some_and(|name| name == "BTreeMap")
+}
+
+fn has_default(attribute: &Attribute) -> bool {
+    match &attribute.meta {
+        Meta::List(list) => {
+            list.path.is_ident("serde")
+                && list.tokens.clone().into_iter().any(|token| token.to_string() == "default")
+        }
+        _ => false,
+    }
+}
