@@ -2,8 +2,8 @@
 //!
 //! URL is that of a pod's exec, `http://host:port/apis/cci/v2/namespaces/NS/pods/POD/exec`; the token
 //! comes from `GUESTEXEC_EXEC_TOKEN`. MEASURE is `out`, `in`, `true`, `many`, or `raw`, which reads the
-//! bytes of an output off a socket and does nothing with them: the server's own limit. TRANSPORT is
-//! `auto`, `v5`, `v4`, `spdy` or `spdy-get`. Prints one line, ended by the process's peak memory.
+//! bytes of an output from a socket and drops them, which is the limit of the server. TRANSPORT is
+//! `auto`, `v5`, `v4`, `spdy` or `spdy-get`. Prints one line that ends with the peak memory.
 
 use std::{env, error::Error, time::Instant};
 
@@ -14,7 +14,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// What a handle is given at once, in bytes.
+/// The length of one write, in bytes.
 const PIECE: usize = 128 * 1024;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -99,8 +99,8 @@ async fn drain(exec: Exec<'_>) -> Result<u64> {
     Ok(count)
 }
 
-/// Sends zeroes to a command that looks at none. Version 4 has no end of input, so that there the last thing known
-/// is that all was taken; what buffers hold then is little.
+/// Sends zeroes to a command that ignores them. Version 4 cannot end the input, so there the measure ends when all was
+/// sent; buffers hold little then.
 async fn send(exec: Exec<'_>, transport: ExecTransport, bytes: u64) -> Result<()> {
     if transport != ExecTransport::WebSocketV4 {
         let zeroes = tokio::io::repeat(0).take(bytes);
@@ -133,7 +133,7 @@ async fn many(pod: &Pod<'_>, transport: ExecTransport, count: usize) -> Result<(
     Ok(())
 }
 
-/// Reads what the server sends over a WebSocket or SPDY, without looking at it.
+/// Reads and drops what the server sends over a WebSocket or SPDY.
 async fn raw(target: [&str; 4], transport: ExecTransport, bytes: u64) -> Result<u64> {
     let [endpoint, namespace, name, token] = target;
     let host = endpoint.strip_prefix("http://").ok_or("the raw measure takes plain http only")?;
@@ -175,7 +175,7 @@ fn rate(what: &str, bytes: u64, begun: Instant) {
     print!("{what}: {:.0} MB/s ({bytes} bytes)", bytes as f64 / 1e6 / seconds);
 }
 
-/// The high-water mark of resident memory, where Linux tells it.
+/// The peak of resident memory, which only Linux reports.
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -7,9 +7,9 @@ use guestexec_core::{Endpoint, ErrorKind, Settings, common_settings};
 use crate::{
     Client, Credentials, Error,
     auth::Method,
-    exec::Speaks,
     hooks::{Inner, Shared},
     token::Tokens,
+    upgrade::ServerSupport,
 };
 
 /// Makes a [`Client`]; begun by [`Client::builder`].
@@ -164,7 +164,7 @@ impl ClientBuilder {
             clock: self.settings.clock,
             checks: self.settings.checks,
             tokens: Tokens::default(),
-            speaks: Speaks::default(),
+            server_support: ServerSupport::default(),
         });
         Ok(Client::new_with_client(endpoint.base(), http, inner))
     }

@@ -1,17 +1,18 @@
 //! Running a command in a container.
 
+mod buffers;
 mod child;
+mod connection;
 mod failure;
-mod forms;
-mod handshake;
+#[cfg(unix)]
+mod file;
 mod input;
 mod kill;
-mod open;
-mod outbox;
+mod liveness;
 mod output;
-mod pulse;
+mod refusal;
+mod request;
 mod session;
-mod shared;
 mod spdy;
 mod streams;
 mod terminal;
@@ -24,28 +25,27 @@ use guestexec_remotecommand::{Streams, TerminalSize};
 use tokio::time::{Instant, timeout_at};
 
 pub use child::Child;
-pub(crate) use forms::Speaks;
-pub(crate) use handshake::{Fault, Upgrade};
 pub use input::Input;
-pub use open::ExecTransport;
 pub use output::Output;
+pub use request::ExecTransport;
 pub use streams::{ChildStderr, ChildStdin, ChildStdout};
 
 use crate::{Error, Pod};
+use buffers::{Buffers, OutputStream};
 use child::{Progress, Task};
-use kill::{Killer, Report};
-use open::{Opened, Opening, check};
-use session::{Plan, Session, Wire};
-use shared::{Out, Shared};
+use connection::{Connection, Protocol as _};
+use kill::{Killer, PidLine};
+use request::{ExecConnection, ExecRequest, check};
+use session::{Session, SessionOptions};
 use spdy::Spdy;
-use streams::Reader;
+use streams::OutputReader;
 use websocket::WebSocket;
 
-/// The longest wait: a longer one would pass what a clock can tell.
-const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// The longest timeout: a longer one is more than clocks can add.
+const MAX_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// A command about to run in a container, as [`Pod::exec`] makes it. [`Self::output`] runs it to
-/// its end, [`Self::spawn`] gives handles of its streams; it runs once at most.
+/// A command to run in a container, made by [`Pod::exec`]. [`Self::output`] runs it to its end,
+/// [`Self::spawn`] returns handles of its streams.
 #[must_use = "nothing runs until `output` or `spawn` is called"]
 pub struct Exec<'a> {
     pod: Pod<'a>,
@@ -88,12 +88,12 @@ impl<'a> Exec<'a> {
         }
     }
 
-    /// Gives the command this input, and then its end: text, bytes, a file, or a
+    /// Sends the command this input and then its end: text, bytes, a file, or a
     /// [reader](Input::reader). Default: no input.
     ///
-    /// The end can be told by a server that speaks `v5.channel.k8s.io`, and by SPDY. Which of them to
-    /// use is found out once for a client, by at most one request more; [`Self::transport`] chooses.
-    /// With a [terminal](Self::tty) any server will do.
+    /// The end of input needs `v5.channel.k8s.io` or SPDY. A client finds out once which of them the
+    /// server supports, by at most one additional request; [`Self::transport`] chooses. With a
+    /// [terminal](Self::tty), any transport can end the input.
     pub fn stdin(mut self, input: impl Into<Input>) -> Self {
         self.stdin = Stdin::Given(input.into());
         self
@@ -101,120 +101,117 @@ impl<'a> Exec<'a> {
 
     /// Keeps the command's input open for [`Child::stdin`].
     ///
-    /// If the command is to be told where it ends, and the server may be one without
-    /// `v5.channel.k8s.io`, ask for [`ExecTransport::SpdyPost`] as well.
+    /// To end that input on a server without `v5.channel.k8s.io`, choose
+    /// [`ExecTransport::SpdyPost`] too.
     pub fn stdin_piped(mut self) -> Self {
         self.stdin = Stdin::Piped;
         self
     }
 
     /// Gives the command a terminal of this size. All output then arrives on standard output, and
-    /// standard input is [piped](Self::stdin_piped) unless some was [given](Self::stdin).
+    /// standard input is [piped](Self::stdin_piped) unless it is [given](Self::stdin).
     ///
-    /// The input of a terminal ends as at a keyboard, by ^D (byte 4), since servers take the end of
-    /// its stream for a detach and throw away all output that follows. So [`Self::stdin`] sends ^D
-    /// behind what it was given, and [`ChildStdin`] when it is shut down or dropped, as
-    /// [`Child::wait`] and [`Self::output`] do. This works over every transport, and it is up to the
-    /// program what comes of it:
+    /// The input of a terminal ends by ^D (byte 4), as at a keyboard, because servers take the end of
+    /// the stream for a detach and throw all later output away. [`Self::stdin`] sends ^D after its
+    /// input. [`ChildStdin`] sends it on `shutdown` and drop, and so do [`Child::wait`] and
+    /// [`Self::output`]. This works over every transport. The program decides what ^D does:
     ///
     /// - ^D ends the input at the start of a line. If the last byte sent is no line feed, no carriage
-    ///   return and no ^D, two are sent: the first only hands over the line that has begun.
-    /// - It ends the input of one program. When an interactive shell runs another, the shell goes on
-    ///   once that has ended.
-    /// - A program that has put the terminal into raw mode, such as an editor, reads ^D as a key. Send
-    ///   what ends that program instead.
-    /// - A terminal takes 4095 bytes a line at most; what is longer is cut by the system there.
+    ///   return and no ^D, two are sent: the first only submits the line.
+    /// - It ends the input of one program. An interactive shell that runs another program goes on
+    ///   after that program has ended.
+    /// - A program in raw mode, such as an editor, reads ^D as a key. Send what ends that program
+    ///   instead.
+    /// - A terminal takes at most 4095 bytes a line, and the remote system cuts a longer line.
     pub fn tty(mut self, size: TerminalSize) -> Self {
         self.tty = Some(size);
         self
     }
 
-    /// What is to carry the session. Default: [`ExecTransport::Auto`].
+    /// Chooses the transport of the session. Default: [`ExecTransport::Auto`].
     pub fn transport(mut self, transport: ExecTransport) -> Self {
         self.transport = transport;
         self
     }
 
-    /// Makes [`Child::kill`] really end the command: it is started by a line of `sh` that writes its
-    /// process id to standard output, where it is taken off again, and then becomes the command.
+    /// Makes [`Child::kill`] kill the command. `sh` prints its process id, which is removed from
+    /// standard output, and then becomes the command.
     ///
-    /// The container needs `sh` and `kill`. A program that cannot be started is then no error of
-    /// the service's but exit code 126 or 127, as from any shell. With a terminal no input is sent
-    /// until the process id has come, for the [handshake's timeout](Self::handshake_timeout) at most.
+    /// The container needs `sh` and `kill`. A program that cannot be started gives exit code 126 or
+    /// 127, as in any shell, and not an error of the service. With a terminal, no input is sent until
+    /// the process id has come, for at most the [handshake's timeout](Self::handshake_timeout).
     pub fn killable(mut self) -> Self {
         self.killable = true;
         self
     }
 
-    /// How long all of it may take, from the handshake to the command's end. Default: any time.
+    /// Bounds the time from the handshake to the command's end. Default: no limit.
     ///
-    /// When it has passed the connection is ended and every wait and read fails with a timeout;
-    /// whether the command ends too is the server's choice.
+    /// After it the connection ends, and every wait and read fails with a timeout. Whether the command
+    /// ends too is up to the server.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// How long it may take until the server has accepted the command. Default: 30 s; never longer
-    /// than the client's [`call_timeout`](crate::ClientBuilder::call_timeout). Over SPDY the server has
-    /// as long once more to take the streams, as kubectl grants it.
+    /// Bounds the time until the server accepts the command. Default: 30 s, and never longer than the
+    /// client's [`call_timeout`](crate::ClientBuilder::call_timeout). Over SPDY the server has the same
+    /// time again to accept the streams, as with kubectl.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
     }
 
-    /// How often something is sent, so that an idle session is not cut on the way: a ping and, over
-    /// a WebSocket, an empty input message, since some gateways count messages and no pings. Default:
-    /// 30 s. The service is said to cut sessions that were idle for five minutes. From a millisecond
-    /// to a day.
+    /// How often an idle session sends something, so that gateways do not cut it: a ping and, over a
+    /// WebSocket, an empty input message, since some gateways ignore pings. Default: 30 s; from a
+    /// millisecond to a day. The service is reported to cut sessions that are idle for five minutes.
     ///
-    /// An empty input message does no harm: servers throw it away, also where the command has no
-    /// input, or where its input has ended. Over SPDY the ping does it, as gateways see bytes there
-    /// and no messages.
+    /// An empty input message does no harm: servers ignore it, also if the command has no input or its
+    /// input has ended. Over SPDY the ping is enough, since gateways see only bytes there.
     pub fn keepalive(mut self, every: Duration) -> Self {
         self.keepalive = every.clamp(Duration::from_millis(1), Duration::from_secs(24 * 3600));
         self
     }
 
-    /// Asks for the command's standard input, though nothing is written to it, and never ends it.
-    /// Default: a command without input finds its input at the end.
+    /// Gives the command a standard input that stays empty and never ends. Default: a command without
+    /// input finds its input at the end.
     ///
-    /// This is for a gateway or a server that takes [empty input messages](Self::keepalive) only where
-    /// input was asked for; those that were tried take them anywhere. A command that reads its input
-    /// then waits for ever, so it is no default. Of no effect with a terminal, and where input is
+    /// This is for a server that accepts [empty input messages](Self::keepalive) only if input was
+    /// requested; those that were tried accept them anyway. A command that reads its input then waits
+    /// for ever, so this is not the default. It has no effect with a terminal, or if input is
     /// [given](Self::stdin) or [piped](Self::stdin_piped).
     pub fn keep_stdin_open(mut self) -> Self {
         self.keep_stdin_open = true;
         self
     }
 
-    /// How long the server may be silent until the connection is taken for dead, such as one whose
-    /// state a gateway has lost. The session then ends with [`ErrorKind::Lost`]; the command may run
-    /// on. Default: a minute; `None` waits for ever.
+    /// How long the server may be silent before the connection counts as dead, for example because a
+    /// gateway has lost its state. The session then ends with [`ErrorKind::Lost`], and the command may
+    /// run on. Default: a minute; `None` waits for ever.
     ///
-    /// A command may be silent for as long as it likes: where nothing has come for half that time
-    /// the server is asked by a ping, and only if it does not answer either is it dead. A server that
-    /// waits for the command to read its input answers no ping. So what counts is a ping that has no
-    /// such input before it: 64 KiB in all at most, which any pipe takes; or, over a WebSocket, none
-    /// since the last ping that was answered. While more of it may wait, the operating system alone
-    /// finds a dead line, on Linux after about a quarter of an hour; [`Self::timeout`] bounds that
-    /// too.
+    /// A command may be silent for any time. After half the limit the session pings the server, and
+    /// only a server that does not answer is dead. A server that waits for the command to read its
+    /// input answers no ping. So a ping counts only if little input was sent before it: at most 64 KiB
+    /// in all, which any pipe takes, or, over a WebSocket, none since the last ping that was answered.
+    /// While more input may wait, only the operating system finds a dead connection, on Linux after
+    /// about 15 minutes; [`Self::timeout`] bounds that too.
     pub fn dead_after(mut self, silence: impl Into<Option<Duration>>) -> Self {
         self.dead_after = silence.into();
         self
     }
 
-    /// How many bytes of each output are kept for a reader that is slower than the command.
-    /// Default: 16 MiB. When either buffer is full the session stops reading, and the command comes
-    /// to wait; nothing is lost. What is read from the connection at once, 128 KiB, may get in
-    /// beyond that; and, once the server has told how the command ended, up to 64 MiB that were still
-    /// on their way.
+    /// How many bytes of each output are kept for a reader that is slower than the command. Default:
+    /// 16 MiB.
+    ///
+    /// When either buffer is full, the session stops reading, and the command soon waits; nothing is
+    /// lost. A buffer may hold 128 KiB more, which is one read, and after the exit status up to 64 MiB
+    /// more, which may still be on their way.
     pub fn buffer(mut self, bytes: usize) -> Self {
         self.buffer = bytes;
         self
     }
 
-    /// How many bytes both outputs may have together in [`Self::output`] and
+    /// Bounds the length of both outputs together in [`Self::output`] and
     /// [`Child::wait_with_output`]. Default: 64 MiB.
     pub fn output_limit(mut self, bytes: usize) -> Self {
         self.output_limit = bytes;
@@ -223,49 +220,48 @@ impl<'a> Exec<'a> {
 
     /// Runs the command and collects its output.
     ///
-    /// A command that runs and fails is a result with its exit status, not an error.
-    /// [`Self::stdin_piped`] has no effect here, as there is no handle to write to: without
-    /// [`Self::stdin`] the command finds its input at its end.
+    /// A command that runs and fails returns its exit status, not an error. [`Self::stdin_piped`] has no
+    /// effect here, since there is no handle to write to: without [`Self::stdin`] the command finds
+    /// its input at the end.
     ///
     /// # Errors
     /// As [`Self::spawn`] and [`Child::wait_with_output`].
     pub async fn output(mut self) -> Result<Output, Error> {
         if matches!(self.stdin, Stdin::Piped) {
-            // A terminal has one all the same, which is ended at once.
+            // A terminal has a pipe anyway, which is closed at once.
             self.stdin = Stdin::None;
         }
         self.spawn().await?.wait_with_output().await
     }
 
-    /// Starts the command and gives handles of its streams.
+    /// Starts the command and returns handles of its streams.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRequest`] if a name or the command is malformed, with nothing sent;
+    /// [`ErrorKind::InvalidRequest`] if a name or the command is malformed (nothing is sent);
     /// [`ErrorKind::Timeout`] if the server took too long; [`ErrorKind::Protocol`] if its answer is
-    /// no proper handshake; [`ErrorKind::Unsupported`] if it does not have the transport asked for,
-    /// or if that cannot carry the end of the input given; and whatever a call may fail with.
-    /// [`may_have_run`](guestexec_core::Error::may_have_run) tells whether the command may run all
-    /// the same.
+    /// no valid handshake; [`ErrorKind::Unsupported`] if it does not support the transport, or if the
+    /// transport cannot end the given input; and any error of a call.
+    /// [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command may run anyway.
     pub async fn spawn(self) -> Result<Child, Error> {
         check(&self.argv, &self.pod)?;
         let tty = self.tty.is_some();
         let (piped, input) = match self.stdin {
-            // Without a stream the command sees the end at once, whatever the protocol.
+            // Without a stream the command finds its input at the end, over any transport.
             Stdin::Given(input) if input.is_empty() && !tty => (false, None),
             Stdin::Given(input) => (false, Some(input)),
             Stdin::Piped => (true, None),
-            // A terminal without input has no output either.
+            // Without an input stream, servers throw a terminal's output away.
             Stdin::None => (tty, None),
         };
         let held_open = self.keep_stdin_open && !piped && input.is_none();
         let begun = Instant::now();
-        let after = |length: Duration| Some((begun.checked_add(length.min(LONGEST_WAIT))?, length));
+        let after = |length: Duration| Some((begun.checked_add(length.min(MAX_TIMEOUT))?, length));
         let deadline = self.timeout.and_then(after);
         let earliest = deadline.into_iter().chain(after(self.handshake_timeout)).min();
-        let opening = Opening {
+        let request = ExecRequest {
             pod: self.pod,
             argv: if self.killable { kill::wrapped(self.argv) } else { self.argv },
-            // With a terminal a runtime may refuse standard error, and none would come anyway.
+            // A runtime may refuse standard error with a terminal, and none would come anyway.
             streams: Streams {
                 stdin: piped || held_open || input.is_some(),
                 stdout: true,
@@ -277,81 +273,71 @@ impl<'a> Exec<'a> {
             underway: Underway::new(),
             in_doubt: Underway::new(),
         };
-        let opened = match earliest {
-            None => opening.open().await?,
-            Some((at, length)) => timeout_at(at, opening.open()).await.map_err(|_| {
+        let connected = match earliest {
+            None => request.connect().await?,
+            Some((at, length)) => timeout_at(at, request.connect()).await.map_err(|_| {
                 Error::new(
                     ErrorKind::Timeout,
                     format!("the server did not accept the command within {length:?}"),
                 )
-                .during(opening.operation())
-                .with_may_have_run(opening.may_have_run())
+                .during(request.operation())
+                .with_may_have_run(request.may_have_run())
             })??,
         };
 
-        let Opened { connection, protocol, transport, operation } = opened;
+        let ExecConnection { stream, protocol, transport, operation } = connected;
         let endless = (transport == ExecTransport::WebSocketV4 && !tty).then_some(protocol);
-        let (report, told) = match self.killable {
-            true => {
-                let (report, told) = Report::new(tty);
-                (Some(report), Some(told))
-            }
-            false => (None, None),
-        };
-        // The terminal would show it before the report.
+        let (pid_line, pid) = self.killable.then(|| PidLine::new(tty)).unzip();
+        // The terminal would echo input before it shows the process id.
         let holds_input = tty && self.killable;
-        let front = match transport {
-            ExecTransport::SpdyPost | ExecTransport::SpdyGet => Spdy::ROOM,
-            _ => WebSocket::ROOM,
-        };
-        let shared = Arc::new(Shared::new(
+        let is_spdy = transport.is_spdy();
+        let buffers = Arc::new(Buffers::new(
             piped || held_open,
             self.buffer.max(1),
-            front,
-            report,
+            if is_spdy { Spdy::HEADROOM } else { WebSocket::HEADROOM },
+            pid_line,
             holds_input,
         ));
         if let Some(size) = self.tty {
-            shared.resize(size);
+            buffers.resize(size);
         }
-        let plan = Plan {
+        let options = SessionOptions {
             operation,
-            secrets: opening.pod.client.inner.shared().secrets(None),
+            secrets: request.pod.client.inner.shared().secrets(None),
             input,
             deadline,
             keepalive: self.keepalive,
             dead_after: self.dead_after,
             tty,
-            hold: holds_input.then_some(self.handshake_timeout),
-            opening: self.handshake_timeout,
+            hold_input: holds_input.then_some(self.handshake_timeout),
+            open_timeout: self.handshake_timeout,
         };
-        let task = match transport {
-            ExecTransport::SpdyPost | ExecTransport::SpdyGet => {
-                let wire = Spdy::new(connection, opening.streams);
-                tokio::spawn(Session::new(wire, shared.clone(), plan).run())
-            }
-            _ => {
-                let wire = WebSocket::new(connection, protocol);
-                tokio::spawn(Session::new(wire, shared.clone(), plan).run())
-            }
+        let task = if is_spdy {
+            let mut first = Vec::new();
+            let spdy = Spdy::new(request.streams, &mut first);
+            let connection = Connection::new(stream, spdy, first);
+            tokio::spawn(Session::new(connection, buffers.clone(), options).run())
+        } else {
+            let connection = Connection::new(stream, WebSocket::new(protocol), Vec::new());
+            tokio::spawn(Session::new(connection, buffers.clone(), options).run())
         };
-        let reader = |out| Reader::new(shared.clone(), out);
-        let pod = opening.pod;
+        let reader = |stream| OutputReader::new(buffers.clone(), stream);
+        let pod = request.pod;
         Ok(Child {
-            stdin: piped.then(|| ChildStdin { shared: shared.clone(), endless }),
-            stdout: Some(ChildStdout(reader(Out::Stdout))),
-            stderr: (!tty).then(|| ChildStderr(reader(Out::Stderr))),
+            stdin: piped.then(|| ChildStdin { buffers: buffers.clone(), endless }),
+            stdout: Some(ChildStdout(reader(OutputStream::Stdout))),
+            stderr: (!tty).then(|| ChildStderr(reader(OutputStream::Stderr))),
             progress: Progress::Running(Task(task)),
-            killer: told.map(|told| Killer {
+            killer: pid.map(|pid| Killer {
                 client: pod.client.clone(),
                 namespace: pod.namespace,
                 name: pod.name,
                 container: pod.container,
                 transport: self.transport,
-                patience: self.handshake_timeout,
-                told,
+                timeout: self.handshake_timeout,
+                pid,
             }),
-            shared,
+            buffers,
             protocol,
             transport,
             tty,

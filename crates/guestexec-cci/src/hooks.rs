@@ -20,11 +20,10 @@ use serde_json::{Map, Value};
 use crate::{
     Client, Credentials, Error,
     auth::Method,
-    error,
-    exec::{Fault, Speaks, Upgrade},
-    operations,
+    error, operations,
     sign::{self, Canonical},
     token::{self, Token, Tokens},
+    upgrade::{ServerSupport, Upgrade, UpgradeError},
 };
 
 /// That of a client which is not calling anything.
@@ -47,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) checks: bool,
     pub(crate) tokens: Tokens,
-    pub(crate) speaks: Speaks,
+    pub(crate) server_support: ServerSupport,
 }
 
 impl Shared {
@@ -123,7 +122,7 @@ impl Inner {
 
     /// What the connection is to become, where the operation stands for an upgrade.
     fn upgrade(&self) -> Option<Upgrade> {
-        Upgrade::usual(self.operation).map(|usual| self.call.upgrade.unwrap_or(usual))
+        Upgrade::of_operation(self.operation).map(|usual| self.call.upgrade.unwrap_or(usual))
     }
 
     /// Turns a request into one for IAM, keeping its query and its marks.
@@ -225,7 +224,7 @@ fn fits(request: &Request, operation: &Operation) -> Result<(), String> {
     if length <= MAX_ADDRESS {
         return Ok(());
     }
-    let advice = match Upgrade::usual(operation) {
+    let advice = match Upgrade::of_operation(operation) {
         Some(_) => {
             ": the command and its arguments are too long for it; send the script by stdin, as in `exec([\"sh\"]).stdin(script)`"
         }
@@ -246,7 +245,7 @@ impl ClientHooks<Inner> for Client {
         escape_spaces(request);
         fits(request, operation).map_err(CallError::InvalidRequest)?;
         if let Some(upgrade) = self.inner.upgrade() {
-            upgrade.ask(request.headers_mut()).map_err(CallError::InvalidRequest)?;
+            upgrade.add_headers(request.headers_mut()).map_err(CallError::InvalidRequest)?;
         }
         self.inner.authenticate(self, request).await.map_err(CallError::InvalidRequest)
     }
@@ -258,9 +257,9 @@ impl ClientHooks<Inner> for Client {
         let mut response =
             self.inner.shared.transport.execute(self.inner.operation, request).await?;
         if let (Some(upgrade), Some(asked)) = (upgrade, asked)
-            && let Err(fault) = upgrade.check(&asked, &response)
+            && let Err(error) = upgrade.verify(&asked, &response)
         {
-            response.extensions_mut().insert(fault);
+            response.extensions_mut().insert(error);
         }
         if !response.status().is_success() {
             return Ok(limit_answer(response, MAX_ANSWER));
@@ -279,8 +278,8 @@ impl ClientHooks<Inner> for Client {
         result: &reqwest::Result<Response>,
         _: &OperationInfo,
     ) -> Result<(), CallError<E>> {
-        match result.as_ref().ok().and_then(|answer| answer.extensions().get::<Fault>()) {
-            Some(fault) => Err(CallError::Custom(fault.to_string())),
+        match result.as_ref().ok().and_then(|answer| answer.extensions().get::<UpgradeError>()) {
+            Some(error) => Err(CallError::Custom(error.to_string())),
             None => Ok(()),
         }
     }

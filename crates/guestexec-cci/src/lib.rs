@@ -11,6 +11,7 @@ mod not_started;
 mod pods;
 pub mod sign;
 mod token;
+mod upgrade;
 
 pub use auth::Credentials;
 pub use client::ClientBuilder;

@@ -1,28 +1,31 @@
-//! Which answers prove that a command was not started: one table, each row with its reason. What it
-//! does not hold proves nothing, and the command may have run.
+//! Which answers prove that a command was not started: one table, each row with its reason. Any other
+//! answer proves nothing, and the command may have run.
 //!
-//! A text may quote the command, whose arguments may say anything. So a row is never looked for
-//! somewhere in a text: it is all of it, from its first byte on, and only behind what Kubernetes
-//! and the container runtime are known to put in front.
+//! A message may quote the command, whose arguments may be anything. So a row never matches a part of
+//! a message: it matches all of it, after the prefixes that Kubernetes and the container runtime are
+//! known to add.
 
 use guestexec_core::ErrorKind;
 
-/// One kind of answer that proves it.
+/// One answer that is a proof.
 pub(crate) struct Row {
     answer: Answer,
-    /// What kind of failure it is, where the HTTP status says less.
+    /// The kind of the error, if it is more specific than the HTTP status.
     pub(crate) kind: Option<ErrorKind>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "for readers, and a test that wants it"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for readers, and for a test that requires it")
+    )]
     why: &'static str,
 }
 
 enum Answer {
-    /// This HTTP status in place of the upgrade, whoever sends it.
+    /// This HTTP status in place of the upgrade, from anyone.
     Http(u16),
-    /// This HTTP status, if it is the service itself that sends it.
+    /// This HTTP status in place of the upgrade, from the service itself.
     OfService(u16),
-    /// This message of a 5xx in place of the upgrade, or of a Failure after it. `{quoted}` stands
-    /// for a string in Go's quotes, `{word}` for letters, digits and `_.-`, `{rest}` for anything.
+    /// This message of a 5xx in place of the upgrade, or of a Failure after it. `{quoted}` matches a
+    /// string in Go's quotes, `{word}` letters, digits and `_.-`, `{rest}` anything.
     Text(&'static str),
 }
 
@@ -33,35 +36,35 @@ const fn row(answer: Answer, kind: Option<ErrorKind>, why: &'static str) -> Row 
     Row { answer, kind, why }
 }
 
-const REFUSED_REQUEST: &str = "whoever refuses a request as such has passed nothing on";
-const NOT_EXECUTED: &str =
-    "runc reports it as long as the process it made has not become the program";
+const REFUSED_REQUEST: &str = "a server that refuses a request as invalid passes nothing on";
+const NOT_EXECUTED: &str = "runc reports it only while its process has not become the program";
 const NOT_LOOKED_UP: &str = "the program is looked up before it is executed";
-const NO_CONTAINER: &str = "there is no running container to start it in";
-const NO_STREAMS: &str = "the node starts a command once its streams are open, and they never were";
+const NO_CONTAINER: &str = "there is no running container to start the command in";
+const NO_STREAMS: &str =
+    "the node starts a command after its streams are open, and they never were";
 
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
     row(Http(400), None, REFUSED_REQUEST),
     row(Http(401), None, REFUSED_REQUEST),
     row(Http(403), None, REFUSED_REQUEST),
-    row(Http(404), None, "the one who says so has nothing to run a command in"),
+    row(Http(404), None, "a server that answers so has nothing to run a command in"),
     row(Http(405), None, REFUSED_REQUEST),
     row(Http(406), None, REFUSED_REQUEST),
-    row(Http(407), None, "a proxy that wants to be authenticated to has passed nothing on"),
-    row(Http(410), None, "the one who says so has nothing to run a command in"),
+    row(Http(407), None, "a proxy that requires credentials passes nothing on"),
+    row(Http(410), None, "a server that answers so has nothing to run a command in"),
     row(Http(411), None, REFUSED_REQUEST),
     row(Http(413), None, REFUSED_REQUEST),
     row(Http(414), None, REFUSED_REQUEST),
     row(Http(415), None, REFUSED_REQUEST),
-    row(Http(421), None, "the one who says so does not answer for this host"),
+    row(Http(421), None, "a server that answers so does not serve this host"),
     row(Http(422), None, REFUSED_REQUEST),
     row(Http(426), None, REFUSED_REQUEST),
-    row(Http(429), None, "whoever limits the rate does so before anything else"),
+    row(Http(429), None, "a rate limit comes before anything else"),
     row(Http(431), None, REFUSED_REQUEST),
     row(Http(451), None, REFUSED_REQUEST),
-    row(Http(501), None, "the one who says so cannot do what was asked, and has passed nothing on"),
-    // From something in between, 409 may be about a request that was passed on, as 408 and 499 are.
+    row(Http(501), None, "a server that answers so cannot do it, and passes nothing on"),
+    // A gateway's 409 may be about a request that it passed on, as 408 and 499 are.
     row(OfService(409), None, "the service answers so before it upgrades the connection"),
 
     row(Text("unable to start container process: {rest}"), Some(Refused), NOT_EXECUTED),
@@ -86,13 +89,13 @@ static TABLE: &[Row] = &[
     row(Text("unable to upgrade: {rest}"), Some(Unsupported), NO_STREAMS),
     row(Text("unable to upgrade connection: container not found ({quoted})"), Some(NotFound), NO_STREAMS),
     row(Text("unable to upgrade connection: {rest}"), None, NO_STREAMS),
-    row(Text("failed calling webhook {quoted}: {rest}"), Some(Refused), "a request is admitted before it is passed on"),
+    row(Text("failed calling webhook {quoted}: {rest}"), Some(Refused), "admission comes before a request is passed on"),
     row(Text("error dialing backend: {rest}"), None, "the node was not reached"),
     row(Text("error sending request: {word} {quoted}: dial tcp {rest}"), None, "the node was not reached"),
 ];
 
-/// What Kubernetes and the runtime put in front of the cause, in this order, each or not.
-const IN_FRONT: [&str; 6] = [
+/// The prefixes that Kubernetes and the runtime add to the cause, in this order; each is optional.
+const PREFIXES: [&str; 6] = [
     "error executing command in container: ",
     "failed to exec in container: ",
     "failed to start exec {quoted}: ",
@@ -101,7 +104,7 @@ const IN_FRONT: [&str; 6] = [
     "rpc error: code = {word} desc = ",
 ];
 
-/// The proof in an HTTP answer that takes the place of the upgrade, if it is one.
+/// Finds the proof in an HTTP answer in place of the upgrade.
 pub(crate) fn by_http(status: u16, of_service: bool, message: &str) -> Option<&'static Row> {
     let by_status = |row: &&Row| match row.answer {
         Http(this) => this == status,
@@ -114,26 +117,26 @@ pub(crate) fn by_http(status: u16, of_service: bool, message: &str) -> Option<&'
     }
 }
 
-/// The proof in the message of a failure, if it is one. It is none once there was output.
+/// Finds the proof in the message of a failure. After output, a message proves nothing.
 pub(crate) fn by_text(message: &str) -> Option<&'static Row> {
     let mut cause = message.trim();
-    // Kubernetes puts it in front once for each server the failure passes.
+    // Each Kubernetes server that passes a failure on adds this prefix.
     while let Some(rest) = cause.strip_prefix("Internal error occurred: ") {
         cause = rest;
     }
-    for wrapper in IN_FRONT {
-        cause = behind(cause, wrapper).unwrap_or(cause);
+    for prefix in PREFIXES {
+        cause = strip_pattern(cause, prefix).unwrap_or(cause);
     }
-    // The code of gRPC that containerd's shim gives to all failures of runc.
+    // containerd's shim adds this gRPC code to all failures of runc.
     let cause = cause.strip_suffix(": unknown").unwrap_or(cause);
     TABLE.iter().find(|row| match row.answer {
-        Text(pattern) => behind(cause, pattern).is_some_and(str::is_empty),
+        Text(pattern) => strip_pattern(cause, pattern).is_some_and(str::is_empty),
         Http(_) | OfService(_) => false,
     })
 }
 
-/// What is left of `text` behind what `pattern` stands for.
-fn behind<'a>(mut text: &'a str, pattern: &str) -> Option<&'a str> {
+/// Removes what `pattern` matches from the front of `text`.
+fn strip_pattern<'a>(mut text: &'a str, pattern: &str) -> Option<&'a str> {
     let mut pattern = pattern;
     loop {
         let Some((literal, rest)) = pattern.split_once('{') else {
@@ -142,16 +145,16 @@ fn behind<'a>(mut text: &'a str, pattern: &str) -> Option<&'a str> {
         text = text.strip_prefix(literal)?;
         let (name, rest) = rest.split_once('}')?;
         text = match name {
-            "quoted" => behind_quoted(text)?,
-            "word" => behind_word(text)?,
+            "quoted" => strip_quoted(text)?,
+            "word" => strip_word(text)?,
             _ => "",
         };
         pattern = rest;
     }
 }
 
-/// Behind a string as Go quotes it: no quote in it but behind a backslash.
-fn behind_quoted(text: &str) -> Option<&str> {
+/// Removes a string in Go's quotes, in which a backslash precedes each quote.
+fn strip_quoted(text: &str) -> Option<&str> {
     let inside = text.strip_prefix('"')?;
     let mut escaped = false;
     let end = inside.find(|c| {
@@ -162,7 +165,7 @@ fn behind_quoted(text: &str) -> Option<&str> {
     Some(&inside[end + 1..])
 }
 
-fn behind_word(text: &str) -> Option<&str> {
+fn strip_word(text: &str) -> Option<&str> {
     let rest = text.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_.-".contains(c));
     (rest.len() < text.len()).then_some(rest)
 }
@@ -175,7 +178,7 @@ mod tests {
     const KUBELET: &str = "Internal error occurred: error executing command in container: ";
     const CONTAINERD: &str = "Internal error occurred: error executing command in container: failed to exec in container: ";
 
-    /// Texts as servers send them, those of containerd 1.6 and 2.1 and of kube-apiserver recorded.
+    /// Messages that servers send; those of containerd 1.6 and 2.1 and of kube-apiserver are recorded.
     fn proofs() -> Vec<String> {
         let runc = |cause: &str| format!("{RUNC}{cause}: unknown");
         let kubelet = |cause: &str| format!("{KUBELET}{cause}");
@@ -243,7 +246,7 @@ mod tests {
         proofs
     }
 
-    /// What a command may be called, and say of itself.
+    /// Words that a command may contain or print.
     const WORDS: [&str; 12] = [
         "no such file or directory",
         "permission denied",
@@ -260,7 +263,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_row_is_met_and_has_its_reason() {
+    fn each_row_matches_and_has_its_reason() {
         let mut met = vec![false; TABLE.len()];
         let mut meet = |what: &str, row: Option<&'static Row>| {
             let row = row.unwrap_or_else(|| panic!("{what} is no proof"));
@@ -269,7 +272,7 @@ mod tests {
         };
         for text in proofs() {
             meet(&text, by_text(&text));
-            // The API server's WebSockets put one more in front.
+            // The API server's WebSockets add one more prefix.
             meet(&text, by_text(&format!("Internal error occurred: {text}")));
             meet(&text, by_http(500, false, &text));
         }
@@ -305,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_quotes_such_words_proves_nothing() {
+    fn a_message_that_only_quotes_such_words_proves_nothing() {
         let fixed = [
             "",
             "node on fire",
@@ -367,15 +370,15 @@ mod tests {
     }
 
     #[test]
-    fn cut_anywhere_a_text_is_no_panic() {
+    fn a_message_that_is_cut_anywhere_does_not_panic() {
         for proof in proofs() {
             for end in 0..proof.len() {
                 let _ = by_text(&proof[..end]);
                 let _ = by_text(&proof[end..]);
             }
         }
-        assert_eq!(behind_quoted("\"\\"), None);
-        assert_eq!(behind_quoted("\"\\\\\"x"), Some("x"));
-        assert_eq!(behind_quoted("\"ä\\\"\"x"), Some("x"));
+        assert_eq!(strip_quoted("\"\\"), None);
+        assert_eq!(strip_quoted("\"\\\\\"x"), Some("x"));
+        assert_eq!(strip_quoted("\"ä\\\"\"x"), Some("x"));
     }
 }

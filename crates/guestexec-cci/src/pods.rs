@@ -2,28 +2,28 @@
 
 use guestexec_core::ErrorKind;
 
-use crate::{Client, Error, Exec, enums::PodPhase, types};
+use crate::{Client, Error, Exec, enums::PodPhase, operations, types};
 
-/// Names the container to use where none is asked for.
+/// The annotation that names the container for callers who name none.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
-/// Pods asked for at once.
-const PAGE: i64 = 500;
-/// Parts without a pod that are taken one after the other.
-const EMPTY_PARTS: usize = 100;
+/// The pods of one page.
+const PAGE_SIZE: i64 = 500;
+/// The most consecutive pages without a pod: selectors may leave a page empty, but not all pages.
+const MAX_EMPTY_PAGES: usize = 100;
 
 impl Client {
-    /// A pod, by its namespace (1 to 63 characters) and name (1 to 253). Nothing is sent yet.
+    /// The pod with this namespace (1 to 63 characters) and name (1 to 253). Sends nothing.
     pub fn pod(&self, namespace: impl Into<String>, name: impl Into<String>) -> Pod<'_> {
         Pod { client: self, namespace: namespace.into(), name: name.into(), container: None }
     }
 
-    /// The pods of a namespace.
+    /// The pods of a namespace. Sends nothing.
     pub fn pods(&self, namespace: impl Into<String>) -> Pods<'_> {
         Pods { client: self, namespace: namespace.into(), labels: None, fields: None }
     }
 }
 
-/// A pod in which commands are to run; made by [`Client::pod`].
+/// A pod in which commands run, made by [`Client::pod`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Pod<'a> {
@@ -34,15 +34,15 @@ pub struct Pod<'a> {
 }
 
 impl<'a> Pod<'a> {
-    /// The container in which commands are to run, 1 to 63 characters. It may be left out if the
-    /// pod has only one.
+    /// Chooses the container, by its name of 1 to 63 characters. A pod with one container needs no
+    /// choice.
     pub fn container(mut self, name: impl Into<String>) -> Self {
         self.container = Some(name.into());
         self
     }
 
-    /// A command to be run: the program and its arguments, which no shell looks at. Call
-    /// [`Exec::output`] or [`Exec::spawn`] on the result to run it.
+    /// Prepares a command: the program and its arguments, which no shell interprets. Run it by
+    /// [`Exec::output`] or [`Exec::spawn`].
     pub fn exec<I>(&self, argv: I) -> Exec<'a>
     where
         I: IntoIterator,
@@ -51,26 +51,27 @@ impl<'a> Pod<'a> {
         Exec::new(self.clone(), argv.into_iter().map(Into::into).collect())
     }
 
-    /// Reads the pod: its containers and what they are doing.
+    /// Reads the pod: its containers and their state.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such pod, and whatever a call may fail with.
+    /// [`ErrorKind::NotFound`] if there is no such pod, and any error of a call.
     pub async fn get(&self) -> Result<types::Pod, Error> {
         let call = self.client.read_cci_v2_namespaced_pod();
         let answer = call.namespace(&*self.namespace).name(&*self.name).send().await?;
         Ok(answer.into_inner())
     }
 
-    /// Reads the pod and chooses the container as kubectl does, if none was named: the one its
-    /// annotation `kubectl.kubernetes.io/default-container` names, else the first.
+    /// Reads the pod, and chooses the container as kubectl does: the one that was named, else the one
+    /// of the annotation `kubectl.kubernetes.io/default-container`, else the first.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if the pod has ended, does not exist, or has no container of the
-    /// name; and whatever a call may fail with.
+    /// [`ErrorKind::NotFound`] if the pod has ended, does not exist, or has no container of this name;
+    /// and any error of a call.
     pub async fn choose_container(mut self) -> Result<Self, Error> {
         let pod = self.get().await?;
         let missing = |message: String| {
-            Err(Error::new(ErrorKind::NotFound, message).during("readCciV2NamespacedPod"))
+            Err(Error::new(ErrorKind::NotFound, message)
+                .during(operations::READ_CCI_V2_NAMESPACED_POD.id))
         };
         if let Some(phase @ (PodPhase::Succeeded | PodPhase::Failed)) =
             pod.status.as_ref().and_then(|status| status.phase.as_ref())
@@ -104,9 +105,9 @@ impl<'a> Pod<'a> {
     }
 }
 
-/// The pods of a namespace, or some of them; made by [`Client::pods`].
+/// The pods of a namespace, or some of them, made by [`Client::pods`].
 #[derive(Clone, Debug)]
-#[must_use = "nothing is asked until `list` is called"]
+#[must_use = "nothing is sent until `list` is called"]
 pub struct Pods<'a> {
     client: &'a Client,
     namespace: String,
@@ -115,30 +116,32 @@ pub struct Pods<'a> {
 }
 
 impl Pods<'_> {
-    /// Keeps pods whose labels match, such as `app=web,tier!=cache`.
+    /// Selects pods by their labels, such as `app=web,tier!=cache`.
     pub fn label_selector(mut self, selector: impl Into<String>) -> Self {
         self.labels = Some(selector.into());
         self
     }
 
-    /// Keeps pods whose members match, such as `status.phase=Running`.
+    /// Selects pods by their fields, such as `status.phase=Running`.
     pub fn field_selector(mut self, selector: impl Into<String>) -> Self {
         self.fields = Some(selector.into());
         self
     }
 
-    /// Asks for all of them, part by part.
+    /// Lists the pods, page by page.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] if the service's parts go in a circle, and whatever a call may fail
-    /// with.
+    /// [`ErrorKind::Protocol`] if the service's pages do not end, and any error of a call.
     pub async fn list(self) -> Result<Vec<types::Pod>, Error> {
         let mut pods = Vec::new();
         let mut from: Option<String> = None;
-        let mut empty_parts = 0;
+        let mut empty_pages = 0;
         loop {
-            let mut call =
-                self.client.list_cci_v2_namespaced_pod().namespace(&*self.namespace).limit(PAGE);
+            let mut call = self
+                .client
+                .list_cci_v2_namespaced_pod()
+                .namespace(&*self.namespace)
+                .limit(PAGE_SIZE);
             if let Some(selector) = &self.labels {
                 call = call.label_selector(&**selector);
             }
@@ -148,30 +151,29 @@ impl Pods<'_> {
             if let Some(from) = &from {
                 call = call.continue_(&**from);
             }
-            let part = call.send().await?.into_inner();
-            let metadata = part.metadata.unwrap_or_default();
-            // A list must not pass for whole because the place where it goes on cannot be read.
-            let is_odd = part.extra.contains_key("metadata")
+            let page = call.send().await?.into_inner();
+            let metadata = page.metadata.unwrap_or_default();
+            // Without a readable `continue`, a part of the list would pass for all of it.
+            let is_odd = page.extra.contains_key("metadata")
                 || (metadata.continue_.is_none() && metadata.extra.contains_key("continue"));
-            if is_odd || part.extra.get("items").is_some_and(|items| !items.is_array()) {
+            if is_odd || page.extra.get("items").is_some_and(|items| !items.is_array()) {
                 return Err(Error::new(
                     ErrorKind::Protocol,
                     "the service lists pods in a form that cannot be read",
                 )
-                .during("listCciV2NamespacedPod"));
+                .during(operations::LIST_CCI_V2_NAMESPACED_POD.id));
             }
             let next = metadata.continue_.filter(|next| !next.is_empty());
-            // Selectors may leave a part empty, but not one after the other without end.
-            empty_parts = if part.items.is_empty() { empty_parts + 1 } else { 0 };
-            pods.extend(part.items);
+            empty_pages = if page.items.is_empty() { empty_pages + 1 } else { 0 };
+            pods.extend(page.items);
             match next {
                 None => return Ok(pods),
-                Some(_) if next == from || empty_parts > EMPTY_PARTS => {
+                Some(_) if next == from || empty_pages > MAX_EMPTY_PAGES => {
                     return Err(Error::new(
                         ErrorKind::Protocol,
                         "the service says that the list goes on, and gives nothing more of it",
                     )
-                    .during("listCciV2NamespacedPod"));
+                    .during(operations::LIST_CCI_V2_NAMESPACED_POD.id));
                 }
                 next => from = next,
             }

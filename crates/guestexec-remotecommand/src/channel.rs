@@ -1,4 +1,4 @@
-//! The five byte streams of a session and which of them a request asks for.
+//! The five byte streams of a session, and which of them a request asks for.
 
 /// One of the five byte streams of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,10 +16,10 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// All channels in the order in which kubectl opens its SPDY streams.
+    /// All channels, in the order in which kubectl opens its SPDY streams.
     pub const ALL: [Self; 5] = [Self::Error, Self::Stdin, Self::Stdout, Self::Stderr, Self::Resize];
 
-    /// The channel's number: the first byte of a WebSocket message.
+    /// The channel's number, which is the first byte of a WebSocket message.
     pub const fn number(self) -> u8 {
         match self {
             Self::Stdin => 0,
@@ -35,7 +35,7 @@ impl Channel {
         Self::ALL.into_iter().find(|channel| channel.number() == number)
     }
 
-    /// The channel's name: the value of the `streamtype` header of its SPDY stream.
+    /// The channel's name, which is the value of the `streamtype` header of its SPDY stream.
     pub const fn stream_type(self) -> &'static str {
         match self {
             Self::Stdin => "stdin",
@@ -52,23 +52,23 @@ impl Channel {
     }
 }
 
-/// What a request asks for: its `stdin`, `stdout`, `stderr` and `tty` query parameters.
+/// The query parameters `stdin`, `stdout`, `stderr` and `tty` of a request.
 ///
-/// Kubernetes answers 400 when the first three are all false.
+/// Kubernetes answers 400 if the first three are all false.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Streams {
     /// The client sends standard input.
     pub stdin: bool,
     /// The client wants standard output.
     pub stdout: bool,
-    /// The client wants standard error. Servers drop it quietly when `tty` is set.
+    /// The client wants standard error. Servers ignore it if `tty` is set.
     pub stderr: bool,
-    /// The process gets a terminal, which can be resized.
+    /// The process gets a terminal.
     pub tty: bool,
 }
 
 impl Streams {
-    /// The channels such a session has, in the order of [`Channel::ALL`].
+    /// The channels of the session, in the order of [`Channel::ALL`].
     pub fn channels(self) -> impl Iterator<Item = Channel> {
         Channel::ALL.into_iter().filter(move |channel| match channel {
             Channel::Error => true,
@@ -79,7 +79,7 @@ impl Streams {
         })
     }
 
-    /// The channel on which a WebSocket server announces that it is ready: the lowest output there is.
+    /// The channel on which a WebSocket server announces that it is ready: the first output, or else the error channel.
     pub fn first_output(self) -> Channel {
         self.channels()
             .find(|c| matches!(c, Channel::Stdout | Channel::Stderr))

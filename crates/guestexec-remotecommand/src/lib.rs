@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod base64;
 mod channel;
 mod pongs;
 mod resize;
@@ -17,3 +16,11 @@ pub use subprotocol::{
     ACCEPTED_STREAM_PROTOCOLS_HEADER, NegotiationError, SPDY_OFFER, SPDY_UPGRADE,
     STREAM_PROTOCOL_HEADER, Subprotocol, WEBSOCKET_OFFER,
 };
+
+/// Moves bytes from the front of `input` to `buffer` until it holds `len`. False if too few came.
+fn fill(buffer: &mut Vec<u8>, input: &mut &[u8], len: usize) -> bool {
+    let (taken, rest) = input.split_at(len.saturating_sub(buffer.len()).min(input.len()));
+    buffer.extend_from_slice(taken);
+    *input = rest;
+    buffer.len() >= len
+}

@@ -1,20 +1,22 @@
+//! Answers to pings, without a queue that grows.
+
 use std::collections::VecDeque;
 
 /// The most answers that wait.
 const MAX_WAITING: usize = 16;
-/// Pings without an answer after which it is enough: a gateway that pings every five seconds, while
-/// the server takes nothing, needs days for as many.
+/// The most pings that stay unanswered. A gateway that pings every five seconds while the server reads
+/// nothing reaches it after days.
 const MAX_UNANSWERED: u32 = 65_536;
 
-/// Answers to pings that wait to be sent, in either form of the protocol. Of more than 16 the oldest are given up, as
-/// RFC 6455 allows.
+/// Answers to pings that wait to be sent, over WebSocket or SPDY. Of more than 16 the oldest are dropped, as RFC 6455
+/// allows.
 #[derive(Debug)]
 pub struct Pongs<T> {
     waiting: VecDeque<T>,
     unanswered: u32,
 }
 
-/// The other side pings without end and takes no answers.
+/// The other side sends pings without end, and reads no answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it has sent more than {MAX_UNANSWERED} pings that it takes no answers to")]
 pub struct PingFlood;
@@ -30,7 +32,7 @@ impl<T> Pongs<T> {
     ///
     /// # Errors
     ///
-    /// [`PingFlood`]: end the session, since it would go on without end and without use.
+    /// [`PingFlood`]: end the session, which would otherwise go on for ever.
     pub fn push(&mut self, pong: T) -> Result<(), PingFlood> {
         if self.waiting.len() == MAX_WAITING {
             self.waiting.pop_front();
@@ -40,7 +42,7 @@ impl<T> Pongs<T> {
         if self.unanswered > MAX_UNANSWERED { Err(PingFlood) } else { Ok(()) }
     }
 
-    /// Takes the answer to be sent next.
+    /// Takes the answer that is sent next.
     pub fn pop(&mut self) -> Option<T> {
         self.waiting.pop_front()
     }

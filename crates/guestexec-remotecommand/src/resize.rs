@@ -1,13 +1,13 @@
-//! The terminal's size on its way to the server.
+//! The size of a terminal, as a client sends it.
 
 use serde_json::{Deserializer, Map, Value};
 
-/// Unread text beyond this cannot be the start of a size.
+/// The longest unfinished object that can be a size, in bytes.
 const MAX_PENDING: usize = 1024;
-/// More than this at once is not somebody dragging a window's corner.
+/// The most text that is accepted at once, in bytes. Dragging a window's corner sends far less.
 const MAX_INPUT: usize = 64 * 1024;
 
-/// A terminal's size in character cells.
+/// The size of a terminal, in character cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TerminalSize {
     /// Columns.
@@ -17,7 +17,7 @@ pub struct TerminalSize {
 }
 
 impl TerminalSize {
-    /// The text of a resize message, ended by a newline as kubectl does.
+    /// The text of a resize message, with kubectl's newline at the end.
     pub fn to_json(self) -> String {
         format!("{{\"Width\":{},\"Height\":{}}}\n", self.width, self.height)
     }
@@ -38,10 +38,10 @@ impl TerminalSize {
     }
 }
 
-/// Reads a resize channel the way Kubernetes does: as one stream of JSON objects, whatever the message borders.
+/// Reads a resize channel as Kubernetes does: as one stream of JSON objects, however it is cut into messages.
 ///
-/// Keys are compared without regard to case, other members are skipped, a missing one is 0. The first thing that is
-/// not such an object ends all later resizing, silently.
+/// Keys are case-insensitive, other members are ignored, and a missing one is 0. The first text that is no such object
+/// silently ends all resizing.
 #[derive(Debug, Default)]
 pub struct ResizeDecoder {
     pending: Vec<u8>,
@@ -49,9 +49,9 @@ pub struct ResizeDecoder {
 }
 
 impl ResizeDecoder {
-    /// Takes the next bytes and returns the last complete size in them: it is the one the terminal ends up with.
+    /// Takes the next bytes, and returns the last complete size in them.
     ///
-    /// At most 1 KiB of an unfinished object is kept; over 64 KiB at once counts as broken.
+    /// An unfinished object over 1 KiB, or more than 64 KiB at once, ends all resizing.
     pub fn push(&mut self, bytes: &[u8]) -> Option<TerminalSize> {
         if self.broken || bytes.len() > MAX_INPUT {
             self.broken = true;
@@ -64,7 +64,7 @@ impl ResizeDecoder {
         while let Some(object) = objects.next() {
             match object.map(|members| TerminalSize::from_members(&members)) {
                 Ok(Some(size)) => latest = Some(size),
-                // The rest of this object is still to come.
+                // The rest of this object has not come yet.
                 Err(error) if error.is_eof() => break,
                 Ok(None) | Err(_) => {
                     self.broken = true;

@@ -1,17 +1,17 @@
-//! How a command ended, and the Kubernetes Status object that says so.
+//! How a command ended, and the Kubernetes Status object that reports it.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::{Deserializer, Value, json};
 
-/// The longest closing status that is accepted, in bytes.
+/// The longest status that is accepted, in bytes.
 pub const MAX_STATUS: usize = 64 * 1024;
 
-/// The longest piece of the server's text that is kept, in bytes.
+/// The longest text of the server that is kept, in bytes.
 const MAX_TEXT: usize = 4096;
 const NON_ZERO: &str = "command terminated with non-zero exit code";
 const INTERNAL: &str = "Internal error occurred: ";
-/// How often a status that comes in pieces is tried before its end: each time costs its length.
-const MAX_TRIES: usize = 64;
+/// How often an incomplete status is parsed before its end, since each time costs its length.
+const MAX_PARSES: usize = 64;
 
 /// The exit status of a process that ran and ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,8 +26,8 @@ impl ExitStatus {
         Self(Some(code))
     }
 
-    /// The exit code; `None` when the server said that the command failed but named no usable code, as version 1 of
-    /// the protocol always does.
+    /// The exit code. `None` when the server reported a failure without a valid code, as version 1 of the protocol always
+    /// does.
     pub const fn code(self) -> Option<i32> {
         self.0
     }
@@ -39,8 +39,8 @@ impl ExitStatus {
 
     /// The signal that probably ended the process: 9 for exit code 137.
     ///
-    /// This is a guess. The protocol has no place for signals; runtimes and shells report signal `n` as code
-    /// `128 + n`, but a program may exit with such a code of its own accord. Codes 129 to 192 are taken so.
+    /// This is a guess. The protocol cannot report signals: runtimes and shells report signal `n` as code `128 + n`, but a
+    /// program may exit with such a code itself. Codes 129 to 192 count as signals.
     pub const fn signal(self) -> Option<i32> {
         match self.0 {
             Some(code @ 129..=192) => Some(code - 128),
@@ -55,20 +55,20 @@ impl ExitStatus {
 pub enum Termination {
     /// The process ran and ended.
     Exited(ExitStatus),
-    /// The server reported a failure of its own instead of an exit code. Nearly always the command could not be
-    /// started (no such executable, container not running); it is no proof that nothing ran.
+    /// The server reported a failure of its own instead of an exit code. Usually the command could not be started (no such
+    /// executable, container not running), but that is no proof that nothing ran.
     Failed {
         /// The Status's reason, such as `InternalError`; empty when it has none.
         reason: String,
         /// The server's message, with control characters replaced, cut after 4 KiB. It may quote the command.
         message: String,
     },
-    /// The server closed the session without a status: whether the command ran to its end is not known.
+    /// The server ended the session without a status. It is not known whether the command ran to its end.
     Unknown,
 }
 
 impl Termination {
-    /// The server's word for a command that could not be started, `cause` being the runtime's explanation.
+    /// Server: the end of a command that could not be started; `cause` is the runtime's message.
     pub fn could_not_start(cause: &str) -> Self {
         Self::Failed {
             reason: "InternalError".to_owned(),
@@ -81,7 +81,7 @@ impl Termination {
     ///
     /// # Errors
     ///
-    /// [`StatusError::NotStatus`] when `json` is anything else: how the command ended is then not known.
+    /// [`StatusError::NotStatus`] when `json` is anything else. It is then not known how the command ended.
     pub fn from_status(json: &[u8]) -> Result<Self, StatusError> {
         let not_status = |problem| StatusError::NotStatus { len: json.len(), problem };
         let status = read(json).map_err(not_status)?;
@@ -94,13 +94,13 @@ impl Termination {
         let codes = causes.filter(|cause| cause["reason"] == "ExitCode");
         let codes: Vec<Option<i32>> = codes.map(|cause| exit_code(&cause["message"])).collect();
         if !codes.is_empty() || reason == "NonZeroExitCode" || message.starts_with(NON_ZERO) {
-            // A failure with exit code 0 contradicts itself and must not pass for a success.
+            // A failure with exit code 0 contradicts itself, and must not count as a success.
             let code = codes.into_iter().flatten().find(|code| *code != 0);
             return Ok(Self::Exited(ExitStatus(code)));
         }
         match &status["status"] {
             Value::String(failure) if failure == "Failure" => {}
-            // What has a reason did not succeed.
+            // A status with a reason is no success.
             _ if !reason.is_empty() => {}
             Value::String(_) | Value::Null => {
                 return Err(not_status("its status is neither Success nor Failure"));
@@ -119,7 +119,7 @@ impl Termination {
         Self::Failed { reason: String::new(), message }
     }
 
-    /// Server: the JSON Status for this end, or `None` for [`Termination::Unknown`].
+    /// Server: encodes the JSON Status; `None` for [`Termination::Unknown`].
     pub fn to_status(&self) -> Option<Vec<u8>> {
         let mut status = Status { status: Some("Failure".into()), ..Status::default() };
         match self {
@@ -146,10 +146,10 @@ impl Termination {
                 status.code = (reason == "InternalError").then_some(500);
             }
         }
-        Some(serde_json::to_vec(&status).expect("a struct of strings and numbers is always JSON"))
+        serde_json::to_vec(&status).ok()
     }
 
-    /// Server: the text of protocol versions 1 to 3 for this end, or `None` where they send nothing.
+    /// Server: the text of protocol versions 1 to 3; `None` if they send nothing.
     pub fn to_text(&self) -> Option<String> {
         match self {
             Self::Exited(exit) if exit.success() => None,
@@ -163,28 +163,28 @@ impl Termination {
     }
 }
 
-/// Why a closing status could not be read. Nothing of its text is repeated: it may quote the command.
+/// Why a status could not be read. The error quotes nothing of it, since it may quote the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StatusError {
-    /// It is not a Status object.
+    /// The status is not a Status object.
     #[error(
         "the server's closing status ({len} bytes) cannot be read: {problem}; how the command ended is not known"
     )]
     NotStatus {
-        /// Its length in bytes.
+        /// The status's length in bytes.
         len: usize,
-        /// What is wrong with it.
+        /// What is wrong with the status.
         problem: &'static str,
     },
-    /// It is longer than [`MAX_STATUS`].
+    /// The status is longer than [`MAX_STATUS`].
     #[error(
         "the server's closing status is longer than {MAX_STATUS} bytes; how the command ended is not known"
     )]
     TooLong,
 }
 
-/// An exit code, as text or as a number.
+/// Reads an exit code, given as text or as a number.
 fn exit_code(raw: &Value) -> Option<i32> {
     match raw {
         Value::String(text) => text.trim().parse().ok(),
@@ -192,11 +192,11 @@ fn exit_code(raw: &Value) -> Option<i32> {
     }
 }
 
-/// Reads a Status, of which no member costs another.
+/// Reads a Status such that an invalid member does not cost the others.
 fn read(json: &[u8]) -> Result<Value, &'static str> {
     use serde_json::error::Category;
 
-    /// Leaves out what no strict reader takes in members that do not matter.
+    /// Ignores members that do not matter, which a strict parser would reject.
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Members {
@@ -221,7 +221,7 @@ fn read(json: &[u8]) -> Result<Value, &'static str> {
     }
 }
 
-/// JSON as text, with U+FFFD for bytes that are not UTF-8 and for lone surrogates.
+/// JSON as text, with U+FFFD in place of invalid UTF-8 and of lone surrogates. No library replaces the latter.
 fn lossy(json: &[u8]) -> String {
     let json = String::from_utf8_lossy(json);
     let unit = |text: &str| {
@@ -242,7 +242,7 @@ fn lossy(json: &[u8]) -> String {
                 rest = &rest[6..];
                 continue;
             }
-            // Another escape; what it escapes may be a backslash.
+            // Another escape sequence, perhaps of a backslash.
             None => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
         };
         out.push_str(&rest[..length]);
@@ -252,7 +252,7 @@ fn lossy(json: &[u8]) -> String {
     out
 }
 
-/// The members of `metav1.Status` that a server sends, in their order on the wire.
+/// The members of `metav1.Status` that a server sends, in the order on the wire.
 #[derive(Default, Serialize)]
 struct Status {
     metadata: Empty,
@@ -282,63 +282,70 @@ struct Cause {
     message: Option<String>,
 }
 
-/// Keeps text fit for a terminal and of bounded length.
+/// Bounds the length of a text, and replaces control characters, which a terminal would obey.
 fn text(raw: &str) -> String {
     let kept = &raw[..raw.floor_char_boundary(MAX_TEXT)];
     let ellipsis = (kept.len() < raw.len()).then_some('…');
     kept.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).chain(ellipsis).collect()
 }
 
-/// Collects an error channel, which servers may send in several pieces.
+/// Collects the error channel, on which a status may come in several pieces.
+///
+/// The channel is one stream of bytes: the result does not depend on how it is cut. Only its first
+/// JSON value counts, and servers may leave the channel open after it.
 #[derive(Debug)]
 pub(crate) struct StatusBuffer {
     json: bool,
     bytes: Vec<u8>,
-    /// How many of the bytes were there when they were last tried, and how often they were.
-    tried: (usize, usize),
+    /// How many bytes there were when they were last parsed.
+    parsed: usize,
+    /// How often they were parsed.
+    parses: usize,
     known: Option<Termination>,
 }
 
 impl StatusBuffer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, bytes: Vec::new(), tried: (0, 0), known: None }
+        Self { json, bytes: Vec::new(), parsed: 0, parses: 0, known: None }
     }
 
-    /// Takes one piece. The first one is usually the whole Status, and then its meaning is returned.
+    /// Adds a piece. Returns the status if the first piece, as usual, holds all of it.
     pub(crate) fn push(&mut self, piece: &[u8]) -> Result<Option<Termination>, StatusError> {
         if self.known.is_some() || piece.is_empty() {
             return Ok(None);
         }
-        if self.bytes.len() + piece.len() > MAX_STATUS {
-            return Err(StatusError::TooLong);
+        let is_first = self.bytes.is_empty();
+        let fits = piece.len().min(MAX_STATUS - self.bytes.len());
+        self.bytes.extend_from_slice(&piece[..fits]);
+        let is_too_long = fits < piece.len();
+        if self.json && (is_first || is_too_long) {
+            self.known = first_status(&self.bytes).ok();
         }
-        let first = self.bytes.is_empty();
-        self.bytes.extend_from_slice(piece);
-        if first && self.json {
-            // Trying later pieces too would make a status in many small ones cost quadratic time.
-            self.known = Termination::from_status(piece).ok();
+        match &self.known {
+            None if is_too_long => Err(StatusError::TooLong),
+            known => Ok(known.clone()),
         }
-        Ok(self.known.clone())
     }
 
-    /// The status, once a whole one has come, whether or not its channel has ended.
+    /// The status, once all of it has come, even if the channel has not ended.
     pub(crate) fn known(&mut self) -> Option<&Termination> {
-        let (length, tries) = self.tried;
-        if self.known.is_none() && self.json && length < self.bytes.len() && tries < MAX_TRIES {
-            self.tried = (self.bytes.len(), tries + 1);
-            self.known = Termination::from_status(&self.bytes).ok();
+        let has_more = self.parsed < self.bytes.len();
+        if self.known.is_none() && self.json && has_more && self.parses < MAX_PARSES {
+            self.parsed = self.bytes.len();
+            self.parses += 1;
+            self.known = first_status(&self.bytes).ok();
         }
         self.known.as_ref()
     }
 
-    /// The end of the channel or of the session. `clean` tells whether the server closed it in good order: without
-    /// a JSON Status, that is all that marks a success.
+    /// The status at the end of the channel or of the session. `clean` says whether the server closed it in order: without
+    /// a JSON Status, only that marks a success.
     pub(crate) fn finish(&mut self, clean: bool) -> Result<Termination, StatusError> {
         if let Some(known) = &self.known {
             return Ok(known.clone());
         }
         let end = match (self.bytes.is_empty(), self.json) {
-            (false, true) => Termination::from_status(&self.bytes)?,
+            (false, true) => first_status(&self.bytes)?,
             (false, false) => Termination::from_text(&self.bytes),
             (true, false) if clean => Termination::Exited(ExitStatus::SUCCESS),
             (true, _) => return Ok(Termination::Unknown),
@@ -346,6 +353,17 @@ impl StatusBuffer {
         self.known = Some(end.clone());
         Ok(end)
     }
+}
+
+/// Reads the status that `bytes` begin with, and ignores what follows.
+fn first_status(bytes: &[u8]) -> Result<Termination, StatusError> {
+    let mut values = Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
+    let first = match values.next() {
+        Some(Ok(_)) => &bytes[..values.byte_offset()],
+        // The strict parser says what is wrong.
+        Some(Err(_)) | None => bytes,
+    };
+    Termination::from_status(first)
 }
 
 #[cfg(test)]
@@ -418,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exit_code_is_read_whatever_stands_beside_it() {
+    fn an_invalid_member_does_not_cost_the_exit_code() {
         let exit_3 = serde_json::from_str::<Value>(EXIT_3).unwrap();
         let odd = ["null", "true", "7", "1.5", "[]", "{}", r#""text""#, r#"[[{}, 5]]"#, "1e999"];
         let odd = odd.into_iter().map(|text| text.as_bytes().to_vec());
@@ -431,9 +449,9 @@ mod tests {
                 status[member] = "ODD".into();
                 let bytes = status.to_string().into_bytes();
                 let at = bytes.windows(5).position(|it| it == b"\"ODD\"").unwrap();
-                // Only what is known to matter must not be beyond every reader.
-                let beyond = [&b"1e999"[..], &odd[odd.len() - 1]].contains(&&value[..]);
-                if beyond && ["status", "message", "reason"].contains(&member) {
+                // Members that matter must at least be JSON that a parser accepts.
+                let is_unreadable = [&b"1e999"[..], &odd[odd.len() - 1]].contains(&&value[..]);
+                if is_unreadable && ["status", "message", "reason"].contains(&member) {
                     continue;
                 }
                 let json = [&bytes[..at], value, &bytes[at + 5..]].concat();
@@ -471,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_an_error_that_repeats_nothing() {
+    fn garbage_is_an_error_that_quotes_nothing() {
         for (json, problem) in [
             ("", "cut short"),
             (r#"{"status":"Succ"#, "cut short"),
@@ -551,12 +569,12 @@ mod tests {
         assert_eq!(open.known(), Some(&exited(Some(3))));
         assert_eq!(open.push(SUCCESS.as_bytes()), Ok(None));
         assert_eq!(open.finish(true), Ok(exited(Some(3))));
-        // Pieces without end are not tried without end.
+        // A status in many pieces is not parsed after each.
         let mut many = StatusBuffer::new(true);
         for _ in 0..MAX_STATUS {
             assert_eq!((many.push(b" "), many.known()), (Ok(None), None));
         }
-        assert_eq!(many.tried.1, MAX_TRIES);
+        assert_eq!(many.parses, MAX_PARSES);
         let mut cut = StatusBuffer::new(true);
         assert_eq!(cut.push(&EXIT_3.as_bytes()[..30]), Ok(None));
         assert!(cut.finish(true).is_err());
@@ -566,6 +584,39 @@ mod tests {
         let mut long = StatusBuffer::new(true);
         assert_eq!(long.push(&vec![b' '; MAX_STATUS]), Ok(None));
         assert_eq!(long.push(b"x"), Err(StatusError::TooLong));
+    }
+
+    /// Pushes the pieces, and asks for the status after each `batch` of them, as after each read.
+    fn status(pieces: &[&[u8]], batch: usize) -> Result<Termination, StatusError> {
+        let mut buffer = StatusBuffer::new(true);
+        for batch in pieces.chunks(batch) {
+            for piece in batch {
+                buffer.push(piece)?;
+            }
+            buffer.known();
+        }
+        buffer.finish(true)
+    }
+
+    #[test]
+    fn only_the_first_value_counts_however_it_is_cut() {
+        let long = "x".repeat(2 * MAX_STATUS);
+        for more in ["", "\n", "more", SUCCESS, "\u{0}", "{", &long] {
+            let text = format!(" {EXIT_3}{more}");
+            for length in [1, 7, EXIT_3.len(), EXIT_3.len() + 1, EXIT_3.len() + 2, text.len()] {
+                let pieces: Vec<&[u8]> = text.as_bytes().chunks(length).collect();
+                for batch in [1, 3, pieces.len()] {
+                    assert_eq!(status(&pieces, batch), Ok(exited(Some(3))), "{length} {batch}");
+                }
+            }
+        }
+        let odd = b"{\"message\":\"\\ud800 \xff }\",\"status\":\"Failure\",\"code\":1e999}";
+        let failed =
+            Termination::Failed { reason: String::new(), message: "\u{fffd} \u{fffd} }".into() };
+        assert_eq!(status(&[odd, b"more"], 2), Ok(failed));
+        for garbage in ["garbage", "{}", r#"{"status":"Success"#, "7", &long] {
+            assert!(status(&[garbage.as_bytes(), SUCCESS.as_bytes()], 1).is_err(), "{garbage:.9}");
+        }
     }
 
     proptest! {

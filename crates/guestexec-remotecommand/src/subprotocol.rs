@@ -1,22 +1,20 @@
-//! The names of the protocol's versions and how two sides agree on one.
+//! The versions of the protocol, and how two sides agree on one.
 
 use std::fmt;
 
-/// What a client that speaks this crate's protocol puts into its one `Sec-WebSocket-Protocol` header.
-///
-/// It must stay one header: servers read only the first of several.
+/// The client's `Sec-WebSocket-Protocol` header. It must stay one header, since servers read only the first.
 pub const WEBSOCKET_OFFER: &str = "v5.channel.k8s.io, v4.channel.k8s.io";
 
-/// What a client puts into [`STREAM_PROTOCOL_HEADER`]. Servers offer nothing newer than version 4 over SPDY.
+/// The client's [`STREAM_PROTOCOL_HEADER`]. Servers support nothing newer than version 4 over SPDY.
 pub const SPDY_OFFER: &str = "v4.channel.k8s.io";
 
-/// The value of the `Upgrade` header that asks for SPDY.
+/// The `Upgrade` header that asks for SPDY.
 pub const SPDY_UPGRADE: &str = "SPDY/3.1";
 
-/// The header that names stream protocols in a SPDY upgrade: the client's list, and the one the server took.
+/// The header of a SPDY upgrade with the client's list of stream protocols, or with the one that the server chose.
 pub const STREAM_PROTOCOL_HEADER: &str = "X-Stream-Protocol-Version";
 
-/// The header, one for each protocol, of the 403 a server sends when it knows none of the client's protocols.
+/// The header with one protocol that the server supports, in the 403 to a client that offers none of them.
 pub const ACCEPTED_STREAM_PROTOCOLS_HEADER: &str = "X-Accepted-Stream-Protocol-Versions";
 
 /// A version of the remote-command protocol.
@@ -25,7 +23,7 @@ pub const ACCEPTED_STREAM_PROTOCOLS_HEADER: &str = "X-Accepted-Stream-Protocol-V
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Subprotocol {
-    /// `channel.k8s.io`: a failure is plain text on the error channel, a success is silence.
+    /// `channel.k8s.io`: plain text on the error channel for a failure, nothing for a success.
     V1,
     /// `base64.channel.k8s.io`: version 1 in text messages.
     V1Base64,
@@ -45,7 +43,7 @@ impl Subprotocol {
     const ALL: [Self; 7] =
         [Self::V5, Self::V4, Self::V4Base64, Self::V3, Self::V2, Self::V1, Self::V1Base64];
 
-    /// The name as it stands in the headers.
+    /// The name in the headers.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::V1 => "channel.k8s.io",
@@ -58,12 +56,12 @@ impl Subprotocol {
         }
     }
 
-    /// The version of this exact name, or `None`: other names are extensions, and one of them carries a bearer token.
+    /// The version with exactly this name. Other names are extensions, one of which carries a bearer token.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == name)
     }
 
-    /// Whether messages are text: the channel as an ASCII digit, then base64.
+    /// Whether messages are text: the channel's number as a digit, then base64.
     pub const fn is_base64(self) -> bool {
         matches!(self, Self::V1Base64 | Self::V4Base64)
     }
@@ -73,18 +71,18 @@ impl Subprotocol {
         matches!(self, Self::V4 | Self::V4Base64 | Self::V5)
     }
 
-    /// Whether a side can close a single channel, so that a client can end stdin over WebSocket.
+    /// Whether a side can close one channel, so that a client can end stdin over WebSocket.
     pub const fn can_close_channel(self) -> bool {
         matches!(self, Self::V5)
     }
 
-    /// Client: checks the server's `answer` (the value of `Sec-WebSocket-Protocol` or
-    /// [`STREAM_PROTOCOL_HEADER`]) against the comma-separated `offer` that was sent.
+    /// Client: reads the server's `answer` (its `Sec-WebSocket-Protocol` or [`STREAM_PROTOCOL_HEADER`]) to the
+    /// comma-separated `offer` that was sent.
     ///
     /// # Errors
     ///
-    /// [`NegotiationError::NoAnswer`] without a header, [`NegotiationError::NotOffered`] for any name not in the offer:
-    /// the connection then speaks an unknown protocol and must be dropped.
+    /// [`NegotiationError::NoAnswer`] without a header, [`NegotiationError::NotOffered`] for a name that was not offered:
+    /// drop the connection, whose protocol is unknown.
     pub fn accepted(offer: &str, answer: Option<&str>) -> Result<Self, NegotiationError> {
         let answer = answer.ok_or(NegotiationError::NoAnswer)?.trim();
         names(offer)
@@ -93,11 +91,10 @@ impl Subprotocol {
             .ok_or(NegotiationError::NotOffered)
     }
 
-    /// Server: chooses from the values of the client's `Sec-WebSocket-Protocol` headers.
+    /// Server: chooses from the client's `Sec-WebSocket-Protocol` headers.
     ///
-    /// Version 5 wins wherever it stands in the list, as in kube-apiserver; otherwise the first of the client's
-    /// names that is in `supported`. `Ok(None)` means that the client named no protocol: speak [`Subprotocol::V1`]
-    /// and send no such header.
+    /// Version 5 wins wherever it is in the list, as in kube-apiserver; otherwise the client's first name that is
+    /// `supported`. `Ok(None)` means that the client named no protocol: use [`Subprotocol::V1`], and send no such header.
     ///
     /// # Errors
     ///
@@ -106,15 +103,14 @@ impl Subprotocol {
         offers: impl IntoIterator<Item = &'a str>,
         supported: &[Self],
     ) -> Result<Option<Self>, NegotiationError> {
-        match choose(offers, supported) {
+        match Self::choose_spdy(offers, supported) {
             Err(NegotiationError::NoOffer) if supported.contains(&Self::V1) => Ok(None),
             Err(NegotiationError::NoOffer) => Err(NegotiationError::NoneCommon),
             chosen => chosen.map(Some),
         }
     }
 
-    /// Server: chooses from the values of the client's [`STREAM_PROTOCOL_HEADER`] headers, each of which may be
-    /// a comma-separated list.
+    /// Server: chooses from the client's [`STREAM_PROTOCOL_HEADER`] headers, each of which may be a comma-separated list.
     ///
     /// # Errors
     ///
@@ -124,7 +120,16 @@ impl Subprotocol {
         offers: impl IntoIterator<Item = &'a str>,
         supported: &[Self],
     ) -> Result<Self, NegotiationError> {
-        choose(offers, supported)
+        let mut failure = NegotiationError::NoOffer;
+        let mut first = None;
+        for name in offers.into_iter().flat_map(names) {
+            failure = NegotiationError::NoneCommon;
+            match Self::parse(name).filter(|known| supported.contains(known)) {
+                Some(Self::V5) => return Ok(Self::V5),
+                known => first = first.or(known),
+            }
+        }
+        first.ok_or(failure)
     }
 }
 
@@ -138,38 +143,22 @@ fn names(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
-fn choose<'a>(
-    offers: impl IntoIterator<Item = &'a str>,
-    supported: &[Subprotocol],
-) -> Result<Subprotocol, NegotiationError> {
-    let mut failure = NegotiationError::NoOffer;
-    let mut first = None;
-    for name in offers.into_iter().flat_map(names) {
-        failure = NegotiationError::NoneCommon;
-        match Subprotocol::parse(name).filter(|known| supported.contains(known)) {
-            Some(Subprotocol::V5) => return Ok(Subprotocol::V5),
-            known => first = first.or(known),
-        }
-    }
-    first.ok_or(failure)
-}
-
-/// Why two sides could not agree on a [`Subprotocol`]. No text of the other side is repeated.
+/// Why two sides could not agree on a [`Subprotocol`]. The error quotes nothing of the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NegotiationError {
-    /// The server switched protocols without saying to which.
+    /// The server switched protocols without naming a stream protocol.
     #[error(
         "the server accepted the upgrade without naming a stream protocol; it does not speak remote command"
     )]
     NoAnswer,
-    /// The server named something else than what was offered.
+    /// The server named a protocol that was not offered.
     #[error("the server answered with a stream protocol that was not offered")]
     NotOffered,
     /// The client's request names no stream protocol.
     #[error("the request names no stream protocol; send {STREAM_PROTOCOL_HEADER}")]
     NoOffer,
-    /// No protocol of the client's is supported.
+    /// The server supports none of the client's protocols.
     #[error("the request names no stream protocol that this server supports")]
     NoneCommon,
 }

@@ -8,31 +8,31 @@ use tokio::{task::JoinHandle, time::timeout};
 
 use super::{
     ExecTransport, Output,
+    buffers::Buffers,
     kill::Killer,
-    shared::Shared,
     streams::{ChildStderr, ChildStdin, ChildStdout},
 };
 use crate::Error;
 
 /// A command that runs in a container, made by [`Exec::spawn`](crate::Exec::spawn).
 ///
-/// Dropping it ends the connection at once, also for streams taken out of it. Whether the command
-/// then ends too is the server's choice, as [`Self::kill`] tells.
+/// Drop ends the connection at once, also for streams that were taken out. Whether the command then
+/// ends too is up to the server: see [`Self::kill`].
 ///
-/// An output that is not read holds back the whole session once its buffer is full
-/// ([`Exec::buffer`](crate::Exec::buffer)): read both outputs, or drop the handle of one that does
-/// not matter, which throws away what it gets.
+/// An output that is not read stops the whole session once its buffer is full
+/// ([`Exec::buffer`](crate::Exec::buffer)). So read both outputs, or drop the handle of one that does
+/// not matter, which throws that output away.
 pub struct Child {
-    // Dropped first: a command that is left to itself is not told that its input has ended.
+    // Dropped first, so that dropping `stdin` sends no end of input to an abandoned command.
     pub(super) progress: Progress,
-    /// The command's standard input, if it was asked for with
-    /// [`Exec::stdin_piped`](crate::Exec::stdin_piped) or comes with a [terminal](crate::Exec::tty).
+    /// The command's standard input, if it is [piped](crate::Exec::stdin_piped) or a
+    /// [terminal](crate::Exec::tty).
     pub stdin: Option<ChildStdin>,
     /// The command's standard output; with a terminal, all output.
     pub stdout: Option<ChildStdout>,
     /// The command's standard error; none with a terminal.
     pub stderr: Option<ChildStderr>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) buffers: Arc<Buffers>,
     pub(super) protocol: Subprotocol,
     pub(super) transport: ExecTransport,
     pub(super) killer: Option<Killer>,
@@ -40,7 +40,7 @@ pub struct Child {
     pub(super) output_limit: usize,
 }
 
-/// The session's task, aborted when dropped, or its result.
+/// The session's task, or its result.
 pub(super) enum Progress {
     Running(Task),
     Ended(ExitStatus),
@@ -49,6 +49,7 @@ pub(super) enum Progress {
     Dropped,
 }
 
+/// A task that drop aborts.
 pub(super) struct Task(pub(super) JoinHandle<Result<ExitStatus, Error>>);
 
 impl Drop for Task {
@@ -57,37 +58,40 @@ impl Drop for Task {
     }
 }
 
-fn over(message: &str) -> Error {
+fn session_over(message: &str) -> Error {
     Error::new(ErrorKind::Lost, message).with_may_have_run(true)
 }
 
 impl Child {
-    /// Waits until the command has ended, and tells how.
+    /// Waits until the command has ended, and returns its exit status.
     ///
-    /// Ends [`Self::stdin`] first, if it is still there, as by dropping it: that of a terminal by ^D
-    /// ([`Exec::tty`](crate::Exec::tty)), any other if what carries the session allows it. May be
-    /// dropped and called again.
+    /// Drops [`Self::stdin`] first, which ends the command's input where [`ChildStdin`] can. The
+    /// future may be dropped, and `wait` called again.
     ///
-    /// The first word of the server's on how the command ended stands, whatever comes after it. Output
-    /// that comes after it is still delivered: it is read until the server closes, until none came
-    /// for 2 s, or until 5 s have passed.
+    /// The server's first status stands, whatever comes after it. Output after the status is still
+    /// delivered: the session reads until the server closes, no output came for 2 s, or 5 s have
+    /// passed.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] if the command could not be started, with the runtime's reason;
     /// [`ErrorKind::Lost`] if the connection ended before the command did, [`ErrorKind::Timeout`]
     /// if the [deadline](crate::Exec::timeout) passed, [`ErrorKind::Protocol`] if the server broke
     /// the protocol, [`ErrorKind::Input`] if the [input](crate::Exec::stdin) could not be read. The
-    /// failure is told once; later calls say only that there was one.
+    /// error is given once; later calls only say that there was one.
     pub async fn wait(&mut self) -> Result<ExitStatus, Error> {
         drop(self.stdin.take());
         let task = match &mut self.progress {
             Progress::Running(task) => task,
             Progress::Ended(status) => return Ok(*status),
             Progress::Failed => {
-                return Err(over("the session has failed; an earlier wait has told how"));
+                return Err(session_over(
+                    "the session has failed; an earlier `wait` gave the error",
+                ));
             }
             Progress::Dropped => {
-                return Err(over("the connection was ended by `kill` before the command ended"));
+                return Err(session_over(
+                    "the connection was ended by `kill` before the command ended",
+                ));
             }
         };
         let result = (&mut task.0).await.unwrap_or_else(|error| {
@@ -102,8 +106,8 @@ impl Child {
         result
     }
 
-    /// Reads both outputs, as far as they were not taken away, and waits until the command has
-    /// ended. [`Output::is_complete`] is false if output still came when no more was waited for.
+    /// Reads the outputs that were not taken out, and waits until the command has ended.
+    /// [`Output::is_complete`] is false if output was still coming when the wait for more was over.
     ///
     /// # Errors
     /// As [`Self::wait`]; and [`ErrorKind::TooLarge`] if there is more output than
@@ -124,7 +128,7 @@ impl Child {
                     match reader.poll_chunk(cx) {
                         Poll::Pending => break,
                         Poll::Ready(Ok([])) => *source = None,
-                        // Why it broke is for `wait` to tell.
+                        // `wait` returns the error.
                         Poll::Ready(Err(_)) => {
                             complete = false;
                             *source = None;
@@ -151,13 +155,13 @@ impl Child {
                 format!("the command's output is longer than the {limit} bytes allowed"),
             )
             .with_may_have_run(true)
-            .with_advice("raise `output_limit`, or read the output as it comes with `spawn`"));
+            .with_advice("raise `output_limit`, or use `spawn` and read the output as it comes"));
         }
         let status = self.wait().await?;
         Ok(Output { status, stdout, stderr, complete })
     }
 
-    /// Tells the command's terminal its new size, in character cells.
+    /// Resizes the command's terminal, in character cells.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] if the command has no terminal.
@@ -168,27 +172,26 @@ impl Child {
                 "the command has no terminal to resize: ask for one with `tty(…)`",
             ));
         }
-        self.shared.resize(TerminalSize { width, height });
+        self.buffers.resize(TerminalSize { width, height });
         Ok(())
     }
 
-    /// Ends the command, or at least the connection to it.
+    /// Kills the command, or at least ends the connection to it.
     ///
-    /// A command begun with [`Exec::killable`](crate::Exec::killable) is killed (SIGKILL, with its
-    /// process group) by a second command in the same container; this waits until that has worked,
-    /// and [`Self::wait`] then tells the exit status, 137 as a rule. Nothing happens to a command
-    /// that has ended.
+    /// A second command in the same container kills a [killable](crate::Exec::killable) command and
+    /// its process group by SIGKILL. `kill` waits until that has worked, and [`Self::wait`] then returns
+    /// the exit status, usually 137. Nothing happens to a command that has ended.
     ///
-    /// For any other command the protocol has no means to end it, so only the connection is ended,
-    /// as by dropping the child. What becomes of the process is then for the server to say: of those
-    /// that were tried, containerd 2.1 kills it; containerd 1.6, and a Kubernetes API server with
-    /// `v5.channel.k8s.io` in front of any runtime, let it run on.
+    /// The protocol cannot end any other command, so `kill` only ends the connection, as drop does.
+    /// The server decides what becomes of the process. Of the servers that were tried, containerd 2.1
+    /// kills it; containerd 1.6 lets it run on, and so does a Kubernetes API server with
+    /// `v5.channel.k8s.io` in front of any runtime.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] if the process has not told its id or not ended within the
+    /// [`ErrorKind::Timeout`] if the process id did not come, or the process did not end, within the
     /// [handshake's timeout](crate::Exec::handshake_timeout); [`ErrorKind::Refused`] if it cannot be
-    /// killed, with the reason; and whatever [`Exec::output`](crate::Exec::output) may fail with.
-    /// The command then goes on, and so does the session.
+    /// killed, with the reason; and any error of [`Exec::output`](crate::Exec::output). The command
+    /// and the session then go on.
     pub async fn kill(&mut self) -> Result<(), Error> {
         if !matches!(self.progress, Progress::Running(_)) {
             return Ok(());
@@ -198,25 +201,25 @@ impl Child {
             return Ok(());
         };
         killer.kill().await?;
-        let patience = killer.patience;
-        self.shared.widen();
-        match timeout(patience, self.wait()).await {
-            // However the session ended, the process has.
+        let limit = killer.timeout;
+        self.buffers.raise_capacity();
+        match timeout(limit, self.wait()).await {
+            // The process has ended, however the session did.
             Ok(_) => Ok(()),
             Err(_) => Err(Error::new(
                 ErrorKind::Timeout,
-                format!("the session did not end within {patience:?} of the kill"),
+                format!("the session did not end within {limit:?} of the kill"),
             )
             .with_may_have_run(true)),
         }
     }
 
-    /// The version of the stream protocol the server chose.
+    /// The stream protocol that the server chose.
     pub fn protocol(&self) -> Subprotocol {
         self.protocol
     }
 
-    /// What carries the session; never [`ExecTransport::Auto`].
+    /// The transport of the session; never [`ExecTransport::Auto`].
     pub fn transport(&self) -> ExecTransport {
         self.transport
     }

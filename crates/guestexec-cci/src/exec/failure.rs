@@ -1,24 +1,24 @@
-//! How a session may fail, in sentences.
+//! The errors of a session.
 
 use std::{io, time::Duration};
 
 use guestexec_core::ErrorKind;
 use guestexec_remotecommand::{ExitStatus, Subprotocol, Termination};
 
-use super::shared::End;
+use super::buffers::OutputEnd;
 use crate::{Error, error::NO_CONTAINER, not_started};
 
-/// The session broke before the command's end was told; `how` may say more.
-pub(super) fn lost(how: Option<String>) -> Error {
+/// The session ended without a status, for this `reason` if one is known.
+pub(super) fn lost(reason: Option<String>) -> Error {
     let mut message = "the session ended without saying how the command did".to_owned();
-    if let Some(how) = how {
-        message = format!("{message} ({how})");
+    if let Some(reason) = reason {
+        message = format!("{message} ({reason})");
     }
     Error::new(ErrorKind::Lost, message).with_may_have_run(true)
 }
 
 /// The server broke the protocol.
-pub(super) fn protocol(message: impl Into<String>) -> Error {
+pub(super) fn protocol_error(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Protocol, message).with_may_have_run(true)
 }
 
@@ -26,27 +26,27 @@ pub(super) fn timed_out(length: Duration) -> Error {
     Error::new(ErrorKind::Timeout, format!("the command did not end within {length:?}"))
         .with_may_have_run(true)
         .with_advice(
-            "the command may still run: the end of a connection stops it with some container runtimes only, `killable` with all",
+            "the command may still run: only some container runtimes stop it when the connection ends; `killable` stops it with all of them",
         )
 }
 
-/// The server has not taken the streams, without which neither input nor a terminal's size can go.
-pub(super) fn unopened(length: Duration) -> Error {
+/// The server has not accepted all streams, and drops what is sent before it has.
+pub(super) fn streams_not_opened(length: Duration) -> Error {
     Error::new(ErrorKind::Timeout, format!("the server did not take all streams within {length:?}"))
         .with_may_have_run(true)
-        .with_advice("something on the way may not let SPDY through: try another `transport`")
+        .with_advice("a gateway on the way may not let SPDY through: try another `transport`")
 }
 
-/// The caller's own input could not be read.
-pub(super) fn unreadable(error: io::Error) -> Error {
+/// The caller's input could not be read.
+pub(super) fn input_unreadable(error: io::Error) -> Error {
     Error::new(ErrorKind::Input, format!("the command's input could not be read: {error}"))
         .with_may_have_run(true)
-        .with_advice("the command had a part of its input and not its end")
+        .with_advice("the command got a part of its input, and no end of input")
         .with_source(error)
 }
 
-/// Standard input cannot be closed: closing the WebSocket instead would lose output and status.
-pub(super) fn unclosable(protocol: Subprotocol) -> Error {
+/// Standard input cannot be ended. Closing the WebSocket instead would lose output and status.
+pub(super) fn cannot_end_input(protocol: Subprotocol) -> Error {
     Error::new(
         ErrorKind::Unsupported,
         format!("over a WebSocket with {protocol} a command cannot be told that its input ends"),
@@ -56,9 +56,9 @@ pub(super) fn unclosable(protocol: Subprotocol) -> Error {
     )
 }
 
-/// What the server's last word means. `had_output` says that the command, or what started it, has
-/// sent something: then it ran, whatever the word is.
-pub(super) fn status(end: Termination, had_output: bool) -> Result<ExitStatus, Error> {
+/// Reads the server's status. After output (`had_output`) the command has run, whatever the status
+/// says.
+pub(super) fn exit_status(end: Termination, had_output: bool) -> Result<ExitStatus, Error> {
     let (reason, message) = match end {
         Termination::Exited(status) => return Ok(status),
         Termination::Failed { reason, message } => (reason, message),
@@ -79,22 +79,22 @@ pub(super) fn status(end: Termination, had_output: bool) -> Result<ExitStatus, E
     })
 }
 
-/// How the outputs end of a command that has ended, while the server goes on sending.
-pub(super) fn cut() -> End {
-    let why = "the server was still sending output behind the command's end when no more of it was waited for";
-    End::Broken(io::ErrorKind::TimedOut, why.to_owned())
+/// The end of outputs that the server goes on sending after the command's end.
+pub(super) fn output_cut() -> OutputEnd {
+    let why = "the server was still sending output after the command's end, and the wait for more is over";
+    OutputEnd::Broken(io::ErrorKind::TimedOut, why.to_owned())
 }
 
-/// How the outputs of a session end that came to this.
-pub(super) fn end(result: &Result<ExitStatus, Error>) -> End {
-    let Err(error) = result else { return End::Complete };
+/// How readers see this result.
+pub(super) fn output_end(result: &Result<ExitStatus, Error>) -> OutputEnd {
+    let Err(error) = result else { return OutputEnd::Complete };
     let kind = match error.kind() {
         // A status came, and all output comes before it.
-        ErrorKind::Refused => return End::Complete,
+        ErrorKind::Refused => return OutputEnd::Complete,
         ErrorKind::Timeout => io::ErrorKind::TimedOut,
         ErrorKind::Protocol => io::ErrorKind::InvalidData,
         ErrorKind::Lost => io::ErrorKind::ConnectionAborted,
         _ => io::ErrorKind::Other,
     };
-    End::Broken(kind, error.to_string())
+    OutputEnd::Broken(kind, error.to_string())
 }

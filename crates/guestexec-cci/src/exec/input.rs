@@ -1,4 +1,4 @@
-//! What a command reads.
+//! The standard input of a command.
 
 use std::{
     fmt, io,
@@ -8,106 +8,111 @@ use std::{
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::shared::INPUT_ROOM;
+use super::buffers::MAX_INPUT;
 
-/// The standard input of a command that is known before it starts, for
-/// [`Exec::stdin`](crate::Exec::stdin): text, bytes, a file, or anything that can be read to an
-/// end.
+/// The standard input of a command, given before it starts by
+/// [`Exec::stdin`](crate::Exec::stdin): text, bytes, a file, or any reader.
 pub struct Input(Source);
 
-/// Where the bytes come from.
-pub(super) enum Source {
-    Whole(Vec<u8>),
+enum Source {
+    Bytes(Vec<u8>),
     Reader(Pin<Box<dyn AsyncRead + Send>>),
 }
 
 impl Input {
     /// Reads the input from `reader` while the command runs, and ends it where the reader ends.
     ///
-    /// A reader that fails ends the session with [`ErrorKind::Input`](crate::ErrorKind::Input),
-    /// since the command must not take half an input for the whole.
+    /// A reader that fails ends the session with [`ErrorKind::Input`](crate::ErrorKind::Input), so
+    /// that the command never takes a part of the input for all of it.
+    ///
+    /// The reader is dropped when the session ends. A reader that blocks a thread, such as
+    /// [`tokio::io::Stdin`], may go on to block it until its next byte comes, and the runtime cannot
+    /// shut down before. A [file](std::fs::File) does not: on Unix, a FIFO or a terminal is read only
+    /// when it has something to read, so give `File::open("/dev/stdin")` rather than tokio's reader.
     pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
         Self(Source::Reader(Box::pin(reader)))
     }
 
-    /// No byte at all.
+    /// Whether the input is known to have no byte.
     pub(super) fn is_empty(&self) -> bool {
-        matches!(&self.0, Source::Whole(bytes) if bytes.is_empty())
+        matches!(&self.0, Source::Bytes(bytes) if bytes.is_empty())
     }
 
-    /// Hands it out in messages that begin with `room` bytes for the sender to fill.
-    pub(super) fn messages(self, room: usize) -> Messages {
-        Messages { source: Some(self.0), sent: 0, room, buffer: Vec::new() }
+    /// The input in messages that begin with `headroom` free bytes.
+    pub(super) fn messages(self, headroom: usize) -> Messages {
+        Messages { source: Some(self.0), sent: 0, headroom, buffer: Vec::new() }
     }
 }
 
-macro_rules! whole {
+macro_rules! from_bytes {
     ($($from:ty),*) => {$(
         impl From<$from> for Input {
             fn from(bytes: $from) -> Self {
-                Self(Source::Whole(bytes.into()))
+                Self(Source::Bytes(bytes.into()))
             }
         }
     )*};
 }
 
-whole!(Vec<u8>, &[u8], String, &str);
+from_bytes!(Vec<u8>, &[u8], String, &str);
 
 impl<const N: usize> From<[u8; N]> for Input {
     fn from(bytes: [u8; N]) -> Self {
-        Self(Source::Whole(bytes.into()))
+        Self(Source::Bytes(bytes.into()))
     }
 }
 
 impl From<tokio::fs::File> for Input {
     fn from(file: tokio::fs::File) -> Self {
+        #[cfg(unix)]
+        let file = super::file::FileReader::new(file);
         Self::reader(file)
     }
 }
 
 impl From<std::fs::File> for Input {
     fn from(file: std::fs::File) -> Self {
-        Self::reader(tokio::fs::File::from_std(file))
+        tokio::fs::File::from_std(file).into()
     }
 }
 
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Source::Whole(bytes) => write!(f, "Input({} bytes)", bytes.len()),
+            Source::Bytes(bytes) => write!(f, "Input({} bytes)", bytes.len()),
             Source::Reader(_) => f.write_str("Input(reader)"),
         }
     }
 }
 
-/// An [`Input`] on its way.
+/// An [`Input`] that is being sent.
 pub(super) struct Messages {
     source: Option<Source>,
     sent: usize,
-    room: usize,
-    /// What was read from a reader; reused for every read.
+    headroom: usize,
+    /// What was read last; reused for every read.
     buffer: Vec<u8>,
 }
 
 impl Messages {
-    /// The next message; none at the end.
+    /// The next message, or none at the end.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Vec<u8>>>> {
         let message = match &mut self.source {
             None => return Poll::Ready(Ok(None)),
-            Some(Source::Whole(bytes)) => {
+            Some(Source::Bytes(bytes)) => {
                 let rest = &bytes[self.sent..];
-                let part = &rest[..rest.len().min(INPUT_ROOM)];
+                let part = &rest[..rest.len().min(MAX_INPUT)];
                 self.sent += part.len();
-                message(self.room, part)
+                message(self.headroom, part)
             }
             Some(Source::Reader(reader)) => {
-                self.buffer.resize(INPUT_ROOM, 0);
+                self.buffer.resize(MAX_INPUT, 0);
                 let mut buffer = ReadBuf::new(&mut self.buffer);
                 ready!(reader.as_mut().poll_read(cx, &mut buffer))?;
-                message(self.room, buffer.filled())
+                message(self.headroom, buffer.filled())
             }
         };
-        if message.len() == self.room {
+        if message.len() == self.headroom {
             self.source = None;
             self.buffer = Vec::new();
             return Poll::Ready(Ok(None));
@@ -116,9 +121,9 @@ impl Messages {
     }
 }
 
-fn message(room: usize, part: &[u8]) -> Vec<u8> {
-    let mut message = Vec::with_capacity(room + part.len());
-    message.resize(room, 0);
+fn message(headroom: usize, part: &[u8]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(headroom + part.len());
+    message.resize(headroom, 0);
     message.extend_from_slice(part);
     message
 }

@@ -1,81 +1,81 @@
-//! Ending a command for certain: it starts under a small shell script that tells its process id,
-//! and a second command kills that process.
+//! Killing a command: a shell prints its own process id and then becomes the command, and a second
+//! command kills that process.
 
 use std::time::Duration;
 
 use guestexec_core::ErrorKind;
 use tokio::{sync::watch, time::timeout};
 
-use super::{Exec, open::ExecTransport};
+use super::{Exec, request::ExecTransport};
 use crate::{Client, Error, Pod};
 
-/// Tells the shell's own process id, which the command then takes over.
+/// Prints the shell's process id, which the command then takes over.
 const WRAPPER: &str = r#"echo "$0:$$"; exec "$@""#;
-/// Kills the process group, which a container runtime makes for each command, or else the process.
+/// Kills the process group that a container runtime makes for each command, or else the process.
 const KILL: &str = r#"kill -s KILL -- "-$1" 2>/dev/null || kill -s KILL "$1""#;
-/// What the reported line begins with; the wrapper's own name, as `ps` shows it.
+/// The begin of the printed line, and the wrapper's own name in `ps`.
 const MARK: &str = "guestexec-pid";
-/// The longest line that can be a report.
+/// The longest line with a process id, in bytes.
 const MAX_LINE: usize = MARK.len() + 16;
-/// What a shell may say on its terminal before the report, such as that a locale is missing.
+/// The most output that a shell may print on its terminal before that line, in bytes: a warning, say.
 const MAX_BEFORE: usize = 4096;
 
-/// The command that runs `argv` and can be killed.
+/// The command that prints its process id and then runs `argv`.
 pub(super) fn wrapped(argv: Vec<String>) -> Vec<String> {
     ["sh", "-c", WRAPPER, MARK].map(str::to_owned).into_iter().chain(argv).collect()
 }
 
-/// What is known of the process.
+/// The process id, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    NotYet,
-    Pid(u32),
+pub(super) enum Pid {
+    Awaited,
+    Known(u32),
     /// The output begins with something else.
-    Never,
+    Missing,
 }
 
-/// Waits for the line that the wrapper writes first.
-pub(super) struct Report {
-    /// What has come of a line that may be it; empty within any other.
+/// Takes the wrapper's line from the output.
+pub(super) struct PidLine {
+    /// The begin of a line that may be the wrapper's; empty within any other.
     line: Vec<u8>,
     within_other: bool,
-    /// How much else may still come before it.
+    /// How many bytes of other lines may still come before it.
     left: usize,
-    told: watch::Sender<Told>,
+    pid: watch::Sender<Pid>,
 }
 
-impl Report {
+impl PidLine {
     /// On a terminal other lines may come first, since standard error goes there too.
-    pub(super) fn new(tty: bool) -> (Self, watch::Receiver<Told>) {
-        let (sender, receiver) = watch::channel(Told::NotYet);
+    pub(super) fn new(tty: bool) -> (Self, watch::Receiver<Pid>) {
+        let (sender, receiver) = watch::channel(Pid::Awaited);
         let left = if tty { MAX_BEFORE } else { 0 };
-        (Self { line: Vec::new(), within_other: false, left, told: sender }, receiver)
+        (Self { line: Vec::new(), within_other: false, left, pid: sender }, receiver)
     }
 
-    /// What was taken and may be none of the line, when nothing more comes.
-    pub(super) fn into_line(self) -> Vec<u8> {
+    /// The begin of a line that was taken, when no more output comes.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
         self.line
     }
 
-    /// Takes what may belong to the line off the front of `bytes`, and gives to `output` what is none
-    /// of it. True once it is settled; the rest of `bytes` is then output as well.
+    /// Takes bytes that may belong to the line from the front of `bytes`, and moves others to `output`.
+    /// True once the line is found or ruled out; the rest of `bytes` is then output.
     pub(super) fn take(&mut self, bytes: &mut &[u8], output: &mut Vec<u8>) -> bool {
         while let Some((&byte, rest)) = bytes.split_first() {
             *bytes = rest;
             self.line.push(byte);
             if !self.within_other {
-                if let Some(pid) = pid(&self.line) {
+                if let Some(pid) = parse(&self.line) {
                     self.line.clear();
-                    self.told.send_replace(Told::Pid(pid));
+                    self.pid.send_replace(Pid::Known(pid));
                     return true;
                 }
-                if may_be_report(&self.line) {
+                if may_be_pid_line(&self.line) {
                     continue;
                 }
             }
             self.within_other = byte != b'\n';
             let Some(left) = self.left.checked_sub(self.line.len()) else {
-                self.told.send_replace(Told::Never);
+                self.pid.send_replace(Pid::Missing);
                 output.append(&mut self.line);
                 return true;
             };
@@ -86,16 +86,16 @@ impl Report {
     }
 }
 
-/// The process id in a whole line that is a report.
-fn pid(line: &[u8]) -> Option<u32> {
+/// The process id of a whole line.
+fn parse(line: &[u8]) -> Option<u32> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let pid = line.trim_end().strip_prefix(MARK)?.strip_prefix(':')?;
-    // The container's first process is not one that was started here.
+    // Process 1 is the container's own, and was not started here.
     pid.parse().ok().filter(|pid| *pid > 1)
 }
 
-/// Whether a report may begin so.
-fn may_be_report(line: &[u8]) -> bool {
+/// Whether the wrapper's line may begin like this.
+fn may_be_pid_line(line: &[u8]) -> bool {
     match line.strip_prefix(MARK.as_bytes()) {
         None => MARK.as_bytes().starts_with(line),
         Some([]) => true,
@@ -106,37 +106,37 @@ fn may_be_report(line: &[u8]) -> bool {
     }
 }
 
-/// What it takes to kill a command.
+/// Kills a command in its container.
 pub(super) struct Killer {
     pub(super) client: Client,
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) container: Option<String>,
     pub(super) transport: ExecTransport,
-    pub(super) patience: Duration,
-    pub(super) told: watch::Receiver<Told>,
+    pub(super) timeout: Duration,
+    pub(super) pid: watch::Receiver<Pid>,
 }
 
 impl Killer {
-    /// Runs the command that kills. False if the command to be killed has ended before.
+    /// Runs the command that kills. False if the other command has ended already.
     pub(super) async fn kill(&mut self) -> Result<bool, Error> {
-        let told = self.told.wait_for(|told| *told != Told::NotYet);
+        let known = self.pid.wait_for(|pid| *pid != Pid::Awaited);
         let unknown = |kind, message: String| {
             Err(Error::new(kind, message)
                 .with_may_have_run(true)
-                .with_advice("dropping the child ends the connection at least"))
+                .with_advice("drop the child to end at least the connection"))
         };
-        let pid = match timeout(self.patience, told).await.map(|told| told.map(|told| *told)) {
-            Ok(Ok(Told::Pid(pid))) => pid,
-            // The session is over, so there is no reporter any more.
+        let pid = match timeout(self.timeout, known).await.map(|pid| pid.map(|pid| *pid)) {
+            Ok(Ok(Pid::Known(pid))) => pid,
+            // The sender is dropped when the session is over.
             Ok(Err(_)) => return Ok(false),
-            Ok(Ok(Told::Never | Told::NotYet)) => {
-                let message = "the command cannot be killed: its output does not begin with its process id, as the `sh` of the container should have it";
+            Ok(Ok(Pid::Missing | Pid::Awaited)) => {
+                let message = "the command cannot be killed: its output does not begin with the process id that the `sh` of the container prints";
                 return unknown(ErrorKind::Refused, message.to_owned());
             }
             Err(_) => {
                 let message =
-                    format!("the command has not told its process id within {:?}", self.patience);
+                    format!("the command has not printed its process id within {:?}", self.timeout);
                 return unknown(ErrorKind::Timeout, message);
             }
         };
@@ -149,7 +149,7 @@ impl Killer {
         let argv = ["sh", "-c", KILL, "guestexec-kill", &pid.to_string()].map(str::to_owned);
         let output = Exec::new(pod, argv.into())
             .transport(self.transport)
-            .timeout(self.patience)
+            .timeout(self.timeout)
             .output_limit(64 * 1024)
             .output()
             .await?;
@@ -166,21 +166,21 @@ impl Killer {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_BEFORE, Report, Told};
+    use super::{MAX_BEFORE, Pid, PidLine};
 
     fn run_on(tty: bool, parts: &[&str]) -> (Option<u32>, String) {
-        let (mut report, told) = Report::new(tty);
+        let (mut line, pid) = PidLine::new(tty);
         let mut settled = false;
         let mut rest = Vec::new();
         for part in parts {
             let mut bytes = part.as_bytes();
-            settled = settled || report.take(&mut bytes, &mut rest);
+            settled = settled || line.take(&mut bytes, &mut rest);
             rest.extend(bytes);
         }
-        rest.extend(report.into_line());
-        let pid = match *told.borrow() {
-            Told::Pid(pid) => Some(pid),
-            Told::NotYet | Told::Never => None,
+        rest.extend(line.into_bytes());
+        let pid = match *pid.borrow() {
+            Pid::Known(pid) => Some(pid),
+            Pid::Awaited | Pid::Missing => None,
         };
         (pid, String::from_utf8(rest).unwrap())
     }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_is_taken_if_it_is_the_report() {
+    fn the_first_line_is_taken_if_it_is_the_wrappers() {
         for (parts, pid, rest) in [
             (&["guestexec-pid:42\nhello"][..], Some(42), "hello"),
             (&["guest", "exec-pid:4", "2\r\nhel", "lo"], Some(42), "hello"),
@@ -218,7 +218,7 @@ mod tests {
             ),
             (&["\n\nguestexec-pid:42\n"], Some(42), "\n\n"),
             (&["guestexec-\nguestexec-pid:42\n"], Some(42), "guestexec-\n"),
-            // Only a whole line is it.
+            // Only a whole line counts.
             (&["xguestexec-pid:42\nx"], None, "xguestexec-pid:42\nx"),
             (&["guestexec-pid:42 \nx"], None, "guestexec-pid:42 \nx"),
             (&["guestexec-pid:4"], None, "guestexec-pid:4"),
@@ -228,8 +228,8 @@ mod tests {
         }
         for (before, pid) in [(MAX_BEFORE, Some(42)), (MAX_BEFORE + 1, None)] {
             let other = format!("{}\n", "x".repeat(before - 1));
-            let (told, rest) = run_on(true, &[&other, "guestexec-pid:42\n"]);
-            assert_eq!(told, pid);
+            let (found, rest) = run_on(true, &[&other, "guestexec-pid:42\n"]);
+            assert_eq!(found, pid);
             assert!(
                 rest.starts_with(&other)
                     && rest.len() == before + if pid.is_none() { 17 } else { 0 }
@@ -238,10 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_report_is_output_at_once() {
-        let (mut report, told) = Report::new(true);
+    fn another_line_is_output_at_once() {
+        let (mut line, pid) = PidLine::new(true);
         let (mut bytes, mut output) = (&b"$ "[..], Vec::new());
-        assert!(!report.take(&mut bytes, &mut output));
-        assert_eq!((&*output, *told.borrow()), (&b"$ "[..], Told::NotYet));
+        assert!(!line.take(&mut bytes, &mut output));
+        assert_eq!((&*output, *pid.borrow()), (&b"$ "[..], Pid::Awaited));
     }
 }

@@ -1,16 +1,16 @@
-//! What a command leaves behind.
+//! The result of a command.
 
 use std::{borrow::Cow, fmt};
 
 use guestexec_remotecommand::ExitStatus;
 
-/// What a command left behind: its exit status and all its output.
+/// The exit status of a command and all its output.
 ///
-/// Debug shows the sizes of the outputs, not their content.
+/// `Debug` shows the lengths of the outputs, not their content.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Output {
-    /// How it ended.
+    /// How the command ended.
     pub status: ExitStatus,
     /// Its standard output; with a terminal, all output.
     pub stdout: Vec<u8>,
@@ -20,19 +20,19 @@ pub struct Output {
 }
 
 impl Output {
-    /// False if the server still sent output after it had told how the command ended, and no more of
-    /// it was waited for: after 5 s, at the [deadline](crate::Exec::timeout), or as the server broke the
-    /// protocol.
+    /// Whether all output came. It did not if the server was still sending output after the exit
+    /// status when the wait ended: after 5 s, at the [deadline](crate::Exec::timeout), or because the
+    /// server broke the protocol.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// Standard output as text, with U+FFFD where it is not UTF-8.
+    /// Decodes standard output as UTF-8, with U+FFFD in place of invalid bytes.
     pub fn stdout_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stdout)
     }
 
-    /// Standard error as text, with U+FFFD where it is not UTF-8.
+    /// Decodes standard error as UTF-8, with U+FFFD in place of invalid bytes.
     pub fn stderr_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stderr)
     }

@@ -1,4 +1,4 @@
-//! The task that keeps one session going, whatever carries it: writes, reads, keeps alive.
+//! The task of one session: it sends, receives and keeps the connection alive.
 
 use std::{
     future::{Future, poll_fn},
@@ -10,253 +10,211 @@ use std::{
 };
 
 use guestexec_core::Secrets;
-use guestexec_remotecommand::{ExitStatus, TerminalSize, Termination};
+use guestexec_remotecommand::{ExitStatus, Termination};
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep, sleep_until};
 
 use super::{
-    failure::{cut, end, status, timed_out, unopened, unreadable},
+    buffers::{Buffers, OutputEnd},
+    connection::{Connection, Outgoing, Protocol},
+    failure::{
+        exit_status, input_unreadable, output_cut, output_end, streams_not_opened, timed_out,
+    },
     input::{Input, Messages},
-    pulse::{Heard, Pulse, Silence},
-    shared::{End, Shared},
-    terminal::EndOfLine,
+    liveness::{Liveness, Verdict},
+    terminal::TerminalEof,
 };
 use crate::Error;
 
-/// Bytes read at once.
-pub(super) const READ: usize = 128 * 1024;
-/// Reads handled before other tasks get their turn.
-pub(super) const BATCH: usize = 32;
-
-/// Once the status is here, no more is waited for when no output came for so long...
+/// The session ends when no output came for this long after the status...
 const QUIET: Duration = Duration::from_secs(2);
-/// ...and, even if it still comes, when so long has passed.
+/// ...and, even if output still comes, after this long.
 const LATE: Duration = Duration::from_secs(5);
 
-/// What is to be sent next.
-pub(super) enum Outgoing {
-    Resize(TerminalSize),
-    /// Input, behind [`Wire::ROOM`] bytes for what goes before it.
-    Input(Vec<u8>),
-    /// The end of the input.
-    EndOfInput,
-    /// A message that says nothing, for gateways that count messages.
-    EmptyInput,
-    /// A ping, by its number: they count from 0.
-    Ping(u32),
-}
-
-/// One of the forms of the protocol, on its connection.
-pub(super) trait Wire {
-    /// Bytes in front of each piece of input that the wire fills.
-    const ROOM: usize;
-    /// Whether servers handle a ping after all that was sent before it.
-    const IN_ORDER: bool;
-
-    /// Whether the server has all streams open, and takes what goes on them.
-    fn is_open(&self) -> bool;
-
-    /// What has come since the last call.
-    fn heard(&mut self) -> Heard;
-
-    /// Sends what `next` gives, as far as the connection takes it.
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        next: impl FnMut(&mut Context<'_>, bool) -> Option<Outgoing>,
-    ) -> io::Result<()>;
-
-    /// How the command ended, as soon as the server has said so. Output may still follow.
-    fn status(&mut self) -> Option<&Termination>;
-
-    /// Receives into `shared` while there is room, up to the end of the session: that of the
-    /// connection, or of all that can still come.
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        shared: &Shared,
-    ) -> Poll<Result<Termination, Error>>;
-}
-
-/// What a session needs to know of the request.
-pub(super) struct Plan {
-    /// The operation that began it, for errors.
+/// What a session needs to know about the request.
+pub(super) struct SessionOptions {
+    /// The operation that started it, for errors.
     pub(super) operation: &'static str,
-    /// What errors must not tell, though the server says it.
+    /// What errors must not show although the server says it.
     pub(super) secrets: Secrets,
-    /// Standard input, where it is known beforehand.
+    /// Standard input, unless it is written to a handle.
     pub(super) input: Option<Input>,
     pub(super) deadline: Option<(Instant, Duration)>,
     pub(super) keepalive: Duration,
-    /// The silence after which the connection is taken for dead.
+    /// How long the server may be silent.
     pub(super) dead_after: Option<Duration>,
-    /// The command has a terminal: its input ends with a byte, and never on the wire.
+    /// The command has a terminal, whose input ends by a byte and not by the protocol.
     pub(super) tty: bool,
-    /// How long input may be held back until the command has told its process id.
-    pub(super) hold: Option<Duration>,
-    /// How long the server may take to open all streams.
-    pub(super) opening: Duration,
+    /// How long input is held back while the process id has not come.
+    pub(super) hold_input: Option<Duration>,
+    /// How long the server may take to accept all streams.
+    pub(super) open_timeout: Duration,
 }
 
-pub(super) struct Session<W> {
-    wire: W,
-    shared: Arc<Shared>,
-    queue: Queue,
+pub(super) struct Session<P> {
+    connection: Connection<P>,
+    buffers: Arc<Buffers>,
+    queue: SendQueue,
     operation: &'static str,
     secrets: Secrets,
     keepalive: Interval,
     cannot_write: bool,
     deadline: Option<(Pin<Box<Sleep>>, Duration)>,
     hold: Option<Pin<Box<Sleep>>>,
-    /// The time that is left to open all streams.
+    /// The time that is left to accept all streams.
     opening: Option<(Pin<Box<Sleep>>, Duration)>,
-    tail: Option<Tail>,
+    /// What remains once the status is here.
+    drain: Option<Drain>,
 }
 
-/// The status is here and stands, whatever comes after it: only output is still taken.
-struct Tail {
-    end: Termination,
-    /// When nothing more is waited for.
+/// Receives the output that comes after the status. The status stands whatever else comes.
+struct Drain {
+    status: Termination,
+    /// When the wait for more output is over.
     quiet: Pin<Box<Sleep>>,
     latest: Instant,
     received: u64,
-    /// Output has come behind the status.
+    /// Output has come after the status.
     is_late: bool,
-    /// Output was still coming when no more of it was waited for.
-    cut: bool,
+    /// Output was still coming when the wait was over.
+    is_cut: bool,
 }
 
-/// What waits to be sent, beside what the handles have written.
-struct Queue {
+/// What is to be sent, apart from what the handles have written.
+struct SendQueue {
     input: Option<Messages>,
-    /// A ping, and perhaps an empty input message, that are due.
+    /// A ping is due.
     ping: bool,
+    /// An empty input message is due.
     empty_input: bool,
-    /// Where the input of a terminal stands.
-    terminal: Option<EndOfLine>,
-    /// Why the input cannot go on.
+    terminal: Option<TerminalEof>,
+    /// Why the input cannot be read.
     failed: Option<io::Error>,
-    /// Bytes in front of each piece of input.
-    room: usize,
-    /// Keeps account of what is sent and heard.
-    pulse: Pulse,
+    headroom: usize,
+    liveness: Liveness,
 }
 
-impl<W: Wire> Session<W> {
-    pub(super) fn new(wire: W, shared: Arc<Shared>, plan: Plan) -> Self {
-        let mut keepalive = interval_at(Instant::now() + plan.keepalive, plan.keepalive);
+impl<P: Protocol> Session<P> {
+    pub(super) fn new(
+        connection: Connection<P>,
+        buffers: Arc<Buffers>,
+        options: SessionOptions,
+    ) -> Self {
+        let mut keepalive = interval_at(Instant::now() + options.keepalive, options.keepalive);
         keepalive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
-            wire,
-            shared,
-            queue: Queue {
-                input: plan.input.map(|input| input.messages(W::ROOM)),
+            connection,
+            buffers,
+            queue: SendQueue {
+                input: options.input.map(|input| input.messages(P::HEADROOM)),
                 ping: false,
                 empty_input: false,
-                terminal: plan.tty.then(|| EndOfLine::new(W::ROOM)),
+                terminal: options.tty.then(|| TerminalEof::new(P::HEADROOM)),
                 failed: None,
-                room: W::ROOM,
-                pulse: Pulse::new(plan.dead_after, W::IN_ORDER),
+                headroom: P::HEADROOM,
+                liveness: Liveness::new(options.dead_after, P::ORDERED_PINGS),
             },
-            operation: plan.operation,
-            secrets: plan.secrets,
+            operation: options.operation,
+            secrets: options.secrets,
             keepalive,
             cannot_write: false,
-            deadline: plan.deadline.map(|(at, length)| (Box::pin(sleep_until(at)), length)),
-            hold: plan.hold.map(|length| Box::pin(sleep(length))),
-            opening: Some((Box::pin(sleep(plan.opening)), plan.opening)),
-            tail: None,
+            deadline: options.deadline.map(|(at, length)| (Box::pin(sleep_until(at)), length)),
+            hold: options.hold_input.map(|length| Box::pin(sleep(length))),
+            opening: Some((Box::pin(sleep(options.open_timeout)), options.open_timeout)),
+            drain: None,
         }
     }
 
     /// Runs the session to its end. Dropping the future ends the connection.
     pub(super) async fn run(mut self) -> Result<ExitStatus, Error> {
         let result = poll_fn(|cx| self.poll(cx)).await;
-        let had_output = self.shared.received() > 0;
+        let had_output = self.buffers.received() > 0;
         let result = result
-            .and_then(|end| status(end, had_output))
-            .map_err(|error| self.hidden(error).during(self.operation));
-        let is_cut = self.tail.as_ref().is_some_and(|tail| tail.cut);
-        self.shared.finish(if is_cut { cut() } else { end(&result) });
+            .and_then(|status| exit_status(status, had_output))
+            .map_err(|error| self.redacted(error).during(self.operation));
+        let is_cut = self.drain.as_ref().is_some_and(|drain| drain.is_cut);
+        self.buffers.finish(if is_cut { output_cut() } else { output_end(&result) });
         result
     }
 
-    /// The error without what it must not tell.
-    fn hidden(&self, error: Error) -> Error {
+    /// Removes secrets from an error.
+    fn redacted(&self, error: Error) -> Error {
         let hidden = |text: &str| self.secrets.hidden_in(text.to_owned());
         let (message, code) = (hidden(error.message()), error.code().map(hidden));
         error.with_message(message).with_code(code)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Termination, Error>> {
-        let over = self.poll_session(cx);
-        if self.tail.is_none()
-            && let Some(end) = self.wire.status()
+        let result = self.poll_session(cx);
+        if self.drain.is_none()
+            && let Some(status) = self.connection.protocol.status()
         {
-            self.tail = Some(Tail::new(end.clone(), self.shared.received()));
-            self.shared.refuse_input();
-            // So that the end comes through although nobody reads what came before it.
-            self.shared.widen();
-            if over.is_pending() {
+            self.drain = Some(Drain::new(status.clone(), self.buffers.received()));
+            self.buffers.refuse_input();
+            // The end must be reached although nobody reads the output before it.
+            self.buffers.raise_capacity();
+            if result.is_pending() {
                 cx.waker().wake_by_ref();
             }
         }
-        let Some(tail) = &mut self.tail else { return over };
-        if let Poll::Ready(how) = over {
-            // All output came if the server has closed; if not, none was missed where none was coming.
-            tail.cut = how.is_err() && (tail.is_late || self.shared.received() != tail.received);
-        } else if tail.poll_quiet(cx, &self.shared).is_pending() {
+        let Some(drain) = &mut self.drain else { return result };
+        if let Poll::Ready(result) = result {
+            // A server that closes has sent all output. An error cuts output only if some was coming.
+            let is_late = drain.is_late || self.buffers.received() != drain.received;
+            drain.is_cut = result.is_err() && is_late;
+        } else if drain.poll(cx, &self.buffers).is_pending() {
             return Poll::Pending;
         }
-        Poll::Ready(Ok(tail.end.clone()))
+        Poll::Ready(Ok(drain.status.clone()))
     }
 
     fn poll_session(&mut self, cx: &mut Context<'_>) -> Poll<Result<Termination, Error>> {
-        self.shared.watch(cx);
+        self.buffers.watch(cx);
         if let Some(hold) = &mut self.hold
             && hold.as_mut().poll(cx).is_ready()
         {
             self.hold = None;
-            self.shared.release_input();
+            self.buffers.release_input();
         }
         if let Some((sleep, length)) = &mut self.deadline
             && sleep.as_mut().poll(cx).is_ready()
         {
             return Poll::Ready(Err(timed_out(*length)));
         }
-        if self.wire.is_open() {
+        if self.connection.protocol.is_open() {
             self.opening = None;
         }
         if let Some((sleep, length)) = &mut self.opening
             && sleep.as_mut().poll(cx).is_ready()
         {
-            return Poll::Ready(Err(unopened(*length)));
+            return Poll::Ready(Err(streams_not_opened(*length)));
         }
         while self.keepalive.poll_tick(cx).is_ready() {
             self.queue.ping = true;
             self.queue.empty_input = true;
         }
-        if self.shared.input_is_refused() {
+        if self.buffers.input_is_refused() {
             self.queue.input = None;
         }
-        let (queue, shared) = (&mut self.queue, &*self.shared);
+        let (queue, buffers) = (&mut self.queue, &*self.buffers);
         if !self.cannot_write
-            && self.wire.poll_write(cx, |cx, open| queue.next(cx, shared, open)).is_err()
+            && self.connection.poll_write(cx, |cx, open| queue.next(cx, buffers, open)).is_err()
         {
-            // The server may have said how the command ended before it stopped listening.
+            // The server may have sent the status before it stopped reading.
             self.cannot_write = true;
-            shared.refuse_input();
+            buffers.refuse_input();
         }
         if let Some(error) = self.queue.failed.take() {
-            return Poll::Ready(Err(unreadable(error)));
+            return Poll::Ready(Err(input_unreadable(error)));
         }
-        if let Poll::Ready(over) = self.wire.poll_read(cx, &self.shared) {
-            return Poll::Ready(over);
+        if let Poll::Ready(result) = self.connection.poll_read(cx, &self.buffers) {
+            return Poll::Ready(result);
         }
-        let pulse = &mut self.queue.pulse;
-        pulse.hear(self.wire.heard(), self.shared.has_room());
-        match pulse.poll(cx) {
-            Poll::Ready(Silence::Dead) => Poll::Ready(Err(pulse.dead())),
-            Poll::Ready(Silence::Ask) => {
+        let liveness = &mut self.queue.liveness;
+        let received = std::mem::take(&mut self.connection.received);
+        liveness.record(received, self.buffers.has_room());
+        match liveness.poll(cx) {
+            Poll::Ready(Verdict::Dead) => Poll::Ready(Err(liveness.dead())),
+            Poll::Ready(Verdict::SendPing) => {
                 self.queue.ping = true;
                 cx.waker().wake_by_ref();
                 Poll::Pending
@@ -266,52 +224,52 @@ impl<W: Wire> Session<W> {
     }
 }
 
-impl Tail {
-    fn new(end: Termination, received: u64) -> Self {
+impl Drain {
+    fn new(status: Termination, received: u64) -> Self {
         let now = Instant::now();
         let quiet = Box::pin(sleep_until(now + QUIET));
-        Self { end, quiet, latest: now + LATE, received, is_late: false, cut: false }
+        Self { status, quiet, latest: now + LATE, received, is_late: false, is_cut: false }
     }
 
-    /// Ready when nothing more is to be waited for.
-    fn poll_quiet(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Poll<()> {
-        let received = std::mem::replace(&mut self.received, shared.received());
+    /// Ready when the wait for more output is over.
+    fn poll(&mut self, cx: &mut Context<'_>, buffers: &Buffers) -> Poll<()> {
+        let received = std::mem::replace(&mut self.received, buffers.received());
         let more = received != self.received;
         self.is_late |= more;
-        // That nothing comes is not the server's doing while there is no room for it.
-        if more || !shared.has_room() {
+        // A server is not quiet while the buffers have no room for what it sends.
+        if more || !buffers.has_room() {
             let until = Instant::now() + QUIET;
-            self.cut = until > self.latest;
+            self.is_cut = until > self.latest;
             self.quiet.as_mut().reset(until.min(self.latest));
         }
         self.quiet.as_mut().poll(cx)
     }
 }
 
-impl Queue {
-    /// What comes next; nothing but a ping if the streams are not `open` yet.
-    fn next(&mut self, cx: &mut Context<'_>, shared: &Shared, open: bool) -> Option<Outgoing> {
-        let outgoing = self.pick(cx, shared, open);
+impl SendQueue {
+    /// What is sent next: only a ping while the streams are not `open`.
+    fn next(&mut self, cx: &mut Context<'_>, buffers: &Buffers, open: bool) -> Option<Outgoing> {
+        let outgoing = self.pick(cx, buffers, open);
         let outgoing = match (&mut self.terminal, outgoing) {
-            (Some(line), Some(Outgoing::Input(message))) => {
-                line.see(&message);
+            (Some(eof), Some(Outgoing::Input(message))) => {
+                eof.record(&message);
                 Some(Outgoing::Input(message))
             }
-            (Some(line), Some(Outgoing::EndOfInput)) => Some(Outgoing::Input(line.end())),
+            (Some(eof), Some(Outgoing::EndOfInput)) => Some(Outgoing::Input(eof.message())),
             (_, outgoing) => outgoing,
         };
         if let Some(Outgoing::Input(message)) = &outgoing {
-            self.pulse.send_input(message.len() - self.room);
+            self.liveness.add_input(message.len() - self.headroom);
         }
         outgoing
     }
 
-    fn pick(&mut self, cx: &mut Context<'_>, shared: &Shared, open: bool) -> Option<Outgoing> {
-        if open && let Some(outgoing) = shared.next_outgoing() {
+    fn pick(&mut self, cx: &mut Context<'_>, buffers: &Buffers, open: bool) -> Option<Outgoing> {
+        if open && let Some(outgoing) = buffers.next_outgoing() {
             return Some(outgoing);
         }
         if open
-            && !shared.holds_input()
+            && !buffers.holds_input()
             && self.failed.is_none()
             && let Some(messages) = &mut self.input
         {
@@ -325,17 +283,17 @@ impl Queue {
                 Poll::Pending => {}
             }
         }
-        // Servers throw it away where there is no input, or no more.
+        // Servers ignore it if the command has no input, or no more.
         if open && std::mem::take(&mut self.empty_input) {
             return Some(Outgoing::EmptyInput);
         }
-        std::mem::take(&mut self.ping).then(|| Outgoing::Ping(self.pulse.send_ping()))
+        std::mem::take(&mut self.ping).then(|| Outgoing::Ping(self.liveness.add_ping()))
     }
 }
 
-impl<W> Drop for Session<W> {
+impl<P> Drop for Session<P> {
     fn drop(&mut self) {
         let why = "the session was ended on this side before the command ended";
-        self.shared.finish(End::Broken(io::ErrorKind::ConnectionAborted, why.to_owned()));
+        self.buffers.finish(OutputEnd::Broken(io::ErrorKind::ConnectionAborted, why.to_owned()));
     }
 }

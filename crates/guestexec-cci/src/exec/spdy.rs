@@ -1,225 +1,165 @@
-//! A session's streams over SPDY/3.1.
+//! A session over SPDY/3.1.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::io;
 
 use guestexec_remotecommand::{
-    Channel, Pongs, Streams, Termination,
+    Channel, Streams, Termination,
     spdy::{Client, Event, HEADER},
 };
-use reqwest::Upgraded;
-use tokio::io::{AsyncRead as _, ReadBuf};
 
 use super::{
-    failure::{lost, protocol},
-    outbox::Outbox,
-    pulse::Heard,
-    session::{BATCH, Outgoing, READ, Wire},
-    shared::{Out, Shared},
+    buffers::OutputStream,
+    connection::{Incoming, Outgoing, Protocol, WriteBuffer},
+    failure::{lost, protocol_error},
 };
 use crate::Error;
 
 pub(super) struct Spdy {
-    connection: Upgraded,
     client: Client,
-    buffer: Box<[u8]>,
-    outbox: Outbox,
-    pongs: Pongs<u32>,
-    heard: Heard,
-    /// Outputs that have had their end.
+    /// Which outputs have ended.
     ended: [bool; 2],
-    /// The server is about to close, as it says.
+    /// The server has announced that it closes.
     going_away: bool,
 }
 
 impl Spdy {
-    pub(super) fn new(connection: Upgraded, streams: Streams) -> Self {
-        let mut outbox = Outbox::default();
-        let client = Client::open(streams, outbox.append());
+    /// Opens the streams by the frames that are appended to `out`.
+    pub(super) fn new(streams: Streams, out: &mut Vec<u8>) -> Self {
         Self {
-            connection,
-            client,
-            buffer: vec![0; READ].into(),
-            outbox,
-            pongs: Pongs::default(),
-            heard: Heard::default(),
+            client: Client::open(streams, out),
             ended: [!streams.stdout, !streams.stderr],
             going_away: false,
         }
     }
 
-    /// The connection is over, or a stream without which the session cannot go on: is it known how
-    /// the command ended?
-    fn closed(&mut self, how: Option<String>) -> Result<Termination, Error> {
-        let how = how.or_else(|| self.going_away.then(|| "the server went away".to_owned()));
+    /// The result of a session that ended for this `reason`.
+    fn closed(&mut self, reason: Option<String>) -> Result<Termination, Error> {
+        let reason = reason.or_else(|| self.going_away.then(|| "the server went away".to_owned()));
         match self.client.finish() {
-            Ok(Termination::Unknown) => Err(lost(how)),
+            Ok(Termination::Unknown) => Err(lost(reason)),
             Ok(known) => Ok(known),
-            Err(error) => Err(protocol(error.to_string())),
+            Err(error) => Err(protocol_error(error.to_string())),
         }
     }
 
-    /// Puts the frames of one thing into the outbox. What its stream no longer takes is left out.
-    fn encode(&mut self, outgoing: Outgoing) {
-        match outgoing {
-            Outgoing::Input(mut frame) => {
-                if let Ok(header) = self.client.stdin_header(frame.len() - HEADER) {
-                    frame[..HEADER].copy_from_slice(&header);
-                    self.outbox.put(frame, 0);
-                }
-            }
-            Outgoing::Resize(size) => _ = self.client.resize(size, self.outbox.append()),
-            Outgoing::EndOfInput => _ = self.client.close_stdin(self.outbox.append()),
-            // An empty DATA frame would do nothing that the ping does not do.
-            Outgoing::EmptyInput => {}
-            // Its pings count from 1 in steps of two, as their numbers do from 0 in steps of one.
-            Outgoing::Ping(_) => _ = self.client.ping(self.outbox.append()),
-        }
+    /// Marks the end of an output. False if it had ended before, or is none.
+    fn end_output(&mut self, channel: Channel) -> bool {
+        output(channel)
+            .is_some_and(|output| !std::mem::replace(&mut self.ended[output as usize], true))
     }
 }
 
-impl Wire for Spdy {
-    const ROOM: usize = HEADER;
-    // Servers hand frames to a few workers, and a ping to any of them: it may overtake input, or wait
-    // behind it.
-    const IN_ORDER: bool = false;
+impl Protocol for Spdy {
+    const HEADROOM: usize = HEADER;
+    // Servers hand frames to several workers, so a ping may overtake input, or wait after it.
+    const ORDERED_PINGS: bool = false;
 
     fn is_open(&self) -> bool {
-        // Servers drop what comes on a stream they have not answered yet.
+        // Servers drop what comes on a stream before they have replied to it.
         self.client.is_open()
-    }
-
-    fn heard(&mut self) -> Heard {
-        std::mem::take(&mut self.heard)
     }
 
     fn status(&mut self) -> Option<&Termination> {
         self.client.status()
     }
 
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut next: impl FnMut(&mut Context<'_>, bool) -> Option<Outgoing>,
-    ) -> io::Result<()> {
-        loop {
-            match self.outbox.poll_empty(cx, &mut self.connection) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(result) => result?,
+    /// Encodes one thing. Data for a stream that has closed is dropped.
+    fn encode(&mut self, outgoing: Outgoing, buffer: &mut WriteBuffer) -> io::Result<()> {
+        match outgoing {
+            Outgoing::Input(mut frame) => {
+                if let Ok(header) = self.client.stdin_header(frame.len() - HEADER) {
+                    frame[..HEADER].copy_from_slice(&header);
+                    buffer.set(frame, 0);
+                }
             }
-            if let Some(id) = self.pongs.pop() {
-                self.client.pong(id, self.outbox.append());
-                continue;
+            Outgoing::Resize(size) => _ = self.client.resize(size, buffer.append()),
+            Outgoing::EndOfInput => _ = self.client.close_stdin(buffer.append()),
+            // Gateways count no messages in SPDY, and the ping keeps the bytes flowing.
+            Outgoing::EmptyInput => {}
+            // The client numbers its pings 1, 3, 5 … where the session counts 0, 1, 2 …
+            Outgoing::Ping(_) => _ = self.client.ping(buffer.append()),
+            Outgoing::Pong(id) => {
+                if let Ok(id) = id.try_into() {
+                    self.client.pong(u32::from_be_bytes(id), buffer.append());
+                }
             }
-            let Some(outgoing) = next(cx, self.is_open()) else { break };
-            self.encode(outgoing);
         }
-        self.outbox.flush(cx, &mut self.connection)
+        Ok(())
     }
 
-    fn poll_read(
+    fn decode(
         &mut self,
-        cx: &mut Context<'_>,
-        shared: &Shared,
-    ) -> Poll<Result<Termination, Error>> {
-        for _ in 0..BATCH {
-            if !shared.has_room() {
-                // A reader that makes room wakes the task.
-                return Poll::Pending;
-            }
-            let mut buffer = ReadBuf::new(&mut self.buffer);
-            match ready!(Pin::new(&mut self.connection).poll_read(cx, &mut buffer)) {
-                Err(error) => {
-                    return Poll::Ready(self.closed(None).map_err(|lost| lost.with_source(error)));
+        mut bytes: &[u8],
+        incoming: &mut Incoming<'_>,
+    ) -> Result<Option<Termination>, Error> {
+        loop {
+            let event = self.client.next(&mut bytes);
+            let event = event.map_err(|error| protocol_error(error.to_string()))?;
+            let Some(event) = event else { break };
+            let reason = match event {
+                Event::Data(channel, bytes) => {
+                    if let Some(output) = output(channel) {
+                        incoming.buffers.push(output, bytes);
+                    }
+                    continue;
                 }
-                Ok(()) if buffer.filled().is_empty() => return Poll::Ready(self.closed(None)),
-                Ok(()) => self.heard.anything = true,
-            }
-            let mut input = buffer.filled();
-            loop {
-                let event = match self.client.next(&mut input) {
-                    Ok(Some(event)) => event,
-                    Ok(None) => break,
-                    Err(error) => return Poll::Ready(Err(protocol(error.to_string()))),
-                };
-                let over = match event {
-                    Event::Data(Channel::Stdout, bytes) => {
-                        shared.push(Out::Stdout, bytes);
-                        continue;
-                    }
-                    Event::Data(_, bytes) => {
-                        shared.push(Out::Stderr, bytes);
-                        continue;
-                    }
-                    // Output may follow.
-                    Event::Terminated(_) => continue,
-                    Event::Opened(_) | Event::Reset(Channel::Resize, _) => {
-                        // Input may go now.
-                        cx.waker().wake_by_ref();
-                        continue;
-                    }
-                    Event::Ping(id) => {
-                        if let Err(flood) = self.pongs.push(id) {
-                            return Poll::Ready(Err(protocol(format!(
-                                "the server does not want an answer: {flood}"
-                            ))));
-                        }
-                        cx.waker().wake_by_ref();
-                        continue;
-                    }
-                    Event::Pong(id) => {
-                        self.heard.pong = Some(id / 2);
-                        continue;
-                    }
-                    Event::Reset(Channel::Stdin, _) => {
-                        shared.refuse_input();
-                        cx.waker().wake_by_ref();
-                        continue;
-                    }
-                    Event::Fin(Channel::Stdout) => {
-                        self.ended[Out::Stdout as usize] = true;
-                        continue;
-                    }
-                    Event::Fin(Channel::Stderr) => {
-                        self.ended[Out::Stderr as usize] = true;
-                        continue;
-                    }
-                    // What comes on the streams there are is still good.
-                    Event::GoAway(0) => {
-                        self.going_away = true;
-                        continue;
-                    }
-                    Event::GoAway(code) => format!("the server went away with status {code}"),
-                    Event::Reset(Channel::Stdout, _) if self.ended[Out::Stdout as usize] => {
-                        continue;
-                    }
-                    Event::Reset(Channel::Stderr, _) if self.ended[Out::Stderr as usize] => {
-                        continue;
-                    }
-                    Event::Reset(
-                        channel @ (Channel::Error | Channel::Stdout | Channel::Stderr),
-                        code,
-                    ) => {
-                        self.ended[Out::Stdout as usize] |= channel == Channel::Stdout;
-                        self.ended[Out::Stderr as usize] |= channel == Channel::Stderr;
-                        format!("the {} stream was reset, code {code}", channel.stream_type())
-                    }
-                    Event::Fin(Channel::Error) => "its stream ended empty".to_owned(),
-                    _ => continue,
-                };
-                // Streams are reset in any order when all is over, but then the status is here.
-                if self.client.status().is_none() {
-                    return Poll::Ready(self.closed(Some(over)));
+                Event::Opened(_) | Event::Reset(Channel::Resize, _) => {
+                    // All streams may be open now, and input may be sent.
+                    incoming.can_send = true;
+                    continue;
                 }
-            }
-            if self.ended == [true; 2] && self.client.status().is_some() {
-                return Poll::Ready(self.closed(None));
+                Event::Reset(Channel::Stdin, _) => {
+                    incoming.buffers.refuse_input();
+                    incoming.can_send = true;
+                    continue;
+                }
+                Event::Ping(id) => {
+                    incoming.ping(id.to_be_bytes().to_vec())?;
+                    continue;
+                }
+                Event::Pong(id) => {
+                    incoming.received.pong = Some(id / 2);
+                    continue;
+                }
+                // The open streams go on.
+                Event::GoAway(0) => {
+                    self.going_away = true;
+                    continue;
+                }
+                Event::GoAway(code) => format!("the server went away with status {code}"),
+                Event::Fin(Channel::Error) => "its stream ended empty".to_owned(),
+                Event::Fin(channel) => {
+                    self.end_output(channel);
+                    continue;
+                }
+                Event::Reset(channel, code)
+                    if channel == Channel::Error || self.end_output(channel) =>
+                {
+                    format!("the {} stream was reset, code {code}", channel.stream_type())
+                }
+                // Output may follow a status.
+                _ => continue,
+            };
+            // After the status, servers reset streams in any order.
+            if self.client.status().is_none() {
+                return self.closed(Some(reason)).map(Some);
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        if self.ended == [true; 2] && self.client.status().is_some() {
+            return self.closed(None).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn finish(&mut self) -> Result<Termination, Error> {
+        self.closed(None)
+    }
+}
+
+fn output(channel: Channel) -> Option<OutputStream> {
+    match channel {
+        Channel::Stdout => Some(OutputStream::Stdout),
+        Channel::Stderr => Some(OutputStream::Stderr),
+        _ => None,
     }
 }

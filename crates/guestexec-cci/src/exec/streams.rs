@@ -11,19 +11,19 @@ use guestexec_remotecommand::Subprotocol;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    failure::unclosable,
-    shared::{Out, Shared},
+    buffers::{Buffers, OutputStream},
+    failure::cannot_end_input,
 };
 
 /// The standard input of a [`Child`](crate::Child).
 ///
-/// Shutting it down or dropping it ends the command's input: that of a [terminal](crate::Exec::tty)
-/// by ^D, any other if what carries the session can do that. If it cannot (a WebSocket with
-/// `v4.channel.k8s.io`), `shutdown` fails with [`io::ErrorKind::Unsupported`], dropping does nothing,
-/// and the command goes on and waits for more.
+/// `shutdown` and drop end the command's input: that of a [terminal](crate::Exec::tty) by ^D, any
+/// other by the protocol. A WebSocket with `v4.channel.k8s.io` cannot do that without a terminal:
+/// `shutdown` then fails with [`io::ErrorKind::Unsupported`], drop does nothing, and the command
+/// waits for more input.
 pub struct ChildStdin {
-    pub(super) shared: Arc<Shared>,
-    /// The protocol, if it is one that cannot carry the end.
+    pub(super) buffers: Arc<Buffers>,
+    /// The protocol, if it cannot end input.
     pub(super) endless: Option<Subprotocol>,
 }
 
@@ -33,19 +33,19 @@ impl AsyncWrite for ChildStdin {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.shared.poll_write(cx, data)
+        self.buffers.poll_write(cx, data)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shared.poll_flush(cx)
+        self.buffers.poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(protocol) = self.endless {
-            let error = unclosable(protocol).with_may_have_run(true);
+            let error = cannot_end_input(protocol).with_may_have_run(true);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::Unsupported, error)));
         }
-        self.shared.close_input();
+        self.buffers.close_input();
         Poll::Ready(Ok(()))
     }
 }
@@ -53,7 +53,7 @@ impl AsyncWrite for ChildStdin {
 impl Drop for ChildStdin {
     fn drop(&mut self) {
         if self.endless.is_none() {
-            self.shared.close_input();
+            self.buffers.close_input();
         }
     }
 }
@@ -64,31 +64,31 @@ impl fmt::Debug for ChildStdin {
     }
 }
 
-/// The largest buffer that is used again, in bytes.
-const KEPT: usize = 1024 * 1024;
+/// The largest buffer that is reused, in bytes.
+const MAX_REUSED: usize = 1024 * 1024;
 
 /// Reads one output, a buffer at a time.
-pub(super) struct Reader {
-    shared: Arc<Shared>,
-    out: Out,
+pub(super) struct OutputReader {
+    buffers: Arc<Buffers>,
+    stream: OutputStream,
     buffer: Vec<u8>,
     read: usize,
 }
 
-impl Reader {
-    pub(super) fn new(shared: Arc<Shared>, out: Out) -> Self {
-        Self { shared, out, buffer: Vec::new(), read: 0 }
+impl OutputReader {
+    pub(super) fn new(buffers: Arc<Buffers>, stream: OutputStream) -> Self {
+        Self { buffers, stream, buffer: Vec::new(), read: 0 }
     }
 
     pub(super) fn poll_chunk(&mut self, cx: &Context<'_>) -> Poll<io::Result<&[u8]>> {
         if self.read == self.buffer.len() {
             self.buffer.clear();
             self.read = 0;
-            if self.buffer.capacity() > KEPT {
-                // A burst's buffer would stay beside the one that is filling up.
+            if self.buffer.capacity() > MAX_REUSED {
+                // After a burst of output, memory would otherwise hold two large buffers.
                 self.buffer = Vec::new();
             }
-            ready!(self.shared.poll_take(cx, self.out, &mut self.buffer))?;
+            ready!(self.buffers.poll_take(cx, self.stream, &mut self.buffer))?;
         }
         Poll::Ready(Ok(&self.buffer[self.read..]))
     }
@@ -98,9 +98,9 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for OutputReader {
     fn drop(&mut self) {
-        self.shared.discard(self.out);
+        self.buffers.discard(self.stream);
     }
 }
 
@@ -108,9 +108,9 @@ macro_rules! output {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// At its end reads give nothing; if the session broke before, an error, so that a part is
-        /// never taken for the whole.
-        pub struct $name(pub(super) Reader);
+        /// Reads give nothing at the end of the output. If the session broke before, they fail, so that
+        /// a part is never taken for the whole.
+        pub struct $name(pub(super) OutputReader);
 
         impl AsyncRead for $name {
             fn poll_read(

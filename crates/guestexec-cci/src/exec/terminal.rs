@@ -1,36 +1,37 @@
-//! The end of a terminal's input.
+//! The end of the input of a terminal.
 
-/// What ends the input of a terminal at the start of a line, and a line that has begun elsewhere:
-/// the character ^D, EOT.
-const END: u8 = 4;
+/// ^D (EOT). At the start of a line it ends the input of a terminal; within a line it only submits
+/// the line.
+const EOT: u8 = 4;
 
-/// Knows whether the input of a terminal has a line that has begun.
+/// Makes the input that ends the input of a terminal.
 ///
-/// A terminal's input is never ended on the wire: servers take that for a detach and throw the
-/// command's output away.
-pub(super) struct EndOfLine {
-    room: usize,
+/// The protocol's own end of input is never sent for a terminal: servers take it for a detach and
+/// throw the command's output away.
+pub(super) struct TerminalEof {
+    headroom: usize,
     last: Option<u8>,
 }
 
-impl EndOfLine {
-    /// For messages that begin with `room` bytes for what goes before the input.
-    pub(super) fn new(room: usize) -> Self {
-        Self { room, last: None }
+impl TerminalEof {
+    /// Messages of input begin with `headroom` bytes for their header.
+    pub(super) fn new(headroom: usize) -> Self {
+        Self { headroom, last: None }
     }
 
-    /// Input that is sent.
-    pub(super) fn see(&mut self, message: &[u8]) {
-        self.last = message.get(self.room..).and_then(|input| input.last().copied()).or(self.last);
+    /// Records input that is sent.
+    pub(super) fn record(&mut self, message: &[u8]) {
+        self.last =
+            message.get(self.headroom..).and_then(|input| input.last().copied()).or(self.last);
     }
 
-    /// The message that ends the input: within a line the first ^D only hands over what is there.
-    pub(super) fn end(&mut self) -> Vec<u8> {
-        // A terminal turns the carriage return of the Enter key into a line feed.
-        let within_line = self.last.is_some_and(|last| ![b'\n', b'\r', END].contains(&last));
-        self.last = Some(END);
-        let mut message = vec![0; self.room];
-        message.resize(self.room + 1 + usize::from(within_line), END);
+    /// The message that ends the input: one ^D, or two within a line.
+    pub(super) fn message(&mut self) -> Vec<u8> {
+        // A terminal reads the Enter key's carriage return as a line feed.
+        let within_line = self.last.is_some_and(|last| ![b'\n', b'\r', EOT].contains(&last));
+        self.last = Some(EOT);
+        let mut message = vec![0; self.headroom];
+        message.resize(self.headroom + 1 + usize::from(within_line), EOT);
         message
     }
 }
@@ -40,24 +41,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_has_begun_takes_two() {
+    fn within_a_line_it_takes_two() {
         for (input, end) in [
-            (&[][..], &[END][..]),
-            (&["a line\n"], &[END]),
-            (&["a line\r"], &[END]),
-            (&["\u{4}"], &[END]),
-            (&["part"], &[END, END]),
-            (&["a line\n", "part"], &[END, END]),
-            (&["part", ""], &[END, END]),
-            (&["part", "\n"], &[END]),
-            (&[" "], &[END, END]),
+            (&[][..], &[EOT][..]),
+            (&["a line\n"], &[EOT]),
+            (&["a line\r"], &[EOT]),
+            (&["\u{4}"], &[EOT]),
+            (&["part"], &[EOT, EOT]),
+            (&["a line\n", "part"], &[EOT, EOT]),
+            (&["part", ""], &[EOT, EOT]),
+            (&["part", "\n"], &[EOT]),
+            (&[" "], &[EOT, EOT]),
         ] {
-            for room in [1, 8] {
-                let mut line = EndOfLine::new(room);
+            for headroom in [1, 8] {
+                let mut eof = TerminalEof::new(headroom);
                 for part in input {
-                    line.see(&[&vec![0; room], part.as_bytes()].concat());
+                    eof.record(&[&vec![0; headroom], part.as_bytes()].concat());
                 }
-                assert_eq!(line.end()[room..], *end, "{input:?}");
+                assert_eq!(eof.message()[headroom..], *end, "{input:?}");
             }
         }
     }

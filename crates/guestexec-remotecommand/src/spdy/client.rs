@@ -1,6 +1,8 @@
+//! The client's side of a session.
+
 use super::frame::{self, Frame, FrameDecoder};
 use super::header::HeaderWriter;
-use super::session::Streams;
+use super::streams::StreamTable;
 use super::{Error, Event, HEADER};
 use crate::status::StatusBuffer;
 use crate::{Channel, StatusError, TerminalSize, Termination};
@@ -9,20 +11,20 @@ use crate::{Channel, StatusError, TerminalSize, Termination};
 #[derive(Debug)]
 pub struct Client {
     frames: FrameDecoder,
-    streams: Streams,
+    streams: StreamTable,
     status: StatusBuffer,
-    /// A stream whose end came with the frame of the previous event.
+    /// A stream that ended by the frame of the previous event.
     ended: Option<Channel>,
     next_ping: u32,
 }
 
 impl Client {
-    /// Opens the request's streams, plus error and with a terminal resize, in kubectl's order: appends the frames to
-    /// `out`, to be sent right after the 101. The server starts the command when it has seen them all.
+    /// Opens the streams of the request, the error stream and, with a terminal, the resize stream, in kubectl's order.
+    /// Send the frames, which are appended to `out`, right after the 101. The server starts the command when it has all.
     ///
-    /// `streams` must say what the request's query said: the server waits for exactly those.
+    /// `streams` must match the request's query: the server waits for exactly those.
     pub fn open(streams: crate::Streams, out: &mut Vec<u8>) -> Self {
-        let mut table = Streams::default();
+        let mut table = StreamTable::default();
         let mut zlib = HeaderWriter::default();
         for (channel, id) in streams.channels().zip((1..).step_by(2)) {
             frame::syn_stream(id, &[("streamtype", channel.stream_type())], &mut zlib, out);
@@ -37,16 +39,16 @@ impl Client {
         }
     }
 
-    /// Whether the server took all streams, or reset those that it did not.
+    /// Whether the server has accepted or reset each stream.
     pub fn is_open(&self) -> bool {
         self.streams.all_answered()
     }
 
-    /// Takes the next event off the front of `input`. `None` means that all of `input` was taken.
+    /// Takes the next event from the front of `input`. `None` means that all of `input` was taken.
     ///
     /// # Errors
     ///
-    /// Any but [`Error::NotOpen`]: drop the connection. How the command ended is not known.
+    /// Any except [`Error::NotOpen`]: drop the connection. It is not known how the command ended.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Event<'a>>, Error> {
         loop {
             if let Some(channel) = self.ended.take() {
@@ -96,7 +98,7 @@ impl Client {
         }
     }
 
-    /// The end of the error stream is news of the command if a status came before it.
+    /// Replaces the end of the error stream by the status that came before it.
     fn end(&mut self, channel: Channel, event: Event<'static>) -> Result<Event<'static>, Error> {
         if channel != Channel::Error {
             return Ok(event);
@@ -107,14 +109,14 @@ impl Client {
         })
     }
 
-    /// How the command ended, once a whole status has come: servers may leave the error stream open behind it, and
-    /// output may still follow.
+    /// How the command ended, once a whole status has come. Servers may leave the error stream open after it, and output
+    /// may still follow.
     pub fn status(&mut self) -> Option<&Termination> {
         self.status.known()
     }
 
-    /// The connection is over: how did the command end? The same as in [`Event::Terminated`] if that came;
-    /// [`Termination::Unknown`] if no status did.
+    /// How the command ended, once the connection is over: the same as [`Event::Terminated`] if that came, and
+    /// [`Termination::Unknown`] without a status.
     ///
     /// # Errors
     ///
@@ -123,19 +125,18 @@ impl Client {
         self.status.finish(true)
     }
 
-    /// Appends frames with all of `data` for [`Channel::Stdin`]. Nothing is kept: how much to write at once is for
-    /// the caller to choose.
+    /// Appends frames with all of `data` for [`Channel::Stdin`].
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] when the request asked for no stdin, after [`Client::close_stdin`], or when the server has
-    /// reset the stream; the session goes on.
+    /// [`Error::NotOpen`] if the request asked for no stdin, after [`Client::close_stdin`], or if the server has reset the
+    /// stream; the session goes on.
     pub fn stdin(&self, data: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         self.streams.write(Channel::Stdin, data, out)
     }
 
-    /// The header of one frame with `len` bytes for [`Channel::Stdin`], at most 1 MiB, to be sent right before them:
-    /// for a caller that keeps room for it in front of its data, and so need not copy it.
+    /// The header of one frame with `len` bytes, at most 1 MiB, for [`Channel::Stdin`]. A caller that keeps room for it in
+    /// front of its data need not copy the data.
     ///
     /// # Errors
     ///
@@ -157,12 +158,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] in a session without a terminal or after its end.
+    /// [`Error::NotOpen`] without a terminal, or after the session's end.
     pub fn resize(&self, size: TerminalSize, out: &mut Vec<u8>) -> Result<(), Error> {
         self.streams.write(Channel::Resize, size.to_json().as_bytes(), out)
     }
 
-    /// Appends a ping and returns its id, which comes back in [`Event::Pong`]. kubectl sends one every 5 seconds.
+    /// Appends a ping and returns its id, which [`Event::Pong`] repeats. kubectl sends one every 5 seconds.
     pub fn ping(&mut self, out: &mut Vec<u8>) -> u32 {
         let id = self.next_ping;
         self.next_ping = id.wrapping_add(2);

@@ -1,10 +1,11 @@
-//! SPDY/3 frames: an incremental decoder and one function for each frame that is sent.
+//! SPDY/3 frames: an incremental decoder, and one function for each frame that is sent.
 
 use super::{Error, HEADER, header::HeaderWriter};
+use crate::fill;
 
-/// The longest payload of a control frame, in bytes. The draft asks for at least 8 KiB.
+/// The longest payload of a control frame that is accepted, in bytes. The draft requires at least 8 KiB.
 const MAX_CONTROL: usize = 16 * 1024;
-/// The longest payload put into one DATA frame; its length field would hold 16 MiB.
+/// The longest payload of a DATA frame that is sent, in bytes. The format allows 16 MiB.
 const MAX_DATA: usize = 1024 * 1024;
 const FLAG_FIN: u8 = 1;
 const VERSION: u16 = 3;
@@ -19,7 +20,7 @@ const HEADERS: u16 = 8;
 /// A received frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
-    /// A piece of a DATA frame; `fin` only with the last one.
+    /// A piece of a DATA frame; only the last one has `fin`.
     Data {
         stream: u32,
         payload: &'a [u8],
@@ -36,7 +37,7 @@ pub(crate) enum Frame<'a> {
         fin: bool,
         block: Vec<u8>,
     },
-    /// Further headers of a stream mean nothing here, but the zlib stream must see them.
+    /// Later headers of a stream. They mean nothing here, but the zlib stream needs them.
     Headers {
         block: Vec<u8>,
     },
@@ -49,14 +50,14 @@ pub(crate) enum Frame<'a> {
         last_stream: u32,
         status: u32,
     },
-    /// SETTINGS, WINDOW_UPDATE or a kind yet unknown.
+    /// SETTINGS, WINDOW_UPDATE or an unknown kind.
     Ignored,
 }
 
-/// Cuts a byte stream into frames.
+/// Decodes frames from a byte stream.
 #[derive(Debug, Default)]
 pub(crate) struct FrameDecoder {
-    /// The start of a frame: its 8 bytes of header, and of a control frame the payload too.
+    /// The start of a frame: the 8 bytes of its header, and the payload of a control frame.
     partial: Vec<u8>,
     data: Option<DataFrame>,
 }
@@ -69,11 +70,11 @@ struct DataFrame {
 }
 
 impl FrameDecoder {
-    /// Takes the next frame, or the next piece of a DATA frame, off the front of `input`. `None` means that all of
-    /// `input` was taken and more is needed.
+    /// Takes the next frame, or the next piece of a DATA frame, from the front of `input`. `None` means that all of `input`
+    /// was taken and more is needed.
     pub(crate) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error> {
         if self.data.is_none() {
-            if !self.fill(input, 8) {
+            if !fill(&mut self.partial, input, 8) {
                 return Ok(None);
             }
             let word = be32(&self.partial);
@@ -116,20 +117,12 @@ impl FrameDecoder {
         if len > MAX_CONTROL {
             return Err(Error::TooLong(len));
         }
-        if !self.fill(input, 8 + len) {
+        if !fill(&mut self.partial, input, 8 + len) {
             return Ok(None);
         }
         let frame = control_frame(kind, flags & FLAG_FIN != 0, &self.partial[8..]);
         self.partial.clear();
         frame.map(Some)
-    }
-
-    /// Moves bytes from `input` until `partial` has `len`; whether it has.
-    fn fill(&mut self, input: &mut &[u8], len: usize) -> bool {
-        let (taken, rest) = input.split_at(len.saturating_sub(self.partial.len()).min(input.len()));
-        self.partial.extend_from_slice(taken);
-        *input = rest;
-        self.partial.len() >= len
     }
 }
 
@@ -138,7 +131,7 @@ fn be32(bytes: &[u8]) -> u32 {
 }
 
 fn control_frame(kind: u16, fin: bool, payload: &[u8]) -> Result<Frame<'static>, Error> {
-    // The shortest payload and, where it is the only one, the longest.
+    // The name, and the shortest and longest payload.
     let (name, min, max) = match kind {
         SYN_STREAM => ("SYN_STREAM", 10, MAX_CONTROL),
         SYN_REPLY => ("SYN_REPLY", 4, MAX_CONTROL),
@@ -167,7 +160,7 @@ fn control_frame(kind: u16, fin: bool, payload: &[u8]) -> Result<Frame<'static>,
     })
 }
 
-/// The header of one DATA frame.
+/// Encodes the header of one DATA frame.
 pub(crate) fn data_header(stream: u32, len: usize) -> Result<[u8; HEADER], Error> {
     if len > MAX_DATA {
         return Err(Error::TooLong(len));
@@ -178,7 +171,7 @@ pub(crate) fn data_header(stream: u32, len: usize) -> Result<[u8; HEADER], Error
     Ok(header)
 }
 
-/// Appends DATA frames with all of `data`; none if it is empty.
+/// Appends DATA frames with all of `data`; none for empty data.
 pub(crate) fn data(stream: u32, data: &[u8], out: &mut Vec<u8>) {
     for part in data.chunks(MAX_DATA) {
         out.extend(stream.to_be_bytes());
@@ -193,7 +186,7 @@ pub(crate) fn fin(stream: u32, out: &mut Vec<u8>) {
     out.extend([FLAG_FIN, 0, 0, 0]);
 }
 
-/// Appends a SYN_STREAM with these headers, with priority 0 and both halves open.
+/// Appends a SYN_STREAM with these headers, priority 0 and both halves open.
 pub(crate) fn syn_stream(
     stream: u32,
     headers: &[(&str, &str)],
@@ -206,12 +199,12 @@ pub(crate) fn syn_stream(
     control(SYN_STREAM, &payload, out);
 }
 
-/// Appends a PING, which is also the answer to one.
+/// Appends a PING; the answer to a PING is the same frame.
 pub(crate) fn ping(id: u32, out: &mut Vec<u8>) {
     control_words(PING, &[id], out);
 }
 
-/// Appends a control frame of these words.
+/// Appends a control frame whose payload is these words.
 pub(crate) fn control_words(kind: u16, words: &[u32], out: &mut Vec<u8>) {
     let payload: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
     control(kind, &payload, out);

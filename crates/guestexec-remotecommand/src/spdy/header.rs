@@ -1,14 +1,14 @@
-//! Header blocks to be sent: name/value pairs in zlib with the SPDY/3 dictionary, one zlib stream for each direction.
+//! Header blocks that are sent: name/value pairs in zlib with the SPDY/3 dictionary, one zlib stream a direction.
+//!
+//! They are written as stored blocks. All headers of a session together are under 100 bytes, so compression gains nothing,
+//! and a client needs no zlib library.
 
 /// zlib's header: a 32 KiB window, a dictionary, and the dictionary's Adler-32.
 const ZLIB_HEADER: [u8; 6] = [0x78, 0x20, 0xe3, 0xc6, 0xa7, 0xc2];
-/// The empty block that zlib's sync flush ends with. Go's reader hands data out when it sees it, and not before.
+/// The empty block that ends zlib's sync flush. Go's reader returns data only after it.
 const SYNC: [u8; 5] = [0, 0, 0, 0xff, 0xff];
 
-/// Writes header blocks as zlib's stored blocks.
-///
-/// All headers of a session together are under 100 bytes, so compressing them gains nothing; storing them is valid
-/// zlib and spares every client a compressor.
+/// Encodes header blocks.
 #[derive(Debug, Default)]
 pub(crate) struct HeaderWriter {
     started: bool,

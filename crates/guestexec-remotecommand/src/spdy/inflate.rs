@@ -1,16 +1,16 @@
-//! Received header blocks. Only a server needs what is in them.
+//! Header blocks that are received. Only a server needs their content.
 
 use super::Error;
 
 pub(crate) type Headers = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// What a block may inflate to, in bytes. The real ones are under 30.
+/// The longest block after inflation, in bytes. Real blocks are under 30.
 const MAX_BLOCK: usize = 16 * 1024;
 
 /// The dictionary of the SPDY/3 draft, section 2.6.10.1.
 const DICTIONARY: &[u8] = include_bytes!("dictionary.bin");
 
-/// Reads header blocks.
+/// Decodes header blocks.
 #[derive(Debug)]
 pub(crate) struct HeaderReader {
     zlib: flate2::Decompress,
@@ -22,7 +22,7 @@ impl HeaderReader {
         Self { zlib: flate2::Decompress::new(true), plain: Vec::new() }
     }
 
-    /// Inflates and splits one block. Every block must be passed, in order: they share one zlib stream.
+    /// Decodes one block. All blocks share one zlib stream, so each must be read, in order.
     pub(crate) fn read(&mut self, block: &[u8]) -> Result<Headers, Error> {
         self.inflate(block)?;
         parse(&self.plain).ok_or(Error::Malformed("header block"))
@@ -30,7 +30,7 @@ impl HeaderReader {
 
     fn inflate(&mut self, block: &[u8]) -> Result<(), Error> {
         self.plain.clear();
-        // One byte more than allowed tells a full block from one that is too long.
+        // One byte more than the limit shows that a block is too long.
         self.plain.reserve_exact(MAX_BLOCK + 1);
         let end = self.zlib.total_in() + block.len() as u64;
         loop {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn dictionary_is_the_drafts() {
+    fn dictionary_is_that_of_the_draft() {
         assert_eq!(DICTIONARY.len(), 1423);
         let id = Compress::new(Compression::fast(), true).set_dictionary(DICTIONARY);
         assert_eq!(id.unwrap(), 0xe3c6_a7c2);

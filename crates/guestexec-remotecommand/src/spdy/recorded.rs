@@ -1,7 +1,8 @@
-//! Real sessions of kubectl with containerd, read, answered, imitated and damaged.
+//! Recorded sessions of kubectl with containerd: decoded, answered, reproduced and damaged.
 
 use super::frame::{Frame, FrameDecoder};
 use super::inflate::HeaderReader;
+use super::tests::{OUTPUTS, PIPES, unhex};
 use super::{Client, Error, Event, Server};
 use crate::{Channel, ExitStatus, Streams, TerminalSize, Termination};
 use proptest::prelude::*;
@@ -11,24 +12,16 @@ const STDIN: &str = include_str!("../../tests/data/stdin.hex");
 const TTY: &str = include_str!("../../tests/data/tty.hex");
 const PING: &str = include_str!("../../tests/data/ping.hex");
 
-const OUTPUTS: Streams = Streams { stdin: false, stdout: true, stderr: true, tty: false };
-const PIPES: Streams = Streams { stdin: true, ..OUTPUTS };
 const TERMINAL: Streams = Streams { stdin: true, stdout: true, stderr: false, tty: true };
 
-/// Both sides' bytes: client, server.
+/// The bytes of the client and of the server.
 fn recording(text: &str) -> (Vec<u8>, Vec<u8>) {
     let (client, server) = text.split_once("server\n").unwrap();
     let (_, client) = client.split_once("client\n").unwrap();
     (unhex(client), unhex(server))
 }
 
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> =
-        text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
-}
-
-/// All frames, one a line, with inflated headers.
+/// Decodes all frames, one a line, with inflated headers.
 fn frames(mut bytes: &[u8]) -> Vec<String> {
     let (mut decoder, mut headers) = (FrameDecoder::default(), HeaderReader::new());
     let mut inflate = |block: &[u8]| -> Vec<String> {
@@ -137,7 +130,7 @@ fn we_send_what_containerd_sends() {
     let success = Termination::Exited(ExitStatus::SUCCESS);
     session.finish(&success, &mut out);
     assert_eq!(frames(&out), frames(&server));
-    // Behind the replies, whose zlib differs, every byte is the same.
+    // After the replies, whose zlib differs, every byte is the same.
     let replies = 28 + 3 * 22;
     assert!(out.ends_with(&server[replies..]));
     assert_eq!(
@@ -146,8 +139,8 @@ fn we_send_what_containerd_sends() {
     );
 }
 
-/// What the client of a recording sees, its data joined, fed in pieces that end at `cuts`.
-fn seen(text: &str, streams: Streams, piece: usize) -> (Vec<String>, Termination) {
+/// The events of a recording's client, fed in pieces of `piece` bytes, with data joined.
+fn events(text: &str, streams: Streams, piece: usize) -> (Vec<String>, Termination) {
     let mut client = Client::open(streams, &mut Vec::new());
     let mut lines: Vec<String> = Vec::new();
     for mut input in recording(text).1.chunks(piece) {
@@ -173,7 +166,7 @@ fn seen(text: &str, streams: Streams, piece: usize) -> (Vec<String>, Termination
 #[test]
 fn client_reads_the_recordings() {
     for piece in [1, 2, 3, 7, 8, 9, 64, 10_000] {
-        let (lines, end) = seen(FAILURE, OUTPUTS, piece);
+        let (lines, end) = events(FAILURE, OUTPUTS, piece);
         assert_eq!(end, Termination::Exited(ExitStatus::from_code(3)));
         let end = format!("{:?}", Event::Terminated(end));
         assert_eq!(
@@ -190,7 +183,7 @@ fn client_reads_the_recordings() {
                 "GoAway(0)",
             ]
         );
-        let (lines, end) = seen(TTY, TERMINAL, piece);
+        let (lines, end) = events(TTY, TERMINAL, piece);
         assert_eq!(end, Termination::Exited(ExitStatus::SUCCESS));
         let end = format!("{:?}", Event::Terminated(end));
         assert_eq!(
@@ -199,7 +192,7 @@ fn client_reads_the_recordings() {
                 .map(str::to_owned)
         );
         assert!(lines[4].ends_with(r"33 99\r\n/ # exit 0\r\n"), "{}", lines[4]);
-        let (lines, _) = seen(PING, PIPES, piece);
+        let (lines, _) = events(PING, PIPES, piece);
         assert_eq!(lines[4..6], ["Pong(1)", "Stdout: x"].map(str::to_owned));
     }
 }
@@ -243,7 +236,7 @@ fn a_server_that_vanishes() {
 proptest! {
     #[test]
     fn garbage_is_bounded(pieces: Vec<Vec<u8>>, recorded: bool) {
-        // On its own, and where a session already runs.
+        // Alone, and within a session.
         let (client_bytes, server_bytes) = recording(TTY);
         let mut client = Client::open(TERMINAL, &mut Vec::new());
         let mut server = Server::new(TERMINAL);

@@ -1,7 +1,9 @@
+//! The server's side of a session.
+
 use super::frame::{self, Frame, FrameDecoder};
 use super::header::HeaderWriter;
 use super::inflate::HeaderReader;
-use super::session::Streams;
+use super::streams::StreamTable;
 use super::{CANCEL, Error, Event};
 use crate::{Channel, ResizeDecoder, Termination};
 
@@ -12,9 +14,9 @@ pub struct Server {
     frames: FrameDecoder,
     reader: HeaderReader,
     writer: HeaderWriter,
-    streams: Streams,
+    streams: StreamTable,
     resize: ResizeDecoder,
-    /// A stream whose end came with the frame of the previous event.
+    /// A stream that ended by the frame of the previous event.
     ended: Option<Channel>,
     last_id: u32,
 }
@@ -27,25 +29,25 @@ impl Server {
             frames: FrameDecoder::default(),
             reader: HeaderReader::new(),
             writer: HeaderWriter::default(),
-            streams: Streams::default(),
+            streams: StreamTable::default(),
             resize: ResizeDecoder::default(),
             ended: None,
             last_id: 0,
         }
     }
 
-    /// Whether the client opened, and the server accepted, every stream the request asked for, error and resize
-    /// included. Kubernetes waits 30 seconds for that and then starts the command.
+    /// Whether the server has accepted all streams of the request, with error and resize. Kubernetes waits up to 30
+    /// seconds for that, and then starts the command.
     pub fn is_open(&self) -> bool {
         let mut channels = self.expected.channels();
         channels.all(|channel| self.streams.get(channel).is_some_and(|stream| stream.replied))
     }
 
-    /// Takes the next event off the front of `input`. `None` means that all of `input` was taken.
+    /// Takes the next event from the front of `input`. `None` means that all of `input` was taken.
     ///
     /// # Errors
     ///
-    /// Any but [`Error::NotOpen`]: drop the connection.
+    /// Any except [`Error::NotOpen`]: drop the connection.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Event<'a>>, Error> {
         loop {
             if let Some(channel) = self.ended.take() {
@@ -119,7 +121,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] when the client has not opened the stream.
+    /// [`Error::NotOpen`] if the client has not opened the stream.
     pub fn accept(&mut self, channel: Channel, out: &mut Vec<u8>) -> Result<(), Error> {
         let stream = self.streams.get_mut(channel).ok_or(Error::NotOpen(channel))?;
         if !std::mem::replace(&mut stream.replied, true) {
@@ -134,7 +136,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOpen`] when the stream was never opened, was ended, or was reset by the client.
+    /// [`Error::NotOpen`] if the stream was never opened, has ended, or was reset by the client.
     pub fn write(&self, channel: Channel, data: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         self.streams.write(channel, data, out)
     }
@@ -152,7 +154,7 @@ impl Server {
     /// (none for [`Termination::Unknown`]), resets of all streams but the outputs, GOAWAY. Close the connection then.
     pub fn finish(&mut self, end: &Termination, out: &mut Vec<u8>) {
         for output in [Channel::Stdout, Channel::Stderr] {
-            // Not being open is what is wanted.
+            // An output that is not open need not be ended.
             _ = self.streams.fin(output, out);
         }
         if let Some(status) = end.to_status() {

@@ -1,4 +1,4 @@
-//! The two sides with each other, and against frames that nobody should send.
+//! The two sides against each other, and against invalid frames.
 
 use super::frame;
 use super::header::HeaderWriter;
@@ -6,10 +6,11 @@ use super::{Client, Error, Event, Server};
 use crate::{Channel, ExitStatus, StatusError, Streams, TerminalSize, Termination};
 use proptest::prelude::*;
 
-const OUTPUTS: Streams = Streams { stdin: false, stdout: true, stderr: true, tty: false };
-const PIPES: Streams = Streams { stdin: true, ..OUTPUTS };
+pub(super) const OUTPUTS: Streams =
+    Streams { stdin: false, stdout: true, stderr: true, tty: false };
+pub(super) const PIPES: Streams = Streams { stdin: true, ..OUTPUTS };
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(super) fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> =
         text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
@@ -50,7 +51,7 @@ fn malformed_frames() {
 
 #[test]
 fn frames_that_are_tolerated() {
-    // SETTINGS with one entry, WINDOW_UPDATE, an unknown kind, DATA and resets of streams that are not there.
+    // SETTINGS with one entry, WINDOW_UPDATE, an unknown kind, then DATA and a reset of an unknown stream.
     let frames = unhex(
         "80030004 0000000c 00000001 00000007 00000064 80030009 00000008 00000001 00001000 8003000a 00000000",
     );
@@ -121,7 +122,7 @@ fn an_endless_status_is_refused() {
     assert_eq!(client_error(&out), Err(Error::Status(StatusError::TooLong)));
 }
 
-/// A whole session between our two sides, every message cut into pieces of `cut` bytes.
+/// Runs a whole session between our two sides, in pieces of `cut` bytes.
 fn converse(stdin: &[u8], stdout: &[u8], stderr: &[u8], end: &Termination, cut: usize) {
     let mut to_server = Vec::new();
     let mut client = Client::open(PIPES, &mut to_server);

@@ -1,24 +1,26 @@
+//! Messages that a client receives.
+
 use super::{Error, Splitter};
 use crate::status::StatusBuffer;
 use crate::{Channel, StatusError, Subprotocol, Termination};
 
-/// What a message from the server means. Data borrows from the message (or from the decoder, in base64).
+/// A message from the server. Data borrows from the message, or from the decoder if it was base64.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientEvent<'a> {
-    /// The first message of all: the server has its streams and starts the command.
+    /// The first message: the server is ready, and starts the command.
     Ready,
     /// Standard output.
     Stdout(&'a [u8]),
     /// Standard error.
     Stderr(&'a [u8]),
-    /// How the command ended. The server closes next; output may still come before it does.
+    /// How the command ended. Output may still follow before the server closes.
     Terminated(Termination),
     /// The server ended one channel (version 5).
     Closed(Channel),
-    /// Nothing to act on: an empty message, or a piece of a status that [`ClientDecoder::finish`] will read.
+    /// An empty message, or a piece of a status, which [`ClientDecoder::status`] and [`ClientDecoder::finish`] read.
     Nothing,
-    /// A channel that a server does not use, by its first byte. Such messages are to be ignored, perhaps logged.
+    /// A message on a channel that servers do not use, with its first byte. Ignore it.
     Unknown(u8),
 }
 
@@ -40,12 +42,12 @@ impl ClientDecoder {
         }
     }
 
-    /// Decodes one whole message, binary or text. Only a status is kept, up to [`MAX_STATUS`](crate::MAX_STATUS)
-    /// bytes; how long a message may be is for the [`FrameDecoder`](super::FrameDecoder) to limit (servers send at most 32 769).
+    /// Decodes one whole message, binary or text. Only a status is buffered, up to [`MAX_STATUS`](crate::MAX_STATUS)
+    /// bytes. The [`FrameDecoder`](super::FrameDecoder) limits messages, which are at most 32 769 bytes long.
     ///
     /// # Errors
     ///
-    /// [`Error`]: drop the connection. How the command ended is not known.
+    /// [`Error`]: drop the connection. It is not known how the command ended.
     pub fn decode<'a>(&'a mut self, message: &'a [u8]) -> Result<ClientEvent<'a>, Error> {
         let protocol = self.splitter.protocol;
         let Some((number, payload)) = self.splitter.split(message)? else {
@@ -79,10 +81,10 @@ impl ClientDecoder {
         self.status.known()
     }
 
-    /// The connection is over: how did the command end? The same as in [`ClientEvent::Terminated`] if that came.
+    /// How the command ended, once the connection is over: the same as [`ClientEvent::Terminated`] if that came.
     ///
-    /// `clean` says whether the server closed with code 1000 rather than vanished. Before version 4 a clean close
-    /// without text is the only sign of success; since then a close without a status is [`Termination::Unknown`].
+    /// `clean` says whether the server closed with code 1000. Before version 4 a clean close without text is the only sign
+    /// of success; since then a close without a status is [`Termination::Unknown`].
     ///
     /// # Errors
     ///
@@ -126,7 +128,7 @@ mod tests {
 
     #[test]
     fn ready_comes_only_first() {
-        // Without outputs the announcement is an empty message on the error channel; it is no status.
+        // Without outputs, the ready message is an empty one on the error channel. It is no status.
         let mut decoder = ClientDecoder::new(Subprotocol::V5);
         assert_eq!(decoder.decode(b"\x03"), Ok(ClientEvent::Ready));
         assert_eq!(decoder.finish(true), Ok(Termination::Unknown));

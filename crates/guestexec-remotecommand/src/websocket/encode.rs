@@ -1,9 +1,11 @@
-use super::CLOSE;
-use crate::{Channel, Streams, Subprotocol, TerminalSize, Termination, base64};
+use base64::Engine as _;
 
-/// The longest message [`Encoder::data`] makes, in bytes with its channel.
+use super::{BASE64, CLOSE};
+use crate::{Channel, Streams, Subprotocol, TerminalSize, Termination};
+
+/// The longest message of [`Encoder::data`], in bytes, with its channel.
 ///
-/// Kubernetes servers drop the connection at 32 MiB; this is far below that and above what any pipe hands out at once.
+/// Kubernetes servers drop the connection at 32 MiB. This is far below that, and more than any pipe yields at once.
 pub const MAX_MESSAGE: usize = 1024 * 1024;
 
 /// The payload of one WebSocket message, to be sent as one unfragmented frame.
@@ -15,9 +17,9 @@ pub enum Message {
     Text(String),
 }
 
-/// Makes messages, for either side.
+/// Encodes messages, for either side.
 ///
-/// It keeps no state, so a task that writes can have its own copy.
+/// It has no state, so it can be copied.
 #[derive(Clone, Copy, Debug)]
 pub struct Encoder {
     protocol: Subprotocol,
@@ -29,42 +31,41 @@ impl Encoder {
         Self { protocol }
     }
 
-    /// Messages with all of `data`, each at most [`MAX_MESSAGE`] bytes long; none for empty `data`.
+    /// Encodes all of `data` as messages of at most [`MAX_MESSAGE`] bytes; none for empty `data`.
     ///
-    /// A caller that reads into a buffer whose first byte is [`Channel::number`] already has the binary message and
-    /// can send that instead of copying.
+    /// A buffer that begins with [`Channel::number`] already is a binary message, and can be sent without a copy.
     pub fn data(self, channel: Channel, data: &[u8]) -> impl Iterator<Item = Message> {
         let room =
             if self.protocol.is_base64() { (MAX_MESSAGE - 1) / 4 * 3 } else { MAX_MESSAGE - 1 };
         data.chunks(room).map(move |part| self.message(channel, part))
     }
 
-    /// Client: an empty stdin message, which does nothing but count as traffic where servers or gateways cut idle
+    /// Client: encodes an empty stdin message, which only counts as traffic for servers and gateways that cut idle
     /// sessions (after five minutes in CCI).
     pub fn keepalive(self) -> Message {
         self.message(Channel::Stdin, &[])
     }
 
-    /// Client: the terminal has a new size. Servers ignore it in a session without a terminal.
+    /// Client: encodes the terminal's new size. Servers ignore it in a session without a terminal.
     pub fn resize(self, size: TerminalSize) -> Message {
         self.message(Channel::Resize, size.to_json().as_bytes())
     }
 
-    /// Ends one channel, in a client stdin, while the others go on.
+    /// Encodes the end of one channel, such as stdin; the others go on.
     ///
-    /// `None` before version 5, where nothing ends stdin: closing the WebSocket instead loses the output and
-    /// the exit code.
+    /// `None` before version 5, where nothing ends stdin: closing the WebSocket instead loses the output and the exit
+    /// code.
     pub fn close(self, channel: Channel) -> Option<Message> {
         self.protocol.can_close_channel().then(|| Message::Binary(vec![CLOSE, channel.number()]))
     }
 
-    /// Server: the empty message that comes first.
+    /// Server: encodes the empty first message, which says that the session is ready.
     pub fn ready(self, streams: Streams) -> Message {
         self.message(streams.first_output(), &[])
     }
 
-    /// Server: the last message, after which the WebSocket is closed with code 1000. `None` where the protocol ends
-    /// with the close alone: a success before version 4, and [`Termination::Unknown`].
+    /// Server: encodes the last message; then close the WebSocket with code 1000. `None` if the protocol has no such
+    /// message: for a success before version 4, and for [`Termination::Unknown`].
     pub fn status(self, end: &Termination) -> Option<Message> {
         let status = if self.protocol.has_json_status() {
             end.to_status()
@@ -78,7 +79,7 @@ impl Encoder {
         if self.protocol.is_base64() {
             let mut text = String::with_capacity(1 + payload.len().div_ceil(3) * 4);
             text.push(char::from(b'0' + channel.number()));
-            base64::encode(payload, &mut text);
+            BASE64.encode_string(payload, &mut text);
             return Message::Text(text);
         }
         let mut bytes = Vec::with_capacity(1 + payload.len());

@@ -1,13 +1,16 @@
-//! The frames of RFC 6455, for either side and without input or output.
+//! The frames of RFC 6455, for either side, without I/O.
+//!
+//! They are hand-written because WebSocket libraries log payloads, and copy what this code decodes and masks in place.
 
 use super::mask::mask;
+use crate::fill;
 
 /// The length of the longest header of a frame, in bytes.
 pub const MAX_HEADER: usize = 14;
 /// The longest payload of a control frame, in bytes.
 const MAX_CONTROL: usize = 125;
-/// The largest buffer that is used again for another message, in bytes.
-const KEPT: usize = 256 * 1024;
+/// The largest buffer that is reused for another message, in bytes.
+const MAX_REUSED: usize = 256 * 1024;
 
 const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
@@ -16,27 +19,27 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// One end of a WebSocket. What a client sends is masked, what a server sends is not.
+/// One end of a WebSocket. Only the client masks its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The one that asked for the upgrade.
+    /// The side that asked for the upgrade.
     Client,
-    /// The one that agreed to it.
+    /// The side that agreed to it.
     Server,
 }
 
-/// What a frame carries.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
-    /// A message of text.
+    /// A text message.
     Text,
-    /// A message of bytes.
+    /// A binary message.
     Binary,
-    /// The end: nothing, or a code of two bytes and perhaps a reason.
+    /// The end: an empty payload, or a code of two bytes and a reason, which may be empty.
     Close,
-    /// A question whether the other side is there, at most 125 bytes long.
+    /// A ping, with a payload of at most 125 bytes.
     Ping,
-    /// The answer to a ping, with its payload.
+    /// The answer to a ping, with the same payload.
     Pong,
 }
 
@@ -52,37 +55,37 @@ impl FrameKind {
     }
 }
 
-/// What the other side sent.
+/// What the other side has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Incoming<'a> {
-    /// A whole message, text or binary, out of one frame or several.
+    /// A whole message, text or binary, from one frame or several.
     Message(&'a [u8]),
-    /// A ping, to be answered by a pong with the same payload.
+    /// A ping; answer it with a pong of the same payload.
     Ping(&'a [u8]),
     /// A pong.
     Pong(&'a [u8]),
-    /// The last frame of all; what follows it is ignored. The reason is there if the other side gave one.
+    /// The last frame, with a reason if the other side gave one. What follows is ignored.
     Close(Option<CloseReason>),
 }
 
-/// Why the other side closes, as it says.
+/// The reason that the other side gives for its close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseReason {
-    /// The code as it came, also one that must not be sent (1005, 1006, 1015, below 1000).
+    /// The code as received, even one that must not be sent (1005, 1006, 1015, below 1000).
     pub code: u16,
-    /// Text, with U+FFFD where it is not UTF-8.
+    /// The text, with U+FFFD in place of invalid UTF-8.
     pub reason: String,
 }
 
-/// How a frame breaks RFC 6455. The connection cannot go on; nothing of the frame is repeated here.
+/// How a frame violates RFC 6455. Drop the connection. The error quotes nothing of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// A reserved bit is set though no extension was agreed.
+    /// A reserved bit is set although no extension was agreed on.
     #[error("a frame has a reserved bit set")]
     Reserved,
-    /// The kind of frame is unknown.
+    /// The kind of a frame is unknown.
     #[error("a frame is of the unknown kind {0}")]
     Opcode(u8),
     /// A server masked a frame, or a client did not.
@@ -91,7 +94,7 @@ pub enum FrameError {
     /// A control frame is longer than 125 bytes or comes in parts.
     #[error("a control frame is longer than 125 bytes or comes in parts")]
     Control,
-    /// A part of a message comes without its beginning, or another message within one.
+    /// A message continues that did not begin, or begins before the last one ended.
     #[error("the parts of a message are out of order")]
     Order,
     /// A message is longer than the decoder's limit.
@@ -100,38 +103,40 @@ pub enum FrameError {
     /// A text message is not UTF-8.
     #[error("a text message is not UTF-8")]
     Text,
-    /// A close frame has half a code.
+    /// A close frame has only half of a code.
     #[error("a close frame has a payload of one byte")]
     Close,
 }
 
-/// The frame whose payload is coming.
+/// A frame whose payload is arriving.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     opcode: u8,
     fin: bool,
     mask: Option<[u8; 4]>,
-    /// Bytes of the payload that are still to come, and those that have.
+    /// Bytes of the payload that are missing.
     left: usize,
+    /// Bytes of the payload that have arrived.
     done: usize,
 }
 
-/// What became of a frame.
+/// The result of decoding one frame.
 enum Step<'a> {
     /// More bytes are needed.
-    Starved,
-    /// A part of a message is complete.
-    Part,
-    /// A message is complete: in the input, or in the buffer.
-    Whole(&'a [u8]),
-    Collected,
+    Incomplete,
+    /// A fragment of a message is complete.
+    Fragment,
+    /// A message is complete, in the input.
+    InInput(&'a [u8]),
+    /// A message is complete, in the message buffer.
+    Buffered,
     /// A control frame is complete, in its buffer.
     Control(u8),
 }
 
-/// Cuts what arrives into messages and control frames.
+/// Decodes messages and control frames.
 ///
-/// It keeps at most one message and one control frame. What arrives whole is not copied.
+/// It buffers at most one message and one control frame. A message that arrives in one piece is not copied.
 #[derive(Debug)]
 pub struct FrameDecoder {
     side: Side,
@@ -139,18 +144,18 @@ pub struct FrameDecoder {
     head: Vec<u8>,
     frame: Option<Frame>,
     control: Vec<u8>,
-    /// The parts of a message so far; all of it, if it was just handed out.
+    /// The message so far, or a whole message that was just returned.
     message: Vec<u8>,
-    /// The kind of the message that is coming in parts.
-    parts: Option<u8>,
-    /// How much of a text is known to be UTF-8.
+    /// The opcode of the message whose fragments are arriving.
+    fragmented: Option<u8>,
+    /// How many bytes of a text are known to be UTF-8.
     checked: usize,
-    handed_out: bool,
+    returned: bool,
     over: bool,
 }
 
 impl FrameDecoder {
-    /// A decoder for what `side` receives, that takes messages of at most `limit` bytes.
+    /// A decoder for what `side` receives, in messages of at most `limit` bytes.
     pub fn new(side: Side, limit: usize) -> Self {
         Self {
             side,
@@ -159,14 +164,14 @@ impl FrameDecoder {
             frame: None,
             control: Vec::new(),
             message: Vec::new(),
-            parts: None,
+            fragmented: None,
             checked: 0,
-            handed_out: false,
+            returned: false,
             over: false,
         }
     }
 
-    /// Takes the next message or control frame off the front of `input`. `None` means that all of `input` was taken
+    /// Takes the next message or control frame from the front of `input`. `None` means that all of `input` was taken
     /// and more is needed.
     ///
     /// # Errors
@@ -176,18 +181,18 @@ impl FrameDecoder {
         &'a mut self,
         input: &mut &'b [u8],
     ) -> Result<Option<Incoming<'a>>, FrameError> {
-        if std::mem::take(&mut self.handed_out) {
+        if std::mem::take(&mut self.returned) {
             self.message.clear();
-            self.message.shrink_to(KEPT);
+            self.message.shrink_to(MAX_REUSED);
             self.checked = 0;
         }
         loop {
             match self.step(input)? {
-                Step::Starved => return Ok(None),
-                Step::Part => {}
-                Step::Whole(message) => return Ok(Some(Incoming::Message(message))),
-                Step::Collected => {
-                    self.handed_out = true;
+                Step::Incomplete => return Ok(None),
+                Step::Fragment => {}
+                Step::InInput(message) => return Ok(Some(Incoming::Message(message))),
+                Step::Buffered => {
+                    self.returned = true;
                     return Ok(Some(Incoming::Message(&self.message)));
                 }
                 Step::Control(PING) => return Ok(Some(Incoming::Ping(&self.control))),
@@ -203,13 +208,13 @@ impl FrameDecoder {
     fn step<'b>(&mut self, input: &mut &'b [u8]) -> Result<Step<'b>, FrameError> {
         if self.over {
             *input = &[];
-            return Ok(Step::Starved);
+            return Ok(Step::Incomplete);
         }
         let mut frame = match self.frame.take() {
             Some(frame) => frame,
             None => match self.header(input)? {
                 Some(frame) => frame,
-                None => return Ok(Step::Starved),
+                None => return Ok(Step::Incomplete),
             },
         };
         let (payload, rest) = input.split_at(frame.left.min(input.len()));
@@ -221,12 +226,12 @@ impl FrameDecoder {
             && frame.fin
             && frame.done == 0
             && frame.mask.is_none()
-            && self.parts.is_none()
+            && self.fragmented.is_none()
         {
             if frame.opcode == TEXT && std::str::from_utf8(payload).is_err() {
                 return Err(FrameError::Text);
             }
-            return Ok(Step::Whole(payload));
+            return Ok(Step::InInput(payload));
         } else {
             append(&mut self.message, payload, &frame);
         }
@@ -234,25 +239,25 @@ impl FrameDecoder {
         frame.done += payload.len();
         if !complete {
             self.frame = Some(frame);
-            return Ok(Step::Starved);
+            return Ok(Step::Incomplete);
         }
         if frame.opcode >= CLOSE {
             return Ok(Step::Control(frame.opcode));
         }
-        let kind = self.parts.take().unwrap_or(frame.opcode);
+        let kind = self.fragmented.take().unwrap_or(frame.opcode);
         if kind == TEXT {
             self.check_text(frame.fin)?;
         }
         if frame.fin {
-            return Ok(Step::Collected);
+            return Ok(Step::Buffered);
         }
-        self.parts = Some(kind);
-        Ok(Step::Part)
+        self.fragmented = Some(kind);
+        Ok(Step::Fragment)
     }
 
-    /// Reads a header, or as much of it as there is.
+    /// Takes a header from `input`; `None` while it is incomplete.
     fn header(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, FrameError> {
-        if !self.fill(input, 2) {
+        if !fill(&mut self.head, input, 2) {
             return Ok(None);
         }
         let (first, second) = (self.head[0], self.head[1]);
@@ -265,8 +270,8 @@ impl FrameDecoder {
             return Err(FrameError::Masking);
         }
         match opcode {
-            CONTINUATION if self.parts.is_none() => return Err(FrameError::Order),
-            TEXT | BINARY if self.parts.is_some() => return Err(FrameError::Order),
+            CONTINUATION if self.fragmented.is_none() => return Err(FrameError::Order),
+            TEXT | BINARY if self.fragmented.is_some() => return Err(FrameError::Order),
             CLOSE | PING | PONG if !fin || usize::from(short) > MAX_CONTROL => {
                 return Err(FrameError::Control);
             }
@@ -279,7 +284,7 @@ impl FrameDecoder {
             _ => 0,
         };
         let mask_len = if masked { 4 } else { 0 };
-        if !self.fill(input, 2 + long + mask_len) {
+        if !fill(&mut self.head, input, 2 + long + mask_len) {
             return Ok(None);
         }
         let length = match long {
@@ -301,15 +306,7 @@ impl FrameDecoder {
         Ok(Some(Frame { opcode, fin, mask, left: length, done: 0 }))
     }
 
-    /// Moves bytes from `input` until the header has `len`; whether it has.
-    fn fill(&mut self, input: &mut &[u8], len: usize) -> bool {
-        let (taken, rest) = input.split_at(len.saturating_sub(self.head.len()).min(input.len()));
-        self.head.extend_from_slice(taken);
-        *input = rest;
-        self.head.len() >= len
-    }
-
-    /// Checks what has come of a text; a character may be cut between two parts.
+    /// Checks the new bytes of a text. A character may be split between fragments.
     fn check_text(&mut self, last: bool) -> Result<(), FrameError> {
         match std::str::from_utf8(&self.message[self.checked..]) {
             Ok(text) => self.checked += text.len(),
@@ -341,10 +338,10 @@ fn close(payload: &[u8]) -> Result<Option<CloseReason>, FrameError> {
     }
 }
 
-/// Appends one frame with all of `payload`, of which a control frame takes the first 125 bytes.
+/// Appends one frame with all of `payload`; a control frame is cut to 125 bytes.
 ///
-/// A client gives four unpredictable bytes as `key`, new ones for each frame; a server gives none.
-pub fn frame(kind: FrameKind, payload: &[u8], key: Option<[u8; 4]>, out: &mut Vec<u8>) {
+/// A client passes four unpredictable bytes as `key`, new ones for each frame; a server passes none.
+pub fn encode_frame(kind: FrameKind, payload: &[u8], key: Option<[u8; 4]>, out: &mut Vec<u8>) {
     let most = if kind.opcode() >= CLOSE { MAX_CONTROL } else { usize::MAX };
     let payload = &payload[..payload.len().min(most)];
     let (header, length) = header(kind, payload.len(), key);
@@ -356,15 +353,15 @@ pub fn frame(kind: FrameKind, payload: &[u8], key: Option<[u8; 4]>, out: &mut Ve
     }
 }
 
-/// Makes one frame in place, for a caller that keeps room for the header in front of its payload: what follows the
-/// first [`MAX_HEADER`] bytes of `buffer` is the payload. Gives the place where the frame begins.
+/// Makes one frame in `buffer`, which holds the payload after [`MAX_HEADER`] free bytes. Returns the index at which the
+/// frame begins.
 ///
-/// The key is that of [`frame`].
+/// The `key` is that of [`encode_frame`].
 ///
 /// # Panics
 ///
 /// If `buffer` is shorter than [`MAX_HEADER`].
-pub fn seal(kind: FrameKind, buffer: &mut [u8], key: Option<[u8; 4]>) -> usize {
+pub fn frame_in_place(kind: FrameKind, buffer: &mut [u8], key: Option<[u8; 4]>) -> usize {
     let (room, payload) = buffer.split_at_mut(MAX_HEADER);
     let (header, length) = header(kind, payload.len(), key);
     let begin = MAX_HEADER - length;
@@ -375,7 +372,7 @@ pub fn seal(kind: FrameKind, buffer: &mut [u8], key: Option<[u8; 4]>) -> usize {
     begin
 }
 
-/// The header of a final frame, and its length.
+/// Encodes the header of an unfragmented frame; also returns its length.
 fn header(kind: FrameKind, payload: usize, key: Option<[u8; 4]>) -> ([u8; MAX_HEADER], usize) {
     let mut header = [0; MAX_HEADER];
     header[0] = 0x80 | kind.opcode();

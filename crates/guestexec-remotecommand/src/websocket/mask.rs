@@ -1,6 +1,6 @@
-//! The mask of what a client sends.
+//! The mask of frames that a client sends: no library offers it without its own frames.
 
-/// Masks bytes of a frame, or takes the mask off again; `offset` is their place in its payload.
+/// Applies or removes a mask. `offset` is the position of `bytes` in the frame's payload.
 pub fn mask(bytes: &mut [u8], mut key: [u8; 4], offset: usize) {
     key.rotate_left(offset % 4);
     let [a, b, c, d] = key;

@@ -1,44 +1,56 @@
 //! The protocol over WebSocket: messages, the frames that carry them, and the keys of the handshake.
 //!
-//! Frames are made here and not by a WebSocket library because those log what they carry, and a session's input may
-//! be a password. Two rules of such a session: Kubernetes servers do not reassemble fragments, so every message is sent
-//! as **one frame**; and a session that still runs is not closed, because the server then drops all later output and
-//! the status.
+//! Frames are encoded here because the usual WebSocket libraries log what they carry, and a session's input may be a
+//! password; they also copy each message, which this code does not. Kubernetes servers do not reassemble fragments, so
+//! every message is sent as **one frame**. A client must not close a running session, because the server then drops all
+//! later output and the status.
 
 mod client;
 mod encode;
 mod frame;
-#[cfg(test)]
-mod frames;
 mod key;
 mod mask;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use client::{ClientDecoder, ClientEvent};
 pub use encode::{Encoder, MAX_MESSAGE, Message};
 pub use frame::{
-    CloseReason, FrameDecoder, FrameError, FrameKind, Incoming, MAX_HEADER, Side, frame, seal,
+    CloseReason, FrameDecoder, FrameError, FrameKind, Incoming, MAX_HEADER, Side, encode_frame,
+    frame_in_place,
 };
 pub use key::{accept_key, request_key};
 pub use mask::mask;
 pub use server::{ServerDecoder, ServerEvent};
 
-use crate::{Channel, StatusError, Subprotocol, base64};
+use base64::{
+    Engine as _, alphabet,
+    engine::{GeneralPurpose, GeneralPurposeConfig},
+};
+
+use crate::{Channel, StatusError, Subprotocol};
 
 /// The first byte of version 5's close message.
 const CLOSE: u8 = 255;
+
+/// Standard base64 with padding, read as leniently as Go's decoder does: unused bits may be set.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// Why a message could not be decoded. The session cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A message of a base64 protocol holds something else.
+    /// A message of a base64 protocol is not base64.
     #[error("a WebSocket message on channel {0} is not base64; end the session")]
     NotBase64(u8),
-    /// A close message is not exactly `[255, channel]` with a channel from 0 to 4.
+    /// A close message is not `[255, channel]` with a channel from 0 to 4.
     #[error("a channel close message is malformed; end the session")]
     BadClose,
-    /// The error channel carries too much.
+    /// The status on the error channel is too long.
     #[error(transparent)]
     Status(#[from] StatusError),
 }
@@ -47,12 +59,13 @@ pub enum Error {
 #[derive(Debug)]
 struct Splitter {
     protocol: Subprotocol,
-    scratch: Vec<u8>,
+    /// The payload of a base64 message; reused for every message.
+    decoded: Vec<u8>,
 }
 
 impl Splitter {
     fn new(protocol: Subprotocol) -> Self {
-        Self { protocol, scratch: Vec::new() }
+        Self { protocol, decoded: Vec::new() }
     }
 
     fn split<'a>(&'a mut self, message: &'a [u8]) -> Result<Option<(u8, &'a [u8])>, Error> {
@@ -66,12 +79,13 @@ impl Splitter {
         if Channel::from_number(number).is_none() {
             return Ok(Some((first, &[])));
         }
-        self.scratch.clear();
-        base64::decode(payload, &mut self.scratch).ok_or(Error::NotBase64(number))?;
-        Ok(Some((number, &self.scratch)))
+        self.decoded.clear();
+        let decoded = BASE64.decode_vec(payload, &mut self.decoded);
+        decoded.map_err(|_| Error::NotBase64(number))?;
+        Ok(Some((number, &self.decoded)))
     }
 
-    /// The channel of a close message, or `None` where 255 is a channel like any unknown one.
+    /// The channel of a close message. `None` for any other message; before version 5 none is a close message.
     fn closed(protocol: Subprotocol, number: u8, payload: &[u8]) -> Result<Option<Channel>, Error> {
         if number != CLOSE || !protocol.can_close_channel() {
             return Ok(None);

@@ -1,26 +1,28 @@
+//! Messages that a server receives.
+
 use super::{Error, Splitter};
 use crate::{Channel, ResizeDecoder, Streams, Subprotocol, TerminalSize};
 
-/// What a message from the client means. Data borrows from the message (or from the decoder, in base64).
+/// A message from the client. Data borrows from the message, or from the decoder if it was base64.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerEvent<'a> {
-    /// Bytes for the process's standard input.
+    /// Standard input.
     Stdin(&'a [u8]),
     /// The terminal's new size.
     Resize(TerminalSize),
-    /// The client ended one channel (version 5): for [`Channel::Stdin`], the process's input is at its end.
+    /// The client ended one channel (version 5), such as [`Channel::Stdin`].
     Closed(Channel),
-    /// Nothing to act on, as an empty message that keeps the session alive.
+    /// Nothing to act on, such as an empty message that keeps the session alive.
     Nothing,
-    /// A channel that a client does not use, by its first byte. Such messages are to be ignored, perhaps logged.
+    /// A message on a channel that clients do not use, with its first byte. Ignore it.
     Unknown(u8),
 }
 
 /// Decodes the messages a server receives.
 ///
-/// Like Kubernetes it drops silently: input after its end or when none was asked for, sizes without a terminal, and
-/// all sizes after a broken one.
+/// Like Kubernetes it silently drops input that was not asked for or comes after its end, sizes without a terminal, and
+/// all sizes after an invalid one.
 #[derive(Debug)]
 pub struct ServerDecoder {
     splitter: Splitter,
@@ -29,7 +31,7 @@ pub struct ServerDecoder {
 }
 
 impl ServerDecoder {
-    /// A decoder for the agreed protocol and what the client's request asked for.
+    /// A decoder for the agreed protocol and the streams that the request asked for.
     pub fn new(protocol: Subprotocol, streams: Streams) -> Self {
         Self {
             splitter: Splitter::new(protocol),
@@ -38,8 +40,8 @@ impl ServerDecoder {
         }
     }
 
-    /// Decodes one whole message, binary or text, and keeps at most 1 KiB of it (an unfinished size).
-    /// How long a message may be is for the [`FrameDecoder`](super::FrameDecoder) to limit (Kubernetes takes up to 32 MiB).
+    /// Decodes one whole message, binary or text. At most 1 KiB is buffered, for an unfinished size. The
+    /// [`FrameDecoder`](super::FrameDecoder) limits messages; Kubernetes accepts up to 32 MiB.
     ///
     /// # Errors
     ///

@@ -8,7 +8,9 @@ use std::{io, pin::pin, time::Duration};
 
 use guestexec_remotecommand::{
     Channel, Subprotocol, Termination,
-    websocket::{Encoder, FrameKind, MAX_HEADER, Message, ServerDecoder, ServerEvent, frame, mask},
+    websocket::{
+        Encoder, FrameKind, MAX_HEADER, Message, ServerDecoder, ServerEvent, encode_frame, mask,
+    },
 };
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -42,7 +44,7 @@ struct Writer(Mutex<WriteHalf<Io>>);
 impl Writer {
     async fn frame(&self, kind: FrameKind, payload: &[u8]) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(MAX_HEADER + payload.len());
-        frame(kind, payload, None, &mut bytes);
+        encode_frame(kind, payload, None, &mut bytes);
         self.0.lock().await.write_all(&bytes).await
     }
 

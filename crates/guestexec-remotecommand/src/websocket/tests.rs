@@ -1,7 +1,8 @@
-//! Frames against another implementation, and against garbage.
+//! Compares frames with those of another implementation, and feeds garbage.
 
 use std::io::{self, Read, Write};
 
+use fastrand::Rng;
 use proptest::prelude::*;
 use tokio_tungstenite::tungstenite::{
     self, Message, WebSocket,
@@ -9,34 +10,19 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{
-    CloseReason, FrameDecoder, FrameError, FrameKind, Incoming, MAX_HEADER, Side, frame, seal,
+    CloseReason, FrameDecoder, FrameError, FrameKind, Incoming, MAX_HEADER, Side, encode_frame,
+    frame_in_place,
 };
 
 /// The longest message in these tests.
 const LIMIT: usize = 100_000;
 const SIDES: [Side; 2] = [Side::Client, Side::Server];
 
-/// A small generator of random numbers, the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn bytes(&mut self, length: u64) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
-    }
+fn random_bytes(random: &mut Rng, length: u64) -> Vec<u8> {
+    (0..length).map(|_| random.u8(..)).collect()
 }
 
-/// What a decoder gave.
+/// A decoded frame or message.
 #[derive(Clone, Debug, PartialEq)]
 enum Event {
     Message(Vec<u8>),
@@ -45,7 +31,7 @@ enum Event {
     Close(Option<CloseReason>),
 }
 
-/// What our decoder makes of these bytes, in pieces of at most `piece`.
+/// Decodes these bytes by our decoder, in pieces of at most `piece`.
 fn ours(side: Side, bytes: &[u8], piece: usize) -> (Vec<Event>, Option<FrameError>) {
     let mut decoder = FrameDecoder::new(side, LIMIT);
     let mut events = Vec::new();
@@ -64,7 +50,7 @@ fn ours(side: Side, bytes: &[u8], piece: usize) -> (Vec<Event>, Option<FrameErro
     (events, None)
 }
 
-/// A connection that has sent all it will, and takes what is answered.
+/// A connection with only these bytes to read, which discards what is written.
 struct Recorded<'a>(&'a [u8]);
 
 impl Read for Recorded<'_> {
@@ -83,7 +69,7 @@ impl Write for Recorded<'_> {
     }
 }
 
-/// What the other implementation makes of them, and whether it found fault.
+/// Decodes these bytes by the other implementation; true if it reports an error.
 fn theirs(side: Side, bytes: &[u8]) -> (Vec<Event>, bool) {
     let role = match side {
         Side::Client => Role::Client,
@@ -120,36 +106,36 @@ fn theirs(side: Side, bytes: &[u8]) -> (Vec<Event>, bool) {
     }
 }
 
-/// Frames as they may come, most of them right.
-fn traffic(random: &mut Random, side: Side) -> Vec<u8> {
+/// Random frames, most of them valid.
+fn traffic(random: &mut Rng, side: Side) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for _ in 0..random.below(6) {
-        let opcode = match random.below(10) {
+    for _ in 0..random.u64(..6) {
+        let opcode = match random.u64(..10) {
             0..3 => 2,
             3 => 1,
             4..6 => 0,
             6 => 9,
             7 => 10,
             8 => 8,
-            _ => random.below(16) as u8,
+            _ => random.u8(..16),
         };
-        let fin = if random.below(4) == 0 { 0 } else { 0x80 };
-        let reserved = if random.below(40) == 0 { 0x40 } else { 0 };
-        let length = match random.below(400) {
+        let fin = if random.u64(..4) == 0 { 0 } else { 0x80 };
+        let reserved = if random.u64(..40) == 0 { 0x40 } else { 0 };
+        let length = match random.u64(..400) {
             0..30 => 126,
-            30 => random.below(70_000),
-            _ => random.below(40),
+            30 => random.u64(..70_000),
+            _ => random.u64(..40),
         };
-        let payload = match random.below(3) {
-            0 => random.bytes(length),
+        let payload = match random.u64(..3) {
+            0 => random_bytes(random, length),
             _ => "äx".bytes().cycle().take(length as usize).collect(),
         };
-        let masked = (side == Side::Server) != (random.below(40) == 0);
-        let key = [(); 4].map(|()| random.next() as u8);
+        let masked = (side == Side::Server) != (random.u64(..40) == 0);
+        let key = [(); 4].map(|()| random.u8(..));
         let flag = if masked { 0x80 } else { 0 };
         bytes.push(fin | reserved | opcode);
-        // A length may be written longer than it needs to be.
-        match (payload.len(), random.below(10)) {
+        // A length may be encoded in more bytes than it needs.
+        match (payload.len(), random.u64(..10)) {
             (0..126, 1..) => bytes.push(flag | payload.len() as u8),
             (0..65_536, 1..) => {
                 bytes.push(flag | 126);
@@ -166,42 +152,42 @@ fn traffic(random: &mut Random, side: Side) -> Vec<u8> {
         let coded = payload.iter().zip(key.iter().cycle());
         bytes.extend(coded.map(|(byte, key)| if masked { byte ^ key } else { *byte }));
     }
-    for _ in 0..random.below(3) {
-        match (bytes.len() as u64, random.below(3)) {
+    for _ in 0..random.u64(..3) {
+        match (bytes.len() as u64, random.u64(..3)) {
             (0, _) => {}
-            (length, 0) => bytes.truncate(random.below(length) as usize),
-            (length, _) => bytes[random.below(length.min(64)) as usize] = random.next() as u8,
+            (length, 0) => bytes.truncate(random.u64(..length) as usize),
+            (length, _) => bytes[random.u64(..length.min(64)) as usize] = random.u8(..),
         }
     }
     bytes
 }
 
 #[test]
-fn a_hundred_thousand_streams_are_read_as_another_implementation_reads_them() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+fn another_implementation_reads_a_hundred_thousand_streams_alike() {
+    let mut random = Rng::with_seed(0x9e37_79b9_7f4a_7c15);
     let mut messages = 0;
     for round in 0..100_000 {
         let side = SIDES[round % 2];
         let bytes = traffic(&mut random, side);
-        let piece = 1 + random.below(if round % 16 == 0 { 16 } else { 4096 }) as usize;
+        let piece = 1 + random.u64(..if round % 16 == 0 { 16 } else { 4096 }) as usize;
         let (mut ours, fault) = ours(side, &bytes, piece);
         let (mut theirs, their_fault) = theirs(side, &bytes);
         messages += ours.iter().filter(|event| matches!(event, Event::Message(_))).count();
-        // A close frame is read here as it came, where they refuse some and change others.
+        // Our decoder returns each close frame unchanged; theirs refuses some and changes others.
         if let Some(Event::Close(reason)) = ours.last().cloned() {
             ours.pop();
             if matches!(theirs.last(), Some(Event::Close(_))) {
                 theirs.pop();
             } else {
-                let reason = reason.expect("an empty one is right everywhere").reason;
+                let reason = reason.expect("both accept an empty one").reason;
                 assert!(their_fault && reason.contains('\u{fffd}'), "{bytes:02x?}");
             }
         } else {
-            // Ours finds fault as early as a header shows it.
+            // Our decoder may report an error earlier, when the header shows it.
             assert!(fault.is_some() || !their_fault, "{bytes:02x?}");
         }
         if fault == Some(FrameError::Control) {
-            // Theirs takes one whose length is written longer than it needs to be.
+            // Theirs accepts a control frame whose length is encoded in more bytes than it needs.
             theirs.truncate(ours.len());
         }
         assert_eq!(ours, theirs, "{bytes:02x?}");
@@ -211,13 +197,13 @@ fn a_hundred_thousand_streams_are_read_as_another_implementation_reads_them() {
 
 #[test]
 fn garbage_never_panics_and_is_bounded() {
-    let mut random = Random(7);
+    let mut random = Rng::with_seed(7);
     for round in 0..100_000 {
-        let length = random.below(64);
-        let bytes = random.bytes(length);
+        let length = random.u64(..64);
+        let bytes = random_bytes(&mut random, length);
         ours(SIDES[round % 2], &bytes, 1 + round % 7);
     }
-    // A message that is announced costs nothing before it comes.
+    // The announced length of a message allocates nothing.
     let mut decoder = FrameDecoder::new(Side::Client, usize::MAX);
     let mut input = &[0x82, 127, 0x7f, 255, 255, 255, 255, 255, 255, 255, 1][..];
     assert_eq!(decoder.next(&mut input), Ok(None));
@@ -231,7 +217,7 @@ fn codes_that_must_not_be_sent_are_shown_as_they_came() {
     for code in [0u16, 999, 1000, 1005, 1006, 1015, 2999, 65_535] {
         let payload = [&code.to_be_bytes()[..], b"why"].concat();
         let mut bytes = Vec::new();
-        frame(FrameKind::Close, &payload, None, &mut bytes);
+        encode_frame(FrameKind::Close, &payload, None, &mut bytes);
         let reason = CloseReason { code, reason: "why".to_owned() };
         assert_eq!(ours(Side::Client, &bytes, 99), (vec![Event::Close(Some(reason))], None));
     }
@@ -242,8 +228,8 @@ fn codes_that_must_not_be_sent_are_shown_as_they_came() {
 #[test]
 fn a_message_that_arrives_whole_is_not_copied() {
     let mut bytes = Vec::new();
-    frame(FrameKind::Binary, b"one", None, &mut bytes);
-    frame(FrameKind::Binary, &[7; 70_000], None, &mut bytes);
+    encode_frame(FrameKind::Binary, b"one", None, &mut bytes);
+    encode_frame(FrameKind::Binary, &[7; 70_000], None, &mut bytes);
     let mut decoder = FrameDecoder::new(Side::Client, LIMIT);
     let mut input = &bytes[..];
     for _ in 0..2 {
@@ -266,13 +252,13 @@ proptest! {
         prop_assume!(payload.len() <= LIMIT);
         for (side, key) in [(Side::Server, Some(key)), (Side::Client, None)] {
             let mut bytes = Vec::new();
-            frame(FrameKind::Binary, &payload, key, &mut bytes);
+            encode_frame(FrameKind::Binary, &payload, key, &mut bytes);
             prop_assert_eq!(theirs(side, &bytes), (vec![Event::Message(payload.clone())], false));
             let events = vec![Event::Message(payload.clone())];
             prop_assert_eq!(ours(side, &bytes, piece), (events, None));
             let mut buffer = vec![0; MAX_HEADER];
             buffer.extend_from_slice(&payload);
-            let begin = seal(FrameKind::Binary, &mut buffer, key);
+            let begin = frame_in_place(FrameKind::Binary, &mut buffer, key);
             prop_assert_eq!(&buffer[begin..], bytes);
         }
     }

@@ -1,4 +1,4 @@
-//! What the session's task and the handles of its streams share: three bounded buffers.
+//! The buffers between a session's task and the handles of its streams.
 
 use std::{
     io, mem,
@@ -8,54 +8,54 @@ use std::{
 
 use guestexec_remotecommand::TerminalSize;
 
-use super::{kill::Report, session::Outgoing};
+use super::{connection::Outgoing, kill::PidLine};
 
-/// Most bytes of input that wait to be sent. They become one message, which is one frame.
-pub(super) const INPUT_ROOM: usize = 128 * 1024;
+/// The most input that waits to be sent, in bytes. It becomes one message, which is one frame.
+pub(super) const MAX_INPUT: usize = 128 * 1024;
 
-/// What may still be on its way from a command that has ended, in bytes: pipes and sockets.
-const LATE_ROOM: usize = 64 * 1024 * 1024;
+/// The most output of a command that has ended that pipes and sockets may still hold, in bytes.
+const MAX_LATE_OUTPUT: usize = 64 * 1024 * 1024;
 
-/// One of the two outputs.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Out {
+pub(super) enum OutputStream {
     Stdout = 0,
     Stderr = 1,
 }
 
 /// How an output ended.
 #[derive(Clone, Debug)]
-pub(super) enum End {
+pub(super) enum OutputEnd {
     /// All of it came.
     Complete,
     /// The session broke, so some of it may be missing.
     Broken(io::ErrorKind, String),
 }
 
-pub(super) struct Shared(Mutex<State>);
+/// The buffers, and the wakers of those who wait for them.
+pub(super) struct Buffers(Mutex<State>);
 
 struct State {
     task: Option<Waker>,
     ended: bool,
     input: Input,
     resize: Option<TerminalSize>,
-    outputs: [Pipe; 2],
-    /// Bytes an output may hold before the session stops reading.
-    room: usize,
-    /// Takes the line off the front of standard output that a wrapper wrote, not the command.
-    report: Option<Report>,
+    outputs: [Output; 2],
+    /// Bytes that an output may hold before the session stops reading.
+    capacity: usize,
+    /// Removes the line at the front of standard output that the wrapper wrote.
+    pid_line: Option<PidLine>,
     /// Input waits for that line.
     holds_input: bool,
-    /// Bytes of output that have come, whoever wrote them.
+    /// Bytes of output that have come, that line included.
     received: u64,
 }
 
 struct Input {
-    /// The message in the making: room for what goes in front, then what was written.
+    /// The next message: room for its header, then what was written.
     message: Vec<u8>,
-    front: usize,
+    headroom: usize,
     phase: Phase,
-    /// Nothing takes input any more, from wherever.
+    /// The server takes no input any more.
     refused: bool,
     writer: Option<Waker>,
 }
@@ -63,30 +63,30 @@ struct Input {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// Closed by its writer; the message that says so is still to be sent.
+    /// Closed by its writer; the message that ends it is not sent yet.
     Closing,
     Closed,
 }
 
 #[derive(Default)]
-struct Pipe {
+struct Output {
     pending: Vec<u8>,
-    /// Bytes its reader took the last time, and may still hold.
+    /// Bytes that its reader took last, and may still hold.
     taken: usize,
-    end: Option<End>,
-    /// Nobody reads: what comes is thrown away.
-    unread: bool,
+    end: Option<OutputEnd>,
+    /// Its handle was dropped, so what comes is thrown away.
+    discarded: bool,
     reader: Option<Waker>,
 }
 
-impl Shared {
-    /// Buffers for a session: `room` bounds each output, `front` is kept free in front of each
-    /// message of input; `holds_input` keeps input back until the `report` has come.
+impl Buffers {
+    /// Buffers whose outputs hold `capacity` bytes each. Each message of input begins with
+    /// `headroom` free bytes; `holds_input` keeps input back until the `pid_line` has come.
     pub(super) fn new(
         input_is_open: bool,
-        room: usize,
-        front: usize,
-        report: Option<Report>,
+        capacity: usize,
+        headroom: usize,
+        pid_line: Option<PidLine>,
         holds_input: bool,
     ) -> Self {
         Self(Mutex::new(State {
@@ -94,15 +94,15 @@ impl Shared {
             ended: false,
             input: Input {
                 message: Vec::new(),
-                front,
+                headroom,
                 refused: false,
                 phase: if input_is_open { Phase::Open } else { Phase::Closed },
                 writer: None,
             },
             resize: None,
             outputs: Default::default(),
-            room,
-            report,
+            capacity,
+            pid_line,
             holds_input,
             received: 0,
         }))
@@ -113,20 +113,17 @@ impl Shared {
     }
 
     /// Changes the state, then wakes the task.
-    fn tell_task<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state();
         let result = change(&mut state);
         let task = state.task.take();
-        drop(state);
-        if let Some(task) = task {
-            task.wake();
-        }
+        wake(state, [task]);
         result
     }
 
     // The task's side.
 
-    /// Has the task woken by whatever a handle does.
+    /// Wakes the task when a handle does something.
     pub(super) fn watch(&self, cx: &Context<'_>) {
         let mut state = self.state();
         match &mut state.task {
@@ -143,7 +140,7 @@ impl Shared {
         self.state().holds_input
     }
 
-    /// Lets input go although the report has not come.
+    /// Sends input although the process id has not come.
     pub(super) fn release_input(&self) {
         self.state().holds_input = false;
     }
@@ -152,7 +149,7 @@ impl Shared {
         self.state().received
     }
 
-    /// What a handle wants sent next.
+    /// What a handle has to send next.
     pub(super) fn next_outgoing(&self) -> Option<Outgoing> {
         let mut state = self.state();
         if let Some(size) = state.resize.take() {
@@ -165,10 +162,7 @@ impl Shared {
         if !input.message.is_empty() {
             let message = mem::take(&mut input.message);
             let writer = input.writer.take();
-            drop(state);
-            if let Some(writer) = writer {
-                writer.wake();
-            }
+            wake(state, [writer]);
             return Some(Outgoing::Input(message));
         }
         if input.phase == Phase::Closing {
@@ -178,66 +172,62 @@ impl Shared {
         None
     }
 
-    /// The connection takes nothing any more: neither do writers.
+    /// Fails all writers, since the server takes no input any more.
     pub(super) fn refuse_input(&self) {
         let mut state = self.state();
         state.input.phase = Phase::Closed;
         state.input.refused = true;
         state.input.message = Vec::new();
         let writer = state.input.writer.take();
-        drop(state);
-        if let Some(writer) = writer {
-            writer.wake();
-        }
+        wake(state, [writer]);
     }
 
-    /// Whether both outputs may take more. What is read at once may exceed `room`.
+    /// Whether both outputs may take more. One read may exceed the capacity.
     pub(super) fn has_room(&self) -> bool {
         let state = self.state();
-        state.outputs.iter().all(|pipe| pipe.unread || pipe.pending.len() + pipe.taken < state.room)
+        let has_room = |it: &Output| it.discarded || it.pending.len() + it.taken < state.capacity;
+        state.outputs.iter().all(has_room)
     }
 
-    pub(super) fn push(&self, out: Out, mut bytes: &[u8]) {
+    /// Adds output that has come.
+    pub(super) fn push(&self, stream: OutputStream, mut bytes: &[u8]) {
         let mut guard = self.state();
         let state = &mut *guard;
         state.received += bytes.len() as u64;
-        let pipe = &mut state.outputs[out as usize];
+        let output = &mut state.outputs[stream as usize];
         let mut task = None;
-        if let (Out::Stdout, Some(report)) = (out, &mut state.report)
-            && report.take(&mut bytes, &mut pipe.pending)
+        if let (OutputStream::Stdout, Some(line)) = (stream, &mut state.pid_line)
+            && line.take(&mut bytes, &mut output.pending)
         {
-            state.report = None;
+            state.pid_line = None;
             if mem::take(&mut state.holds_input) {
                 task = state.task.take();
             }
         }
-        pipe.pending.extend_from_slice(bytes);
-        if pipe.unread {
-            pipe.pending.clear();
+        output.pending.extend_from_slice(bytes);
+        if output.discarded {
+            output.pending.clear();
         }
-        let reader = if pipe.pending.is_empty() { None } else { pipe.reader.take() };
-        drop(guard);
-        [task, reader].into_iter().flatten().for_each(Waker::wake);
+        let reader = if output.pending.is_empty() { None } else { output.reader.take() };
+        wake(guard, [task, reader]);
     }
 
-    /// Ends everything; the first end counts.
-    pub(super) fn finish(&self, end: End) {
+    /// Ends all streams. Only the first end counts.
+    pub(super) fn finish(&self, end: OutputEnd) {
         let mut state = self.state();
         if mem::replace(&mut state.ended, true) {
             return;
         }
         state.input.message = Vec::new();
-        if let Some(report) = state.report.take() {
-            let line = report.into_line();
-            state.outputs[Out::Stdout as usize].pending.extend(line);
+        if let Some(line) = state.pid_line.take() {
+            state.outputs[OutputStream::Stdout as usize].pending.extend(line.into_bytes());
         }
-        let mut wakers = vec![state.input.writer.take()];
-        for pipe in &mut state.outputs {
-            pipe.end = Some(end.clone());
-            wakers.push(pipe.reader.take());
-        }
-        drop(state);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        let writer = state.input.writer.take();
+        let [stdout, stderr] = state.outputs.each_mut().map(|output| {
+            output.end = Some(end.clone());
+            output.reader.take()
+        });
+        wake(state, [writer, stdout, stderr]);
     }
 
     // The handles' side.
@@ -251,7 +241,8 @@ impl Shared {
             )));
         }
         let input = &mut state.input;
-        let room = (INPUT_ROOM + input.front).saturating_sub(input.message.len().max(input.front));
+        let length = input.message.len().saturating_sub(input.headroom);
+        let room = MAX_INPUT.saturating_sub(length);
         if room == 0 {
             input.writer = Some(cx.waker().clone());
             return Poll::Pending;
@@ -259,19 +250,16 @@ impl Shared {
         let taken = &data[..data.len().min(room)];
         if !taken.is_empty() {
             if input.message.is_empty() {
-                input.message.resize(input.front, 0);
+                input.message.resize(input.headroom, 0);
             }
             input.message.extend_from_slice(taken);
         }
         let task = state.task.take();
-        drop(state);
-        if let Some(task) = task {
-            task.wake();
-        }
+        wake(state, [task]);
         Poll::Ready(Ok(taken.len()))
     }
 
-    /// Ready once the task has taken what was written.
+    /// Ready once the task has taken what was written, to send it.
     pub(super) fn poll_flush(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.state();
         if state.ended || state.input.message.is_empty() {
@@ -282,7 +270,7 @@ impl Shared {
     }
 
     pub(super) fn close_input(&self) {
-        self.tell_task(|state| {
+        self.update(|state| {
             if state.input.phase == Phase::Open {
                 state.input.phase = Phase::Closing;
             }
@@ -290,54 +278,57 @@ impl Shared {
     }
 
     pub(super) fn resize(&self, size: TerminalSize) {
-        self.tell_task(|state| state.resize = Some(size));
+        self.update(|state| state.resize = Some(size));
     }
 
-    /// Exchanges `read`, which is empty, for all that has come. Stays empty at the end.
+    /// Swaps `read`, which is empty, for all that has come. It stays empty at the end.
     pub(super) fn poll_take(
         &self,
         cx: &Context<'_>,
-        out: Out,
+        stream: OutputStream,
         read: &mut Vec<u8>,
     ) -> Poll<io::Result<()>> {
         let mut state = self.state();
-        let pipe = &mut state.outputs[out as usize];
-        let made_room = mem::take(&mut pipe.taken) > 0 || !pipe.pending.is_empty();
-        let result = match (&pipe.end, pipe.pending.is_empty()) {
+        let output = &mut state.outputs[stream as usize];
+        let made_room = mem::take(&mut output.taken) > 0 || !output.pending.is_empty();
+        let result = match (&output.end, output.pending.is_empty()) {
             (_, false) => {
-                mem::swap(&mut pipe.pending, read);
-                pipe.taken = read.len();
+                mem::swap(&mut output.pending, read);
+                output.taken = read.len();
                 Poll::Ready(Ok(()))
             }
             (None, true) => {
-                pipe.reader = Some(cx.waker().clone());
+                output.reader = Some(cx.waker().clone());
                 Poll::Pending
             }
-            (Some(End::Complete), true) => Poll::Ready(Ok(())),
-            (Some(End::Broken(kind, why)), true) => {
+            (Some(OutputEnd::Complete), true) => Poll::Ready(Ok(())),
+            (Some(OutputEnd::Broken(kind, why)), true) => {
                 Poll::Ready(Err(io::Error::new(*kind, why.as_str())))
             }
         };
         let task = if made_room { state.task.take() } else { None };
-        drop(state);
-        if let Some(task) = task {
-            task.wake();
-        }
+        wake(state, [task]);
         result
     }
 
-    /// Lets more in, so that the end of a command that was killed comes through although nobody reads
-    /// what came before it.
-    pub(super) fn widen(&self) {
-        self.tell_task(|state| state.room = state.room.saturating_add(LATE_ROOM));
+    /// Raises the capacity, so that the end of the session is reached although nobody reads the
+    /// output before it.
+    pub(super) fn raise_capacity(&self) {
+        self.update(|state| state.capacity = state.capacity.saturating_add(MAX_LATE_OUTPUT));
     }
 
-    /// Nobody will read this output any more.
-    pub(super) fn discard(&self, out: Out) {
-        self.tell_task(|state| {
-            let pipe = &mut state.outputs[out as usize];
-            pipe.unread = true;
-            pipe.pending = Vec::new();
+    /// Throws an output away, since its handle was dropped.
+    pub(super) fn discard(&self, stream: OutputStream) {
+        self.update(|state| {
+            let output = &mut state.outputs[stream as usize];
+            output.discarded = true;
+            output.pending = Vec::new();
         });
     }
+}
+
+/// Unlocks the state, so that those who wake find it unlocked.
+fn wake<const N: usize>(state: MutexGuard<'_, State>, wakers: [Option<Waker>; N]) {
+    drop(state);
+    wakers.into_iter().flatten().for_each(Waker::wake);
 }

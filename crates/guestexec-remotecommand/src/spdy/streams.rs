@@ -1,26 +1,26 @@
-//! What client and server have in common: the table of streams.
+//! The table of a session's streams, for client and server.
 
 use super::{Error, HEADER, frame};
 use crate::Channel;
 
-/// One stream and which of its halves are open.
+/// One stream, and which of its halves are open.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stream {
     pub(crate) channel: Channel,
     pub(crate) id: u32,
-    /// The reply that accepts it was sent or came.
+    /// It was accepted by a reply.
     pub(crate) replied: bool,
-    /// This side may send.
+    /// This side may send on it.
     pub(crate) local: bool,
-    /// The other side may send.
+    /// The other side may send on it.
     pub(crate) remote: bool,
 }
 
 /// The session's streams: at most one for each channel.
 #[derive(Debug, Default)]
-pub(crate) struct Streams(Vec<Stream>);
+pub(crate) struct StreamTable(Vec<Stream>);
 
-impl Streams {
+impl StreamTable {
     /// Adds a stream with both halves open. The channel must have none yet.
     pub(crate) fn insert(&mut self, channel: Channel, id: u32) {
         self.0.push(Stream { channel, id, replied: false, local: true, remote: true });
@@ -34,12 +34,12 @@ impl Streams {
         self.0.iter_mut().find(|stream| stream.channel == channel)
     }
 
-    /// The stream with this id while the other side may send on it. Frames for other streams are late, not wrong.
+    /// The stream with this id, if the other side may send on it. Frames for other streams are late, not wrong.
     pub(crate) fn receiving(&mut self, id: u32) -> Option<&mut Stream> {
         self.0.iter_mut().find(|stream| stream.id == id && stream.remote)
     }
 
-    /// Closes both halves of a stream; its channel, unless nothing of it was open.
+    /// Closes both halves of a stream. Returns its channel, unless both were closed already.
     pub(crate) fn reset(&mut self, id: u32) -> Option<Channel> {
         let stream =
             self.0.iter_mut().find(|stream| stream.id == id && (stream.local || stream.remote))?;
@@ -47,7 +47,7 @@ impl Streams {
         Some(stream.channel)
     }
 
-    /// Whether none waits for its reply any more, which one that was reset does not.
+    /// Whether each stream has its reply or was reset.
     pub(crate) fn all_answered(&self) -> bool {
         self.0.iter().all(|stream| stream.replied || !(stream.local || stream.remote))
     }
