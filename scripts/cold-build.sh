@@ -1,11 +1,11 @@
 #!/bin/sh
-# Cold builds of two programs that make one RunCommand: with guestexec-tat, and with plain reqwest and
-# serde_json over the same TLS (rustls with ring). Prints the CPU seconds of each and their ratio.
+# Measures cold builds of two programs that call RunCommand once: one with guestexec-tat, one with plain
+# reqwest and serde_json over the same TLS (rustls with ring). Prints the CPU seconds of each and their ratio.
 #
 # Usage: scripts/cold-build.sh [rounds]    (default 1; each round takes about three minutes)
 #
-# Everything is built in a temporary directory with an empty target directory; dependencies are those of
-# the workspace's lock file, fetched before the clock runs.
+# Both are built in a temporary directory with an empty target directory. The dependencies are those of the
+# workspace's lock file, and are fetched before the measurement.
 set -eu
 
 rounds=${1:-1}
@@ -59,7 +59,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 RUST
 
-# User and system seconds of this shell's children so far, in `spent`. A subshell would count its own.
+# Sets `spent` to the CPU seconds of this shell's children so far. A subshell would count its own.
 spend() {
     times >"$work/times"
     spent=$(awk 'NR == 2 { split($1, u, /[ms]/); split($2, s, /[ms]/); print (u[1] + s[1]) * 60 + u[2] + s[2] }' "$work/times")
@@ -75,7 +75,7 @@ while [ "$round" -lt "$rounds" ]; do
         rm -rf "$work/target"
         spend
         before=$spent
-        # One compiler at a time: side by side they slow each other, and CPU seconds then count that.
+        # One compiler at a time: compilers side by side slow each other, which CPU seconds include.
         (cd "$work/$name" && CARGO_TARGET_DIR="$work/target" CARGO_INCREMENTAL=0 cargo build --quiet --offline --jobs 1)
         spend
         seconds=$(echo "$before $spent" | awk '{ printf "%.1f", $2 - $1 }')

@@ -4,15 +4,17 @@
 #   scripts/exec-bench.sh URL [MiB] [TRANSPORT...]
 #
 # URL        a pod's exec: http://host:port/apis/cci/v2/namespaces/NS/pods/POD/exec. The container
-#            needs sh, cat, head, echo and true. A token comes from GUESTEXEC_EXEC_TOKEN.
-# MiB        how much is streamed for a rate; default 500.
+#            needs sh, cat, head, echo and true. GUESTEXEC_EXEC_TOKEN may hold a token.
+# MiB        how much is streamed to measure a rate; default 500.
 # TRANSPORT  v5, v4, spdy, spdy-get; default: v4 and spdy.
 #
-# Rows: raw, what a bare socket reads (the server's own limit); out and in, rates of this library, in
-# with a cat that looks at nothing;
-# true, the latency of a command; many, 200 commands at once. Some container runtimes lock up under
-# so many: MANY=no leaves that row out. Last, the memory that streaming MEMORY_MIB (4096) takes.
-# ROUNDS says how often each rate is measured; default 3.
+# It prints these rows:
+#   raw        the rate of a bare socket, which is the server's own limit
+#   out, in    the rates of this library; `in` feeds a cat that discards its input
+#   true       the latency of a command
+#   many       200 commands at once; MANY=no leaves it out, as some container runtimes lock up
+#   out        last, with MEMORY_MIB (default 4096), for the memory that streaming takes
+# ROUNDS is how often each rate is measured; default 3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 url=${1:?usage: scripts/exec-bench.sh URL [MiB] [TRANSPORT...]}

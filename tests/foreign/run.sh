@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Holds the sandbox against clients nobody here wrote: the vendors' SDKs, kubectl, and generic ones.
+# Runs other people's clients against the sandbox: the vendors' SDKs, kubectl, and generic ones.
 #
-# Needs PyPI (and npm and Maven for two of Tencent's SDKs, and Debian where kubectl is not installed); says what it
-# skips without them. Everything it installs goes to a temporary directory. Pass names to run only those:
+# Needs PyPI, npm and Maven (for two of Tencent's SDKs), and Debian's registry where kubectl is not installed. Without
+# one of them it skips what needs it, and says so. It installs into a temporary directory. Names choose what is run:
 #   tests/foreign/run.sh [tencent-sdk] [tccli] [tencent-node] [tencent-java] [zstack-mcp] [kubectl] [kr8s] [kubernetes]
 #     [websocket] [tencentcloud-crate]
-# GUESTEXEC names a built binary; otherwise it is built here.
+# GUESTEXEC is the path of a built binary; without it, this script builds one.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -29,7 +29,7 @@ is_wanted() {
     for name in "${wanted[@]}"; do [ "$name" = "$1" ] && return 0; done
     return 1
 }
-# Runs a client with its output kept for when it fails. With 77 it says that it cannot do what is asked.
+# Runs a client, and keeps its output for the case that it fails. Exit code 77 means: this client cannot be run here.
 try() { # name, command…
     local name=$1
     shift
@@ -44,18 +44,18 @@ try() { # name, command…
             ;;
     esac
 }
-# A Python with these packages, or nothing.
+# Makes a virtual environment with these packages; fails if it cannot.
 python_with() { # directory, packages…
     local venv=$work/$1
     shift
     python3 -m venv "$venv" >"$work/pip.log" 2>&1 \
         && "$venv/bin/pip" install --quiet --disable-pip-version-check "$@" >>"$work/pip.log" 2>&1
 }
-# A package of npm, in $work/npm.
+# Installs a package of npm into $work/npm.
 npm_with() { # package
     npm install --prefix "$work/npm" --no-audit --no-fund --silent "$1" >"$work/npm.log" 2>&1
 }
-# A jar of Maven's, with those it needs, in $work/maven.
+# Downloads a Maven artifact and its dependencies into $work/maven.
 maven_with() { # artifact
     mkdir -p "$work/maven"
     cat >"$work/maven/pom.xml" <<POM
@@ -90,7 +90,7 @@ for _ in $(seq 100); do
 done
 # shellcheck disable=SC1091
 . "$work/env"
-# No proxy between here and loopback, and no configuration of the caller's.
+# Without a proxy to loopback, and without the caller's configuration.
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 export HOME=$work KUBECONFIG=/dev/null
 
@@ -107,7 +107,7 @@ fi
 if is_wanted tencent-node; then
     name="Tencent's Node SDK"
     if ! command -v npm >/dev/null; then result SKIP "$name" "there is no npm"
-    # The package of TAT alone is not in every registry.
+    # Not every registry has the package for TAT alone.
     elif package=tencentcloud-sdk-nodejs-tat && npm_with "$package" \
         || { package=tencentcloud-sdk-nodejs && npm_with "$package"; }; then
         try "$name" node "$here/tencent_sdk.js" "$work/npm/node_modules/$package"
@@ -134,7 +134,7 @@ if is_wanted tencent-java; then
     fi
 fi
 if is_wanted zstack-mcp; then
-    # Written for the first version of mcp, though it does not say so.
+    # It works only with the first version of mcp, which its metadata does not state.
     if python_with mcp zstack-mcp-server 'mcp<2'; then
         try zstack-mcp-server "$work/mcp/bin/python" "$here/zstack_mcp_server.py"
     else no_package zstack-mcp-server; fi
@@ -178,7 +178,7 @@ if is_wanted tencentcloud-crate; then
     fi
 fi
 
-# Nothing it ran may be left, once it is told to end.
+# After SIGTERM, none of its processes may be left.
 kill "$sandbox"
 if wait "$sandbox"; then result PASS "the sandbox ends cleanly"; else result FAIL "the sandbox ends cleanly"; fi
 sandbox=

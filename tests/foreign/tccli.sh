@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tencent's command line: run, wait, cancel, errors. The scheme stands inside the endpoint, as it has no option for it,
-# and ends up in the Host header it signs.
+# Tencent's command line: run, wait, cancel, errors. It has no option for the scheme, so the endpoint contains it, and
+# the scheme becomes part of the signed Host header.
 set -euo pipefail
 tccli=$1
 tat() { "$tccli" tat "$@" --endpoint "$GUESTEXEC_TAT_ENDPOINT"; }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Linking a client changes nothing in the rest of a program, above all not its TLS: small programs,
-# one for each combination of features, outside of the workspace, since features add up inside.
+# Checks that linking a client changes nothing in the rest of a program, above all not its TLS. Each
+# combination of features has a small program outside of the workspace, since features add up inside.
 #
-#   tests/tls/run.sh [PROGRAM...]     (all of them where none is named)
+#   tests/tls/run.sh [PROGRAM...]     (default: all)
 #
-# They share a target folder, target/tls-programs, so that a second run is quick.
+# The programs share a target folder, target/tls-programs, so that a second run is quick.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
@@ -17,7 +17,7 @@ zstack="guestexec-zstack = { path = \"$root/crates/guestexec-zstack\""
 own_aws='rustls = "0.23"'
 own_ring='rustls = { version = "0.23", default-features = false, features = ["ring", "std", "tls12"] }'
 
-# What each program asserts: the client is made, for HTTPS, and is no different to its neighbours.
+# Each program asserts that the HTTPS client is made, and that the rest of the program sees no difference.
 made='
 fn client() -> guestexec_tat::Client {
     guestexec_tat::Client::builder()

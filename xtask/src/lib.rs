@@ -8,8 +8,9 @@
 //! 3. [`lower`]: the part of the document that progenitor can carry without loss.
 //! 4. [`generate`]: progenitor's tokens, every panic of it caught.
 //! 5. [`emit`]: progenitor's code and the document become files to read.
-//! 6. [`output`]: write the files and the lock, or compare with those there.
+//! 6. [`output`]: write the files, the lock and the tables of [`docs`], or compare with those there.
 
+pub mod docs;
 pub mod emit;
 pub mod generate;
 pub mod lint;
@@ -24,6 +25,7 @@ use std::{
     thread,
 };
 
+use docs::Tables;
 use output::Generated;
 use spec::Spec;
 
@@ -92,5 +94,6 @@ pub fn from_spec(spec: &Spec) -> Result<Generated, String> {
     }
     let tokens = generate::tokens(spec, lower::lower(spec))?;
     let files = emit::files(spec, tokens)?;
-    Ok(Generated { provider: spec.provider.clone(), source_hash: spec.hash(), files })
+    let (provider, source_hash, tables) = (spec.provider.clone(), spec.hash(), Tables::of(spec));
+    Ok(Generated { provider, source_hash, files, tables })
 }

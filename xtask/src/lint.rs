@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::spec::Spec;
 
 /// The extensions a document may use.
-const EXTENSIONS: [&str; 13] = [
+const EXTENSIONS: [&str; 14] = [
     "x-enum-descriptions",
     "x-error-codes",
     "x-exactly-one-of",
@@ -28,6 +28,7 @@ const EXTENSIONS: [&str; 13] = [
     "x-json-object",
     "x-max-bytes",
     "x-rate-limit",
+    "x-read-on",
     "x-repeatable",
     "x-requires",
     "x-sensitive",

@@ -1,12 +1,12 @@
-//! Stage 6: write the files and the lock, or compare with those there.
+//! Stage 6: write the files, the lock and the tables, or compare with those there.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::{Path, PathBuf},
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use crate::{
+    docs::{self, Tables},
+    emit::Page,
+    settings, spec,
 };
-
-use crate::{emit::Page, settings};
 
 /// What was generated for one provider.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Generated {
     pub source_hash: String,
     /// The files.
     pub files: Vec<Page>,
+    /// What the documentation shows of the document.
+    pub tables: Tables,
 }
 
 /// Where the lock lies, from the workspace's root.
@@ -35,12 +37,24 @@ impl Generated {
 
     fn lock_entry(&self, root: &Path) -> Result<String, String> {
         Ok(format!(
-            "[{}]\nspec = \"sha256:{}\"\nsettings = \"sha256:{}\"\ngenerator = \"{}\"\n",
+            "[{}]\nspec = \"sha256:{}\"\ngenerator = \"sha256:{}\"\ncrates = \"{}\"\n",
             self.provider,
             self.source_hash,
-            settings::fingerprint(),
+            settings::fingerprint(root)?,
             settings::generators(root)?
         ))
+    }
+
+    /// The documentation with the tables in it; a file that is not there has none.
+    fn documentation(&self, root: &Path) -> Result<Vec<(&'static str, String)>, String> {
+        let providers = spec::providers(root)?;
+        let mut texts = Vec::new();
+        for file in docs::FILES {
+            if let Some(text) = read(&root.join(file))? {
+                texts.push((file, self.tables.put_into(file, &text, &self.provider, &providers)?));
+            }
+        }
+        Ok(texts)
     }
 }
 
@@ -58,11 +72,26 @@ pub fn compare(root: &Path, generated: &Generated) -> Result<Vec<String>, String
         }
     }
     differing.extend(extra_files(root, generated)?);
-    let entries = lock_entries(root)?;
-    if entries.get(&generated.provider) != Some(&generated.lock_entry(root)?) {
-        differing.push(format!("{LOCK} ({})", generated.provider));
+    for (file, text) in generated.documentation(root)? {
+        if read(&root.join(file))?.as_deref() != Some(&text) {
+            differing.push(format!("{file} ({})", generated.provider));
+        }
+    }
+    let (entries, entry) = (lock_entries(root)?, generated.lock_entry(root)?);
+    let provider = &generated.provider;
+    match entries.get(provider) {
+        Some(old) if *old == entry => {}
+        Some(old) if without_sources(old) == without_sources(&entry) => {
+            differing.push(format!("{LOCK} ({provider}: xtask/src has changed)"));
+        }
+        _ => differing.push(format!("{LOCK} ({provider})")),
     }
     Ok(differing)
+}
+
+/// An entry of the lock without the fingerprint of the generator's sources.
+fn without_sources(entry: &str) -> Vec<&str> {
+    entry.lines().filter(|line| !line.starts_with("generator = ")).collect()
 }
 
 /// Writes what differs, removes what is no longer generated. True if anything changed.
@@ -72,6 +101,9 @@ pub fn compare(root: &Path, generated: &Generated) -> Result<Vec<String>, String
 pub fn write(root: &Path, generated: &Generated) -> Result<bool, String> {
     let folder = generated.folder();
     let mut changed = false;
+    for (file, text) in generated.documentation(root)? {
+        changed |= put(&root.join(file), &text)?;
+    }
     for (path, text) in &generated.files {
         changed |= put(&root.join(&folder).join(path), text)?;
     }
@@ -91,34 +123,20 @@ pub fn write(root: &Path, generated: &Generated) -> Result<bool, String> {
 /// Files in the folder that are not among those generated.
 fn extra_files(root: &Path, generated: &Generated) -> Result<Vec<String>, String> {
     let folder = generated.folder();
-    let mut found = Vec::new();
-    list(&root.join(&folder), &mut found)
-        .map_err(|e| format!("{folder}: cannot be listed: {e}"))?;
-    let expected: Vec<PathBuf> =
-        generated.files.iter().map(|(path, _)| root.join(&folder).join(path)).collect();
+    if !root.join(&folder).exists() {
+        return Ok(Vec::new());
+    }
+    let expected: Vec<String> =
+        generated.files.iter().map(|(path, _)| format!("{folder}/{path}")).collect();
+    let mut found = settings::files_below(root, &folder)?;
     found.retain(|path| !expected.contains(path));
-    Ok(found
-        .iter()
-        .filter_map(|path| Some(path.strip_prefix(root).ok()?.to_string_lossy().replace('\\', "/")))
-        .collect())
-}
-
-fn list(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() { list(&path, found)? } else { found.push(path) }
-    }
-    found.sort();
-    Ok(())
+    Ok(found)
 }
 
 /// The lock's blocks by provider; blocks of providers that have no document any more are kept out.
 fn lock_entries(root: &Path) -> Result<BTreeMap<String, String>, String> {
     let text = read(&root.join(LOCK))?.unwrap_or_default();
-    let providers = crate::spec::providers(root)?;
+    let providers = spec::providers(root)?;
     Ok(text
         .split("\n[")
         .skip(1)

@@ -17,11 +17,20 @@ const FORMATS: [(&str, &str); 2] =
 /// The type of free-form and typed maps: sorted, so that output is stable.
 const MAP_TYPE: &str = "::std::collections::BTreeMap";
 
-/// Bumped when the generator's own stages change what they write.
-const REVISION: u32 = 2;
+/// The generator's sources, from the workspace's root.
+const SOURCES: &str = "xtask/src";
 
 /// The crates whose versions decide what is written.
-const GENERATORS: [&str; 5] = ["progenitor", "progenitor-impl", "typify", "prettyplease", "heck"];
+const GENERATORS: [&str; 8] = [
+    "progenitor",
+    "progenitor-impl",
+    "typify",
+    "typify-impl",
+    "openapiv3",
+    "serde-saphyr",
+    "prettyplease",
+    "heck",
+];
 
 /// Progenitor's settings for a document.
 ///
@@ -53,10 +62,42 @@ pub fn settings(spec: &Spec) -> Result<GenerationSettings, String> {
     Ok(settings)
 }
 
-/// The settings and the generator's revision as one hash, in hex.
-pub fn fingerprint() -> String {
-    let text = format!("builder merged expected {MAP_TYPE} {FORMATS:?} revision {REVISION}");
-    spec::hex(&Sha256::digest(text.as_bytes()))
+/// The SHA-256 of the generator's sources, in hex: it changes with every file of them, and is the
+/// same on every machine.
+///
+/// # Errors
+/// A sentence, if a file cannot be read.
+pub fn fingerprint(root: &Path) -> Result<String, String> {
+    let mut hash = Sha256::new();
+    for file in files_below(root, SOURCES)? {
+        let text = fs::read_to_string(root.join(&file))
+            .map_err(|e| format!("{file}: cannot be read: {e}"))?;
+        // A checkout may have turned line ends.
+        let text = text.replace("\r\n", "\n");
+        // With both lengths, no text can pass for the name of the next file.
+        hash.update(format!("{} {file} {}\n{text}", file.len(), text.len()));
+    }
+    Ok(spec::hex(&hash.finalize()))
+}
+
+/// The files below a folder, from `root`, with `/` and sorted.
+///
+/// # Errors
+/// A sentence, if a folder cannot be listed.
+pub fn files_below(root: &Path, folder: &str) -> Result<Vec<String>, String> {
+    let complain = |e| format!("{folder}: cannot be listed: {e}");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root.join(folder)).map_err(complain)? {
+        let entry = entry.map_err(complain)?;
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            found.extend(files_below(root, &path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// The generating crates with the versions that `Cargo.lock` pins.

@@ -115,6 +115,11 @@ impl Spec {
         }
     }
 
+    /// The day on which the vendor's pages were read, where an operation has none of its own.
+    pub fn read_on(&self) -> &str {
+        self.document["x-read-on"].as_str().unwrap_or_default()
+    }
+
     /// All operations, in the document's order.
     pub fn operations(&self) -> Vec<Operation<'_>> {
         let paths = self.document["paths"].as_object().into_iter().flatten();
@@ -276,8 +281,12 @@ impl<'a> Operation<'a> {
 
     /// The day on which that page was read.
     pub fn read_on(&self) -> &'a str {
-        let said = self.source("description").and_then(|text| text.rsplit_once("read "));
-        said.map_or("", |(_, date)| date.trim())
+        self.node["x-read-on"].as_str().unwrap_or(self.spec.read_on())
+    }
+
+    /// The title of that page.
+    pub fn page_title(&self) -> &'a str {
+        self.source("description").unwrap_or_else(|| self.id())
     }
 
     fn source(&self, word: &str) -> Option<&'a str> {

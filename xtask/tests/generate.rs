@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use xtask::{
     all_generated, from_spec, generate, lower,
     output::{self, Generated},
+    settings,
     spec::{self, Spec},
 };
 
@@ -118,6 +119,11 @@ fn folder() -> TempDir {
     fs::create_dir(root.path().join("specs")).unwrap();
     fs::write(root.path().join("specs/small.yaml"), SMALL).unwrap();
     fs::copy(workspace().join("Cargo.lock"), root.path().join("Cargo.lock")).unwrap();
+    for file in settings::files_below(workspace(), "xtask/src").unwrap() {
+        let copy = root.path().join(&file);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(workspace().join(&file), copy).unwrap();
+    }
     root
 }
 
@@ -193,6 +199,51 @@ fn a_changed_document_makes_the_code_stale() {
     fs::write(root.path().join("specs/small.yaml"), format!("# More.\n{SMALL}")).unwrap();
     let generated = xtask::generated(root.path(), "small").unwrap();
     assert_eq!(output::compare(root.path(), &generated).unwrap(), [format!("{LOCK} (small)")]);
+}
+
+#[test]
+fn every_file_of_the_generator_counts() {
+    let root = folder();
+    let fingerprint = || settings::fingerprint(root.path()).unwrap();
+    let before = fingerprint();
+    for file in settings::files_below(root.path(), "xtask/src").unwrap() {
+        let path = root.path().join(&file);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}// One more line.\n")).unwrap();
+        assert_ne!(fingerprint(), before, "{file}");
+        fs::write(&path, text.replace('\n', "\r\n")).unwrap();
+        assert_eq!(fingerprint(), before, "{file}: line ends count");
+    }
+
+    let generated = xtask::generated(root.path(), "small").unwrap();
+    output::write(root.path(), &generated).unwrap();
+    fs::write(root.path().join("xtask/src/more.rs"), "//! More.\n").unwrap();
+    let stale = output::compare(root.path(), &generated).unwrap();
+    assert_eq!(stale, [format!("{LOCK} (small: xtask/src has changed)")]);
+}
+
+#[test]
+fn the_tables_of_the_documentation_follow_the_document() {
+    let root = folder();
+    let at = |path: &str| root.path().join(path);
+    let generated = xtask::generated(root.path(), "small").unwrap();
+    fs::write(at("CHANGELOG.md"), "# Changes\n").unwrap();
+    let complaint = output::compare(root.path(), &generated).unwrap_err();
+    assert!(complaint.starts_with("CHANGELOG.md: there is no place"), "{complaint}");
+    assert!(complaint.contains("add the lines `<!-- generated: documents -->`"), "{complaint}");
+
+    fs::write(at("CHANGELOG.md"), "A\n<!-- generated: documents -->\n<!-- end -->\nB\n").unwrap();
+    output::write(root.path(), &generated).unwrap();
+    let text = fs::read_to_string(at("CHANGELOG.md")).unwrap();
+    assert!(text.starts_with("A\n") && text.ends_with("\nB\n"), "{text}");
+    assert!(
+        text.contains("| `specs/small.yaml` | Widget service | v1 |  | 2026-11-22 |"),
+        "{text}"
+    );
+    assert_eq!(output::compare(root.path(), &generated).unwrap(), Vec::<String>::new());
+
+    fs::write(at("CHANGELOG.md"), text.replace("2026-11-22", "2026-11-21")).unwrap();
+    assert_eq!(output::compare(root.path(), &generated).unwrap(), ["CHANGELOG.md (small)"]);
 }
 
 #[test]
@@ -397,7 +448,8 @@ paths:
     get:
       operationId: Ping
       summary: Ping.
-      externalDocs: {url: 'https://pings.example', description: 'Ping, read 2026-11-22'}
+      externalDocs: {url: 'https://pings.example', description: Ping}
+      x-read-on: '2026-11-22'
       x-examples: {page: {summary: The only one.}}
       responses: {'204': {description: Fine.}}
 ";

@@ -9,8 +9,17 @@ use super::{Complaints, EXTENSIONS, Kind, collision, names, text};
 use crate::spec::{METHODS, Spec, references};
 
 /// The words of a document's top level.
-const TOP: [&str; 8] =
-    ["openapi", "info", "externalDocs", "servers", "tags", "security", "paths", "components"];
+const TOP: [&str; 9] = [
+    "openapi",
+    "info",
+    "externalDocs",
+    "servers",
+    "tags",
+    "security",
+    "paths",
+    "components",
+    "x-read-on",
+];
 
 /// Names that generated code uses for something else.
 const TAKEN: [&str; 12] = [

@@ -6,7 +6,7 @@ use super::{Complaints, Kind, collision, is_name, list, names, parameter, respon
 use crate::spec::{NamedExample, Operation, Spec, enum_values};
 
 /// The words of an operation.
-const WORDS: [&str; 15] = [
+const WORDS: [&str; 16] = [
     "operationId",
     "tags",
     "summary",
@@ -20,6 +20,7 @@ const WORDS: [&str; 15] = [
     "x-error-codes",
     "x-examples",
     "x-rate-limit",
+    "x-read-on",
     "x-repeatable",
     "x-starts-command",
 ];
@@ -65,11 +66,9 @@ fn identity(operation: &Operation<'_>, place: &str, complaints: &mut Complaints<
 }
 
 fn source(operation: &Operation<'_>, place: &str, complaints: &mut Complaints<'_>) {
-    let documentation = &operation.node["externalDocs"];
-    complaints.unless(documentation["url"].is_string(), place, || {
+    complaints.unless(operation.node["externalDocs"]["url"].is_string(), place, || {
         "there is no externalDocs.url; name the vendor's page it follows".to_owned()
     });
-    let dated = documentation["description"].as_str().unwrap_or_default();
     let is_date = |text: &str| {
         text.len() == 10
             && text.bytes().enumerate().all(|(index, byte)| match index {
@@ -77,9 +76,9 @@ fn source(operation: &Operation<'_>, place: &str, complaints: &mut Complaints<'_
                 _ => byte.is_ascii_digit(),
             })
     };
-    let dated = dated.rsplit_once(", read ").is_some_and(|(_, date)| is_date(date));
-    complaints.unless(dated, place, || {
-        "externalDocs.description does not end in `, read YYYY-MM-DD`; say when the page was read"
+    complaints.unless(is_date(operation.read_on()), place, || {
+        "the day on which its page was read is missing or not a day; write \
+         `x-read-on: 'YYYY-MM-DD'` here or at the top of the document"
             .to_owned()
     });
 }

@@ -432,7 +432,7 @@ impl<'a> ListCciV2NamespacedPod<'a> {
         self
     }
 
-    /// At most so many pods in one answer. All of them if missing or 0.
+    /// The greatest number of pods in one answer. All of them if missing or 0.
     pub fn limit(mut self, value: i64) -> Self {
         self.limit = Some(value);
         self

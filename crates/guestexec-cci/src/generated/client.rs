@@ -53,21 +53,21 @@ impl ClientInfo<hooks::Inner> for Client {
 
 /// The operations: each method begins a call, which `send` makes.
 impl Client {
-    /// Run a command in a container over a WebSocket.
+    /// Runs a command in a container over a WebSocket.
     ///
-    /// Upgrades the connection to a WebSocket that carries the streams of the command, each message
-    /// led by a byte that names its channel. The command is an argument vector and no shell looks at
-    /// it. Offer the sub-protocols `v5.channel.k8s.io` and `v4.channel.k8s.io`; a user of the service
-    /// reports that it takes only the latter, on which standard input cannot be closed. The token is
-    /// looked at during the handshake only. A connection without traffic is said to be cut after five
-    /// minutes. Closing it early may leave the command running.
+    /// Upgrades the connection to a WebSocket that carries the streams of the command; the first byte
+    /// of each message names its channel. The command is an argument vector; no shell reads it. Offer
+    /// the sub-protocols `v5.channel.k8s.io` and `v4.channel.k8s.io`. A user of the service reports
+    /// that it takes only the latter, on which standard input cannot be closed. The token is checked
+    /// during the handshake only. A connection without traffic is reported to be cut after five
+    /// minutes. Closing the connection early may leave the command running.
     ///
     /// # Errors
     /// The service refuses with these statuses:
     ///
     /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
     ///   container the pod does not have, no stream asked for, no upgrade asked for.
-    /// - `401`: Unauthorized. The token or the signature is missing, wrong or no longer good.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
     /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
     ///   sub-protocols offered is known, then with an empty body.
     /// - `404`: NotFound. There is no such pod or namespace.
@@ -76,7 +76,7 @@ impl Client {
     /// - `409`: Conflict. The object is in a state that does not allow the operation.
     /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
     /// - `422`: Invalid. A member of the request has a value it must not have.
-    /// - `429`: TooManyRequests. Nothing was started; wait, then repeat.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
     /// - `500`: InternalError. The server failed, or the container is not running.
     /// - `503`: ServiceUnavailable. The service cannot answer now.
     /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
@@ -104,19 +104,19 @@ impl Client {
         builder::ConnectCciV2GetNamespacedPodExec::new(self)
     }
 
-    /// Run a command in a container over SPDY/3.1.
+    /// Runs a command in a container over SPDY/3.1.
     ///
-    /// The same command by the older protocol: the connection is upgraded to SPDY/3.1 with one stream
-    /// each for standard input, output, error, the verdict and terminal sizes, negotiated by
-    /// `X-Stream-Protocol-Version`. Standard input can be closed on its own, which the WebSocket form
-    /// at version 4 cannot do. Kubernetes servers refuse a WebSocket by POST with 405.
+    /// Upgrades the connection to SPDY/3.1, the older protocol, with one stream each for standard
+    /// input, output, error, the status and terminal sizes, negotiated by `X-Stream-Protocol-Version`.
+    /// Standard input can be closed on its own, which the WebSocket form at version 4 cannot do.
+    /// Kubernetes servers refuse a WebSocket by POST with 405.
     ///
     /// # Errors
     /// The service refuses with these statuses:
     ///
     /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
     ///   container the pod does not have, no stream asked for, no upgrade asked for.
-    /// - `401`: Unauthorized. The token or the signature is missing, wrong or no longer good.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
     /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
     ///   sub-protocols offered is known, then with an empty body.
     /// - `404`: NotFound. There is no such pod or namespace.
@@ -125,7 +125,7 @@ impl Client {
     /// - `409`: AlreadyExists. The object is there already.
     /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
     /// - `422`: Invalid. A member of the request has a value it must not have.
-    /// - `429`: TooManyRequests. Nothing was started; wait, then repeat.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
     /// - `500`: InternalError. The server failed, or the container is not running.
     /// - `503`: ServiceUnavailable. The service cannot answer now.
     /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
@@ -153,7 +153,7 @@ impl Client {
         builder::ConnectCciV2PostNamespacedPodExec::new(self)
     }
 
-    /// Read one pod.
+    /// Reads one pod.
     ///
     /// Answers with the pod, its containers and what they are doing: enough to choose a container and
     /// to tell whether a command can run in it. Namespaces made through the 1.0 interface are not
@@ -164,7 +164,7 @@ impl Client {
     ///
     /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
     ///   container the pod does not have, no stream asked for, no upgrade asked for.
-    /// - `401`: Unauthorized. The token or the signature is missing, wrong or no longer good.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
     /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
     ///   sub-protocols offered is known, then with an empty body.
     /// - `404`: NotFound. There is no such pod or namespace.
@@ -173,7 +173,7 @@ impl Client {
     /// - `409`: Conflict. The object is in a state that does not allow the operation.
     /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
     /// - `422`: Invalid. A member of the request has a value it must not have.
-    /// - `429`: TooManyRequests. Nothing was started; wait, then repeat.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
     /// - `500`: InternalError. The server failed, or the container is not running.
     /// - `503`: ServiceUnavailable. The service cannot answer now.
     /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
@@ -197,7 +197,7 @@ impl Client {
         builder::ReadCciV2NamespacedPod::new(self)
     }
 
-    /// List the pods of a namespace.
+    /// Lists the pods of a namespace.
     ///
     /// Answers with all pods, or with those the selectors name, in parts if `limit` is set: pass the
     /// `continue` of one answer to get the next part.
@@ -207,7 +207,7 @@ impl Client {
     ///
     /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
     ///   container the pod does not have, no stream asked for, no upgrade asked for.
-    /// - `401`: Unauthorized. The token or the signature is missing, wrong or no longer good.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
     /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
     ///   sub-protocols offered is known, then with an empty body.
     /// - `404`: NotFound. There is no such pod or namespace.
@@ -216,7 +216,7 @@ impl Client {
     /// - `409`: Conflict. The object is in a state that does not allow the operation.
     /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
     /// - `422`: Invalid. A member of the request has a value it must not have.
-    /// - `429`: TooManyRequests. Nothing was started; wait, then repeat.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
     /// - `500`: InternalError. The server failed, or the container is not running.
     /// - `503`: ServiceUnavailable. The service cannot answer now.
     /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
@@ -235,10 +235,10 @@ impl Client {
         builder::ListCciV2NamespacedPod::new(self)
     }
 
-    /// Get a token from IAM.
+    /// Gets a token from IAM.
     ///
     /// Answers with a token in the header `X-Subject-Token`, good for 24 hours and for the project it
-    /// was asked for; CCI needs a project. Keep it and use it again. A changed password, key or
+    /// was asked for; CCI needs a project. Keep the token and reuse it. A changed password, key or
     /// permission ends it within 30 minutes. When a service says "The token must be updated", get a
     /// new one.
     ///

@@ -53,7 +53,7 @@
 }
 
 ::guestexec_core::open_enum! {
-    /// When containers that end are started again.
+    /// When containers that end are restarted.
     pub enum RestartPolicy {
         /// `Always`.
         Always = "Always",
@@ -65,15 +65,15 @@
 }
 
 ::guestexec_core::open_enum! {
-    /// How far the pod is. Commands run only in `Running`.
+    /// The phase of the pod. Commands run only in `Running`.
     pub enum PodPhase {
         /// Some container is not running yet.
         Pending = "Pending",
         /// At least one container is running or being started.
         Running = "Running",
-        /// All containers have ended, all of them well.
+        /// All containers have ended with success.
         Succeeded = "Succeeded",
-        /// All containers have ended, at least one of them badly.
+        /// All containers have ended, at least one of them with a failure.
         Failed = "Failed",
         /// The node does not answer.
         Unknown = "Unknown",
@@ -107,11 +107,11 @@
 }
 
 ::guestexec_core::open_enum! {
-    /// A way to prove who one is.
+    /// A way to prove an identity.
     pub enum IamAuthMethod {
         /// Name and password.
         Password = "password",
-        /// A one-time code besides; only in answers.
+        /// A one-time code as second factor; only in answers.
         Totp = "totp",
         /// An access key. Not documented.
         HwAkSk = "hw_ak_sk",

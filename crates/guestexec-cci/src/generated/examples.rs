@@ -6,10 +6,10 @@ use super::{Client, operations, types};
 /// Every named example, in the document's order.
 pub const ALL: &[Example] = &[
     CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC
-        .named("minimal", "The least that prints something; the only container.")
+        .named("minimal", "Runs `hostname` in the pod's only container.")
         .with_parameters(r#"{ "namespace": "test-api", "name": "test", "command": ["hostname"], "stdout": true }"#),
     CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC
-        .named("shell", "A line of shell, without input, both outputs apart.")
+        .named("shell", "Runs a line of shell without input; standard output and standard error arrive apart.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "test",
@@ -20,7 +20,7 @@ pub const ALL: &[Example] = &[
   "stderr": true
 }"#),
     CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC
-        .named("interactive", "Every parameter; a shell on a terminal.")
+        .named("interactive", "Every parameter; opens a shell on a terminal.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "web-7d4b9c6f5-x2x9p.example",
@@ -32,7 +32,7 @@ pub const ALL: &[Example] = &[
   "tty": true
 }"#),
     CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC
-        .named("awkward-argv", "An empty element, spaces, characters beyond ASCII, those with a meaning in a query, a repeated one.")
+        .named("awkward-argv", "Arguments that are empty, repeated, or hold spaces, non-ASCII text and characters special in a query.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "test",
@@ -51,10 +51,10 @@ pub const ALL: &[Example] = &[
   "stderr": true
 }"#),
     CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC
-        .named("minimal", "The least that prints something; the only container.")
+        .named("minimal", "Runs `hostname` in the pod's only container.")
         .with_parameters(r#"{ "namespace": "test-api", "name": "test", "command": ["hostname"], "stdout": true }"#),
     CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC
-        .named("shell", "A line of shell, without input, both outputs apart.")
+        .named("shell", "Runs a line of shell without input; standard output and standard error arrive apart.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "test",
@@ -65,7 +65,7 @@ pub const ALL: &[Example] = &[
   "stderr": true
 }"#),
     CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC
-        .named("interactive", "Every parameter; a shell on a terminal.")
+        .named("interactive", "Every parameter; opens a shell on a terminal.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "web-7d4b9c6f5-x2x9p.example",
@@ -77,7 +77,7 @@ pub const ALL: &[Example] = &[
   "tty": true
 }"#),
     CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC
-        .named("awkward-argv", "An empty element, spaces, characters beyond ASCII, those with a meaning in a query, a repeated one.")
+        .named("awkward-argv", "Arguments that are empty, repeated, or hold spaces, non-ASCII text and characters special in a query.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "test",

@@ -2,7 +2,7 @@
 
 use guestexec_core::Operation;
 
-/// Run a command in a container over a WebSocket.
+/// Runs a command in a container over a WebSocket.
 pub const CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC: Operation = Operation {
     id: "connectCciV2GetNamespacedPodExec",
     method: "GET",
@@ -17,7 +17,7 @@ pub const CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC: Operation = Operation {
     secrets: "",
 };
 
-/// Run a command in a container over SPDY/3.1.
+/// Runs a command in a container over SPDY/3.1.
 pub const CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC: Operation = Operation {
     id: "connectCciV2PostNamespacedPodExec",
     method: "POST",
@@ -32,7 +32,7 @@ pub const CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC: Operation = Operation {
     secrets: "",
 };
 
-/// Read one pod.
+/// Reads one pod.
 pub const READ_CCI_V2_NAMESPACED_POD: Operation = Operation {
     id: "readCciV2NamespacedPod",
     method: "GET",
@@ -47,7 +47,7 @@ pub const READ_CCI_V2_NAMESPACED_POD: Operation = Operation {
     secrets: "",
 };
 
-/// List the pods of a namespace.
+/// Lists the pods of a namespace.
 pub const LIST_CCI_V2_NAMESPACED_POD: Operation = Operation {
     id: "listCciV2NamespacedPod",
     method: "GET",
@@ -62,7 +62,7 @@ pub const LIST_CCI_V2_NAMESPACED_POD: Operation = Operation {
     secrets: "",
 };
 
-/// Get a token from IAM.
+/// Gets a token from IAM.
 pub const KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD: Operation = Operation {
     id: "keystoneCreateUserTokenByPassword",
     method: "POST",

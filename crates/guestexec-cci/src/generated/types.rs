@@ -36,11 +36,11 @@ pub struct Container {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ContainerState {
-    /// The container is running.
+    /// Present while the container is running.
     pub running: Option<ContainerStateRunning>,
-    /// The container has ended.
+    /// Present when the container has ended.
     pub terminated: Option<ContainerStateTerminated>,
-    /// The container is not running yet.
+    /// Present while the container is not running yet.
     pub waiting: Option<ContainerStateWaiting>,
     /// What it says beyond this, as it came.
     pub extra: Extra,
@@ -82,9 +82,9 @@ pub struct ContainerStateTerminated {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ContainerStateWaiting {
-    /// Why not, for a person.
+    /// Why it is waiting, for a person.
     pub message: Option<String>,
-    /// Why not, in one word, such as `ImagePullBackOff`.
+    /// Why it is waiting, in one word, such as `ImagePullBackOff`.
     pub reason: Option<String>,
     /// What it says beyond this, as it came.
     pub extra: Extra,
@@ -110,8 +110,7 @@ pub struct ContainerStatus {
     pub restart_count: Option<i32>,
     /// Whether it has passed its startup probe.
     pub started: Option<bool>,
-    /// State of a container; one member at most. A command can run only in a container that is
-    /// running.
+    /// The present state.
     pub state: Option<ContainerState>,
     /// What it says beyond this, as it came.
     pub extra: Extra,
@@ -128,7 +127,7 @@ pub struct ErrorBody {
     pub code: Option<i32>,
     /// What the error is about.
     pub details: Option<StatusDetails>,
-    /// IAM's own form of an error.
+    /// The error, in IAM's own form.
     pub error: Option<IamError>,
     /// `error_code`.
     pub error_code: Option<String>,
@@ -139,7 +138,7 @@ pub struct ErrorBody {
     pub kind: Option<String>,
     /// What went wrong, for a person.
     pub message: Option<String>,
-    /// What an answer says about itself.
+    /// Kubernetes' data about the answer; empty in an error.
     pub metadata: Option<ListMeta>,
     /// Why the operation failed, for a program.
     pub reason: Option<StatusReason>,
@@ -174,7 +173,7 @@ impl IamAccessKey {
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAccessKeyId {
-    /// The AK.
+    /// The access key's id (AK).
     pub key: String,
 }
 
@@ -190,7 +189,7 @@ impl IamAccessKeyId {
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAccessKeySecret {
-    /// The SK.
+    /// The access key's secret (SK).
     pub key: Secret,
 }
 
@@ -201,12 +200,12 @@ impl IamAccessKeySecret {
     }
 }
 
-/// Who asks, and for what.
+/// The caller's identity, and what the token is for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAuth {
-    /// Who asks.
+    /// The caller's identity.
     pub identity: IamIdentity,
     /// What the token is for. The page also has a member `domain`, of no use for CCI and left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -252,18 +251,18 @@ pub struct IamError {
     pub extra: Extra,
 }
 
-/// Who asks.
+/// The caller's identity.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamIdentity {
-    /// An access key.
+    /// An access key; with the method `hw_ak_sk`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hw_ak_sk: Option<IamAccessKey>,
-    /// How the caller proves it; one value, the name of the member that follows.
+    /// How the caller proves its identity; one value, the name of the member that follows.
     #[cfg_attr(feature = "schemars", schemars(extend("minItems" = 1)))]
     pub methods: Vec<IamAuthMethod>,
-    /// Name and password.
+    /// Name and password; with the method `password`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<IamPassword>,
 }
@@ -278,13 +277,13 @@ impl IamIdentity {
         }
     }
 
-    /// An access key.
+    /// An access key; with the method `hw_ak_sk`.
     pub fn hw_ak_sk(mut self, value: IamAccessKey) -> Self {
         self.hw_ak_sk = Some(value);
         self
     }
 
-    /// Name and password.
+    /// Name and password; with the method `password`.
     pub fn password(mut self, value: IamPassword) -> Self {
         self.password = Some(value);
         self
@@ -312,7 +311,7 @@ impl IamPassword {
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamPasswordUser {
-    /// The account a user belongs to.
+    /// The account the user belongs to.
     pub domain: IamUserDomain,
     /// Name of the IAM user.
     pub name: String,
@@ -339,7 +338,7 @@ impl IamPasswordUser {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct IamProject {
-    /// An account.
+    /// The account the project belongs to.
     pub domain: Option<IamDomain>,
     /// ID of the project.
     pub id: Option<String>,
@@ -366,7 +365,7 @@ pub struct IamRole {
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamScope {
-    /// A project, by its ID or its name; one of them must be given.
+    /// The project the token is for.
     pub project: IamScopeProject,
 }
 
@@ -409,23 +408,23 @@ impl IamScopeProject {
     }
 }
 
-/// What the token stands for.
+/// Whom the token identifies, and what it allows.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct IamToken {
-    /// An account.
+    /// The account the token is for, if it is for one.
     pub domain: Option<IamDomain>,
-    /// When it ends, in UTC, such as `2020-01-04T09:05:22.701000Z`.
+    /// When the token expires, in UTC, such as `2020-01-04T09:05:22.701000Z`.
     pub expires_at: Option<String>,
     /// When it was issued, in UTC.
     pub issued_at: Option<String>,
-    /// How the caller proved who it is.
+    /// How the caller proved its identity.
     pub methods: Vec<IamAuthMethod>,
-    /// A project.
+    /// The project the token is for.
     pub project: Option<IamProject>,
     /// What the token allows.
     pub roles: Vec<IamRole>,
-    /// A user.
+    /// The user the token identifies.
     pub user: Option<IamUser>,
     /// What it says beyond this, as it came.
     pub extra: Extra,
@@ -435,13 +434,13 @@ pub struct IamToken {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct IamUser {
-    /// An account.
+    /// The account the user belongs to.
     pub domain: Option<IamDomain>,
     /// ID of the user.
     pub id: Option<String>,
     /// Name of the user.
     pub name: Option<String>,
-    /// When the password ends; empty or null if never.
+    /// When the password expires; empty or null if never.
     pub password_expires_at: Option<String>,
     /// What it says beyond this, as it came.
     pub extra: Extra,
@@ -468,7 +467,7 @@ impl IamUserDomain {
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct KeystoneCreateUserTokenByPasswordRequest {
-    /// Who asks, and for what.
+    /// The caller's identity, and what the token is for.
     pub auth: IamAuth,
 }
 
@@ -484,7 +483,7 @@ impl KeystoneCreateUserTokenByPasswordRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct KeystoneCreateUserTokenByPasswordResponse {
-    /// What the token stands for.
+    /// Whom the token identifies, and what it allows.
     pub token: Option<IamToken>,
     /// What it says beyond this, as it came.
     pub extra: Extra,
@@ -561,11 +560,11 @@ pub struct PodCondition {
     pub last_probe_time: Option<String>,
     /// `last_transition_time`.
     pub last_transition_time: Option<String>,
-    /// Why it is so, for a person.
+    /// Why the condition has its status, for a person.
     pub message: Option<String>,
-    /// Why it is so, in one word.
+    /// Why the condition has its status, in one word.
     pub reason: Option<String>,
-    /// Whether a condition holds.
+    /// Whether the condition holds.
     pub status: Option<ConditionStatus>,
     /// `type_`.
     pub type_: Option<PodConditionType>,
@@ -631,7 +630,7 @@ pub struct PodStatus {
     pub init_container_statuses: Vec<ContainerStatus>,
     /// Why it is in this condition, for a person.
     pub message: Option<String>,
-    /// How far the pod is. Commands run only in `Running`.
+    /// The phase of the pod. Commands run only in `Running`.
     pub phase: Option<PodPhase>,
     /// `pod_i_ps`.
     pub pod_i_ps: Vec<PodIp>,

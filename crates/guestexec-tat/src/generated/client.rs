@@ -27,7 +27,7 @@ use super::builder;
 /// - `X-TC-RequestClient`, optional: the caller's name, at most 128 of the characters
 ///   `0-9a-zA-Z-_,;.`.
 ///
-/// Answers are wrapped in `Response`. The service answers HTTP 200 for success and for its own
+/// Answers have the envelope `Response`. The service answers HTTP 200 for success and for its own
 /// errors alike; an error has the member `Response.Error`. A status other than 200 comes from a
 /// gateway, often with HTML. `RequestId` names the request in the service's logs and is absent
 /// where the request never reached the service. Answers may carry members not listed here, for
@@ -35,7 +35,7 @@ use super::builder;
 /// `UnknownParameter`.
 ///
 /// A request body may have at most 10 MB. No action takes a client token, so the service cannot
-/// tell a repeated RunCommand or InvokeCommand from a second one.
+/// tell a retried RunCommand or InvokeCommand from a second one.
 ///
 /// Version of the interface: 2020-10-28.
 #[derive(Clone, Debug)]
@@ -82,15 +82,16 @@ impl ClientInfo<hooks::Inner> for Client {
 impl Client {
     /// Runs a script on up to 200 instances.
     ///
-    /// Starts one invocation with one task for every instance, and returns its id at once; it does not
-    /// wait. Read output and exit codes with DescribeInvocationTasks and `HideOutput` false.
+    /// Starts one invocation with one task for every instance, and returns the invocation's id without
+    /// waiting for the tasks. Read output and exit codes with DescribeInvocationTasks and `HideOutput`
+    /// false.
     ///
     /// All instances must have the agent installed and online, be RUNNING, lie in a VPC and be of a
     /// system that fits `CommandType`; otherwise the whole call is refused. CVM and Lighthouse
     /// instances cannot be mixed in one call.
     ///
-    /// Nothing makes this call idempotent. Sent twice, the script runs twice: where the answer was
-    /// lost, look with DescribeInvocations before sending it again.
+    /// Nothing makes this call idempotent. Sent twice, the script runs twice. Where the answer was
+    /// lost, search with DescribeInvocations before sending it again.
     ///
     /// The service takes 20 of these calls in a second.
     ///
@@ -142,11 +143,11 @@ impl Client {
 
     /// Runs a saved or public command on up to 200 instances.
     ///
-    /// Like RunCommand, with a command that already exists: one made with CreateCommand, one kept by
-    /// RunCommand, or one of TAT's public commands. Members left out take the command's own values.
+    /// Works like RunCommand, with a command that already exists: one made with CreateCommand, one
+    /// kept by RunCommand, or one of TAT's public commands. Members left out take the command's own
+    /// values.
     ///
-    /// The same conditions hold for the instances, and the same warning: sent twice, the command runs
-    /// twice.
+    /// The conditions for the instances are those of RunCommand. Sent twice, the command runs twice.
     ///
     /// The service takes 20 of these calls in a second.
     ///
@@ -380,8 +381,8 @@ impl Client {
     /// Cancels an invocation, whole or on some instances.
     ///
     /// A task that has not reached its machine (PENDING, DELIVERING, DELIVER_DELAYED) becomes
-    /// CANCELLED; one that is RUNNING is killed and becomes TERMINATED. See with
-    /// DescribeInvocationTasks what became of each.
+    /// CANCELLED; one that is RUNNING is killed and becomes TERMINATED. DescribeInvocationTasks tells
+    /// the status of each afterwards.
     ///
     /// The service takes 20 of these calls in a second.
     ///
@@ -414,7 +415,7 @@ impl Client {
 
     /// Lists agents with their state and system.
     ///
-    /// Tells, before a command is sent, which machines can take it. Give ids or filters, not both.
+    /// Tells which machines can take a command before one is sent. Give ids or filters, not both.
     /// Pages of at most 100.
     ///
     /// Filter names: `agent-status` (`Online` or `Offline`), `environment` (`Linux` or `Windows`),
@@ -495,8 +496,8 @@ impl Client {
 
     /// Lists the regions where TAT is offered.
     ///
-    /// A region that is not in the list has no TAT. The request has no members of its own; the header
-    /// `X-TC-Region` is wanted all the same.
+    /// A region that is not in the list has no TAT. The request has no members of its own, and still
+    /// needs the header `X-TC-Region`.
     ///
     /// The service takes 20 of these calls in a second.
     ///

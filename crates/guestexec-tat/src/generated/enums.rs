@@ -14,7 +14,7 @@
 }
 
 ::guestexec_core::open_enum! {
-    /// Whose a command is.
+    /// Who made a command.
     pub enum CommandCreator {
         /// A public command of the vendor's.
         Tat = "TAT",
@@ -24,7 +24,7 @@
 }
 
 ::guestexec_core::open_enum! {
-    /// How far a task is.
+    /// The state of a task.
     pub enum TaskStatus {
         /// Waiting to be sent to the machine.
         Pending = "PENDING",
@@ -42,7 +42,7 @@
         Failed = "FAILED",
         /// Over; killed because it ran longer than `Timeout`.
         Timeout = "TIMEOUT",
-        /// Over; the agent fell silent, and what became of the script is not known.
+        /// Over; the agent stopped reporting, and the end of the script is not known.
         TaskTimeout = "TASK_TIMEOUT",
         /// Over; the agent could not start the script, and `ErrorInfo` says why.
         StartFailed = "START_FAILED",
@@ -56,7 +56,7 @@
 }
 
 ::guestexec_core::open_enum! {
-    /// How far an invocation is, summed up over its tasks.
+    /// The state of an invocation, summed up over its tasks.
     pub enum InvocationStatus {
         /// Waiting to be sent to the machines.
         Pending = "PENDING",
@@ -86,7 +86,7 @@
         Cvm = "CVM",
         /// A Lighthouse instance.
         Lighthouse = "LIGHTHOUSE",
-        /// A machine registered with TAT, wherever it stands.
+        /// A machine registered with TAT, wherever it is.
         Registerinst = "REGISTERINST",
     }
 }
@@ -106,7 +106,7 @@
     pub enum AgentStatus {
         /// It takes commands.
         Online = "Online",
-        /// It has not been heard of for a while, and commands for it are refused.
+        /// It has sent no heartbeat for a while, and commands for it are refused.
         Offline = "Offline",
     }
 }
@@ -179,7 +179,7 @@
         NoSuchProduct = "NoSuchProduct",
         /// The API version does not exist.
         NoSuchVersion = "NoSuchVersion",
-        /// Too many calls a second; nothing was done, wait and call again.
+        /// Too many calls a second; nothing was done; wait, then retry.
         RequestLimitExceeded = "RequestLimitExceeded",
         /// Too many calls a second by this account, over all regions; nothing was done.
         RequestLimitExceededGlobalRegionUinLimitExceeded = "RequestLimitExceeded.GlobalRegionUinLimitExceeded",
@@ -199,7 +199,7 @@
         ResourceUnavailable = "ResourceUnavailable",
         /// The answer would be too large; ask for less.
         ResponseSizeLimitExceeded = "ResponseSizeLimitExceeded",
-        /// The service is out of order for the moment.
+        /// The service is temporarily unavailable.
         ServiceUnavailable = "ServiceUnavailable",
         /// The caller may not do this.
         UnauthorizedOperation = "UnauthorizedOperation",
@@ -317,9 +317,9 @@
         UnauthorizedOperationInvalidToken = "UnauthorizedOperation.InvalidToken",
         /// The multi-factor code has expired.
         UnauthorizedOperationMfaExpired = "UnauthorizedOperation.MFAExpired",
-        /// Multi-factor authentication is wanted, and none was given.
+        /// Multi-factor authentication is required, and none was given.
         UnauthorizedOperationMfaNotFound = "UnauthorizedOperation.MFANotFound",
-        /// The operation wants someone's approval first.
+        /// The operation needs an approval first.
         UnauthorizedOperationNeedApproval = "UnauthorizedOperation.NeedApproval",
     }
 }

@@ -41,7 +41,7 @@ pub struct AutomationAgentInfo {
     pub extra: Extra,
 }
 
-/// What CancelInvocation takes.
+/// The request of CancelInvocation.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -79,7 +79,7 @@ impl CancelInvocationRequest {
     }
 }
 
-/// The answer of CancelInvocation, in its wrapping.
+/// The answer of CancelInvocation, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CancelInvocationResponse {
@@ -234,7 +234,7 @@ pub struct CommandTag {
     pub extra: Extra,
 }
 
-/// What CreateCommand takes.
+/// The request of CreateCommand.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -435,7 +435,7 @@ impl fmt::Debug for CreateCommandRequest {
     }
 }
 
-/// The answer of CreateCommand, in its wrapping.
+/// The answer of CreateCommand, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CreateCommandResponse {
@@ -510,7 +510,7 @@ impl fmt::Debug for DefaultParameterConf {
     }
 }
 
-/// What DeleteCommand takes.
+/// The request of DeleteCommand.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -531,7 +531,7 @@ impl DeleteCommandRequest {
     }
 }
 
-/// The answer of DeleteCommand, in its wrapping.
+/// The answer of DeleteCommand, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DeleteCommandResponse {
@@ -551,13 +551,13 @@ pub struct DeleteCommandResult {
     pub extra: Extra,
 }
 
-/// What DescribeAutomationAgentStatus takes.
+/// The request of DescribeAutomationAgentStatus.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct DescribeAutomationAgentStatusRequest {
-    /// What the agents must fulfil. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
+    /// Conditions on the agents. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
     #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
@@ -583,7 +583,7 @@ impl DescribeAutomationAgentStatusRequest {
         Self::default()
     }
 
-    /// What the agents must fulfil. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
+    /// Conditions on the agents. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
     pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
         self.filters = value.into_iter().collect();
         self
@@ -611,7 +611,7 @@ impl DescribeAutomationAgentStatusRequest {
     }
 }
 
-/// The answer of DescribeAutomationAgentStatus, in its wrapping.
+/// The answer of DescribeAutomationAgentStatus, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeAutomationAgentStatusResponse {
@@ -635,7 +635,7 @@ pub struct DescribeAutomationAgentStatusResult {
     pub extra: Extra,
 }
 
-/// What DescribeCommands takes.
+/// The request of DescribeCommands.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -646,7 +646,7 @@ pub struct DescribeCommandsRequest {
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
     pub command_ids: Vec<String>,
-    /// What the commands must fulfil. At most 10 filters of at most 5 values. Not beside `CommandIds`.
+    /// Conditions on the commands. At most 10 filters of at most 5 values. Not beside `CommandIds`.
     #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
@@ -676,7 +676,7 @@ impl DescribeCommandsRequest {
         self
     }
 
-    /// What the commands must fulfil. At most 10 filters of at most 5 values. Not beside `CommandIds`.
+    /// Conditions on the commands. At most 10 filters of at most 5 values. Not beside `CommandIds`.
     pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
         self.filters = value.into_iter().collect();
         self
@@ -695,7 +695,7 @@ impl DescribeCommandsRequest {
     }
 }
 
-/// The answer of DescribeCommands, in its wrapping.
+/// The answer of DescribeCommands, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeCommandsResponse {
@@ -719,13 +719,13 @@ pub struct DescribeCommandsResult {
     pub extra: Extra,
 }
 
-/// What DescribeInvocationTasks takes.
+/// The request of DescribeInvocationTasks.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct DescribeInvocationTasksRequest {
-    /// What the tasks must fulfil. At most 10 filters of at most 5 values. Not beside
+    /// Conditions on the tasks. At most 10 filters of at most 5 values. Not beside
     /// `InvocationTaskIds`.
     #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
@@ -759,7 +759,7 @@ impl DescribeInvocationTasksRequest {
         Self::default()
     }
 
-    /// What the tasks must fulfil. At most 10 filters of at most 5 values. Not beside
+    /// Conditions on the tasks. At most 10 filters of at most 5 values. Not beside
     /// `InvocationTaskIds`.
     pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
         self.filters = value.into_iter().collect();
@@ -794,7 +794,7 @@ impl DescribeInvocationTasksRequest {
     }
 }
 
-/// The answer of DescribeInvocationTasks, in its wrapping.
+/// The answer of DescribeInvocationTasks, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeInvocationTasksResponse {
@@ -818,13 +818,13 @@ pub struct DescribeInvocationTasksResult {
     pub extra: Extra,
 }
 
-/// What DescribeInvocations takes.
+/// The request of DescribeInvocations.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct DescribeInvocationsRequest {
-    /// What the invocations must fulfil. At most 10 filters of at most 5 values. Not beside
+    /// Conditions on the invocations. At most 10 filters of at most 5 values. Not beside
     /// `InvocationIds`.
     #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
@@ -851,7 +851,7 @@ impl DescribeInvocationsRequest {
         Self::default()
     }
 
-    /// What the invocations must fulfil. At most 10 filters of at most 5 values. Not beside
+    /// Conditions on the invocations. At most 10 filters of at most 5 values. Not beside
     /// `InvocationIds`.
     pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
         self.filters = value.into_iter().collect();
@@ -880,7 +880,7 @@ impl DescribeInvocationsRequest {
     }
 }
 
-/// The answer of DescribeInvocations, in its wrapping.
+/// The answer of DescribeInvocations, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeInvocationsResponse {
@@ -904,7 +904,7 @@ pub struct DescribeInvocationsResult {
     pub extra: Extra,
 }
 
-/// What DescribeRegions takes, which is nothing.
+/// The request of DescribeRegions, which has no members.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -917,7 +917,7 @@ impl DescribeRegionsRequest {
     }
 }
 
-/// The answer of DescribeRegions, in its wrapping.
+/// The answer of DescribeRegions, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeRegionsResponse {
@@ -941,7 +941,7 @@ pub struct DescribeRegionsResult {
     pub extra: Extra,
 }
 
-/// A refusal, in its wrapping.
+/// A refusal, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ErrorEnvelope {
@@ -1127,7 +1127,7 @@ pub struct InvocationTaskBasicInfo {
     pub extra: Extra,
 }
 
-/// What InvokeCommand takes.
+/// The request of InvokeCommand.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -1249,7 +1249,7 @@ impl fmt::Debug for InvokeCommandRequest {
     }
 }
 
-/// The answer of InvokeCommand, in its wrapping.
+/// The answer of InvokeCommand, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct InvokeCommandResponse {
@@ -1271,7 +1271,7 @@ pub struct InvokeCommandResult {
     pub extra: Extra,
 }
 
-/// What PreviewReplacedCommandContent takes.
+/// The request of PreviewReplacedCommandContent.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -1331,7 +1331,7 @@ impl fmt::Debug for PreviewReplacedCommandContentRequest {
     }
 }
 
-/// The answer of PreviewReplacedCommandContent, in its wrapping.
+/// The answer of PreviewReplacedCommandContent, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PreviewReplacedCommandContentResponse {
@@ -1367,7 +1367,7 @@ pub struct RegionInfo {
     pub extra: Extra,
 }
 
-/// What RunCommand takes.
+/// The request of RunCommand.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -1621,7 +1621,7 @@ impl fmt::Debug for RunCommandRequest {
     }
 }
 
-/// The answer of RunCommand, in its wrapping.
+/// The answer of RunCommand, in its envelope.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RunCommandResponse {
@@ -1669,7 +1669,7 @@ impl Tag {
     }
 }
 
-/// What came of a task.
+/// Output, exit code and times of a task.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct TaskResult {

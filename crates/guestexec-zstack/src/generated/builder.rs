@@ -89,7 +89,7 @@ impl<'a> LogOut<'a> {
         Self { client, uuid: None }
     }
 
-    /// UUID of the session, 32 hexadecimal digits. Whoever knows it acts as the account.
+    /// UUID of the session, 32 hexadecimal digits. It gives the rights of the account.
     pub fn uuid(mut self, value: impl Into<String>) -> Self {
         self.uuid = Some(value.into());
         self
@@ -154,7 +154,7 @@ impl<'a> ValidateSession<'a> {
         Self { client, uuid: None }
     }
 
-    /// UUID of the session, 32 hexadecimal digits. Whoever knows it acts as the account.
+    /// UUID of the session, 32 hexadecimal digits. It gives the rights of the account.
     pub fn uuid(mut self, value: impl Into<String>) -> Self {
         self.uuid = Some(value.into());
         self

@@ -53,7 +53,7 @@ impl ClientInfo<hooks::Inner> for Client {
 
 /// The operations: each method begins a call, which `send` makes.
 impl Client {
-    /// Open a session with an account name and password.
+    /// Opens a session with an account name and password.
     ///
     /// Answers with a session whose `uuid` goes into the `Authorization` header of later calls. A
     /// session lives two hours unless the installation says otherwise, and one account may hold a
@@ -69,11 +69,11 @@ impl Client {
     ///   server's clock. An expired session is not reported here but as a 503.
     /// - `404`: No such operation, or a job that is unknown or already forgotten.
     /// - `405`: The path exists but not with this method.
-    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait and repeat.
+    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait, then retry.
     /// - `500`: The REST layer of the management node failed. The command may or may not have run.
     /// - `503`: The operation failed; the body says why. This is how every failure is reported, an
     ///   invalid session (`ID.1001`), missing permission (`ID.1002`) and a bad parameter (`SYS.1007`)
-    ///   included, so a 503 is not a reason to repeat the call.
+    ///   included, so a 503 is not a reason to retry the call.
     ///
     /// # Example
     /// ```no_run
@@ -97,7 +97,7 @@ impl Client {
         builder::LogInByAccount::new(self)
     }
 
-    /// Close a session.
+    /// Closes a session.
     ///
     /// Ends the session named in the path. Calls that still use it fail with `ID.1001` afterwards. The
     /// page shows an optional body (client information and tags); the vendor's SDKs send none, and
@@ -112,11 +112,11 @@ impl Client {
     ///   server's clock. An expired session is not reported here but as a 503.
     /// - `404`: No such operation, or a job that is unknown or already forgotten.
     /// - `405`: The path exists but not with this method.
-    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait and repeat.
+    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait, then retry.
     /// - `500`: The REST layer of the management node failed. The command may or may not have run.
     /// - `503`: The operation failed; the body says why. This is how every failure is reported, an
     ///   invalid session (`ID.1001`), missing permission (`ID.1002`) and a bad parameter (`SYS.1007`)
-    ///   included, so a 503 is not a reason to repeat the call.
+    ///   included, so a 503 is not a reason to retry the call.
     ///
     /// # Example
     /// ```no_run
@@ -132,7 +132,7 @@ impl Client {
         builder::LogOut::new(self)
     }
 
-    /// Ask whether a session is still good.
+    /// Tells whether a session is still valid.
     ///
     /// Needs no session of its own, so it can tell an expired session from a permission problem before
     /// a command is sent.
@@ -146,11 +146,11 @@ impl Client {
     ///   server's clock. An expired session is not reported here but as a 503.
     /// - `404`: No such operation, or a job that is unknown or already forgotten.
     /// - `405`: The path exists but not with this method.
-    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait and repeat.
+    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait, then retry.
     /// - `500`: The REST layer of the management node failed. The command may or may not have run.
     /// - `503`: The operation failed; the body says why. This is how every failure is reported, an
     ///   invalid session (`ID.1001`), missing permission (`ID.1002`) and a bad parameter (`SYS.1007`)
-    ///   included, so a 503 is not a reason to repeat the call.
+    ///   included, so a 503 is not a reason to retry the call.
     ///
     /// # Example
     /// ```no_run
@@ -170,12 +170,12 @@ impl Client {
         builder::ValidateSession::new(self)
     }
 
-    /// Run one command inside a virtual machine and return what it printed.
+    /// Runs one command inside a virtual machine and returns what it printed.
     ///
     /// The management node hands the command to the guest agent of a running virtual machine, waits
     /// for it up to `commandTimeout` and returns its output as one text. The text carries no exit
     /// code. The page calls the operation synchronous (200 with the result); the vendor's SDKs expect
-    /// 202 with the address of a job, to be fetched by GetApiJob. Be ready for both. Never repeat this
+    /// 202 with the address of a job, to be fetched by GetApiJob. Be ready for both. Never retry this
     /// call because an answer was lost: set the `X-Job-UUID` header to 32 hexadecimal digits of your
     /// own choosing and ask GetApiJob for that job instead.
     ///
@@ -188,11 +188,11 @@ impl Client {
     ///   server's clock. An expired session is not reported here but as a 503.
     /// - `404`: No such operation, or a job that is unknown or already forgotten.
     /// - `405`: The path exists but not with this method.
-    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait and repeat.
+    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait, then retry.
     /// - `500`: The REST layer of the management node failed. The command may or may not have run.
     /// - `503`: The operation failed; the body says why. This is how every failure is reported, an
     ///   invalid session (`ID.1001`), missing permission (`ID.1002`) and a bad parameter (`SYS.1007`)
-    ///   included, so a 503 is not a reason to repeat the call.
+    ///   included, so a 503 is not a reason to retry the call.
     ///
     /// # Example
     /// ```no_run
@@ -217,11 +217,11 @@ impl Client {
         builder::ExecuteGuestVmCommand::new(self)
     }
 
-    /// ExecuteGuestVmCommand by POST, as the vendor's SDKs send it.
+    /// Runs one command inside a virtual machine by POST, as the vendor's SDKs do.
     ///
-    /// The same call with the other method. The page says PUT, the vendor's Java and Go SDKs say POST,
-    /// and public server code compares no method while a path belongs to one operation only, so both
-    /// should work; which one an installation prefers was not seen. Use this one if PUT answers 405.
+    /// The same call as ExecuteGuestVmCommand, with the other method. The page says PUT, the vendor's
+    /// Java and Go SDKs send POST. Public server code ignores the method where a path belongs to one
+    /// operation, so both should work. Use this one if PUT answers 405.
     ///
     /// # Errors
     /// The service refuses with these statuses:
@@ -232,11 +232,11 @@ impl Client {
     ///   server's clock. An expired session is not reported here but as a 503.
     /// - `404`: No such operation, or a job that is unknown or already forgotten.
     /// - `405`: The path exists but not with this method.
-    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait and repeat.
+    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait, then retry.
     /// - `500`: The REST layer of the management node failed. The command may or may not have run.
     /// - `503`: The operation failed; the body says why. This is how every failure is reported, an
     ///   invalid session (`ID.1001`), missing permission (`ID.1002`) and a bad parameter (`SYS.1007`)
-    ///   included, so a 503 is not a reason to repeat the call.
+    ///   included, so a 503 is not a reason to retry the call.
     ///
     /// # Example
     /// ```no_run
@@ -263,13 +263,13 @@ impl Client {
         builder::ExecuteGuestVmCommandByPost::new(self)
     }
 
-    /// Fetch the result of an asynchronous call.
+    /// Fetches the result of an asynchronous call.
     ///
     /// Answers 202 while the call is still running, 200 with its result, or 503 with its error.
-    /// Results are kept for three hours after completion; then, or for a job never heard of, the
-    /// answer is 404. No authentication is asked for: whoever knows the UUID can read the result, so
-    /// treat it as a secret. A bad session shows here, as a 503 with `ID.1001`, when the call that
-    /// started the job answered 202.
+    /// Results are kept for three hours after completion. Afterwards, and for an unknown job, the
+    /// answer is 404. The call needs no credentials: the UUID alone gives access to the result, so
+    /// treat it as a secret. Where the call that started the job had an invalid session, the answer is
+    /// 503 with `ID.1001`.
     ///
     /// # Errors
     /// The service refuses with these statuses:
@@ -280,11 +280,11 @@ impl Client {
     ///   server's clock. An expired session is not reported here but as a 503.
     /// - `404`: No such operation, or a job that is unknown or already forgotten.
     /// - `405`: The path exists but not with this method.
-    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait and repeat.
+    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait, then retry.
     /// - `500`: The REST layer of the management node failed. The command may or may not have run.
     /// - `503`: The operation failed; the body says why. This is how every failure is reported, an
     ///   invalid session (`ID.1001`), missing permission (`ID.1002`) and a bad parameter (`SYS.1007`)
-    ///   included, so a 503 is not a reason to repeat the call.
+    ///   included, so a 503 is not a reason to retry the call.
     ///
     /// # Example
     /// ```no_run

@@ -25,7 +25,7 @@ pub const ALL: &[Example] = &[
         .named("page", "The overview's own log-out.")
         .with_parameters(r#"{ "uuid": "00d038b699b74e76a01705918d48d939" }"#),
     VALIDATE_SESSION
-        .named("minimal", "The session is the only parameter.")
+        .named("minimal", "Names the session, which is the only parameter.")
         .with_parameters(r#"{ "uuid": "00d038b699b74e76a01705918d48d939" }"#),
     EXECUTE_GUEST_VM_COMMAND
         .named("page", "Every member the page's request shows, in its order.")

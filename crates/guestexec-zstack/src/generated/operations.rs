@@ -2,7 +2,7 @@
 
 use guestexec_core::Operation;
 
-/// Open a session with an account name and password.
+/// Opens a session with an account name and password.
 pub const LOG_IN_BY_ACCOUNT: Operation = Operation {
     id: "LogInByAccount",
     method: "PUT",
@@ -17,7 +17,7 @@ pub const LOG_IN_BY_ACCOUNT: Operation = Operation {
     secrets: "body/logInByAccount/password",
 };
 
-/// Close a session.
+/// Closes a session.
 pub const LOG_OUT: Operation = Operation {
     id: "LogOut",
     method: "DELETE",
@@ -32,7 +32,7 @@ pub const LOG_OUT: Operation = Operation {
     secrets: "path/1",
 };
 
-/// Ask whether a session is still good.
+/// Tells whether a session is still valid.
 pub const VALIDATE_SESSION: Operation = Operation {
     id: "ValidateSession",
     method: "GET",
@@ -47,7 +47,7 @@ pub const VALIDATE_SESSION: Operation = Operation {
     secrets: "path/2",
 };
 
-/// Run one command inside a virtual machine and return what it printed.
+/// Runs one command inside a virtual machine and returns what it printed.
 pub const EXECUTE_GUEST_VM_COMMAND: Operation = Operation {
     id: "ExecuteGuestVmCommand",
     method: "PUT",
@@ -62,7 +62,7 @@ pub const EXECUTE_GUEST_VM_COMMAND: Operation = Operation {
     secrets: "",
 };
 
-/// ExecuteGuestVmCommand by POST, as the vendor's SDKs send it.
+/// Runs one command inside a virtual machine by POST, as the vendor's SDKs do.
 pub const EXECUTE_GUEST_VM_COMMAND_BY_POST: Operation = Operation {
     id: "ExecuteGuestVmCommandByPost",
     method: "POST",
@@ -77,7 +77,7 @@ pub const EXECUTE_GUEST_VM_COMMAND_BY_POST: Operation = Operation {
     secrets: "",
 };
 
-/// Fetch the result of an asynchronous call.
+/// Fetches the result of an asynchronous call.
 pub const GET_API_JOB: Operation = Operation {
     id: "GetApiJob",
     method: "GET",

@@ -18,8 +18,7 @@ use super::enums::{
 pub struct ErrorCode {
     /// Area the error belongs to. Newer servers.
     pub category: Option<String>,
-    /// An error, with the errors that led to it. Servers leave out what is null; members this file
-    /// does not know are kept.
+    /// The error that led to this one.
     pub cause: Option<Box<ErrorCode>>,
     /// Errors of the parts, where one operation did several things.
     pub causes: Vec<ErrorCode>,
@@ -52,13 +51,13 @@ pub struct ErrorCode {
     pub message: Option<String>,
     /// `message_key`.
     pub message_key: Option<String>,
-    /// What the server's catalogue of known errors says about an error.
+    /// The entry of the server's catalogue of known errors that matches.
     pub messages: Option<ErrorCodeElaboration>,
     /// Values some modules attach for their own clients.
     pub opaque: Option<Map<String, Value>>,
     /// Values to put into the message, by name. Newer servers.
     pub params: Option<BTreeMap<String, String>>,
-    /// Whether the server thinks the operation is worth repeating; it does not say whether a command
+    /// Whether the server thinks the operation is worth a retry; it does not tell whether a command
     /// has run. Newer servers.
     pub retryable: Option<bool>,
     /// What it says beyond this, as it came.
@@ -95,8 +94,7 @@ pub struct ErrorCodeElaboration {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ErrorResponse {
-    /// An error, with the errors that led to it. Servers leave out what is null; members this file
-    /// does not know are kept.
+    /// What failed, and why.
     pub error: Option<Box<ErrorCode>>,
     /// What it says beyond this, as it came.
     pub extra: Extra,
@@ -212,11 +210,11 @@ impl ExecuteGuestVmCommandRequest {
 pub struct ExecuteGuestVmCommandResponse {
     /// `api_timeout`.
     pub api_timeout: Option<i64>,
-    /// An error, with the errors that led to it. Servers leave out what is null; members this file
-    /// does not know are kept.
+    /// Why the operation failed, if it did.
     pub error: Option<Box<ErrorCode>>,
-    /// Address to ask for the result, ending in the job's UUID. The host in it may be a name only the
-    /// server knows: keep your own and take the UUID. Whoever has the address can read the result.
+    /// Address to ask for the result, ending in the job's UUID. Its host may be a name that only the
+    /// server resolves: use your own endpoint with the UUID. The address alone gives access to the
+    /// result.
     pub location: Option<Secret>,
     /// What the command printed, as `standardStream: OUT, errorStream: ERR` without any escaping, so
     /// output that contains the second label cannot be told apart with certainty. Servers keep about
@@ -252,8 +250,8 @@ pub struct LogInByAccountParams {
     /// Name of the account, such as `admin`.
     #[serde(rename = "accountName")]
     pub account_name: String,
-    /// The SHA-512 of the account's password in lower-case hexadecimal, 128 characters. It opens the
-    /// account as well as the password does: treat it as one.
+    /// The SHA-512 of the account's password in lower-case hexadecimal, 128 characters. It gives the
+    /// same access as the password: treat it as a secret.
     pub password: Secret,
 }
 
@@ -312,7 +310,7 @@ pub struct SessionInventory {
     pub expired_date: Option<String>,
     /// `user_uuid`.
     pub user_uuid: Option<String>,
-    /// UUID of the session, 32 hexadecimal digits. Whoever knows it acts as the account.
+    /// UUID of the session, 32 hexadecimal digits. It gives the rights of the account.
     pub uuid: Option<Secret>,
     /// What it says beyond this, as it came.
     pub extra: Extra,
@@ -434,13 +432,13 @@ pub struct VmInstanceInventory {
     pub memory_size: Option<i64>,
     /// Name of the virtual machine.
     pub name: Option<String>,
-    /// Operating system family of a guest.
+    /// Operating system family of the guest.
     pub platform: Option<Platform>,
     /// `reserved_memory_size`.
     pub reserved_memory_size: Option<i64>,
     /// `root_volume_uuid`.
     pub root_volume_uuid: Option<String>,
-    /// What a virtual machine is doing. Commands run only in `Running`.
+    /// What the virtual machine is doing. Commands run only in `Running`.
     pub state: Option<VmInstanceState>,
     /// `type_`.
     pub type_: Option<VmInstanceType>,
@@ -486,7 +484,7 @@ pub struct VmNicInventory {
     pub meta_data: Option<String>,
     /// Network mask.
     pub netmask: Option<String>,
-    /// Whether a network interface is switched on. Lower case on the wire.
+    /// Whether the interface is switched on.
     pub state: Option<VmNicState>,
     /// `type_`.
     pub type_: Option<VmNicType>,
@@ -540,9 +538,9 @@ pub struct VolumeInventory {
     pub root_image_uuid: Option<String>,
     /// Size the guest sees, in bytes.
     pub size: Option<i64>,
-    /// Whether a volume may be used.
+    /// Whether the volume may be used.
     pub state: Option<VolumeState>,
-    /// What a volume is doing.
+    /// What the volume is doing.
     pub status: Option<VolumeStatus>,
     /// `type_`.
     pub type_: Option<VolumeType>,
