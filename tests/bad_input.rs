@@ -1,4 +1,4 @@
-//! Bad input: refused with a typed error that names the member at fault, and nothing is sent.
+//! Bad input is refused with a typed error that names the member at fault, and nothing is sent.
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn cci(tape: &Tape) -> guestexec_cci::Client {
         .expect("the client is complete")
 }
 
-/// Asserts that `result` is the refusal of a request, with `says` in it, and that nothing was sent.
+/// Asserts that `result` is the refusal of a request, that its text has `says`, and that nothing was sent.
 #[track_caller]
 fn refused<T, D>(result: Result<T, guestexec_core::Error<D>>, tape: &Tape, says: &[&str]) {
     let error = result.err().expect("bad input is refused");
@@ -51,26 +51,26 @@ fn refused<T, D>(result: Result<T, guestexec_core::Error<D>>, tape: &Tape, says:
 }
 
 #[tokio::test]
-async fn tat_instances_and_content() {
+async fn tat_refuses_bad_instances_and_content() {
     let tape = Tape::new();
     let client = tat(&tape);
     let none: [&str; 0] = [];
     let result = client.instances(none).run("uptime").await;
     refused(result, &tape, &["RunCommand", "`InstanceIds`", "0 items", "at least 1"]);
 
-    // Any number goes through the handle, and 200 into one call of the service.
+    // The handle takes any number of instances, and one call of the service at most 200.
     let many: Vec<String> = (0..201).map(|n| format!("ins-{n:08}")).collect();
     let call = client.run_command().body(RunCommandRequest::new("uptime", many));
     refused(call.send().await, &tape, &["`InstanceIds`", "201 items", "at most 200"]);
 
-    // A bad id is told by its place in the caller's list, and refused before any call is made.
+    // A bad id is named by its place in the caller's list, before any call is made.
     let mut many: Vec<String> = (0..450).map(|n| format!("ins-{n:08}")).collect();
     many[3] = "lhins-0".to_owned();
     many[417] = "ins 2".to_owned();
     let result = client.instances(&many).run("uptime").await;
     refused(result, &tape, &["`InstanceIds[417]`", "form"]);
 
-    // Twice in two calls would be twice on the instance.
+    // The same id in two calls would run the command twice.
     many[417] = many[5].clone();
     let result = client.instances(&many).run("uptime").await;
     refused(result, &tape, &["`InstanceIds[417]`", "repeats item 5"]);
@@ -79,7 +79,7 @@ async fn tat_instances_and_content() {
     let result = client.instances(["ins-1"]).run(vec![b'#'; 49_153]).await;
     refused(result, &tape, &["`Content`", "65540", "at most 65536"]);
 
-    // The same limit, one character over it, for text that is sent as it is.
+    // One character over the same limit, for text that is sent unchanged.
     let malformed = guestexec_tat::Base64::from_encoded(&"A".repeat(65_537));
     let result = client.instances(["ins-1"]).run(malformed).await;
     refused(result, &tape, &["`Content`", "65537", "at most 65536"]);
@@ -89,7 +89,7 @@ async fn tat_instances_and_content() {
 }
 
 #[tokio::test]
-async fn tat_names_and_timeouts() {
+async fn tat_refuses_bad_names_and_timeouts() {
     let tape = Tape::new();
     let client = tat(&tape);
     let run = || client.instances(["ins-1"]).run("uptime");
@@ -106,7 +106,7 @@ async fn tat_names_and_timeouts() {
 }
 
 #[tokio::test]
-async fn tat_members_that_do_not_go_together() {
+async fn tat_refuses_members_that_exclude_each_other() {
     let tape = Tape::new();
     let client = tat(&tape);
     let preview = client.preview_replaced_command_content();
@@ -123,7 +123,7 @@ async fn tat_members_that_do_not_go_together() {
 }
 
 #[tokio::test]
-async fn tat_parameters() {
+async fn tat_refuses_bad_parameters() {
     let tape = Tape::new();
     let client = tat(&tape);
     let run = || client.instances(["ins-1"]).run("echo {{a}} {{tat-hidden:b}}");
@@ -153,7 +153,7 @@ async fn tat_parameters() {
 
 #[cfg(unix)]
 #[test]
-fn tat_never_waits_for_a_script_that_is_no_file() {
+fn tat_refuses_a_script_that_is_no_regular_file() {
     let client = tat(&Tape::new());
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
@@ -180,7 +180,7 @@ async fn tat_checks_can_be_turned_off() {
 }
 
 #[tokio::test]
-async fn zstack_commands() {
+async fn zstack_refuses_bad_commands() {
     let tape = Tape::new();
     let client = zstack(&tape);
     let run = || client.vm(VM).run("df -h");
@@ -205,7 +205,7 @@ async fn zstack_commands() {
 }
 
 #[tokio::test]
-async fn cci_names() {
+async fn cci_refuses_bad_names() {
     let tape = Tape::new();
     let client = cci(&tape);
     for name in ["..", ".", "", "a/b", "a\\b", "A", "-a", "pod?x", "%2e%2e"] {
@@ -234,7 +234,7 @@ async fn path_parameters_are_checked_even_with_checks_off() {
 }
 
 #[test]
-fn clients_that_cannot_be_made() {
+fn incomplete_or_unsafe_clients_are_not_built() {
     use guestexec_tat::{Client, Credentials};
 
     fn fails<T>(result: Result<T, guestexec_tat::Error>, kind: ErrorKind, says: &str) {

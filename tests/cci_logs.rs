@@ -1,4 +1,4 @@
-//! What a session carries is in no log, whatever the level.
+//! A session's input and output are in no log, whatever the level.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use guestexec_cci::{Client, Credentials, ExecTransport};
 use guestexec_sandbox::Sandbox;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// Keeps all that any crate logs.
+/// Collects what every crate logs.
 struct Kept(Mutex<String>);
 
 impl log::Log for Kept {

@@ -1,7 +1,6 @@
 //! Every operation of every document, through the real client, against the sandbox.
 //!
-//! Each test notes the operations it has seen work; an operation of the document that no test of
-//! its provider names fails that provider's test.
+//! Each test records the operations that have worked, and fails if one of the document is missing.
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use std::collections::BTreeSet;
@@ -9,7 +8,7 @@ use std::collections::BTreeSet;
 use guestexec_core::{ErrorKind, Example};
 use guestexec_sandbox::Sandbox;
 
-/// Fails unless `seen` are just the operations that the document's examples are of.
+/// Fails unless `seen` has exactly the operations of the document's examples.
 #[track_caller]
 fn complete(all: &[Example], seen: &[&str]) {
     let documented: BTreeSet<&str> = all.iter().map(|example| example.operation).collect();
@@ -128,7 +127,7 @@ mod tat {
     }
 
     #[tokio::test]
-    async fn what_the_service_refuses() {
+    async fn refusals_of_the_service_become_typed_errors() {
         let sandbox = Sandbox::start().await.unwrap();
         let service = sandbox.tat();
         let error = client(&sandbox).instances(["ins-nowhere0"]).run("true").await.unwrap_err();
@@ -154,7 +153,7 @@ mod zstack {
     use guestexec_zstack::{Client, Credentials, Method, examples};
 
     #[tokio::test]
-    async fn every_operation_at_once_and_by_a_job() {
+    async fn every_operation_works_synchronously_and_as_a_job() {
         for jobs in [false, true] {
             let sandbox = Sandbox::builder().zstack_jobs(jobs).start().await.unwrap();
             let service = sandbox.zstack();
@@ -177,7 +176,7 @@ mod zstack {
             }
             assert_eq!(service.executions(service.vm_uuid()), 6);
 
-            // A session that is over is no more valid.
+            // A session is no longer valid after the logout.
             assert_eq!(service.sessions(), 1);
             by_session.logout().await.unwrap();
             assert_eq!(service.sessions(), 0);
@@ -244,7 +243,7 @@ mod cci {
     }
 
     #[tokio::test]
-    async fn every_operation_under_each_credential() {
+    async fn every_operation_works_with_each_kind_of_credentials() {
         for v5 in [true, false] {
             let sandbox = Sandbox::builder().cci_v5(v5).start().await.unwrap();
             let service = sandbox.cci();
@@ -262,7 +261,7 @@ mod cci {
                 assert_eq!((&*output.stdout, &*output.stderr), (&b"out"[..], &b"err"[..]));
                 assert_eq!(output.status.code(), Some(3));
             }
-            // The same by POST, as far as the upgrade: its streams are SPDY.
+            // The same by POST, up to the upgrade to SPDY.
             let post = clients(&sandbox)
                 .remove(0)
                 .connect_cci_v2_post_namespaced_pod_exec()
@@ -286,7 +285,7 @@ mod cci {
     }
 
     #[tokio::test]
-    async fn what_the_service_refuses() {
+    async fn refusals_of_the_service_become_typed_errors() {
         let sandbox = Sandbox::start().await.unwrap();
         let service = sandbox.cci();
         let client = clients(&sandbox).remove(0);

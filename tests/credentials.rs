@@ -1,5 +1,5 @@
-//! Credentials as they are copied: with what came along, refused by name before anything is sent; and the
-//! hosts they are sent to.
+//! Credentials that were copied with stray characters are refused by name before anything is sent. And the
+//! hosts that credentials are sent to.
 
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
@@ -13,7 +13,7 @@ use guestexec_testkit::{Reply, Tape};
 use http::StatusCode;
 use serde_json::json;
 
-/// What comes along when a line, a cell or a file's beginning is copied.
+/// Stray characters that are copied along with a line, a cell or a file.
 const SPOILED: [fn(&str) -> String; 6] = [
     |text| format!("{text}\n"),
     |text| format!("{text}\r\n"),
@@ -23,7 +23,7 @@ const SPOILED: [fn(&str) -> String; 6] = [
     |text| format!("{text}\u{a0}"),
 ];
 
-/// A credential's name in a sentence, and what is made with it spoiled.
+/// A credential's name in an error, and what is built with a spoiled one.
 type Form<C> = (&'static str, Box<dyn Fn(&str) -> C>);
 
 fn each_is_refused_by_name<C, T, D>(
@@ -130,7 +130,7 @@ async fn zstack_logins_and_later_credentials_are_checked_too() {
     assert!(tape.requests().is_empty(), "nothing is sent");
 }
 
-/// Run by the test after it, in an environment of its own: prints what is wrong with it.
+/// The next test runs this one in another process, with its own environment: it prints what is wrong there.
 #[test]
 fn environment_of_this_process() {
     let Ok(provider) = std::env::var("GUESTEXEC_TEST_PROVIDER") else { return };
@@ -138,6 +138,11 @@ fn environment_of_this_process() {
         "tat" => guestexec_tat::Client::builder()
             .from_env()
             .and_then(|builder| builder.region("ap-guangzhou").build())
+            .map(drop)
+            .map_err(|error| (error.kind(), error.to_string())),
+        "zstack" => guestexec_zstack::Client::builder()
+            .from_env()
+            .and_then(|builder| builder.endpoint("https://zstack.example").build())
             .map(drop)
             .map_err(|error| (error.kind(), error.to_string())),
         _ => guestexec_cci::Client::builder()
@@ -182,6 +187,13 @@ fn environment_variables_with_a_line_break_are_refused_by_name() {
         ("cci", &[("OS_ACCESS_KEY", "a")], "OS_SECRET_KEY", "secret access key has a blank"),
         ("cci", &[], "OS_AUTH_TOKEN", "token has a blank"),
         ("cci", &user, "OS_PASSWORD", "password has a blank"),
+        (
+            "zstack",
+            &[("ZSTACK_ACCESS_KEY_ID", "i"), ("ZSTACK_ACCOUNT_NAME", "a")],
+            "ZSTACK_ACCESS_KEY_SECRET",
+            "AccessKey secret has a blank",
+        ),
+        ("zstack", &[("ZSTACK_ACCOUNT_NAME", "a")], "ZSTACK_PASSWORD", "password has a blank"),
     ] {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "environment_of_this_process", "--nocapture"])
@@ -198,7 +210,7 @@ fn environment_variables_with_a_line_break_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn tat_says_what_to_do_about_a_signature_that_fails() {
+async fn the_error_of_a_failed_signature_advises_what_to_check() {
     for (code, says) in [
         ("AuthFailure.SignatureFailure", "check that the SecretKey is whole"),
         ("AuthFailure.InvalidSecretId", "copy it again"),
@@ -216,7 +228,7 @@ async fn tat_says_what_to_do_about_a_signature_that_fails() {
     }
 }
 
-/// Notes where requests go.
+/// Records the hosts that requests go to.
 #[derive(Clone, Debug)]
 struct Noting(Tape, Arc<Mutex<Vec<String>>>);
 
@@ -232,7 +244,7 @@ impl Transport for Noting {
 }
 
 #[tokio::test]
-async fn cci_regions_of_the_european_cloud_have_its_domain() {
+async fn cci_uses_the_european_clouds_domain_for_its_regions() {
     use guestexec_cci::{Client, Credentials};
     let url = |region: &'static str| async move {
         let token = json!({ "token": { "expires_at": "2026-01-02T00:00:00Z" } });
@@ -260,7 +272,7 @@ async fn cci_regions_of_the_european_cloud_have_its_domain() {
             assert!(requests.contains(&format!("https://{service}.{domain}/")), "{requests}");
         }
     }
-    // The clouds of other European operators.
+    // Other operators' European clouds.
     for region in ["eu-west-0", "eu-de"] {
         let builder = || Client::builder().credentials(Credentials::token("t")).region(region);
         let error = builder().build().unwrap_err();

@@ -1,8 +1,8 @@
-//! No byte of a credential reaches a proxy, another host, a log, a snapshot, a text that is printed,
-//! or a command's environment: over every form of credentials the three providers take.
+//! No byte of a credential reaches a proxy, another host, a log, a snapshot, a printed text or a
+//! command's environment, whatever kind of credentials of the three providers it is.
 //!
-//! The clients run in a process of their own, whose environment names a proxy that only records,
-//! and where everything is logged that any library has to log. The sandbox is the parent's.
+//! The clients run in their own process. Its environment names a proxy that only records, and every
+//! log of every library is collected there. The sandbox is in the parent process.
 
 #![allow(clippy::unwrap_used)]
 
@@ -33,7 +33,7 @@ const CHILD: &str = "GUESTEXEC_TEST_CHILD";
 const POD_TOKEN: &str = "canary-web-identity-token";
 const REMOTE: &str = "guestexec.invalid";
 
-/// All that is told in this process: logs, shapes, and what is printed.
+/// All text of this process: logs, shapes, and what is printed.
 static TOLD: Mutex<String> = Mutex::new(String::new());
 
 fn tell(text: impl Display) {
@@ -97,7 +97,7 @@ impl Subscriber for Lines {
     fn exit(&self, _: &Id) {}
 }
 
-/// Tells the shape of what it carries.
+/// Prints the shapes of the requests that it sends.
 #[derive(Debug)]
 struct Shapes(reqwest::Client);
 
@@ -118,7 +118,7 @@ fn shapes(endpoint: &str) -> Shapes {
     Shapes(guestexec_core::http_client(&HttpOptions::default(), &[&endpoint]).unwrap())
 }
 
-/// Prints an error in every way there is.
+/// Prints an error in every way.
 fn failed<D: Debug>(error: &guestexec_core::Error<D>) {
     tell(format_args!("{error}{error:?}{:?}{:?}", error.detail(), error.code()));
     let mut cause = std::error::Error::source(error);
@@ -226,7 +226,7 @@ fn sha512(text: &str) -> String {
     })
 }
 
-/// Run by the test after it, in an environment of its own.
+/// The next test runs this one in another process, with its own environment.
 #[tokio::test]
 async fn in_a_process_of_its_own() {
     if env::var_os(CHILD).is_none() {
@@ -307,7 +307,7 @@ async fn in_a_process_of_its_own() {
     }
     client.logout().await.unwrap();
 
-    // A sandbox of this process, whose environment is full of credentials, passes none of them on.
+    // A sandbox of this process passes on none of the credentials in the environment.
     let sandbox = Sandbox::start().await.unwrap();
     let client = guestexec_tat::Client::builder()
         .credentials(guestexec_tat::Credentials::new(
@@ -410,7 +410,7 @@ async fn no_byte_of_a_credential_goes_astray() {
         let opening = format!("CONNECT {service}.{REMOTE}:443 HTTP/1.1");
         assert!(lines.contains(&&*opening), "{service}: {proxied}");
     }
-    // What a proxy is told, and not a line more.
+    // The lines that a proxy has to get, and no other.
     for line in lines {
         let line = line.to_ascii_lowercase();
         let harmless = ["connect ", "host: ", "user-agent: "];

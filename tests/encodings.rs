@@ -1,11 +1,11 @@
-//! Output that is not UTF-8, as Windows of some languages writes it, through a whole run.
+//! Output that is not UTF-8, as Windows writes it in some languages, through a whole run.
 
 #![allow(clippy::unwrap_used)]
 
 use guestexec_core::ErrorKind;
 use guestexec_sandbox::Sandbox;
 
-/// Writes 不是 in GBK, and a line break as Windows has it.
+/// Prints 不是 in GBK with a line break of Windows.
 const SCRIPT: &str = r"printf '\262\273\312\307\r\n'";
 
 #[tokio::test]

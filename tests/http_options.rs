@@ -1,5 +1,5 @@
-//! The way to an endpoint: certificates of one's own, and proxies. Every byte goes over real
-//! sockets, to the sandbox behind a TLS front or a proxy of these tests.
+//! Connections to an endpoint: private certificates, proxies, timeouts. Every byte goes over real
+//! sockets, to the sandbox behind a TLS server or a proxy of these tests.
 
 #![allow(clippy::unwrap_used)]
 
@@ -27,7 +27,7 @@ fn address(endpoint: &str) -> SocketAddr {
     url.socket_addrs(|| None).unwrap()[0]
 }
 
-/// An authority that nobody knows, and a server's side of TLS with a certificate of it.
+/// A private certificate authority, and a TLS server with a certificate of it.
 struct Authority {
     pem: String,
     acceptor: TlsAcceptor,
@@ -51,7 +51,7 @@ fn authority() -> Authority {
     Authority { pem: authority.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) }
 }
 
-/// HTTPS in front of `endpoint`: gives the address to call instead.
+/// Serves `endpoint` over HTTPS, and returns the URL for it.
 async fn https(front: &mut JoinSet<()>, acceptor: TlsAcceptor, endpoint: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, behind) = (listener.local_addr().unwrap().port(), address(endpoint));
@@ -60,7 +60,7 @@ async fn https(front: &mut JoinSet<()>, acceptor: TlsAcceptor, endpoint: &str) -
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             connections.spawn(async move {
-                // A client that does not trust the certificate ends it here.
+                // The handshake fails if the client does not trust the certificate.
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
                 let mut behind = TcpStream::connect(behind).await.unwrap();
                 let _ = copy_bidirectional(&mut stream, &mut behind).await;
@@ -86,7 +86,7 @@ fn tat(sandbox: &Sandbox) -> ClientBuilder {
 }
 
 #[tokio::test]
-async fn a_certificate_nobody_vouches_for_ends_the_call_before_it_is_made() {
+async fn an_untrusted_certificate_fails_the_call_before_it_is_sent() {
     let sandbox = Sandbox::start().await.unwrap();
     let mut front = JoinSet::new();
     let endpoint = https(&mut front, authority().acceptor, &sandbox.tat().endpoint()).await;
@@ -101,7 +101,7 @@ async fn a_certificate_nobody_vouches_for_ends_the_call_before_it_is_made() {
 }
 
 #[tokio::test]
-async fn commands_run_over_https_with_an_authority_of_ones_own() {
+async fn commands_run_over_https_with_a_private_authority() {
     let sandbox = Sandbox::start().await.unwrap();
     let Authority { pem, acceptor } = authority();
     let mut front = JoinSet::new();
@@ -138,7 +138,7 @@ async fn commands_run_over_https_with_an_authority_of_ones_own() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_given_is_used_and_its_password_is_not_told() {
+async fn a_configured_proxy_is_used_and_its_password_is_not_printed() {
     let sandbox = Sandbox::start().await.unwrap();
     let behind = address(&sandbox.tat().endpoint());
     let proxy = Peer::new(move |request, mut stream| async move {
@@ -168,7 +168,7 @@ async fn a_proxy_that_is_given_is_used_and_its_password_is_not_told() {
     assert!(refused.to_string().contains("proxy") && !refused.to_string().contains("private"));
 }
 
-/// Kind and message of what each client's call comes to.
+/// The kind and message of the error of each client's call.
 async fn failures(endpoint: &str, options: HttpOptions) -> [(ErrorKind, String); 3] {
     let tat = Tat::builder()
         .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
@@ -193,7 +193,7 @@ async fn failures(endpoint: &str, options: HttpOptions) -> [(ErrorKind, String);
 }
 
 #[tokio::test]
-async fn what_stands_in_the_way_is_named_in_the_message() {
+async fn the_message_names_what_kept_the_call_from_the_service() {
     let proxy = Peer::saying("407 Proxy Authentication Required", "", "").await;
     let mut options = HttpOptions::default();
     options.proxy = Proxy::Url(proxy.endpoint.as_str().into());
@@ -213,7 +213,7 @@ async fn what_stands_in_the_way_is_named_in_the_message() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused_at_once() {
+fn an_invalid_certificate_is_refused_when_the_client_is_built() {
     for pem in ["-----BEGIN NOTHING-----", "/etc/ca.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n"] {
         let builder = Tat::builder()
             .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
@@ -224,7 +224,7 @@ fn what_is_no_certificate_is_refused_at_once() {
     }
 }
 
-/// A transport that never answers, or never ends its answer.
+/// A transport that never answers, or whose answer never ends.
 #[derive(Clone, Debug)]
 struct Hanging {
     answers: bool,
@@ -253,7 +253,7 @@ impl Transport for Hanging {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transport_of_ones_own_is_held_to_the_calls_timeout() {
+async fn the_call_timeout_applies_to_a_custom_transport() {
     let second = Duration::from_secs(1);
     for hanging in [Hanging { answers: false }, Hanging { answers: true }] {
         let tat = Tat::builder()
@@ -293,7 +293,7 @@ async fn a_transport_of_ones_own_is_held_to_the_calls_timeout() {
             .unwrap();
         let job = zstack.get_api_job().uuid("fc022ba201c135d8809c5e02bf6bf156");
         assert_eq!(job.send().await.unwrap_err().kind(), ErrorKind::Timeout);
-        // A look for what became of the command follows its loss, so not to the second.
+        // After the loss the client looks for the command, so the bound is loose.
         assert!(begin.elapsed() < 60 * second, "{:?}", begin.elapsed());
     }
 }
@@ -305,9 +305,9 @@ fn slow() -> HttpOptions {
     options
 }
 
-/// A session that a transport of one's own has upgraded may last longer than any call.
+/// The call timeout does not apply to an upgraded session.
 #[tokio::test]
-async fn a_session_over_a_transport_of_ones_own_outlasts_the_calls_timeout() {
+async fn a_session_over_a_custom_transport_outlasts_the_call_timeout() {
     let sandbox = Sandbox::start().await.unwrap();
     let client = guestexec_cci::Client::builder()
         .credentials(guestexec_cci::Credentials::token(sandbox.cci().token()))

@@ -1,4 +1,4 @@
-//! No text from a server or a caller panics: whatever reads one takes any.
+//! No text from a server or a caller makes a parser panic.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ use guestexec_zstack::sign as zstack;
 use proptest::prelude::*;
 use serde_json::json;
 
-/// A text of any kind, and ones that begin as a reader expects.
+/// Random texts, and texts that begin as a parser expects.
 fn texts() -> impl Strategy<Value = Vec<String>> {
     let nearly = "[0-9A-Za-z /:;,.=+é\u{feff}-]{0,48}";
     (".*", nearly, ".{0,24}").prop_map(|(any, nearly, tail)| {

@@ -6,7 +6,7 @@ use std::{env, fs, path::PathBuf, process::Command};
 use guestexec_sandbox::Sandbox;
 use serde_json::Value;
 
-/// The workspace: at run time, for a target folder may be shared by checkouts.
+/// The workspace's folder, found at run time, since checkouts may share a target folder.
 fn root() -> PathBuf {
     env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| ".".into(), PathBuf::from).join("..")
 }
@@ -15,7 +15,7 @@ fn readme() -> String {
     fs::read_to_string(root().join("README.md")).expect("there is a README")
 }
 
-/// Runs a program of the README against a sandbox; gives what it printed.
+/// Runs a program of the README against a sandbox, and returns what it printed.
 async fn run(name: &str, binary: &str) -> String {
     let text = fs::read_to_string(root().join(format!("tests/programs/{name}.rs"))).unwrap();
     assert!(readme().contains(&format!("```rust\n{text}```")), "{name}.rs is not the README's");

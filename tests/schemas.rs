@@ -1,4 +1,4 @@
-//! The JSON Schemas of request types, which the feature `schemars` gives: wire names and limits.
+//! The JSON Schemas of request types (feature `schemars`) have the wire names and the limits.
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use schemars::{JsonSchema, schema_for};
@@ -9,7 +9,7 @@ fn schema<T: JsonSchema>() -> Value {
 }
 
 #[test]
-fn a_tat_request() {
+fn the_schema_of_a_tat_request() {
     let schema = schema::<guestexec_tat::types::RunCommandRequest>();
     let member = |name: &str| &schema["properties"][name];
     assert_eq!(schema["required"], json!(["Content", "InstanceIds"]));
@@ -26,7 +26,7 @@ fn a_tat_request() {
 }
 
 #[test]
-fn a_zstack_request() {
+fn the_schema_of_a_zstack_request() {
     let schema = schema::<guestexec_zstack::types::ExecuteGuestVmCommandRequest>();
     let params = &schema["$defs"]["ExecuteGuestVmCommandParams"]["properties"];
     assert_eq!(params["command"]["maxLength"], 65_536);
@@ -37,7 +37,7 @@ fn a_zstack_request() {
 }
 
 #[test]
-fn a_cci_request() {
+fn the_schema_of_a_cci_request() {
     let schema = schema::<guestexec_cci::types::KeystoneCreateUserTokenByPasswordRequest>();
     assert!(schema["properties"]["auth"].is_object(), "{schema:#}");
 }

@@ -1,5 +1,5 @@
-//! Every public future can go to another thread, as `tokio::spawn` wants: one that cannot makes this
-//! file fail to compile, and one that is not named here fails its test.
+//! Every public future is `Send`, as `tokio::spawn` requires. This file does not compile if one is not,
+//! and its test fails if one is missing here.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! What a server writes: short, without orders to a terminal, and without the client's own secrets.
+//! Text from a server appears in errors shortened, without terminal escapes, and without the client's secrets.
 
 #![allow(clippy::unwrap_used)]
 
@@ -41,7 +41,7 @@ fn zstack(tape: Tape, credentials: guestexec_zstack::Credentials) -> guestexec_z
     builder.transport(tape).build().unwrap()
 }
 
-/// The failures of the three providers where the service answers so.
+/// The errors of the three providers where the service gives this answer.
 async fn failures(status: u16, bodies: [Value; 3]) -> Vec<String> {
     let status = StatusCode::from_u16(status).unwrap();
     let [of_tat, of_cci, of_zstack] = bodies;
@@ -73,7 +73,7 @@ fn told(error: &(impl Display + Debug), detail: Option<&impl Debug>) -> String {
 }
 
 #[tokio::test]
-async fn what_a_server_writes_is_readable_and_short() {
+async fn text_from_a_server_is_readable_and_short() {
     let long = format!("{EVIL}{}", "x".repeat(1_000_000));
     for (code, id) in [(EVIL, EVIL), (&*long, &*long)] {
         let bodies = [
@@ -82,11 +82,11 @@ async fn what_a_server_writes_is_readable_and_short() {
             json!({ "error": { "code": code, "description": id } }),
         ];
         for shown in failures(503, bodies).await {
-            // The detail is the service's own, for a program to look into.
+            // The detail is unchanged, for programs.
             let error = shown.rsplit_once('\u{0}').unwrap().0.replace('\u{0}', "");
             assert!(error.len() < 50_000, "{} bytes", error.len());
             assert!(!error.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{error:?}");
-            // A message may have lines, what stands before and after it may not.
+            // A message may have several lines, the rest of the text may not.
             let lines = error.lines().filter(|line| line.starts_with("FAKE LOG LINE")).count();
             assert!(lines <= 2, "{error}");
         }
@@ -98,7 +98,7 @@ async fn what_a_server_writes_is_readable_and_short() {
 }
 
 #[tokio::test]
-async fn what_a_server_repeats_of_the_clients_secrets_is_hidden() {
+async fn secrets_that_a_server_echoes_are_hidden() {
     let escaped = SECRET.replace('/', "\\/").replace('=', "\\u003d");
     let says = format!("canonical request: GET|{SECRET}|{escaped}|{SESSION}|tok-canary|");
     let bodies = [
@@ -108,7 +108,7 @@ async fn what_a_server_repeats_of_the_clients_secrets_is_hidden() {
     ];
     for shown in failures(401, bodies).await {
         assert!(shown.contains("<redacted>"), "{shown}");
-        // What is no secret to this client stands.
+        // Text that is no secret of this client's is kept.
         let own = match shown.contains(SESSION) {
             true => SECRET,
             false => SESSION,
@@ -118,7 +118,7 @@ async fn what_a_server_repeats_of_the_clients_secrets_is_hidden() {
 }
 
 #[tokio::test]
-async fn a_login_that_fails_does_not_repeat_what_it_was_made_with() {
+async fn a_failed_login_does_not_show_the_password() {
     let tape = Tape::new().reply(Reply::json(
         StatusCode::UNAUTHORIZED,
         &json!({ "error": { "message": "user with password pass-canary", "code": "X" } }),
@@ -135,7 +135,7 @@ async fn a_login_that_fails_does_not_repeat_what_it_was_made_with() {
 }
 
 #[test]
-fn the_answer_of_a_command_does_not_tell_its_output_when_debugged() {
+fn debug_of_an_answer_does_not_show_the_output() {
     let answer = json!({ "stream": "standardStream: private, errorStream: " });
     let answer: guestexec_zstack::types::ExecuteGuestVmCommandResponse =
         serde_json::from_value(answer).unwrap();

@@ -1,8 +1,8 @@
-//! Every named example of every spec, sent through the generated client onto a tape.
+//! Every named example of every document, sent through the generated client to a tape.
 //!
-//! One snapshot an example, `tests/snapshots/<provider>/<operation>.<example>.snap`: the request as
-//! a reviewer wants to read it. An example without a snapshot fails here, and so does a snapshot
-//! without an example. Every example of an answer is played back and has to be read.
+//! Each example has a snapshot of its request, `tests/snapshots/<provider>/<operation>.<example>.snap`,
+//! for review. An example without a snapshot fails, and so does a snapshot without an example. Every
+//! example of an answer is played back and has to be read.
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 use std::{
@@ -24,7 +24,7 @@ fn clock() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_327_461)
 }
 
-/// The reply to an example: its operation's answer `index`, or an empty object.
+/// The reply to an example: answer number `index` of its operation, or an empty object.
 fn reply(example: &Example, index: usize) -> Reply {
     let text = example.answers.get(index).map_or("{}", |(_, text)| text);
     let value: Value = serde_json::from_str(text).expect("an example of an answer is JSON");
@@ -33,7 +33,7 @@ fn reply(example: &Example, index: usize) -> Reply {
 }
 
 fn folder(provider: &str) -> PathBuf {
-    // At run time, for a target folder may be shared by checkouts; absolute, for insta.
+    // At run time, since checkouts may share a target folder; absolute, for insta.
     let package = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| ".".into(), PathBuf::from);
     std::path::absolute(package.join("snapshots").join(provider)).expect("paths can be absolute")
 }
@@ -53,7 +53,7 @@ fn snapshot(provider: &str, example: &Example, tape: &Tape) {
     });
 }
 
-/// Snapshots that no example accounts for.
+/// Snapshots without an example.
 fn orphans(provider: &str, examples: &[Example]) -> Vec<String> {
     let expected: BTreeSet<String> = examples
         .iter()
@@ -64,7 +64,7 @@ fn orphans(provider: &str, examples: &[Example]) -> Vec<String> {
     names.filter(|name| name.ends_with(".snap") && !expected.contains(name)).collect()
 }
 
-/// What is the same for each provider, whose clients have types of their own.
+/// The tests of one provider. Each provider's client is its own type, so this is a macro.
 macro_rules! provider {
     ($provider:ident, $crate_name:ident, $client:expr) => {
         mod $provider {
@@ -82,9 +82,9 @@ macro_rules! provider {
                 let mut differing = Vec::new();
                 for example in examples::ALL {
                     let tape = Tape::new().reply(reply(example, 0));
-                    // Whether the answer is read is the next test's matter.
+                    // Whether the answer can be read is for the next test.
                     let _ = examples::send(&client(&tape), example).await;
-                    // All that differ are to be seen at once, so the first must not end the test.
+                    // The test shows all snapshots that differ, so the first must not end it.
                     let check = || snapshot(stringify!($provider), example, &tape);
                     if catch_unwind(AssertUnwindSafe(check)).is_err() {
                         differing.push(format!("{}.{}", example.operation, example.name));

@@ -1,5 +1,5 @@
-//! What the client tells of itself, and what it never tells. Alone in its process, because whether a place
-//! in a program is logged at all is decided for all threads together.
+//! The client traces every attempt, and no secret. Each test needs its own process, because whether a
+//! trace point is enabled is cached for all threads.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
-/// Keeps everything that is recorded, at every level, as lines.
+/// Collects the events and spans of every level as lines.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<String>>);
 
@@ -61,7 +61,7 @@ impl Subscriber for Log {
 }
 
 #[tokio::test]
-async fn every_attempt_is_told_and_no_secret() {
+async fn every_attempt_is_traced_and_no_secret_is() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let sandbox = Sandbox::builder().tat_rate(None).tat_instances(1).start().await.unwrap();
@@ -95,7 +95,7 @@ async fn every_attempt_is_told_and_no_secret() {
 }
 
 #[test]
-fn the_types_tell_no_parameter_and_no_signed_address() {
+fn debug_of_the_types_shows_no_parameter_and_no_signed_url() {
     let request = types::RunCommandRequest::new("echo {{x}}", ["ins-zj0f57ew"])
         .enable_parameter(true)
         .parameters(r#"{"x":"private"}"#)

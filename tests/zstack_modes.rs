@@ -1,5 +1,5 @@
-//! ZStack in each of its moods: every operation against every mode, and faults drawn from seeds, after which the
-//! sandbox's count says whether the caller was told the truth.
+//! Every operation of ZStack in every mode of the sandbox, and runs under random faults, after which the
+//! sandbox's count shows whether the caller was told the truth.
 
 #![allow(clippy::unwrap_used)]
 
@@ -73,7 +73,7 @@ async fn every_operation_in_every_mode() {
 }
 
 #[tokio::test]
-async fn a_run_tells_its_exit_code_and_an_unchecked_one_the_services_text() {
+async fn a_run_has_an_exit_code_and_an_unchecked_run_the_services_text() {
     for jobs in [false, true] {
         let sandbox = Sandbox::builder().zstack_jobs(jobs).start().await.unwrap();
         let service = sandbox.zstack();
@@ -92,15 +92,15 @@ async fn a_run_tells_its_exit_code_and_an_unchecked_one_the_services_text() {
             (text.stream(), text.ambiguous()),
             ("standardStream: out, errorStream: ", false)
         );
-        // What was left in the background goes on, and holds nothing up.
+        // A background process continues, and does not delay the run.
         let left = vm.run("sleep 100 & echo left").await.unwrap();
         assert_eq!(&*left.stdout, b"left\n");
-        // Its result is there for whoever knows the job's name.
+        // Its result can be read by the job's id.
         let job = JobId::random().unwrap();
         vm.run("exit 6").job(job.clone()).await.unwrap();
         let again = client.result_of(&job, Duration::from_secs(5)).await.unwrap();
         assert_eq!(again.exit_code, 6);
-        // A command that takes the script around it along has no end that is known.
+        // A command that kills its wrapper script has no known result.
         let error = vm.run("kill -9 0").await.unwrap_err();
         assert!(error.may_have_run(), "{error}");
         assert!(Uncaptured::of(&error).is_some(), "{error}");
@@ -108,7 +108,7 @@ async fn a_run_tells_its_exit_code_and_an_unchecked_one_the_services_text() {
 }
 
 #[tokio::test]
-async fn a_forgotten_job() {
+async fn a_job_that_the_service_forgot() {
     let builder = Sandbox::builder().zstack_jobs(true).zstack_job_life(Duration::ZERO);
     let sandbox = builder.start().await.unwrap();
     let service = sandbox.zstack();
@@ -159,7 +159,7 @@ async fn an_expired_session_in_the_first_answer_and_in_the_poll() {
         let output = client.vm(service.vm_uuid()).run("echo again").await.unwrap();
         assert_eq!(output.stdout_lossy(), "again\n");
         assert_eq!(service.executions(service.vm_uuid()), 1);
-        // Whoever brought only the session has to be told.
+        // A caller who gave only a session gets the error.
         let stranger = Credentials::session("0123456789abcdef0123456789abcdef");
         let stranger =
             Client::builder().endpoint(service.endpoint()).credentials(stranger).build().unwrap();
@@ -170,7 +170,7 @@ async fn an_expired_session_in_the_first_answer_and_in_the_poll() {
     }
 }
 
-/// How the commands of a run ended.
+/// The outcomes of a run's commands.
 #[derive(Debug, Default)]
 struct Tally {
     done: usize,
@@ -179,7 +179,7 @@ struct Tally {
     faults: usize,
 }
 
-/// What strikes in a fault run.
+/// The faults of a run.
 const FAULTS: [&str; 7] = [
     "zstack.Execute:lose-request=0.1",
     "zstack.Execute:lose-answer=0.15",
@@ -190,7 +190,7 @@ const FAULTS: [&str; 7] = [
     "zstack.GetApiJob:lose-answer=0.2",
 ];
 
-/// Five commands, one after the other, each held against the count.
+/// Runs five commands, one after the other, and compares each outcome with the count.
 async fn run_with(seed: u64) -> Tally {
     let (jobs, session) = (seed % 2 < 1, seed % 4 < 2);
     let mut builder = Sandbox::builder().seed(seed).zstack_jobs(jobs);
@@ -217,7 +217,7 @@ async fn run_with(seed: u64) -> Tally {
                 tally.done += 1;
             }
             Err(error) if error.may_have_run() => {
-                // Jobs are kept, so a command that ran is always found again.
+                // Jobs are kept, so a command that ran is always found.
                 assert_eq!(times, 0, "seed {seed}, command {number}: {error}");
                 tally.unknown += 1;
             }

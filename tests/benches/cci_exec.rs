@@ -11,7 +11,7 @@ use tokio::{
     runtime::Runtime,
 };
 
-/// Bytes of a stream; few where `cargo test` tries whether the bench works.
+/// The bytes of a stream; few under `cargo test`, which only checks that the bench works.
 fn bytes() -> usize {
     if env::args().any(|argument| argument == "--bench") { 64 << 20 } else { 1 << 20 }
 }
@@ -36,7 +36,7 @@ impl Target {
     }
 }
 
-/// The sandbox, which must live as long, and whatever the environment names.
+/// The sandbox, which has to be kept, and the targets: it and the server of the environment.
 fn targets(runtime: &Runtime) -> (Sandbox, Vec<Target>) {
     let sandbox = runtime.block_on(Sandbox::builder().max_processes(256).start());
     let sandbox = sandbox.expect("a sandbox starts");
@@ -98,7 +98,7 @@ fn sessions(criterion: &mut Criterion) {
     for target in &targets {
         for (form, transport) in FORMS {
             if target.name == "server" && transport == ExecTransport::WebSocketV5 {
-                // Real servers without an API server in front do not have it.
+                // Real servers have it only behind an API server.
                 continue;
             }
             let mut group = criterion.benchmark_group(format!("{}/{form}", target.name));
@@ -119,7 +119,7 @@ fn sessions(criterion: &mut Criterion) {
             group.bench_function("true", |b| {
                 b.iter(|| runtime.block_on(target.exec(transport, "true").output()));
             });
-            // Container runtimes in use have been seen to lock up under so many at once.
+            // Some container runtimes in use lock up under this many sessions.
             if target.name == "sandbox" {
                 group.throughput(Throughput::Elements(200));
                 group.bench_function("200 at once", |b| {

@@ -1,13 +1,12 @@
-//! 10 000 instances, run and waited for, against the sandbox with the vendor's 20 calls a second of
-//! each action.
+//! A command on 10 000 instances of the sandbox, at the service's 20 calls a second of each action.
 //!
-//! The sandbox is a process of its own, so that the memory counted is the client's. First no process
-//! is started: the commands name a user the instances do not have, and end as START_FAILED, so that
-//! what is measured is the client and the rate, and not how fast this machine starts 10 000 shells.
-//! Then fewer instances really run a command, which is bound by that.
+//! The sandbox runs in its own process, so that the memory counted is the client's. The first run
+//! starts no process: its commands name a user that the instances do not have, and end as
+//! START_FAILED. It measures the client and the rate, and not how fast this machine starts 10 000
+//! shells. The second run has fewer instances and real commands, and is bound by starting them.
 //!
-//! The least time is that of the calls that cannot be done without, at 20 a second: one for each
-//! hundred results. A ratio below 1 is no error: the first 20 calls need not wait for a second.
+//! The least time is that of the necessary calls, one for each hundred results, at 20 a second. The
+//! first 20 calls need not wait, so the ratio may be below 1.
 
 use std::{
     env,
@@ -20,7 +19,7 @@ use guestexec_sandbox::Sandbox;
 use guestexec_tat::{Client, Credentials, Finished, Outcome};
 use tokio::runtime::Builder;
 
-/// Names the number of instances, in the process that is to be the sandbox.
+/// The number of instances; where it is set, the process is the sandbox.
 const INSTANCES: &str = "GUESTEXEC_BENCH_INSTANCES";
 
 fn main() {
@@ -42,11 +41,11 @@ async fn serve(count: usize) {
     println!("{}\n{}\n{}\n{}", tat.endpoint(), tat.secret_id(), tat.secret_key(), tat.region());
     println!("{}", tat.instances().join(","));
     std::io::stdout().flush().expect("the other end is there");
-    // Until the other process ends.
+    // Until the measuring process ends.
     tokio::task::spawn_blocking(|| std::io::stdin().lines().for_each(drop)).await.expect("it ends");
 }
 
-/// The other process, ended with this value.
+/// The process with the sandbox; dropping this ends it.
 struct Served(Child);
 
 impl Drop for Served {

@@ -1,5 +1,5 @@
-//! Commands in pods over every form of the exec protocol: against the sandbox always, against any
-//! server on demand (see [`real`]).
+//! Commands in pods over every form of the exec protocol: always against the sandbox, on demand against
+//! any server (see [`real`]).
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! No byte is lost, doubled or changed, however the streams are cut.
+//! No byte is lost, duplicated or changed, however the streams are cut into pieces.
 
 use guestexec_cci::ExecTransport;
 use proptest::{
@@ -12,14 +12,14 @@ use crate::sandbox::{client, sandbox};
 
 const CASES: u32 = 128;
 
-/// The input cut into pieces to write, and the sizes of the reads.
+/// The pieces of the input, and the sizes of the reads.
 fn cases() -> impl Strategy<Value = (Vec<Vec<u8>>, Vec<usize>, usize)> {
     let size = prop_oneof![4 => 0usize..40, 2 => 0usize..5_000, 1 => 0usize..90_000];
     let piece = size.prop_flat_map(|size| vec(any::<u8>(), size));
     (vec(piece, 1..8), vec(1usize..70_000, 1..6), 1usize..300_000)
 }
 
-fn every_octet_comes_back(transport: ExecTransport, v5: bool) {
+fn every_byte_comes_back(transport: ExecTransport, v5: bool) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let sandbox = runtime.block_on(sandbox(v5));
     let client = client(&sandbox);
@@ -28,7 +28,7 @@ fn every_octet_comes_back(transport: ExecTransport, v5: bool) {
     let result = runner.run(&cases(), |(pieces, reads, buffer)| {
         let whole = pieces.concat();
         let length = whole.len().to_string();
-        // Without an end of input the command has to know how much to read.
+        // Where input cannot be ended, the command has to know how much to read.
         let argv = match transport {
             ExecTransport::WebSocketV4 => ["sh", "-c", "head -c $0 | tee /dev/stderr", &length],
             _ => ["sh", "-c", "tee /dev/stderr", &length],
@@ -75,15 +75,15 @@ fn every_octet_comes_back(transport: ExecTransport, v5: bool) {
 
 #[test]
 fn over_version_5() {
-    every_octet_comes_back(ExecTransport::WebSocketV5, true);
+    every_byte_comes_back(ExecTransport::WebSocketV5, true);
 }
 
 #[test]
 fn over_version_4() {
-    every_octet_comes_back(ExecTransport::WebSocketV4, false);
+    every_byte_comes_back(ExecTransport::WebSocketV4, false);
 }
 
 #[test]
 fn over_spdy() {
-    every_octet_comes_back(ExecTransport::SpdyPost, false);
+    every_byte_comes_back(ExecTransport::SpdyPost, false);
 }

@@ -21,7 +21,7 @@ fn target(url: &ExecUrl, transport: ExecTransport) -> Target {
     }
 }
 
-/// Whether the server has this form of the protocol.
+/// Whether the server supports this transport.
 async fn speaks(url: &ExecUrl, transport: ExecTransport) -> bool {
     let client = url.client();
     let pod = client.pod(&*url.namespace, &*url.pod);

@@ -1,4 +1,4 @@
-//! The suite against the sandbox, and what the client does when it may choose.
+//! The suite against the sandbox, and the client's choice of a transport.
 
 use guestexec_cci::{Client, Credentials, ErrorKind, ExecTransport, Subprotocol};
 use guestexec_sandbox::Sandbox;
@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::suite::Target;
 
-/// Without optimisation masking and framing are many times slower.
+/// Less in debug builds, where masking and framing are many times slower.
 const SCALE: usize = if cfg!(debug_assertions) { 10 } else { 1 };
 
 pub async fn sandbox(v5: bool) -> Sandbox {
@@ -68,7 +68,7 @@ async fn over_what_the_client_chooses() {
 }
 
 #[tokio::test]
-async fn input_that_ends_goes_by_what_can_end_it_and_runs_once() {
+async fn input_that_ends_uses_a_transport_that_can_end_it_and_runs_once() {
     for (v5, expected) in [(true, ExecTransport::WebSocketV5), (false, ExecTransport::SpdyPost)] {
         let sandbox = sandbox(v5).await;
         let client = client(&sandbox);

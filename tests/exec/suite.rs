@@ -1,4 +1,4 @@
-//! What every server of the protocol has to let us do, whatever carries it.
+//! What every server of the protocol has to support, over every transport.
 
 use std::{process::Stdio, time::Duration};
 
@@ -8,11 +8,11 @@ use tokio::{
     time::timeout,
 };
 
-/// A server, and where on it commands run.
+/// A server, and the pods on it.
 pub struct Target {
     pub client: Client,
     pub namespace: String,
-    /// A pod with one container that has `sh`, and the usual small programs of busybox.
+    /// A pod with one container that has `sh` and the usual programs of busybox.
     pub pod: String,
     /// A pod with the containers `a` and `b`.
     pub two: String,
@@ -100,7 +100,7 @@ impl Target {
         assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Refused, false), "{error}");
     }
 
-    /// The command waits for each size, since a size and the beginning of a process race.
+    /// The command waits for each size, since the first one races with its start.
     async fn terminal(&self) {
         let until = |size: &str| {
             format!("until [ \"$(stty size 2>/dev/null)\" = \"{size}\" ]; do sleep 0.01; done;")
@@ -137,7 +137,7 @@ impl Target {
         drop(stdin);
     }
 
-    /// Whatever carries it, and however it is ended, the output stays.
+    /// The output survives a kill, over every transport and by every signal.
     async fn end_of_a_terminals_input(&self) {
         let cat = || {
             let exec = self.sh("cat; sleep 0.5; echo end; exit 4");
@@ -173,7 +173,7 @@ impl Target {
         child.stderr.take().unwrap().read_to_end(&mut stderr).await.unwrap();
         assert!(stderr.len() == ERR && stderr.iter().all(|byte| *byte == 0));
 
-        // With a bound below that the command waits, and nothing is lost.
+        // With a smaller bound the command blocks, and nothing is lost.
         let mut child = self.sh(&script).buffer(1_000_000).spawn().await.unwrap();
         let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let mut first = [0; 1];
@@ -193,7 +193,7 @@ impl Target {
             return;
         }
         assert_eq!(result.unwrap().stdout_lossy().trim(), "10");
-        // An ended input does not end what the command still has to say.
+        // The end of the input does not end the output.
         let script = "cat >/dev/null; sleep 0.2; echo late; exit 4";
         let output = self.sh(script).stdin(vec![7; 300_000]).output().await.unwrap();
         assert_eq!((output.status.code(), &*output.stdout), (Some(4), &b"late\n"[..]));
@@ -210,7 +210,7 @@ impl Target {
         let mut child;
         let mut data = Noise::new(self.input);
         if self.can_end_input() {
-            // As a reader, so that no copy of it all is in memory.
+            // From a reader, so that it is never in memory as a whole.
             let (near, far) = tokio::io::duplex(1 << 20);
             exec = exec.stdin(Input::reader(far));
             let feed = tokio::spawn(async move {
@@ -239,7 +239,7 @@ impl Target {
         );
     }
 
-    /// The command hashes what it sends, and tells the digest on the other stream.
+    /// The command hashes its output, and prints the digest on standard error.
     async fn large_output(&self) {
         let script = format!(
             "f=/tmp/guestexec-$$; mkfifo $f; sha256sum <$f >&2 & head -c {} /dev/urandom | tee $f; wait; rm $f",
@@ -271,7 +271,7 @@ impl Target {
         assert_eq!(&begun, b"begun\n");
         child.kill().await.unwrap();
         assert_eq!(child.wait().await.unwrap().signal(), Some(9));
-        // Once more is no harm.
+        // A second call does no harm.
         child.kill().await.unwrap();
         let mut rest = Vec::new();
         stdout.read_to_end(&mut rest).await.unwrap();
@@ -281,7 +281,7 @@ impl Target {
     }
 }
 
-/// `sha256sum` on this machine, which shares no code with anything tested here.
+/// `sha256sum` of this machine, which shares no code with what is tested.
 fn hash() -> tokio::process::Child {
     let mut command = tokio::process::Command::new("sha256sum");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
@@ -294,7 +294,7 @@ fn digest_of(text: &[u8]) -> String {
     digest
 }
 
-/// Bytes of which no piece looks like another.
+/// Bytes without repetitions.
 pub struct Noise {
     left: usize,
     state: u64,

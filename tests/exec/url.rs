@@ -9,7 +9,7 @@ use std::env;
 
 use guestexec_cci::{Client, Credentials};
 
-/// A pod's exec URL in parts.
+/// The parts of a pod's exec URL.
 pub struct ExecUrl {
     pub endpoint: String,
     pub namespace: String,
@@ -19,7 +19,7 @@ pub struct ExecUrl {
 }
 
 impl ExecUrl {
-    /// Those of the environment; none if it names none.
+    /// The URLs in the environment; empty if there are none.
     pub fn all() -> Vec<Self> {
         let urls = env::var("GUESTEXEC_EXEC_URL").unwrap_or_default();
         urls.split_whitespace().map(Self::new).collect()

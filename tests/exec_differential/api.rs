@@ -1,4 +1,4 @@
-//! Situations of our client: what a program that uses it gets to know.
+//! Situations of our client: what its caller gets.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::{
     target::Target,
 };
 
-/// What becomes of standard input.
+/// What the caller does with standard input.
 #[derive(Clone, Copy, Debug)]
 pub enum Stdin {
-    /// Nothing is said of it.
+    /// No call concerns it.
     None,
-    /// It is given whole, and `output()` waited for.
+    /// It is given whole, and the caller awaits `output()`.
     Given(&'static [u8]),
     /// So many bytes are given.
     Much(usize),
@@ -31,10 +31,10 @@ pub enum Stdin {
     PipedMuch(usize),
 }
 
-/// What becomes of the handle of a piped input.
+/// What the caller does with the handle of a piped input.
 #[derive(Clone, Copy, Debug)]
 pub enum Then {
-    /// It is kept until all is over.
+    /// It is kept to the end.
     Kept,
     /// It is shut down.
     Shut,
@@ -44,7 +44,7 @@ pub enum Then {
     Left,
 }
 
-/// One command, and what its caller is to get.
+/// One command, and the expected outcome.
 pub struct Situation {
     pub name: &'static str,
     pub over: &'static [ExecTransport],
@@ -66,7 +66,7 @@ const V4: ExecTransport = ExecTransport::WebSocketV4;
 const POST: ExecTransport = ExecTransport::SpdyPost;
 const GET: ExecTransport = ExecTransport::SpdyGet;
 const EVERY: &[ExecTransport] = &[AUTO, V5, V4, POST, GET];
-/// Those that can tell a command where its input ends.
+/// The transports that can end a command's input.
 const ENDING: &[ExecTransport] = &[AUTO, V5, POST, GET];
 const DIRECT: &[ExecTransport] = &[V5, V4, POST];
 const ONLY_V4: &[ExecTransport] = &[V4];
@@ -172,7 +172,7 @@ impl Situation {
         }
     }
 
-    /// Runs the command; what its caller gets to know.
+    /// Runs the command, and returns what its caller gets.
     pub async fn run(&self, target: &Target, transport: ExecTransport) -> Outcome {
         let argv: Vec<&str> = match self.command.strip_prefix('!') {
             Some(command) => command.split(' ').collect(),
@@ -218,12 +218,12 @@ impl Situation {
         }
     }
 
-    /// How long the caller waits: not long for what is not to come.
+    /// How long the caller waits: briefly where the session is expected to stay open.
     fn patience(&self) -> Duration {
         Duration::from_secs(if self.end == Open { 4 } else { 60 })
     }
 
-    /// Standard error; a `*` of the table stands for what differs from shell to shell.
+    /// Standard error. A `*` in the table matches text that differs between shells.
     fn stderr_of(&self, bytes: &[u8]) -> String {
         if self.stderr == "*" { "*".to_owned() } else { shown(bytes) }
     }
@@ -235,14 +235,14 @@ impl Situation {
         let end = timeout(self.patience(), async {
             let write = async {
                 if let Some(stdin) = &mut stdin {
-                    // A command that is over takes nothing more.
+                    // A command that has ended takes no more input.
                     _ = stdin.write_all(&text).await;
                     _ = stdin.flush().await;
                 }
                 match then {
                     Then::Kept => {}
                     Then::Shut => {
-                        // Where it cannot be ended, the outcome tells.
+                        // Where the input cannot be ended, the outcome shows it.
                         _ = stdin.as_mut().unwrap().shutdown().await;
                     }
                     Then::Dropped => drop(stdin.take()),
@@ -267,7 +267,7 @@ impl Situation {
 
 async fn collect(stream: &mut Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) {
     if let Some(stream) = stream {
-        // Why it broke is for `wait` to tell.
+        // `wait` returns the reason.
         _ = stream.read_to_end(bytes).await;
     }
 }

@@ -1,15 +1,15 @@
-//! One table of situations, in which the sandbox and every real server have to do the same.
+//! A table of situations in which the sandbox and every real server have to behave alike.
 //!
-//! The sandbox is always held against it, real servers where `GUESTEXEC_EXEC_URL` names them: see [`url`]. Of servers
-//! with two forms, as a Kubernetes API server in front of a container runtime, each form is one URL.
-//! `GUESTEXEC_EXEC_ONLY` is a part of the names of the situations that are tried.
+//! The sandbox is always tested against it, and the real servers that `GUESTEXEC_EXEC_URL` names: see [`url`]. A
+//! server with two forms, such as a Kubernetes API server in front of a container runtime, has one URL for each.
+//! `GUESTEXEC_EXEC_ONLY` limits the run to situations whose names contain it.
 //!
 //! ```text
 //! GUESTEXEC_EXEC_URL=… cargo test -p tests --test exec_differential real -- --nocapture
 //! ```
 //!
-//! The table has three parts: [`refusals`], what is answered in place of a session; [`wire`], what a client hears
-//! that does as it likes; [`api`], what a program hears that uses ours.
+//! The table has three parts: [`refusals`] has answers in place of a session, [`wire`] the sessions of a raw client
+//! that need not keep to the protocol, and [`api`] the results of our client.
 
 #![allow(clippy::unwrap_used)]
 
@@ -30,11 +30,11 @@ use guestexec_sandbox::Sandbox;
 use raw::Wire;
 use target::Target;
 
-/// Situations that are tried at once.
+/// Situations that are tried concurrently.
 const AT_ONCE: usize = 10;
 
-/// A situation over something that carries it, to be tried any number of times: nothing, or how it differs from the
-/// table.
+/// A situation over one transport, which can be tried any number of times. It yields how the outcome differs from
+/// the table, if it does.
 struct Case<'a> {
     name: &'static str,
     run: Box<dyn Fn() -> BoxFuture<'a, Option<String>> + Send + Sync + 'a>,
@@ -53,7 +53,7 @@ fn differs(name: &str, over: impl Debug, expected: impl Debug, found: impl Debug
     format!("{name} over {over:?}:\n    expected {expected:?}\n    found    {found:?}")
 }
 
-/// Every situation of the table over everything the target speaks.
+/// Every situation of the table over every transport of the target.
 fn cases(target: &Target) -> Vec<Case<'_>> {
     let refusals = refusals::TABLE.iter().filter(|case| case.v5.is_none_or(|v5| v5 == target.v5));
     let refusals = refusals.map(|case| {
@@ -84,8 +84,8 @@ fn cases(target: &Target) -> Vec<Case<'_>> {
     refusals.chain(wires).chain(apis).collect()
 }
 
-/// Tries all of the table. What a real server does otherwise among others is tried again alone, up to twice: some lose
-/// an end now and then when they do much at once.
+/// Tries the whole table. A difference of a real server is tried again alone, up to twice: under load some servers
+/// occasionally lose the end of a session.
 async fn hold(target: &Target, is_real: bool) {
     let only = env::var("GUESTEXEC_EXEC_ONLY").unwrap_or_default();
     let mut cases = cases(target);

@@ -1,4 +1,4 @@
-//! What a situation comes to, in a form that can be compared and read.
+//! The outcome of a situation, in a form that can be compared and read.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub enum End {
     Open,
 }
 
-/// How a session ended, and what came before.
+/// How a session ended, and its output.
 pub struct Outcome {
     pub end: End,
     pub stdout: String,
@@ -40,7 +40,7 @@ impl fmt::Debug for Outcome {
     }
 }
 
-/// Output as text; a long one as its length and what it consists of.
+/// Output as text; a long output as its length and the bytes it consists of.
 pub fn shown(bytes: &[u8]) -> String {
     match bytes {
         [first, .., last] if bytes.len() > 1000 => {

@@ -1,5 +1,5 @@
-//! A client that does what ours never will. Its WebSocket frames are made here, so that it shares no
-//! code with what it tests; for SPDY it takes our decoder, which has no opinion on what is sent.
+//! A raw client that can break the protocol. It makes its own WebSocket frames, so that it shares no
+//! code with what it tests. For SPDY it uses our decoder, which does not restrict what is sent.
 
 use std::{fmt, io, sync::Mutex, time::Duration};
 
@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{outcome::shown, target::Target};
 
-/// What carries a session.
+/// The transport of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
     V5,
@@ -29,24 +29,24 @@ pub enum Wire {
     Spdy,
 }
 
-/// What the client does, one after the other, while it listens.
+/// A step of the client, which reads all the while.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
     Stdin(&'static [u8]),
-    /// So many bytes of standard input, as far as the server takes them.
+    /// This many bytes of standard input, as far as the server reads them.
     Flood(usize),
-    /// The end of standard input: version 5's message, SPDY's FIN.
+    /// The end of standard input: version 5's close message, SPDY's FIN.
     EndStdin,
     Resize(u16, u16),
     Ping,
-    /// Goes on when standard output holds this.
+    /// Waits until standard output contains this.
     Await(&'static str),
     Pause(Duration),
     /// One binary message.
     Message(&'static [u8]),
     /// One frame: its first byte (FIN and opcode), and its payload.
     Frame(u8, &'static [u8]),
-    /// No more bytes from the client.
+    /// The end of the client's side of the connection.
     HalfClose,
     /// The reset of a SPDY stream.
     Reset(Channel),
@@ -59,14 +59,14 @@ pub enum Close {
     Clean,
     /// With another code.
     Code(u16),
-    /// Without any of that; as an expectation, with or without, as some servers have a last word for a client that
-    /// has gone and some have none.
+    /// Without a close. As an expectation it includes a clean close, which some servers send to a client that has
+    /// gone and some do not.
     Broken,
-    /// Not until the client had waited long enough.
+    /// Not within the time the client waited.
     StillOpen,
 }
 
-/// What the server said of the command's end.
+/// The server's status of the command's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Missing,
@@ -77,19 +77,19 @@ pub enum Status {
     Text,
 }
 
-/// What the client heard.
+/// What the client received.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Heard {
     pub status: Status,
     pub stdout: String,
     pub stderr: String,
     pub close: Close,
-    /// Pings that were answered.
+    /// The number of answered pings.
     pub pongs: usize,
 }
 
 impl Heard {
-    /// Whether this is what was expected.
+    /// Whether this meets the expectation.
     pub fn is(&self, expected: &Self) -> bool {
         let close = match (self.close, expected.close) {
             (Close::Clean, Close::Broken) => Close::Broken,
@@ -107,13 +107,13 @@ impl fmt::Debug for Heard {
     }
 }
 
-/// What the server answered before, or instead of, an upgrade.
+/// The server's response to the request for an upgrade.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     pub code: u16,
-    /// The protocol it chose.
+    /// The protocol that the server chose.
     pub protocol: String,
-    /// What a refusal's body is: `json`, `text`, or nothing.
+    /// The kind of a refusal's body: `json`, `text`, or empty.
     pub body: &'static str,
 }
 
@@ -129,12 +129,12 @@ pub struct Request<'a> {
     /// The pod's name.
     pub pod: &'a str,
     pub query: String,
-    /// Beside host and token.
+    /// Headers besides host and token.
     pub headers: Vec<(&'a str, String)>,
 }
 
 impl<'a> Request<'a> {
-    /// The usual request of a kind of session.
+    /// The usual request for a session over this transport.
     pub fn new(target: &'a Target, wire: Wire, query: String) -> Self {
         let (method, headers) = match wire {
             Wire::Spdy => ("POST", spdy_headers(&["v4.channel.k8s.io"])),
@@ -179,7 +179,7 @@ pub fn query(argv: &[&str], streams: Streams) -> String {
     query + &format!("stdin={stdin}&stdout={stdout}&stderr={stderr}&tty={tty}")
 }
 
-/// Sends the request; the answer, and the connection.
+/// Sends the request, and returns the response and the connection.
 pub async fn ask(
     target: &Target,
     request: Request<'_>,
@@ -218,7 +218,7 @@ pub async fn ask(
     Ok((Answer { code, protocol, body }, stream))
 }
 
-/// Whether the server takes a WebSocket with version 5 alone.
+/// Whether the server accepts a WebSocket that offers version 5 alone.
 pub async fn speaks_v5(target: &Target) -> bool {
     let streams = Streams { stdout: true, ..Streams::default() };
     let request = Request::new(target, Wire::V5, query(&["true"], streams));
@@ -243,9 +243,9 @@ struct Session {
     news: Notify,
 }
 
-/// Runs a command and the steps beside it; what was heard until the connection's end.
+/// Runs a command and the steps, and returns what was received until the connection ended.
 ///
-/// `opened` are the streams the client opens over SPDY, usually those the request asks for.
+/// Over SPDY the client opens the streams that the request asks for.
 pub async fn run(
     target: &Target,
     wire: Wire,
@@ -278,7 +278,7 @@ pub async fn run(
         tokio::select! {
             biased;
             close = &mut listen => close,
-            // A server that takes nothing more is no reason not to listen to it.
+            // The client keeps reading although the server reads nothing more.
             _ = session.play(steps) => listen.await,
         }
     });

@@ -1,4 +1,4 @@
-//! What is answered before a session, or in place of one.
+//! Responses to requests for an upgrade, most of them refusals.
 
 use guestexec_remotecommand::Streams;
 
@@ -11,19 +11,19 @@ use crate::{
 pub struct Situation {
     pub name: &'static str,
     pub method: &'static str,
-    /// Which pod: `pod` and `two` are the target's, others are names.
+    /// The pod: `pod` and `two` stand for the target's, others are names.
     pub pod: &'static str,
-    /// What the query has beside the command.
+    /// The rest of the query besides the command.
     pub query: &'static str,
-    /// `SPDY/3.1`, `websocket`, or none.
+    /// The value of `Upgrade`: `SPDY/3.1`, `websocket`, or none.
     pub upgrade: &'static str,
-    /// The headers with offers of protocols, each of them a list.
+    /// The headers that offer protocols; each is a list.
     pub offers: &'static [&'static str],
     pub code: u16,
     pub protocol: &'static str,
-    /// What a refusal says its body is: `json`, `text`, or nothing.
+    /// The content type of a refusal: `json`, `text`, or none.
     pub body: &'static str,
-    /// Whether the answer is that of a server with `v5.channel.k8s.io` only, of one without only, or of both.
+    /// Whether the row is for servers with `v5.channel.k8s.io`, for those without, or for both.
     pub v5: Option<bool>,
 }
 

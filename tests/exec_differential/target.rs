@@ -1,17 +1,17 @@
-//! The servers the table is held against.
+//! The servers that are tested against the table.
 
 use guestexec_cci::{Client, Pod};
 use guestexec_sandbox::Sandbox;
 
 use crate::{raw, url::ExecUrl};
 
-/// A server, and where on it commands run.
+/// A server, and the pods on it.
 pub struct Target {
     pub url: ExecUrl,
     pub client: Client,
     /// Host and port, for plain HTTP.
     pub host: String,
-    /// Whether the server speaks `v5.channel.k8s.io`.
+    /// Whether the server supports `v5.channel.k8s.io`.
     pub v5: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Situations of the protocol itself, most of which our client brings about only in part or never.
+//! Situations of the protocol itself, most of which our client never causes.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::{
     target::Target,
 };
 
-/// One session, and what its client is to hear.
+/// One session, and what its client is to receive.
 pub struct Situation {
     pub name: &'static str,
     pub over: &'static [Wire],
@@ -56,7 +56,7 @@ impl Situation {
         raw::run(target, wire, &self.argv(), self.streams, self.steps, self.patience()).await
     }
 
-    /// How long the client waits: not long for what is not to come.
+    /// How long the client waits: briefly where the session is expected to stay open.
     fn patience(&self) -> Duration {
         match self.close {
             StillOpen => Duration::from_secs(6),
@@ -82,7 +82,7 @@ const BASE: Situation = Situation {
 };
 
 const EVERY: &[Wire] = &[V5, V4, V4Base64, Spdy];
-/// Those on which standard input can be ended.
+/// The transports that can end standard input.
 const ENDING: &[Wire] = &[V5, Spdy];
 const OLD: &[Wire] = &[V4];
 const FRAMED: &[Wire] = &[V5, V4];

@@ -1,4 +1,4 @@
-//! CCI: its three forms of an error, and IAM's; tokens; lists of pods.
+//! CCI: errors in its three forms and in IAM's, tokens, and lists of pods.
 
 use guestexec_cci::{Client, Credentials};
 use guestexec_core::ErrorKind;
@@ -21,7 +21,7 @@ fn reply(status: u16, mutation: &Mutation) -> Reply {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_keep_their_code_whatever_stands_beside_it() {
+async fn a_refusal_keeps_its_code_whatever_its_other_members_are() {
     let forms: [(Value, &str, &str); 4] = [
         (
             json!({
@@ -64,7 +64,7 @@ async fn refusals_keep_their_code_whatever_stands_beside_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_taken_whatever_is_said_of_it() {
+async fn a_token_is_used_whatever_the_body_says() {
     let token = json!({ "token": {
         "expires_at": "2030-01-02T00:00:00.000000Z", "issued_at": "2030-01-01T00:00:00.000000Z",
         "methods": ["password"], "user": { "name": "u", "domain": { "id": "d" } }, "roles": [{}],
@@ -88,7 +88,7 @@ async fn a_token_is_taken_whatever_is_said_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_never_passes_for_whole_where_it_may_go_on() {
+async fn a_list_that_may_continue_is_never_taken_for_complete() {
     let part = json!({
         "metadata": { "continue": "more", "resourceVersion": "5", "remainingItemCount": 1 },
         "items": [{ "metadata": { "name": "a" } }, { "metadata": { "name": "b" } }],

@@ -1,6 +1,6 @@
-//! Answers that are a little odd: in each documented one, every member at every depth is replaced by
-//! every kind of JSON, by what no strict reader takes, and left out. What decides survives, and
-//! nothing waits once it is told.
+//! Slightly odd answers: in each documented answer, every member at every depth is replaced by every
+//! kind of JSON, by text that strict parsers refuse, and left out. The members that decide the outcome
+//! are still read, and no call waits for an outcome that it has.
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 mod cci;
@@ -10,7 +10,7 @@ mod zstack;
 
 use serde_json::{Value, json};
 
-/// What a member is replaced by.
+/// The replacements of a member.
 const ODD: &[&str] = &[
     "null",
     "true",
@@ -30,18 +30,18 @@ const ODD: &[&str] = &[
     r#"{"Code": [], "code": {}, "uuid": 5}"#,
 ];
 
-/// A mutation of a document: what was done, and the bytes that came of it.
+/// A mutation of a document, and the resulting bytes.
 pub struct Mutation {
-    /// Which member.
+    /// The JSON pointer of the member.
     pub pointer: String,
-    /// What stands in the member's place; nothing where it is left out.
+    /// The replacement; empty where the member is left out.
     pub put: Vec<u8>,
-    /// The document then.
+    /// The mutated document.
     pub body: Vec<u8>,
 }
 
 impl Mutation {
-    /// The document with `put` in the place of what `pointer` names.
+    /// Replaces the member at `pointer` by `put`.
     pub fn new(document: &Value, pointer: &str, put: &[u8]) -> Self {
         const MARK: &str = "\"the place of it\"";
         let mut document = document.clone();
@@ -65,18 +65,18 @@ impl Mutation {
         Self { pointer: pointer.to_owned(), put: put.to_vec(), body }
     }
 
-    /// What was done, for a failure's text.
+    /// The mutation in words, for the text of a failure.
     pub fn shown(&self) -> String {
         format!("{} is {}", self.pointer, self.put.escape_ascii())
     }
 
-    /// True where it is replaced by what means that there is none of it.
+    /// Whether the member is left out or `null`.
     pub fn is_nothing(&self) -> bool {
         self.put.is_empty() || self.put == b"null"
     }
 }
 
-/// Everything a member is replaced by.
+/// All replacements of a member.
 pub fn odd() -> Vec<Vec<u8>> {
     let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
     let more = [deep.into_bytes(), b"\"\xff\xe4\"".to_vec(), b"\"a\x1b\"".to_vec(), Vec::new()];

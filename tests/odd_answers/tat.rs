@@ -1,4 +1,4 @@
-//! TAT: one odd task costs no other, and nothing waits for what has been told.
+//! TAT: an odd task does not affect the others, and no call waits for an outcome that it has.
 
 use std::{
     fmt,
@@ -25,11 +25,11 @@ pub fn on(tape: &Tape) -> Client {
     builder().transport(tape.clone()).build().unwrap()
 }
 
-/// A service where a command has run on three instances, and failed with 3 on the second.
+/// A service where a command has run on three instances, with exit code 3 on the second.
 #[derive(Clone)]
 struct Service(Arc<Mutex<Alter>>);
 
-/// What becomes of the answer to an action.
+/// Changes the answer to an action.
 type Alter = Box<dyn FnMut(&str, Value) -> Vec<u8> + Send>;
 
 impl Service {
@@ -40,7 +40,7 @@ impl Service {
         let client = builder().transport(service).build().unwrap();
         let begin = Instant::now();
         let run = client.instances(["ins-1", "ins-2", "ins-3"]).run("true").timeout(DAY);
-        // Long before the day is over, lest a failure take as long to see.
+        // Much less than a day, so that a failure shows soon.
         let result = tokio::time::timeout(Duration::from_secs(300), run.into_future()).await;
         (result.expect("the run ends"), begin.elapsed())
     }
@@ -127,7 +127,7 @@ impl Transport for Service {
     }
 }
 
-/// Where the second instance's task is in an answer.
+/// The JSON pointer of the second instance's task in an answer.
 fn place(answer: &Value) -> Option<String> {
     let second = |list: &str| {
         let tasks = answer.pointer(list)?.as_array()?;
@@ -138,11 +138,11 @@ fn place(answer: &Value) -> Option<String> {
         .or_else(|| second("/Response/InvocationSet/0/InvocationTaskBasicInfoSet"))
 }
 
-/// Replaces a member of the second task in the answers of `actions`, and tells how it ended.
+/// Replaces a member of the second task in the answers to `actions`, and checks all outcomes.
 async fn with_odd_task(actions: &'static [&'static str], member: &str, put: &[u8]) {
     let shown = format!("{actions:?} {member} is {}", put.escape_ascii());
     if member.is_empty() && put.is_empty() {
-        // A task that is not listed is a late one.
+        // A task that is not listed is taken for late.
         return;
     }
     let (at, with) = (member.to_owned(), put.to_vec());
@@ -190,7 +190,7 @@ async fn with_odd_task(actions: &'static [&'static str], member: &str, put: &[u8
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_odd_task_of_a_page_costs_no_other() {
+async fn an_odd_task_of_a_page_does_not_affect_the_others() {
     let mut members = pointers(&task(2), "");
     members.push(String::new());
     for member in &members {
@@ -201,7 +201,7 @@ async fn one_odd_task_of_a_page_costs_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_odd_task_of_a_look_costs_none() {
+async fn an_odd_task_of_a_poll_affects_no_result() {
     for member in ["", "/InstanceId", "/InvocationTaskId", "/TaskStatus"] {
         for put in odd() {
             with_odd_task(&["DescribeInvocations"], member, &put).await;
@@ -211,7 +211,7 @@ async fn one_odd_task_of_a_look_costs_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn odd_members_around_the_tasks_cost_nothing() {
+async fn odd_members_around_the_tasks_affect_no_result() {
     for action in ["DescribeInvocations", "DescribeInvocationTasks"] {
         let request = json!({ "InvocationTaskIds": ["invt-1", "invt-2", "invt-3"] });
         for pointer in pointers(&answer(action, &request), "") {
@@ -222,7 +222,7 @@ async fn odd_members_around_the_tasks_cost_nothing() {
             }
             for put in odd() {
                 let shown = format!("{action} {pointer} is {}", put.escape_ascii());
-                // Nothing listed yet is what a late answer looks like.
+                // An empty list is taken for one that is late.
                 if is_set && (put.is_empty() || [&b"null"[..], b"[]"].contains(&&*put)) {
                     continue;
                 }
@@ -253,7 +253,7 @@ async fn odd_members_around_the_tasks_cost_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_are_none_end_the_wait_before_its_time() {
+async fn unreadable_answers_end_the_wait_early() {
     for body in [&b"{}"[..], b"[]", b"<html>", br#"{"Response": "no"}"#] {
         for action in ["DescribeInvocations", "DescribeInvocationTasks"] {
             let (result, took) = Service::run(move |made, answer| match made == action {
@@ -269,7 +269,7 @@ async fn answers_that_are_none_end_the_wait_before_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_told_whatever_stands_beside_it() {
+async fn a_refusal_is_read_whatever_its_other_members_are() {
     let refusal = json!({ "Response": {
         "Error": { "Code": "InvalidParameterValue.TooLong", "Message": "No.", "More": [1] },
         "RequestId": "r", "TotalCount": 0,
@@ -293,7 +293,7 @@ async fn a_refusal_is_told_whatever_stands_beside_it() {
         if !"/Response/RequestId".starts_with(&mutation.pointer) {
             assert_eq!(error.request_id(), Some("r"), "{shown}: {error}");
         }
-        // A look that is refused is not made again until the time is over.
+        // A refused poll is not retried until the timeout.
         let body = mutation.body.clone();
         let (result, took) = Service::run(move |action, answer| match action {
             "DescribeInvocations" => body.clone(),

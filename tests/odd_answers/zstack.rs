@@ -1,4 +1,4 @@
-//! ZStack: a definite error is told as such, and output survives what is said of the VM.
+//! ZStack: a definite error is read as such, and output is kept whatever the VM's members are.
 
 use guestexec_core::ErrorKind;
 use guestexec_testkit::{Reply, StatusCode, Tape};
@@ -39,13 +39,13 @@ fn refusal() -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_is_definite_whatever_stands_beside_it() {
+async fn an_error_is_definite_whatever_its_other_members_are() {
     for mutation in mutations(&refusal()) {
         let shown = mutation.shown();
         let tape = Tape::new().reply(reply(503, &mutation));
         let error = on(&tape).vm(VM).run("true").unchecked().await.unwrap_err();
         if mutation.pointer == "/error" && !mutation.put.starts_with(b"{") {
-            // A 503 without a word of the node's own may come from anything on the way.
+            // A 503 without an error of the node's may be a proxy's.
             assert_eq!(error.code(), None, "{shown}: {error}");
             continue;
         }
@@ -59,7 +59,7 @@ async fn an_error_is_definite_whatever_stands_beside_it() {
         if !["/error", "/error/details"].contains(&mutation.pointer.as_str()) {
             assert!(error.message().contains("qga is not running"), "{shown}: {error}");
         }
-        // What the short text leaves out is kept as it came.
+        // The details keep what the short message leaves out.
         let detail = error.detail().unwrap();
         if mutation.pointer == "/error/opaque" && mutation.put.starts_with(b"[5") {
             assert_eq!(detail.extra["opaque"][0], 5, "{shown}");
@@ -68,7 +68,7 @@ async fn an_error_is_definite_whatever_stands_beside_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_jobs_error_ends_the_wait_whatever_stands_beside_it() {
+async fn a_jobs_error_ends_the_wait_whatever_its_other_members_are() {
     let job = "0123456789abcdef0123456789abcdef".parse::<String>().unwrap();
     let job = guestexec_zstack::JobId::parse(&job).unwrap();
     for mutation in mutations(&refusal()) {
@@ -87,7 +87,7 @@ async fn a_jobs_error_ends_the_wait_whatever_stands_beside_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn output_survives_what_is_said_of_the_vm() {
+async fn output_is_kept_whatever_the_vms_members_are() {
     let example = guestexec_zstack::examples::ALL
         .iter()
         .flat_map(|example| example.answers)
@@ -108,7 +108,7 @@ async fn output_survives_what_is_said_of_the_vm() {
         assert_eq!(output.stdout_lossy(), "out", "{shown}");
         assert_eq!(output.stderr_lossy(), "err", "{shown}");
         assert_eq!(tape.requests().len(), 1, "{shown}");
-        // What is not of its type is kept as it came.
+        // A member of another type is kept unchanged.
         if mutation.pointer == "/vmInstance" && mutation.put.starts_with(b"[5") {
             assert_eq!(output.answer().extra["vmInstance"][0], 5, "{shown}");
         }
@@ -116,7 +116,7 @@ async fn output_survives_what_is_said_of_the_vm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn text_is_read_lossily() {
+async fn invalid_utf_8_is_read_lossily() {
     let bodies: [&[u8]; 3] = [
         b"{\"stream\": \"standardStream: \xe4\xf6, errorStream: \"}",
         br#"{"stream": "standardStream: \ud800\udfffx\udc00, errorStream: "}"#,

@@ -1,4 +1,4 @@
-//! What proves to the service who is calling.
+//! The caller's credentials.
 
 use std::{env, fmt};
 
@@ -23,11 +23,11 @@ pub(crate) enum Method {
         id: String,
         secret: Secret,
     },
-    /// A token is to be got from IAM.
+    /// A token from IAM.
     Login(Login),
 }
 
-/// What IAM wants for a token.
+/// What IAM needs to issue a token.
 #[derive(Clone)]
 pub(crate) struct Login {
     pub(crate) identity: Identity,
@@ -73,8 +73,8 @@ impl Credentials {
         Self::of(Method::Login(Login { identity, project: project.into() }))
     }
 
-    /// An access key (AK) and its secret key (SK), for which a token is fetched from IAM and kept as
-    /// for a [password](Self::password), instead of signing each request.
+    /// An access key (AK) and its secret key (SK), for which a token is fetched from IAM and renewed as for
+    /// a [password](Self::password), instead of signing each request.
     ///
     /// A user of the service reports that its exec interface wants a token. The IAM method behind it,
     /// `hw_ak_sk`, is in wide use though the vendor's page does not show it: where it is refused, use
@@ -103,7 +103,7 @@ impl Credentials {
         self
     }
 
-    /// Reads credentials from the environment: the first of these that is there.
+    /// Reads credentials from the environment: the first of these that is set.
     ///
     /// 1. `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK`, perhaps with `HUAWEICLOUD_SDK_SECURITY_TOKEN`
     ///    and `HUAWEICLOUD_SDK_PROJECT_ID`: an access key, by the names of the vendor's SDKs.
@@ -176,7 +176,7 @@ impl Credentials {
         &self.method
     }
 
-    /// All that is not to be told.
+    /// All secrets.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let own = match &self.method {
             Method::Token(token) => token,
@@ -187,14 +187,14 @@ impl Credentials {
         [own].into_iter().chain(&self.security_token)
     }
 
-    /// The headers besides the signature that a request signed by an access key carries.
+    /// The headers of a request signed by an access key, besides the signature.
     pub(crate) fn extra_headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let project = self.project_id.as_deref().map(|id| ("x-project-id", id));
         let token = self.security_token.as_ref().map(|token| ("x-security-token", token.expose()));
         project.into_iter().chain(token)
     }
 
-    /// Refuses what could never sign a request, stand in a header or get a token.
+    /// Rejects what can never sign a request, be part of a header or get a token.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let refused = |reason: String| Error::new(ErrorKind::Credentials, reason);
         self.check_parts().map_err(refused)?;
@@ -212,7 +212,7 @@ impl Credentials {
         match &self.method {
             Method::Token(token) => check_header_credential("token", token.expose(), &[])?,
             Method::AccessKey { id, secret } => {
-                // They would end the id early inside the Authorization header.
+                // These characters would end the id early inside the Authorization header.
                 check_header_credential("access key id", id, &[',', '=', ';'])?;
                 check_key("secret access key", secret.expose())?;
             }

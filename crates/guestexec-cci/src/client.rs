@@ -170,15 +170,15 @@ impl ClientBuilder {
     }
 }
 
-/// The domain below which a region's services are.
+/// The parent domain of a region's services.
 fn domain(region: &str) -> Result<&'static str, String> {
     if region.starts_with("eu-west-1") {
-        // A cloud of its own, with its own accounts.
+        // Huawei's European cloud has its own accounts and domain.
         Ok("myhuaweicloud.eu")
     } else if region.starts_with("eu-") {
         Err(format!(
-            "the region `{region}` is not of Huawei's own clouds, so that the addresses of its services \
-             are not known here: give the builder `endpoint(…)`, and `iam_endpoint(…)` for tokens"
+            "the region `{region}` is none of Huawei's own clouds, so the addresses of its services are \
+             unknown: give the builder `endpoint(…)`, and `iam_endpoint(…)` for tokens"
         ))
     } else {
         Ok("myhuaweicloud.com")

@@ -1,4 +1,4 @@
-//! What the service's refusals mean.
+//! The meaning of the service's errors.
 
 use guestexec_core::{Answer, ErrorKind, Operation, Refusal};
 use guestexec_remotecommand::ACCEPTED_STREAM_PROTOCOLS_HEADER;
@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use crate::{not_started, operations, types::ErrorBody};
 
-/// A failed call. Its [`detail`](guestexec_core::Error::detail) is the body of the refusal, where
-/// it was JSON of one of the forms the service uses.
+/// A failed call. Its [`detail`](guestexec_core::Error::detail) is the body of the answer, if it was
+/// JSON of one of the service's forms.
 pub type Error = guestexec_core::Error<ErrorBody>;
 
-/// Longest piece of the service's text that is kept, in bytes: room for a canonical request.
+/// Longest text of the service that is kept, in bytes: room for a canonical request.
 const MAX_TEXT: usize = 8 * 1024;
 
 pub(crate) const NO_CONTAINER: &str =
     "the container has ended or not begun: commands run only in running containers";
 
-/// Reads a refusal, in whichever of the forms the service, its gateway and IAM use.
+/// Reads an error in any of the forms of the service, its gateway and IAM.
 pub(crate) fn read(operation: &Operation, answer: &Answer) -> Refusal<ErrorBody> {
     let mut refusal = Refusal::from_status(answer);
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
@@ -58,7 +58,7 @@ pub(crate) fn read(operation: &Operation, answer: &Answer) -> Refusal<ErrorBody>
     refusal
 }
 
-/// Whether it is the service itself that answers, and nothing on the way to it.
+/// True if the service itself answered, rather than a gateway or proxy.
 fn is_of_service(body: &Option<Value>) -> bool {
     body.as_ref().is_some_and(|body| {
         body["kind"] == "Status"
@@ -66,7 +66,7 @@ fn is_of_service(body: &Option<Value>) -> bool {
     })
 }
 
-/// Text that is there: a string that is not empty, or a number.
+/// The text of a string that is not empty, or of a number.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(cut(text).to_owned()),
@@ -79,8 +79,8 @@ fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_TEXT)]
 }
 
-/// A message fit to be printed. The gateway's canonical request gets its lines back, which it
-/// writes with `|`, and loses tokens that were among the signed headers.
+/// Makes a message printable. The gateway's canonical request, which it writes with `|`, gets its line
+/// breaks back and loses the tokens among the signed headers.
 fn readable(message: &str) -> String {
     let (sentence, canonical) = match message.split_once("canonicalRequest:") {
         Some((sentence, canonical)) => (sentence, Some(canonical)),

@@ -22,11 +22,11 @@ use crate::{
     },
 };
 
-/// The life of a token whose answer does not tell it.
+/// The assumed life of a token whose answer does not say it.
 const ASSUMED_LIFE: Duration = Duration::from_secs(3600);
-/// The service's own life of a token, and the longest that is believed.
+/// The documented life of a token, and the longest that is believed.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// How long before its end a token is fetched anew: none should expire on the way.
+/// How long before its end a token is renewed, so that none expires on the way.
 const MARGIN: Duration = Duration::from_secs(600);
 
 /// The token of a client and all its clones.
@@ -98,7 +98,7 @@ fn request(login: &Login) -> KeystoneCreateUserTokenByPasswordRequest {
     KeystoneCreateUserTokenByPasswordRequest::new(auth)
 }
 
-/// How long a token lives by IAM's clock, so that this machine's may be wrong.
+/// The life of a token by IAM's clock, so that this machine's may be wrong.
 fn life(token: &IamToken) -> Option<Duration> {
     let issued = seconds(token.issued_at.as_deref()?)?;
     let expires = seconds(token.expires_at.as_deref()?)?;

@@ -9,7 +9,7 @@ use std::{
 };
 
 fn readme() -> String {
-    // At run time, for a target folder may be shared by checkouts.
+    // At run time, since checkouts may share a target folder.
     let package = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| ".".into(), PathBuf::from);
     fs::read_to_string(package.join("../../README.md")).expect("there is a README")
 }
@@ -28,14 +28,14 @@ fn text(bytes: Vec<u8>) -> String {
 fn the_demo_runs_a_command_through_each_client() {
     assert!(readme().contains("\ncargo run -- demo\n"));
     let uname = text(Command::new("uname").arg("-a").output().unwrap().stdout);
-    // Neither a proxy nor the lack of certificates comes between a program and its own machine.
+    // Neither a proxy nor missing certificates must matter on loopback.
     let mut demo = guestexec(&["demo"]);
     demo.env("HTTP_PROXY", "http://127.0.0.1:9").env("http_proxy", "http://127.0.0.1:9");
     demo.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", "/nonexistent");
     let output = demo.output().unwrap();
     let printed = text(output.stdout);
     assert!(output.status.success(), "{printed}{}", text(output.stderr));
-    // Once through cci and zstack, and on each of two instances through tat.
+    // One output through cci, one through zstack, and one from each of tat's two instances.
     assert_eq!(printed.matches(uname.trim()).count(), 4, "{printed}");
     for provider in ["== cci:", "== zstack:", "== tat:"] {
         assert!(printed.contains(provider), "{printed}");
@@ -57,7 +57,7 @@ fn the_sandbox_prints_where_it_listens_and_ends_with_its_process() {
         .next()
         .expect("the endpoint is printed");
     let connected = TcpStream::connect(&endpoint).is_ok();
-    // Asked to end, so that it removes its files.
+    // A request to end, so that it removes its files.
     let id = child.id().to_string();
     assert!(Command::new("kill").arg(&id).status().unwrap().success());
     assert!(child.wait().unwrap().success());
@@ -66,7 +66,7 @@ fn the_sandbox_prints_where_it_listens_and_ends_with_its_process() {
 }
 
 #[test]
-fn a_wrong_word_is_refused_with_what_there_is() {
+fn an_unknown_command_is_refused_with_the_list_of_commands() {
     let output = guestexec(&["dmo"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let complaint = text(output.stderr);

@@ -15,7 +15,7 @@ fn guestexec(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running sandbox; killed at the latest when the test is over.
+/// A running sandbox, killed when this is dropped.
 struct Running {
     child: Child,
     remarks: Vec<String>,
@@ -50,7 +50,7 @@ impl Running {
         endpoint.split('/').next().unwrap()
     }
 
-    /// The whole answer to one request without authentication.
+    /// The whole answer to a request without authentication.
     fn ask(&self, name: &str, request: &str) -> String {
         let mut tcp = TcpStream::connect(self.address(name)).unwrap();
         tcp.write_all(request.as_bytes()).unwrap();
@@ -89,7 +89,7 @@ fn it_cleans_up_after_each_signal() {
     }
 }
 
-/// A daemon with no mark of the sandbox left: another session and directory, no environment, no parent.
+/// A daemon without any mark of the sandbox: its own session and directory, no environment, no parent.
 #[test]
 #[cfg(target_os = "linux")]
 fn nothing_gets_away_from_the_command() {
@@ -180,7 +180,7 @@ fn it_listens_elsewhere_only_when_told_to() {
     let quiet = Running::start(&[], directory.path());
     for name in ["GUESTEXEC_TAT_ENDPOINT", "ZSTACK_ENDPOINT", "GUESTEXEC_CCI_ENDPOINT"] {
         let port = quiet.address(name).strip_prefix("127.0.0.1:").expect("loopback");
-        // Another address of this machine's loopback interface is another address all the same.
+        // 127.0.0.2 is another address, although of the same loopback interface.
         assert!(TcpStream::connect(format!("127.0.0.2:{port}")).is_err());
     }
     assert!(!quiet.remarks.concat().contains("Listening on"));
@@ -193,7 +193,7 @@ fn it_listens_elsewhere_only_when_told_to() {
 }
 
 #[test]
-fn wrong_options_are_refused_in_words() {
+fn wrong_options_are_refused_with_an_explanation() {
     for (options, words) in [
         (&["--fault", "tat:lost"][..], "lose-answer"),
         (&["--fault", "aws:drip"], "tat, zstack and cci"),

@@ -1,7 +1,7 @@
-//! What a credential may be made of. The sentences name it and never quote it.
+//! Checks of credentials. The messages name a credential and never quote it.
 
-/// Refuses what is no key, password or name as it was shown to its owner: nothing at all, and what has
-/// a blank, a line break or an invisible mark at either end, as is easily copied along.
+/// Rejects an empty credential, and one with a blank, a line break or an invisible character at either
+/// end, which are easily copied along.
 ///
 /// # Errors
 /// A sentence that names the credential by `what`.
@@ -18,7 +18,7 @@ pub fn check_credential(what: &str, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses also what cannot stand in a header: anything but visible ASCII, and what is in `reserved`.
+/// Rejects also what no header can carry: anything but visible ASCII, and the characters `reserved`.
 ///
 /// # Errors
 /// As [`check_credential`].
@@ -32,8 +32,8 @@ pub fn check_header_credential(what: &str, text: &str, reserved: &[char]) -> Res
     ))
 }
 
-/// Refuses also what has such a character anywhere, for secrets that services make: they consist of
-/// letters, digits and few signs.
+/// Rejects also such a character anywhere. Secrets that services generate consist of letters, digits and
+/// a few signs.
 ///
 /// # Errors
 /// As [`check_credential`].
@@ -48,7 +48,7 @@ pub fn check_key(what: &str, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Blanks, controls, and what is not seen: zero-width characters and the byte-order mark.
+/// True for blanks, controls, zero-width characters and the byte-order mark.
 fn is_blank(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()

@@ -1,13 +1,13 @@
-//! Where a service is reached.
+//! The address of a service.
 
 use reqwest::Url;
 
-/// When an endpoint may be plain `http`.
+/// Where an endpoint may be plain `http`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlainHttp {
-    /// Only towards this machine itself: a sandbox or a tunnel.
+    /// On this machine only: a sandbox or a tunnel.
     Loopback,
-    /// Anywhere: the caller said so, or the service is normally reached that way.
+    /// Anywhere.
     Allowed,
 }
 
@@ -19,13 +19,13 @@ impl Endpoint {
     /// Reads an endpoint such as `https://tat.tencentcloudapi.com` or `http://127.0.0.1:8080`.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with `text` and what would be right: no scheme, one that
-    /// is not HTTP, user info, a query or fragment, or plain HTTP where `plain` forbids it.
+    /// A sentence that says what is wrong with `text` and what would be right: it has no scheme or
+    /// another than HTTP, user info, a query or a fragment, or it is plain HTTP and `plain` forbids it.
     pub fn parse(text: &str, plain: PlainHttp) -> Result<Self, String> {
         let wanted = "give one such as `https://host` or `http://127.0.0.1:8080`";
         // `host:8080` parses as a URL with the scheme `host`, hence the test for `://`.
         if !text.contains("://") {
-            // What stands before an `@` would be a password.
+            // The text before an `@` may be a password.
             let shown =
                 if text.contains('@') { "the endpoint" } else { &format!("the endpoint `{text}`") };
             return Err(format!("{shown} has no scheme: {wanted}"));
@@ -67,13 +67,13 @@ impl Endpoint {
         &self.0
     }
 
-    /// True where the address is this machine by its very form (`127.0.0.0/8`, `::1`, `localhost`).
+    /// True if the address is a loopback address by its form (`127.0.0.0/8`, `::1`, `localhost`).
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.0)
     }
 }
 
-/// True where a URL's host is this machine by its very form.
+/// True if a URL's host is a loopback address by its form.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let literal = host.trim_start_matches('[').trim_end_matches(']');

@@ -1,4 +1,4 @@
-//! The one error type, of which each provider has its own instance.
+//! The error type of all providers.
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 
 use crate::{identifier, readable};
 
-/// What kind of failure an [`Error`] is, told apart by what the reader should do about it.
+/// The kind of an [`Error`]. Each kind has its own remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -14,10 +14,9 @@ pub enum ErrorKind {
     Config,
     /// Credentials are missing or unusable on this side: give them as the message says.
     Credentials,
-    /// The request breaks a limit of the service's own page and was not sent: correct the member
-    /// named.
+    /// The request breaks a limit of the vendor's page and was not sent: correct the named member.
     InvalidRequest,
-    /// No connection could be made, so nothing was sent: check network and endpoint, try again.
+    /// No connection was made, so nothing was sent: check network and endpoint, then retry.
     Connect,
     /// A deadline passed before the answer was complete.
     Timeout,
@@ -28,30 +27,29 @@ pub enum ErrorKind {
     Unauthenticated,
     /// The service knows the caller and does not allow the call: ask for the permission.
     Forbidden,
-    /// The thing named does not exist.
+    /// The named thing does not exist.
     NotFound,
-    /// Too many requests: wait, then try again.
+    /// There were too many requests: wait, then retry.
     Throttled,
-    /// A gateway or the service itself failed: try again later.
+    /// A gateway or the service itself failed: retry later.
     Unavailable,
     /// The service understood the request and refused it, for the reason in its message.
     Refused,
-    /// The answer is not what the service's page describes: a proxy in between, another version.
+    /// The answer is not what the vendor's page describes: a proxy or another version may be the cause.
     Protocol,
-    /// The other side cannot do what the call needs: use what the message names instead.
+    /// The service cannot do what the call needs: use what the message names instead.
     Unsupported,
-    /// There is more of something than this side was told to take: raise the limit, or take it in
-    /// parts.
+    /// The answer is larger than the client accepts: raise the limit, or ask for parts.
     TooLarge,
-    /// Something on this machine that was to be sent could not be read.
+    /// A local file or stream that was to be sent could not be read.
     Input,
 }
 
-/// A failed call, with what is needed to decide what to do next.
+/// A failed call, with all that the next decision needs.
 ///
-/// `D` is what the provider's service says about a failure in its own terms: an error code, a
-/// Kubernetes `Status`, a chain of causes. The text shown holds the service's own code and
-/// message, and never a secret, a header or a whole body.
+/// `D` is the service's own account of a failure: an error code, a Kubernetes `Status`, a chain of
+/// causes. The text holds the service's code and message, and never a secret, a header or a whole
+/// body.
 #[derive(Clone)]
 pub struct Error<D>(Box<Inner<D>>);
 
@@ -70,7 +68,7 @@ struct Inner<D> {
 }
 
 impl<D> Error<D> {
-    /// A failure of `kind`, told in one sentence. What a service wrote into it is made
+    /// Makes an error of `kind` with a message of one sentence, in which a service's text is made
     /// [`readable`].
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
@@ -94,7 +92,7 @@ impl<D> Error<D> {
         self
     }
 
-    /// Tells it in another sentence.
+    /// Replaces the message.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
         self.0.message = readable(&message.into());
@@ -108,7 +106,7 @@ impl<D> Error<D> {
         self
     }
 
-    /// Adds the id by which the vendor's support finds the request.
+    /// Adds the request's id, by which the vendor's support finds it.
     #[must_use]
     pub fn with_request_id(mut self, id: Option<String>) -> Self {
         self.0.request_id = id.as_deref().map(identifier);
@@ -122,21 +120,21 @@ impl<D> Error<D> {
         self
     }
 
-    /// Says whether the command may have run although the call failed.
+    /// Sets whether the command may have run although the call failed.
     #[must_use]
     pub fn with_may_have_run(mut self, may_have_run: bool) -> Self {
         self.0.may_have_run = may_have_run;
         self
     }
 
-    /// Adds a sentence on what to do.
+    /// Adds what to do about it, as a sentence.
     #[must_use]
     pub fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.0.advice = Some(readable(&advice.into()).into());
         self
     }
 
-    /// Adds what the service says in its own terms.
+    /// Adds the service's own account.
     #[must_use]
     pub fn with_detail(mut self, detail: Option<D>) -> Self {
         self.0.detail = detail;
@@ -150,17 +148,17 @@ impl<D> Error<D> {
         self
     }
 
-    /// What kind of failure this is.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The operation that failed, by its vendor's name; none where no request was being made.
+    /// The vendor's name of the operation that failed, if the failure is one of a call.
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// The service's own code, where it gave one.
+    /// The service's own code, if it gave one.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
@@ -170,27 +168,27 @@ impl<D> Error<D> {
         &self.0.message
     }
 
-    /// The id by which the vendor's support finds the request.
+    /// The request's id, by which the vendor's support finds it.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// The HTTP status on the wire, where an answer came.
+    /// The HTTP status on the wire, if there was an answer.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// What to do about it, where more can be said than the kind says.
+    /// What to do about it, if the kind does not say it all.
     pub fn advice(&self) -> Option<&str> {
         self.0.advice.as_deref()
     }
 
-    /// What the service said, in its own terms.
+    /// The service's own account.
     pub fn detail(&self) -> Option<&D> {
         self.0.detail.as_ref()
     }
 
-    /// A cause of this type, however deep.
+    /// The first cause of type `T` in the chain of causes.
     pub fn cause<T: StdError + 'static>(&self) -> Option<&T> {
         let mut cause: Option<&(dyn StdError + 'static)> = match &self.0.source {
             Some(source) => Some(&**source),
@@ -205,8 +203,8 @@ impl<D> Error<D> {
         None
     }
 
-    /// True where the same call may well succeed later, and repeating it cannot run a command twice.
-    /// What else a call changes is the caller's to judge: a repeated login opens a second session.
+    /// True if the same call may succeed later and a retry cannot run a command twice. The caller judges
+    /// its other effects: a retried login opens a second session.
     ///
     /// Never true together with [`may_have_run`](Self::may_have_run).
     pub fn is_retryable(&self) -> bool {
@@ -215,7 +213,7 @@ impl<D> Error<D> {
             && !self.0.may_have_run
     }
 
-    /// True where a command may have started although this call failed. Look before you repeat it.
+    /// True if a command may have started although this call failed. Check that before you retry.
     pub fn may_have_run(&self) -> bool {
         self.0.may_have_run
     }

@@ -1,4 +1,4 @@
-//! The HTTP client the providers share, and what is done to each request and answer.
+//! The HTTP client of all providers, and how answers are read.
 
 use std::{env, time::Duration};
 
@@ -9,26 +9,26 @@ use reqwest::{NoProxy, Response, StatusCode, Url, redirect};
 use crate::tls;
 use crate::{Endpoint, Secret, endpoint::is_loopback, repair::repaired};
 
-/// Largest answer read into memory, in bytes. The largest honest one, a page of 100 task results
-/// with their outputs, is a tenth of it.
+/// Largest answer read into memory, in bytes: ten times the largest regular one, a page of 100 task
+/// results with their outputs.
 pub const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 /// Settings of the HTTP client.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    /// How long a connection may take to be made. Default: 10 s.
+    /// How long connecting may take. Default: 10 s.
     pub connect_timeout: Duration,
-    /// How long one exchange may take, from the first byte sent to the last received. It does not
-    /// cut an upgraded stream. Default: 60 s.
+    /// How long one exchange may take, from the first byte sent to the last one received. It does not
+    /// end an upgraded stream. Default: 60 s.
     pub timeout: Duration,
     /// The `User-Agent` header. Default: this library's name and version.
     pub user_agent: String,
-    /// The way to the endpoint. An endpoint on this machine (`localhost`, `127.0.0.0/8`, `::1`) is
+    /// The proxy. An endpoint on this machine (`localhost`, `127.0.0.0/8`, `::1`) is
     /// always reached directly.
     pub proxy: Proxy,
-    /// Certificates to be trusted besides those this machine trusts, in PEM, any number of them: of
-    /// a company's own authority, say. Default: none.
+    /// Certificates in PEM that are trusted besides those of this machine, such as the one of a
+    /// company's own authority. Default: none.
     pub root_certificates: String,
 }
 
@@ -58,8 +58,8 @@ impl Default for HttpOptions {
 }
 
 /// Builds the client that carries requests to `endpoints`: HTTP/1.1, TLS verified, redirects not
-/// followed. An endpoint on this machine is reached directly, whatever `options` or the environment
-/// say of a proxy; where no endpoint is HTTPS, this machine needs no certificates.
+/// followed. An endpoint on this machine is reached directly, without the proxy of `options` or the
+/// environment. If no endpoint is HTTPS, the certificates of this machine are not read.
 ///
 /// HTTP/1.1 because a connection negotiated to HTTP/2 cannot be upgraded; no redirects because each
 /// request carries credentials meant for one host.
@@ -81,8 +81,8 @@ pub fn http_client(
     build(with_tls(client_builder(options)?, &options.root_certificates, needs_tls)?)
 }
 
-/// Builds a client for requests that another [`Transport`](crate::Transport) carries. It trusts
-/// nobody, so that this machine's certificates need not be read.
+/// Builds a client for requests that another [`Transport`](crate::Transport) carries. It trusts no
+/// certificate, so this machine's are not read.
 ///
 /// # Errors
 /// As [`http_client`].
@@ -95,8 +95,8 @@ fn client_builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, Strin
         Some(proxy) => reqwest::Client::builder().proxy(proxy),
         None => reqwest::Client::builder().no_proxy(),
     };
-    // By default the kernel would end a connection whose peer takes nothing for 30 s. A command that
-    // does not read its input is such a peer, and healthy. Each call has a deadline of its own.
+    // By default the kernel ends a connection whose peer accepts no data for 30 s. A command that does
+    // not read its input is such a peer, and healthy. Each call has a deadline of its own.
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     let builder = builder.tcp_user_timeout(None);
     Ok(builder
@@ -107,13 +107,13 @@ fn client_builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, Strin
         .user_agent(options.user_agent.as_str()))
 }
 
-/// The proxies of all clients made here. None of them is ever on the way to this machine itself:
-/// what is sent there may be in clear.
+/// The proxy of a client. Requests to this machine never go through it, because they may be in clear
+/// text.
 fn proxy(chosen: &Proxy) -> Result<Option<reqwest::Proxy>, String> {
     let (http, https, exempt) = match chosen {
         Proxy::Direct => return Ok(None),
         Proxy::Url(url) => {
-            // The error would repeat the address, in which there may be a password.
+            // The error would quote the address, which may hold a password.
             let url = proxy_url(url.expose()).ok_or(
                 "the proxy's address cannot be read: give one such as `http://proxy:3128`",
             )?;
@@ -151,7 +151,7 @@ fn proxy_url(text: &str) -> Option<Url> {
         false => Url::parse(&format!("http://{text}")),
     };
     let url = url.ok().filter(Url::has_host)?;
-    // What the HTTP client knows of them depends on how the program built it.
+    // Which schemes reqwest supports depends on its features in this program.
     reqwest::Proxy::all(url.clone()).ok().map(|_| url)
 }
 
@@ -161,7 +161,7 @@ fn with_tls(
     pem: &str,
     needed: bool,
 ) -> Result<reqwest::ClientBuilder, String> {
-    // What is no certificate is refused in any case.
+    // Text that is no certificate is rejected in any case.
     let config = match needed || !pem.trim().is_empty() {
         true => tls::client_config(pem)?,
         false => tls::offline_config()?,
@@ -203,7 +203,7 @@ fn with_tls(
 pub(crate) const NO_CERTIFICATE: &str = "the root certificates hold none in PEM: give the text of \
      a file that begins with `-----BEGIN CERTIFICATE-----`";
 
-/// What to do in a program without TLS.
+/// The remedy for a program without TLS.
 const TURN_ON: &str = "build it with the crate's feature `rustls` or `native-tls`";
 
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
@@ -218,8 +218,7 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
     })
 }
 
-/// Makes reading more than `limit` bytes of an answer an error instead of a growing buffer.
-/// An upgraded connection is left alone.
+/// Makes reading more than `limit` bytes of an answer an error. An upgraded connection is left as it is.
 #[must_use]
 pub fn limit_answer(response: Response, limit: usize) -> Response {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -230,15 +229,15 @@ pub fn limit_answer(response: Response, limit: usize) -> Response {
     Response::from(http::Response::from_parts(parts, body))
 }
 
-/// The status an answer had on the wire, where [`refused`] changed it.
+/// The status of an answer on the wire, if [`mark_as_error`] changed it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WireStatus(pub(crate) StatusCode);
 
-/// Reads a whole answer, of at most `limit` bytes. JSON that a strict reader refuses, for a byte that
-/// is not UTF-8 or a number too large, comes as JSON that says the same.
+/// Reads a whole answer of at most `limit` bytes. JSON that a strict parser rejects is repaired: a byte
+/// that is not UTF-8, or a number that is too large.
 ///
 /// # Errors
-/// The transport's, if the answer does not arrive whole or is larger.
+/// The transport's, if the answer is incomplete or larger.
 pub async fn buffered(
     response: Response,
     limit: usize,
@@ -249,10 +248,10 @@ pub async fn buffered(
     Ok(http::Response::from_parts(parts, repaired(body.into())))
 }
 
-/// Marks an answer as a refusal that its status does not show: the generated code then hands it to
-/// the provider's error instead of reading it as a success. The status on the wire is kept aside.
+/// Marks an answer as an error although its status is one of success: the generated code then hands it
+/// to the provider's error. The status on the wire is kept beside it.
 #[must_use]
-pub fn refused(mut answer: http::Response<Vec<u8>>) -> http::Response<Vec<u8>> {
+pub fn mark_as_error(mut answer: http::Response<Vec<u8>>) -> http::Response<Vec<u8>> {
     let wire = WireStatus(answer.status());
     answer.extensions_mut().insert(wire);
     *answer.status_mut() = StatusCode::BAD_REQUEST;

@@ -40,7 +40,9 @@ pub use credential::{check_credential, check_header_credential, check_key};
 pub use endpoint::{Endpoint, PlainHttp};
 pub use error::{Error, ErrorKind};
 pub use example::Example;
-pub use http::{HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, refused};
+pub use http::{
+    HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, mark_as_error,
+};
 pub use json::json_body;
 pub use lossless::Extra;
 pub use marks::Marks;

@@ -1,36 +1,36 @@
-//! Which bare HTTP statuses prove that a request was not acted upon.
+//! The HTTP statuses that prove that a request had no effect.
 
 use reqwest::StatusCode;
 
-/// The statuses, each with its reason. Whatever is not here may have come after a command started:
-/// every 5xx, which a gateway sends when it gave up waiting, and of the others above all
+/// The statuses, each with its reason. Any other may have come after a command started: every 5xx, which
+/// a gateway sends when it stops waiting, and of the others above all
 ///
-/// - every 3xx, with which a server may show the result of what it has just done,
+/// - every 3xx, by which a server may point to the result of what it has just done,
 /// - 406, 410, 412, 416 and 422, which may be about the answer or the outcome,
-/// - 408 and 499: something on the way gave up, and the request may have gone on,
-/// - 409: what the request was to make is there, perhaps because it was sent on twice,
-/// - 425: the request was sent early, and perhaps once more since.
+/// - 408 and 499: a proxy gave up, and may have forwarded the request before,
+/// - 409: what the request creates exists, perhaps because a proxy forwarded it twice,
+/// - 425: the request was sent early, and perhaps again since.
 const NOT_ACTED_UPON: [(u16, &str); 17] = [
-    (400, "it was not understood"),
-    (401, "the caller is not known"),
-    (403, "the caller may not"),
-    (404, "nothing here takes it"),
-    (405, "nothing here takes it by this method"),
-    (407, "the proxy does not pass it on before it knows the caller"),
-    (411, "its length has to be known before it is read"),
-    (413, "it is too large to be read"),
-    (414, "its address is too long to be read"),
-    (415, "its body is of a type that is not read"),
-    (417, "it asks for what is not given before it is read"),
-    (421, "this server does not answer for the name asked for"),
-    (426, "it has to be sent by another protocol"),
-    (428, "it lacks a condition"),
-    (429, "there are too many"),
-    (431, "its headers are too long to be read"),
-    (451, "the law forbids it"),
+    (400, "the request was not understood"),
+    (401, "the caller is unknown"),
+    (403, "the caller lacks the permission"),
+    (404, "there is no such path"),
+    (405, "the path does not take this method"),
+    (407, "the proxy forwards nothing before it knows the caller"),
+    (411, "the length must be known before the body is read"),
+    (413, "the body is too large to be read"),
+    (414, "the address is too long to be read"),
+    (415, "the body is of an unknown type"),
+    (417, "the request expects what the server does not support"),
+    (421, "the server is not responsible for this host"),
+    (426, "the server takes another protocol only"),
+    (428, "the request lacks a condition"),
+    (429, "there are too many requests"),
+    (431, "the headers are too long to be read"),
+    (451, "the law forbids the request"),
 ];
 
-/// True for a status that proves that a request was not acted upon.
+/// True for a status that proves that a request had no effect.
 pub(crate) fn not_acted_upon(status: StatusCode) -> bool {
     NOT_ACTED_UPON.iter().any(|(proof, _)| *proof == status.as_u16())
 }

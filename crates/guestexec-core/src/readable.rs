@@ -1,20 +1,20 @@
-//! A server's text, made fit to be shown.
+//! A server's text made safe to show.
 
 use crate::Secret;
 
-/// Most characters of a service's message that become part of an error.
+/// Longest message of a service in an error, in characters.
 const MAX_MESSAGE: usize = 8 * 1024;
-/// Most characters of a code or an id. Those of the services have up to 80.
+/// Longest code or id, in characters. Those of the services have up to 80.
 const MAX_IDENTIFIER: usize = 128;
-/// Shortest secret that is looked for: shorter ones stand in many a word by chance.
+/// Shortest secret that is hidden, in bytes: shorter ones occur in ordinary words.
 const SHORTEST: usize = 4;
 
-/// A service's text as part of an error: no control characters but line breaks, and not endless.
+/// Shortens a service's text and removes its control characters except line breaks.
 pub fn readable(text: &str) -> String {
     cut(text, MAX_MESSAGE, |character| character == '\n')
 }
 
-/// A service's code or id, or another of its words: no control characters, and short.
+/// Shortens a service's code, id or other word and removes its control characters.
 pub fn identifier(text: &str) -> String {
     cut(text, MAX_IDENTIFIER, |_| false)
 }
@@ -28,34 +28,34 @@ fn cut(text: &str, most: usize, spared: impl Fn(char) -> bool) -> String {
     readable
 }
 
-/// True for what a terminal obeys instead of showing it, such as the order to write backwards.
+/// True for characters that a terminal obeys instead of showing them, such as a change of direction.
 fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// What a client keeps to itself, so that no service's text tells it again.
+/// A client's secrets, which are hidden in every text of a service.
 #[derive(Default)]
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// The same with one more.
+    /// Adds a secret.
     pub fn add(&mut self, secret: &str) {
         if secret.len() >= SHORTEST && !self.0.iter().any(|known| known.expose() == secret) {
-            // Longer ones first: without a shorter one that stands in it, one is not found.
+            // Longer ones first: a secret is not found once a shorter one within it is hidden.
             let place = self.0.partition_point(|known| known.expose().len() > secret.len());
             self.0.insert(place, secret.into());
         }
     }
 
-    /// `text` without any of them, also where it quotes them as JSON does.
+    /// Hides the secrets in `text`, also in their forms as JSON strings.
     pub fn hidden_in(&self, text: String) -> String {
         self.0.iter().fold(text, |text, secret| {
             let secret = secret.expose();
             let quoted = serde_json::to_string(secret).unwrap_or_default();
             let quoted = quoted.trim_matches('"');
-            // Some writers escape what stands in HTML, too.
+            // Some writers also escape what is special in HTML.
             let slashes = quoted.replace('/', "\\/");
             let html = [("=", "\\u003d"), ("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")];
             let html = html.iter().fold(quoted.to_owned(), |text, (a, b)| text.replace(a, b));
@@ -68,12 +68,12 @@ impl Secrets {
         })
     }
 
-    /// The same in an answer's body, whatever it is.
+    /// Hides the secrets in an answer's body, of any type.
     pub(crate) fn hide_in(&self, body: &mut Vec<u8>) {
         if self.0.is_empty() {
             return;
         }
-        // What is no text may still hold some.
+        // A body that is not UTF-8 may still hold some.
         let text = String::from_utf8_lossy(body);
         let hidden = self.hidden_in(text.clone().into_owned());
         if hidden != text {

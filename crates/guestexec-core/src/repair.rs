@@ -1,7 +1,7 @@
-//! JSON that a strict reader refuses, made into JSON that says the same.
+//! Repairs JSON that a strict parser rejects.
 //!
-//! One wrong byte in a side member must not cost an answer that decides something. Text is read
-//! lossily; what no strict reader takes as a value is kept as text.
+//! One wrong byte in a minor member must not cost a whole answer. Text is decoded lossily; a value that
+//! no strict parser accepts becomes a string.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use serde::{
 };
 use serde_json::{Number, Value};
 
-/// Lists and objects within one another, at most; what is deeper is kept as the text it came in.
+/// Deepest nesting of lists and objects; a deeper one becomes a string.
 const DEEPEST: usize = 100;
 
-/// A body whose JSON can be read: as it came where that is so, or where it is no JSON object at all.
+/// Repairs a body. Valid JSON is left as it is, and so is a body that is no JSON object.
 ///
-/// Otherwise bytes that are not UTF-8 and lone surrogates become U+FFFD, control characters are
-/// escaped, and numbers too large for any reader, other words, and what lies too deep become
-/// strings that hold their text.
+/// Bytes that are not UTF-8 and lone surrogates become U+FFFD, and control characters are escaped.
+/// Numbers that are too large, unknown words and values that are nested too deeply become strings of
+/// their text.
 pub(crate) fn repaired(body: Vec<u8>) -> Vec<u8> {
     if is_strict(&body) {
         return body;
@@ -29,12 +29,12 @@ pub(crate) fn repaired(body: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Whether `serde_json` reads all of it into a value, and without rounding an integer.
+/// True if `serde_json` parses all of it without rounding an integer.
 fn is_strict(body: &[u8]) -> bool {
     serde_json::from_slice::<Walk>(body).is_ok()
 }
 
-/// Reads a value of any kind, and keeps nothing. Unlike `IgnoredAny` it looks into all of it.
+/// Parses a value of any kind and keeps nothing. Unlike `IgnoredAny` it checks every part.
 struct Walk;
 
 impl<'de> Deserialize<'de> for Walk {
@@ -63,7 +63,7 @@ impl<'de> Visitor<'de> for Walk {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self, E> {
-        // It may be an integer that was rounded; the rewriting finds out.
+        // It may be a rounded integer; `rewritten` finds out.
         if number.abs() < 9e18 { Ok(self) } else { Err(E::custom("a large number")) }
     }
 
@@ -86,7 +86,7 @@ impl<'de> Visitor<'de> for Walk {
     }
 }
 
-/// The object with everything put right that can be; none where it is no object, or ends early.
+/// The repaired object; `None` if the body is no object or ends early.
 fn rewritten(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
     let mut rest = text.trim_start();
@@ -128,7 +128,7 @@ fn rewritten(body: &[u8]) -> Option<String> {
     Some(out)
 }
 
-/// Whether a reader makes of the word what it says.
+/// True for a word that a parser reads without loss.
 fn is_word(word: &str) -> bool {
     if matches!(word, "true" | "false" | "null") {
         return true;
@@ -144,7 +144,7 @@ fn quote(text: &str, out: &mut String) -> Option<()> {
     Some(())
 }
 
-/// Copies the string that `text` begins with, put right, and gives what follows.
+/// Copies and repairs the string that `text` begins with, and returns the rest.
 fn string<'a>(text: &'a str, out: &mut String) -> Option<&'a str> {
     let mut rest = text.strip_prefix('"')?;
     out.push('"');
@@ -165,7 +165,7 @@ fn string<'a>(text: &'a str, out: &mut String) -> Option<&'a str> {
     }
 }
 
-/// Copies what follows a backslash. One that escapes nothing stands for itself.
+/// Copies what follows a backslash. A backslash that escapes nothing is kept as a character.
 fn escape<'a>(rest: &'a str, out: &mut String) -> &'a str {
     let unit = |text: &str| {
         let digits = text.strip_prefix('u')?.get(..4)?;
@@ -199,7 +199,7 @@ fn escape<'a>(rest: &'a str, out: &mut String) -> &'a str {
     }
 }
 
-/// How long the list or object is that `text` begins with.
+/// The length of the list or object that `text` begins with.
 fn length_of(text: &str) -> Option<usize> {
     let mut depth = 0usize;
     let mut bytes = text.bytes().enumerate();

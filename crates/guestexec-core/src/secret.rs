@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A password, token or key: sent when it must be, never printed, wiped from memory when dropped.
 ///
-/// `Debug` shows a placeholder and there is no `Display`; [`Secret::expose`] is the one way to the
-/// text. Serializing writes the clear text, since a request body is where a password has to go.
+/// `Debug` shows a placeholder and there is no `Display`; only [`Secret::expose`] gives the text.
+/// Serializing writes the clear text, because request bodies carry passwords.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
@@ -30,7 +30,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What stands in a `Debug` text for a value that is not told.
+/// A placeholder for a secret value in a `Debug` text.
 pub struct Redacted;
 
 impl fmt::Debug for Redacted {

@@ -6,14 +6,14 @@ use encoding_rs::Encoding;
 
 use crate::{Error, ErrorKind};
 
-/// Bytes that a command wrote as text, in the encoding of that name; with U+FFFD where they do not fit
-/// it. A byte-order mark at their beginning says otherwise, and is no part of the text.
+/// Decodes a command's output by the encoding called `name`. Invalid bytes become U+FFFD. A byte-order
+/// mark at the beginning overrides `name` and is removed.
 ///
 /// `name` is one of the labels of the WHATWG's [Encoding Standard](https://encoding.spec.whatwg.org/#names-and-labels),
 /// in any letter case.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidRequest`] where no encoding has that name.
+/// [`ErrorKind::InvalidRequest`] if no encoding has that name.
 pub fn text_in<'a, D>(bytes: &'a [u8], name: &str) -> Result<Cow<'a, str>, Error<D>> {
     let encoding = Encoding::for_label_no_replacement(name.as_bytes()).ok_or_else(|| {
         Error::new(

@@ -1,11 +1,10 @@
-//! TLS by rustls, in a way that the rest of a program does not notice.
+//! TLS by rustls, without effect on the rest of the program.
 //!
-//! Which provider of cryptography rustls takes where it is not told follows from its crate features,
-//! and those add up over a whole program: turning one on here would leave another part of the
-//! program, which turned on the other, without any. So none is turned on, none is installed, and the
-//! provider handed to our own client is put together here from `ring` or `aws-lc-rs`, by the
-//! interface rustls has for that. It follows rustls' own provider (Apache-2.0, ISC or MIT) suite by
-//! suite.
+//! The default provider of cryptography follows from the features of rustls, which are the sum of what
+//! all crates of a program turn on. With two of them on, rustls has no default: a feature turned on here
+//! would break a program that turned on the other. So none is turned on and none is installed. The
+//! provider of our own client is made here from `ring` or `aws-lc-rs`, by the interface that rustls has
+//! for that. It follows rustls' own provider (Apache-2.0, ISC or MIT) suite by suite.
 
 mod kx;
 mod records;
@@ -36,11 +35,10 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
     })
 });
 
-/// What a client checks servers with: the certificates this machine trusts, and those in `roots`.
+/// A configuration that trusts the certificates of this machine and those in `roots`.
 ///
 /// # Errors
-/// A sentence, if there is no certificate in `roots`, though it is not empty, or if this machine's
-/// cannot be read.
+/// A sentence, if `roots` is not empty and holds no certificate, or if this machine's cannot be read.
 pub(crate) fn client_config(roots: &str) -> Result<ClientConfig, String> {
     let roots = certificates(roots)?;
     let failed = |e: rustls::Error| format!("TLS could not be set up on this machine: {e}");
@@ -55,7 +53,7 @@ pub(crate) fn client_config(roots: &str) -> Result<ClientConfig, String> {
 /// A configuration that trusts nobody, for clients that never speak TLS.
 ///
 /// # Errors
-/// A sentence, which no machine should ever tell.
+/// A sentence, if the provider supports no protocol version.
 pub(crate) fn offline_config() -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(PROVIDER.clone())
         .with_safe_default_protocol_versions()
@@ -93,7 +91,7 @@ fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     let mut nobody = RootCertStore::empty();
     match read {
-        // Each has to be one by its form, too.
+        // PEM may hold anything: each has to be a certificate.
         Ok(roots) if !roots.is_empty() && roots.iter().all(|r| nobody.add(r.clone()).is_ok()) => {
             Ok(roots)
         }

@@ -14,12 +14,12 @@ use tokio::{
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Connections at once.
+/// Simultaneous connections.
 const CONNECTIONS: usize = 16;
-/// Requests of each.
+/// Requests on each connection.
 const REQUESTS: usize = 2000;
 
-/// A signed DescribeRegions; good for five minutes, like any signature of TAT's.
+/// A signed DescribeRegions, valid for five minutes as all signatures of TAT are.
 fn signed(sandbox: &Sandbox, body: &str) -> Result<Vec<u8>, Failure> {
     let tat = sandbox.tat();
     let host = tat.endpoint().replace("http://", "");
@@ -49,7 +49,7 @@ fn signed(sandbox: &Sandbox, body: &str) -> Result<Vec<u8>, Failure> {
     .into_bytes())
 }
 
-/// Asks the same again and again over one connection.
+/// Sends the same request over and over on one connection.
 async fn ask(address: String, request: Vec<u8>, times: usize) -> Result<(), Failure> {
     let mut tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
@@ -57,7 +57,7 @@ async fn ask(address: String, request: Vec<u8>, times: usize) -> Result<(), Fail
     let mut length = 0;
     for turn in 0..times {
         tcp.write_all(&request).await?;
-        // All answers are equally long, so the first one's end tells the others'.
+        // All answers have the length of the first.
         let mut read = 0;
         while read < length.max(1) {
             read += tcp.read(&mut answer[read..]).await?;

@@ -72,7 +72,7 @@ async fn open(cci: &CciHandle, offer: &str, query: &str) -> (Socket, Option<Stri
     connect(cci, &exec_path(cci.pod(), query), &headers).await.unwrap()
 }
 
-/// What a session yields until the server closes it.
+/// The messages of a session until the server closes it.
 #[derive(Debug, Default, PartialEq)]
 struct Yield {
     stdout: Vec<u8>,
@@ -116,14 +116,14 @@ fn message(payload: Payload) -> Message {
 const V5: &str = "v5.channel.k8s.io, v4.channel.k8s.io";
 
 #[tokio::test]
-async fn argv_reaches_the_process_as_it_is() {
+async fn argv_reaches_the_process_unchanged() {
     let sandbox = Sandbox::start().await.unwrap();
     let cci = sandbox.cci();
     let query = "command=printf&command=%5B%25s%5D&command=&command=two+words&command=%E4%BD%A0%26%3D%2B\
                  &command=-c&command=-c&stdout=true&stderr=true";
     let (mut socket, protocol) = open(cci, V5, query).await;
     assert_eq!(protocol.as_deref(), Some("v5.channel.k8s.io"));
-    // The first message is empty and on the lowest output.
+    // The first message is empty, on the lowest output channel.
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::Binary(vec![1].into()));
     let (all, end) = read_all(&mut socket, Subprotocol::V5).await;
     assert_eq!(String::from_utf8(all.stdout).unwrap(), "[][two words][你&=+][-c][-c]");
@@ -132,7 +132,7 @@ async fn argv_reaches_the_process_as_it_is() {
 }
 
 #[tokio::test]
-async fn outputs_are_apart_and_ends_are_told() {
+async fn outputs_are_separate_and_exit_codes_are_reported() {
     let sandbox = Sandbox::start().await.unwrap();
     let cci = sandbox.cci();
     let shell = |script: &str| format!("command=sh&command=-c&command={script}&stdout=1&stderr=1");
@@ -177,7 +177,7 @@ async fn stdin_ends_on_version_5() {
 }
 
 #[tokio::test]
-async fn every_protocol_and_none() {
+async fn supported_protocols_are_served_and_others_are_refused() {
     let sandbox = Sandbox::builder().cci_v5(false).start().await.unwrap();
     let cci = sandbox.cci();
     for (offer, protocol) in [
@@ -233,7 +233,7 @@ async fn a_terminal_has_a_size() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_takes_the_process_with_it() {
+async fn the_process_ends_when_its_client_disconnects() {
     let sandbox = Sandbox::start().await.unwrap();
     let query = "command=sh&command=-c&command=echo%20$$;sleep%201000%20%26%20wait&stdout=1";
     let (mut socket, _) = open(sandbox.cci(), V5, query).await;
@@ -251,7 +251,7 @@ async fn a_client_that_leaves_takes_the_process_with_it() {
 }
 
 #[tokio::test]
-async fn a_silent_session_is_cut_and_a_keepalive_is_no_silence() {
+async fn a_silent_session_is_cut_unless_keepalives_arrive() {
     let limit = Duration::from_secs(1);
     let sandbox = Sandbox::builder().cci_idle(limit).start().await.unwrap();
     let (mut silent, _) = open(sandbox.cci(), V5, "command=sleep&command=1000&stdout=1").await;
@@ -278,7 +278,7 @@ async fn a_silent_session_is_cut_and_a_keepalive_is_no_silence() {
 }
 
 #[tokio::test]
-async fn kubectl_finds_the_same_pods_behind_a_token_in_the_path() {
+async fn a_token_in_the_path_gives_kubectl_the_same_pods() {
     let sandbox = Sandbox::start().await.unwrap();
     let cci = sandbox.cci();
     let endpoint = cci.kubernetes_endpoint();
@@ -302,7 +302,7 @@ async fn kubectl_finds_the_same_pods_behind_a_token_in_the_path() {
 }
 
 #[tokio::test]
-async fn refusals_before_the_upgrade() {
+async fn bad_requests_are_refused_before_the_upgrade() {
     let sandbox = Sandbox::start().await.unwrap();
     let cci = sandbox.cci();
     let token = ("x-auth-token", cci.token().to_owned());
@@ -374,7 +374,7 @@ async fn refusals_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn tokens_of_iam() {
+async fn iam_issues_tokens() {
     let sandbox = Sandbox::start().await.unwrap();
     let cci = sandbox.cci();
     let http = http();
@@ -423,7 +423,7 @@ async fn tokens_of_iam() {
     assert_eq!(http.get(&url).send().await.unwrap().status(), 405);
 }
 
-/// The headers of a request signed with the access key, argv in any order on the wire.
+/// The headers of a request signed with the access key, whatever the order of argv on the wire.
 fn signed(
     cci: &CciHandle,
     secret: &str,
@@ -452,7 +452,7 @@ fn signed(
 }
 
 #[tokio::test]
-async fn signatures_over_sorted_queries() {
+async fn signatures_are_verified_over_the_sorted_query() {
     let sandbox = Sandbox::start().await.unwrap();
     let cci = sandbox.cci();
     let target =
@@ -506,7 +506,7 @@ async fn pods_are_read_and_listed() {
     assert_eq!(get("default/pods?fieldSelector=bogus%3D1").await.0, 400);
 }
 
-/// A connection that has become SPDY, with no streams yet.
+/// A connection upgraded to SPDY, with no streams yet.
 async fn spdy(cci: &CciHandle, query: &str) -> TcpStream {
     let mut tcp = TcpStream::connect(address(cci)).await.unwrap();
     let path = exec_path(cci.pod(), query);
@@ -531,7 +531,7 @@ async fn spdy(cci: &CciHandle, query: &str) -> TcpStream {
 }
 
 #[tokio::test]
-async fn spdy_by_post_with_the_end_of_stdin() {
+async fn spdy_by_post_can_end_stdin() {
     let sandbox = Sandbox::start().await.unwrap();
     let query = "command=sh&command=-c&command=wc%20-c;echo%20err%3E%262;exit%204&stdin=1&stdout=1&stderr=1";
     let mut tcp = spdy(sandbox.cci(), query).await;
@@ -567,7 +567,7 @@ async fn spdy_by_post_with_the_end_of_stdin() {
 }
 
 #[tokio::test]
-async fn over_spdy_a_terminals_size_may_come_with_its_streams() {
+async fn over_spdy_a_terminals_size_may_arrive_with_its_streams() {
     let sandbox = Sandbox::start().await.unwrap();
     let query = "command=sh&command=-c&command=read%20x;stty%20size&stdin=1&stdout=1&tty=1";
     let mut tcp = spdy(sandbox.cci(), query).await;
@@ -596,7 +596,7 @@ async fn over_spdy_a_terminals_size_may_come_with_its_streams() {
 }
 
 #[tokio::test]
-async fn pings_that_are_sent_and_never_read_cost_no_memory_and_end_the_session() {
+async fn a_flood_of_pings_whose_pongs_are_never_read_ends_the_session_and_costs_no_memory() {
     let sandbox = Sandbox::builder().cci_idle(Duration::from_secs(1)).start().await.unwrap();
     let query = "command=sleep&command=1000&stdout=1";
     let (socket, _) = open(sandbox.cci(), V5, query).await;

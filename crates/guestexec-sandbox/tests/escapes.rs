@@ -1,4 +1,4 @@
-//! Processes that try to outlive the sandbox, each in another way.
+//! Processes that try to outlive the sandbox, each in its own way.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
@@ -16,7 +16,7 @@ use support::{
 };
 use tokio::{io::AsyncReadExt as _, net::TcpStream};
 
-/// Scripts that leave a `sleep` of `TIME` seconds behind, by which it is found again.
+/// Scripts that leave a `sleep` of `TIME` seconds behind; the number identifies it.
 const ESCAPES: [(&str, &str); 7] = [
     ("its environment is cleared", "env -i sleep TIME &"),
     ("that, in a session of its own", "env -i setsid sleep TIME &"),
@@ -45,7 +45,7 @@ fn sleepers(time: u32) -> Vec<String> {
     found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Waits, not for ever, until there are sleepers, or none.
+/// Waits, for a bounded time, until there are sleepers, or none.
 async fn until(there: bool, time: u32, how: &str) {
     for _ in 0..6000 {
         if sleepers(time).is_empty() != there {
@@ -56,7 +56,7 @@ async fn until(there: bool, time: u32, how: &str) {
     panic!("{how}: {:?}", sleepers(time));
 }
 
-/// A number of seconds nobody else sleeps.
+/// A number of seconds that no other process sleeps.
 fn time(index: usize) -> u32 {
     1_000_000 + std::process::id() % 100_000 * 100 + u32::try_from(index).unwrap()
 }
@@ -86,7 +86,7 @@ async fn through_cci(sandbox: &Sandbox, script: &str, more: &str) {
     let head = raw::upgrade(cci, &query, raw::WEBSOCKET);
     let mut tcp = TcpStream::connect(address(&cci.endpoint())).await.unwrap();
     assert_eq!(exchange(&mut tcp, head.as_bytes()).await.0, 101);
-    // The close frame, which this client leaves unanswered.
+    // The close frame; this client does not answer it.
     let mut bytes = Vec::new();
     while !bytes.ends_with(&[0x88, 2, 3, 0xe8]) {
         assert_ne!(tcp.read_buf(&mut bytes).await.unwrap(), 0, "{bytes:?}");
@@ -94,7 +94,7 @@ async fn through_cci(sandbox: &Sandbox, script: &str, more: &str) {
 }
 
 #[tokio::test]
-async fn whatever_they_do_they_die_with_it() {
+async fn no_process_outlives_the_sandbox() {
     let sandbox = Sandbox::builder().tat_rate(None).start().await.unwrap();
     let perl = std::process::Command::new("perl").arg("-v").output().is_ok();
     for (index, (how, script)) in ESCAPES.iter().enumerate() {
@@ -104,7 +104,7 @@ async fn whatever_they_do_they_die_with_it() {
         }
         let script = |service: usize| {
             let time = time(index * 4 + service).to_string();
-            // Otherwise whoever holds the output or the terminal would be waited for.
+            // Without this the test would wait for every process that holds the output or the terminal.
             format!("exec </dev/null >/dev/null 2>&1; {}", script.replace("TIME", &time))
         };
         through_tat(&sandbox, &script(0)).await;
@@ -124,7 +124,7 @@ async fn whatever_they_do_they_die_with_it() {
 }
 
 #[tokio::test]
-async fn who_only_looks_into_the_directory_lives_on() {
+async fn a_process_that_only_visits_the_directory_is_not_killed() {
     use std::io::{BufRead as _, BufReader, Write as _};
 
     let sandbox = Sandbox::start().await.unwrap();
@@ -138,7 +138,7 @@ async fn who_only_looks_into_the_directory_lives_on() {
     let home = answer["stream"].as_str().unwrap().strip_prefix("standardStream: ").unwrap();
     let home = home.strip_suffix(", errorStream: ").unwrap().to_owned();
 
-    // A shell on a terminal of its own, as somebody who debugs has one.
+    // A shell on its own terminal, as a person who debugs has.
     let mut script = std::process::Command::new("script");
     script.args(["-qec", &format!("cd {home} && cat"), "/dev/null"]).current_dir("/");
     script.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());

@@ -1,4 +1,4 @@
-//! Faults on demand, in each of the services, and what the counts say then.
+//! Faults on demand in each of the services, and the counts of what they struck.
 
 #![allow(clippy::unwrap_used)]
 
@@ -64,7 +64,7 @@ async fn each(fault: &str, check: impl AsyncFn(&Sandbox, Provider)) {
 }
 
 #[tokio::test]
-async fn a_lost_request_was_never_seen() {
+async fn a_lost_request_never_reaches_the_service() {
     each("lose-request=first", async |sandbox, provider| {
         let error = any(sandbox, provider).send().await.unwrap_err();
         assert!(!error.is_connect() && !error.is_timeout(), "{error}");
@@ -74,7 +74,7 @@ async fn a_lost_request_was_never_seen() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_follows_the_deed() {
+async fn a_request_whose_answer_is_lost_is_carried_out() {
     each("lose-answer=first", async |sandbox, provider| {
         any(sandbox, provider).send().await.unwrap_err();
         let deeds = usize::from(provider == Provider::Tat);
@@ -146,8 +146,8 @@ async fn a_drip_is_slow_but_whole() {
 }
 
 #[tokio::test]
-async fn latency_lasts() {
-    // A lower bound is no matter of how busy the machine is.
+async fn latency_delays_every_answer() {
+    // A lower bound holds however busy the machine is.
     each("latency=60ms", async |sandbox, provider| {
         let began = Instant::now();
         any(sandbox, provider).send().await.unwrap();
@@ -157,7 +157,7 @@ async fn latency_lasts() {
 }
 
 #[tokio::test]
-async fn a_wrong_clock_is_told_and_felt() {
+async fn a_wrong_clock_shows_in_dates_and_refuses_signatures() {
     for offset in ["-1h", "+1h"] {
         each(&format!("clock={offset}"), async |sandbox, provider| {
             let answer = any(sandbox, provider).send().await.unwrap();
@@ -165,7 +165,7 @@ async fn a_wrong_clock_is_told_and_felt() {
             let right = if provider == Provider::Cci { Provider::Zstack } else { Provider::Cci };
             let right = any(sandbox, right).send().await.unwrap();
             let right = right.headers()["date"].to_str().unwrap();
-            // The hour, if not the day.
+            // The hour differs, even where the day does not.
             assert_ne!(told[..19], right[..19]);
             if provider == Provider::Tat {
                 let text = answer.text().await.unwrap();
@@ -186,7 +186,7 @@ async fn what_has_expired_is_refused() {
 
     let sandbox = started("cci:expire=first").await;
     for _ in 0..2 {
-        // Gone for good.
+        // They do not become valid again.
         assert_eq!(list_pods(&sandbox).send().await.unwrap().status(), 401);
     }
 
@@ -204,7 +204,7 @@ async fn what_has_expired_is_refused() {
     assert_eq!(zstack.executions(zstack.vm_uuid()), 0);
 }
 
-/// What of a session of exec arrives, byte for byte, and whether it ended in an error.
+/// The bytes of an exec session that arrive, and whether it ended in an error.
 async fn session_bytes(builder: Builder, script: &str) -> (Vec<u8>, bool, usize) {
     let sandbox = builder.start().await.unwrap();
     let cci = sandbox.cci();
@@ -227,7 +227,7 @@ async fn session_bytes(builder: Builder, script: &str) -> (Vec<u8>, bool, usize)
             Ok(length) => bytes.extend_from_slice(&piece[..length]),
             Err(_) => break true,
         }
-        // The close frame: the client's part is to leave.
+        // The close frame: now the client has to close the connection.
         if bytes.ends_with(&[0x88, 2, 3, 0xe8]) {
             break false;
         }
@@ -254,7 +254,7 @@ async fn an_exec_session_breaks_inside_a_frame() {
 }
 
 #[tokio::test]
-async fn an_exec_session_may_go_on_in_silence() {
+async fn an_exec_session_may_fall_silent() {
     let builder = Sandbox::builder().fault("cci.exec:lose-answer".parse().unwrap());
     let (bytes, _, executions) = session_bytes(builder, "echo hello").await;
     assert_eq!((bytes.len(), executions), (0, 1));
@@ -271,7 +271,7 @@ async fn an_exec_session_may_drip() {
 }
 
 #[tokio::test]
-async fn the_same_seed_is_the_same_story() {
+async fn the_same_seed_gives_the_same_faults() {
     let story = async |seed| {
         let sandbox = Sandbox::builder()
             .tat_rate(None)
@@ -292,12 +292,12 @@ async fn the_same_seed_is_the_same_story() {
     assert_eq!(first, story(7).await);
     assert_ne!(first, story(8).await);
     let (lost, ran) = (first.iter().filter(|(lost, _)| *lost).count(), first.last().unwrap().1);
-    // Some requests were lost before, some after the deed.
+    // Some requests were lost before they were carried out, some after.
     assert!(30 - lost < ran && ran < 30, "{lost} lost, {ran} ran");
 }
 
 #[tokio::test]
-async fn limits_of_a_command() {
+async fn limits_on_commands_are_enforced() {
     let builder = Sandbox::builder().max_command_time(Duration::from_millis(200));
     let (bytes, ..) = session_bytes(builder, "echo hello; sleep 1000").await;
     let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -1,4 +1,4 @@
-//! Bytes nobody would send: heads, bodies and frames at random. Nothing panics, nothing hangs, and the services go on.
+//! Random heads, bodies and frames. Nothing panics or hangs, and the services keep serving.
 //!
 //! `SANDBOX_CASES=20` tries twenty times as many.
 
@@ -23,13 +23,13 @@ use support::{
 };
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, runtime::Runtime, time::timeout};
 
-/// Panics in any thread; a task's own would go unnoticed.
+/// Counts panics in any thread; the panic of a task would otherwise go unnoticed.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
-/// Far longer than anything takes; only a hang does not end within it.
+/// Far longer than any exchange takes, so that only a hang exceeds it.
 const HANG: Duration = Duration::from_secs(50);
 
-/// Tries a property with a sandbox of its own, which has to be well afterwards.
+/// Tests a property with its own sandbox, which has to serve as before afterwards.
 fn try_all<S: Strategy>(cases: u32, strategy: &S, property: impl AsyncFn(&Sandbox, S::Value)) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -66,18 +66,18 @@ fn endpoints(sandbox: &Sandbox) -> [String; 3] {
     [sandbox.tat().endpoint(), sandbox.zstack().endpoint(), sandbox.cci().endpoint()]
 }
 
-/// Sends bytes and an end, and reads what comes until the server closes.
+/// Sends bytes, ends the sending side, and reads until the server closes.
 async fn send(endpoint: &str, bytes: &[u8]) -> Vec<u8> {
     let mut tcp = TcpStream::connect(address(endpoint)).await.unwrap();
-    // It may be refused before it is read to its end.
+    // The server may refuse it before it has read all of it.
     _ = tcp.write_all(bytes).await;
-    // Whoever has closed its side gets no answer any more, so a little later.
+    // A client that has closed its side gets no answer, so the end is sent a little later.
     _ = timeout(Duration::from_millis(5), tcp.readable()).await;
     _ = tcp.shutdown().await;
     until_closed(&mut tcp).await
 }
 
-/// A head that is nearly one.
+/// A nearly valid request head.
 fn heads() -> impl Strategy<Value = Vec<u8>> {
     let method = prop_oneof![Just("GET"), Just("POST"), Just("PUT"), Just("DELETE"), Just("FOO")];
     let path = prop_oneof![
@@ -148,7 +148,7 @@ fn any_head() {
     });
 }
 
-/// JSON with the services' own names in it.
+/// JSON that contains the services' own names.
 fn json() -> impl Strategy<Value = Value> {
     let name = || {
         prop_oneof![
@@ -235,7 +235,7 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
             if let Some(first) = payload.first_mut() {
                 *first = if channel == 3 { 255 } else { channel };
             }
-            // Mostly whole binary messages, as those get furthest.
+            // Mostly whole binary messages, which reach the most code.
             let head = if head % 3 == 0 { head } else { 0x82 };
             let mask = if masked || head == 0x82 { 0x80 } else { 0 };
             let mut bytes = vec![head];

@@ -1,4 +1,4 @@
-//! What clients of Kubernetes ask beside exec: the version, a pod's conditions, and watches.
+//! What clients of Kubernetes request beside exec: the version, a pod's conditions, and watches.
 
 #![allow(clippy::unwrap_used)]
 
@@ -45,7 +45,7 @@ async fn the_version_has_all_its_members() {
 }
 
 #[tokio::test]
-async fn a_pod_has_the_conditions_clients_wait_for() {
+async fn a_pod_has_the_conditions_that_clients_wait_for() {
     let sandbox = Sandbox::start().await.unwrap();
     for (pod, expected) in [("demo", "True"), ("done", "False")] {
         let pod: Value = ask(sandbox.cci(), &format!("{PODS}/{pod}")).await.json().await.unwrap();
@@ -58,7 +58,7 @@ async fn a_pod_has_the_conditions_clients_wait_for() {
 }
 
 #[tokio::test]
-async fn a_watch_tells_the_pods_and_ends_with_its_time() {
+async fn a_watch_lists_the_pods_and_ends_at_its_timeout() {
     let sandbox = Sandbox::start().await.unwrap();
     let cci = sandbox.cci();
     let all = events(cci, "timeoutSeconds=1").await;
@@ -86,7 +86,7 @@ async fn a_watch_tells_the_pods_and_ends_with_its_time() {
 }
 
 #[tokio::test]
-async fn a_watch_without_a_time_stays_open() {
+async fn a_watch_without_a_timeout_stays_open() {
     let sandbox = Sandbox::start().await.unwrap();
     let mut answer = ask(sandbox.cci(), &format!("{PODS}?watch=1")).await;
     let mut text = Vec::new();

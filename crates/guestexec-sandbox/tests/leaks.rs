@@ -1,7 +1,7 @@
 //! Many requests over many connections leave nothing behind: no socket, no process, no growing memory.
 //!
-//! Scaled down, so that it runs anywhere; `SANDBOX_REQUESTS=10000 SANDBOX_CONNECTIONS=1000` is the whole of it, and
-//! needs `ulimit -n 8192`. One test only: what else ran in this process would be counted too.
+//! By default it is scaled down. `SANDBOX_REQUESTS=10000 SANDBOX_CONNECTIONS=1000` is the full run, and needs
+//! `ulimit -n 8192`. There is one test alone, since the counts are those of the process.
 
 #![allow(clippy::unwrap_used)]
 
@@ -43,14 +43,14 @@ fn memory() -> usize {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// One connection's requests: to one of the services, some of which run commands.
+/// The requests of one connection, to one of the services; some of them run commands.
 async fn connection(
     endpoint: String,
     requests: Vec<Vec<u8>>,
     gate: std::sync::Arc<tokio::sync::Barrier>,
 ) {
     let mut tcp = TcpStream::connect(address(&endpoint)).await.unwrap();
-    // All are open before the first one asks.
+    // All connections are open before the first request.
     gate.wait().await;
     for request in requests {
         let (status, body) = exchange(&mut tcp, &request).await;
@@ -93,7 +93,7 @@ async fn round(sandbox: &Sandbox, connections: usize, requests: usize) {
         let requests = vec![request; requests / connections];
         running.spawn(connection(endpoint, requests, gate.clone()));
     }
-    // Sessions of exec beside them: some to their end, some of them left in the middle.
+    // Exec sessions at the same time: some run to their end, some are abandoned.
     for index in 0..connections / 10 {
         let spdy = index % 3 == 0;
         let headers = if spdy { raw::SPDY } else { raw::WEBSOCKET };
@@ -121,7 +121,7 @@ async fn nothing_is_left_behind() {
     let (requests, connections) =
         (number("SANDBOX_REQUESTS", 1000), number("SANDBOX_CONNECTIONS", 100));
     let sandbox = Sandbox::builder().tat_rate(None).start().await.unwrap();
-    // A first round for what is made once.
+    // A first round, for what is allocated once.
     round(&sandbox, 30, 30).await;
     settled(|_| true).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -143,7 +143,7 @@ async fn nothing_is_left_behind() {
     assert_eq!(held().1, 0);
 }
 
-/// Waits for what is on its way out; not for ever.
+/// Waits, for a bounded time, for what is being closed.
 async fn settled(done: impl Fn((usize, usize)) -> bool) {
     for _ in 0..600 {
         if done(held()) {

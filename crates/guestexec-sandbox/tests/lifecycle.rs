@@ -24,7 +24,7 @@ fn address(endpoint: &str) -> String {
     endpoint.trim_start_matches("http://").split('/').next().unwrap().to_owned()
 }
 
-/// Runs a command through ZStack, the service with the fewest words.
+/// Runs a command through ZStack, whose requests are the shortest.
 async fn run(sandbox: &Sandbox, command: &str) -> String {
     let zstack = sandbox.zstack();
     let http = http();
@@ -57,13 +57,13 @@ async fn run(sandbox: &Sandbox, command: &str) -> String {
     output.split(", errorStream: ").next().unwrap().to_owned()
 }
 
-/// Whether a process runs; a dead one that nobody has waited for has no environment.
+/// Whether a process runs. A zombie has no environment.
 fn lives(process: &str) -> bool {
     std::fs::read(format!("/proc/{process}/environ"))
         .is_ok_and(|environment| !environment.is_empty())
 }
 
-/// A process that is just becoming its program has no environment for a moment.
+/// Waits for a process to run: during `exec` it has no environment.
 async fn until_alive(process: &str) {
     let alive = async {
         while !lives(process) {
@@ -84,7 +84,7 @@ async fn nothing_outlives_the_sandbox() {
     let sandbox = Sandbox::start().await.unwrap();
     let endpoints =
         [sandbox.tat().endpoint(), sandbox.zstack().endpoint(), sandbox.cci().endpoint()];
-    // Left behind in the background, one of them in a session of its own.
+    // Processes left in the background, one of them in its own session.
     let background =
         "sleep 1000 >/dev/null 2>&1 & echo $!; setsid sleep 1000 >/dev/null 2>&1 & echo $!; pwd";
     let output = run(&sandbox, background).await;
@@ -125,7 +125,7 @@ async fn a_running_group_dies_with_the_sandbox() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
     until_alive(&process).await;
-    // With the task goes the sandbox it owns.
+    // The task owns the sandbox, so both end.
     running.abort();
     until_dead(&process).await;
     assert!(tat.invocations().is_empty());
@@ -133,7 +133,7 @@ async fn a_running_group_dies_with_the_sandbox() {
 }
 
 #[tokio::test]
-async fn twenty_at_once() {
+async fn twenty_sandboxes_run_at_once() {
     let started = Instant::now();
     let starts = (0..20).map(|_| Sandbox::start());
     let sandboxes: Vec<Sandbox> =
@@ -168,14 +168,14 @@ async fn hostile_bytes_are_answered_or_cut_off() {
             many_headers.as_bytes(),
         ] {
             let mut tcp = TcpStream::connect(address(endpoint)).await.unwrap();
-            // It may be refused before it is read to its end.
+            // The server may refuse it before it has read all of it.
             _ = tcp.write_all(bytes).await;
             _ = tcp.shutdown().await;
             let mut answer = Vec::new();
             _ = tcp.read_to_end(&mut answer).await;
         }
     }
-    // A body with deep nesting, or of the wrong kind.
+    // A deeply nested body, and one of the wrong type.
     for body in ["[".repeat(1_000_000), "null".to_owned(), "\"\"".to_owned()] {
         let url = format!("{}/v3/auth/tokens", sandbox.cci().endpoint());
         assert_eq!(http().post(url).body(body).send().await.unwrap().status(), 400);
@@ -194,7 +194,7 @@ async fn the_environment_names_every_service() {
             name
         })
         .collect();
-    // What a log may hold by accident is no secret.
+    // `Debug`, which may end in a log, shows no secret.
     let shown = format!("{sandbox:?}");
     for secret in [sandbox.tat().secret_key(), sandbox.zstack().password(), sandbox.cci().token()] {
         assert!(!shown.contains(secret), "{shown}");

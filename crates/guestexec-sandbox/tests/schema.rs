@@ -1,7 +1,7 @@
-//! Nothing slips past a request's schema: each example of the documents, with one thing wrong with it.
+//! Every violation of a request's schema is refused: each example of the documents with one fault in it.
 //!
-//! The services read requests into the types the documents are turned into, and check them with the same
-//! validation the clients use; so what the documents forbid is refused, at any depth.
+//! The services read requests into the generated types and check them with the clients' own validation, so
+//! what the documents forbid is refused at any depth.
 
 #![allow(clippy::unwrap_used)]
 
@@ -96,7 +96,7 @@ async fn a_missing_member_is_refused_by_tat() {
     ] {
         assert_eq!(code(&call(tat, action, body.clone()).await), "MissingParameter", "{body}");
     }
-    // What is no JSON object at all, under a good signature.
+    // Bodies that are no JSON object, with a valid signature.
     for body in ["null", "[]", "1", "\"\"", "{\"Content\":"] {
         let answer = Call::new(tat).send(tat, "RunCommand", body.to_owned()).await;
         assert!(code(&answer).starts_with("InvalidParameter"), "{body}: {answer}");

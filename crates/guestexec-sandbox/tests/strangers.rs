@@ -1,4 +1,4 @@
-//! What others on this machine, and web pages, can do without a credential: nothing that matters.
+//! Other users of this machine and web pages can do no harm without a credential.
 
 #![allow(clippy::unwrap_used)]
 
@@ -26,7 +26,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn files_are_the_owners_alone() {
+async fn files_are_accessible_to_their_owner_alone() {
     let sandbox = Sandbox::start().await.unwrap();
     let tat = sandbox.tat();
     let script = "echo \"$0\"; pwd; sleep 1000";
@@ -43,9 +43,9 @@ async fn files_are_the_owners_alone() {
     }
 }
 
-/// Tasks that are about to start when the sandbox goes leave no directory behind.
+/// Tasks that are about to start when the sandbox ends leave no directory behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_home_is_made_after_the_end() {
+async fn no_directory_is_created_after_the_end() {
     for _ in 0..20 {
         let sandbox = Sandbox::builder().tat_rate(None).start().await.unwrap();
         let tat = sandbox.tat();
@@ -85,14 +85,14 @@ async fn a_web_page_is_refused_by_every_service() {
             ("origin", "https://example.com", 403),
             ("origin", "null", 403),
             ("sec-fetch-site", "cross-site", 403),
-            // Python's websocket-client names the server itself.
+            // Python's websocket-client sends the server's own address as `Origin`.
             ("origin", &*own, 200),
             ("accept", "*/*", 200),
         ] {
             let answer = request().header(name, value).send().await.unwrap();
             assert_eq!(answer.status().as_u16(), expected, "{endpoint} {name}: {value}");
         }
-        // A name that was made to lead to this machine is the page's own, and no address.
+        // A name that resolves to this machine (DNS rebinding) is the page's, and no address.
         let rebound =
             request().header("host", "evil.example").header("origin", "http://evil.example");
         assert_eq!(rebound.send().await.unwrap().status(), 403, "{endpoint}");
@@ -139,7 +139,7 @@ async fn half_a_body_of_an_unknown_sender_is_not_kept() {
                 let mut tcp = TcpStream::connect(address).await.unwrap();
                 _ = tcp.write_all(head.as_bytes()).await;
                 let piece = vec![b' '; 64 * 1024];
-                // It may be refused before it is sent.
+                // The server may refuse it before all of it is sent.
                 for _ in 0..100 {
                     if tcp.write_all(&piece).await.is_err() {
                         break;
@@ -152,7 +152,7 @@ async fn half_a_body_of_an_unknown_sender_is_not_kept() {
     let mut held = Vec::new();
     while let Some(tcp) = open.join_next().await {
         held.push(tcp.unwrap());
-        // Everybody else is served meanwhile.
+        // Other clients are served meanwhile.
         assert_eq!(log_in(zstack, zstack.password()).await.status(), 200);
     }
     let grown = memory().saturating_sub(before);
@@ -164,7 +164,7 @@ async fn half_a_body_of_an_unknown_sender_is_not_kept() {
 }
 
 #[tokio::test]
-async fn who_is_refused_gets_the_answer_whatever_it_sends() {
+async fn a_refused_client_gets_its_answer_whatever_it_sends() {
     let sandbox = Sandbox::builder().tat_rate(None).start().await.unwrap();
     let long = " ".repeat(3_000_000);
     let tat =
@@ -180,7 +180,7 @@ async fn who_is_refused_gets_the_answer_whatever_it_sends() {
     assert_eq!(support::http().post(cci).body(long).send().await.unwrap().status(), 400);
 }
 
-/// Far fewer than a thousand milliseconds each: an idle connection gives way to another.
+/// An idle connection gives way to a new one within far less than a second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_connections_keep_nobody_out() {
     let sandbox = Sandbox::start().await.unwrap();
@@ -189,7 +189,7 @@ async fn idle_connections_keep_nobody_out() {
     for _ in 0..1024 {
         match TcpStream::connect(&address).await {
             Ok(mut tcp) => {
-                // The beginning of a request, of which no more comes.
+                // The beginning of a request that is never completed.
                 _ = tcp.write_all(b"GET /zstack/v1/").await;
                 idle.push(tcp);
             }
@@ -208,7 +208,7 @@ async fn idle_connections_keep_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn strangers_make_no_jobs_and_push_no_result_out() {
+async fn requests_without_credentials_create_no_jobs_and_evict_no_results() {
     let sandbox = Sandbox::start().await.unwrap();
     let zstack = sandbox.zstack();
     let session = session(zstack).await;
@@ -226,7 +226,7 @@ async fn strangers_make_no_jobs_and_push_no_result_out() {
         let post =
             support::http().post(zstack.message_endpoint()).header("content-type", "text/plain");
         let (_, answer) = json_of(post.body(message)).await;
-        // Told at once: there is nothing to ask for later.
+        // Refused at once: there is no job to poll.
         assert_eq!(answer["state"], "Done", "{answer}");
         assert!(answer["result"].as_str().unwrap().contains("ID.1001"), "{answer}");
     }

@@ -15,7 +15,7 @@ async fn unhurried() -> Sandbox {
 }
 
 #[tokio::test]
-async fn a_script_runs_once_and_its_output_is_in_true_order() {
+async fn a_script_runs_once_and_stdout_and_stderr_keep_their_order() {
     let sandbox = unhurried().await;
     let tat = sandbox.tat();
     let script = "for i in 1 2 3; do echo out $i; echo err $i >&2; done; exit 3";
@@ -29,7 +29,7 @@ async fn a_script_runs_once_and_its_output_is_in_true_order() {
     assert_eq!(tat.invocations(), std::slice::from_ref(&invocation));
     assert_eq!(tat.executions("inv-none"), 0);
 
-    // Hidden unless asked for.
+    // Output is hidden by default.
     let body = json!({ "InvocationTaskIds": [task["InvocationTaskId"]] });
     let answer = call(tat, "DescribeInvocationTasks", body).await;
     assert_eq!(answer["InvocationTaskSet"][0]["TaskResult"]["Output"], "");
@@ -38,7 +38,7 @@ async fn a_script_runs_once_and_its_output_is_in_true_order() {
 }
 
 #[tokio::test]
-async fn every_signing_style_is_verified_over_what_was_sent() {
+async fn every_style_of_signature_is_verified_over_the_bytes_sent() {
     let sandbox = unhurried().await;
     let tat = sandbox.tat();
     let plain = || Call::new(tat);
@@ -88,7 +88,7 @@ async fn every_signing_style_is_verified_over_what_was_sent() {
         "MissingParameter"
     );
     assert_eq!(code(&call(tat, "DescribeQuotas", json!({})).await), "InvalidAction");
-    // Without any signature, or with another method.
+    // Without a signature, and with another method.
     let http = http();
     for request in [http.post(tat.endpoint()), http.get(tat.endpoint())] {
         let answer = request.send().await.unwrap();
@@ -103,7 +103,7 @@ async fn every_signing_style_is_verified_over_what_was_sent() {
 
 /// Java's and Node's SDK take the service from the endpoint's first label, and Node's signs the host without its port.
 #[tokio::test]
-async fn the_habits_of_the_vendors_sdks() {
+async fn the_signatures_of_the_vendors_sdks_are_accepted() {
     let sandbox = unhurried().await;
     let tat = sandbox.tat();
     let (_, port) =
@@ -138,9 +138,9 @@ async fn the_habits_of_the_vendors_sdks() {
     }
 }
 
-/// The signature before TC3, of which Tencent's SDKs are still capable.
+/// The signature before TC3, which Tencent's SDKs can still make.
 #[tokio::test]
-async fn the_older_signature() {
+async fn the_older_signature_is_accepted() {
     use base64::{Engine as _, prelude::BASE64_STANDARD};
     use hmac::{Hmac, KeyInit as _, Mac as _};
 
@@ -252,10 +252,10 @@ async fn the_older_signature() {
 }
 
 #[tokio::test]
-async fn small_differences_from_the_service() {
+async fn details_are_those_of_the_service() {
     let sandbox = unhurried().await;
     let tat = sandbox.tat();
-    // Nothing is listed yet that a filter could be tried on.
+    // There is nothing yet to filter.
     let unknown = json!({ "Filters": [{ "Name": "colour", "Values": ["red"] }] });
     for action in [
         "DescribeCommands",
@@ -296,7 +296,7 @@ async fn small_differences_from_the_service() {
 }
 
 #[tokio::test]
-async fn faulty_requests_start_nothing() {
+async fn invalid_requests_start_nothing() {
     let sandbox = unhurried().await;
     let tat = sandbox.tat();
     let id = tat.instances()[0].clone();
@@ -369,20 +369,20 @@ async fn faulty_requests_start_nothing() {
 }
 
 #[tokio::test]
-async fn the_agent_behaves_as_the_vendors() {
+async fn the_agent_behaves_like_the_vendors() {
     let sandbox = unhurried().await;
     let tat = sandbox.tat();
-    // One byte more than is kept.
+    // One byte more than the limit on output.
     let task =
         run(tat, json!({ "Content": encoded("head -c 24577 /dev/zero | tr '\\0' x") })).await;
     assert_eq!((output(&task).len(), &task["TaskResult"]["Dropped"]), (24_576, &json!(1)));
-    // Killed by a signal of its own.
+    // Kills itself by a signal.
     let task = run(tat, json!({ "Content": encoded("kill -9 $$") })).await;
     assert_eq!(
         (&task["TaskStatus"], &task["TaskResult"]["ExitCode"]),
         (&json!("FAILED"), &json!(-1))
     );
-    // Too long.
+    // Runs past its timeout.
     let task =
         run(tat, json!({ "Content": encoded("echo so far; sleep 1000"), "Timeout": 2 })).await;
     assert_eq!(
@@ -390,7 +390,7 @@ async fn the_agent_behaves_as_the_vendors() {
         (&json!("TIMEOUT"), &json!(-1))
     );
     assert_eq!(output(&task), "so far\n");
-    // Never started.
+    // Never starts.
     for (member, value, text) in [
         ("Username", "nobody-here", "InvalidUser: user `nobody-here` not exists"),
         (
@@ -545,14 +545,14 @@ async fn agents_and_pages_over_many_instances() {
 }
 
 #[tokio::test]
-async fn too_many_calls_in_a_second() {
+async fn too_many_calls_in_a_second_are_throttled() {
     let sandbox = Sandbox::builder().tat_rate(Some(0)).tat_late_tasks(true).start().await.unwrap();
     let answer = call(sandbox.tat(), "DescribeRegions", json!({})).await;
     assert_eq!(code(&answer), "RequestLimitExceeded");
 }
 
 #[tokio::test]
-async fn tasks_may_come_late() {
+async fn tasks_may_be_listed_late() {
     let sandbox = Sandbox::builder().tat_rate(None).tat_late_tasks(true).start().await.unwrap();
     let tat = sandbox.tat();
     let invocation = start(tat, json!({ "Content": "bHM=" })).await;
@@ -563,12 +563,12 @@ async fn tasks_may_come_late() {
 }
 
 #[tokio::test]
-async fn parameters_may_come_in_the_query() {
+async fn parameters_may_be_in_the_query() {
     let sandbox = unhurried().await;
     let tat = sandbox.tat();
     let form = || Call { content_type: "application/x-www-form-urlencoded", ..Call::new(tat) };
     let instance = &tat.instances()[0];
-    // In the order of the model and with Python's booleans, as Tencent's SDK sends it.
+    // In the order of the model, with Python's booleans, as Tencent's Python SDK sends them.
     let script = encoded("echo {{a-b}} $((40 + 2))").replace('=', "%3D").replace('+', "%2B");
     let query = format!(
         "Content={script}&InstanceIds.0={instance}&Timeout=60&SaveCommand=False&EnableParameter=True\
@@ -595,7 +595,7 @@ async fn parameters_may_come_in_the_query() {
     let long = format!("Content={}", "x".repeat(33_000));
     let answer = form().get(tat, "RunCommand", &long).await;
     assert_eq!(code(&answer), "RequestSizeLimitExceeded");
-    // A query that was signed otherwise, and a body's type.
+    // A query other than the signed one, and the wrong content type.
     let request = form().request(tat, "DescribeRegions", "a=1", "");
     let mut request = request.build().unwrap();
     request.url_mut().set_query(Some("a=2"));
@@ -606,7 +606,7 @@ async fn parameters_may_come_in_the_query() {
 }
 
 #[tokio::test]
-async fn tasks_on_their_way() {
+async fn tasks_pass_through_the_pending_states() {
     let long = Duration::from_secs(1000);
     for (builder, status) in [
         (Sandbox::builder().tat_delivering(long), "DELIVERING"),
@@ -632,7 +632,7 @@ async fn tasks_on_their_way() {
 }
 
 #[tokio::test]
-async fn agents_that_are_out_of_reach_or_silent() {
+async fn agents_may_be_offline_or_unresponsive() {
     for (agents, status, executions) in
         [(TatAgents::Unreachable, "DELIVER_FAILED", 0), (TatAgents::Silent, "TASK_TIMEOUT", 1)]
     {

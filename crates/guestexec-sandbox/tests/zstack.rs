@@ -48,7 +48,7 @@ async fn a_session_from_login_to_logout() {
 }
 
 #[tokio::test]
-async fn special_characters_come_escaped() {
+async fn special_characters_are_escaped_in_answers() {
     let sandbox = Sandbox::start().await.unwrap();
     let zstack = sandbox.zstack();
     let session = session(zstack).await;
@@ -73,7 +73,7 @@ fn signed(zstack: &ZstackHandle, id: &str, secret: &str, date: &str) -> RequestB
 }
 
 #[tokio::test]
-async fn an_access_key_and_the_servers_clock_face() {
+async fn an_access_key_signs_the_servers_local_time() {
     let china = 28_800;
     let sandbox = Sandbox::builder().zstack_utc_offset(china).start().await.unwrap();
     let zstack = sandbox.zstack();
@@ -83,7 +83,7 @@ async fn an_access_key_and_the_servers_clock_face() {
         sign::format_date(now() + seconds, &DateZone { name: name.into(), utc_offset: offset })
             .unwrap()
     };
-    // The zone's name does not matter, the clock's face does.
+    // The time zone's name does not matter, the local time does.
     for good in [date("CST", china, 0), date("UTC", china, 0), date("CST", china, -880)] {
         assert_eq!(json_of(signed(zstack, id, secret, &good)).await.0, 200);
     }
@@ -99,7 +99,7 @@ async fn an_access_key_and_the_servers_clock_face() {
 }
 
 #[tokio::test]
-async fn faulty_requests_start_nothing() {
+async fn invalid_requests_start_nothing() {
     let sandbox = Sandbox::start().await.unwrap();
     let zstack = sandbox.zstack();
     let session = session(zstack).await;
@@ -157,7 +157,7 @@ async fn faulty_requests_start_nothing() {
 }
 
 #[tokio::test]
-async fn a_job_name_is_taken_once_and_answers_later() {
+async fn a_job_id_can_be_used_once_and_its_result_read_later() {
     let sandbox = Sandbox::start().await.unwrap();
     let zstack = sandbox.zstack();
     let session = session(zstack).await;
@@ -179,7 +179,7 @@ async fn a_job_name_is_taken_once_and_answers_later() {
 }
 
 #[tokio::test]
-async fn jobs_are_polled_where_the_server_answers_202() {
+async fn a_command_answered_with_202_is_polled_as_a_job() {
     let sandbox = Sandbox::builder().zstack_jobs(true).start().await.unwrap();
     let zstack = sandbox.zstack();
     let session = session(zstack).await;
@@ -227,7 +227,7 @@ async fn logging_out_needs_no_authorization() {
 }
 
 #[tokio::test]
-async fn as_many_vms_as_one_likes() {
+async fn any_number_of_vms_can_be_configured() {
     let named = "0123456789abcdef0123456789abcdef";
     let sandbox = Sandbox::builder().zstack_vms(7).zstack_vm(named).start().await.unwrap();
     let zstack = sandbox.zstack();
@@ -245,7 +245,7 @@ async fn as_many_vms_as_one_likes() {
         homes.insert(answer["stream"].as_str().unwrap().to_owned());
         assert_eq!(zstack.executions(uuid), 1);
     }
-    // Each has a directory of its own.
+    // Each VM has its own directory.
     assert_eq!(homes.len(), 8);
     let none = Sandbox::builder().zstack_vms(0).start().await.unwrap();
     assert_eq!((none.zstack().vm_uuid(), none.zstack().vm_uuids().len()), ("", 0));
@@ -253,8 +253,8 @@ async fn as_many_vms_as_one_likes() {
 }
 
 #[tokio::test]
-async fn a_thousand_running_jobs_are_too_many_for_now() {
-    // One command runs, the others wait for their turn.
+async fn more_than_a_thousand_unfinished_jobs_are_refused() {
+    // One command runs, the others are queued.
     let sandbox = Sandbox::builder().zstack_jobs(true).max_processes(1).start().await.unwrap();
     let zstack = sandbox.zstack();
     let session = session(zstack).await;
@@ -271,7 +271,7 @@ async fn a_thousand_running_jobs_are_too_many_for_now() {
 }
 
 #[tokio::test]
-async fn a_list_is_no_object() {
+async fn a_list_in_place_of_an_object_is_refused() {
     let sandbox = Sandbox::start().await.unwrap();
     let zstack = sandbox.zstack();
     let session = session(zstack).await;
@@ -292,7 +292,7 @@ async fn message(zstack: &ZstackHandle, class: &str, message: Value) -> Value {
     reply(zstack, json_of(post).await.1).await
 }
 
-/// The reply inside an answer, once it is done.
+/// The reply inside an answer, once the call has ended.
 async fn reply(zstack: &ZstackHandle, mut answer: Value) -> Value {
     while answer["state"] == "Processing" {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -305,7 +305,7 @@ async fn reply(zstack: &ZstackHandle, mut answer: Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_older_message_interface() {
+async fn the_older_message_interface_is_served() {
     let sandbox = Sandbox::start().await.unwrap();
     let zstack = sandbox.zstack();
     let hash = |text: &str| -> String {

@@ -21,15 +21,15 @@ pub use oidc::TkeOidc;
 pub use role::CvmRole;
 pub use source::{CredentialSource, Lease, LeaseFuture, ProvideCredentials};
 
-/// A failure to come by credentials.
+/// Makes an error about credentials.
 fn unusable(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Credentials, message)
 }
 
-/// What the console calls the parts of a pair.
+/// The console's names of the parts of a pair.
 const PARTS: [&str; 3] = ["SecretId", "SecretKey", "session token"];
 
-/// Part of a failure where a place has no credentials at all, rather than some that are unusable.
+/// The source of an error about a place that has no credentials, rather than unusable ones.
 #[derive(Debug)]
 struct Absent;
 
@@ -41,17 +41,17 @@ impl fmt::Display for Absent {
 
 impl std::error::Error for Absent {}
 
-/// Whether a place has no credentials at all.
+/// True if the error is about a place that has no credentials.
 fn is_absent(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<Absent>())
 }
 
-/// An environment variable that is set and not empty.
+/// Reads an environment variable that is set and not empty.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A time in seconds since 1970, as a number or as a text.
+/// Reads a time in seconds since 1970, as a number or as a text.
 fn since_1970(raw: &Value) -> Option<SystemTime> {
     let seconds = match raw {
         Value::String(text) => text.trim().parse().ok(),
@@ -65,7 +65,7 @@ fn since_1970(raw: &Value) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds?))
 }
 
-/// A key pair of Tencent Cloud's access management, with a token where it is temporary.
+/// A key pair of Tencent Cloud's access management, with a token if it is temporary.
 ///
 /// Debug shows the id and never the key or the token.
 #[derive(Clone)]
@@ -76,7 +76,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// A lasting key pair: SecretId and SecretKey as the console shows them.
+    /// Takes a permanent key pair: SecretId and SecretKey as the console shows them.
     pub fn new(secret_id: impl Into<String>, secret_key: impl Into<Secret>) -> Self {
         Self { secret_id: secret_id.into(), secret_key: secret_key.into(), token: None }
     }
@@ -88,8 +88,8 @@ impl Credentials {
         self
     }
 
-    /// Reads `TENCENTCLOUD_SECRET_ID`, `TENCENTCLOUD_SECRET_KEY` and, if it is there,
-    /// `TENCENTCLOUD_TOKEN`: the names the vendor's tools use.
+    /// Reads `TENCENTCLOUD_SECRET_ID`, `TENCENTCLOUD_SECRET_KEY` and, if it is set,
+    /// `TENCENTCLOUD_TOKEN`: the names that the vendor's tools use.
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`], naming the variable that is missing, empty or unusable.
@@ -132,20 +132,20 @@ impl Credentials {
         self.token.as_ref()
     }
 
-    /// Refuses what could never sign a request or stand in a header.
+    /// Rejects what can never sign a request or be part of a header.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.check_as(PARTS).map_err(unusable)
     }
 
-    /// The same, with where each part was found, by its index.
+    /// Checks the pair and adds to each name where the part was found, by its index.
     fn check_in(&self, place: impl Fn(usize) -> String) -> Result<(), Error> {
         let names = [0, 1, 2].map(|part| format!("{} {}", PARTS[part], place(part)));
         self.check_as(names.each_ref().map(String::as_str)).map_err(unusable)
     }
 
-    /// The same, with the parts called so.
+    /// Checks the pair, whose parts have these names in messages.
     fn check_as(&self, [id, key, token]: [&str; 3]) -> Result<(), String> {
-        // They would end the id early inside the Authorization header.
+        // A comma or slash would end the id early inside the Authorization header.
         check_header_credential(id, &self.secret_id, &[',', '/'])?;
         check_key(key, self.secret_key.expose())?;
         match &self.token {

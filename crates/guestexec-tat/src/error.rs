@@ -1,4 +1,4 @@
-//! What the service's refusals mean.
+//! The meaning of the service's errors.
 
 use guestexec_core::{Answer, ErrorKind, Refusal};
 
@@ -7,13 +7,12 @@ use crate::{
     types::{ErrorEnvelope, ErrorResult},
 };
 
-/// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's code, typed.
+/// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's typed code.
 pub type Error = guestexec_core::Error<ErrorCode>;
 
-/// The classes of codes (what stands before the first dot) that prove that a call started no command,
-/// each with its reason. After any other a command may run: `FailedOperation`, `InternalError` and
-/// classes nobody knows yet may come after the start. Bare HTTP statuses are in the table of
-/// `guestexec-core`.
+/// The classes of codes (the part before the first dot) that prove that a call started no command, each
+/// with its reason. After any other a command may run: `FailedOperation`, `InternalError` and unknown
+/// classes may come after the start. HTTP statuses without a code are in the table of `guestexec-core`.
 const NOT_STARTED: [(&str, &str); 24] = [
     ("ActionOffline", "the action is not served any more"),
     ("AuthFailure", "the caller is checked before anything is done"),
@@ -24,16 +23,16 @@ const NOT_STARTED: [(&str, &str); 24] = [
     ("InvalidRequest", "the request is checked before anything is done"),
     ("IpInBlacklist", "the caller's address is checked before anything is done"),
     ("IpNotInWhitelist", "the caller's address is checked before anything is done"),
-    ("LimitExceeded", "the request, or what there is already, is over a limit"),
+    ("LimitExceeded", "the request or the number of existing objects is over a limit"),
     ("MissingParameter", "the request is checked before anything is done"),
     ("NoSuchProduct", "there is no such product"),
     ("NoSuchVersion", "there is no such version"),
-    ("OperationDenied", "the operation is not allowed in the state things are in"),
-    ("RequestLimitExceeded", "calls over the rate are turned down unread"),
+    ("OperationDenied", "the present state does not allow the operation"),
+    ("RequestLimitExceeded", "calls over the rate are rejected unread"),
     ("RequestSizeLimitExceeded", "the request was too large to be read"),
-    ("ResourceInsufficient", "there is too little of what a command needs"),
+    ("ResourceInsufficient", "a resource that the command needs is short"),
     ("ResourceNotFound", "instances, command, bucket and role are looked up before the start"),
-    ("ResourceUnavailable", "instances and agents are looked at before the start"),
+    ("ResourceUnavailable", "instances and agents are checked before the start"),
     ("UnauthorizedOperation", "permissions are checked before anything is done"),
     ("UnknownParameter", "the request is checked before anything is done"),
     ("UnsupportedOperation", "the operation is not offered"),
@@ -46,14 +45,14 @@ fn class_of(code: &ErrorCode) -> &str {
     code.as_str().split('.').next().unwrap_or_default()
 }
 
-/// Reads a refusal: the vendor's envelope, or whatever a gateway sent in its place.
+/// Reads an error: the vendor's envelope, or what a gateway sent in its place.
 pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
     let by_status = || Refusal::from_status(answer);
     let envelope = serde_json::from_slice::<ErrorEnvelope>(&answer.body);
     let Some(ErrorResult { error, request_id, extra }) = envelope.ok().map(|it| it.response) else {
         return by_status();
     };
-    // What is no documented error may still be a text that says why.
+    // An undocumented form of the error may still be a text with the reason.
     let odd = extra.get("Error");
     if odd.is_none() && error.code.is_none() && error.message.is_none() && error.extra.is_empty() {
         let mut refusal = by_status();
@@ -63,8 +62,8 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
         }
         return Refusal { request_id, ..refusal };
     }
-    let said = error.message.or_else(|| odd?.as_str().map(str::to_owned));
-    let message = said.unwrap_or_else(|| "the service gives no message".to_owned());
+    let text = error.message.or_else(|| odd?.as_str().map(str::to_owned));
+    let message = text.unwrap_or_else(|| "the service gives no message".to_owned());
     let Some(code) = error.code else {
         return Refusal {
             kind: ErrorKind::Refused,

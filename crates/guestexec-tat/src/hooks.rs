@@ -13,7 +13,7 @@ use std::{
 
 use guestexec_core::{
     Clock, MAX_ANSWER, Marks, Operation, Secrets, Transport, Underway, buffered, identifier,
-    refused, unix_seconds,
+    mark_as_error, unix_seconds,
 };
 use progenitor_client::{
     ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue,
@@ -280,7 +280,7 @@ impl Inner {
                 _ => {
                     return result.map(|(answer, envelope)| match answer {
                         // HTTP 200 carries success and refusal alike.
-                        Answer::Whole(answer) if envelope.is_error => refused(answer).into(),
+                        Answer::Whole(answer) if envelope.is_error => mark_as_error(answer).into(),
                         Answer::Whole(answer) => answer.into(),
                         Answer::Other(answer) => answer,
                     });

@@ -1,4 +1,4 @@
-//! What a client makes of answers that are not the documented success: real sockets, raw answers.
+//! The errors that refusals, gateways and lost answers become, over real sockets.
 
 #![allow(clippy::unwrap_used)]
 
@@ -25,7 +25,7 @@ fn client(endpoint: &str) -> Client {
         .region("ap-guangzhou")
         .endpoint(endpoint)
         .call_timeout(Duration::from_millis(500))
-        // One answer is all that there is of each peer.
+        // A throttled call is not sent again.
         .throttle_patience(Duration::ZERO)
         .build()
         .unwrap()
@@ -70,7 +70,7 @@ async fn a_refusal_inside_http_200_is_an_error_with_its_code() {
 }
 
 #[tokio::test]
-async fn a_gateway_fault_leaves_it_open_whether_the_script_ran() {
+async fn a_gateway_error_leaves_open_whether_the_script_ran() {
     let page = "<html><body><h1>502 Bad Gateway</h1></body></html>";
     let error = run_against(Answer::http("502 Bad Gateway", "text/html", page)).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -78,7 +78,7 @@ async fn a_gateway_fault_leaves_it_open_whether_the_script_ran() {
     assert!(error.may_have_run() && !error.is_retryable());
     assert!(!error.to_string().contains("<h1>"), "{error}");
 
-    // Something in between, which had passed the request on or may have.
+    // A proxy, which may have passed the request on.
     for status in [
         "408 Request Timeout",
         "409 Conflict",
@@ -101,7 +101,7 @@ async fn a_gateway_fault_leaves_it_open_whether_the_script_ran() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_leaves_it_open_whether_the_script_ran() {
+async fn a_lost_answer_leaves_open_whether_the_script_ran() {
     let half =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{\"Re";
     for (answer, kind) in [
@@ -172,9 +172,9 @@ fn nothing_secret_is_printed() {
     }
 }
 
-/// A connection kept from an earlier call has perhaps carried the request before it ended.
+/// A reused connection that ends may have carried the request.
 #[tokio::test]
-async fn a_kept_connection_that_ends_may_have_carried_the_command() {
+async fn a_reused_connection_that_ends_may_have_carried_the_command() {
     let peer = Peer::answering(|_, before| match before {
         0 => Answer::kept("200 OK", "application/json", &refusal("ResourceNotFound")),
         _ => Answer::closed(),
@@ -188,7 +188,7 @@ async fn a_kept_connection_that_ends_may_have_carried_the_command() {
     let (refused, lost) = timeout(Duration::from_secs(60), calls).await.unwrap();
     assert!(!refused.may_have_run(), "{refused}");
     assert!(lost.may_have_run() && !lost.is_retryable(), "{lost}");
-    // And where nothing listens any more, nothing was sent.
+    // Once nothing listens any more, nothing is sent.
     peer.close().await;
     let unsent = client.instances(["ins-1"]).run("true").await.unwrap_err();
     assert_eq!((unsent.kind(), unsent.may_have_run()), (ErrorKind::Connect, false), "{unsent}");

@@ -2,7 +2,7 @@
 //!
 //! Documented are 200 with the result and 202 with, or without, the address of a job.
 
-use guestexec_core::{Operation, refused};
+use guestexec_core::{Operation, mark_as_error};
 use http::Response;
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ pub(crate) fn documented(
 ) -> Response<Vec<u8>> {
     let is_final = answer.status() == StatusCode::OK;
     if is_final && error_in(answer.body(), false).is_some() {
-        return refused(answer);
+        return mark_as_error(answer);
     }
     let Ok(members) = serde_json::from_slice::<Map<String, Value>>(answer.body()) else {
         // That it goes on, or that the session has ended, the status says alone.
@@ -41,7 +41,7 @@ fn of_job(mut answer: Response<Vec<u8>>, members: &Map<String, Value>) -> Respon
     if let Some(event) = there("result").filter(|_| is_done).and_then(event) {
         *answer.body_mut() = event;
         return match error_in(answer.body(), false) {
-            Some(_) => refused(answer),
+            Some(_) => mark_as_error(answer),
             None => answer,
         };
     }

@@ -1,4 +1,4 @@
-//! Who the caller is: a session, or an AccessKey.
+//! The caller's credentials: a session, an account or an AccessKey.
 
 use std::{
     env, fmt,
@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha512};
 
 use crate::{Client, ClientBuilder, Error, hooks::Call, operations, sign::DateZone, types};
 
-/// What a request proves the caller's identity with. Debug shows no secret.
+/// A session, an account or an AccessKey. Debug shows no secret.
 #[derive(Clone)]
 pub struct Credentials(pub(crate) Kind);
 
@@ -31,11 +31,11 @@ pub(crate) enum Kind {
     AccessKey { id: String, secret: Secret, zone: DateZone },
 }
 
-/// A session, shared by the clones of a client, and what is needed to open it.
+/// A session, shared by the clones of a client, and the login that opens it.
 pub(crate) struct Session {
     uuid: Renewing<Secret, types::ErrorCode>,
     login: Option<Login>,
-    /// Set by a logout: a session ended on purpose is not opened anew.
+    /// Set by a logout: such a session is not opened again.
     logged_out: AtomicBool,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Session {
 struct Login {
     account: String,
     password_hash: Secret,
-    /// Why no login is tried: a name or password that can be none.
+    /// Why no login is tried: the name or password is malformed.
     unusable: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl Session {
         self.login.is_some() && !self.logged_out.load(Ordering::Acquire)
     }
 
-    /// What proves the account again, where the client logs in.
+    /// The hash of the account's password, if the client logs in.
     pub(crate) fn password_hash(&self) -> Option<&Secret> {
         self.login.as_ref().map(|login| &login.password_hash)
     }
@@ -123,7 +123,7 @@ fn check_uuid(uuid: &Secret) -> Result<(), String> {
 }
 
 impl Credentials {
-    /// A session, by its UUID: 32 hex digits, as a login answers.
+    /// A session by its UUID: 32 hex digits, as a login answers.
     pub fn session(uuid: impl Into<Secret>) -> Self {
         let uuid = Renewing::default().holding(Issued::lasting(uuid.into()));
         Self(Kind::Session(Session::new(uuid, None)))
@@ -144,14 +144,14 @@ impl Credentials {
         Self(Kind::Session(Session::new(Renewing::default(), Some(login))))
     }
 
-    /// An AccessKey: its id and secret, as the console shows them. Dates are written in UTC, see
-    /// [`Self::date_zone`].
+    /// An AccessKey: its id and secret, as the console shows them. Dates are written in UTC unless
+    /// [`Self::date_zone`] says otherwise.
     pub fn access_key(id: impl Into<String>, secret: impl Into<Secret>) -> Self {
         Self(Kind::AccessKey { id: id.into(), secret: secret.into(), zone: DateZone::UTC })
     }
 
-    /// The zone that an AccessKey's dates are written in. A management node compares clock faces
-    /// unless it was told otherwise (`rest.checkTimeZone`), so give the *server's* zone.
+    /// Sets the zone that an AccessKey's dates are written in. A management node compares local times
+    /// without their zones unless `rest.checkTimeZone` is set, so give the *server's* zone.
     #[must_use]
     pub fn date_zone(mut self, to: DateZone) -> Self {
         if let Kind::AccessKey { zone, .. } = &mut self.0 {
@@ -246,7 +246,7 @@ impl Client {
     /// Ends the client's session, if it has one. Clones of the client share it, and none of them
     /// opens it anew.
     ///
-    /// Nothing is logged out when a client is dropped: dropping cannot wait for an answer.
+    /// Dropping a client does not log out, because a drop cannot wait for an answer.
     ///
     /// # Errors
     /// What the operation LogOut reports.
@@ -260,7 +260,7 @@ impl Client {
     }
 }
 
-/// SHA-512 as lower-case hex: the form in which a password is sent.
+/// SHA-512 in lower-case hex, as passwords are sent.
 fn sha512_hex(text: &str) -> String {
     Sha512::digest(text.as_bytes()).iter().fold(String::with_capacity(128), |mut hex, byte| {
         // Writing to a String cannot fail.

@@ -1,4 +1,4 @@
-//! What the service's refusals mean.
+//! The meaning of the service's errors.
 
 use guestexec_core::{Answer, ErrorKind, Refusal};
 use reqwest::StatusCode;
@@ -11,10 +11,10 @@ use crate::{proof, types::ErrorCode};
 /// the chain of causes.
 pub type Error = guestexec_core::Error<ErrorCode>;
 
-/// How deep a chain of causes is followed.
+/// Longest chain of causes that is followed.
 const MAX_CAUSES: usize = 32;
 
-/// Reads a refusal: JSON with an error code, or the plain text of the REST layer.
+/// Reads an error: JSON with an error code, or the plain text of the REST layer.
 pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
     if let Some(error) = error_in(&answer.body, !answer.status.is_success()) {
         return from_code(error);
@@ -23,7 +23,7 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
     if refusal.message.contains("requestTimeTooSkewed") {
         refusal.kind = ErrorKind::Unauthenticated;
         refusal.advice = Some(
-            "the node compares clock faces: write dates in its zone with \
+            "the node compares local times without their zones: write dates in its zone with \
              `Credentials::date_zone`, and set both clocks"
                 .to_owned(),
         );
@@ -43,13 +43,13 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
     refusal
 }
 
-/// The error that an answer holds, whatever it looks like; `failed` where its status says that there
-/// is one. It is the service's own word, so that nothing more is to be waited for.
+/// The error that an answer holds, in any of its forms; `failed` if the status says that there is one. It
+/// is the service's own statement, so nothing more is waited for.
 pub(crate) fn error_in(body: &[u8], failed: bool) -> Option<ErrorCode> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     let members = answer.as_object()?;
     let raw = &answer["error"];
-    // Beside a result, what other languages take for nothing is no error.
+    // Beside a result, an empty value of any type is no error.
     let nothing = [json!(""), json!(false), json!(0), json!([])].contains(raw);
     let has_result = members
         .iter()
@@ -69,7 +69,7 @@ pub(crate) fn error_in(body: &[u8], failed: bool) -> Option<ErrorCode> {
     Some(error)
 }
 
-/// True where the service says that the session has ended, so that nothing was done.
+/// True if the service says that the session has ended, so that nothing was done.
 pub(crate) fn session_ended(error: &Error) -> bool {
     error.detail().is_some_and(says_session_ended)
 }
@@ -79,7 +79,7 @@ pub(crate) fn says_session_ended(error: &ErrorCode) -> bool {
         || error.global_error_code.as_deref() == Some("ORG_ZSTACK_IDENTITY_10020")
 }
 
-/// An error of the service and what caused it, outermost first.
+/// An error of the service and its causes, outermost first.
 pub fn causes(error: &ErrorCode) -> impl Iterator<Item = &ErrorCode> {
     std::iter::successors(Some(error), |error| error.cause.as_deref().or(error.causes.first()))
         .take(MAX_CAUSES)
@@ -114,7 +114,7 @@ fn from_code(error: ErrorCode) -> Refusal<ErrorCode> {
     }
 }
 
-/// The chain of causes as one line, the reason of all first.
+/// The chain of causes as one line, innermost first.
 fn innermost_first(error: &ErrorCode) -> String {
     let mut chain: Vec<&str> = Vec::new();
     for error in causes(error) {

@@ -1,4 +1,4 @@
-//! What a client makes of each way a management node may answer: real sockets, raw answers.
+//! The results and errors that a management node's answers become, over real sockets.
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 mod node;
@@ -15,11 +15,11 @@ use guestexec_zstack::{Client, Credentials, ErrorKind, JobId, Method, Shell, Unc
 
 use node::{
     Answer, DONE, JOB, Node, SESSION, VM, accepted, failed, html, is_check, is_command, is_login,
-    is_of, job, json, run, session, text,
+    is_of, job, json, opened, run, session, text,
 };
 
 #[tokio::test]
-async fn an_answer_at_once_by_put_and_by_post() {
+async fn a_synchronous_answer_is_the_result_for_put_and_post() {
     let node = Node::start(|request, count| {
         assert!(is_of(request, SESSION));
         let content_type = request.header("content-type").unwrap();
@@ -39,7 +39,7 @@ async fn an_answer_at_once_by_put_and_by_post() {
 }
 
 #[tokio::test]
-async fn a_job_is_asked_for_where_we_were_told_to_ask() {
+async fn a_job_is_polled_at_the_location_of_the_answer() {
     let node = Node::start(|request, count| match count {
         0 => accepted(),
         1 => json("202 Accepted", "{}"),
@@ -56,7 +56,7 @@ async fn a_job_is_asked_for_where_we_were_told_to_ask() {
 }
 
 #[tokio::test]
-async fn a_failed_job_tells_its_causes_innermost_first() {
+async fn the_message_of_a_failed_job_has_the_innermost_cause_first() {
     let error = r#"{"code":"SYS.1006","description":"operation failed","details":"outer",
         "cause":{"code":"KVM.1","details":"middle","cause":{"code":"QGA.1","details":"qga is not running"}},
         "globalErrorCode":"ORG_X_1","somethingNew":[1]}"#;
@@ -75,7 +75,7 @@ async fn a_failed_job_tells_its_causes_innermost_first() {
 }
 
 #[tokio::test]
-async fn a_forgotten_job_is_said_so() {
+async fn a_forgotten_job_is_an_error_that_says_so() {
     let node = Node::start(|_, count| match count {
         0 => accepted(),
         _ => text("404 Not Found", "no such job"),
@@ -88,7 +88,7 @@ async fn a_forgotten_job_is_said_so() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_looked_for_under_the_jobs_own_name() {
+async fn after_a_lost_answer_the_job_is_polled_by_its_id() {
     let named = Arc::new(std::sync::Mutex::new(String::new()));
     let seen = named.clone();
     let node = Node::start(move |request, count| match count {
@@ -109,7 +109,7 @@ async fn a_lost_answer_is_looked_for_under_the_jobs_own_name() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_without_a_job_leaves_it_open_whether_the_command_ran() {
+async fn a_lost_answer_without_a_job_leaves_open_whether_the_command_ran() {
     for first in [0, 1, 2] {
         let node = Node::start(move |_, count| match (count, first) {
             (0, 0) => Answer::closed(),
@@ -126,8 +126,8 @@ async fn a_lost_answer_without_a_job_leaves_it_open_whether_the_command_ran() {
 }
 
 #[tokio::test]
-async fn an_ended_session_is_opened_anew_once_and_the_command_sent_again() {
-    // In the first answer, and in the poll, where an asynchronous API shows it.
+async fn an_expired_session_is_renewed_once_and_the_command_sent_again() {
+    // The error is in the first answer, or in the poll as with an asynchronous API.
     for in_poll in [false, true] {
         let opened = AtomicUsize::new(0);
         let node = Node::start(move |request, _| {
@@ -150,7 +150,7 @@ async fn an_ended_session_is_opened_anew_once_and_the_command_sent_again() {
         assert_eq!(run(&client).await.unwrap(), "hi");
         assert_eq!((node.logins(), node.commands()), (2, 2));
 
-        // A session that was not opened here cannot be opened anew.
+        // A session that the client did not open cannot be renewed.
         let error = run(&node.client()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthenticated);
         assert!(!error.may_have_run(), "{error}");
@@ -159,7 +159,7 @@ async fn an_ended_session_is_opened_anew_once_and_the_command_sent_again() {
 }
 
 #[tokio::test]
-async fn one_login_serves_all_who_found_the_session_ended() {
+async fn one_login_serves_all_calls_that_found_the_session_expired() {
     let logins = Arc::new(AtomicUsize::new(0));
     let counted = logins.clone();
     let node = Node::start(move |request, _| {
@@ -180,7 +180,27 @@ async fn one_login_serves_all_who_found_the_session_ended() {
 }
 
 #[tokio::test]
-async fn too_many_requests_are_waited_out() {
+async fn an_account_logs_in_once_when_the_first_request_is_made() {
+    let node = Node::start(|request, _| match request {
+        login if is_login(login) => opened(&session(0)),
+        command if is_of(command, &session(0)) => json("200 OK", DONE),
+        _ => failed(r#"{"code":"ID.1001","description":"No session"}"#),
+    })
+    .await;
+    let account = Credentials::password("admin", "password");
+    let client = Client::builder().endpoint(node.endpoint()).credentials(account).build().unwrap();
+    assert_eq!(node.logins(), 0);
+    let results = client.each_vm([VM; 6], |vm| vm.run("df").unchecked()).concurrency(6).await;
+    assert!(results.iter().all(|(_, result)| result.is_ok()), "{results:?}");
+    assert_eq!(node.logins(), 1);
+    // After a logout no request logs in again.
+    client.logout().await.unwrap();
+    client.logout().await.unwrap();
+    assert_eq!(node.logins(), 1);
+}
+
+#[tokio::test]
+async fn a_throttled_request_is_sent_again_later() {
     let node = Node::start(|_, count| match count {
         0 => text("429 Too Many Requests", "slow down"),
         _ => json("200 OK", DONE),
@@ -191,7 +211,7 @@ async fn too_many_requests_are_waited_out() {
 }
 
 #[tokio::test]
-async fn refusals_in_text_and_in_json() {
+async fn refusals_are_read_from_text_and_from_json() {
     for (status, body, kind, may_have_run) in [
         (
             "400 Bad Request",
@@ -221,7 +241,7 @@ async fn refusals_in_text_and_in_json() {
         let error = run(&node.client()).await.unwrap_err();
         assert_eq!((error.kind(), error.may_have_run()), (kind, may_have_run), "{error}");
     }
-    // A failure inside a good status is a failure all the same.
+    // An error in the body of a 200 is an error.
     let body = r#"{"success":false,"error":{"code":"SYS.1006","details":"failed"}}"#;
     let node = Node::start(move |_, _| json("200 OK", body)).await;
     let error = run(&node.client()).await.unwrap_err();
@@ -229,7 +249,7 @@ async fn refusals_in_text_and_in_json() {
 }
 
 #[tokio::test]
-async fn only_the_jobs_own_error_says_that_nothing_ran() {
+async fn only_the_jobs_own_error_proves_that_nothing_ran() {
     for (answer, may_have_run) in [(0, true), (1, true), (2, false), (3, true)] {
         let node = Node::start(move |_, count| match (count, answer) {
             (0, _) => accepted(),
@@ -263,7 +283,7 @@ async fn a_failure_with_a_mebibyte_of_output_keeps_its_code() {
 }
 
 #[tokio::test]
-async fn a_job_name_of_ones_own_finds_the_result_later() {
+async fn a_job_id_of_the_callers_own_finds_the_result_later() {
     let node = Node::start(|request, count| match count {
         0 => {
             assert!(job(request) == JOB);
@@ -285,7 +305,7 @@ async fn a_job_name_of_ones_own_finds_the_result_later() {
 }
 
 #[tokio::test]
-async fn a_session_ended_on_purpose_stays_ended() {
+async fn a_session_that_was_logged_out_is_not_renewed() {
     let node = Node::start(|request, _| {
         if is_login(request) {
             return json("200 OK", format!(r#"{{"inventory":{{"uuid":"{SESSION}"}}}}"#));
@@ -304,22 +324,22 @@ async fn a_session_ended_on_purpose_stays_ended() {
 }
 
 #[tokio::test]
-async fn several_lines_are_no_command_line() {
+async fn a_windows_command_line_has_one_line() {
     let node = Node::start(|_, _| json("200 OK", DONE)).await;
     let client = node.client();
     let run = client.vm(VM).windows().run("dir\necho x");
     let error = run.clone().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
     assert_eq!(node.commands(), 0);
-    // PowerShell takes them; this node's answer holds no captured line.
+    // PowerShell takes several lines; this node's answer has no captured result.
     let error = run.shell(Shell::PowerShell).await.unwrap_err();
     assert!(error.may_have_run(), "{error}");
     let told = Uncaptured::of(&error).unwrap().output();
-    assert_eq!(told.stdout_lossy(), "hi", "what the node told is kept");
+    assert_eq!(told.stdout_lossy(), "hi", "the node's output is kept");
 }
 
 #[tokio::test]
-async fn an_answer_of_another_type_is_not_quoted() {
+async fn an_answer_of_the_wrong_type_is_not_quoted() {
     let body = format!(r#"{{"inventory":"{SESSION}"}}"#);
     let node = Node::start(move |_, _| json("200 OK", body.clone())).await;
     let error =

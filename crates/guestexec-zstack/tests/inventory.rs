@@ -1,4 +1,4 @@
-//! What a node tells of a VM survives being read and written, members unknown here included.
+//! A VM's inventory survives being read and written, unknown members included.
 
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 #![recursion_limit = "256"]
@@ -67,14 +67,14 @@ fn unknown_members_and_values_survive() {
 }
 
 #[test]
-fn null_lists_are_empty_ones() {
+fn a_null_list_is_an_empty_list() {
     let vm: VmInstanceInventory =
         serde_json::from_value(json!({ "vmNics": null, "allVolumes": null })).unwrap();
     assert!(vm.vm_nics.is_empty() && vm.all_volumes.is_empty());
 }
 
 #[test]
-fn an_error_keeps_what_newer_nodes_add() {
+fn an_error_keeps_unknown_members() {
     let value = json!({
         "code": "SYS.1006", "description": "d", "details": "e", "elaboration": "f",
         "location": "l", "cost": "12ms", "opaque": { "any": [1, null] },

@@ -1,4 +1,4 @@
-//! What a client makes of a job whose questions are refused, lost, or oddly answered.
+//! Jobs whose polls are refused, lost, or oddly answered.
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
 mod node;
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 const ENDED: &str = r#"{"code":"ID.1001","description":"Session expired"}"#;
 
-/// Answers that refuse a question, or that something in between gives to one.
+/// Answers by which the node, or something in between, refuses a poll.
 fn refusals() -> Vec<fn() -> Answer> {
     vec![
         || text("400 Bad Request", "missing header 'Authorization'"),
@@ -41,7 +41,7 @@ fn refusals() -> Vec<fn() -> Answer> {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_question_is_not_the_commands_end() {
+async fn a_refused_poll_does_not_end_the_command() {
     let mut cases = JoinSet::new();
     for (number, refusal) in refusals().into_iter().enumerate() {
         for (stays, after_running) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -87,8 +87,8 @@ async fn a_refusal_of_the_question_is_not_the_commands_end() {
 }
 
 #[tokio::test]
-async fn what_asks_for_a_session_with_the_question_gets_a_new_one_and_the_command_runs_once() {
-    // The first session ends when the command has begun.
+async fn a_session_that_expires_during_polls_is_renewed_and_the_command_runs_once() {
+    // The first session expires once the command has begun.
     for running_was_seen in [false, true] {
         let questions = AtomicUsize::new(0);
         let logins = AtomicUsize::new(0);
@@ -116,7 +116,7 @@ async fn what_asks_for_a_session_with_the_question_gets_a_new_one_and_the_comman
 }
 
 #[tokio::test]
-async fn a_command_seen_running_is_not_sent_again_whatever_is_said_of_the_session() {
+async fn a_command_seen_running_is_not_sent_again_when_the_session_expires() {
     let questions = AtomicUsize::new(0);
     let node = Node::start(move |request, count| {
         if is_login(request) {
@@ -140,7 +140,7 @@ async fn a_command_seen_running_is_not_sent_again_whatever_is_said_of_the_sessio
 }
 
 #[tokio::test]
-async fn who_gave_up_on_the_way_proves_nothing() {
+async fn an_error_of_a_proxy_proves_nothing() {
     let mut cases = JoinSet::new();
     let statuses = [
         "408 Request Timeout",
@@ -177,8 +177,8 @@ async fn who_gave_up_on_the_way_proves_nothing() {
     }
 }
 
-/// A node that takes a command with `first`, and knows it only under the name it was sent under.
-async fn node_that_knows_our_name(first: Answer) -> Node {
+/// A node that answers a command with `first`, and knows it only by the job id it was sent with.
+async fn node_that_knows_the_sent_id(first: Answer) -> Node {
     let (named, first) = (Mutex::new(String::new()), Mutex::new(Some(first)));
     Node::start(move |request, _| {
         if is_command(request) {
@@ -194,7 +194,7 @@ async fn node_that_knows_our_name(first: Answer) -> Node {
 }
 
 #[tokio::test]
-async fn an_accepted_command_is_followed_by_the_name_it_was_sent_under() {
+async fn an_accepted_command_is_polled_by_the_job_id_it_was_sent_with() {
     let dashed = "01234567-89ab-cdef-0123-456789abcdef";
     for first in [
         json("202 Accepted", "{}"),
@@ -211,14 +211,14 @@ async fn an_accepted_command_is_followed_by_the_name_it_was_sent_under() {
         html("200 OK"),
         json("201 Created", "{}"),
     ] {
-        let node = node_that_knows_our_name(first).await;
+        let node = node_that_knows_the_sent_id(first).await;
         assert_eq!(run(&node.client()).await.unwrap(), "hi");
         assert_eq!(node.commands(), 1);
     }
 }
 
 #[tokio::test]
-async fn a_job_that_is_processed_is_no_success() {
+async fn a_job_in_progress_is_no_success() {
     let processing = format!(r#"{{"uuid":"{JOB}","state":"Processing"}}"#);
     let again = processing.clone();
     let node = Node::start(move |request, count| match count {
@@ -237,7 +237,7 @@ async fn a_job_that_is_processed_is_no_success() {
 }
 
 #[tokio::test]
-async fn stray_answers_to_a_question_do_not_end_the_wait() {
+async fn stray_answers_to_a_poll_do_not_end_the_wait() {
     let strays: [fn() -> Answer; 10] = [
         || html("200 OK"),
         || html("503 Service Unavailable"),
@@ -268,7 +268,7 @@ async fn stray_answers_to_a_question_do_not_end_the_wait() {
     }
 }
 
-/// A line as the script around a command writes it.
+/// A result line as the wrapper script writes it.
 fn captured(exit_code: i32) -> String {
     let nonce = "f".repeat(32);
     let line = format!("guestexec:{nonce}:{exit_code}:0:0:aGk=::{nonce}");
@@ -280,7 +280,7 @@ fn json_text(stream: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_job_of_an_end_that_was_not_seen_is_kept_and_taken_up() {
+async fn the_job_of_an_unfinished_run_is_kept_and_can_be_resumed() {
     let ended = Arc::new(AtomicBool::new(false));
     let seen = ended.clone();
     let node = Node::start(move |request, _| {
@@ -315,7 +315,7 @@ async fn the_job_of_an_end_that_was_not_seen_is_kept_and_taken_up() {
 }
 
 #[tokio::test]
-async fn any_wait_is_taken() {
+async fn any_length_of_wait_is_accepted() {
     let node = Node::start(|_, count| match count {
         0..3 => json("202 Accepted", "{}"),
         _ => json("200 OK", DONE),
@@ -326,12 +326,12 @@ async fn any_wait_is_taken() {
     for wait in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 40)] {
         client.unchecked_result_of(&job, wait).await.unwrap();
     }
-    // Whether an answer comes in no time is a matter of luck; that it ends is not.
+    // Whether the answer arrives in no time is not certain; that the call ends is.
     let _ = client.unchecked_result_of(&job, Duration::ZERO).await;
 }
 
 #[tokio::test]
-async fn a_jobs_name_is_not_spent_on_an_ended_session() {
+async fn a_job_id_is_not_used_up_by_an_expired_session() {
     let logins = AtomicUsize::new(0);
     let node = Node::start(move |request, _| {
         if is_login(request) {
@@ -353,8 +353,8 @@ async fn a_jobs_name_is_not_spent_on_an_ended_session() {
 }
 
 #[tokio::test]
-async fn an_ended_session_is_told_where_the_jobs_name_is_spent() {
-    // The check is not answered, so the command itself finds out; the name is not used again.
+async fn an_expired_session_is_an_error_where_the_job_id_is_used_up() {
+    // The check of the session fails, so the command finds it expired; the job id is not used again.
     let node = Node::start(|request, count| {
         if is_login(request) {
             return opened(&session(count));
@@ -374,13 +374,13 @@ async fn an_ended_session_is_told_where_the_jobs_name_is_spent() {
 }
 
 #[tokio::test]
-async fn a_name_that_was_used_before_is_looked_at_if_it_is_this_runs_own() {
+async fn a_duplicate_job_id_is_polled_if_the_client_made_it() {
     let duplicate = || text("400 Bad Request", "duplicate job uuid");
-    // Something on the way has sent the request twice.
-    let node = node_that_knows_our_name(duplicate()).await;
+    // A proxy has sent the request twice.
+    let node = node_that_knows_the_sent_id(duplicate()).await;
     assert_eq!(run(&node.client()).await.unwrap(), "hi");
     assert_eq!(node.commands(), 1);
-    // Under a name of the caller's own there may be another command.
+    // Another command may have a job id that the caller chose.
     let node = Node::start(move |request, _| match is_command(request) {
         true => duplicate(),
         false => json("200 OK", DONE),
@@ -393,9 +393,9 @@ async fn a_name_that_was_used_before_is_looked_at_if_it_is_this_runs_own() {
 }
 
 #[tokio::test]
-async fn an_error_that_is_no_object_is_a_gateways() {
+async fn an_error_member_that_is_no_object_is_of_a_gateway() {
     let gateway = r#"{"timestamp":1,"status":504,"error":"Gateway Timeout"}"#;
-    let node = node_that_knows_our_name(json("504 Gateway Timeout", gateway)).await;
+    let node = node_that_knows_the_sent_id(json("504 Gateway Timeout", gateway)).await;
     assert_eq!(run(&node.client()).await.unwrap(), "hi");
     assert_eq!(node.commands(), 1);
 }

@@ -1,4 +1,4 @@
-//! The signer against vectors that the vendor's SDKs and guide agree with, stage by stage.
+//! The signer against vectors of the vendor's SDKs and guide, stage by stage.
 //!
 //! `GUESTEXEC_ZSTACK_VECTORS` names further files of the same form, separated as in `PATH`.
 
@@ -20,7 +20,7 @@ fn vectors_of_the_vendor() {
 
 fn check(vector: &Value) -> Check {
     let date = text(vector, "date")?;
-    // Where the date has our form, we have to write it as the vendor does. A made-up weekday is let pass.
+    // A date of our form has to be written the same way, but for the weekday, which vectors may invent.
     if let Ok((seconds, zone)) = parse_date(date) {
         let zone = DateZone { name: zone.to_owned().into(), utc_offset: 0 };
         let again = format_date(seconds, &zone).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! CCI: a command line for each run, in one pod.
+//! CCI: each run has its own command line, in one pod.
 
 use std::time::Duration;
 

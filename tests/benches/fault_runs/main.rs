@@ -1,20 +1,21 @@
-//! Commands through each client while the service fails on purpose, held against the sandbox's own count of what ran.
+//! Sends commands through each client while the service fails on purpose, and compares what callers are told with
+//! the sandbox's own count of what ran.
 //!
 //! ```sh
 //! cargo bench -p tests --bench fault_runs
 //! cargo bench -p tests --bench fault_runs -- zstack cci --faults 2000 --seed 17 --rounds 1
 //! ```
 //!
-//! Each run has an instance, a VM or a command line of its own, so that the sandbox can tell how often it was started.
-//! Three things must not be, and end the program with a failure:
+//! Each run has its own instance, VM or command line, so that the sandbox can count its starts. Three things make the
+//! program fail:
 //!
 //! - a command that was started twice;
 //! - a call that hangs;
-//! - a wrong verdict: the caller is told that its command has not run, or may be sent again, though it ran; or that it
-//!   ended well, though it did not run, or printed something else.
+//! - a wrong verdict: the caller is told that its command has not run or may be sent again, although it ran; or that
+//!   it succeeded, although it did not run or printed something else.
 //!
-//! A round has a seed, and what strikes follows from it. The order in which concurrent requests arrive does not, so the
-//! same seed is the same mixture, and nearly the same story.
+//! A round has a seed, which determines the faults. It does not determine the order in which concurrent requests
+//! arrive, so the same seed gives the same mixture and nearly the same run.
 
 mod cci;
 mod report;
@@ -27,11 +28,11 @@ use guestexec_sandbox::{Builder, Fault, FaultKind, Provider, Sandbox};
 
 use crate::report::{Report, Told};
 
-/// How long a run may take before it is called a hang. Nothing in it waits for so long.
+/// How long a run may take before it counts as a hang; nothing in it waits for as long.
 const HANG: Duration = Duration::from_secs(180);
 /// Longer than the clients below wait for an answer.
 const LATE: Duration = Duration::from_millis(2500);
-/// How many mixtures of faults there are. In the last the service is late, too.
+/// The number of mixtures of faults. In the last one the service is also late.
 const MIXTURES: u64 = 6;
 
 /// What is to be run.
@@ -108,7 +109,7 @@ fn main() -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
-    // Beside each other: most of the time is spent waiting.
+    // Concurrently, since most of the time is spent waiting.
     let runs = options.providers.iter().map(|provider| runs_of(*provider, &options));
     let reports = runtime.block_on(futures_util::future::join_all(runs));
     for report in &reports {
@@ -117,7 +118,7 @@ fn main() -> ExitCode {
     if reports.iter().all(Report::is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Rounds until enough has gone wrong.
+/// Runs rounds until enough faults have struck.
 async fn runs_of(provider: Provider, options: &Options) -> Report {
     let mut report = Report::new(provider);
     for round in 0..options.rounds {
@@ -165,7 +166,7 @@ fn failing(provider: Provider, seed: u64) -> Builder {
         _ => &[(Latency(LATE), 0.1), (Drip, 0.15), (LoseAnswer, 0.1), (Expire, 0.1)],
     };
     let mut builder = Sandbox::builder().seed(seed).tat_rate(None);
-    // A run of CCI's is one request, those of the others are several.
+    // A run of CCI is one request; those of the others are several.
     let factor = if provider == Provider::Cci { 1.7 } else { 1.0 };
     for (kind, probability) in mix {
         builder = builder.fault(Fault::new(provider, *kind).probability(probability * factor));
@@ -173,12 +174,12 @@ fn failing(provider: Provider, seed: u64) -> Builder {
     builder
 }
 
-/// A run's call, with an end to it.
+/// A run's call, with a bound on its time.
 async fn told(call: impl Future<Output = Told>) -> Told {
     tokio::time::timeout(HANG, call).await.unwrap_or(Told::Hung)
 }
 
-/// Waits until nothing is started any more that callers have given up.
+/// Waits until no command can start any more whose caller has given up.
 async fn settled(seed: u64, count: impl Fn() -> usize) {
     let mut last = count();
     let mut quiet = Duration::ZERO;

@@ -1,22 +1,22 @@
-//! What callers were told, and what is true.
+//! What callers were told, and what really happened.
 
 use std::{collections::BTreeMap, fmt};
 
 use guestexec_sandbox::{Provider, Sandbox};
 
-/// Wrong runs that are told in full.
+/// The number of wrong runs that are printed in full.
 const EXAMPLES: usize = 10;
 
 /// What a caller was told of its command.
 #[derive(Debug)]
 pub(crate) enum Told {
-    /// It ended well and printed what it should.
+    /// It succeeded and printed what it should.
     Right,
-    /// It ended, but otherwise than it could.
+    /// It ended with an impossible outcome.
     Otherwise(String),
     /// An error.
     Error { may_have_run: bool, is_retryable: bool, text: String },
-    /// Nothing, for far too long.
+    /// Nothing until the bound on a run's time.
     Hung,
 }
 
@@ -67,7 +67,7 @@ impl Report {
         }
     }
 
-    /// How often something went wrong on purpose.
+    /// The number of faults that struck.
     pub(crate) fn faults(&self) -> usize {
         self.faults.values().sum()
     }
@@ -84,19 +84,19 @@ impl Report {
         )
     }
 
-    /// Whether nothing was that must not be.
+    /// Whether there was no wrong run.
     pub(crate) fn is_good(&self) -> bool {
         self.runs > 0 && self.twice + self.hangs + self.wrong == 0
     }
 
-    /// Counts what struck.
+    /// Counts the faults that struck.
     pub(crate) fn struck(&mut self, sandbox: &Sandbox) {
         for (fault, count) in sandbox.faults(self.provider) {
             *self.faults.entry(fault.kind().name()).or_default() += count;
         }
     }
 
-    /// Holds what a caller was told against how often its command was started. `run` tells how to find it again.
+    /// Compares what a caller was told with the number of starts of its command. `run` identifies the run.
     pub(crate) fn held(&mut self, run: &str, told: &Told, started: usize) {
         self.runs += 1;
         let mut is_bad = started > 1;

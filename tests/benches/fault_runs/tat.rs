@@ -1,4 +1,4 @@
-//! TAT: an instance for each run.
+//! TAT: each run has its own instance.
 
 use std::time::Duration;
 

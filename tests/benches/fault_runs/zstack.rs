@@ -1,4 +1,4 @@
-//! ZStack: a VM for each run.
+//! ZStack: each run has its own VM.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn builder_of(zstack: &ZstackHandle) -> guestexec_zstack::ClientBuilder {
     Client::builder().endpoint(zstack.endpoint()).call_timeout(Duration::from_secs(2))
 }
 
-/// The login fails like anything else, and is tried again.
+/// The login fails like any call, and is retried.
 async fn log_in(zstack: &ZstackHandle) -> Client {
     let mut last = None;
     for _ in 0..100 {

@@ -39,7 +39,7 @@ impl Clock for Pinned {
     }
 }
 
-/// An IAM that gives out `token-1`, `token-2`, …, each for 24 hours by its own, wrong, clock.
+/// An IAM that issues `token-1`, `token-2`, …, each for 24 hours by its own wrong clock.
 async fn iam() -> Peer {
     let count = Arc::new(AtomicUsize::new(0));
     Peer::new(move |_, mut stream| {
@@ -47,7 +47,7 @@ async fn iam() -> Peer {
         async move {
             let body = r#"{"token":{"issued_at":"2020-01-03T09:05:22.701000Z","expires_at":"2020-01-04T09:05:22.701000Z","methods":["password"],"catalog":[]}}"#;
             let headers = format!("X-Subject-Token: token-{number}\r\nContent-Type: application/json\r\n");
-            // Long enough for others to come and wait.
+            // Long enough for other calls to start waiting.
             tokio::time::sleep(Duration::from_millis(50)).await;
             stream.write_all(response("201 Created", &headers, body).as_bytes()).await.unwrap();
         }
@@ -146,7 +146,7 @@ async fn a_refused_token_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_hidden_in_what_every_call_is_told() {
+async fn a_refused_token_is_hidden_in_every_error() {
     within(async {
         let iam = iam().await;
         let both = Arc::new(tokio::sync::Barrier::new(2));
@@ -164,7 +164,7 @@ async fn a_refused_token_is_hidden_in_what_every_call_is_told() {
         let client = client(&cci, &iam, &Pinned::new());
         let (one, two) = (client.pod("ns", "one"), client.pod("ns", "two"));
         let (one, two) = tokio::join!(one.get(), two.get());
-        // The first of them makes the client forget the token.
+        // The first refusal makes the client forget the token.
         for error in [one.unwrap_err(), two.unwrap_err()] {
             assert_eq!(error.message(), "<redacted> is stale");
             assert!(!format!("{error:?}").contains("token-1"), "{error:?}");
@@ -175,7 +175,7 @@ async fn a_refused_token_is_hidden_in_what_every_call_is_told() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_tried_once_for_all_that_wait() {
+async fn a_wrong_password_is_tried_once_for_all_waiting_calls() {
     within(async {
         let iam = Peer::new(|_, mut stream| async move {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -246,7 +246,7 @@ async fn an_answer_without_a_token_is_an_error() {
     .await;
 }
 
-/// Signs the request as it came, with the headers it names, and compares.
+/// Signs the request as it arrived, with the headers it names, and compares the signatures.
 fn verify(request: &Request, secret_key: &str) {
     let authorization =
         sign::parse_authorization(request.header("authorization").unwrap()).unwrap();
@@ -266,7 +266,7 @@ fn verify(request: &Request, secret_key: &str) {
 }
 
 #[tokio::test]
-async fn an_access_key_signs_what_is_sent() {
+async fn an_access_key_signs_the_request_as_sent() {
     within(async {
         let peer = Peer::new(|request, mut stream| async move {
             if request.header("upgrade").is_some() {
@@ -285,7 +285,7 @@ async fn an_access_key_signs_what_is_sent() {
             let client =
                 peer.builder().credentials(credentials).clock(Pinned::new()).build().unwrap();
             let before = peer.requests().len();
-            // Sorted for the signature, these arguments would be another command.
+            // Sorted as for the signature, these arguments would be another command.
             let argv = ["/bin/sh", "-c", "z a+*~'()!", "", "你好", "%2F", "-c"];
             pod(&client).exec(argv).output().await.unwrap();
             pod(&client).get().await.unwrap();

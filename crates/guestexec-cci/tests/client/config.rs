@@ -107,7 +107,7 @@ async fn a_malformed_request_is_not_sent() {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_closed_port_is_a_connect_error() {
     within(async {
         let client = Client::builder()
             .endpoint(closed_endpoint().await)

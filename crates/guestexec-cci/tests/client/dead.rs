@@ -1,4 +1,4 @@
-//! Connections that are silent: dead ones, and those that only look so.
+//! Silent connections: dead ones, and live ones that look dead.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const FORMS: [ExecTransport; 3] =
 /// Short, and yet long enough for a machine under load.
 const SHORT: Duration = Duration::from_secs(2);
 
-/// A peer that opens a session, tells its first line, and from then on neither reads nor writes.
+/// A peer that opens a session, sends one line of output, and from then on neither reads nor writes.
 async fn frozen() -> Peer {
     Peer::new(|request, mut stream| async move {
         let offer = request.header("sec-websocket-protocol").unwrap_or_default().to_owned();
@@ -46,7 +46,7 @@ async fn frozen() -> Peer {
 }
 
 #[tokio::test]
-async fn a_frozen_line_is_lost_in_each_form() {
+async fn a_frozen_connection_is_lost_over_every_transport() {
     within(async {
         for transport in FORMS {
             for input in [false, true] {
@@ -59,7 +59,7 @@ async fn a_frozen_line_is_lost_in_each_form() {
                 let mut child = exec.spawn().await.unwrap();
                 let mut stdin = child.stdin.take();
                 if let Some(stdin) = &mut stdin {
-                    // What a user types at a line that has gone is no reason to wait for ever.
+                    // Input typed into a dead connection must not keep it open.
                     stdin.write_all(b"anybody there?\n").await.unwrap();
                 }
                 let mut line = [0; 5];
@@ -78,7 +78,7 @@ async fn a_frozen_line_is_lost_in_each_form() {
 #[tokio::test]
 async fn a_silent_command_is_not_dead_while_pings_are_answered() {
     within(async {
-        // The library answers the pings; half of the silence that is borne passes between them.
+        // The library answers the pings, which come at half the time of silence that is allowed.
         let peer = Peer::upgrading(V4, |mut socket| async move {
             let mut pings = 0;
             while pings < 8 {
@@ -102,7 +102,7 @@ async fn a_server_that_waits_for_its_command_to_read_is_not_dead() {
         for size in [200_000, 20_000_000] {
             let peer = Peer::new(|request, mut stream| async move {
                 stream.write_all(switching(&request, V4).as_bytes()).await.unwrap();
-                // Blocked: neither input nor pings are read.
+                // The server is blocked, and reads neither input nor pings.
                 tokio::time::sleep(3 * SHORT).await;
                 let status = [&[0x82, SUCCESS.len() as u8 + 1, 3], SUCCESS.as_bytes()].concat();
                 stream.write_all(&status).await.unwrap();
@@ -122,7 +122,7 @@ async fn a_server_that_waits_for_its_command_to_read_is_not_dead() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_the_output_does_not_lose_the_session() {
+async fn unread_output_does_not_end_the_session() {
     within(async {
         let peer = Peer::upgrading(V4, |mut socket| async move {
             for _ in 0..64 {
@@ -144,7 +144,7 @@ async fn who_does_not_read_the_output_does_not_lose_the_session() {
 }
 
 #[tokio::test]
-async fn silence_can_be_borne_for_ever() {
+async fn the_limit_on_silence_can_be_turned_off() {
     within(async {
         let peer = frozen().await;
         let client = peer.client();
@@ -154,7 +154,7 @@ async fn silence_can_be_borne_for_ever() {
     .await;
 }
 
-/// The kernel's own limits on the sockets of this process that lead to `port`, in milliseconds.
+/// `TCP_USER_TIMEOUT` of this process's sockets that are connected to `port`, in milliseconds.
 fn kernel_limits(port: u16) -> Vec<u32> {
     let process = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
     let fds = std::fs::read_dir("/proc/self/fd").unwrap();
@@ -173,7 +173,7 @@ fn is_port(address: &SocketAddrAny, port: u16) -> bool {
 }
 
 #[tokio::test]
-async fn the_kernel_puts_no_limit_on_a_peer_that_takes_nothing() {
+async fn the_kernel_sets_no_timeout_on_a_peer_that_reads_nothing() {
     within(async {
         for transport in FORMS {
             let peer = frozen().await;
@@ -189,7 +189,7 @@ async fn the_kernel_puts_no_limit_on_a_peer_that_takes_nothing() {
 }
 
 #[tokio::test]
-async fn pings_without_end_that_nobody_reads_end_the_session() {
+async fn a_flood_of_pings_whose_pongs_are_never_read_ends_the_session() {
     within(async {
         for transport in FORMS {
             let peer = Peer::new(move |request, mut stream| async move {
@@ -219,7 +219,7 @@ async fn pings_without_end_that_nobody_reads_end_the_session() {
 }
 
 #[tokio::test]
-async fn input_that_comes_slowly_keeps_its_session() {
+async fn slow_input_keeps_the_session_open() {
     within(async {
         let peer = Peer::upgrading(V5, |mut socket| async move {
             let input = socket.receive_input().await;

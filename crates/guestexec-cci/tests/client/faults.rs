@@ -1,4 +1,4 @@
-//! Everything a server can do wrong in a WebSocket session that has begun.
+//! Faults of a server in a WebSocket session.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn status() -> Vec<u8> {
     frame(0x82, &[&[3][..], SUCCESS.as_bytes()].concat())
 }
 
-/// A peer that sends these bytes after the handshake, and then no more.
+/// A peer that sends these bytes after the handshake, and nothing more.
 async fn sending(protocol: &'static str, bytes: Vec<u8>) -> Peer {
     Peer::new(move |request, mut stream| {
         let bytes = bytes.clone();
@@ -35,7 +35,7 @@ async fn sending(protocol: &'static str, bytes: Vec<u8>) -> Peer {
 }
 
 #[tokio::test]
-async fn what_breaks_a_session_is_told() {
+async fn a_broken_session_is_an_error_of_its_kind() {
     use ErrorKind::{Lost, Protocol};
     let rows: Vec<(&str, Vec<u8>, ErrorKind)> = vec![
         ("cut at once", vec![], Lost),
@@ -61,7 +61,7 @@ async fn what_breaks_a_session_is_told() {
                 assert!(error.may_have_run() && !error.is_retryable(), "{what}: {error}");
             }
         }
-        // Only in version 5 is channel 255 more than a channel nobody knows.
+        // Channel 255 has a meaning in version 5 only; elsewhere it is an unknown channel.
         let peer = sending(V5, frame(0x82, &[255, 9])).await;
         let error = pod(&peer.client()).exec(["x"]).output().await.unwrap_err();
         assert_eq!(error.kind(), Protocol, "{error}");
@@ -70,15 +70,15 @@ async fn what_breaks_a_session_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_odd_but_right_does_no_harm() {
+async fn unusual_but_valid_frames_do_no_harm() {
     within(async {
         let bytes = [
-            // A message in three frames with a ping between.
+            // A message in three frames with a ping between them.
             frame(0x02, b"\x01fra"),
             frame(0x89, b"ping"),
             frame(0x00, b"gmen"),
             frame(0x80, b"ted"),
-            // Channels nobody knows, empty messages, a text frame.
+            // Unknown channels, empty messages, a text frame.
             frame(0x82, b"\x09nine"),
             frame(0x82, b"\xfe"),
             frame(0x82, b""),
@@ -111,7 +111,7 @@ async fn a_server_that_never_reads_stops_the_input_and_not_the_deadline() {
         let exec = pod(&client).exec(["x"]).stdin(Input::reader(tokio::io::repeat(7)));
         let error = exec.timeout(Duration::from_millis(300)).output().await.unwrap_err();
         assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, true), "{error}");
-        // What was not read before the status is no failure.
+        // Input that the command never read is no failure.
         let peer = Peer::new(|request, mut stream| async move {
             let answer = [switching(&request, V5).as_bytes(), &status()].concat();
             stream.write_all(&answer).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_server_that_never_reads_stops_the_input_and_not_the_deadline() {
 }
 
 #[tokio::test]
-async fn input_that_cannot_be_read_is_not_taken_for_its_end() {
+async fn an_error_of_the_input_is_not_sent_as_its_end() {
     struct Broken;
     impl tokio::io::AsyncRead for Broken {
         fn poll_read(

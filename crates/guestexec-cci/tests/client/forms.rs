@@ -1,4 +1,4 @@
-//! One script for a server of each form of the protocol.
+//! A server for each transport, driven by one interface.
 
 use std::time::Duration;
 
@@ -16,26 +16,26 @@ use crate::{
     spdy::Spdy,
 };
 
-/// What carries a session, one of each kind.
+/// One transport of each kind.
 pub const FORMS: [ExecTransport; 3] =
     [ExecTransport::WebSocketV4, ExecTransport::WebSocketV5, ExecTransport::SpdyPost];
 
-/// What the client said on the command's streams.
+/// What the client sends on the command's streams.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Said {
     Input(Vec<u8>),
-    /// On the wire: the close message of version 5, or SPDY's FIN.
+    /// The close message of version 5, or SPDY's FIN.
     EndOfInput,
     Size(String),
 }
 
-/// The server's end of a session, whatever carries it.
+/// The server's end of a session, over any transport.
 pub enum Server {
     WebSocket(Box<Socket>),
     Spdy(Box<Spdy>),
 }
 
-/// A peer that upgrades to `form` and then does as it is told.
+/// A peer that upgrades to `form` and runs `session`.
 pub async fn serving<F, A>(form: ExecTransport, session: F) -> Peer
 where
     F: Fn(Request, Server) -> A + Clone + Send + Sync + 'static,
@@ -78,7 +78,7 @@ impl Server {
         self.write(Channel::Stderr, text.as_ref()).await;
     }
 
-    /// Says how the command ended, and leaves everything open.
+    /// Sends the status of the command's end, and closes nothing.
     pub async fn status(&mut self, status: impl AsRef<[u8]>) {
         self.write(Channel::Error, status.as_ref()).await;
     }
@@ -102,7 +102,7 @@ impl Server {
         }
     }
 
-    /// What the client says next; none at the end.
+    /// The client's next event; `None` at the end.
     pub async fn hear(&mut self) -> Option<Said> {
         match self {
             Self::WebSocket(socket) => loop {
@@ -150,7 +150,7 @@ impl Server {
         input
     }
 
-    /// Closes as a server does at the end, and gives what the client still says.
+    /// Closes as a server does at the end, and returns the client's remaining events.
     pub async fn close(mut self) -> Vec<Said> {
         match &mut self {
             Self::WebSocket(socket) => {
@@ -166,7 +166,7 @@ impl Server {
         self.rest().await
     }
 
-    /// What the client still says.
+    /// The client's remaining events.
     pub async fn rest(mut self) -> Vec<Said> {
         let mut rest = Vec::new();
         while let Some(said) = self.hear().await {
@@ -181,12 +181,12 @@ impl Server {
         self.close().await
     }
 
-    /// Keeps the connection and says nothing more.
+    /// Keeps the connection open and sends nothing more.
     pub async fn stay(mut self) {
         while self.hear().await.is_some() {}
     }
 
-    /// Whether the client says nothing for a while.
+    /// Whether the client sends nothing for a while.
     pub async fn is_quiet(&mut self) -> bool {
         timeout(Duration::from_millis(200), self.hear()).await.is_err()
     }

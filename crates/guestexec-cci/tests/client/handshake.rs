@@ -1,11 +1,11 @@
-//! Answers that claim to have switched protocols.
+//! Responses with status 101, valid and invalid.
 
 use guestexec_cci::ErrorKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::peer::{Peer, PeerExt as _, pod, switching, within};
 
-/// What becomes of a proper 101 in which one part is another.
+/// The error of a session whose valid 101 response has one part replaced.
 async fn with_change(from: &'static str, to: &'static str) -> guestexec_cci::Error {
     let peer = Peer::new(move |request, mut stream| async move {
         let head = switching(&request, "v5.channel.k8s.io");
@@ -60,13 +60,13 @@ async fn a_bad_handshake_is_refused_and_may_have_run() {
 }
 
 #[tokio::test]
-async fn letter_case_and_lists_do_not_matter() {
+async fn letter_case_and_header_lists_are_accepted() {
     within(async {
         for (from, to) in [
             ("Upgrade: websocket", "upgrade: WebSocket"),
             ("Connection: Upgrade", "connection: keep-alive, upgrade"),
         ] {
-            // The peer closes without a status: the session began, and was lost.
+            // The peer closes without a status: the session began and was lost.
             let peer = Peer::new(move |request, mut stream| async move {
                 let head = switching(&request, "v4.channel.k8s.io").replace(from, to);
                 stream.write_all(head.as_bytes()).await.unwrap();
@@ -81,7 +81,7 @@ async fn letter_case_and_lists_do_not_matter() {
 }
 
 #[tokio::test]
-async fn a_spdy_answer_is_checked_too() {
+async fn a_spdy_response_is_checked_too() {
     within(async {
         for (upgrade, protocol, good) in [
             ("SPDY/3.1", "X-Stream-Protocol-Version: v4.channel.k8s.io\r\n", true),

@@ -1,4 +1,4 @@
-//! The client against peers on loopback that speak as real servers do, and as they should not.
+//! The client against peers on loopback that behave as real servers do, and as they should not.
 
 #![allow(clippy::unwrap_used)]
 

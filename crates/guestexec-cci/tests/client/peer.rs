@@ -1,4 +1,4 @@
-//! Servers for the tests, each answer of which is under control.
+//! Servers whose every answer the test controls.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -17,14 +17,14 @@ use tokio_tungstenite::{
 
 pub const SUCCESS: &str = r#"{"metadata":{},"status":"Success"}"#;
 
-/// Ends a test that hangs.
+/// Fails a test that hangs.
 pub async fn within<T>(test: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(120), test).await.expect("the test hangs")
 }
 
-/// What the tests of this client have a peer do beside.
+/// What these tests need of a peer besides.
 pub trait PeerExt: Sized {
-    /// Upgrades each connection to a WebSocket of `protocol` and hands it over.
+    /// Upgrades each connection to a WebSocket of `protocol` and runs `session` on it.
     fn upgrading<F, A>(protocol: &'static str, session: F) -> impl Future<Output = Self>
     where
         F: Fn(Socket) -> A + Send + Sync + 'static,
@@ -56,7 +56,7 @@ impl PeerExt for Peer {
     }
 }
 
-/// The lines of a proper 101.
+/// A valid response with status 101.
 pub fn switching(request: &Request, protocol: &str) -> String {
     let accept = derive_accept_key(request.header("sec-websocket-key").unwrap().as_bytes());
     format!(
@@ -81,7 +81,7 @@ impl Socket {
         let _ = self.0.send(Message::Binary(message.into())).await;
     }
 
-    /// The next message with anything in it but a channel; none at the end.
+    /// The next binary message; `None` at the end.
     pub async fn receive(&mut self) -> Option<Vec<u8>> {
         loop {
             match self.0.next().await?.ok()? {
@@ -92,7 +92,7 @@ impl Socket {
         }
     }
 
-    /// Reads stdin to the message that closes it.
+    /// Reads stdin until the message that closes it.
     pub async fn receive_input(&mut self) -> Vec<u8> {
         let mut input = Vec::new();
         while let Some(message) = self.receive().await {

@@ -8,7 +8,7 @@ use crate::peer::{Peer, PeerExt as _, SUCCESS, Socket, pod, response, within};
 const JSON: &str = "Content-Type: application/json\r\n";
 
 #[tokio::test]
-async fn a_list_is_read_to_its_last_part() {
+async fn a_list_is_read_to_its_last_page() {
     within(async {
         let peer = Peer::new(|request, mut stream| async move {
             let query = request.query();
@@ -35,7 +35,7 @@ async fn a_list_is_read_to_its_last_part() {
 }
 
 #[tokio::test]
-async fn a_list_that_goes_in_a_circle_ends() {
+async fn a_list_whose_pages_repeat_ends() {
     within(async {
         let same = r#"{"metadata":{"continue":"same"},"items":[{}]}"#;
         let peer = Peer::saying("200 OK", JSON, same).await;
@@ -105,7 +105,7 @@ async fn the_container_is_chosen_as_kubectl_does() {
 }
 
 #[tokio::test]
-async fn a_finished_pod_is_refused_with_a_sentence() {
+async fn a_finished_pod_is_refused_with_an_explanation() {
     within(async {
         let body = r#"{"spec":{"containers":[{"name":"a"}]},"status":{"phase":"Succeeded"}}"#;
         let peer = Peer::saying("200 OK", JSON, body).await;

@@ -1,4 +1,4 @@
-//! Answers that refuse, in each form the service, its gateway and IAM use.
+//! Refusals in every form that the service, its gateway and IAM use.
 
 use guestexec_cci::{Error, ErrorKind};
 
@@ -17,7 +17,7 @@ async fn refused(status: &'static str, headers: &'static str, body: &'static str
 }
 
 #[tokio::test]
-async fn a_kubernetes_status() {
+async fn a_kubernetes_status_is_read() {
     within(async {
         let error = refused(
             "404 Not Found",
@@ -45,7 +45,7 @@ async fn a_kubernetes_status() {
 }
 
 #[tokio::test]
-async fn a_code_of_the_service() {
+async fn a_code_of_the_service_is_read() {
     within(async {
         let error = refused(
             "409 Conflict",
@@ -78,7 +78,7 @@ async fn the_gateways_canonical_request_is_shown_without_tokens() {
 }
 
 #[tokio::test]
-async fn plain_text_of_the_runtime() {
+async fn plain_text_of_the_runtime_is_read() {
     within(async {
         let text = "you must specify at least 1 of stdin, stdout, stderr";
         let error = refused("400 Bad Request", TEXT, text).await;
@@ -97,12 +97,12 @@ async fn plain_text_of_the_runtime() {
 }
 
 #[tokio::test]
-async fn an_empty_403_is_about_protocols() {
+async fn an_empty_403_refuses_the_protocol() {
     within(async {
         let error = refused("403 Forbidden", "", "").await;
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.message().contains("protocol") && !error.may_have_run(), "{error}");
-        // But not where no protocol was offered.
+        // Not so where no protocol was offered.
         let peer = Peer::saying("403 Forbidden", "", "").await;
         let error = pod(&peer.client()).get().await.unwrap_err();
         assert!(!error.message().contains("protocol"), "{error}");
@@ -111,7 +111,7 @@ async fn an_empty_403_is_about_protocols() {
 }
 
 #[tokio::test]
-async fn failures_of_the_server_prove_little() {
+async fn a_failure_of_the_server_leaves_open_whether_the_command_ran() {
     within(async {
         for (status, body, may_have_run, retryable) in [
             ("500 Internal Server Error", r#"{"status":"Failure","message":"boom"}"#, true, false),
@@ -135,7 +135,7 @@ async fn failures_of_the_server_prove_little() {
 }
 
 #[tokio::test]
-async fn odd_json_is_read_as_far_as_it_goes() {
+async fn odd_json_is_read_as_far_as_possible() {
     within(async {
         for body in [
             r#"{"message":"no","code":"four","metadata":7,"request_id":9,"status":null}"#,
@@ -157,7 +157,7 @@ async fn odd_json_is_read_as_far_as_it_goes() {
 }
 
 #[tokio::test]
-async fn what_may_come_from_something_in_between_proves_nothing() {
+async fn an_answer_that_a_gateway_may_have_made_proves_nothing() {
     within(async {
         let quoting = r#"{"kind":"Status","status":"Failure","code":500,"message":"Internal error occurred: error attaching: stream broke while running [sh -c ls || echo container not found (\"main\"): no such file or directory]"}"#;
         for (status, headers, body) in [
@@ -181,7 +181,7 @@ async fn what_may_come_from_something_in_between_proves_nothing() {
 }
 
 #[tokio::test]
-async fn what_proves_that_nothing_started_says_what_is_wrong() {
+async fn a_refusal_that_proves_that_nothing_started_is_explained() {
     within(async {
         for (status, headers, body, kind) in [
             (

@@ -1,4 +1,4 @@
-//! Commands that run to their end, or do not.
+//! Commands that end, and sessions that break.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ async fn outputs_and_exit_codes_arrive() {
 }
 
 #[tokio::test]
-async fn the_command_arrives_as_it_is() {
+async fn the_command_arrives_unchanged() {
     within(async {
         let peer = Peer::upgrading(V4, |socket| socket.end(SUCCESS)).await;
         let client = peer.client();
@@ -97,7 +97,7 @@ async fn whole_input_is_sent_and_closed_on_v5() {
 }
 
 #[tokio::test]
-async fn empty_input_needs_no_stream() {
+async fn empty_input_opens_no_stream() {
     within(async {
         let peer = Peer::upgrading(V4, |socket| socket.end(SUCCESS)).await;
         let client = peer.client();
@@ -108,7 +108,7 @@ async fn empty_input_needs_no_stream() {
 }
 
 #[tokio::test]
-async fn output_has_no_use_for_a_pipe() {
+async fn output_opens_no_stream_for_a_piped_input() {
     within(async {
         let peer = Peer::upgrading(V4, |socket| socket.end(SUCCESS)).await;
         let client = peer.client();
@@ -119,7 +119,7 @@ async fn output_has_no_use_for_a_pipe() {
 }
 
 #[tokio::test]
-async fn a_close_without_a_status_is_told_with_its_code() {
+async fn a_close_without_a_status_is_reported_with_its_code() {
     within(async {
         for code in [CloseCode::Normal, CloseCode::Error] {
             let peer = Peer::upgrading(V4, move |mut socket| async move {
@@ -139,7 +139,7 @@ async fn a_close_without_a_status_is_told_with_its_code() {
 }
 
 #[tokio::test]
-async fn close_codes_that_must_not_be_sent_are_told_as_they_came() {
+async fn reserved_close_codes_are_reported_unchanged() {
     within(async {
         for code in [0u16, 999, 1005, 1006, 1015, 2500, 65_535] {
             let peer = Peer::new(move |request, mut stream| async move {
@@ -158,7 +158,7 @@ async fn close_codes_that_must_not_be_sent_are_told_as_they_came() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_told_as_such() {
+async fn an_answer_that_is_not_http_is_reported_as_such() {
     within(async {
         for answer in
             ["SSH-2.0-OpenSSH_9.6\r\n", "\u{15}\u{3}\u{1}\0\u{2}\u{2}F", "HTTP/9.9 200 OK\r\n\r\n"]
@@ -181,14 +181,14 @@ async fn what_is_no_http_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_command_is_as_long_as_an_address_can_be_and_no_longer() {
+async fn a_command_may_fill_the_longest_url_and_no_more() {
     within(async {
         let peer = Peer::upgrading(V5, |socket| socket.end(SUCCESS)).await;
         let client = peer.client();
         let script = |length| vec!["sh".to_owned(), "-c".to_owned(), "x".repeat(length)];
         assert!(pod(&client).exec(script(65_000)).output().await.unwrap().status.success());
         assert_eq!(peer.requests().len(), 1);
-        // Each blank takes three bytes of an address.
+        // Each blank takes three bytes of a URL.
         for script in [script(66_000), vec!["sh".to_owned(), " ".repeat(22_000)]] {
             let error = pod(&client).exec(script).output().await.unwrap_err();
             assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::InvalidRequest, false));
@@ -202,7 +202,7 @@ async fn a_command_is_as_long_as_an_address_can_be_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_a_long_command_tells_its_length() {
+async fn the_refusal_of_a_long_command_names_its_length() {
     within(async {
         let long = || ["sh".to_owned(), "-c".to_owned(), "x".repeat(20_000)];
         for (status, says_so) in [
@@ -223,7 +223,7 @@ async fn a_refusal_of_a_long_command_tells_its_length() {
                 assert_eq!(short.contains("by stdin"), says_so, "{short}");
             }
         }
-        // Some hang up.
+        // Some servers close the connection.
         let peer = Peer::new(|_, stream| async move { drop(stream) }).await;
         let client = peer.client();
         let error = pod(&client).exec(long()).output().await.unwrap_err();
@@ -234,7 +234,7 @@ async fn a_refusal_of_a_long_command_tells_its_length() {
 }
 
 #[tokio::test]
-async fn what_no_process_can_be_given_is_not_sent() {
+async fn arguments_that_no_process_can_have_are_not_sent() {
     within(async {
         let peer = Peer::saying("500 X", "", "").await;
         let client = peer.client();
@@ -259,7 +259,7 @@ async fn what_no_process_can_be_given_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_cut_before_the_answer_leaves_it_open_whether_it_ran() {
+async fn a_connection_cut_before_the_answer_leaves_open_whether_the_command_ran() {
     within(async {
         let peer = Peer::new(|_, stream| async move { drop(stream) }).await;
         let error = failure(&peer).await;
@@ -292,7 +292,7 @@ async fn a_cut_session_is_lost_with_or_without_a_close() {
 }
 
 #[tokio::test]
-async fn a_cut_stream_reads_as_an_error_not_as_an_end() {
+async fn a_cut_stream_reads_as_an_error_and_not_as_an_end() {
     within(async {
         let peer =
             Peer::upgrading(V5, |mut socket| async move { socket.send(1, "part").await }).await;
@@ -302,14 +302,14 @@ async fn a_cut_stream_reads_as_an_error_not_as_an_end() {
         let error = child.stdout.take().unwrap().read_to_string(&mut text).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionAborted);
         assert_eq!(child.wait().await.unwrap_err().kind(), ErrorKind::Lost);
-        // Told again without hanging or panicking.
+        // A further call returns the error again, without a hang or a panic.
         assert_eq!(child.wait().await.unwrap_err().kind(), ErrorKind::Lost);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_command_that_cannot_start_tells_why() {
+async fn a_command_that_cannot_start_is_an_error_with_the_reason() {
     within(async {
         let status = r#"{"metadata":{},"status":"Failure","message":"Internal error occurred: error executing command in container: \"nope\": executable file not found in $PATH","reason":"InternalError","details":{"causes":[{"message":"x"}]},"code":500}"#;
         let peer = Peer::upgrading(V4, move |socket| socket.end(status)).await;
@@ -328,7 +328,7 @@ async fn a_command_that_cannot_start_tells_why() {
 }
 
 #[tokio::test]
-async fn garbage_for_a_status_is_no_success() {
+async fn an_unreadable_status_is_no_success() {
     within(async {
         let long = "x".repeat(70_000);
         for garbage in ["garbage", "{}", r#"{"status":"Success"#, "\u{0}", &long] {
@@ -465,7 +465,7 @@ async fn dropping_the_child_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn the_spdy_operation_hands_over_the_connection() {
+async fn the_spdy_operation_returns_the_upgraded_connection() {
     within(async {
         let peer = Peer::new(|_, mut stream| async move {
             let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: SPDY/3.1\r\nConnection: Upgrade\r\n\

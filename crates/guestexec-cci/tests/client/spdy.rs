@@ -1,4 +1,4 @@
-//! Sessions over SPDY, and everything a server can do wrong there.
+//! Sessions over SPDY, and the faults of a server there.
 
 use std::{collections::VecDeque, io, time::Duration};
 
@@ -27,7 +27,7 @@ pub struct Spdy {
 }
 
 impl Spdy {
-    /// Answers the request, and takes the streams it asks for.
+    /// Answers the request and expects the streams that it asks for.
     pub async fn upgrade(request: &Request, mut stream: TcpStream) -> Self {
         let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: SPDY/3.1\r\nConnection: Upgrade\r\n\
                     X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n";
@@ -44,7 +44,7 @@ impl Spdy {
         Self { stream, server, input: Vec::new(), input_ended: false, pongs: 0, sizes }
     }
 
-    /// Reads once, and answers what wants an answer; false at the end.
+    /// Reads once and answers what needs an answer; false at the end.
     pub async fn turn(&mut self) -> bool {
         let mut buffer = vec![0; 64 * 1024];
         let count = self.stream.read(&mut buffer).await.unwrap_or(0);
@@ -84,7 +84,7 @@ impl Spdy {
     }
 }
 
-/// A peer that opens the session and then does as it is told.
+/// A peer that opens the session and then runs `session`.
 async fn peer<F, A>(session: F) -> Peer
 where
     F: Fn(Spdy) -> A + Clone + Send + Sync + 'static,
@@ -102,9 +102,9 @@ where
 }
 
 #[tokio::test]
-async fn a_server_that_never_takes_the_streams_is_not_waited_for_for_ever() {
+async fn the_wait_for_a_server_that_never_accepts_the_streams_is_bounded() {
     within(async {
-        // It answers pings all the same.
+        // It still answers pings.
         let peer = Peer::new(|request, stream| async move {
             let mut spdy = Spdy::upgrade(&request, stream).await;
             let mut buffer = vec![0; 64 * 1024];
@@ -130,7 +130,7 @@ async fn a_server_that_never_takes_the_streams_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test]
-async fn a_stream_that_the_server_does_not_take_holds_no_input_back() {
+async fn a_stream_that_the_server_refuses_does_not_delay_input() {
     within(async {
         let peer = Peer::new(|request, stream| async move {
             let mut spdy = Spdy::upgrade(&request, stream).await;
@@ -212,7 +212,7 @@ async fn streams_and_status_arrive() {
 }
 
 #[tokio::test]
-async fn what_breaks_a_session_is_told() {
+async fn a_broken_session_is_an_error_of_its_kind() {
     use ErrorKind::{Lost, Protocol};
     let data = |stream: u8, length: u32, payload: &[u8]| {
         [&[0, 0, 0, stream][..], &length.to_be_bytes(), payload].concat()
@@ -292,30 +292,30 @@ async fn a_bad_handshake_is_refused() {
     .await;
 }
 
-/// What a server may do and usual ones do not: none of it ends a session or fills memory.
+/// Frames that are valid and unusual neither end a session nor fill memory.
 #[tokio::test]
-async fn what_is_odd_but_right_does_no_harm() {
+async fn unusual_but_valid_frames_do_no_harm() {
     within(async {
         let peer = Peer::new(|request, stream| async move {
             let mut spdy = Spdy::upgrade(&request, stream).await;
-            // A reply whose headers would inflate to far more than its 16 KiB, if they were.
+            // A reply whose 16 KiB of headers would inflate to far more; they are not inflated.
             let mut reply = vec![0x80, 3, 0, 2, 0, 0, 0x40, 0, 0, 0, 0, 63];
             reply.resize(8 + 0x4000, 0);
             spdy.stream.write_all(&reply).await.unwrap();
             spdy.open().await;
-            // SETTINGS, WINDOW_UPDATE, a kind nobody knows, HEADERS, data of no stream.
+            // SETTINGS, WINDOW_UPDATE, an unknown type, HEADERS, data of an unknown stream.
             for frame in [
                 &[0x80, 3, 0, 4, 0, 0, 0, 4, 0, 0, 0, 0][..],
                 &[0x80, 3, 0, 9, 0, 0, 0, 8, 0, 0, 0, 3, 0, 0, 0, 1],
                 &[0x80, 3, 0, 77, 0, 0, 0, 0],
                 &[0x80, 3, 0, 8, 0, 0, 0, 4, 0, 0, 0, 3],
                 &[0, 0, 0, 99, 0, 0, 0, 1, 65],
-                // It says that it goes, and goes on with the streams there are.
+                // GOAWAY, after which the open streams continue.
                 &[0x80, 3, 0, 7, 0, 0, 0, 8, 0, 0, 0, 5, 0, 0, 0, 0],
             ] {
                 spdy.stream.write_all(frame).await.unwrap();
             }
-            // Pings without end, and answers to pings that were never sent.
+            // Many pings, and answers to pings that were never sent.
             let pings: Vec<u8> = (0..50_000u32)
                 .flat_map(|id| [&[0x80, 3, 0, 6, 0, 0, 0, 4][..], &id.to_be_bytes()].concat())
                 .collect();
@@ -336,7 +336,7 @@ async fn what_is_odd_but_right_does_no_harm() {
 }
 
 #[tokio::test]
-async fn input_waits_until_its_stream_is_answered() {
+async fn input_waits_for_the_reply_to_its_stream() {
     within(async {
         let peer = Peer::new(|request, stream| async move {
             let mut spdy = Spdy::upgrade(&request, stream).await;
@@ -370,7 +370,7 @@ async fn input_waits_until_its_stream_is_answered() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_no_more_input_ends_only_that() {
+async fn a_server_that_resets_stdin_ends_the_input_alone() {
     within(async {
         let peer = peer(|mut spdy| async move {
             // Stream 3 is stdin.
@@ -403,10 +403,10 @@ async fn a_server_that_wants_no_more_input_ends_only_that() {
 }
 
 #[tokio::test]
-async fn a_session_that_stands_still_ends_with_its_deadline() {
+async fn a_stalled_session_ends_at_its_deadline() {
     within(async {
         let short = Duration::from_millis(300);
-        // One that answers no stream, one that never reads, one that says nothing more.
+        // Servers that answer no stream, never read, or send nothing more.
         let deaf = Peer::new(|request, stream| async move {
             let spdy = Spdy::upgrade(&request, stream).await;
             tokio::time::sleep(Duration::from_secs(60)).await;

@@ -1,4 +1,4 @@
-//! The server's word on how a command ended: what comes after it, and what it proves.
+//! The server's status of a command's end: what may follow it, and what it proves.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ async fn late_output_needs_no_reader_and_is_not_bounded_by_the_buffer() {
     .await;
 }
 
-/// What a server may do behind a status, below the protocol's messages: a name, and the bytes.
+/// What a server may send after a status, below the protocol's messages: a name and the bytes.
 fn odd_ends(form: ExecTransport) -> Vec<(&'static str, Vec<u8>)> {
     if form == ExecTransport::SpdyPost {
         // The streams are 1 error, 3 stdout, 5 stderr.
@@ -111,7 +111,7 @@ fn odd_ends(form: ExecTransport) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn a_status_stands_whatever_follows_it() {
+async fn a_status_stays_valid_whatever_follows_it() {
     within(async {
         for form in FORMS {
             for (what, bytes) in odd_ends(form) {
@@ -123,7 +123,7 @@ async fn a_status_stands_whatever_follows_it() {
                             server.stdout("whole").await;
                             server.status(exit(3)).await;
                             server.raw(&bytes).await;
-                            // Give it time to arrive: a reset throws away what is on its way.
+                            // Time for the bytes to arrive: a reset discards those in flight.
                             tokio::time::sleep(Duration::from_millis(50)).await;
                             if reset {
                                 server.tcp().set_zero_linger().unwrap();
@@ -165,7 +165,7 @@ async fn the_first_status_counts() {
                 assert_eq!(output.status.code(), Some(3), "{form:?}");
                 assert_eq!(output.stdout, b"late", "{form:?}");
             }
-            // A failure is one as well.
+            // So it is for a failure.
             let peer = serving(form, move |_, mut server| async move {
                 server.status(failure).await;
                 server.status(SUCCESS).await;
@@ -180,7 +180,7 @@ async fn the_first_status_counts() {
     .await;
 }
 
-/// Keeps the connection, and lets the client know that the server is there.
+/// Keeps the connection open, and sends pings.
 async fn pinging(mut server: Server) {
     let ping: &[u8] = match &server {
         Server::WebSocket(_) => &[0x89, 0],
@@ -214,7 +214,7 @@ async fn a_status_ends_the_session_although_the_server_does_not() {
                 })
                 .await;
                 let client = peer.client();
-                // One with no input, and one with input that would never end.
+                // One session without input, and one whose input never ends.
                 let exec = || pod(&client).exec(["x"]).transport(form);
                 let endless = Input::reader(tokio::io::repeat(b'x'));
                 let exec = match form {
@@ -232,7 +232,7 @@ async fn a_status_ends_the_session_although_the_server_does_not() {
 }
 
 #[tokio::test]
-async fn output_without_end_after_the_status_is_cut_and_says_so() {
+async fn endless_output_after_the_status_is_cut_and_marked_as_cut() {
     within(async {
         let tests = FORMS.map(|form| async move {
             let peer = serving(form, |_, mut server| async move {
@@ -282,13 +282,13 @@ async fn a_deadline_that_passes_after_the_status_changes_nothing() {
 }
 
 #[tokio::test]
-async fn late_output_is_complete_if_the_server_closes_behind_it() {
+async fn late_output_is_complete_if_the_server_then_closes() {
     within(async {
         let tests = FORMS.map(|form| async move {
             let peer = serving(form, |_, mut server| async move {
                 server.status(SUCCESS).await;
                 for _ in 0..2 {
-                    // The second comes nearer to the end of all waiting than a silence may last.
+                    // The second arrives nearer to the end of the whole wait than a silence may last.
                     tokio::time::sleep(Duration::from_millis(1600)).await;
                     server.stdout("late ").await;
                 }
@@ -307,7 +307,7 @@ async fn late_output_is_complete_if_the_server_closes_behind_it() {
 }
 
 #[tokio::test]
-async fn late_output_that_a_deadline_or_a_broken_frame_cuts_says_so() {
+async fn late_output_cut_by_a_deadline_or_a_broken_frame_is_marked_as_cut() {
     within(async {
         for form in FORMS {
             for breaks in [false, true] {
@@ -340,7 +340,7 @@ async fn late_output_that_a_deadline_or_a_broken_frame_cuts_says_so() {
 }
 
 #[tokio::test]
-async fn the_servers_last_word_does_not_repeat_the_clients_secrets() {
+async fn the_servers_messages_do_not_show_the_clients_secrets() {
     within(async {
         for form in FORMS {
             let peer = serving(form, |_, mut server| async move {
@@ -379,10 +379,10 @@ fn failed(message: &str) -> String {
     )
 }
 
-/// What containerd says of a program that is not there.
+/// containerd's message for a program that does not exist.
 const NO_SUCH: &str = "Internal error occurred: error executing command in container: failed to exec in container: failed to start exec \"e51dc46de2d0e308239e7ef3e5826a25d82955598a685422f8b273cb5e708938\": OCI runtime exec failed: exec failed: unable to start container process: exec: \"nope\": executable file not found in $PATH: unknown";
 
-/// Failures of commands that ran, which quote what makes one think of others.
+/// Failures of commands that ran, with texts that resemble failures to start.
 const QUOTING: [&str; 4] = [
     "Internal error occurred: error attaching: stream broke while running [sh -c ls || echo permission denied]",
     "Internal error occurred: error executing command in container: write /var/log/x: permission denied",
@@ -390,7 +390,7 @@ const QUOTING: [&str; 4] = [
     "Internal error occurred: error executing command in container: command [sh -c exec: \"x\": executable file not found in $PATH] timed out",
 ];
 
-/// The failure of a command of which a server says this, at its end.
+/// The failure of a command whose status has this message.
 async fn may_have_run(
     form: ExecTransport,
     killable: bool,
@@ -433,7 +433,7 @@ async fn a_failure_proves_that_nothing_ran_only_in_the_runtimes_words_and_withou
                 for (before, after) in [(["out", ""], ""), (["", "err"], ""), (none, "late")] {
                     assert!(may_have_run(form, false, message, before, after).await, "{message}");
                 }
-                // Whoever tells its process id runs.
+                // A command that reports its process id runs.
                 let report = ["guestexec-pid:42\n", ""];
                 assert!(may_have_run(form, true, message, report, "").await, "{message}");
             }

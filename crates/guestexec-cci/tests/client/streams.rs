@@ -1,4 +1,4 @@
-//! Streams that run beside each other.
+//! Concurrent streams.
 
 use std::{io, time::Duration};
 
@@ -41,7 +41,7 @@ async fn unread_stderr_does_not_stop_stdout() {
 }
 
 #[tokio::test]
-async fn a_full_buffer_holds_the_server_back_and_loses_nothing() {
+async fn a_full_buffer_stops_the_server_and_loses_nothing() {
     within(async {
         let sent = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let count = sent.clone();
@@ -60,7 +60,7 @@ async fn a_full_buffer_holds_the_server_back_and_loses_nothing() {
         .await;
         let client = peer.client();
         let mut child = pod(&client).exec(["x"]).buffer(64 * 1024).spawn().await.unwrap();
-        // Nobody reads, so the server comes to a stand somewhere.
+        // The output is not read, so at some point the server can write no more.
         let mut before = usize::MAX;
         loop {
             let now = sent.load(std::sync::atomic::Ordering::SeqCst);
@@ -84,7 +84,7 @@ async fn a_full_buffer_holds_the_server_back_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_dropped_output_is_thrown_away() {
+async fn the_output_of_a_dropped_handle_is_discarded() {
     within(async {
         let peer = Peer::upgrading(V4, |mut socket| async move {
             for _ in 0..1024 {
@@ -122,9 +122,9 @@ async fn too_much_output_is_refused() {
 }
 
 #[tokio::test]
-async fn input_and_output_do_not_wait_for_each_other() {
+async fn input_and_output_are_independent() {
     within(async {
-        // The peer reads nothing until all its output is taken.
+        // The peer reads nothing until all its output has been read.
         let peer = Peer::upgrading(V5, |mut socket| async move {
             for _ in 0..512 {
                 socket.send(1, [1; CHUNK]).await;
@@ -178,7 +178,7 @@ async fn a_dialogue_over_pipes_ends_with_a_half_close() {
 }
 
 #[tokio::test]
-async fn on_v4_input_stays_open_and_says_so() {
+async fn on_v4_input_cannot_be_closed_and_the_error_says_so() {
     within(async {
         let peer = Peer::upgrading(V4, |mut socket| async move {
             assert_eq!(socket.receive().await.unwrap(), b"\0abc");
@@ -241,13 +241,13 @@ async fn each_message_is_one_frame_of_at_most_a_mebibyte() {
 }
 
 #[tokio::test]
-async fn an_idle_session_is_kept_alive_and_not_cut_for_want_of_a_pong() {
+async fn an_idle_session_is_kept_alive_and_needs_no_pong() {
     within(async {
         for piped in [false, true] {
             let peer = Peer::upgrading(V4, move |mut socket| async move {
                 let (mut pings, mut empty) = (0, 0);
                 while pings < 5 {
-                    // Pongs are only queued here; the client must go on without.
+                    // Pongs are queued here and never sent; the client must continue without.
                     match socket.0.next().await.unwrap().unwrap() {
                         Message::Ping(_) => pings += 1,
                         Message::Binary(message) => {
@@ -257,7 +257,7 @@ async fn an_idle_session_is_kept_alive_and_not_cut_for_want_of_a_pong() {
                         other => panic!("{other:?}"),
                     }
                 }
-                // Also where there is no input: gateways count messages and no pings.
+                // Also without input: some gateways count messages, and not pings.
                 assert!(empty > 0, "{piped}");
                 socket.end(SUCCESS).await;
             })
@@ -277,7 +277,7 @@ async fn an_idle_session_is_kept_alive_and_not_cut_for_want_of_a_pong() {
 }
 
 #[tokio::test]
-async fn input_can_be_kept_open_for_the_sake_of_messages() {
+async fn input_can_be_kept_open_to_send_keepalive_messages() {
     within(async {
         for protocol in [V4, V5] {
             let peer = Peer::upgrading(protocol, move |mut socket| async move {
@@ -297,7 +297,7 @@ async fn input_can_be_kept_open_for_the_sake_of_messages() {
 }
 
 #[tokio::test]
-async fn a_terminal_gets_its_size_first_and_new_ones_later() {
+async fn a_terminal_gets_its_size_first_and_resizes_later() {
     within(async {
         let peer = Peer::upgrading(V5, |mut socket| async move {
             assert_eq!(socket.receive().await.unwrap(), b"\x04{\"Width\":80,\"Height\":24}\n");
@@ -328,7 +328,7 @@ async fn without_a_terminal_there_is_nothing_to_resize() {
         let mut child = pod(&client).exec(["sh"]).spawn().await.unwrap();
         let error = child.resize(80, 24).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest);
-        // A wait that is given up can be taken up again.
+        // A dropped wait can be started again.
         let _ = timeout(Duration::ZERO, child.wait()).await;
         assert!(child.wait().await.unwrap().success());
         assert!(child.wait().await.unwrap().success());

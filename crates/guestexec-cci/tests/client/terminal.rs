@@ -16,8 +16,8 @@ use crate::{
 
 const SIZE: TerminalSize = TerminalSize { width: 80, height: 24 };
 
-/// A server whose command has a terminal, and reads a whole input before it says anything, as a
-/// real one does: it takes the end of the stream for a detach, and then there is no output.
+/// A server whose command has a terminal and writes only after it has read its whole input. Like a
+/// real one, it takes the end of the stream for a detach, after which there is no output.
 async fn sorting(form: ExecTransport, expected: &'static [u8]) -> Peer {
     serving(form, move |request, mut server| async move {
         for there in ["stdin=true", "stdout=true", "tty=true"] {
@@ -34,8 +34,8 @@ async fn sorting(form: ExecTransport, expected: &'static [u8]) -> Peer {
 }
 
 #[tokio::test]
-async fn a_terminals_input_ends_with_a_byte_and_never_on_the_wire() {
-    /// The ways to end it by hand.
+async fn a_terminals_input_ends_with_ctrl_d_and_the_stream_stays_open() {
+    /// The ways to end the input.
     #[derive(Clone, Copy, Debug)]
     enum By {
         Wait,
@@ -77,13 +77,13 @@ async fn a_terminals_input_ends_with_a_byte_and_never_on_the_wire() {
 }
 
 #[tokio::test]
-async fn input_given_to_a_terminal_ends_with_a_byte_or_two() {
+async fn whole_input_of_a_terminal_ends_with_one_or_two_ctrl_d() {
     within(async {
         for form in FORMS {
             for (input, sent) in [
                 ("a line\n", &b"a line\n\x04"[..]),
                 ("a key\r", b"a key\r\x04"),
-                // The first only hands over the line that has begun.
+                // The first one only delivers the unfinished line.
                 ("part", b"part\x04\x04"),
                 ("a line\npart", b"a line\npart\x04\x04"),
                 ("by hand\x04", b"by hand\x04\x04"),
@@ -122,7 +122,7 @@ async fn input_of_a_terminal_needs_no_transport_that_can_end_it() {
 }
 
 #[tokio::test]
-async fn a_terminal_without_input_has_a_stream_that_says_its_end() {
+async fn a_terminal_without_input_gets_ctrl_d_at_once() {
     within(async {
         for form in FORMS {
             let peer = sorting(form, b"\x04").await;
@@ -145,7 +145,7 @@ async fn a_terminal_without_input_has_a_stream_that_says_its_end() {
 }
 
 #[tokio::test]
-async fn a_terminal_that_is_left_to_itself_is_told_nothing() {
+async fn a_dropped_child_sends_its_terminal_nothing_more() {
     within(async {
         for form in FORMS {
             let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -172,7 +172,7 @@ async fn a_terminal_that_is_left_to_itself_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn unread_output_of_a_terminal_does_not_keep_its_end_back() {
+async fn unread_output_of_a_terminal_does_not_delay_the_end_of_input() {
     within(async {
         for form in FORMS {
             let peer = serving(form, |_, mut server| async move {
@@ -195,7 +195,7 @@ async fn unread_output_of_a_terminal_does_not_keep_its_end_back() {
 }
 
 #[tokio::test]
-async fn the_latest_size_comes_first_when_the_streams_open() {
+async fn the_latest_size_is_sent_first_when_the_streams_open() {
     within(async {
         let (open, opened) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let go = open.clone();
@@ -228,8 +228,8 @@ async fn the_latest_size_comes_first_when_the_streams_open() {
     .await;
 }
 
-/// A server with a command that was made killable and has a terminal: it echoes what it gets.
-/// `before` comes before the report, which comes once nothing was heard for a while.
+/// A server with a killable command on a terminal, which echoes its input. After a while without
+/// input it sends `before` and then the report.
 async fn killable(form: ExecTransport, before: &'static str) -> Peer {
     let killed = Arc::new(Notify::new());
     serving(form, move |request, mut server| {
@@ -298,7 +298,7 @@ async fn input_of_a_killable_terminal_waits_for_the_process_id() {
 }
 
 #[tokio::test]
-async fn input_given_to_a_killable_terminal_waits_too() {
+async fn whole_input_of_a_killable_terminal_waits_too() {
     within(async {
         for form in FORMS {
             let peer = serving(form, |_, mut server| async move {
@@ -319,7 +319,7 @@ async fn input_given_to_a_killable_terminal_waits_too() {
 }
 
 #[tokio::test]
-async fn input_does_not_wait_for_ever_for_a_process_id() {
+async fn the_wait_of_input_for_a_process_id_is_bounded() {
     within(async {
         for form in FORMS {
             let peer = serving(form, |_, mut server| async move {
@@ -338,14 +338,14 @@ async fn input_does_not_wait_for_ever_for_a_process_id() {
 }
 
 #[tokio::test]
-async fn what_tells_no_process_id_loses_no_output_and_says_that_it_cannot_be_killed() {
+async fn without_a_process_id_no_output_is_lost_and_killing_is_an_error() {
     within(async {
         let long = "x".repeat(5000);
         for form in FORMS {
             for tty in [false, true] {
                 for first in ["early output\n", "guestexec-pid:none\n", &*long] {
                     let text = match tty {
-                        // A terminal may have other lines before it.
+                        // A terminal may print other lines first.
                         true => format!("{first}{}", "another line\n".repeat(400)),
                         false => first.to_owned(),
                     };
@@ -377,7 +377,7 @@ async fn what_tells_no_process_id_loses_no_output_and_says_that_it_cannot_be_kil
 }
 
 #[tokio::test]
-async fn the_input_of_a_killable_command_without_terminal_waits_for_nothing() {
+async fn the_input_of_a_killable_command_without_a_terminal_does_not_wait() {
     within(async {
         for form in FORMS {
             let peer = serving(form, |_, mut server| async move {

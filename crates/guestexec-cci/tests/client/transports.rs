@@ -1,4 +1,4 @@
-//! Which transport is asked for, and when a second one is.
+//! Which transport is requested first, and when a second one is.
 
 use std::sync::{
     Arc,
@@ -17,7 +17,7 @@ use crate::{
 const V4: &str = "v4.channel.k8s.io";
 const V5: &str = "v5.channel.k8s.io";
 
-/// A server as CCI is said to be: version 4 alone, and perhaps SPDY.
+/// A server of version 4 alone, as CCI is described, and perhaps SPDY.
 async fn version_4(spdy: bool) -> Peer {
     Peer::new(move |request, mut stream| async move {
         let offer = request.header("sec-websocket-protocol").unwrap_or_default().to_owned();
@@ -52,7 +52,7 @@ fn asked(peer: &Peer) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn input_with_an_end_goes_by_spdy_where_there_is_no_v5() {
+async fn input_that_ends_uses_spdy_where_there_is_no_v5() {
     within(async {
         let peer = version_4(true).await;
         let client = peer.client();
@@ -61,7 +61,7 @@ async fn input_with_an_end_goes_by_spdy_where_there_is_no_v5() {
             assert_eq!(output.stdout, b"text");
         }
         assert!(pod(&client).exec(["true"]).output().await.unwrap().status.success());
-        // A clone knows what the client has learnt.
+        // A clone knows what the client has learned.
         pod(&client.clone()).exec(["cat"]).stdin("text").output().await.unwrap();
         let spdy = format!("POST {V4}");
         let first = format!("GET {V5}");
@@ -72,7 +72,7 @@ async fn input_with_an_end_goes_by_spdy_where_there_is_no_v5() {
 }
 
 #[tokio::test]
-async fn what_an_upgrade_shows_saves_the_question() {
+async fn a_successful_upgrade_is_remembered() {
     within(async {
         let peer = version_4(true).await;
         let client = peer.client();
@@ -97,7 +97,7 @@ async fn what_an_upgrade_shows_saves_the_question() {
 }
 
 #[tokio::test]
-async fn without_both_the_error_says_what_to_do() {
+async fn without_v5_and_spdy_the_error_says_what_to_do() {
     within(async {
         let peer = version_4(false).await;
         let client = peer.client();
@@ -105,12 +105,12 @@ async fn without_both_the_error_says_what_to_do() {
         assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Refused, false), "{error}");
         assert_eq!(error.operation(), Some("connectCciV2PostNamespacedPodExec"));
         assert!(error.advice().unwrap().contains("head -c"), "{error}");
-        // What could be learnt is not believed any more.
+        // What was learned is forgotten.
         pod(&client).exec(["cat"]).stdin("text").output().await.unwrap_err();
         let (get, post) = (format!("GET {V5}"), format!("POST {V4}"));
         let spdy = format!("GET {V4}");
         assert_eq!(asked(&peer), [&*get, &post, &spdy, &get, &post, &spdy]);
-        // Each reason is told.
+        // The error has each reason.
         let text = error.to_string();
         assert!(text.contains("bad method") && text.contains("SPDY by GET"), "{text}");
         assert!(text.contains("v5.channel.k8s.io: the service knows none"), "{text}");
@@ -119,7 +119,7 @@ async fn without_both_the_error_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn nothing_is_asked_twice_unless_it_is_known_not_to_have_run() {
+async fn a_second_transport_is_tried_only_if_the_command_has_not_run() {
     within(async {
         for answer in [
             "".to_owned(),
@@ -152,7 +152,7 @@ async fn nothing_is_asked_twice_unless_it_is_known_not_to_have_run() {
 }
 
 #[tokio::test]
-async fn a_forced_transport_is_the_only_one() {
+async fn a_chosen_transport_is_the_only_one_tried() {
     within(async {
         for (transport, expected) in [
             (ExecTransport::WebSocketV5, format!("GET {V5}")),
@@ -171,7 +171,7 @@ async fn a_forced_transport_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn input_whose_end_would_be_lost_is_not_sent_at_all() {
+async fn input_whose_end_cannot_be_sent_is_refused() {
     within(async {
         let peer = version_4(true).await;
         let client = peer.client();
@@ -184,7 +184,7 @@ async fn input_whose_end_would_be_lost_is_not_sent_at_all() {
     .await;
 }
 
-/// The ways in which gateways refuse what they do not know.
+/// The ways in which gateways refuse unknown protocols.
 const REFUSALS: [(&str, &str, &str); 16] = [
     ("403 Forbidden", "", ""),
     (
@@ -216,7 +216,7 @@ const REFUSALS: [(&str, &str, &str); 16] = [
     ("302 Found", "Location: http://127.0.0.1:1/\r\n", ""),
 ];
 
-/// A server behind a gateway that refuses, in one of the ways, each request that `refuses` says.
+/// A server behind a gateway that gives this refusal to each request that `refuses` holds for.
 async fn behind_gateway(
     refusal: (&'static str, &'static str, &'static str),
     refuses: impl Fn(&crate::peer::Request) -> bool + Copy + Send + Sync + 'static,
@@ -243,7 +243,7 @@ async fn behind_gateway(
 }
 
 #[tokio::test]
-async fn a_refused_form_is_followed_by_the_next_however_it_was_refused() {
+async fn after_any_refusal_of_a_transport_the_next_one_is_tried() {
     within(async {
         for refusal in REFUSALS {
             let peer = behind_gateway(refusal, |request| {
@@ -255,7 +255,7 @@ async fn a_refused_form_is_followed_by_the_next_however_it_was_refused() {
                 let output = pod(&client).exec(["cat"]).stdin("text").output().await.unwrap();
                 assert_eq!(output.stdout, b"text", "{refusal:?}");
             }
-            // What worked is remembered.
+            // The transport that worked is remembered.
             let (get, post) = (format!("GET {V5}"), format!("POST {V4}"));
             assert_eq!(asked(&peer), [&*get, &post, &post], "{refusal:?}");
         }
@@ -264,7 +264,7 @@ async fn a_refused_form_is_followed_by_the_next_however_it_was_refused() {
 }
 
 #[tokio::test]
-async fn a_bad_gateway_is_no_refusal_of_a_form_that_has_worked() {
+async fn a_bad_gateway_is_no_refusal_of_a_transport_that_has_worked() {
     within(async {
         for stdin in ["", "text"] {
             // The gateway loses the second session, which the server may have begun.
@@ -294,7 +294,7 @@ async fn a_bad_gateway_is_no_refusal_of_a_form_that_has_worked() {
 }
 
 #[tokio::test]
-async fn where_no_websocket_gets_through_spdy_does() {
+async fn spdy_is_used_where_websockets_are_refused() {
     within(async {
         for refusal in REFUSALS {
             let peer = behind_gateway(refusal, |request| {
@@ -311,7 +311,7 @@ async fn where_no_websocket_gets_through_spdy_does() {
             let posts = asked(&peer).iter().filter(|asked| asked.starts_with("POST")).count();
             assert_eq!((posts, asked(&peer).len()), (3, 5), "{refusal:?}");
         }
-        // Nor a POST.
+        // Nor does a POST get through.
         let peer = behind_gateway(("405 Method Not Allowed", "", ""), |request| {
             request.method == "POST" || request.header("sec-websocket-protocol").is_some()
         })
@@ -321,7 +321,7 @@ async fn where_no_websocket_gets_through_spdy_does() {
             let output = pod(&client).exec(["cat"]).stdin(stdin).output().await.unwrap();
             assert_eq!(output.stdout, stdin.as_bytes());
         }
-        // A gateway that knows version 4 alone.
+        // A gateway that accepts version 4 alone.
         let peer = behind_gateway(("400 Bad Request", "", ""), |request| {
             request.header("sec-websocket-protocol") != Some(V4)
         })
@@ -334,7 +334,7 @@ async fn where_no_websocket_gets_through_spdy_does() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_holds_for_all_forms_is_the_only_one() {
+async fn after_a_refusal_that_holds_for_all_transports_no_other_is_tried() {
     const JSON: &str = "Content-Type: application/json\r\n";
     within(async {
         for (status, body, kind) in [
@@ -365,7 +365,7 @@ async fn a_refusal_that_holds_for_all_forms_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_asked_about_by_the_other_operation_only() {
+async fn after_a_missing_permission_only_the_other_operation_is_tried() {
     const STATUS: &str = r#"{"kind":"Status","status":"Failure","message":"pods \"web-0\" is forbidden: User \"u\" cannot get resource \"pods/exec\"","reason":"Forbidden","code":403}"#;
     within(async {
         let peer =
@@ -379,7 +379,7 @@ async fn a_missing_permission_is_asked_about_by_the_other_operation_only() {
         let (any, v5, post) =
             (format!("GET {V5}, {V4}"), format!("GET {V5}"), format!("POST {V4}"));
         assert_eq!(asked(&peer), [&*any, &post, &v5, &post]);
-        // Whoever may create sessions, and not get them, runs commands all the same.
+        // A user with permission to POST and not to GET can run commands.
         let refusal = ("403 Forbidden", "Content-Type: application/json\r\n", STATUS);
         let peer = behind_gateway(refusal, |request| request.method == "GET").await;
         let client = peer.client();

@@ -1,4 +1,4 @@
-//! Whether a command may have run depends on whether its request left, and on nothing else.
+//! Whether a command may have run depends only on whether its request was sent.
 
 use std::{
     sync::{
@@ -13,7 +13,7 @@ use tokio::{io::AsyncWriteExt as _, time::sleep};
 
 use crate::peer::{Peer, PeerExt as _, Request, pod, response, within};
 
-/// Long enough for a request to get there on a busy machine.
+/// Long enough for a request to arrive on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
@@ -29,8 +29,8 @@ fn is_exec(request: &Request) -> bool {
     request.path().ends_with("/exec")
 }
 
-/// A service that takes every exec and never answers it; its IAM gives tokens for an hour unless it
-/// is `stuck`, and what reads a pod gets 401.
+/// A service that reads every exec request and never answers it. Its IAM issues tokens for an hour,
+/// unless it is `stuck`; requests that read a pod get 401.
 async fn silent(stuck: bool) -> Peer {
     Peer::new(move |request, mut stream| async move {
         if is_exec(&request) || stuck {
@@ -74,7 +74,7 @@ async fn until_sent(peer: &Peer) {
 }
 
 #[tokio::test]
-async fn a_request_that_left_may_have_run_although_its_token_has_aged_since() {
+async fn a_sent_request_may_have_run_although_its_token_has_expired_since() {
     within(async {
         let (peer, clock) = (silent(false).await, now());
         let client = client(&peer, &clock);
@@ -89,7 +89,7 @@ async fn a_request_that_left_may_have_run_although_its_token_has_aged_since() {
 }
 
 #[tokio::test]
-async fn a_request_that_left_may_have_run_although_its_token_was_forgotten_since() {
+async fn a_sent_request_may_have_run_although_its_token_was_forgotten_since() {
     within(async {
         let (peer, clock) = (silent(false).await, now());
         let client = client(&peer, &clock);
@@ -104,7 +104,7 @@ async fn a_request_that_left_may_have_run_although_its_token_was_forgotten_since
 }
 
 #[tokio::test]
-async fn a_request_that_waits_for_its_token_has_not_left() {
+async fn a_request_that_waits_for_its_token_has_not_been_sent() {
     within(async {
         let (peer, clock) = (silent(true).await, now());
         let client = client(&peer, &clock);
@@ -117,7 +117,7 @@ async fn a_request_that_waits_for_its_token_has_not_left() {
     .await;
 }
 
-/// A first form that is refused started nothing; a second that stays unanswered may have.
+/// A first transport that is refused started nothing; a second one without an answer may have.
 #[tokio::test]
 async fn of_two_requests_the_last_one_counts() {
     let first = Arc::new(AtomicBool::new(true));

@@ -1,6 +1,6 @@
 //! Requests made by hand, for the tests of several files.
 
-// Each file uses some of it.
+// No test target uses all of it.
 #![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
 pub mod raw;
@@ -10,7 +10,7 @@ pub mod zstack;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 thread_local! {
-    // A test has a thread and a runtime of its own, which the client's connections belong to.
+    // Each test has its own thread and runtime, to which the client's connections belong.
     static HTTP: reqwest::Client =
         guestexec_core::http_client(&guestexec_core::HttpOptions::default(), &[]).unwrap();
 }

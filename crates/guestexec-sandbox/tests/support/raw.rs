@@ -10,7 +10,7 @@ pub fn address(endpoint: &str) -> String {
     endpoint.trim_start_matches("http://").split('/').next().unwrap().to_owned()
 }
 
-/// A request as it goes over the wire.
+/// The bytes of a request.
 pub fn bytes(request: reqwest::RequestBuilder) -> Vec<u8> {
     let request = request.build().unwrap();
     let query = request.url().query().map_or(String::new(), |query| format!("?{query}"));
@@ -59,10 +59,10 @@ pub fn upgrade(cci: &guestexec_sandbox::CciHandle, query: &str, headers: &str) -
 /// The headers that ask for a WebSocket.
 pub const WEBSOCKET: &str = "upgrade: websocket\r\nsec-websocket-version: 13\r\n\
     sec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nsec-websocket-protocol: v5.channel.k8s.io";
-/// Those that ask for SPDY.
+/// The headers that ask for SPDY.
 pub const SPDY: &str = "upgrade: SPDY/3.1\r\nx-stream-protocol-version: v4.channel.k8s.io";
 
-/// Everything until the server closes.
+/// Reads until the server closes.
 pub async fn until_closed(tcp: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
     _ = tcp.read_to_end(&mut all).await;

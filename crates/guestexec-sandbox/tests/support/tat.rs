@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 pub use super::{http, now};
 
-/// A request to be signed in one of the styles that clients have.
+/// A request that is signed in one of the styles of the clients in use.
 pub struct Call {
     pub id: String,
     pub secret: String,
@@ -25,7 +25,7 @@ pub struct Call {
     pub tamper: bool,
     /// The service's name in the scope.
     pub service: String,
-    /// What is signed as the host, where it is not what is sent.
+    /// The host that is signed, where it differs from the one sent.
     pub signed_host: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl Call {
         }
     }
 
-    /// A signed request of this method, with the parameters in the query or the body.
+    /// A signed request, GET where there is a query and POST otherwise.
     pub fn request(
         &self,
         tat: &TatHandle,
@@ -115,7 +115,7 @@ impl Call {
 pub async fn read(request: RequestBuilder) -> Value {
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    // To the letter: one of the official SDKs reads errors in no other type.
+    // Exactly this: one of the official SDKs reads errors of no other content type.
     assert_eq!(answer.headers()["content-type"], "application/json");
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(answer["Response"]["RequestId"].as_str().unwrap().len(), 36);
@@ -143,7 +143,7 @@ pub fn output(task: &Value) -> String {
     String::from_utf8(decoded(output)).unwrap()
 }
 
-/// Looks at an invocation's first task until `done` says so.
+/// Polls an invocation's first task until `done` holds for it.
 pub async fn task_when(tat: &TatHandle, invocation: &str, done: impl Fn(&Value) -> bool) -> Value {
     loop {
         let body = json!({

@@ -1,4 +1,4 @@
-//! Credentials kept in files: the SDKs' ini file, and tccli's profiles.
+//! Credentials in files: the SDKs' ini file and tccli's profiles.
 
 use std::{
     env, io,
@@ -12,14 +12,14 @@ use serde_json::Value;
 use super::{Absent, Lease, since_1970, unusable, variable};
 use crate::{Credentials, Error, file};
 
-/// Longest file read; those of the vendor's tools have a few hundred bytes.
+/// Longest file read, in bytes; those of the vendor's tools have a few hundred.
 const LONGEST: u64 = 64 * 1024;
 
 fn home() -> Option<PathBuf> {
     env::home_dir().filter(|home| !home.as_os_str().is_empty())
 }
 
-/// The SDKs' file, in the first of the places they look.
+/// Reads the SDKs' file in the first place that they look for it.
 pub(super) fn default_file() -> Result<Lease, Error> {
     if let Some(path) = variable("TENCENTCLOUD_CREDENTIALS_FILE") {
         return read_ini(Path::new(&path));
@@ -29,8 +29,8 @@ pub(super) fn default_file() -> Result<Lease, Error> {
     read_ini(&path.unwrap_or_else(|| PathBuf::from("/etc/tencentcloud/credentials")))
 }
 
-/// The text of a small file: UTF-8, or UTF-16 where a byte-order mark says so. What is neither, such as
-/// a comment in another encoding, does not spoil the rest.
+/// Reads a small file: UTF-8, or UTF-16 with a byte-order mark. Other bytes, as in a comment in another
+/// encoding, are replaced and spoil nothing else.
 pub(super) fn text(path: &Path) -> Result<String, Error> {
     read(path).map_err(|error| {
         let absent = error.kind() == io::ErrorKind::NotFound;
@@ -55,13 +55,13 @@ fn read(path: &Path) -> io::Result<String> {
     })
 }
 
-/// A pair found in a file, if it can be used at all.
+/// Checks a pair from a file.
 fn checked(pair: Credentials, names: [&str; 3], path: &Path) -> Result<Credentials, Error> {
     pair.check_in(|part| format!("(`{}` in {})", names[part], path.display()))?;
     Ok(pair)
 }
 
-/// An ini file: `secret_id`, `secret_key`, perhaps `token`, in the section `[default]`.
+/// Reads an ini file: `secret_id`, `secret_key`, perhaps `token`, in the section `[default]`.
 pub(super) fn read_ini(path: &Path) -> Result<Lease, Error> {
     let text = text(path)?;
     let mut inside = false;
@@ -90,9 +90,9 @@ pub(super) fn read_ini(path: &Path) -> Result<Lease, Error> {
     checked(pair, ["secret_id", "secret_key", "token"], path).map(Lease::lasting)
 }
 
-/// A profile of tccli's, by its name.
+/// Reads a profile of tccli by its name.
 pub(super) fn tccli_profile(profile: &str) -> Result<Lease, Error> {
-    // It becomes part of a path.
+    // The name becomes part of a path.
     if profile.contains(['/', '\\']) {
         return Err(unusable("the name of the tccli profile holds a slash: give one without"));
     }
@@ -102,7 +102,7 @@ pub(super) fn tccli_profile(profile: &str) -> Result<Lease, Error> {
     read_tccli(&home.join(".tccli").join(format!("{profile}.credential")))
 }
 
-/// The file of a tccli profile.
+/// Reads the file of a tccli profile.
 pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -111,7 +111,7 @@ pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
         secret_id: String,
         secret_key: Option<Secret>,
         token: Option<String>,
-        /// Seconds since 1970; there after a browser login.
+        /// Seconds since 1970; present after a browser login.
         #[serde(default)]
         expires_at: Value,
         #[serde(rename = "role-arn", alias = "roleArn")]
@@ -122,10 +122,10 @@ pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
     let profile: Profile = serde_json::from_str(&text).map_err(|_| {
         unusable(format!("{} is not a tccli profile: run `tccli configure`", path.display()))
     })?;
-    // The bare pair would be another identity than tccli's.
+    // Without the role, the pair is another identity than tccli's.
     if profile.role_arn.is_some_and(|role| !role.is_empty()) {
         return Err(unusable(format!(
-            "{} says to assume a role (`role-arn`), which is not done here: give the client that \
+            "{} names a role (`role-arn`), and this library assumes none: give the client that \
              role's temporary keys",
             path.display()
         )));

@@ -84,7 +84,7 @@ pub(crate) struct Signer {
     day: Mutex<Option<Arc<Day>>>,
 }
 
-/// What all signatures of a UTC day have in common.
+/// The common part of all signatures of a UTC day.
 pub(crate) struct Day {
     number: i64,
     pub(crate) date: String,
@@ -96,7 +96,7 @@ impl Signer {
         Self { credentials, day: Mutex::default() }
     }
 
-    /// The key of the day of `timestamp`: one derivation serves the day and all clones of the client.
+    /// The key for the day of `timestamp`, derived once for all clones of the client.
     pub(crate) fn day(&self, timestamp: i64, service: &str) -> Result<Arc<Day>, SignError> {
         let number = timestamp.div_euclid(86_400);
         let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);

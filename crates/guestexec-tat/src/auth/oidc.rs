@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{Error, RootDomain};
 
-/// How long the keys are asked for, in seconds.
+/// The requested life of the keys, in seconds.
 const DURATION: u64 = 7200;
 
 /// The role of the pod this program runs in; see
@@ -40,12 +40,12 @@ struct Identity {
 }
 
 impl TkeOidc {
-    /// The role the environment names.
+    /// Takes the role that the environment names.
     pub fn new() -> Self {
         Self { endpoint: None, given: None }
     }
 
-    /// Another exchange, scheme included, such as one a test runs. Default: that of the client's site,
+    /// Sets the address of another exchange, scheme included, such as one of a test. Default: that of the client's site,
     /// `https://sts.tencentcloudapi.com` or `https://sts.intl.tencentcloudapi.com`.
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
@@ -53,7 +53,7 @@ impl TkeOidc {
         self
     }
 
-    /// Takes what the environment would say from the arguments.
+    /// Sets the role, instead of the one that the environment names.
     #[must_use]
     pub fn identity(
         mut self,
@@ -91,11 +91,11 @@ impl TkeOidc {
         }
     }
 
-    /// Asks the exchange of a site, unless another was given.
+    /// Asks the exchange of `site`, unless another was set.
     pub(super) async fn ask(&self, site: RootDomain) -> Result<Lease, Error> {
         const WHOM: &str = "the token exchange (STS)";
         let identity = self.identity_in_use()?;
-        // The token is as good as a password: not in clear, but on this machine.
+        // The token is as good as a password, so it leaves this machine by HTTPS only.
         let endpoint =
             Endpoint::parse(self.endpoint.as_deref().unwrap_or(site.sts()), PlainHttp::Loopback)
                 .map_err(unusable)?;
@@ -130,7 +130,7 @@ impl TkeOidc {
         let answer = &read(WHOM, &body)?["Response"];
         let error = &answer["Error"];
         if !error.is_null() {
-            // Whoever answers has the token, and might repeat it.
+            // The answer may quote the token.
             let code = error["Code"].as_str().filter(|code| !code.contains(token));
             let code = identifier(code.unwrap_or("a code that cannot be read"));
             return Err(unusable(format!("{WHOM} refuses the pod's token with {code}")));

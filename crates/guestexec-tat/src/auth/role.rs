@@ -1,4 +1,4 @@
-//! The role of a CVM instance, as its metadata service gives it out.
+//! The role of a CVM instance, from its metadata service.
 
 use std::{
     fmt,
@@ -14,15 +14,15 @@ use serde_json::Value;
 use super::{Absent, Lease, LeaseFuture, ProvideCredentials, since_1970, unusable};
 use crate::{Credentials, Error, time::iso8601};
 
-/// Where an instance finds its metadata.
+/// The metadata service.
 const ENDPOINT: &str = "http://metadata.tencentyun.com";
-/// Where the role's keys are, below the endpoint.
+/// The path of the roles' keys.
 const PATH: &str = "/latest/meta-data/cam/security-credentials/";
 
-/// How long keys are taken to be good whose end is not told: short, as they are temporary.
+/// The assumed life of keys whose end is unknown: short, because they are temporary.
 const UNTOLD: Duration = Duration::from_secs(600);
 
-/// How long a call for credentials may take: both services are near, or not there at all.
+/// Options with short timeouts: both services are near, or not there at all.
 pub(super) fn quick() -> HttpOptions {
     let mut options = HttpOptions::default();
     options.connect_timeout = Duration::from_secs(2);
@@ -30,14 +30,14 @@ pub(super) fn quick() -> HttpOptions {
     options
 }
 
-/// The same for the metadata service, which is the instance's own and behind no proxy.
+/// Such options for the metadata service, which is on the instance and behind no proxy.
 fn direct() -> HttpOptions {
     let mut options = quick();
     options.proxy = Proxy::Direct;
     options
 }
 
-/// Makes a small request of `whom`, and gives its answer's body if the status is 200.
+/// Sends a small request to `whom` and returns the body of an answer with status 200.
 pub(super) async fn fetch(
     options: &HttpOptions,
     endpoint: &Endpoint,
@@ -56,14 +56,14 @@ pub(super) async fn fetch(
     Ok(buffered(answer, MAX_ERROR_BODY).await.map_err(failed)?.into_body())
 }
 
-/// Reads an answer without quoting it, since it holds keys.
+/// Parses an answer. The error does not quote it, because it holds keys.
 pub(super) fn read(whom: &str, body: &[u8]) -> Result<Value, Error> {
     serde_json::from_slice(body)
         .map_err(|_| unusable(format!("the answer of {whom} does not have the documented form")))
 }
 
-/// The keys in `pair`, by the names both services use, and until when `answer` says that they are
-/// good; none where there are no keys. Whatever else stands there does not matter.
+/// The keys in `pair`, by the names that both services use, with the end that `answer` names; `None` if
+/// there are no keys. Other members are ignored.
 pub(super) fn lease(pair: &Value, answer: &Value) -> Option<Lease> {
     let [id, key, token] = ["TmpSecretId", "TmpSecretKey", "Token"].map(|name| pair[name].as_str());
     let pair = Credentials::new(id?, key?).with_security_token(token?);
@@ -88,19 +88,19 @@ pub struct CvmRole {
 }
 
 impl CvmRole {
-    /// The role the instance has.
+    /// Takes the role that the instance has.
     pub fn new() -> Self {
         Self { endpoint: ENDPOINT.to_owned(), role: None }
     }
 
-    /// The role of this name, without asking which one the instance has.
+    /// Sets the name of the role, instead of asking which one the instance has.
     #[must_use]
     pub fn role(mut self, name: impl Into<String>) -> Self {
         self.role = Some(name.into());
         self
     }
 
-    /// Another metadata service, scheme included, such as one a test runs.
+    /// Sets the address of another metadata service, scheme included, such as one of a test.
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = endpoint.into();
@@ -109,7 +109,7 @@ impl CvmRole {
 
     async fn ask(&self) -> Result<Lease, Error> {
         const WHOM: &str = "the metadata service of CVM";
-        // The service is the instance's own, and speaks plain HTTP only.
+        // The service is on the instance and has no HTTPS.
         let endpoint = Endpoint::parse(&self.endpoint, PlainHttp::Allowed).map_err(unusable)?;
         let base = format!("{}{PATH}", endpoint.base());
         let role = match &self.role {

@@ -15,7 +15,7 @@ use tracing::warn;
 use super::{Absent, CvmRole, TkeOidc, files, is_absent, unusable, variable};
 use crate::{Credentials, Error, RootDomain};
 
-/// Credentials and how long they are good for.
+/// Credentials and the time at which they expire.
 #[derive(Clone, Debug)]
 pub struct Lease {
     pub(super) credentials: Credentials,
@@ -28,7 +28,7 @@ impl Lease {
         Self { credentials, expires: None }
     }
 
-    /// Credentials the service takes until `expires`; the source is asked again before that.
+    /// Credentials that are valid until `expires`; the source is asked again before that.
     pub fn until(credentials: Credentials, expires: SystemTime) -> Self {
         Self { credentials, expires: Some(expires) }
     }
@@ -49,14 +49,14 @@ pub type LeaseFuture<'a> = Pin<Box<dyn Future<Output = Result<Lease, Error>> + S
 
 /// A source of credentials of one's own, such as a vault.
 ///
-/// It is asked when the first request is made, then five minutes before what it gave expires, but not
-/// more often than each ten seconds; never twice at the same time. It is given a minute to answer.
+/// It is asked when the first request is made, then five minutes before its lease expires, but not more
+/// often than every ten seconds and never twice at the same time. It has a minute to answer.
 pub trait ProvideCredentials: Debug + Send + Sync {
     /// Fetches credentials.
     ///
     /// # Errors
-    /// An error of [`ErrorKind::Credentials`](crate::ErrorKind) that names the place and says what is
-    /// wrong with it, in a sentence without secrets. A chain then goes on to the next source.
+    /// An error of [`ErrorKind::Credentials`](crate::ErrorKind) that says what is wrong with which place,
+    /// in a sentence without secrets. A chain then asks its next source.
     fn provide(&self) -> LeaseFuture<'_>;
 }
 
@@ -80,7 +80,7 @@ pub struct CredentialSource(Repr);
 enum Repr {
     Given(Credentials),
     Provider(Arc<dyn ProvideCredentials>),
-    /// Apart from other sources, because its address depends on the client's site.
+    /// Separate from other providers, because its address depends on the client's site.
     TkeOidc(TkeOidc),
     Either(Arc<[CredentialSource; 2]>),
 }
@@ -114,7 +114,7 @@ impl CredentialSource {
     /// A profile of the vendor's command line: `~/.tccli/<profile>.credential`, as `tccli configure`
     /// writes it. `None` is the profile that `TCCLI_PROFILE` names, else `default`.
     ///
-    /// What a browser login left there is used until it expires, and not renewed.
+    /// The keys of a browser login are used until they expire, and not renewed.
     pub fn tccli(profile: Option<&str>) -> Self {
         Self::new(Place::Tccli(profile.map(str::to_owned)))
     }
@@ -138,8 +138,8 @@ impl CredentialSource {
     /// The places the vendor's SDKs look, in their order, with tccli's among the files: environment,
     /// credentials file, tccli profile, CVM role, TKE OIDC.
     ///
-    /// The first that has credentials is used, and asked again when they are about to expire. Away
-    /// from Tencent's machines the last two fail within seconds.
+    /// The first that has credentials is used, and asked again when they are about to expire. Outside
+    /// Tencent's cloud the last two fail within seconds.
     pub fn default_chain() -> Self {
         Self::environment()
             .or(Self::default_file())
@@ -148,8 +148,8 @@ impl CredentialSource {
             .or(Self::tke_oidc())
     }
 
-    /// This source, or `other` where it has nothing. Where it has something that cannot be used, such as
-    /// a file without a key, `other` is used too, and a warning in the log tells so and why.
+    /// This source, or `other` if it has no credentials. If its credentials are unusable, such as a file
+    /// without a key, `other` is used too and the log has a warning with the reason.
     #[must_use]
     pub fn or(self, other: impl Into<Self>) -> Self {
         Self(Repr::Either(Arc::new([self, other.into()])))
@@ -164,7 +164,7 @@ impl CredentialSource {
         }
     }
 
-    /// The pair, where it is a given one.
+    /// The pair, if the program gave one.
     pub(crate) fn given(&self) -> Option<&Credentials> {
         match &self.0 {
             Repr::Given(pair) => Some(pair),
@@ -204,7 +204,7 @@ impl From<TkeOidc> for CredentialSource {
     }
 }
 
-/// The places that are read at once.
+/// The places that are read without waiting.
 #[derive(Debug)]
 enum Place {
     Environment,
@@ -230,11 +230,11 @@ impl ProvideCredentials for Place {
     }
 }
 
-/// One source, or another.
+/// Asks the first source, and the second if the first has nothing usable.
 async fn either([first, second]: &[CredentialSource; 2], site: RootDomain) -> Result<Lease, Error> {
     let error = match first.provide(site).await {
-        // What has expired, as a login kept in a file may have, is not used if there is another; if
-        // there is none, the clock may be wrong, and the service is to say so.
+        // An expired lease, such as an old login in a file, is used only if there is no other: the clock
+        // may be wrong, and the service decides.
         Ok(lease) if lease.expires.is_some_and(|at| at <= SystemTime::now()) => {
             return Ok(second.provide(site).await.unwrap_or(lease));
         }
@@ -242,7 +242,7 @@ async fn either([first, second]: &[CredentialSource; 2], site: RootDomain) -> Re
         Err(error) => error,
     };
     if !is_absent(&error) {
-        // Another identity is used than the one that somebody put there.
+        // The next source may be another identity than the intended one.
         warn!(%error, "a source of credentials cannot be used; the next one is asked");
     }
     second.provide(site).await.map_err(|last| {

@@ -32,7 +32,7 @@ pub(crate) fn is_of(request: &Request, session: &str) -> bool {
     request.header("authorization") == Some(&*format!("OAuth {session}"))
 }
 
-/// The name that a command is sent under.
+/// The job id that a command is sent with.
 pub(crate) fn job(request: &Request) -> &str {
     request.header("x-job-uuid").unwrap()
 }
@@ -54,7 +54,7 @@ pub(crate) fn failed(error: &str) -> Answer {
 }
 
 pub(crate) fn accepted() -> Answer {
-    // The host is the node's idea of itself, and leads nowhere.
+    // The host is the node's internal name, which does not resolve.
     let location = format!("http://node-7.internal:8080/zstack/v1/api-jobs/{JOB}");
     json("202 Accepted", format!(r#"{{"location":"{location}","apiTimeout":20000}}"#))
 }
@@ -78,7 +78,7 @@ impl Node {
         Client::builder().endpoint(self.endpoint()).credentials(credentials).build().unwrap()
     }
 
-    /// A client that opens sessions by itself.
+    /// A client that opens and renews its session.
     pub(crate) async fn log_in(&self) -> Client {
         Client::builder().endpoint(self.endpoint()).login("admin", "password").await.unwrap()
     }
@@ -94,7 +94,7 @@ impl Node {
     }
 }
 
-/// Runs `df` within a while, whatever the node does.
+/// Runs `df` and returns within a bounded time, whatever the node does.
 pub(crate) async fn run(client: &Client) -> Result<String, Error> {
     let run = client.vm(VM).run("df").timeout(Duration::from_secs(10)).unchecked();
     let ended = timeout(Duration::from_secs(30), async { run.await }).await;
