@@ -39,7 +39,7 @@ async fn tat(tat: guestexec_tat::Client, lost: &Unconfirmed) -> Result<(), guest
     sent(on.run("uptime").start());
     sent(on.run("uptime").preview());
     sent(on.invoke("cmd-1").preview());
-    sent(tat.find(lost));
+    sent(tat.find_unconfirmed(lost));
     sent(tat.invocation("inv-1"));
     // guestexec_tat::Running.
     let running = || async { tat.invocation("inv-1").await };

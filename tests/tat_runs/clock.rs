@@ -1,4 +1,4 @@
-//! A wrong clock: corrected once, by the service's own.
+//! A wrong clock is corrected once, by the service's `Date`.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{builder, unhurried};
 
-/// This machine's clock, an hour slow or fast.
+/// This machine's clock, off by some seconds.
 #[derive(Debug)]
 struct Wrong(i64);
 
@@ -32,11 +32,11 @@ async fn an_hour_off_is_found_and_corrected_once() {
         let on = client.instances(sandbox.tat().instances());
         assert!(on.run("true").await.unwrap().success(), "{off}");
         let requests = client.counts().requests;
-        assert_eq!(client.counts().retried, 1, "{off}: once, and no more");
+        assert_eq!(client.counts().retried, 1, "{off}: it is corrected once");
         clone.describe_regions().send().await.unwrap();
         assert_eq!(client.counts().requests, requests + 1, "clones know it too");
     }
-    // Many that find it out at the same time.
+    // Concurrent calls that all find the clock wrong.
     let client = builder(&sandbox).clock(Wrong(-3600)).build().unwrap();
     for answer in join_all((0..16).map(|_| client.describe_regions().send())).await {
         answer.unwrap();
@@ -45,7 +45,7 @@ async fn an_hour_off_is_found_and_corrected_once() {
 }
 
 #[tokio::test]
-async fn a_service_that_goes_on_refusing_is_believed() {
+async fn a_second_refusal_is_returned() {
     let refusal = || {
         let error = json!({ "Code": "AuthFailure.SignatureExpire", "Message": "No." });
         let body = json!({ "Response": { "Error": error, "RequestId": "r" } });
@@ -63,7 +63,7 @@ async fn a_service_that_goes_on_refusing_is_believed() {
     assert!(!error.may_have_run());
     assert_eq!(tape.requests().len(), 2);
 
-    // A clock that is right is not moved.
+    // A clock that is right is not corrected.
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
     let tape = Tape::new().reply(refusal()).reply(refusal());
     let client = Client::builder()

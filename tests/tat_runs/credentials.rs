@@ -1,4 +1,4 @@
-//! Credentials from files, from an instance's role and from a pod's, against services that are there.
+//! Credentials from files, from an instance's role and from a pod's identity, against real HTTP services.
 
 use std::{
     fmt::{self, Write as _},
@@ -75,7 +75,7 @@ async fn files_of_the_vendors_tools() {
     let odd = write("odd", r#"{"secretId": 1, "secretKey": "hunter2"}"#.to_owned());
     fails(&sandbox, CredentialSource::tccli_file(&odd), &["tccli configure"]).await;
     fails(&sandbox, CredentialSource::tccli(Some("../x")), &["slash"]).await;
-    // What is meant to be another identity, or has ended, is not used as it stands.
+    // A profile for another identity, or with expired keys, is refused.
     let mut role = json!({ "secretId": id, "secretKey": key, "token": token });
     role["role-arn"] = "qcs::cam::uin/1:roleName/deployer".into();
     let role = write("role.credential", role.to_string());
@@ -87,7 +87,7 @@ async fn files_of_the_vendors_tools() {
         CredentialSource::tccli_file(&ended).or(CredentialSource::tccli_file(&profile)),
     )
     .await;
-    // A chain goes on, and tells every failure if none is left.
+    // A chain tries each source, and reports every failure if all fail.
     let nowhere = || CredentialSource::file(folder.path().join("nowhere"));
     works(
         &sandbox,
@@ -95,7 +95,7 @@ async fn files_of_the_vendors_tools() {
     )
     .await;
     fails(&sandbox, nowhere().or(CredentialSource::file(&broken)), &["nowhere", "broken"]).await;
-    // A file that names an unusable key is no better than none.
+    // A file with an unusable key is an error.
     let unusable = write("unusable", "[default]\nsecret_id = a b\nsecret_key = c\n".to_owned());
     fails(&sandbox, CredentialSource::file(&unusable), &["SecretId"]).await;
 }
@@ -132,7 +132,7 @@ async fn files_as_windows_and_old_editors_write_them() {
     for bytes in [marked(&json), utf16(&json, u16::to_le_bytes), named] {
         works(&sandbox, CredentialSource::tccli_file(write("json", bytes))).await;
     }
-    // What is in the key itself makes it another.
+    // A key with bytes that are no text, or with a line break, is an error.
     let spoiled = [ini.trim_end().as_bytes(), b"\xe9\r\n"].concat();
     fails(
         &sandbox,
@@ -148,7 +148,7 @@ async fn files_as_windows_and_old_editors_write_them() {
         &["`secretKey`", "line-break", "a blank"],
     )
     .await;
-    // A file too large to be one is not read in part.
+    // A file that is too large is not read in part.
     let large = [ini.as_bytes(), &vec![b'#'; 70_000][..]].concat();
     fails(&sandbox, CredentialSource::file(write("large", large)), &["large", "far larger"]).await;
 }
@@ -229,7 +229,7 @@ async fn a_chain_warns_of_what_is_there_and_broken_and_not_of_what_is_absent() {
     }
 }
 
-/// Run by the test after it, in an environment of its own.
+/// Runs in a process of its own, started by the next test.
 #[tokio::test]
 async fn token_exchange_in_a_process_of_its_own() {
     let Ok(site) = std::env::var("GUESTEXEC_TEST_SITE") else { return };
@@ -266,7 +266,7 @@ async fn the_token_exchange_is_that_of_the_clients_site() {
         ("in a chain", "sts.intl.tencentcloudapi.com:443"),
         ("by endpoint", "sts.intl.tencentcloudapi.com:443"),
     ] {
-        // A proxy is told the host before anything is encrypted.
+        // A proxy learns the host before anything is encrypted.
         let proxy = Peer::answering(|_, _| Answer::closed()).await;
         let token = tempfile::NamedTempFile::new().unwrap();
         fs::write(token.path(), "\u{feff}the-pods-token\n").unwrap();
@@ -286,10 +286,10 @@ async fn the_token_exchange_is_that_of_the_clients_site() {
     }
 }
 
-/// Names the endpoint, in a process that is to look for credentials.
+/// Names the endpoint for the process that finds credentials.
 const ENDPOINT: &str = "GUESTEXEC_TEST_ENDPOINT";
 
-/// Run by the test after it, in an environment of its own.
+/// Runs in a process of its own, started by the next test.
 #[tokio::test]
 async fn default_chain_in_a_process_of_its_own() {
     let Ok(endpoint) = std::env::var(ENDPOINT) else { return };
@@ -331,7 +331,7 @@ async fn the_default_chain_looks_in_the_vendors_order() {
             run.await.unwrap().status.success()
         }
     };
-    // Each place is the first that has any; those after it have wrong ones.
+    // The first place with credentials counts; the later ones have wrong ones.
     write(".tccli/work.credential", &json(&id, &key));
     write(".tccli/default.credential", &json("AKIDwrong", "wrong"));
     assert!(run(vec![("TCCLI_PROFILE", "work")]).await);
@@ -389,7 +389,7 @@ async fn the_role_of_an_instance() {
     fails(&sandbox, CvmRole::new().endpoint("http://127.0.0.1:1"), &["cannot be reached"]).await;
 }
 
-/// What may stand in place of a time, or beside keys.
+/// Values in place of a time, or beside keys.
 const ODD: [&str; 11] = [
     "null",
     "true",
@@ -429,7 +429,7 @@ async fn the_keys_of_a_role_are_read_whatever_stands_beside_them() {
             || TkeOidc::new().endpoint(&*service.endpoint).identity("r", "p", "a", file.path());
         works(&sandbox, pod()).await;
 
-        // The same in a file of tccli's.
+        // The same in a file of tccli.
         let profile = tempfile::NamedTempFile::new().unwrap();
         let small = !odd.contains("ud800") && odd != "1e999";
         let text = format!(
@@ -440,7 +440,7 @@ async fn the_keys_of_a_role_are_read_whatever_stands_beside_them() {
             works(&sandbox, CredentialSource::tccli_file(profile.path())).await;
         }
     }
-    // Keys whose end is not told are asked for again, and not used for ever.
+    // Keys without an expiry are fetched again after a while.
     let untold = format!(r#"{{{keys}, "ExpiredTime": "soon"}}"#);
     let service = service(move |_| Some(untold.clone())).await;
     let lease = CvmRole::new().role("r").endpoint(&*service.endpoint).provide().await.unwrap();
@@ -519,7 +519,7 @@ async fn the_role_of_a_pod() {
     fails(&sandbox, in_clear, &["plain http"]).await;
 }
 
-/// Gives leases of some length, slowly, and counts.
+/// A slow source of leases of some length, which counts its calls.
 #[derive(Clone, Debug)]
 struct Counting {
     pair: Credentials,
@@ -558,20 +558,20 @@ async fn fetched_by_one_and_never_for_nothing() {
             answer.unwrap();
         }
     };
-    // Long enough: fetched once, though twenty wanted it at the same time.
+    // A long lease is fetched once, although twenty calls need it at the same time.
     let source = counting(7200, usize::MAX);
     let client_of = |source: &Counting| client(&sandbox, CredentialSource::new(source.clone()));
     let long = client_of(&source);
     twenty(long.clone()).await;
     twenty(long).await;
     assert_eq!(source.fetched.load(Ordering::SeqCst), 1);
-    // What comes with less than five minutes left is not asked for again at once.
+    // A lease with less than five minutes left is not fetched again at once.
     let source = counting(200, usize::MAX);
     let short = client_of(&source);
     twenty(short.clone()).await;
     twenty(short).await;
     assert_eq!(source.fetched.load(Ordering::SeqCst), 1);
-    // After its end, it is, but not more often than each ten seconds.
+    // After its end it is, but at most each ten seconds.
     let source = counting(0, 1);
     let expired = client_of(&source);
     twenty(expired.clone()).await;
@@ -579,7 +579,7 @@ async fn fetched_by_one_and_never_for_nothing() {
     assert_eq!(source.fetched.load(Ordering::SeqCst), 1);
     later(Duration::from_secs(11)).await;
     let error = expired.describe_regions().send().await.unwrap_err();
-    // Nor is a source that fails asked at each call.
+    // Nor is a failing source called for each request.
     for _ in 0..5 {
         let same = expired.describe_regions().send().await.unwrap_err();
         assert_eq!(same.message(), error.message());
@@ -589,14 +589,14 @@ async fn fetched_by_one_and_never_for_nothing() {
     assert!(!error.may_have_run() && error.to_string().contains("sealed"), "{error}");
 }
 
-/// Lets the clock that measures pauses jump.
+/// Advances the clock that measures pauses.
 async fn later(by: Duration) {
     tokio::time::pause();
     tokio::time::advance(by).await;
     tokio::time::resume();
 }
 
-/// Two pairs, of which the service knows the second only.
+/// Two pairs of keys, of which the service knows the second only.
 #[derive(Debug)]
 struct Rotated(AtomicUsize, [Credentials; 2]);
 
@@ -618,7 +618,7 @@ async fn refused_keys_are_fetched_anew_once() {
     assert!(on.instances(tat.instances()).run("true").await.unwrap().success());
     assert_eq!(on.counts().retried, 1);
 
-    // Many that are refused at the same time.
+    // Concurrent calls that are refused together.
     let on = client(&sandbox, rotated([old(), good()]));
     for answer in join_all((0..16).map(|_| on.describe_regions().send())).await {
         answer.unwrap();
@@ -629,7 +629,7 @@ async fn refused_keys_are_fetched_anew_once() {
     assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
     assert_eq!(never.counts().requests, 1);
 
-    // A source that has no better keys is not asked at each call.
+    // A source without better keys is not called for each request.
     let source = Counting {
         pair: old(),
         fetched: Arc::default(),

@@ -1,4 +1,4 @@
-//! Nothing runs twice, whatever happens on the way, and every caller is told the truth.
+//! Whatever fails on the way, no command runs twice, and no caller gets a wrong verdict.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::{
     unhurried,
 };
 
-/// Runs of one seed each.
+/// How many runs there are, each with its own seed.
 const RUNS: usize = 320;
 
-/// A client whose requests go by way of `proxy`.
+/// A client whose requests go through `proxy`.
 fn through(proxy: &Proxy, sandbox: &Sandbox) -> Client {
     builder(sandbox)
         .endpoint(proxy.endpoint())
@@ -25,7 +25,7 @@ fn through(proxy: &Proxy, sandbox: &Sandbox) -> Client {
         .unwrap()
 }
 
-/// The tasks an instance has had.
+/// All tasks of an instance.
 async fn tasks(client: &Client, instance: &str) -> Vec<types::InvocationTask> {
     let filter = serde_json::json!({
         "Filters": [{ "Name": "instance-id", "Values": [instance] }], "HideOutput": false,
@@ -35,7 +35,7 @@ async fn tasks(client: &Client, instance: &str) -> Vec<types::InvocationTask> {
     answer.into_inner().response.invocation_task_set
 }
 
-/// What a caller was told.
+/// How runs ended for their callers.
 #[derive(Debug, Default)]
 struct Tally {
     results: usize,
@@ -48,8 +48,8 @@ async fn one_run(sandbox: &Sandbox, clean: &Client, instance: &str, seed: u64) -
     let proxy = Proxy::start(&sandbox.tat().endpoint(), at_random(seed, 40)).await;
     let client = through(&proxy, sandbox);
     let run = client.instances([instance]).run(format!("echo {seed}"));
-    let told = run.wait_at_most(Duration::from_secs(30)).await;
-    // The proxy may still be passing on what the client has given up.
+    let verdict = run.wait_at_most(Duration::from_secs(30)).await;
+    // The proxy may still be forwarding what the client has given up.
     tokio::time::sleep(Duration::from_millis(50)).await;
     let tasks = tasks(clean, instance).await;
     let started = tasks.len();
@@ -59,7 +59,7 @@ async fn one_run(sandbox: &Sandbox, clean: &Client, instance: &str, seed: u64) -
         let executions = sandbox.tat().executions(task.invocation_id.as_deref().unwrap());
         assert!(executions <= 1, "seed {seed}: ran {executions} times");
     }
-    match told {
+    match verdict {
         Ok(finished) => {
             let [result] = finished.results() else { panic!("seed {seed}: {finished:?}") };
             assert_eq!(started, 1, "seed {seed}");
@@ -69,7 +69,7 @@ async fn one_run(sandbox: &Sandbox, clean: &Client, instance: &str, seed: u64) -
         Err(error) if error.may_have_run() => {
             let unconfirmed = Unconfirmed::of(&error);
             let unconfirmed = unconfirmed.unwrap_or_else(|| panic!("seed {seed}: {error:?}"));
-            let found = clean.find(unconfirmed).await.unwrap();
+            let found = clean.find_unconfirmed(unconfirmed).await.unwrap();
             match &tasks[..] {
                 [] => assert_eq!(found, [], "seed {seed}"),
                 [task, ..] => {
@@ -91,7 +91,7 @@ async fn one_run(sandbox: &Sandbox, clean: &Client, instance: &str, seed: u64) -
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hundreds_of_runs_on_a_bad_way() {
+async fn hundreds_of_runs_through_a_faulty_proxy() {
     let sandbox = unhurried(RUNS).await;
     let clean = client_without_limit(&sandbox);
     let instances = sandbox.tat().instances();
@@ -103,7 +103,7 @@ async fn hundreds_of_runs_on_a_bad_way() {
     let started = sum(|tally| tally.open_and_started);
     println!("{RUNS} runs: {results} results, {open} left open ({started} of them started)");
     assert_eq!(results + open + sum(|tally| tally.never), RUNS);
-    // The faults were there, and so were the ways around them.
+    // Faults happened, and many runs got around them.
     assert!(results > RUNS / 4 && open > RUNS / 10 && started > 0 && started < open);
 }
 
@@ -111,7 +111,7 @@ fn client_without_limit(sandbox: &Sandbox) -> Client {
     builder(sandbox).rate(None).build().unwrap()
 }
 
-/// A fault for the `n`th request of an action, from 0.
+/// A fault for the `n`th request of an action, counted from 0.
 fn once(action: &'static str, n: usize, fault: Fault) -> Plan {
     let mut seen = 0;
     Box::new(move |is, _| {
@@ -160,7 +160,7 @@ async fn each_fault_of_the_starting_call() {
 }
 
 #[tokio::test]
-async fn a_lost_call_among_many_is_told_with_its_instances() {
+async fn a_lost_call_among_many_is_reported_with_its_instances() {
     let sandbox = unhurried(450).await;
     let plan = once("RunCommand", 1, Fault::Lost);
     let proxy = Proxy::start(&sandbox.tat().endpoint(), plan).await;
@@ -175,8 +175,8 @@ async fn a_lost_call_among_many_is_told_with_its_instances() {
     let known = finished.results().iter().filter(|result| result.failure().is_none()).count();
     assert_eq!((known + lost, finished.invocations().len()), (450, 2));
 
-    // What was lost is found, and followed to its end.
-    let found = client.find(Unconfirmed::of(&failure.error).unwrap()).await.unwrap();
+    // The lost call is found, and followed to its end.
+    let found = client.find_unconfirmed(Unconfirmed::of(&failure.error).unwrap()).await.unwrap();
     let [Found { invocation_id, certain: true, .. }] = &found[..] else { panic!("{found:?}") };
     let rest = client.invocation(invocation_id).await.unwrap().await.unwrap();
     assert_eq!(rest.results().len(), lost);
@@ -194,7 +194,7 @@ async fn finding_among_more_tasks_than_a_page_holds() {
     let plan = once("RunCommand", 0, Fault::Lost);
     let proxy = Proxy::start(&sandbox.tat().endpoint(), plan).await;
     let error = through(&proxy, &sandbox).instances(&ids).run("echo hi").await.unwrap_err();
-    let found = clean.find(Unconfirmed::of(&error).unwrap()).await.unwrap();
+    let found = clean.find_unconfirmed(Unconfirmed::of(&error).unwrap()).await.unwrap();
     let [Found { invocation_id, certain: true, .. }] = &found[..] else { panic!("{found:?}") };
     assert_eq!(Some(invocation_id), sandbox.tat().invocations().last());
 }
@@ -204,7 +204,7 @@ async fn finding_without_blanks_and_among_others() {
     let sandbox = unhurried(2).await;
     let clean = client(&sandbox);
     let ids = sandbox.tat().instances();
-    // Others have run the same script, marked and not.
+    // The same script has run before, marked and unmarked.
     for _ in 0..3 {
         clean.instances(&ids).run("echo hi").await.unwrap();
     }
@@ -223,22 +223,22 @@ async fn finding_without_blanks_and_among_others() {
     let started: Vec<String> =
         sandbox.tat().invocations().into_iter().filter(|id| !before.contains(id)).collect();
     let [first, second] = &started[..] else { panic!("{started:?}") };
-    let found = clean.find(Unconfirmed::of(&marked).unwrap()).await.unwrap();
+    let found = clean.find_unconfirmed(Unconfirmed::of(&marked).unwrap()).await.unwrap();
     assert_eq!(found.len(), 1);
     assert!(found[0].certain && found[0].invocation_id == *first);
-    // Without blanks it is one of those that look alike, and is said to be that.
+    // Without blanks it is one of several candidates, none of them certain.
     let plain = plain.unwrap_err();
-    let found = clean.find(Unconfirmed::of(&plain).unwrap()).await.unwrap();
+    let found = clean.find_unconfirmed(Unconfirmed::of(&plain).unwrap()).await.unwrap();
     assert!(found.iter().all(|found| !found.certain));
     assert!(found.iter().any(|found| found.invocation_id == *second), "{found:?}");
     assert!(!found.is_empty() && found.len() <= 5, "{found:?}");
 
     let (marked, _) = lost(every(Fault::GatewayBefore)).await;
-    assert_eq!(clean.find(Unconfirmed::of(&marked).unwrap()).await.unwrap().len(), 0);
+    assert_eq!(clean.find_unconfirmed(Unconfirmed::of(&marked).unwrap()).await.unwrap().len(), 0);
 }
 
 #[tokio::test]
-async fn a_saved_command_whose_start_was_lost_is_found_by_what_is_known() {
+async fn a_saved_command_whose_start_was_lost_is_found_by_its_id_and_instances() {
     let sandbox = unhurried(2).await;
     let clean = client(&sandbox);
     let ids = sandbox.tat().instances();
@@ -251,8 +251,8 @@ async fn a_saved_command_whose_start_was_lost_is_found_by_what_is_known() {
     let unconfirmed = Unconfirmed::of(&error).unwrap();
     let call = &unconfirmed.calls()[0];
     assert_eq!((call.action(), call.command_id()), ("InvokeCommand", Some(command)));
-    let found = clean.find(unconfirmed).await.unwrap();
-    // Nothing can mark it, so it is as like as can be told.
+    let found = clean.find_unconfirmed(unconfirmed).await.unwrap();
+    // A saved command has no marker, so the match is not certain.
     let [Found { invocation_id, certain: false, .. }] = &found[..] else { panic!("{found:?}") };
     assert_eq!(Some(invocation_id), sandbox.tat().invocations().last());
     let finished = clean.invocation(invocation_id).await.unwrap().await.unwrap();

@@ -1,4 +1,4 @@
-//! Looking for what a lost call started, in lists that are a little odd.
+//! Finds what a lost call started, in odd lists of tasks.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::scripted::{Answer, Service};
 
-/// Loses the answer to RunCommand, and lists 230 tasks, of which the call's is the first or the last;
-/// with this count of them.
+/// Loses the answer to RunCommand, then finds the call among 230 tasks, of which it is the first or the
+/// last. The list's `TotalCount` is `total`.
 async fn found(total: Value, newest_first: bool) -> (Vec<Found>, usize) {
     let content = Arc::new(Mutex::new(Value::Null));
     let service = Service::new(move |action, request, _| match action {
@@ -39,7 +39,7 @@ async fn found(total: Value, newest_first: bool) -> (Vec<Found>, usize) {
     });
     let client: Client = service.client();
     let error = client.instances(["ins-0"]).run("echo hi").await.unwrap_err();
-    let found = client.find(Unconfirmed::of(&error).unwrap()).await.unwrap();
+    let found = client.find_unconfirmed(Unconfirmed::of(&error).unwrap()).await.unwrap();
     (found, service.count("DescribeInvocationTasks"))
 }
 
@@ -60,7 +60,7 @@ async fn what_was_started_is_found_though_the_count_of_tasks_is_odd() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_count_far_too_high_does_not_keep_the_search_going() {
+async fn a_count_that_is_far_too_high_does_not_prolong_the_search() {
     for total in [json!(u64::MAX), json!(1_000_000)] {
         let (found, pages) = found(total, false).await;
         assert_eq!(found.len(), 1, "{found:?}");
@@ -69,7 +69,7 @@ async fn a_count_far_too_high_does_not_keep_the_search_going() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_invocation_taken_up_has_each_instance_once_and_none_is_left_out() {
+async fn a_handle_to_an_invocation_has_each_instance_once() {
     let task = |number: u32, id: Value| {
         json!({
             "InvocationId": "inv-1", "InvocationTaskId": format!("invt-{number}"), "InstanceId": id,
@@ -79,7 +79,7 @@ async fn an_invocation_taken_up_has_each_instance_once_and_none_is_left_out() {
     let [one, two] = ["ins-1", "ins-2"].map(Value::from);
     let lists = [
         json!([task(1, one.clone()), task(1, one.clone()), task(2, two.clone())]),
-        // The other action tells its name.
+        // The other action has the second one's name.
         json!([task(1, one.clone()), task(2, json!({}))]),
     ];
     for list in lists {

@@ -1,5 +1,5 @@
-//! Commands on TAT's instances through the whole client, against the sandbox: real signatures, real
-//! processes, and a way there that can be made to fail.
+//! Runs commands on TAT instances through the whole client, against the sandbox: real signatures, real
+//! processes, and a proxy in between that can fail.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ mod timing;
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::{Client, ClientBuilder, Credentials};
 
-/// A client's beginning, with the sandbox's permanent key.
+/// A builder for a client with the sandbox's permanent key.
 fn builder(sandbox: &Sandbox) -> ClientBuilder {
     let tat = sandbox.tat();
     Client::builder()
@@ -31,7 +31,7 @@ fn client(sandbox: &Sandbox) -> Client {
     builder(sandbox).build().expect("the client is complete")
 }
 
-/// A sandbox that takes any number of calls.
+/// A sandbox without a rate limit.
 async fn unhurried(instances: usize) -> Sandbox {
     Sandbox::builder()
         .tat_rate(None)

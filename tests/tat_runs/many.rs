@@ -22,13 +22,13 @@ async fn hundreds_of_two_kinds_in_the_order_asked() {
     let mut ids = sandbox.tat().instances();
     ids.reverse();
     ids.insert(250, sandbox.tat().lighthouse_instance().to_owned());
-    // It never starts a process, which would be most of the time.
+    // No process is started, as that would take most of the time.
     let finished = client.instances(&ids).run("true").username("nobody-here").await.unwrap();
     let order: Vec<&str> = finished.results().iter().map(|result| result.instance_id()).collect();
     assert_eq!(order, ids);
     assert_eq!(finished.invocations().len(), 4, "three of CVM, one of Lighthouse");
     assert!(finished.results().iter().all(|result| result.outcome() == Outcome::NotStarted));
-    // Four to start, five pages of results and a few more, and some looks.
+    // Four to start, five pages of results and a few more, and some polls.
     let counts = client.counts();
     assert_eq!((counts.throttled, counts.retried), (0, 0));
     assert!(counts.requests < 40, "{counts:?}");
@@ -43,7 +43,7 @@ async fn one_call_of_many_that_fails_takes_nothing_from_the_others() {
     let finished = client.instances(&ids).run("true").username("nobody-here").await.unwrap();
     let (first, second) = finished.results().split_at(200);
     assert!(first.iter().all(|result| result.outcome() == Outcome::NotStarted));
-    // Nor does the one instance because of which a call was refused.
+    // Nor does the one instance that a call was refused for.
     let (refused, second) = second.split_last().unwrap();
     assert!(second.iter().all(|result| result.outcome() == Outcome::NotStarted));
     assert_eq!((second.len(), refused.outcome()), (50, Outcome::Refused));
@@ -56,7 +56,7 @@ async fn one_call_of_many_that_fails_takes_nothing_from_the_others() {
     assert_eq!(failures.len(), 1);
     assert!(failures[0].to_string().contains(&ids[250]), "{}", failures[0]);
 
-    // Where no call is accepted, there is nothing but the error.
+    // If no call is accepted, there is only an error.
     let offline = [sandbox.tat().offline_instance()];
     let error = client.instances(offline).run("true").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
@@ -81,7 +81,7 @@ async fn throttling_is_avoided_or_waited_out() {
     assert!(counts.throttled > 0, "{counts:?}");
     assert_eq!(counts.requests, 50 + counts.retried);
 
-    // Without patience, they are the caller's.
+    // Without patience, throttling is an error.
     let none = Sandbox::builder().tat_rate(Some(0)).start().await.unwrap();
     let client = builder(&none).throttle_patience(Duration::ZERO).build().unwrap();
     let id = &none.tat().instances()[0];

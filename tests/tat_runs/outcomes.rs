@@ -1,4 +1,4 @@
-//! How commands end, and what the typed result says of it.
+//! How commands end, and what the typed results say.
 
 use std::time::{Duration, SystemTime};
 
@@ -38,8 +38,8 @@ async fn every_way_to_end() {
     // The agent keeps 24 KiB and counts the rest.
     let result = only(on.run("head -c 30000 /dev/zero | tr '\\0' x")).await;
     assert_eq!((result.output().len(), result.dropped()), (24_576, 30_000 - 24_576));
-    let said = format!("{id} exited with 0; 5424 bytes of its output were cut off");
-    assert_eq!(result.to_string(), said);
+    let text = format!("{id} exited with 0; 5424 bytes of its output were cut off");
+    assert_eq!(result.to_string(), text);
     assert_eq!(result.outcome(), Outcome::Exited(0));
 
     let result = only(on.run("echo so far; kill -9 $$")).await;
@@ -54,8 +54,8 @@ async fn every_way_to_end() {
     let result = only(on.run("true").username("nobody-here")).await;
     assert_eq!((result.outcome(), result.exit_code()), (Outcome::NotStarted, None));
     assert_eq!(result.error_info(), Some("InvalidUser: user `nobody-here` not exists"));
-    let said = format!("{id} could not be started: InvalidUser: user `nobody-here` not exists");
-    assert_eq!(result.to_string(), said);
+    let text = format!("{id} could not be started: InvalidUser: user `nobody-here` not exists");
+    assert_eq!(result.to_string(), text);
     assert_eq!((result.started_at().is_some(), result.output()), (true, &[][..]));
 
     let result = only(on.run("true").working_directory("/nowhere")).await;
@@ -137,7 +137,7 @@ async fn cancelled_before_and_while_running() {
     assert_eq!(cancelled.results()[0].outcome(), Outcome::Cancelled);
     assert_eq!(cancelled.results()[0].exit_code(), None);
 
-    // The same by somebody who knows the id only.
+    // The same by a caller that knows the id only.
     drop(running);
     let cancelled = client.invocation(invocation).await.unwrap().cancel().await.unwrap();
     let [killed] = &cancelled.killed().collect::<Vec<_>>()[..] else { panic!("{cancelled:?}") };
@@ -163,7 +163,7 @@ async fn events_come_as_instances_end_and_some_can_be_cancelled() {
     let sandbox = unhurried(3).await;
     let client = client(&sandbox);
     let ids = sandbox.tat().instances();
-    // Each instance has a home of its own, and ends when there is a file in it.
+    // Each instance has its own home directory. The command ends once a file is in it.
     let script = "touch running; until [ -e stop ]; do sleep 0.05; done; echo stopped";
     let mut events = client.instances(&ids).run(script).start().await.unwrap().events();
     loop {
@@ -194,13 +194,13 @@ async fn events_come_as_instances_end_and_some_can_be_cancelled() {
     assert_eq!((ended.instance_id(), ended.output_lossy().as_ref()), (&*ids[2], "stopped\n"));
 
     events.cancel().await.unwrap();
-    // As a stream, for a change.
+    // The events as a stream.
     let rest: Vec<Event> = StreamExt::collect(events).await;
     assert!(matches!(&rest[..], [.., Event::Finished(last)] if last.instance_id() == ids[0]));
 }
 
 #[tokio::test]
-async fn a_deadline_of_its_own_and_dropping() {
+async fn deadlines_and_dropping() {
     let sandbox = unhurried(2).await;
     let client = builder(&sandbox).build().unwrap();
     let ids = sandbox.tat().instances();
@@ -209,7 +209,7 @@ async fn a_deadline_of_its_own_and_dropping() {
     assert_eq!(late.kind(), ErrorKind::Timeout, "{late}");
     assert!(late.may_have_run() && late.to_string().contains("inv-"), "{late}");
 
-    // One is over in time, the other is not: both are told.
+    // One ends in time, the other does not: both have results.
     let script = "case $HOME in */0) ;; *) sleep 1000 ;; esac";
     let finished =
         client.instances(&ids).run(script).wait_at_most(Duration::from_secs(2)).await.unwrap();
@@ -218,11 +218,11 @@ async fn a_deadline_of_its_own_and_dropping() {
     let failure = open.failure().unwrap();
     assert_eq!(failure.instances, [ids[1].clone()]);
     assert!(failure.error.may_have_run() && failure.invocation_id.is_some(), "{failure}");
-    let said = open.to_string();
-    assert!(said.starts_with(&format!("{} has an end that is not known: ", ids[1])), "{said}");
-    assert!(said.contains("were not seen to end in time"), "{said}");
+    let text = open.to_string();
+    assert!(text.starts_with(&format!("{} has an end that is not known: ", ids[1])), "{text}");
+    assert!(text.contains("were not seen to end in time"), "{text}");
 
-    // Longer than any clock can tell.
+    // Longer than a clock can represent.
     let run = client.instances(&ids[..1]).run("true").wait_at_most(Duration::MAX);
     assert!(run.await.unwrap().success());
 

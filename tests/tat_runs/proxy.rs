@@ -1,27 +1,27 @@
-//! A way to the sandbox that loses answers, answers itself, and breaks off: seeded.
+//! A proxy before the sandbox that loses answers, answers itself, and breaks connections, by a seed.
 
 use std::sync::{Arc, Mutex};
 
 use guestexec_testkit::peer::{Peer, Request, forward, read_request};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
-/// What happens to one request.
+/// What the proxy does to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     None,
-    /// It never gets there: the connection breaks off.
+    /// The request is lost: the connection breaks.
     Unsent,
-    /// It gets there, and the answer is lost.
+    /// The request arrives, and its answer is lost.
     Lost,
-    /// It gets there, and half of the answer arrives.
+    /// The request arrives, and half of its answer returns.
     Half,
-    /// It gets there, and there is never an answer.
+    /// The request arrives, and no answer ever returns.
     Silent,
-    /// A gateway answers 502 with HTML, not having passed it on.
+    /// A gateway answers 502 with HTML and does not forward the request.
     GatewayBefore,
-    /// The same, having passed it on.
+    /// A gateway forwards the request, and answers 502 with HTML.
     GatewayAfter,
-    /// It is throttled.
+    /// The request is throttled.
     Throttled,
 }
 
@@ -53,7 +53,7 @@ impl Random {
     }
 }
 
-/// Faults at random: so many of a hundred requests.
+/// Random faults for `of_hundred` of a hundred requests.
 pub fn at_random(seed: u64, of_hundred: u64) -> Plan {
     let mut random = Random(seed);
     Box::new(move |_, _| {
@@ -91,7 +91,7 @@ impl Proxy {
         &self.peer.endpoint
     }
 
-    /// The actions that came, and what was done to them.
+    /// The actions requested, and what was done to each.
     pub fn log(&self) -> Vec<(String, Fault)> {
         self.log.lock().unwrap().clone()
     }

@@ -1,4 +1,4 @@
-//! Instances that the service refuses: they are told by name, and the command runs on the others.
+//! Instances that the service refuses are reported by name, and the command runs on the others.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::{
 
 const OFFLINE: &str = "ResourceUnavailable.AgentStatusNotOnline";
 
-/// Refuses each call that has one of these instances, as the service does.
+/// A service that refuses each call with one of these instances.
 fn refusing(code: &'static str, bad: &[&str]) -> Service {
     let bad: Vec<String> = bad.iter().map(|id| (*id).to_owned()).collect();
     Service::new(move |action, request, _| {
@@ -28,7 +28,7 @@ fn instances(request: &Value) -> Vec<String> {
     ids.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The instances whose command was refused, each of which says why.
+/// The instances whose command was refused, after checks of their results.
 fn refused<'a>(finished: &'a Finished, code: &str) -> Vec<&'a str> {
     let of_outcome = finished.results().iter().filter(|it| it.outcome() == Outcome::Refused);
     let refused: Vec<_> = of_outcome.collect();
@@ -73,7 +73,7 @@ async fn one_offline_and_one_unknown_instance_among_52_keep_nothing_from_the_oth
     assert_eq!(started, 50, "once on each");
     assert_eq!(finished.invocations().len(), 1, "the agents were asked who can");
 
-    // Who wants to know nothing of them.
+    // Without results for them.
     let finished = client.instances(&ids).run("true").skip_unreachable().await.unwrap();
     assert!(finished.success() && finished.results().len() == 50);
     assert_eq!(finished.failures().count(), 0);
@@ -112,7 +112,7 @@ async fn what_runs_nowhere_is_an_error_that_names_the_instances() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_word_of_the_agents_halves_are_tried_and_nothing_runs_twice() {
+async fn without_the_agents_states_halves_are_tried_and_nothing_runs_twice() {
     for code in [
         OFFLINE,
         "ResourceUnavailable.AgentNotInstalled",

@@ -1,6 +1,5 @@
-//! A service whose commands end when a test says so, under a clock that can be stopped: for what
-//! depends on hours, or on thousands of calls. It answers as the service documents, and starts
-//! nothing.
+//! A service whose commands end when a test says so, under a paused clock: for tests of hours, or of
+//! thousands of calls. It answers as the service documents, and starts nothing.
 
 use std::{
     fmt,
@@ -16,20 +15,20 @@ use tokio::time::{Instant, sleep};
 /// How long an answer takes.
 const WAY: Duration = Duration::from_millis(5);
 
-/// What a test has the service answer in place of what it would.
+/// An answer of a test's in place of the service's own.
 pub enum Answer {
     Refuses(&'static str),
-    /// A gateway's page.
+    /// The error page of a gateway.
     Fails,
     Says(Value),
-    /// What it would, but so much later.
+    /// The service's own answer, after this time.
     Late(Duration),
 }
 
-/// Decides it, by action, request, and how many requests of the action came before.
+/// Decides the answer, by action, request, and how many requests of the action came before.
 pub type Script = Box<dyn FnMut(&str, &Value, usize) -> Option<Answer> + Send>;
 
-/// Whether the command is over on the instance of that number, so long after its start.
+/// Whether the command is over on an instance, by its number and the time since the start.
 pub type Over = Box<dyn Fn(usize, Duration) -> bool + Send>;
 
 #[derive(Clone)]
@@ -49,7 +48,7 @@ pub fn ids(count: usize) -> Vec<String> {
 }
 
 impl Service {
-    /// Commands end at once, unless a test says otherwise.
+    /// A service whose commands end at once, unless a test says otherwise.
     pub fn new(script: impl FnMut(&str, &Value, usize) -> Option<Answer> + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(State {
             over: Box::new(|_, _| true),
@@ -69,7 +68,7 @@ impl Service {
         self
     }
 
-    /// The `Date` of its answers.
+    /// Sets the `Date` of its answers.
     pub fn dated(self, date: &str) -> Self {
         self.state().date = Some(date.to_owned());
         self
@@ -218,7 +217,7 @@ fn number(id: &str) -> usize {
     id.rsplit('-').next().unwrap().parse().unwrap()
 }
 
-/// A clock that goes as the runtime's does, from some time on.
+/// A clock that begins at some time and goes as the runtime's.
 #[derive(Debug)]
 pub struct Ticking(SystemTime, Instant);
 

@@ -1,4 +1,4 @@
-//! Services that answer otherwise than expected, on a tape.
+//! Services that answer in unexpected ways, on a tape.
 
 use guestexec_core::ErrorKind;
 use guestexec_tat::{Client, Credentials, Event, Outcome, enums::TaskStatus};
@@ -55,18 +55,18 @@ fn refusal(code: &str) -> Value {
 }
 
 #[tokio::test]
-async fn late_empty_unknown_and_failed_looks() {
+async fn late_empty_unknown_and_failed_polls() {
     let tape = Tape::new()
         .reply(started())
-        // Not there yet, three ways.
+        // Not listed yet, in three ways.
         .reply(answer(json!({ "TotalCount": 0, "InvocationSet": null, "RequestId": "r" })))
         .reply(seen("PENDING", json!(null)))
         .reply(seen("PENDING", json!([])))
-        // A status of tomorrow, then a fault on the service's side that is repeated at once.
+        // An unknown status, then a fault of the service, after which the poll is retried.
         .reply(seen("ORBITING", task("ORBITING")))
         .reply(refusal("InternalError"))
         .reply(seen("RUNNING", task("RUNNING")))
-        // Over, says one action; not yet, says the other.
+        // Over by one action, not yet by the other.
         .reply(seen("SUCCESS", task("SUCCESS")))
         .reply(ended("RUNNING"))
         .reply(seen("SUCCESS", task("SUCCESS")))
@@ -93,7 +93,7 @@ async fn late_empty_unknown_and_failed_looks() {
 }
 
 #[tokio::test]
-async fn who_may_not_list_invocations_gets_results_all_the_same() {
+async fn without_permission_to_list_invocations_there_are_results_all_the_same() {
     let tape = Tape::new()
         .reply(started())
         .reply(refusal("UnauthorizedOperation.CamAuthFailed"))
@@ -103,10 +103,10 @@ async fn who_may_not_list_invocations_gets_results_all_the_same() {
     let finished = client(&tape).instances(["ins-1"]).run("true").await.unwrap();
     assert_eq!(finished.results()[0].outcome(), Outcome::Exited(0));
     let bodies: Vec<Value> = tape.requests().into_iter().filter_map(|it| it.body).collect();
-    let [.., looked, fetched] = &bodies[..] else { panic!("{bodies:?}") };
-    // Without the output, as long as it is only looked whether there is any.
-    assert_eq!(looked["Filters"][0]["Name"], "invocation-id");
-    assert_eq!((&looked["HideOutput"], &fetched["HideOutput"]), (&json!(true), &json!(false)));
+    let [.., polled, fetched] = &bodies[..] else { panic!("{bodies:?}") };
+    // A poll leaves out the output.
+    assert_eq!(polled["Filters"][0]["Name"], "invocation-id");
+    assert_eq!((&polled["HideOutput"], &fetched["HideOutput"]), (&json!(true), &json!(false)));
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn exit_codes_of_windows_and_of_signals() {
         let finished = client(&tape).instances(["ins-1"]).run("exit").await.unwrap();
         let [result] = finished.results() else { panic!("{finished:?}") };
         assert_eq!(result.outcome(), outcome);
-        // The output is no part of what is shown.
+        // `Debug` leaves out the output.
         assert!(
             !format!("{finished:?}").contains("104") && format!("{result:?}").contains("2 octets")
         );
@@ -138,7 +138,7 @@ async fn an_invocation_the_service_does_not_know_yet() {
         .reply(seen("SUCCESS", task("SUCCESS")))
         .reply(ended("SUCCESS"));
     assert!(client(&tape).instances(["ins-1"]).run("true").await.unwrap().success());
-    // One that was started by somebody else is simply not there.
+    // An invocation of another program is not waited for.
     let tape = Tape::new().reply(refusal("ResourceNotFound.InvocationNotFound"));
     let error = client(&tape).invocation("inv-1").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
@@ -167,7 +167,7 @@ async fn an_invocation_that_is_over_without_naming_its_tasks() {
 }
 
 #[tokio::test]
-async fn credentials_that_fail_half_way_leave_it_open() {
+async fn credentials_that_fail_after_the_start_leave_the_outcome_open() {
     let tape = Tape::new().reply(started()).reply(refusal("AuthFailure.SignatureFailure"));
     let error = client(&tape).instances(["ins-1"]).run("true").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
@@ -175,7 +175,7 @@ async fn credentials_that_fail_half_way_leave_it_open() {
 }
 
 #[tokio::test]
-async fn pages_too_large_are_asked_for_in_parts() {
+async fn pages_that_are_too_large_are_fetched_in_parts() {
     let ids = ["ins-1", "ins-2"];
     let two = json!([
         { "InvocationTaskId": "invt-1", "InstanceId": "ins-1", "TaskStatus": "SUCCESS" },
@@ -184,7 +184,7 @@ async fn pages_too_large_are_asked_for_in_parts() {
     let large = || refusal("ResponseSizeLimitExceeded");
     let mut second = ended("SUCCESS");
     second["Response"]["InvocationTaskSet"][0]["InstanceId"] = "ins-2".into();
-    // Both together are too much; after another look, each is asked for alone.
+    // Both together are too large; after another poll, each is fetched alone.
     let tape = Tape::new()
         .reply(started())
         .reply(seen("SUCCESS", two.clone()))
@@ -197,7 +197,7 @@ async fn pages_too_large_are_asked_for_in_parts() {
 }
 
 #[tokio::test]
-async fn only_what_was_said_is_sent_and_the_same_again_under_one_clock() {
+async fn only_what_was_set_is_sent_and_the_same_again_under_one_clock() {
     let sent = || async {
         let tape = Tape::new().reply(refusal("InvalidParameter"));
         let client = Client::builder()

@@ -1,4 +1,4 @@
-//! Deadlines, pauses and numbers of calls, under a clock that goes no faster than the calls are made.
+//! Deadlines, pauses and numbers of calls, under a paused clock.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
 async fn any_length_of_time_can_be_waited() {
-    // The longest that the clock can tell from now, and what is just beside it.
+    // The longest time that the clock can represent from now, and a second less or more.
     let longest = || {
         let (mut told, mut untold) = (0, u64::MAX);
         while untold - told > 1 {
@@ -53,7 +53,7 @@ async fn any_length_of_time_can_be_waited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_ended_long_ago_is_still_told() {
+async fn results_of_long_ago_are_still_read() {
     let service = Service::plain();
     let client = service.client();
     let run = client.instances(ids(300)).run("true").timeout(30 * SECOND);
@@ -61,7 +61,7 @@ async fn what_ended_long_ago_is_still_told() {
     sleep(1000 * SECOND).await;
     assert!(running.await.unwrap().success());
 
-    // And to somebody who takes a minute over each.
+    // Also by a caller that takes a minute over each.
     let run = client.instances(ids(300)).run("true").timeout(30 * SECOND);
     let mut events = run.start().await.unwrap().events();
     let mut finished = 0;
@@ -74,8 +74,8 @@ async fn what_ended_long_ago_is_still_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_look_is_made_as_the_service_wants_it_and_once() {
-    // In pages of another size, or by another action.
+async fn the_last_poll_is_made_once_and_in_the_way_the_service_takes() {
+    // With smaller pages, or by the other action.
     let small = Service::new(|action, request, _| {
         let large = action == "DescribeInvocationTasks" && request["Limit"].as_u64() > Some(60);
         large.then_some(Answer::Refuses("ResponseSizeLimitExceeded"))
@@ -92,7 +92,7 @@ async fn the_last_look_is_made_as_the_service_wants_it_and_once() {
         assert!(running.await.unwrap().success());
     }
 
-    // What ends meanwhile does not make it go on.
+    // Instances that end meanwhile do not prolong it.
     let slow = |ends: Duration| {
         Service::new(|action, _, _| {
             action.starts_with("Describe").then_some(Answer::Late(SECOND / 5))
@@ -105,7 +105,7 @@ async fn the_last_look_is_made_as_the_service_wants_it_and_once() {
     assert!(run.unwrap().results().iter().any(|result| result.failure().is_some()));
     assert!(begin.elapsed() < 3 * SECOND, "{:?}", begin.elapsed());
 
-    // A caller that polls now and then gets everything all the same.
+    // A caller that seldom polls gets everything all the same.
     let service = slow(Duration::ZERO);
     let client = service.client();
     let run = client.instances(ids(3)).run("true").wait_at_most(5 * SECOND);
@@ -126,7 +126,7 @@ async fn the_last_look_is_made_as_the_service_wants_it_and_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_started_after_the_time_to_wait() {
+async fn nothing_is_started_after_the_deadline() {
     let service = Service::plain();
     let client = service.builder().rate_of("RunCommand", 1).build().unwrap();
     let run = client.instances(ids(2400)).run("true").wait_at_most(SECOND / 2);
@@ -151,7 +151,7 @@ async fn nothing_is_started_after_the_time_to_wait() {
     assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, false), "{error}");
     assert_eq!(service.count("RunCommand"), started);
 
-    // Nor where nobody polled when it was over.
+    // Nor if nobody polled when it passed.
     let service = Service::new(|action, _, before| {
         (action == "RunCommand" && before == 0).then_some(Answer::Refuses("RequestLimitExceeded"))
     });
@@ -164,7 +164,7 @@ async fn nothing_is_started_after_the_time_to_wait() {
     assert_eq!(service.count("RunCommand"), 1);
 }
 
-/// Never gives any.
+/// A source that never returns credentials.
 #[derive(Debug)]
 struct Never;
 
@@ -175,7 +175,7 @@ impl ProvideCredentials for Never {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_to_wait_ends_every_wait_before_the_start() {
+async fn the_deadline_ends_every_wait_before_the_start() {
     let throttled = Service::new(|action, _, _| {
         (action == "RunCommand").then_some(Answer::Refuses("RequestLimitExceeded"))
     });
@@ -189,12 +189,12 @@ async fn the_time_to_wait_ends_every_wait_before_the_start() {
     let run = hanging.instances(ids(1)).run("true").wait_at_most(2 * SECOND).into_future();
     let error = timeout(3 * SECOND, run).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Timeout, false), "{error}");
-    // Every other call ends as well, all of them by one attempt.
+    // Every other call ends as well, all by one attempt to get credentials.
     let calls = (0..20).map(|_| hanging.describe_regions().send());
     let ends = timeout(100 * SECOND, futures_util::future::join_all(calls)).await.unwrap();
     assert!(ends.into_iter().all(|end| end.unwrap_err().kind() == ErrorKind::Credentials));
 
-    // Once it is on its way it may start the command, so its answer is waited for.
+    // A request that has left may start the command, so its answer is waited for.
     let slow =
         Service::new(|action, _, _| (action == "RunCommand").then_some(Answer::Late(20 * SECOND)));
     let run = slow.client().instances(ids(1)).run("true").wait_at_most(2 * SECOND).await;
@@ -202,7 +202,7 @@ async fn the_time_to_wait_ends_every_wait_before_the_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_seen_to_end_can_be_taken_up_again() {
+async fn unfinished_invocations_can_be_followed_later() {
     let service = Service::plain().ends(|_, age| age > 60 * SECOND);
     let client = service.client();
     let run = client.instances(ids(1000)).run("true").wait_at_most(5 * SECOND).await;
@@ -211,8 +211,8 @@ async fn what_was_not_seen_to_end_can_be_taken_up_again() {
     let mut invocations = Unfinished::of(&error).unwrap().invocations().to_vec();
     invocations.sort();
     assert_eq!(invocations, ["inv-0", "inv-1", "inv-2", "inv-3", "inv-4"]);
-    let said = std::error::Error::source(&error).unwrap().to_string();
-    assert!(said.ends_with("and 4 more were started"), "{said}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.ends_with("and 4 more were started"), "{source}");
     for invocation in invocations {
         let finished = client.invocation(invocation).await.unwrap().await.unwrap();
         assert!(finished.success() && finished.results().len() == 200);
@@ -221,7 +221,7 @@ async fn what_was_not_seen_to_end_can_be_taken_up_again() {
 
 #[tokio::test(start_paused = true)]
 async fn instances_that_end_one_after_another_do_not_take_a_call_each() {
-    // One ends each second, or each three, or twenty in each.
+    // One ends each second, or each three seconds, or twenty each second.
     for (count, gap) in [(200, 1000), (200, 3000), (2_000, 50)] {
         let gap = Duration::from_millis(gap);
         let service = Service::plain().ends(move |number, age| age > gap * number as u32);
@@ -232,16 +232,16 @@ async fn instances_that_end_one_after_another_do_not_take_a_call_each() {
         let last = gap * count as u32;
         assert!(begin.elapsed() < last + last / 10 + SECOND, "{:?}", begin.elapsed());
         let calls = client.counts().requests;
-        // So many looks as the time takes, at five seconds each in the end; and a page a look.
-        let looks = 100 + last.as_secs() / 5;
-        let most = looks * 2 + (count / 50) as u64 + looks * (count / 4000) as u64;
+        // A poll each five seconds in the end, and a page for each poll.
+        let polls = 100 + last.as_secs() / 5;
+        let most = polls * 2 + (count / 50) as u64 + polls * (count / 4000) as u64;
         println!("{count} instances, one ends each {gap:?}: {calls} calls, {most} at most");
         assert!(calls < most, "{calls} calls, {most} at most");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_too_large_cost_no_results() {
+async fn pages_that_are_too_large_lose_no_results() {
     let service = Service::new(|action, request, _| {
         let large = action == "DescribeInvocationTasks" && request["Limit"].as_u64() > Some(60);
         large.then_some(Answer::Refuses("ResponseSizeLimitExceeded"))
@@ -254,14 +254,14 @@ async fn pages_too_large_cost_no_results() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_invocation_that_cannot_be_looked_at_ends_no_other() {
+async fn one_invocation_that_cannot_be_polled_ends_no_other() {
     let service = Service::new(|action, request, _| {
         let mut asked = request["InvocationIds"].as_array().into_iter().flatten();
         let bad =
             action == "DescribeInvocations" && asked.any(|id| id == "inv-7" || id == "inv-27");
         bad.then_some(Answer::Refuses("InvalidParameterValue"))
     });
-    // Those looked at together with it end soon, the others late.
+    // Those polled together with it end soon, the others late.
     let service =
         service.ends(|number, age| age > if number >= 2000 { 1000 * SECOND } else { SECOND });
     let client = service.client();
@@ -286,8 +286,8 @@ async fn one_invocation_that_cannot_be_looked_at_ends_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_start_of_one_does_not_make_looks_dear() {
-    // Not listed at first; and then one of each two hundred takes its time.
+async fn one_slow_instance_does_not_multiply_polls() {
+    // Not listed at first; then one of each two hundred takes two minutes.
     let service = Service::new(|action, _, before| {
         (action == "DescribeInvocations" && before < 3)
             .then_some(Answer::Refuses("InvalidParameterValue.InvalidInvocationId"))
@@ -297,13 +297,13 @@ async fn a_slow_start_of_one_does_not_make_looks_dear() {
     let client = service.client();
     let run = client.instances(ids(10_000)).run("true").timeout(300 * SECOND);
     assert!(run.await.unwrap().success());
-    let (looks, fetches) =
+    let (polls, fetches) =
         (service.count("DescribeInvocations"), service.count("DescribeInvocationTasks"));
-    assert!(looks < 350 && fetches < 200, "{looks} looks, {fetches} fetches");
+    assert!(polls < 350 && fetches < 200, "{polls} polls, {fetches} fetches");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_may_not_list_invocations_reads_pages_but_each_output_once() {
+async fn without_permission_to_list_invocations_tasks_are_listed_and_each_output_fetched_once() {
     let service = Service::new(|action, _, _| {
         (action == "DescribeInvocations")
             .then_some(Answer::Refuses("UnauthorizedOperation.CamAuthFailed"))
@@ -320,11 +320,11 @@ async fn who_may_not_list_invocations_reads_pages_but_each_output_once() {
         .sum();
     assert_eq!(outputs, 450);
     assert!(requests.iter().any(|request| request["Offset"] == 100), "there are pages");
-    // The same for one that was started by somebody else.
+    // The same for an invocation of another program.
     let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
     assert_eq!((finished.results().len(), finished.success()), (200, true));
 
-    // And where scripts are so long that a hundred of them are too much for an answer.
+    // And if a hundred scripts are too long for an answer.
     let service = Service::new(|action, request, _| match action {
         "DescribeInvocations" => Some(Answer::Refuses("UnauthorizedOperation.CamAuthFailed")),
         _ if request["Limit"].as_u64() > Some(60) => {
@@ -357,14 +357,14 @@ async fn an_invocation_that_lists_its_instances_late() {
     let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
     assert_eq!((finished.results().len(), finished.success()), (3, true));
 
-    // If it never does, that is said.
+    // If it never does, that is an error.
     let service = Service::new(move |action, _, _| late(action, 0));
     let error = service.client().invocation("inv-0").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelling_survives_a_lost_answer_and_tells_what_was_refused() {
+async fn cancelling_survives_a_lost_answer_and_reports_refusals() {
     let service = Service::new(|action, _, before| {
         (action == "CancelInvocation" && before == 0).then_some(Answer::Fails)
     });
@@ -388,13 +388,13 @@ async fn cancelling_survives_a_lost_answer_and_tells_what_was_refused() {
     assert_eq!((*invocation, error.code()), ("inv-1", Some("LimitExceeded")));
     assert_eq!(cancelled.results().len(), 600);
 
-    // All of them: then the command runs on, and can still be found.
+    // If all are refused, the command runs on, and its ids are in the error.
     let service = refuse(|_| true).ends(|_, age| age > 20 * SECOND);
     let running = service.client().instances(ids(600)).run("true").start().await.unwrap();
     let error = running.cancel().await.unwrap_err();
     assert_eq!(error.code(), Some("LimitExceeded"), "{error}");
     assert_eq!(Unfinished::of(&error).unwrap().invocations().len(), 3);
-    // What is known is not lost for it, nor what may have started.
+    // Results are kept all the same, and so is what may have started.
     let service = Service::new(|action, _, before| match action {
         "RunCommand" if before == 1 => Some(Answer::Fails),
         "CancelInvocation" => Some(Answer::Refuses("LimitExceeded")),
@@ -406,14 +406,14 @@ async fn cancelling_survives_a_lost_answer_and_tells_what_was_refused() {
         cancelled.results().iter().partition(|result| result.failure().is_none());
     assert_eq!((known.len(), open.len(), cancelled.refused().count()), (200, 200, 1));
     assert!(Unconfirmed::of(&open[0].failure().unwrap().error).is_some());
-    // Unless it is over anyway, which may be why.
+    // If the command is over, there are results and no error.
     let service = refuse(|_| true);
     let running = service.client().instances(ids(600)).run("true").start().await.unwrap();
     assert_eq!(running.cancel().await.unwrap().results().len(), 600);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_kept_command_is_the_one_that_is_named() {
+async fn the_command_id_is_that_of_the_saved_command() {
     let service = Service::new(|_, request, _| {
         (request["SaveCommand"] == true).then_some(Answer::Late(SECOND / 4))
     });
@@ -421,7 +421,7 @@ async fn the_kept_command_is_the_one_that_is_named() {
     assert_eq!(service.requests("RunCommand")[0]["SaveCommand"], true);
     assert_eq!(run.command_id(), Some("cmd-0"));
 
-    // Where the call that was to keep it is refused, nothing was kept.
+    // If the call that was to save it is refused, nothing was saved.
     let service = Service::new(|_, request, _| {
         (request["SaveCommand"] == true).then_some(Answer::Refuses("ResourceInsufficient"))
     });
@@ -431,7 +431,7 @@ async fn the_kept_command_is_the_one_that_is_named() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_started_under_a_corrected_clock_is_found() {
-    // The service has 1994, this machine an hour more.
+    // For the service it is 1994, for this machine an hour later.
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
     let sent = Arc::new(std::sync::Mutex::new(json!(null)));
     let script = sent.clone();
@@ -459,11 +459,11 @@ async fn what_was_started_under_a_corrected_clock_is_found() {
     let unconfirmed = Unconfirmed::of(&error).unwrap();
     let (from, to) = unconfirmed.calls()[0].window();
     assert!(now - 5 * SECOND <= from && from <= to && to <= now + 5 * SECOND, "{unconfirmed}");
-    let found = client.find(unconfirmed).await.unwrap();
+    let found = client.find_unconfirmed(unconfirmed).await.unwrap();
     assert!(found.len() == 1 && found[0].certain, "{found:?}");
 }
 
-/// Leases of some length; after the first, failures.
+/// Leases of some length; after the first, failures if `fails`.
 #[derive(Clone, Debug)]
 struct Leases {
     clock: Arc<Ticking>,
@@ -513,10 +513,10 @@ async fn leases_are_renewed_five_minutes_early_by_one_call() {
         fetches.push(source.fetched.load(Ordering::SeqCst));
         sleep(1650 * SECOND).await;
     }
-    // Good for 55 minutes each.
+    // Each is used for 55 minutes.
     assert_eq!(fetches, [1, 1, 2, 2, 3]);
 
-    // Short ones are renewed as well, but not for each call.
+    // Short leases are renewed as well, but not for each call.
     let source = leases(240, false);
     let on = client(&source);
     for _ in 0..100 {
@@ -526,7 +526,7 @@ async fn leases_are_renewed_five_minutes_early_by_one_call() {
     let fetched = source.fetched.load(Ordering::SeqCst);
     assert!((8..=11).contains(&fetched), "{fetched} fetches in 100 seconds");
 
-    // A renewal that fails matters to nobody before the end, and is tried now and then.
+    // A renewal that fails fails no call before the lease ends, and is retried each 20 s.
     let source = leases(240, true);
     let on = client(&source);
     for _ in 0..11 {

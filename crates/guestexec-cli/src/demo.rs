@@ -1,29 +1,29 @@
-//! `guestexec demo`: a real command through each generated client.
+//! `guestexec demo`: real commands through each generated client.
 
 use std::{error::Error, time::Duration};
 
 use guestexec::{cci, tat, zstack};
 use guestexec_sandbox::Sandbox;
 
-/// What each machine is asked first.
+/// The first command.
 const COMMAND: &str = "uname -a";
-/// What each machine is asked then: both streams, and an exit code.
+/// The second command, with both outputs and an exit code.
 const SCRIPT: &str = "echo to standard output; echo to standard error >&2; exit 3";
 
 /// Starts a sandbox and runs both commands through each client.
 pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let sandbox = Sandbox::start().await?;
-    println!("A sandbox of the three services runs on this machine for the time of this demo.");
+    println!("A sandbox of the three services runs on this machine during this demo.");
     through_cci(&sandbox).await?;
     through_zstack(&sandbox).await?;
     through_tat(&sandbox).await?;
-    println!("\nEach command above really ran here, by signed requests over loopback.");
+    println!("\nEach command above really ran here, through signed requests over loopback.");
     Ok(())
 }
 
 async fn through_cci(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
     let service = sandbox.cci();
-    heading("cci", "exec over a WebSocket, signed by AK/SK", &service.endpoint());
+    heading("cci", "exec over a WebSocket, signed with AK/SK", &service.endpoint());
     let keys = cci::Credentials::access_key(service.access_key(), service.secret_key());
     let client = cci::Client::builder()
         .endpoint(service.endpoint())
@@ -44,7 +44,8 @@ async fn through_cci(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
 
 async fn through_zstack(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
     let service = sandbox.zstack();
-    heading("zstack", "ExecuteGuestVmCommand under a session", &service.endpoint());
+    let call = format!("{} in a session", zstack::operations::EXECUTE_GUEST_VM_COMMAND.id);
+    heading("zstack", &call, &service.endpoint());
     let client = zstack::Client::builder()
         .endpoint(service.endpoint())
         .login(service.account_name(), service.password())
@@ -62,7 +63,8 @@ async fn through_zstack(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
 
 async fn through_tat(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
     let service = sandbox.tat();
-    heading("tat", "RunCommand, signed by TC3-HMAC-SHA256", &service.endpoint());
+    let call = format!("{}, signed with TC3-HMAC-SHA256", tat::operations::RUN_COMMAND.id);
+    heading("tat", &call, &service.endpoint());
     let client = tat::Client::builder()
         .endpoint(service.endpoint())
         .credentials(tat::Credentials::new(service.secret_id(), service.secret_key()))

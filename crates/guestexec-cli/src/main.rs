@@ -1,4 +1,4 @@
-//! guestexec on the command line: a demonstration, and a sandbox to develop against.
+//! The command line of guestexec: a demonstration, and a sandbox for development.
 
 mod demo;
 mod sandbox;
@@ -7,7 +7,7 @@ use std::{error::Error, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-/// Run commands inside cloud machines you cannot SSH into.
+/// Run commands inside cloud machines that have no SSH.
 #[derive(Parser)]
 #[command(name = "guestexec", version)]
 struct Arguments {
@@ -19,7 +19,7 @@ struct Arguments {
 enum Command {
     /// Run real commands through each generated client, against a sandbox on this machine.
     Demo,
-    /// Serve the three clouds' services on this machine until interrupted.
+    /// Serve the three services on this machine until interrupted.
     Sandbox(Box<sandbox::Options>),
 }
 
@@ -38,13 +38,13 @@ async fn main() -> ExitCode {
     }
 }
 
-/// An error and what caused it, on one line.
+/// An error and its causes, on one line.
 fn with_sources(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        // Some errors already tell their cause.
+        // Some errors contain the text of their cause.
         if !text.contains(&cause_text) {
             text = format!("{text}: {cause_text}");
         }

@@ -1,44 +1,45 @@
-//! `guestexec sandbox`: the three services, until interrupted.
+//! `guestexec sandbox`: serves the three services until interrupted.
 
 use std::{error::Error, io::Write as _, net::IpAddr, time::Duration};
 
 use clap::{Args, ValueEnum};
+use guestexec::tat::operations::RUN_COMMAND;
 use guestexec_sandbox::{Builder, Fault, Provider, Sandbox, TatAgents};
 
-/// Tencent TAT, ZStack and Huawei CCI on this machine: real signatures, real limits, real processes, no account.
+/// Serve Tencent TAT, ZStack and Huawei CCI on this machine: real signatures, real limits, real processes, no account.
 /// Commands run here, as you, in a temporary directory.
 #[derive(Args, Debug)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = after_help())]
 pub(crate) struct Options {
-    /// Something that is to go wrong, as PROVIDER[.OPERATION]:KIND[=VALUE]; see below. Any number of times
+    /// Add a fault, PROVIDER[.OPERATION]:KIND[=VALUE]; see below. Can be repeated
     #[arg(long = "fault", value_name = "FAULT", help_heading = "Faults")]
     faults: Vec<Fault>,
-    /// What decides which requests are struck; the same seed strikes the same ones [default: another each time]
+    /// The seed that decides which requests are struck; the same seed strikes the same ones [default: random]
     #[arg(long, value_name = "NUMBER", help_heading = "Faults")]
     seed: Option<u64>,
-    /// How long TAT takes before it looks at a request, such as 200ms
+    /// How long TAT waits before it handles a request, such as 200ms
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Faults")]
     tat_latency: Option<Duration>,
-    /// How long ZStack takes before it looks at a request
+    /// How long ZStack waits before it handles a request
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Faults")]
     zstack_latency: Option<Duration>,
-    /// How long CCI takes before it looks at a request
+    /// How long CCI waits before it handles a request
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Faults")]
     cci_latency: Option<Duration>,
 
-    /// How many online CVM instances TAT has, beside a Lighthouse and an offline one [default: 4]
+    /// How many online CVM instances TAT has, besides a Lighthouse and an offline one [default: 4]
     #[arg(long, value_name = "COUNT", help_heading = "Tencent TAT")]
     tat_instances: Option<usize>,
-    /// One more online instance of this id (ins-…, lhins-…, rins-…). Any number of times
+    /// Add an online instance with this id (ins-…, lhins-…, rins-…). Can be repeated
     #[arg(long = "tat-instance", value_name = "ID", help_heading = "Tencent TAT")]
     tat_instance_ids: Vec<String>,
-    /// The region the instances stand in [default: ap-guangzhou]
+    /// The region of the instances [default: ap-guangzhou]
     #[arg(long, value_name = "REGION", help_heading = "Tencent TAT")]
     tat_region: Option<String>,
-    /// Calls of one action taken in a second; 0 for any number [default: 20]
+    /// How many calls of one action TAT takes in a second; 0 for any number [default: 20]
     #[arg(long, value_name = "CALLS", help_heading = "Tencent TAT")]
     tat_rate: Option<u32>,
-    /// The first look at an invocation's tasks finds none
+    /// The first poll of an invocation's tasks finds none
     #[arg(long, help_heading = "Tencent TAT")]
     tat_late_tasks: bool,
     /// How long tasks are DELIVERING
@@ -47,84 +48,97 @@ pub(crate) struct Options {
     /// How long tasks are then DELIVER_DELAYED
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Tencent TAT")]
     tat_deliver_delayed: Option<Duration>,
-    /// What becomes of scripts handed to the agents
+    /// How the agents treat scripts
     #[arg(long, value_enum, default_value_t, help_heading = "Tencent TAT")]
     tat_agents: Agents,
 
-    /// How many running VMs ZStack has, beside a stopped and a broken one [default: 1]
+    /// How many running VMs ZStack has, besides a stopped and a broken one [default: 1]
     #[arg(long, value_name = "COUNT", help_heading = "ZStack")]
     zstack_vms: Option<usize>,
-    /// One more running VM of this UUID. Any number of times
+    /// Add a running VM with this UUID. Can be repeated
     #[arg(long = "zstack-vm", value_name = "UUID", help_heading = "ZStack")]
     zstack_vm_uuids: Vec<String>,
-    /// Answer 202 with a job at once, not 200 at the command's end
+    /// Answer 202 with a job at once, instead of 200 at the command's end
     #[arg(long, help_heading = "ZStack")]
     zstack_jobs: bool,
-    /// How long a job goes on after its command
+    /// How long a job runs on after its command
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "ZStack")]
     zstack_job_delay: Option<Duration>,
-    /// How long a job's result is kept; 0s forgets it at once [default: 3h]
+    /// How long a job's result is kept; with 0s it is never found [default: 3h]
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "ZStack")]
     zstack_job_life: Option<Duration>,
-    /// The HOST:PORT jobs are said to be at, in place of the right one
+    /// The HOST:PORT in the location of jobs [default: the service's own]
     #[arg(long, value_name = "HOST", help_heading = "ZStack")]
     zstack_location_host: Option<String>,
-    /// The zone of the clock AccessKeys are held against, in seconds east of UTC [default: 0]
+    /// The time zone of the clock that checks AccessKeys, in seconds east of UTC [default: 0]
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, help_heading = "ZStack")]
     zstack_utc_offset: Option<i32>,
 
-    /// Do not speak v5.channel.k8s.io, by which a client ends standard input
+    /// Do not support v5.channel.k8s.io, with which a client can close standard input
     #[arg(long, help_heading = "Huawei CCI")]
     cci_without_v5: bool,
-    /// How long an exec session over WebSocket may be silent [default: 5m]
+    /// How long an exec session over WebSocket may be idle [default: 5m]
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Huawei CCI")]
     cci_idle: Option<Duration>,
-    /// Say nothing of a command's end if it leaves much of its input unread, as containerd does
+    /// Send no status if a command leaves much of its input unread, as containerd does
     #[arg(long, help_heading = "Huawei CCI")]
     cci_withholds_status: bool,
 
-    /// Commands that run at once; others wait [default: 64]
+    /// How many commands run at once; more of them wait [default: 64]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     max_processes: Option<usize>,
     /// How long a command may run, whatever its request says [default: 1day]
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Limits")]
     max_command_time: Option<Duration>,
-    /// Bytes an exec session may print [default: 16 GiB]
+    /// How many bytes an exec session may print [default: 16 GiB]
     #[arg(long, value_name = "BYTES", help_heading = "Limits")]
     max_output: Option<u64>,
-    /// Listen on this address, not on 127.0.0.1. Whoever reaches it and reads along runs commands as you
+    /// Listen on this address instead of 127.0.0.1. Credentials cross the network unencrypted, and whoever learns one can
+    /// run commands as you
     #[arg(long, value_name = "ADDRESS", help_heading = "Limits")]
     listen_beyond_loopback: Option<IpAddr>,
 }
 
-const AFTER_HELP: &str = "\
+/// The text about faults that follows the options in the help.
+fn after_help() -> String {
+    let operations: String = Provider::ALL
+        .iter()
+        .map(|provider| {
+            let ids: Vec<&str> = provider.operations().map(|operation| operation.id).collect();
+            let rows: Vec<String> = ids.chunks(3).map(|row| row.join(", ")).collect();
+            format!("  {:<8}{}\n", provider.name(), rows.join(",\n          "))
+        })
+        .collect();
+    let example = format!("tat.{}:lose-answer=0.1", RUN_COMMAND.id);
+    format!("\
 Kinds of faults:
-  latency=TIME        looks at the request only after this long
+  latency=TIME        handles the request only after this long
   clock=±TIME         the clock is off, as in clock=-1h
-  throttle            refuses, as after too many requests
+  throttle            answers with the service's error for too many requests
   bad-gateway         502 in HTML; the service never saw the request
   gateway-timeout     504 in HTML, though the service did it
   lose-request        closes the connection; the service never saw the request
   lose-answer         closes the connection, though the service did it
   reset               resets the connection in the middle of the answer, or of a frame
   drip                16 bytes of the answer every 10 ms
-  expire              what the caller proves itself with has just expired
+  expire              the session, token or key has just expired
 
 All but the first two take a probability from 0 to 1, or first, or first:N, as their value; without one they always
-strike. OPERATION is a part of an operation's name, such as RunCommand, ExecuteGuestVm, login or exec.
-
+strike. OPERATION is a part of an operation's name, in any case:
+{operations}
 Example:
-  guestexec sandbox --tat-latency 200ms --fault tat.RunCommand:lose-answer=0.1 --seed 7";
+  guestexec sandbox --tat-latency 200ms --fault {example} --seed 7")
+}
 
-/// What becomes of TAT's scripts.
+/// How TAT's agents treat scripts.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Agents {
-    /// They run
+    /// Scripts run
     #[default]
     Prompt,
-    /// They do not arrive: DELIVER_FAILED
+    /// Scripts do not arrive: DELIVER_FAILED
     Unreachable,
-    /// They run, but nobody says how they ended: TASK_TIMEOUT
+    /// Scripts run, but nobody reports how they ended: TASK_TIMEOUT
     Silent,
 }
 
@@ -144,7 +158,7 @@ fn with<T>(builder: Builder, option: Option<T>, set: impl Fn(Builder, T) -> Buil
 impl Options {
     fn builder(self) -> Builder {
         let mut builder = Sandbox::builder()
-            // This program is nothing but a sandbox.
+            // This program has no children but the sandbox's.
             .child_subreaper(true)
             .tat_late_tasks(self.tat_late_tasks)
             .tat_agents(match self.tat_agents {
@@ -192,11 +206,11 @@ impl Options {
     }
 }
 
-/// Serves until a signal asks it to end; prints the variables by which programs find the services.
+/// Prints the environment variables of the services, and serves until a signal ends it.
 pub(crate) async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let has_faults = !options.faults.is_empty();
     let beyond = options.listen_beyond_loopback;
-    // Asked for before anything is printed, so that whoever has read the lines can end it cleanly.
+    // Installed before anything is printed, so that whoever has read the lines can end the program cleanly.
     let interrupted = interruption()?;
     let sandbox = options.builder().start().await?;
     let mut text = String::from(
@@ -204,17 +218,17 @@ pub(crate) async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
          # Paste these lines into the shell of your program; Ctrl-C here ends the services.\n",
     );
     if has_faults {
-        text += &format!("# The same faults again: --seed {}\n", sandbox.seed());
+        text += &format!("# To strike the same requests again: --seed {}\n", sandbox.seed());
     }
     if let Some(address) = beyond {
         text += &format!(
-            "# Listening on {address}: whoever can read along there can run commands as you.\n"
+            "# Listening on {address}: whoever learns a credential from the network can run commands as you.\n"
         );
     }
     for (name, value) in sandbox.env() {
         text += &format!("export {name}='{value}'\n");
     }
-    // Whoever reads no further than the line it wants is served all the same.
+    // A reader may close the pipe after the line it wants.
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
         _ => {}
@@ -225,8 +239,8 @@ pub(crate) async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Becomes ready with any signal that asks a process to end: Ctrl-C, Ctrl-\\, `kill`, the end of the terminal, and
-/// what batch systems send.
+/// Completes at any signal that asks a process to end: Ctrl-C, Ctrl-\\, `kill`, the end of the terminal, and those of
+/// batch systems.
 fn interruption() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     // SIGABRT is 6 on every Unix.

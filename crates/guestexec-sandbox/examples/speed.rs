@@ -1,11 +1,14 @@
-//! How quickly a sandbox starts, and how many requests a second it answers.
+//! Measures how quickly a sandbox starts, and how many requests a second it answers.
 //!
 //!     cargo run --release -p guestexec-sandbox --example speed
 
 use std::{error::Error, time::Instant};
 
 use guestexec_sandbox::Sandbox;
-use guestexec_tat::sign::{self, Canonical, Scope, SigningKey};
+use guestexec_tat::{
+    operations::DESCRIBE_REGIONS,
+    sign::{self, Canonical, Scope, SigningKey},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -14,12 +17,12 @@ use tokio::{
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Simultaneous connections.
+/// How many connections are open at once.
 const CONNECTIONS: usize = 16;
-/// Requests on each connection.
+/// How many requests each connection sends.
 const REQUESTS: usize = 2000;
 
-/// A signed DescribeRegions, valid for five minutes as all signatures of TAT are.
+/// A signed DescribeRegions request, valid for five minutes.
 fn signed(sandbox: &Sandbox, body: &str) -> Result<Vec<u8>, Failure> {
     let tat = sandbox.tat();
     let host = tat.endpoint().replace("http://", "");
@@ -41,15 +44,16 @@ fn signed(sandbox: &Sandbox, body: &str) -> Result<Vec<u8>, Failure> {
     let authorization = sign::authorization(tat.secret_id(), scope, &names, &signature);
     Ok(format!(
         "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\nauthorization: {authorization}\r\n\
-         x-tc-action: DescribeRegions\r\nx-tc-version: 2020-10-28\r\nx-tc-timestamp: {now}\r\n\
+         x-tc-action: {}\r\nx-tc-version: 2020-10-28\r\nx-tc-timestamp: {now}\r\n\
          x-tc-region: {}\r\ncontent-length: {}\r\n\r\n{body}",
+        DESCRIBE_REGIONS.id,
         tat.region(),
         body.len(),
     )
     .into_bytes())
 }
 
-/// Sends the same request over and over on one connection.
+/// Sends the same request repeatedly over one connection.
 async fn ask(address: String, request: Vec<u8>, times: usize) -> Result<(), Failure> {
     let mut tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
@@ -57,7 +61,7 @@ async fn ask(address: String, request: Vec<u8>, times: usize) -> Result<(), Fail
     let mut length = 0;
     for turn in 0..times {
         tcp.write_all(&request).await?;
-        // All answers have the length of the first.
+        // All answers are as long as the first one.
         let mut read = 0;
         while read < length.max(1) {
             read += tcp.read(&mut answer[read..]).await?;
@@ -109,10 +113,9 @@ async fn main() -> Result<(), Failure> {
     let address = |endpoint: String| {
         endpoint.replace("http://", "").split('/').next().unwrap_or_default().to_owned()
     };
-    measure("tat, signed DescribeRegions", &address(tat.endpoint()), signed(&sandbox, "{}")?)
-        .await?;
+    measure("tat, signed", &address(tat.endpoint()), signed(&sandbox, "{}")?).await?;
     let valid = "GET /zstack/v1/accounts/sessions/x/valid HTTP/1.1\r\nhost: x\r\n\r\n";
-    measure("zstack, ValidateSession", &address(zstack.endpoint()), valid.into()).await?;
+    measure("zstack, session check", &address(zstack.endpoint()), valid.into()).await?;
     let pods = format!(
         "GET /apis/cci/v2/namespaces/default/pods HTTP/1.1\r\nhost: x\r\nx-auth-token: {}\r\n\r\n",
         cci.token()

@@ -1,9 +1,11 @@
-//! What a sandbox can be told before it starts.
+//! The settings of a sandbox.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
+
+use guestexec_tat::operations::RUN_COMMAND;
 
 use crate::{Fault, FaultKind, Provider, Sandbox, StartError};
 
@@ -37,16 +39,16 @@ pub struct Builder {
     pub(crate) child_subreaper: bool,
 }
 
-/// What becomes of the scripts that TAT hands to its agents.
+/// How TAT's agents treat the scripts they are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TatAgents {
-    /// They run, and the agents say how they ended.
+    /// Scripts run, and the agents report how they ended.
     #[default]
     Prompt,
-    /// They never reach the agents: the tasks end as `DELIVER_FAILED`, and nothing runs.
+    /// Scripts never reach the agents: the tasks end as `DELIVER_FAILED`, and nothing runs.
     Unreachable,
-    /// They run, but the agents do not say how they ended: the tasks end as `TASK_TIMEOUT`.
+    /// Scripts run, but the agents do not report how they ended: the tasks end as `TASK_TIMEOUT`.
     Silent,
 }
 
@@ -56,7 +58,7 @@ impl Default for Builder {
             tat_instances: 4,
             tat_instance_ids: Vec::new(),
             tat_region: "ap-guangzhou".to_owned(),
-            tat_rate: Some(20),
+            tat_rate: RUN_COMMAND.rate,
             tat_late_tasks: false,
             tat_delivering: Duration::ZERO,
             tat_deliver_delayed: Duration::ZERO,
@@ -83,201 +85,206 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// How many online CVM instances TAT has, beside the one Lighthouse and the one offline instance.
-    /// Default: 4. They cost nothing until a command runs on them. The first three have the ids of the vendor's
-    /// examples.
+    /// How many online CVM instances TAT has, besides one Lighthouse and one offline instance. Default: 4.
+    ///
+    /// They cost nothing until a command runs on them. The first three have the ids of the vendor's examples.
     #[must_use]
     pub fn tat_instances(mut self, count: usize) -> Self {
         self.tat_instances = count;
         self
     }
 
-    /// One more online instance, of this id (`ins-…`, `lhins-…` or `rins-…`). It comes before the
-    /// others.
+    /// Adds an online instance with this id (`ins-…`, `lhins-…` or `rins-…`), before those that
+    /// [`Self::tat_instances`] counts.
     #[must_use]
     pub fn tat_instance(mut self, id: impl Into<String>) -> Self {
         self.tat_instance_ids.push(id.into());
         self
     }
 
-    /// The region TAT's instances stand in, one that DescribeRegions lists. Default: `ap-guangzhou`.
+    /// The region of TAT's instances, one that DescribeRegions lists. Default: `ap-guangzhou`.
     #[must_use]
     pub fn tat_region(mut self, region: impl Into<String>) -> Self {
         self.tat_region = region.into();
         self
     }
 
-    /// How many calls of one action TAT takes in one second of its clock, before it answers
-    /// RequestLimitExceeded; `None` for any number. Default: 20, as the vendor documents.
+    /// How many calls of one action TAT takes in one second of its clock before it answers RequestLimitExceeded;
+    /// `None` for any number. Default: 20, as the vendor documents.
     #[must_use]
     pub fn tat_rate(mut self, calls: Option<u32>) -> Self {
         self.tat_rate = calls;
         self
     }
 
-    /// Whether the first look at an invocation's tasks finds none, as if they were still being made.
-    /// Default: false.
+    /// Whether the first poll of an invocation's tasks finds none, as if they were not created yet. Default: false.
     #[must_use]
     pub fn tat_late_tasks(mut self, late: bool) -> Self {
         self.tat_late_tasks = late;
         self
     }
 
-    /// How long TAT's tasks are `DELIVERING` before their scripts start. Default: not at all.
+    /// How long TAT's tasks are `DELIVERING` before their scripts start. Default: zero.
     #[must_use]
     pub fn tat_delivering(mut self, time: Duration) -> Self {
         self.tat_delivering = time;
         self
     }
 
-    /// How long TAT's tasks are then `DELIVER_DELAYED`, as with agents that have lost their connection. Default:
-    /// not at all.
+    /// How long TAT's tasks are then `DELIVER_DELAYED`, as with agents that have lost their connection. Default: zero.
     #[must_use]
     pub fn tat_deliver_delayed(mut self, time: Duration) -> Self {
         self.tat_deliver_delayed = time;
         self
     }
 
-    /// What becomes of the scripts TAT hands to its agents. Default: they run.
+    /// How TAT's agents treat scripts. Default: [`TatAgents::Prompt`].
     #[must_use]
     pub fn tat_agents(mut self, agents: TatAgents) -> Self {
         self.tat_agents = agents;
         self
     }
 
-    /// How many running VMs ZStack has, beside a stopped and a broken one. Default: 1. They cost nothing until a
-    /// command runs in them. The first has the UUID of the vendor's example.
+    /// How many running VMs ZStack has, besides a stopped and a broken one. Default: 1.
+    ///
+    /// They cost nothing until a command runs in them. The first has the UUID of the vendor's example.
     #[must_use]
     pub fn zstack_vms(mut self, count: usize) -> Self {
         self.zstack_vms = count;
         self
     }
 
-    /// One more running VM, of this UUID (32 hexadecimal digits without hyphens). It comes before the others.
+    /// Adds a running VM with this UUID (32 hexadecimal digits without hyphens), before those that [`Self::zstack_vms`]
+    /// counts.
     #[must_use]
     pub fn zstack_vm(mut self, uuid: impl Into<String>) -> Self {
         self.zstack_vm_uuids.push(uuid.into());
         self
     }
 
-    /// Whether ZStack answers 202 with the address of a job at once, instead of 200 with the result
-    /// when the command is over. Default: false.
+    /// Whether ZStack answers 202 with a job's URL at once, instead of 200 with the result at the command's end.
+    /// Default: false.
     #[must_use]
     pub fn zstack_jobs(mut self, jobs: bool) -> Self {
         self.zstack_jobs = jobs;
         self
     }
 
-    /// How long ZStack works on a job after its command has ended. Default: not at all.
+    /// How long a ZStack job runs on after its command has ended. Default: zero.
     #[must_use]
     pub fn zstack_job_delay(mut self, time: Duration) -> Self {
         self.zstack_job_delay = time;
         self
     }
 
-    /// How long ZStack keeps the result of a job; zero for a node that has forgotten it by its end. Default:
-    /// three hours, as the vendor documents.
+    /// How long ZStack keeps the result of a job; with zero, it is never found. Default: three hours, as the vendor
+    /// documents.
     #[must_use]
     pub fn zstack_job_life(mut self, time: Duration) -> Self {
         self.zstack_job_life = time;
         self
     }
 
-    /// The host and port ZStack calls itself by in the `location` of a job, such as `zstack-1.internal:8080`, as
-    /// nodes do that do not know how they are reached. Default: the right ones.
+    /// The host and port in the `location` of a ZStack job, such as `zstack-1.internal:8080`: a node behind a proxy may
+    /// name an address its clients cannot reach. Default: the service's own.
     #[must_use]
     pub fn zstack_location_host(mut self, host: impl Into<String>) -> Self {
         self.zstack_location_host = Some(host.into());
         self
     }
 
-    /// The zone ZStack's clock is in, as seconds east of UTC: the `Date` of an AccessKey's request has to show
-    /// this clock's face. Default: 0.
+    /// The time zone of ZStack's clock, in seconds east of UTC. The local time in the `Date` of an AccessKey's request
+    /// has to match this clock, whatever zone it names. Default: 0.
     #[must_use]
     pub fn zstack_utc_offset(mut self, seconds: i32) -> Self {
         self.zstack_utc_offset = seconds;
         self
     }
 
-    /// Whether CCI speaks `v5.channel.k8s.io`, on which a client can end standard input. Default: true;
-    /// false is what a user of the real service reports.
+    /// Whether CCI supports `v5.channel.k8s.io`, with which a client can close standard input. Default: true. A user
+    /// of the real service reports that it does not.
     #[must_use]
     pub fn cci_v5(mut self, v5: bool) -> Self {
         self.cci_v5 = v5;
         self
     }
 
-    /// How long an exec session over WebSocket may be without a message either way before CCI cuts it, and kills
-    /// its command. Default: 5 minutes, which is what a user of the real service reports.
+    /// How long an exec session over WebSocket may be idle before CCI closes the connection and kills the command.
+    /// Default: 5 minutes, as a user of the real service reports.
     #[must_use]
     pub fn cci_idle(mut self, limit: Duration) -> Self {
         self.cci_idle = limit;
         self
     }
 
-    /// Whether CCI says nothing more once a command has ended and left much of its standard input unread (more than
-    /// about 150 kB): no status, no close, until [`Self::cci_idle`] has passed. Default: false. containerd does so,
-    /// also behind a Kubernetes API server; a client needs a deadline to get out of it.
+    /// Whether CCI sends neither status nor close after a command that left more than about 150 kB of its standard input
+    /// unread, until [`Self::cci_idle`] has passed. Default: false.
+    ///
+    /// containerd does so, also behind a Kubernetes API server. A client needs a deadline to end such a session.
     #[must_use]
     pub fn cci_withholds_status(mut self, withholds: bool) -> Self {
         self.cci_withholds_status = withholds;
         self
     }
 
-    /// How many commands run at once, at least 1; others wait. Default: 64.
+    /// How many commands run at once, at least 1; more of them wait. Default: 64.
     #[must_use]
     pub fn max_processes(mut self, count: usize) -> Self {
         self.max_processes = count;
         self
     }
 
-    /// How long a command may run, whatever its request says; then it is killed. Default: a day.
+    /// How long a command may run before it is killed, whatever its request says. Default: one day.
     #[must_use]
     pub fn max_command_time(mut self, time: Duration) -> Self {
         self.max_command_time = time;
         self
     }
 
-    /// How many bytes an exec session may print before its command is killed. It costs no memory. Default: 16 GiB.
-    /// (TAT keeps 24 KiB of an output, ZStack the last MiB, however long it is.)
+    /// How many bytes an exec session may print before its command is killed. Default: 16 GiB.
+    ///
+    /// The sandbox holds none of them. TAT keeps 24 KiB of an output and ZStack the last MiB, however long it is.
     #[must_use]
     pub fn max_output(mut self, bytes: u64) -> Self {
         self.max_output = bytes;
         self
     }
 
-    /// Something that is to go wrong; any number of times. See [`Fault`] for its text form.
+    /// Adds a fault. [`Fault`] describes the text form.
     #[must_use]
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
     }
 
-    /// How long a service takes before it looks at a request; short for [`FaultKind::Latency`].
+    /// How long a service waits before it handles a request; short for a fault of [`FaultKind::Latency`].
     #[must_use]
     pub fn latency(self, provider: Provider, latency: Duration) -> Self {
         self.fault(Fault::new(provider, FaultKind::Latency(latency)))
     }
 
-    /// What decides which requests a fault with a probability strikes: with the same seed the same ones, counted
-    /// for each operation apart. Default: another one each time, told by [`Sandbox::seed`].
+    /// The seed that decides which requests a fault with a probability strikes. The same seed strikes the same requests,
+    /// counted per operation. Default: random, see [`Sandbox::seed`].
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Listens on this address, and not on 127.0.0.1. **Whoever reaches it and learns a credential, which is sent
-    /// in clear, runs commands as you**; `0.0.0.0` is every network this machine is in.
+    /// Listens on this address instead of 127.0.0.1. `0.0.0.0` is every network of this machine.
+    ///
+    /// **Credentials cross the network unencrypted, and whoever learns one can run commands as you.**
     #[must_use]
     pub fn listen_beyond_loopback(mut self, address: IpAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Makes this process the child subreaper of its descendants (Linux; elsewhere nothing happens), so that no
-    /// command gets away from the sandbox's end, whatever it does. It concerns the whole process: every child it has
-    /// from now on is killed with the sandbox. For a program that is nothing but a sandbox. Default: false.
+    /// Makes this process the child subreaper of its descendants (Linux only), so that no command outlives the sandbox,
+    /// whatever it does. Default: false.
+    ///
+    /// It affects the whole process: every child that starts from now on is killed with the sandbox. Use it in a program
+    /// that does nothing else.
     #[must_use]
     pub fn child_subreaper(mut self, subreaper: bool) -> Self {
         self.child_subreaper = subreaper;
@@ -287,7 +294,7 @@ impl Builder {
     /// Starts the three services.
     ///
     /// # Errors
-    /// [`StartError`] if a port or the temporary directory cannot be had.
+    /// [`StartError`] if it cannot listen, or cannot write the temporary directory.
     pub async fn start(self) -> Result<Sandbox, StartError> {
         Sandbox::with(&self).await
     }

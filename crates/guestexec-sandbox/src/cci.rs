@@ -1,25 +1,34 @@
-//! Huawei CCI and the IAM before it: tokens, signatures, pods, and commands in their containers.
+//! Huawei CCI and its IAM: tokens, signatures, pods, and commands in their containers.
 
 mod auth;
+mod error;
 mod exec;
 mod kubernetes;
 mod pod;
 mod process;
 mod spdy;
-mod status;
 mod watch;
 mod websocket;
 
 use std::{
+    borrow::Cow,
     fmt,
     net::SocketAddr,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use guestexec_cci::sign;
+use guestexec_cci::{
+    operations::{
+        CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC,
+        KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, LIST_CCI_V2_NAMESPACED_POD,
+        READ_CCI_V2_NAMESPACED_POD,
+    },
+    sign,
+};
+use guestexec_core::Operation;
 use hyper::{
-    Method, Request, StatusCode,
+    Request, StatusCode, Uri,
     body::{Bytes, Incoming},
     http::request::Parts,
 };
@@ -27,32 +36,24 @@ use serde_json::json;
 
 use self::{
     auth::Account,
+    error::{ErrorAnswer, bad_request, iam, method_not_allowed, no_such_pod, not_found},
+    kubernetes::KubernetesPath,
     pod::{NAMESPACE, Pod},
-    status::{Refused, bad_request, iam, method_not_allowed, no_such_pod, not_found},
 };
 use crate::{
+    body::{Body, BodyError},
     builder::Builder,
-    fault::Provider,
     process::Processes,
+    provider::{Provider, RouteError},
     random,
-    server::{self, Answer, Body, BodyError, Service},
+    service::{self, Answer, Service},
     tasks::Tasks,
 };
 
 /// The API group and version of CCI's objects.
 const API_VERSION: &str = "cci/v2";
-/// The operations, as the document names them.
-pub(crate) const OPERATIONS: [&str; 5] = [
-    "keystoneCreateUserTokenByPassword",
-    "listCciV2NamespacedPod",
-    "readCciV2NamespacedPod",
-    "connectCciV2GetNamespacedPodExec",
-    "connectCciV2PostNamespacedPodExec",
-];
 /// Longest body of a request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
-/// Where CCI serves them.
-const PREFIX: &str = "/apis/cci/v2/namespaces/";
 
 /// The service.
 pub(crate) struct Cci {
@@ -93,60 +94,53 @@ impl Cci {
         }
     }
 
-    async fn route(&self, head: Parts, body: &mut Body) -> Result<Answer, Refused> {
-        if head.uri.path() == auth::PATH {
-            if head.method != Method::POST {
+    async fn route(&self, head: Parts, body: &mut Body) -> Result<Answer, ErrorAnswer> {
+        if is_iam(&head.uri) {
+            if head.method.as_str() != KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD.method {
                 return Err(iam(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed."));
             }
             let body = body.read_unproven(MAX_BODY).await.map_err(|error| match error {
                 BodyError::TooLong => {
                     iam(StatusCode::BAD_REQUEST, "The request body is longer than 64 KiB.")
                 }
-                BodyError::Broken => iam(StatusCode::BAD_REQUEST, "The request body is invalid."),
+                BodyError::Incomplete => {
+                    iam(StatusCode::BAD_REQUEST, "The request body is invalid.")
+                }
             })?;
             return self.account.log_in(&body.bytes);
         }
-        // What an upgraded connection carries is no body, and the request has to stay whole.
+        // What follows the head of an upgrade is not a body, and reading it would spoil the upgrade.
         let is_upgrade = head.headers.contains_key(hyper::header::UPGRADE);
         let content = if is_upgrade { Bytes::new() } else { read(body).await? };
         let uri = head.uri.clone();
         let query = sign::query_pairs(uri.query().unwrap_or_default())
             .map_err(|error| bad_request(&error.to_string()))?;
-        let (path, api_version) = match kubernetes::path(uri.path()) {
-            Some((token, path)) => {
-                self.account.verify_token(token)?;
-                if let Some(answer) = kubernetes::discover(&head.method, path) {
-                    return Ok(answer);
-                }
-                (path.strip_prefix(kubernetes::PREFIX), kubernetes::API_VERSION)
-            }
-            None if kubernetes::is_path(uri.path()) => {
-                match kubernetes::bearer(&head.headers) {
-                    Some(token) => self.account.verify_token(token)?,
-                    None => self.account.verify(&head, &content)?,
-                }
-                if let Some(answer) = kubernetes::discover(&head.method, uri.path()) {
-                    return Ok(answer);
-                }
-                (uri.path().strip_prefix(kubernetes::PREFIX), kubernetes::API_VERSION)
-            }
-            None => {
-                self.account.verify(&head, &content)?;
-                (uri.path().strip_prefix(PREFIX), API_VERSION)
-            }
-        };
-        let path = path.ok_or_else(not_found)?;
-        let segments: Vec<&str> = path.split('/').collect();
+        let kubernetes = KubernetesPath::of(uri.path());
+        let token = kubernetes.and_then(|kubernetes| {
+            kubernetes.token.or_else(|| kubernetes::bearer_token(&head.headers))
+        });
+        match token {
+            Some(token) => self.account.verify_token(token)?,
+            None => self.account.verify(&head, &content)?,
+        }
+        let discovered =
+            kubernetes.and_then(|kubernetes| kubernetes::discover(&head.method, kubernetes.path));
+        if let Some(answer) = discovered {
+            return Ok(answer);
+        }
+        let api_version = if kubernetes.is_some() { kubernetes::API_VERSION } else { API_VERSION };
+        let path = api_path(&uri);
+        let (operation, parameters) =
+            Self::PROVIDER.route(head.method.as_str(), &path).map_err(|error| match error {
+                RouteError::NotFound => not_found(),
+                RouteError::MethodNotAllowed => method_not_allowed(),
+            })?;
         let pod = |namespace: &str, name: &str| {
             let found = self.pods.iter().find(|pod| namespace == NAMESPACE && pod.name == name);
             found.ok_or_else(|| no_such_pod(name))
         };
-        let only_get = || {
-            if head.method == Method::GET { Ok(()) } else { Err(method_not_allowed()) }
-        };
-        match segments[..] {
-            [namespace, "pods"] => {
-                only_get()?;
+        match (*operation, &parameters[..]) {
+            (LIST_CCI_V2_NAMESPACED_POD, &[namespace]) => {
                 let pods: Vec<&Pod> = self
                     .pods
                     .iter()
@@ -155,11 +149,13 @@ impl Cci {
                     .collect();
                 pod::list(&pods, &query, api_version)
             }
-            [namespace, "pods", name] => {
-                only_get()?;
-                Ok(server::json(StatusCode::OK, &pod(namespace, name)?.to_json(api_version)))
+            (READ_CCI_V2_NAMESPACED_POD, &[namespace, name]) => {
+                Ok(service::json(StatusCode::OK, &pod(namespace, name)?.to_json(api_version)))
             }
-            [namespace, "pods", name, "exec"] => {
+            (
+                CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC | CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC,
+                &[namespace, name],
+            ) => {
                 let pod = pod(namespace, name)?;
                 self.exec(head, pod, &query)
             }
@@ -171,24 +167,13 @@ impl Cci {
 impl Service for Cci {
     const PROVIDER: Provider = Provider::Cci;
 
-    fn operation(&self, request: &Request<Incoming>) -> &'static str {
-        let [log_in, list, read, exec_by_get, exec_by_post] = OPERATIONS;
-        let path = request.uri().path();
-        if path == auth::PATH {
-            return log_in;
-        }
-        let segments = path.split_once("/namespaces/").map_or("", |(_, rest)| rest);
-        match (segments.split('/').count(), request.method() == Method::POST) {
-            (2, false) => list,
-            (3, false) => read,
-            (4, false) => exec_by_get,
-            (4, true) => exec_by_post,
-            _ => "",
-        }
+    fn operation(&self, request: &Request<Incoming>) -> Option<&'static Operation> {
+        let path = api_path(request.uri());
+        Self::PROVIDER.route(request.method().as_str(), &path).ok().map(|(operation, _)| operation)
     }
 
     fn throttled(&self) -> Answer {
-        server::json(
+        service::json(
             StatusCode::TOO_MANY_REQUESTS,
             &json!({
                 "error_msg": "The throttling threshold has been reached: policy user over ratelimit",
@@ -199,24 +184,23 @@ impl Service for Cci {
     }
 
     fn expire(&self, request: &Request<Incoming>) -> Option<Answer> {
-        let path = request.uri().path();
-        if path == auth::PATH {
+        if is_iam(request.uri()) {
             return None;
         }
         let header = request.headers().get("x-auth-token").and_then(|value| value.to_str().ok());
-        let in_path = kubernetes::path(path).map(|(token, _)| token);
-        match header.or(in_path).or(kubernetes::bearer(request.headers())) {
+        let in_path = KubernetesPath::of(request.uri().path()).and_then(|path| path.token);
+        match header.or(in_path).or(kubernetes::bearer_token(request.headers())) {
             Some(token) => {
                 self.account.revoke(token);
                 None
             }
-            None => Some(*status::unauthorized("the access key has expired")),
+            None => Some(*error::unauthorized("the access key has expired")),
         }
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         let is_upgrade = request.headers().contains_key(hyper::header::UPGRADE);
-        let (head, mut body) = Body::of(request);
+        let (head, mut body) = Body::split(request);
         let answer = self.route(head, &mut body).await.unwrap_or_else(|refused| *refused);
         if !is_upgrade {
             body.discard().await;
@@ -225,21 +209,32 @@ impl Service for Cci {
     }
 }
 
-/// A body whose sender proves itself with a signature over it, or with its head alone. None of the operations needs
-/// a long one.
-async fn read(body: &mut Body) -> Result<Bytes, Refused> {
+fn is_iam(uri: &Uri) -> bool {
+    uri.path() == KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD.path
+}
+
+/// The path as the operations have it.
+fn api_path(uri: &Uri) -> Cow<'_, str> {
+    match KubernetesPath::of(uri.path()) {
+        Some(kubernetes) => kubernetes.to_cci().into(),
+        None => uri.path().into(),
+    }
+}
+
+/// Reads the body before its sender is authenticated, since a signature covers it.
+async fn read(body: &mut Body) -> Result<Bytes, ErrorAnswer> {
     body.read_unproven(MAX_BODY).await.map(|body| body.bytes).map_err(|error| match error {
-        BodyError::TooLong => status::status(
+        BodyError::TooLong => error::status(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
             "the body is longer than 64 KiB",
             Some(json!({})),
         ),
-        BodyError::Broken => bad_request("the body did not arrive whole"),
+        BodyError::Incomplete => bad_request("the body did not arrive completely"),
     })
 }
 
-/// The CCI service of a [`Sandbox`](crate::Sandbox), and its IAM: where they are, who may use them, what they did.
+/// The CCI service of a [`Sandbox`](crate::Sandbox), with its IAM: the endpoints, the credentials, and what it ran.
 #[derive(Clone)]
 pub struct CciHandle(pub(crate) Arc<Cci>);
 
@@ -260,18 +255,19 @@ impl CciHandle {
         self.endpoint()
     }
 
-    /// Where `kubectl --server=…` finds the same pods. The URL holds the token, as kubectl sends none over plain
-    /// HTTP: treat it as a secret.
+    /// The URL at which `kubectl --server=…` finds the same pods.
+    ///
+    /// It is a secret: it contains the token, since kubectl sends none over plain HTTP.
     pub fn kubernetes_endpoint(&self) -> String {
         format!("{}{}{}", self.endpoint(), kubernetes::ROOT, self.0.token)
     }
 
-    /// A token for the project, good for 24 hours.
+    /// A token for the project, valid for 24 hours.
     pub fn token(&self) -> &str {
         &self.0.token
     }
 
-    /// Ends a token before its time, as a changed password does; calls with it then get 401.
+    /// Revokes a token, as a changed password does; later calls with it get 401.
     pub fn revoke(&self, token: &str) {
         self.0.account.revoke(token);
     }
@@ -331,13 +327,13 @@ impl CciHandle {
         self.0.pods[2].name
     }
 
-    /// How many times exactly this command was really started in this pod; 0 for an unknown one.
+    /// How often exactly this command was really started in this pod; 0 for an unknown pod.
     pub fn executions_of(&self, pod: &str, argv: &[&str]) -> usize {
         let pod = self.0.pods.iter().find(|known| known.name == pod);
         pod.map_or(0, |pod| pod.executions_of(argv))
     }
 
-    /// How many commands were really started in this pod; 0 for an unknown one.
+    /// How many commands were really started in this pod; 0 for an unknown pod.
     pub fn executions(&self, pod: &str) -> usize {
         let pod = self.0.pods.iter().find(|known| known.name == pod);
         pod.map_or(0, |pod| pod.executions.load(Ordering::Relaxed))

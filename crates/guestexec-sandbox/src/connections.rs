@@ -1,4 +1,4 @@
-//! The connections of one service, and which of them has to go when there are too many.
+//! The connections of one service, and which of them is closed when there are too many.
 
 use std::{
     collections::HashMap,
@@ -12,68 +12,67 @@ use tokio::{
     time::timeout,
 };
 
-use crate::line::Control;
+use crate::faulty_stream::StreamFaults;
 
-/// Connections one service holds open at once. One more takes the place of the one that has waited longest.
+/// Connections one service holds open at once. One more closes the one that has been idle longest.
 const MAX_CONNECTIONS: usize = 1024;
-/// How long a connection waits undisturbed, for its first request or the next.
+/// How long an idle connection is safe from being closed.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The connections of one service.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    slots: Mutex<Slots>,
+    entries: Mutex<Entries>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Slots {
-    next: u64,
-    open: HashMap<u64, Slot>,
+struct Entries {
+    next_id: u64,
+    open: HashMap<u64, Entry>,
 }
 
 #[derive(Debug)]
-struct Slot {
-    /// Since when it waits for what its client has to say; nothing while a request is being served.
-    waits_since: Option<Instant>,
-    control: Arc<Control>,
+struct Entry {
+    /// Since when the service waits for the client; `None` while it serves a request.
+    idle_since: Option<Instant>,
+    stream_faults: Arc<StreamFaults>,
     task: AbortHandle,
 }
 
-impl Slot {
-    /// Since when nothing happens on it that is the service's to do.
+impl Entry {
     fn idle_since(&self) -> Option<Instant> {
-        // The last answer may still be on its way.
-        self.waits_since.map(|since| since.max(self.control.last_write()))
+        // The last answer may still be being written.
+        self.idle_since.map(|since| since.max(self.stream_faults.last_write()))
     }
 }
 
 impl Connections {
-    fn slots(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for room for one more, for which the longest idle one may have to go.
-    pub(crate) async fn room(&self) {
+    /// Waits until one more connection may open, and closes the longest idle one for it if it must.
+    pub(crate) async fn make_room(&self) {
         loop {
-            let left = {
-                let mut slots = self.slots();
-                if slots.open.len() < MAX_CONNECTIONS {
+            let wait = {
+                let mut entries = self.entries();
+                if entries.open.len() < MAX_CONNECTIONS {
                     return;
                 }
                 let idle =
-                    slots.open.iter().filter_map(|(id, slot)| Some((slot.idle_since()?, *id)));
-                let left =
+                    entries.open.iter().filter_map(|(id, entry)| Some((entry.idle_since()?, *id)));
+                let longest =
                     idle.min().map(|(since, id)| (id, GRACE.saturating_sub(since.elapsed())));
-                if let Some((id, Duration::ZERO)) = left {
-                    if let Some(slot) = slots.open.remove(&id) {
-                        slot.task.abort();
+                if let Some((id, Duration::ZERO)) = longest {
+                    if let Some(entry) = entries.open.remove(&id) {
+                        entry.task.abort();
                     }
                     return;
                 }
-                left.map_or(GRACE, |(_, left)| left)
+                longest.map_or(GRACE, |(_, wait)| wait)
             };
-            _ = timeout(left, self.changed.notified()).await;
+            _ = timeout(wait, self.changed.notified()).await;
         }
     }
 
@@ -81,51 +80,51 @@ impl Connections {
     pub(crate) fn open<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         tasks: &mut JoinSet<()>,
-        control: Arc<Control>,
-        serve: impl FnOnce(Place) -> F,
+        stream_faults: Arc<StreamFaults>,
+        serve: impl FnOnce(Connection) -> F,
     ) {
-        // Held until the slot is there, which the task may want to change at once.
-        let mut slots = self.slots();
-        let id = slots.next;
-        slots.next += 1;
-        let hold = Arc::new(Hold { id, connections: Arc::clone(self) });
-        let task = tasks.spawn(serve(Place(hold)));
-        slots.open.insert(id, Slot { waits_since: Some(Instant::now()), control, task });
+        // Locked until the entry exists, which the task may change at once.
+        let mut entries = self.entries();
+        let id = entries.next_id;
+        entries.next_id += 1;
+        let registration = Arc::new(Registration { id, connections: Arc::clone(self) });
+        let task = tasks.spawn(serve(Connection(registration)));
+        entries.open.insert(id, Entry { idle_since: Some(Instant::now()), stream_faults, task });
     }
 }
 
-/// A connection's place among the others, given up when dropped.
+/// A registered connection. Dropping its last clone makes room for another.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(Arc<Hold>);
+pub(crate) struct Connection(Arc<Registration>);
 
 #[derive(Debug)]
-struct Hold {
+struct Registration {
     id: u64,
     connections: Arc<Connections>,
 }
 
-impl Place {
-    /// Takes note that the connection is busy; false if it has lost its place.
-    pub(crate) fn busy(&self) -> bool {
+impl Connection {
+    /// Marks the connection as busy; false if it was closed to make room.
+    pub(crate) fn set_busy(&self) -> bool {
         self.set(None)
     }
 
-    /// Takes note that the connection waits for its client.
-    pub(crate) fn waits(&self) {
+    /// Marks the connection as waiting for its client.
+    pub(crate) fn set_idle(&self) {
         self.set(Some(Instant::now()));
         self.0.connections.changed.notify_one();
     }
 
-    fn set(&self, waits_since: Option<Instant>) -> bool {
-        let mut slots = self.0.connections.slots();
-        let slot = slots.open.get_mut(&self.0.id);
-        slot.map(|slot| slot.waits_since = waits_since).is_some()
+    fn set(&self, idle_since: Option<Instant>) -> bool {
+        let mut entries = self.0.connections.entries();
+        let entry = entries.open.get_mut(&self.0.id);
+        entry.map(|entry| entry.idle_since = idle_since).is_some()
     }
 }
 
-impl Drop for Hold {
+impl Drop for Registration {
     fn drop(&mut self) {
-        self.connections.slots().open.remove(&self.id);
+        self.connections.entries().open.remove(&self.id);
         self.connections.changed.notify_one();
     }
 }

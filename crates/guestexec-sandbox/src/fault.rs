@@ -1,25 +1,63 @@
 //! What can go wrong on demand, and how often.
 
 mod layer;
+mod plan;
 mod text;
 
 use std::time::Duration;
 
-pub(crate) use self::layer::{Cut, Faults};
-pub use self::text::FaultError;
+use guestexec_core::Operation;
 
-/// One of the sandbox's services.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Provider {
-    /// Tencent TAT.
-    Tat,
-    /// ZStack.
-    Zstack,
-    /// Huawei CCI, with its IAM.
-    Cci,
+pub use self::text::FaultError;
+pub(crate) use self::{
+    layer::{ConnectionClosed, answer_with_faults},
+    plan::FaultPlan,
+};
+use crate::provider::Provider;
+
+/// What goes wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The service handles the request only after this long.
+    Latency(Duration),
+    /// The service's clock is off by so many seconds while it handles the request; a negative number sets it back.
+    Clock(i64),
+    /// The service's own error for too many requests. Nothing ran.
+    Throttle,
+    /// A gateway answers 502 in HTML. The service never saw the request.
+    BadGateway,
+    /// A gateway answers 504 in HTML, though the service did what it was asked to.
+    GatewayTimeout,
+    /// The connection closes without an answer. The service never saw the request.
+    LoseRequest,
+    /// The connection closes without an answer, though the service did what it was asked to.
+    LoseAnswer,
+    /// The connection is reset in the middle of the answer's body; in an exec session, in the middle of one of
+    /// its first frames.
+    Reset,
+    /// The answer, or the whole exec session, comes in pieces of 16 bytes, 10 ms apart.
+    Drip,
+    /// The request's credential has just expired: for good, if it is a session or a token; for this request, if it
+    /// is a key.
+    Expire,
 }
 
 impl FaultKind {
+    /// One of each.
+    const ALL: [Self; 10] = [
+        Self::Latency(Duration::ZERO),
+        Self::Clock(0),
+        Self::Throttle,
+        Self::BadGateway,
+        Self::GatewayTimeout,
+        Self::LoseRequest,
+        Self::LoseAnswer,
+        Self::Reset,
+        Self::Drip,
+        Self::Expire,
+    ];
+
     /// The name in options and texts, such as `lose-answer`.
     pub fn name(self) -> &'static str {
         match self {
@@ -37,69 +75,18 @@ impl FaultKind {
     }
 }
 
-impl Provider {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Tat, Self::Zstack, Self::Cci];
-
-    /// The name in options and environment variables: `tat`, `zstack` or `cci`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tat => "tat",
-            Self::Zstack => "zstack",
-            Self::Cci => "cci",
-        }
-    }
-
-    /// The operations a fault can be limited to, by the names in the service's document.
-    pub fn operations(self) -> &'static [&'static str] {
-        match self {
-            Self::Tat => &crate::tat::ACTIONS,
-            Self::Zstack => &crate::zstack::OPERATIONS,
-            Self::Cci => &crate::cci::OPERATIONS,
-        }
-    }
-}
-
-/// What goes wrong with a request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum FaultKind {
-    /// The request is looked at only after this long.
-    Latency(Duration),
-    /// The service's clock is off by so many seconds while it handles the request; negative is late.
-    Clock(i64),
-    /// Too many requests, in the service's own words. Nothing ran.
-    Throttle,
-    /// A gateway answers 502 in HTML. The service never saw the request.
-    BadGateway,
-    /// A gateway answers 504 in HTML, though the service did what it was asked to.
-    GatewayTimeout,
-    /// The connection closes without an answer. The service never saw the request.
-    LoseRequest,
-    /// The connection closes without an answer, though the service did what it was asked to.
-    LoseAnswer,
-    /// The connection is reset in the middle of the answer's body; in an exec session, in the middle of one of
-    /// its first frames.
-    Reset,
-    /// The answer, or the whole exec session, comes in pieces of 16 bytes, 10 ms apart.
-    Drip,
-    /// What the request proves its sender with has just expired: for good, if it is a session or a token; for
-    /// this request, if it is a key.
-    Expire,
-}
-
 /// How often a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rate {
-    /// Any request, with this probability.
+    /// Each request, with this probability.
     Probability(f64),
-    /// So many requests of each operation, beginning with the first.
+    /// The first so many requests of each operation.
     First(u32),
 }
 
-/// A fault of one of the services; for [`Builder::fault`](crate::Builder::fault).
+/// Something that goes wrong in one of the services; for [`Builder::fault`](crate::Builder::fault).
 ///
-/// It strikes every request, unless told otherwise. Its text form is `PROVIDER[.OPERATION]:KIND[=VALUE]`:
+/// It strikes every request by default. Its text form is `PROVIDER[.OPERATION]:KIND[=VALUE]`:
 ///
 /// ```
 /// use std::time::Duration;
@@ -133,12 +120,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault that strikes every request.
+    /// Creates a fault that strikes every request.
     pub fn new(provider: Provider, kind: FaultKind) -> Self {
         Self { provider, operation: None, kind, rate: Rate::Probability(1.0) }
     }
 
-    /// Only operations whose name contains this text, in any case: `RunCommand`, `exec`, `login`. The names are
+    /// Limits the fault to operations whose id contains this text in any case: `RunCommand`, `exec`, `login`. See
     /// [`Provider::operations`].
     #[must_use]
     pub fn on(mut self, operation: impl Into<String>) -> Self {
@@ -146,22 +133,21 @@ impl Fault {
         self
     }
 
-    /// Any request, with a probability from 0 to 1. Which ones follows from
-    /// [`Builder::seed`](crate::Builder::seed).
+    /// Strikes each request with a probability from 0 to 1. [`Builder::seed`](crate::Builder::seed) decides which.
     #[must_use]
     pub fn probability(mut self, probability: f64) -> Self {
         self.rate = Rate::Probability(probability.clamp(0.0, 1.0));
         self
     }
 
-    /// The first so many requests of each operation.
+    /// Strikes the first so many requests of each operation.
     #[must_use]
     pub fn first(mut self, requests: u32) -> Self {
         self.rate = Rate::First(requests);
         self
     }
 
-    /// The service it belongs to.
+    /// The service in which it strikes.
     pub fn provider(&self) -> Provider {
         self.provider
     }
@@ -171,8 +157,9 @@ impl Fault {
         self.kind
     }
 
-    fn concerns(&self, operation: &str) -> bool {
-        let operation = operation.to_ascii_lowercase();
-        self.operation.as_ref().is_none_or(|part| operation.contains(&part.to_ascii_lowercase()))
+    /// Whether it may strike this operation; a request for none has no id.
+    fn concerns(&self, operation: Option<&Operation>) -> bool {
+        let id = operation.map_or("", |operation| operation.id).to_ascii_lowercase();
+        self.operation.as_ref().is_none_or(|part| id.contains(&part.to_ascii_lowercase()))
     }
 }

@@ -1,26 +1,28 @@
-//! Reading JSON as the services do.
+//! Reads JSON as strictly as the services do.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// Where a list stands for an object, which `serde` reads as its members in their order. No service does.
-pub(crate) fn list_for_object(body: &[u8], read: &impl Serialize) -> Option<String> {
+/// Finds the path of an array in place of an object.
+///
+/// `serde` accepts such an array as the object's members in their order, but no service does.
+pub(crate) fn array_for_object(body: &[u8], read: &impl Serialize) -> Option<String> {
     let given: Value = serde_json::from_slice(body).ok()?;
-    differs(&given, &serde_json::to_value(read).ok()?)
+    find_array_for_object(&given, &serde_json::to_value(read).ok()?)
 }
 
-/// The same of a body that is read already.
-pub(crate) fn differs(given: &Value, read: &Value) -> Option<String> {
+/// The same for a body that is parsed already.
+pub(crate) fn find_array_for_object(given: &Value, read: &Value) -> Option<String> {
     match (given, read) {
         (Value::Array(_), Value::Object(_)) => Some(String::new()),
         (Value::Array(given), Value::Array(read)) => {
             let mut items = given.iter().zip(read).enumerate();
             items.find_map(|(index, (given, read))| {
-                Some(format!("[{index}]{}", joined(&differs(given, read)?)))
+                Some(format!("[{index}]{}", joined(&find_array_for_object(given, read)?)))
             })
         }
         (Value::Object(given), Value::Object(read)) => given.iter().find_map(|(name, given)| {
-            Some(format!("{name}{}", joined(&differs(given, read.get(name)?)?)))
+            Some(format!("{name}{}", joined(&find_array_for_object(given, read.get(name)?)?)))
         }),
         _ => None,
     }
@@ -46,7 +48,7 @@ mod tests {
             (json!({ "a": [{ "b": 1 }], "c": { "d": [] }, "e": [] }), None),
             (json!({ "a": [{ "b": [] }], "c": null }), None),
         ] {
-            assert_eq!(differs(&given, &read).as_deref(), path, "{given}");
+            assert_eq!(find_array_for_object(&given, &read).as_deref(), path, "{given}");
         }
     }
 }

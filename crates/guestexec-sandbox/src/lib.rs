@@ -1,26 +1,30 @@
 #![doc = include_str!("../README.md")]
 
+mod body;
 mod builder;
 mod cci;
 mod clock;
 mod connections;
+mod cross_site;
 mod fault;
+mod faulty_stream;
 mod json;
-mod line;
-mod origin;
 mod process;
+mod process_table;
+mod provider;
 mod random;
 mod sandbox;
 mod secret;
 mod server;
-mod stray;
+mod service;
 mod tasks;
 mod tat;
 mod zstack;
 
 pub use builder::{Builder, TatAgents};
 pub use cci::CciHandle;
-pub use fault::{Fault, FaultError, FaultKind, Provider};
+pub use fault::{Fault, FaultError, FaultKind};
+pub use provider::Provider;
 pub use sandbox::{Sandbox, StartError};
 pub use tat::TatHandle;
 pub use zstack::ZstackHandle;

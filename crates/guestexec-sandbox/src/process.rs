@@ -1,4 +1,4 @@
-//! Real processes, each in a process group of its own, none of which outlives the sandbox.
+//! Real processes, each in a process group of its own. None outlives the sandbox.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -32,18 +32,18 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::stray::{self, Marks};
+use crate::process_table::{self, Criteria};
 
-/// The environment variable by which the sandbox finds its own processes again.
+/// The environment variable by which the sandbox recognises its processes.
 const MARK: &str = "GUESTEXEC_SANDBOX";
-/// How long output is still read once the process is gone, in case a child of its holds the pipe.
-const LINGER: Duration = Duration::from_secs(1);
-/// Output is read in pieces of this many bytes.
-const PIECE: usize = 32 * 1024;
-/// How often the sandbox looks for what is still alive at its end, a millisecond apart.
-const HUNTS: usize = 500;
-/// Groups that are remembered before the empty ones among them are looked for.
-const MANY: usize = 256;
+/// How long output is still read after the process has ended, in case a child holds the pipe.
+const OUTPUT_GRACE: Duration = Duration::from_secs(1);
+/// The most bytes of output that are read at once.
+const CHUNK: usize = 32 * 1024;
+/// How many rounds of killing the end of the sandbox takes, a millisecond apart.
+const KILL_ROUNDS: usize = 500;
+/// Groups that are kept before the empty ones are removed.
+const MANY_GROUPS: usize = 256;
 
 /// How much the sandbox runs.
 #[derive(Clone, Copy, Debug)]
@@ -64,26 +64,31 @@ pub(crate) struct Processes {
     mark: String,
     shell: &'static str,
     permits: Arc<Semaphore>,
-    ended: RwLock<bool>,
-    groups: Mutex<HashMap<Pid, Known>>,
-    /// This process's earlier children, where it is given all orphans of its own.
+    has_ended: RwLock<bool>,
+    groups: Mutex<HashMap<Pid, GroupState>>,
+    /// The children this process had before, where it is the child subreaper.
     foreign_children: Option<HashSet<i32>>,
 }
 
-/// What is known of a group that was started.
+/// What is known of a process group that was started.
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    /// Whether it has a session of its own, too.
-    session: bool,
-    /// Whether its leader has ended. Others of it may go on.
-    over: bool,
+struct GroupState {
+    /// Whether it is a session, too.
+    is_session: bool,
+    /// Whether its leader has ended. Its other processes may run on.
+    leader_ended: bool,
 }
 
 impl Processes {
-    /// None yet, their files to be below `directory`.
+    /// Prepares to run commands, with their files in `directory`.
     ///
-    /// `adopts` says that this process is handed every orphan among its descendants.
-    pub(crate) fn new(directory: PathBuf, mark: String, limits: Limits, adopts: bool) -> Self {
+    /// `is_subreaper` says that orphans of this process's descendants become its children.
+    pub(crate) fn new(
+        directory: PathBuf,
+        mark: String,
+        limits: Limits,
+        is_subreaper: bool,
+    ) -> Self {
         let bash = env::var_os("PATH")
             .is_some_and(|path| env::split_paths(&path).any(|dir| dir.join("bash").is_file()));
         Self {
@@ -92,18 +97,19 @@ impl Processes {
             shell: if bash { "bash" } else { "sh" },
             permits: Arc::new(Semaphore::new(limits.processes.clamp(1, Semaphore::MAX_PERMITS))),
             limits,
-            ended: RwLock::new(false),
+            has_ended: RwLock::new(false),
             groups: Mutex::default(),
-            foreign_children: adopts.then(|| stray::children().map(|entry| entry.id).collect()),
+            foreign_children: is_subreaper
+                .then(|| process_table::children().map(|entry| entry.id).collect()),
         }
     }
 
-    /// How much each of them may do.
+    /// How much each command may do.
     pub(crate) fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// The directory everything is kept in.
+    /// The directory of all files.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -113,12 +119,12 @@ impl Processes {
         self.shell
     }
 
-    /// Waits for a place to run one more command in; `None` once the sandbox ends.
+    /// Waits until one more command may run; `None` once the sandbox ends.
     pub(crate) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// The environment of every process: not the caller's, which may hold secrets.
+    /// The environment of every process. It is not this process's own, which may hold secrets.
     pub(crate) fn environment(&self, home: &Path) -> Vec<(&'static str, String)> {
         let or = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
         vec![
@@ -129,25 +135,25 @@ impl Processes {
         ]
     }
 
-    /// A command in a group of its own, with nothing but [`Self::environment`].
+    /// A command in a process group of its own, with only [`Self::environment`].
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, home: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(self.environment(home)).current_dir(home).process_group(0);
         command
     }
 
-    /// Held while something is made that has to be gone with the sandbox.
-    fn not_ended(&self) -> io::Result<RwLockReadGuard<'_, bool>> {
-        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
+    /// Keeps the sandbox from ending while something is created that it has to remove.
+    fn hold_off_end(&self) -> io::Result<RwLockReadGuard<'_, bool>> {
+        let ended = self.has_ended.read().unwrap_or_else(PoisonError::into_inner);
         if *ended { Err(io::Error::other("the sandbox has ended")) } else { Ok(ended) }
     }
 
-    /// Makes a directory below [`Self::directory`], unless it is there.
+    /// Creates a directory below [`Self::directory`], unless it exists.
     ///
     /// # Errors
     /// Those of the file system, and one when the sandbox has ended.
     pub(crate) fn make_home(&self, home: &Path) -> io::Result<()> {
-        let _held = self.not_ended()?;
+        let _held = self.hold_off_end()?;
         DirBuilder::new().recursive(true).mode(0o700).create(home)
     }
 
@@ -156,11 +162,11 @@ impl Processes {
     /// # Errors
     /// Those of the file system, and one when the sandbox has ended.
     pub(crate) fn write_file(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let _held = self.not_ended()?;
+        let _held = self.hold_off_end()?;
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(content)
     }
 
-    /// Starts what `start` starts, which has to lead a process group.
+    /// Calls `start`, whose process has to lead a process group.
     ///
     /// # Errors
     /// Those of `start`, and one when the sandbox has ended.
@@ -168,35 +174,34 @@ impl Processes {
         self: &Arc<Self>,
         start: impl FnOnce() -> io::Result<Child>,
     ) -> io::Result<Group> {
-        // Over the start, so that no process slips in behind `end`.
-        let _held = self.not_ended()?;
+        // Held during the start, so that `kill_all` misses no process.
+        let _held = self.hold_off_end()?;
         let child = start()?;
         let id = child
             .id()
             .and_then(|id| Pid::from_raw(id.cast_signed()))
             .ok_or_else(|| io::Error::other("the process has no id"))?;
-        // Read from the table of processes, since the system call answers 0, which rustix panics at, where
-        // the session's leader is outside of this container.
-        let session = stray::leads_session(id.as_raw_nonzero().get());
+        // Not from `getsid`: it returns 0 for a session led from outside of this PID namespace, and rustix panics at 0.
+        let is_session = process_table::leads_session(id.as_raw_nonzero().get());
         let mut groups = self.groups();
-        if groups.len() > MANY {
+        if groups.len() > MANY_GROUPS {
             forget_empty(&mut groups);
         }
-        groups.insert(id, Known { session, over: false });
+        groups.insert(id, GroupState { is_session, leader_ended: false });
         drop(groups);
-        Ok(Group { child, id, over: false, processes: Arc::clone(self) })
+        Ok(Group { child, id, has_ended: false, processes: Arc::clone(self) })
     }
 
-    fn groups(&self) -> MutexGuard<'_, HashMap<Pid, Known>> {
+    fn groups(&self) -> MutexGuard<'_, HashMap<Pid, GroupState>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note that a group's leader has ended.
-    fn leader_ended(&self, id: Pid) {
+    /// Records that a group's leader has ended.
+    fn record_end_of_leader(&self, id: Pid) {
         let mut groups = self.groups();
-        if let Some(known) = groups.get_mut(&id) {
-            known.over = true;
-            if !known.session && test_kill_process_group(id) == Err(Errno::SRCH) {
+        if let Some(state) = groups.get_mut(&id) {
+            state.leader_ended = true;
+            if !state.is_session && test_kill_process_group(id) == Err(Errno::SRCH) {
                 groups.remove(&id);
             }
         }
@@ -204,16 +209,18 @@ impl Processes {
         self.reap();
     }
 
-    /// Waits for orphans that were handed to this process and have died.
+    /// Reaps dead orphans that became children of this process.
     fn reap(&self) {
         let Some(foreign) = &self.foreign_children else { return };
-        // Not beside a start, whose process is a child before it is known as one.
-        let _held = match self.ended.try_write() {
+        // Not during a start, whose child is not in `groups` yet: reaping it would lose its exit status.
+        let _held = match self.has_ended.try_write() {
             Ok(held) => held,
             Err(TryLockError::Poisoned(held)) => held.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        for child in stray::children().filter(|child| child.dead && !foreign.contains(&child.id)) {
+        for child in
+            process_table::children().filter(|child| child.is_dead && !foreign.contains(&child.id))
+        {
             let Some(id) = Pid::from_raw(child.id) else { continue };
             if !self.groups().contains_key(&id) {
                 _ = waitpid(Some(id), WaitOptions::NOHANG);
@@ -221,80 +228,81 @@ impl Processes {
         }
     }
 
-    /// The groups, and the sessions among them, that still have the ids they had.
-    fn known(&self) -> (HashSet<i32>, HashSet<i32>) {
+    /// The ids of the groups, and of the sessions among them, that no other process has taken.
+    fn group_ids(&self) -> (HashSet<i32>, HashSet<i32>) {
         let mut groups = self.groups();
-        // While a group has members its id is nobody else's. A process that has it now came after them.
-        groups.retain(|id, known| !known.over || test_kill_process(*id) == Err(Errno::SRCH));
+        // An id stays reserved while its group has members. A process that has it now came after them.
+        groups
+            .retain(|id, state| !state.leader_ended || test_kill_process(*id) == Err(Errno::SRCH));
         let raw = |id: &Pid| id.as_raw_nonzero().get();
-        let sessions = groups.iter().filter(|(_, known)| known.session).map(|(id, _)| raw(id));
+        let sessions = groups.iter().filter(|(_, state)| state.is_session).map(|(id, _)| raw(id));
         (groups.keys().map(raw).collect(), sessions.collect())
     }
 
-    /// Kills everything and lets nothing start any more.
-    pub(crate) fn end(&self) {
+    /// Kills every process, and lets none start any more.
+    pub(crate) fn kill_all(&self) {
         self.permits.close();
-        *self.ended.write().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.has_ended.write().unwrap_or_else(PoisonError::into_inner) = true;
         let variable = format!("{MARK}={}", self.mark);
-        for _ in 0..HUNTS {
-            let (groups, sessions) = self.known();
+        for _ in 0..KILL_ROUNDS {
+            let (groups, sessions) = self.group_ids();
             for group in groups.iter().filter_map(|id| Pid::from_raw(*id)) {
                 _ = kill_process_group(group, Signal::KILL);
             }
-            let marks = Marks {
+            let criteria = Criteria {
                 variable: &variable,
                 directory: &self.directory,
                 groups: &groups,
                 sessions: &sessions,
                 foreign_children: self.foreign_children.as_ref(),
             };
-            let strays = marks.find();
+            let found = criteria.find();
             self.reap();
-            let strays = strays.into_iter().filter_map(Pid::from_raw);
-            // One that has become another user cannot be killed.
-            if strays.filter(|stray| kill_process(*stray, Signal::KILL).is_ok()).count() == 0 {
+            let found = found.into_iter().filter_map(Pid::from_raw);
+            // A process that has become another user cannot be killed.
+            if found.filter(|id| kill_process(*id, Signal::KILL).is_ok()).count() == 0 {
                 break;
             }
-            // One that forks is looked for again, and one that dies is given the time.
+            // Children that were forked meanwhile are found in the next round.
             thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-/// Forgets the groups that nothing is left of.
-fn forget_empty(groups: &mut HashMap<Pid, Known>) {
-    let all = stray::processes();
-    groups.retain(|id, known| {
+/// Removes groups without processes.
+fn forget_empty(groups: &mut HashMap<Pid, GroupState>) {
+    let all = process_table::processes();
+    groups.retain(|id, state| {
         let raw = id.as_raw_nonzero().get();
-        !known.over
+        !state.leader_ended
             || test_kill_process_group(*id) != Err(Errno::SRCH)
-            || (known.session && all.iter().any(|entry| entry.session == raw))
+            || (state.is_session && all.iter().any(|entry| entry.session == raw))
     });
 }
 
-/// A running process and its group, killed when dropped.
+/// A running process and its group, which are killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Group {
     /// The process that leads the group.
     pub(crate) child: Child,
     id: Pid,
-    over: bool,
+    has_ended: bool,
     processes: Arc<Processes>,
 }
 
 impl Group {
     /// Sends SIGKILL to the whole group.
     pub(crate) fn kill(&self) {
-        if !self.over {
+        if !self.has_ended {
             _ = kill_process_group(self.id, Signal::KILL);
         }
     }
 
-    /// Waits for the leader's end. What it left in the background goes on until the sandbox ends.
+    /// Waits for the leader's end. What it left in the background runs on until the sandbox ends.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
-        self.over = true;
-        self.processes.leader_ended(self.id);
+        self.has_ended = true;
+        self.processes.record_end_of_leader(self.id);
         status
     }
 }
@@ -302,22 +310,22 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-        if !self.over {
-            self.processes.leader_ended(self.id);
+        if !self.has_ended {
+            self.processes.record_end_of_leader(self.id);
         }
     }
 }
 
-/// Which part of too long an output is kept.
+/// Which part of an output is kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Keep {
-    /// So many bytes of its beginning.
+    /// The first so many bytes.
     Head(usize),
-    /// So many bytes of its end.
+    /// The last so many bytes.
     Tail(usize),
 }
 
-/// What a process has printed so far.
+/// What a process has printed.
 #[derive(Debug)]
 pub(crate) struct Output {
     keep: Keep,
@@ -326,7 +334,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Nothing yet.
+    /// An empty output.
     pub(crate) fn new(keep: Keep) -> Self {
         Self { keep, bytes: Vec::new(), dropped: 0 }
     }
@@ -339,20 +347,20 @@ impl Output {
         }
     }
 
-    /// Bytes that were not kept; told of the head only.
+    /// How many bytes were dropped; counted for [`Keep::Head`] only.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    fn push(&mut self, piece: &[u8]) {
+    fn push(&mut self, chunk: &[u8]) {
         match self.keep {
             Keep::Head(limit) => {
-                let room = piece.len().min(limit.saturating_sub(self.bytes.len()));
-                self.bytes.extend_from_slice(&piece[..room]);
-                self.dropped += (piece.len() - room) as u64;
+                let room = chunk.len().min(limit.saturating_sub(self.bytes.len()));
+                self.bytes.extend_from_slice(&chunk[..room]);
+                self.dropped += (chunk.len() - room) as u64;
             }
             Keep::Tail(limit) => {
-                self.bytes.extend_from_slice(piece);
+                self.bytes.extend_from_slice(chunk);
                 if self.bytes.len() > 2 * limit {
                     self.bytes.drain(..self.bytes.len() - limit);
                 }
@@ -361,40 +369,40 @@ impl Output {
     }
 }
 
-/// An output that is read while it grows.
+/// An output that can be read while the process runs.
 pub(crate) type SharedOutput = Arc<Mutex<Output>>;
 
-/// The reading end of a pipe for a process's output, and its writing end.
+/// Creates a pipe for a process's output: the end to read, and the end to write.
 pub(crate) fn output_pipe() -> io::Result<(pipe::Receiver, io::PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     Ok((pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?, writer))
 }
 
 async fn collect(mut pipe: pipe::Receiver, output: &Mutex<Output>) {
-    let mut piece = vec![0; PIECE];
-    while let Ok(length @ 1..) = pipe.read(&mut piece).await {
-        output.lock().unwrap_or_else(PoisonError::into_inner).push(&piece[..length]);
+    let mut chunk = vec![0; CHUNK];
+    while let Ok(length @ 1..) = pipe.read(&mut chunk).await {
+        output.lock().unwrap_or_else(PoisonError::into_inner).push(&chunk[..length]);
     }
 }
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// By itself, or by a signal that was not ours.
+    /// By itself, or by a signal that the sandbox did not send.
     Exited(ExitStatus),
-    /// Killed, having run too long.
+    /// Killed at its time limit.
     TimedOut,
-    /// Killed, as `cancelled` became ready.
+    /// Killed, since `cancelled` became ready.
     Cancelled,
 }
 
-/// Runs a started command to its end, collecting what comes out of its pipes.
+/// Waits for a started command and collects its output.
 ///
-/// Reading ends with the pipes, or a second after the command where something else keeps them open.
+/// Reading ends with the pipes, or a second after the command where another process holds them open.
 ///
 /// # Errors
-/// Those of waiting for the process, which the operating system has no reason for.
-pub(crate) async fn finish<const N: usize>(
+/// Those of waiting for the process, which are not expected.
+pub(crate) async fn run_to_end<const N: usize>(
     mut group: Group,
     pipes: [(pipe::Receiver, &Mutex<Output>); N],
     limit: Duration,
@@ -426,12 +434,12 @@ pub(crate) async fn finish<const N: usize>(
         group.wait().await?;
     }
     if !read {
-        _ = timeout(LINGER, reading).await;
+        _ = timeout(OUTPUT_GRACE, reading).await;
     }
     Ok(end)
 }
 
-/// Whether the machine has a user of this name.
+/// Whether this machine has a user of this name.
 pub(crate) fn user_exists(name: &str) -> bool {
     let passwd = fs::read("/etc/passwd").unwrap_or_default();
     let mut names =

@@ -1,4 +1,4 @@
-//! Identifiers and secrets, fresh from the operating system.
+//! Identifiers and secrets from the operating system's random numbers.
 
 fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -7,14 +7,14 @@ fn bytes<const N: usize>() -> [u8; N] {
 }
 
 fn letters<const N: usize>(alphabet: &[u8]) -> String {
-    // The modulo favours some letters by a hair, which no secret of this length feels.
+    // The modulo favours some letters slightly, which does not matter for a secret of this length.
     bytes::<N>()
         .iter()
         .map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()]))
         .collect()
 }
 
-/// Something no other sandbox begins with.
+/// A seed that no other sandbox has.
 pub(crate) fn seed() -> u64 {
     u64::from_le_bytes(bytes())
 }
@@ -36,17 +36,9 @@ pub(crate) fn hex32() -> String {
 
 /// A version 4 UUID with hyphens.
 pub(crate) fn uuid() -> String {
-    let mut bytes = bytes::<16>();
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+    let hex = hex32();
+    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..]);
+    format!("{a}-{b}-4{c}-a{d}-{e}")
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use tokio::{net::TcpListener, task::JoinSet};
 use crate::{
     builder::Builder,
     cci::{Cci, CciHandle},
-    fault::{Fault, Faults, Provider},
+    fault::{Fault, FaultPlan},
     process::{Limits, Processes},
+    provider::Provider,
     random, server,
     tasks::Tasks,
     tat::{Tat, TatHandle},
@@ -34,10 +35,10 @@ pub struct Sandbox {
     tasks: Arc<Tasks>,
     listeners: JoinSet<()>,
     directory: Option<TempDir>,
-    /// Dropped after all is killed.
+    /// Dropped once everything is killed.
     _subreaper: Option<Subreaper>,
     seed: u64,
-    faults: [Arc<Faults>; 3],
+    faults: [Arc<FaultPlan>; 3],
 }
 
 /// Why a sandbox did not start.
@@ -45,25 +46,25 @@ pub struct Sandbox {
 #[non_exhaustive]
 pub enum StartError {
     /// No port on the loopback interface, or wherever else the sandbox was told to listen.
-    #[error("no port could be opened on {0}; allow this program to listen there")]
+    #[error("cannot listen on {0}; allow this program to open a port there")]
     Listen(IpAddr, #[source] io::Error),
-    /// No temporary directory.
+    /// The temporary directory cannot be written.
     #[error("the temporary directory cannot be written; set TMPDIR to one that can")]
     Directory(#[source] io::Error),
-    /// The operating system does not hand this process the orphans of its commands.
+    /// The operating system does not make this process the child subreaper of its commands.
     #[error(
         "this process cannot become the child subreaper of its commands; start without `child_subreaper`"
     )]
     Subreaper(#[source] io::Error),
 }
 
-/// Makes this process the one that orphans among its descendants are handed to, for as long as it lives.
+/// Makes this process the child subreaper of its descendants while it lives: their orphans become its children.
 #[derive(Debug)]
 struct Subreaper;
 
 impl Subreaper {
     #[cfg(target_os = "linux")]
-    fn of(builder: &Builder) -> io::Result<Option<Self>> {
+    fn new(builder: &Builder) -> io::Result<Option<Self>> {
         use rustix::process::{getpid, set_child_subreaper};
         if !builder.child_subreaper {
             return Ok(None);
@@ -73,14 +74,14 @@ impl Subreaper {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn of(_: &Builder) -> io::Result<Option<Self>> {
+    fn new(_: &Builder) -> io::Result<Option<Self>> {
         Ok(None)
     }
 }
 
 impl Drop for Subreaper {
     fn drop(&mut self) {
-        // It was possible before, so it is now.
+        // Setting it succeeded, so that resetting does.
         #[cfg(target_os = "linux")]
         {
             _ = rustix::process::set_child_subreaper(None);
@@ -89,15 +90,17 @@ impl Drop for Subreaper {
 }
 
 impl Sandbox {
-    /// Starts the three services with default settings; inside a Tokio runtime with I/O and time enabled.
+    /// Starts the three services with default settings.
+    ///
+    /// Needs a Tokio runtime with I/O and time enabled.
     ///
     /// # Errors
-    /// [`StartError`] if a port or the temporary directory cannot be had.
+    /// [`StartError`] if it cannot listen, or cannot write the temporary directory.
     pub async fn start() -> Result<Self, StartError> {
         Builder::default().start().await
     }
 
-    /// Settings to change before the start.
+    /// Returns the default settings, to change before the start.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -105,11 +108,11 @@ impl Sandbox {
     pub(crate) async fn with(builder: &Builder) -> Result<Self, StartError> {
         let directory = tempfile::Builder::new()
             .prefix("guestexec-sandbox-")
-            // Scripts with all their parameters lie in it, and what commands write.
+            // It holds scripts with their parameters, and what commands write.
             .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .map_err(StartError::Directory)?;
-        let subreaper = Subreaper::of(builder).map_err(StartError::Subreaper)?;
+        let subreaper = Subreaper::new(builder).map_err(StartError::Subreaper)?;
         let processes = Arc::new(Processes::new(
             directory.path().canonicalize().map_err(StartError::Directory)?,
             random::hex32(),
@@ -123,21 +126,21 @@ impl Sandbox {
         let tasks = Arc::new(Tasks::new());
         let seed = builder.seed.unwrap_or_else(random::seed);
         let faults =
-            Provider::ALL.map(|provider| Arc::new(Faults::new(provider, &builder.faults, seed)));
-        let [of_tat, of_zstack, of_cci] = &faults;
+            Provider::ALL.map(|provider| Arc::new(FaultPlan::new(provider, &builder.faults, seed)));
+        let [tat_faults, zstack_faults, cci_faults] = &faults;
         let mut listeners = JoinSet::new();
         let (listener, address) = listen(builder).await?;
         let tat = Tat::new(builder, address, Arc::clone(&processes), Arc::clone(&tasks));
         let tat = Arc::new(tat);
-        listeners.spawn(server::serve(listener, Arc::clone(&tat), Arc::clone(of_tat)));
+        listeners.spawn(server::serve(listener, Arc::clone(&tat), Arc::clone(tat_faults)));
         let (listener, address) = listen(builder).await?;
         let zstack = Zstack::new(builder, address, Arc::clone(&processes), Arc::clone(&tasks));
         let zstack = Arc::new(zstack);
-        listeners.spawn(server::serve(listener, Arc::clone(&zstack), Arc::clone(of_zstack)));
+        listeners.spawn(server::serve(listener, Arc::clone(&zstack), Arc::clone(zstack_faults)));
         let (listener, address) = listen(builder).await?;
         let cci = Cci::new(builder, address, Arc::clone(&processes), Arc::clone(&tasks));
         let cci = Arc::new(cci);
-        listeners.spawn(server::serve(listener, Arc::clone(&cci), Arc::clone(of_cci)));
+        listeners.spawn(server::serve(listener, Arc::clone(&cci), Arc::clone(cci_faults)));
         Ok(Self {
             tat: TatHandle(tat),
             zstack: ZstackHandle(zstack),
@@ -167,7 +170,7 @@ impl Sandbox {
         &self.cci
     }
 
-    /// What decides which requests faults strike; [`Builder::seed`] takes it to have them again.
+    /// The seed that decides which requests faults strike; [`Builder::seed`] takes it to strike the same ones again.
     pub fn seed(&self) -> u64 {
         self.seed
     }
@@ -183,10 +186,9 @@ impl Sandbox {
         faults.map(|(fault, count)| (fault.clone(), count)).collect()
     }
 
-    /// Environment variables for programs that talk to the sandbox, by name and value.
+    /// Names and values of environment variables for programs that use the sandbox.
     ///
-    /// Credentials have the names that the vendors' tools read, as far as there are any. No value needs
-    /// quoting in a shell.
+    /// Credentials have the names that the vendors' tools read, where there are any. No value needs quoting in a shell.
     pub fn env(&self) -> Vec<(String, String)> {
         let (tat, zstack, cci) = (&self.tat, &self.zstack, &self.cci);
         let first = tat.instances().into_iter().next();
@@ -224,7 +226,7 @@ impl Sandbox {
     }
 }
 
-/// A listener, and the address it is reached at from here.
+/// Returns a listener, and the address at which this machine reaches it.
 async fn listen(builder: &Builder) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |error| StartError::Listen(builder.address, error);
     let (listener, mut address) = server::listen(builder.address).await.map_err(failed)?;
@@ -241,11 +243,11 @@ async fn listen(builder: &Builder) -> Result<(TcpListener, SocketAddr), StartErr
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.listeners.abort_all();
-        self.tasks.end();
-        self.processes.end();
+        self.tasks.abort_all();
+        self.processes.kill_all();
         let Some(directory) = self.directory.take() else { return };
         let path = directory.keep();
-        // A killed process may still be on its way out of the directory.
+        // A process that was just killed may still write to the directory.
         for _ in 0..50 {
             match std::fs::remove_dir_all(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -1,18 +1,18 @@
-//! Secrets, compared and looked up without telling by the time it takes how much of a guess was right.
+//! Secrets are compared and looked up in a time that reveals nothing about them.
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// Whether two secrets, or two things made with one, are the same. Their lengths are no secret.
-pub(crate) fn same(a: impl AsRef<[u8]>, b: impl AsRef<[u8]>) -> bool {
+/// Whether two secrets or signatures are equal. Their lengths are not secret.
+pub(crate) fn constant_time_eq(a: impl AsRef<[u8]>, b: impl AsRef<[u8]>) -> bool {
     a.as_ref().ct_eq(b.as_ref()).into()
 }
 
-/// What a secret is filed under. Nobody can choose a guess by what it becomes here.
+/// The key of a secret in a map: a hash, so that the time of a lookup tells nothing about the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Filed([u8; 32]);
+pub(crate) struct SecretDigest([u8; 32]);
 
-impl Filed {
+impl SecretDigest {
     pub(crate) fn of(secret: &str) -> Self {
         Self(Sha256::digest(secret).into())
     }
@@ -24,9 +24,13 @@ mod tests {
 
     #[test]
     fn the_same_and_not() {
-        assert!(same("abc", b"abc") && same("", ""));
-        assert!(!same("abc", "abd") && !same("abc", "ab") && !same("", "a"));
-        assert_eq!(Filed::of("a"), Filed::of("a"));
-        assert_ne!(Filed::of("a"), Filed::of("b"));
+        assert!(constant_time_eq("abc", b"abc") && constant_time_eq("", ""));
+        assert!(
+            !constant_time_eq("abc", "abd")
+                && !constant_time_eq("abc", "ab")
+                && !constant_time_eq("", "a")
+        );
+        assert_eq!(SecretDigest::of("a"), SecretDigest::of("a"));
+        assert_ne!(SecretDigest::of("a"), SecretDigest::of("b"));
     }
 }

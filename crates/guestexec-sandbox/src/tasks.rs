@@ -1,4 +1,4 @@
-//! The tasks that belong to no connection: running commands, and upgraded connections.
+//! The tasks of running commands and of upgraded connections, which belong to no HTTP connection.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ use crate::clock;
 pub(crate) struct Tasks(Mutex<Option<JoinSet<()>>>);
 
 impl Tasks {
-    /// A set that takes tasks.
+    /// An empty set.
     pub(crate) fn new() -> Self {
         Self(Mutex::new(Some(JoinSet::new())))
     }
@@ -24,14 +24,14 @@ impl Tasks {
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         if let Some(set) = self.set().as_mut() {
             while set.try_join_next().is_some() {}
-            // A clock that is wrong for a request is wrong for what it starts.
-            set.spawn(clock::off_by(clock::offset(), task));
+            // A clock fault of a request applies to the tasks it starts.
+            set.spawn(clock::with_offset(clock::offset(), task));
         }
     }
 
-    /// Ends all tasks and takes no more.
-    pub(crate) fn end(&self) {
-        // Dropped outside the lock: a task's own drop may come back here.
+    /// Aborts all tasks, and lets none start any more.
+    pub(crate) fn abort_all(&self) {
+        // Dropped outside the lock, since dropping a task may call `spawn`.
         let set = self.set().take();
         drop(set);
     }

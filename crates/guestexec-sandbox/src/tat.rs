@@ -1,14 +1,14 @@
-//! Tencent TAT: one path, eleven actions, HTTP 200 for good and bad answers alike.
+//! Tencent TAT: one path for all actions, HTTP 200 for results and errors alike.
 
 mod agent;
 mod auth;
 mod command;
+mod error;
 mod flat;
 mod instance;
 mod invocation;
 mod page;
 mod parameters;
-mod refusal;
 mod request;
 mod task;
 
@@ -21,25 +21,32 @@ use std::{
     time::Instant,
 };
 
+use guestexec_core::Operation;
+use guestexec_tat::operations::{
+    ALL, CANCEL_INVOCATION, CREATE_COMMAND, DELETE_COMMAND, DESCRIBE_AUTOMATION_AGENT_STATUS,
+    DESCRIBE_COMMANDS, DESCRIBE_INVOCATION_TASKS, DESCRIBE_INVOCATIONS, DESCRIBE_REGIONS,
+    INVOKE_COMMAND, PREVIEW_REPLACED_COMMAND_CONTENT, RUN_COMMAND,
+};
 use hyper::{Method, Request, StatusCode, body::Incoming, http::request::Parts};
 use serde_json::{Value, json};
 
 use self::{
     agent::Delivery,
-    auth::{Common, Key, header, v1},
+    auth::{CommonParams, Key, header, v1},
     command::Command,
+    error::{ActionResult, ApiError},
     instance::{Instance, REGIONS},
     invocation::Invocation,
-    refusal::{Answered, Refusal},
     request::{Input, parse},
 };
 use crate::{
+    body::{self, Body, BodyError},
     builder::Builder,
     clock,
-    fault::Provider,
     process::Processes,
+    provider::Provider,
     random,
-    server::{self, Answer, Body, BodyError, Service},
+    service::{self, Answer, Service},
     tasks::Tasks,
 };
 
@@ -51,20 +58,6 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const CVM: [&str; 3] = ["ins-zj0f57ew", "ins-zj0f57ex", "ins-zj0f57ev"];
 /// The Lighthouse instance, from the same examples.
 const LIGHTHOUSE: &str = "lhins-ar5wyn40";
-/// The actions the service takes.
-pub(crate) const ACTIONS: [&str; 11] = [
-    "RunCommand",
-    "InvokeCommand",
-    "CreateCommand",
-    "DescribeCommands",
-    "DeleteCommand",
-    "DescribeInvocations",
-    "DescribeInvocationTasks",
-    "CancelInvocation",
-    "DescribeAutomationAgentStatus",
-    "PreviewReplacedCommandContent",
-    "DescribeRegions",
-];
 
 /// The service.
 pub(crate) struct Tat {
@@ -88,7 +81,7 @@ struct State {
     commands: Vec<Command>,
     invocations: Vec<Arc<Invocation>>,
     index: HashMap<String, usize>,
-    /// How many tasks all invocations have.
+    /// The number of tasks of all invocations.
     tasks: usize,
 }
 
@@ -151,20 +144,21 @@ impl Tat {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a call of an action against the second it falls in.
-    fn throttle(&self, action: &'static str) -> Result<(), Refusal> {
+    /// Counts a call against the rate limit of its action.
+    fn throttle(&self, action: &Operation) -> Result<(), ApiError> {
         let Some(limit) = self.rate else { return Ok(()) };
         let second = self.started.elapsed().as_secs();
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let (counted, count) = calls.entry(action).or_insert((second, 0));
+        let (counted, count) = calls.entry(action.id).or_insert((second, 0));
         if *counted != second {
             (*counted, *count) = (second, 0);
         }
         if *count >= limit {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "RequestLimitExceeded",
                 format!(
-                    "{action} was called more than {limit} times in a second; wait and call again."
+                    "{} was called more than {limit} times in a second; wait and call again.",
+                    action.id
                 ),
             ));
         }
@@ -172,64 +166,63 @@ impl Tat {
         Ok(())
     }
 
-    /// What is asked for, once it is known who asks.
-    fn admit(&self, common: &Common) -> Result<&'static str, Refusal> {
-        let Common { action, version, region } = common;
-        let action = ACTIONS.into_iter().find(|known| known == action).ok_or_else(|| {
-            Refusal::new("InvalidAction", "`X-TC-Action` names no action of the sandbox.")
-        })?;
+    /// The action that an authenticated caller asks for.
+    fn admit(&self, common: &CommonParams) -> Result<&'static Operation, ApiError> {
+        let CommonParams { action, version, region } = common;
+        let action = action_named(action.as_bytes()).ok_or_else(unknown_action)?;
         if version != VERSION {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "NoSuchVersion",
                 format!("`X-TC-Version` has to be {VERSION}."),
             ));
         }
-        if region.is_empty() && action != "DescribeRegions" {
-            return Err(Refusal::new("MissingParameter", "The header `X-TC-Region` is missing."));
+        if region.is_empty() && *action != DESCRIBE_REGIONS {
+            return Err(ApiError::new("MissingParameter", "The header `X-TC-Region` is missing."));
         }
         if !region.is_empty() && !REGIONS.iter().any(|(known, _)| known == region) {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "UnsupportedRegion",
-                "`X-TC-Region` names no region that DescribeRegions lists.",
+                format!("`X-TC-Region` names no region that {} lists.", DESCRIBE_REGIONS.id),
             ));
         }
         Ok(action)
     }
 
-    fn act(self: &Arc<Self>, action: &str, region: &str, body: &Input) -> Answered {
-        match action {
-            "RunCommand" => self.run_command(region, parse(body)?),
-            "InvokeCommand" => self.invoke_command(region, parse(body)?),
-            "CreateCommand" => self.create_command(parse(body)?),
-            "DescribeCommands" => self.describe_commands(&parse(body)?),
-            "DeleteCommand" => self.delete_command(&parse(body)?),
-            "DescribeInvocations" => self.describe_invocations(&parse(body)?),
-            "DescribeInvocationTasks" => self.describe_tasks(&parse(body)?),
-            "CancelInvocation" => self.cancel_invocation(&parse(body)?),
-            "DescribeAutomationAgentStatus" => self.describe_agents(region, &parse(body)?),
-            "PreviewReplacedCommandContent" => self.preview(parse(body)?),
-            _ => {
+    fn act(self: &Arc<Self>, action: &Operation, region: &str, body: &Input) -> ActionResult {
+        match *action {
+            RUN_COMMAND => self.run_command(region, parse(body)?),
+            INVOKE_COMMAND => self.invoke_command(region, parse(body)?),
+            CREATE_COMMAND => self.create_command(parse(body)?),
+            DESCRIBE_COMMANDS => self.describe_commands(&parse(body)?),
+            DELETE_COMMAND => self.delete_command(&parse(body)?),
+            DESCRIBE_INVOCATIONS => self.describe_invocations(&parse(body)?),
+            DESCRIBE_INVOCATION_TASKS => self.describe_tasks(&parse(body)?),
+            CANCEL_INVOCATION => self.cancel_invocation(&parse(body)?),
+            DESCRIBE_AUTOMATION_AGENT_STATUS => self.describe_agents(region, &parse(body)?),
+            PREVIEW_REPLACED_COMMAND_CONTENT => self.preview(parse(body)?),
+            DESCRIBE_REGIONS => {
                 let guestexec_tat::types::DescribeRegionsRequest { .. } = parse(body)?;
                 self.describe_regions()
             }
+            _ => Err(unknown_action()),
         }
     }
 
-    async fn response(self: &Arc<Self>, head: &Parts, body: &mut Body) -> Answered {
+    async fn response(self: &Arc<Self>, head: &Parts, body: &mut Body) -> ActionResult {
         let content_type = match head.method {
             Method::POST => "application/json",
             Method::GET => FORM,
             _ => "",
         };
         if content_type.is_empty() || head.uri.path() != "/" {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "UnsupportedProtocol",
                 "Send `POST /` with the parameters as JSON, or `GET /` with them in the query.",
             ));
         }
         let query = head.uri.query().unwrap_or_default();
         if query.len() > flat::MAX_QUERY {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "RequestSizeLimitExceeded",
                 "The query is longer than 32 KB; use POST.",
             ));
@@ -244,20 +237,20 @@ impl Tat {
             self.throttle(action)?;
             return self.act(action, &common.region, &Input::Query(flat::tree(pairs)?));
         }
-        let claim = auth::claim(&self.keys, head, clock::now())?;
-        let body = body.read_unproven(server::MAX_BODY).await.map_err(unread)?;
-        claim.verify(head, &body.bytes)?;
+        let signature = auth::read_signature(&self.keys, head, clock::now())?;
+        let body = body.read_unproven(body::MAX_BODY).await.map_err(unread)?;
+        signature.verify(head, &body.bytes)?;
         let named = |name: &str| {
-            Ok::<_, Refusal>(header(&head.headers, name)?.unwrap_or_default().to_owned())
+            Ok::<_, ApiError>(header(&head.headers, name)?.unwrap_or_default().to_owned())
         };
-        let common = Common {
+        let common = CommonParams {
             action: named("x-tc-action")?,
             version: named("x-tc-version")?,
             region: named("x-tc-region")?,
         };
         let action = self.admit(&common)?;
         if !named("content-type")?.trim_start().starts_with(content_type) {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameter",
                 format!("`Content-Type` has to be {content_type}."),
             ));
@@ -271,61 +264,67 @@ impl Tat {
     }
 }
 
-/// Why a body was not read.
-fn unread(error: BodyError) -> Refusal {
+fn unknown_action() -> ApiError {
+    ApiError::new("InvalidAction", "`X-TC-Action` names no action of the sandbox.")
+}
+
+fn action_named(name: &[u8]) -> Option<&'static Operation> {
+    ALL.iter().copied().find(|action| action.id.as_bytes() == name)
+}
+
+/// The error for a body that was not read.
+fn unread(error: BodyError) -> ApiError {
     match error {
-        BodyError::TooLong => Refusal::new(
+        BodyError::TooLong => ApiError::new(
             "RequestSizeLimitExceeded",
             "The request is longer than 10 MB, or than 1 MB with the older signature.",
         ),
-        BodyError::Broken => Refusal::new("InvalidParameter", "The body did not arrive whole."),
+        BodyError::Incomplete => {
+            ApiError::new("InvalidParameter", "The body did not arrive completely.")
+        }
     }
 }
 
 impl Service for Tat {
     const PROVIDER: Provider = Provider::Tat;
 
-    fn operation(&self, request: &Request<Incoming>) -> &'static str {
-        let named = request.headers().get("x-tc-action");
-        ACTIONS
-            .into_iter()
-            .find(|action| named.is_some_and(|named| named == action))
-            .unwrap_or_default()
+    fn operation(&self, request: &Request<Incoming>) -> Option<&'static Operation> {
+        action_named(request.headers().get("x-tc-action")?.as_bytes())
     }
 
     fn throttled(&self) -> Answer {
-        to_answer(Err(Refusal::new(
+        to_answer(Err(ApiError::new(
             "RequestLimitExceeded",
             "The action was called too often; wait and call again.",
         )))
     }
 
     fn expire(&self, _: &Request<Incoming>) -> Option<Answer> {
-        Some(to_answer(Err(Refusal::new("AuthFailure.TokenFailure", "The token has expired."))))
+        Some(to_answer(Err(ApiError::new("AuthFailure.TokenFailure", "The token has expired."))))
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        let (head, mut body) = Body::of(request);
+        let (head, mut body) = Body::split(request);
         let answer = to_answer(self.response(&head, &mut body).await);
         body.discard().await;
         answer
     }
 }
 
-/// An answer with a RequestId: HTTP 200, also where it refuses.
-fn to_answer(answered: Answered) -> Answer {
-    let mut response = answered.unwrap_or_else(|refusal| refusal.to_json());
+/// An answer with a RequestId: HTTP 200, also for an error.
+fn to_answer(answered: ActionResult) -> Answer {
+    let mut response = answered.unwrap_or_else(|error| error.to_json());
     if let Value::Object(members) = &mut response {
         members.insert("RequestId".to_owned(), random::uuid().into());
     }
-    server::json(StatusCode::OK, &json!({ "Response": response }))
+    service::json(StatusCode::OK, &json!({ "Response": response }))
 }
 
 fn home(directory: &Path, index: usize) -> std::path::PathBuf {
     directory.join("tat").join(index.to_string())
 }
 
-/// The TAT service of a [`Sandbox`](crate::Sandbox): where it is, who may use it, what it did.
+/// The TAT service of a [`Sandbox`](crate::Sandbox): its endpoint, its credentials, and what it ran.
 #[derive(Clone)]
 pub struct TatHandle(pub(crate) Arc<Tat>);
 
@@ -357,14 +356,15 @@ impl TatHandle {
         (&key.id, &key.secret, key.token.as_deref().unwrap_or_default())
     }
 
-    /// The region all instances stand in.
+    /// The region of all instances.
     pub fn region(&self) -> &str {
         &self.0.region
     }
 
-    /// The ids of the instances that take commands, without the Lighthouse one, in the order
-    /// DescribeAutomationAgentStatus lists them. The first three have the ids of the vendor's examples:
-    /// `ins-zj0f57ew`, `ins-zj0f57ex` and `ins-zj0f57ev`.
+    /// The ids of the instances that take commands, without the Lighthouse one, in the order in which
+    /// DescribeAutomationAgentStatus lists them.
+    ///
+    /// The first three have the ids of the vendor's examples: `ins-zj0f57ew`, `ins-zj0f57ex` and `ins-zj0f57ev`.
     pub fn instances(&self) -> Vec<String> {
         let ids = &self.0.instance_order;
         ids[..ids.len() - 2].to_vec()

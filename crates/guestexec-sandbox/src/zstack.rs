@@ -1,9 +1,9 @@
 //! ZStack: sessions, AccessKeys, and commands in VMs.
 
 mod auth;
+mod error;
 mod job;
 mod message;
-mod refusal;
 
 use std::{
     collections::HashSet,
@@ -13,10 +13,16 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::Validate;
-use guestexec_zstack::types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest};
+use guestexec_core::{Operation, Validate};
+use guestexec_zstack::{
+    operations::{
+        EXECUTE_GUEST_VM_COMMAND, EXECUTE_GUEST_VM_COMMAND_BY_POST, GET_API_JOB, LOG_IN_BY_ACCOUNT,
+        LOG_OUT, VALIDATE_SESSION,
+    },
+    types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest},
+};
 use hyper::{
-    Method, Request, StatusCode, body::Incoming, header::AUTHORIZATION, http::request::Parts,
+    Request, StatusCode, Uri, body::Incoming, header::AUTHORIZATION, http::request::Parts,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -24,39 +30,29 @@ use tokio::time::sleep;
 
 use self::{
     auth::{Account, Caller},
+    error::{ApiError, answer},
     job::{Jobs, Sender, State, Vm},
-    refusal::{Refusal, answer},
 };
 use crate::{
+    body::{Body, BodyError},
     builder::Builder,
-    fault::Provider,
-    json::list_for_object,
+    json::array_for_object,
     process::Processes,
+    provider::{MESSAGE, MESSAGE_RESULT, Provider, RouteError},
     random,
-    server::{self, Answer, Body, BodyError, Service},
+    service::{self, Answer, Service},
     tasks::Tasks,
 };
 
-/// The operations, as the document names them, and the older message interface.
-pub(crate) const OPERATIONS: [&str; 8] = [
-    "LogInByAccount",
-    "ValidateSession",
-    "LogOut",
-    "GetApiJob",
-    "ExecuteGuestVmCommand",
-    "ExecuteGuestVmCommandByPost",
-    "Message",
-    "MessageResult",
-];
 /// Where the REST interface is served.
 const CONTEXT_PATH: &str = "/zstack";
 /// The UUID of the running VM: the one in the vendor's own example.
 const VM: &str = "fc022ba201c135d8809c5e02bf6bf156";
 /// Longest body of a log-in, in bytes.
 const MAX_LOGIN: usize = 64 * 1024;
-/// Longest body that proves its sender by what is in it, in bytes: a command of 65 536 characters, escaped.
+/// Longest body in bytes from a sender without a valid session: a command of 65 536 characters, escaped.
 const MAX_MESSAGE: usize = 512 * 1024;
-/// How long the server works on a job, as it says in its answer, in milliseconds.
+/// How long the server works on a job, in milliseconds, as its answer says.
 const API_TIMEOUT: u32 = 1_800_000;
 
 /// The service.
@@ -93,82 +89,79 @@ impl Zstack {
         }
     }
 
-    async fn route(self: &Arc<Self>, head: &Parts, body: &mut Body) -> Result<Answer, Refusal> {
-        let path = head.uri.path().to_owned();
-        let not_found = || Refusal::Text(StatusCode::NOT_FOUND, "no such API".to_owned());
-        let path = path.strip_prefix(CONTEXT_PATH).ok_or_else(not_found)?;
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
-        let only = |methods: &[Method]| {
-            if methods.contains(&head.method) {
-                return Ok(());
-            }
-            let text = "the method is not one of this API".to_owned();
-            Err(Refusal::Text(StatusCode::METHOD_NOT_ALLOWED, text))
-        };
-        match segments[..] {
-            ["v1", "accounts", "login"] => {
-                only(&[Method::PUT])?;
+    async fn route(self: &Arc<Self>, head: &Parts, body: &mut Body) -> Result<Answer, ApiError> {
+        let (operation, parameters) = Self::PROVIDER
+            .route(head.method.as_str(), api_path(&head.uri))
+            .map_err(|error| match error {
+                RouteError::NotFound => {
+                    ApiError::Text(StatusCode::NOT_FOUND, "no such API".to_owned())
+                }
+                RouteError::MethodNotAllowed => ApiError::Text(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "the method is not one of this API".to_owned(),
+                ),
+            })?;
+        let uuid = parameters.first().copied().unwrap_or_default();
+        match *operation {
+            LOG_IN_BY_ACCOUNT => {
                 let body = body.read_unproven(MAX_LOGIN).await.map_err(unread)?;
                 let body = self.account.log_in(&parse(&body.bytes)?)?;
                 Ok(answer(StatusCode::OK, &body))
             }
-            ["v1", "accounts", "sessions", uuid, "valid"] => {
-                only(&[Method::GET])?;
+            VALIDATE_SESSION => {
                 Ok(answer(StatusCode::OK, &json!({ "valid": self.account.is_session(uuid) })))
             }
-            ["v1", "accounts", "sessions", uuid] => {
-                only(&[Method::DELETE])?;
+            LOG_OUT => {
                 // The session's UUID is enough, and the vendor's Java SDK sends nothing else.
                 if head.headers.contains_key(AUTHORIZATION) {
-                    self.known(head)?;
+                    self.authenticate(head)?;
                 }
                 self.account.log_out(uuid);
                 Ok(answer(StatusCode::OK, &json!({})))
             }
-            ["v1", "api-jobs", uuid] => {
-                only(&[Method::GET])?;
-                self.job(uuid)
-            }
-            ["api"] | ["api", ""] => self.message(head, body).await,
-            ["api", message::RESULT, uuid] => self.message_result(head, uuid),
-            ["v1", "vm-instances", "commands", "exec"] => {
-                only(&[Method::PUT, Method::POST])?;
+            GET_API_JOB => self.job(uuid),
+            EXECUTE_GUEST_VM_COMMAND | EXECUTE_GUEST_VM_COMMAND_BY_POST => {
                 self.execute(head, body).await
             }
-            _ => Err(not_found()),
+            MESSAGE => self.message(body).await,
+            MESSAGE_RESULT => self.message_result(uuid),
+            _ => Err(ApiError::Text(
+                StatusCode::NOT_IMPLEMENTED,
+                format!("the sandbox does not serve {}", operation.id),
+            )),
         }
     }
 
-    /// A caller with a good session or AccessKey.
-    fn known(&self, head: &Parts) -> Result<(), Refusal> {
+    /// Refuses a caller without a valid session or AccessKey.
+    fn authenticate(&self, head: &Parts) -> Result<(), ApiError> {
         match self.account.caller(head)? {
             Caller::Known => Ok(()),
             Caller::NoSession => Err(no_session()),
         }
     }
 
-    /// How a job ended, if it has. Nobody is asked who they are: the UUID is enough.
-    fn outcome(&self, uuid: &str) -> Result<Option<Result<Value, Refusal>>, Refusal> {
+    /// How a job ended, if it has. It needs no credentials: the UUID is enough.
+    fn outcome(&self, uuid: &str) -> Result<Option<Result<Value, ApiError>>, ApiError> {
         let result = self.jobs.get(uuid).ok_or_else(|| {
-            Refusal::Text(StatusCode::NOT_FOUND, "the job is unknown, or was forgotten".to_owned())
+            ApiError::Text(StatusCode::NOT_FOUND, "the job is unknown, or was forgotten".to_owned())
         })?;
         let outcome = result.borrow().clone();
         Ok(outcome)
     }
 
     /// A job's result.
-    fn job(&self, uuid: &str) -> Result<Answer, Refusal> {
+    fn job(&self, uuid: &str) -> Result<Answer, ApiError> {
         match self.outcome(uuid)? {
             None => Ok(answer(StatusCode::ACCEPTED, &json!({}))),
             Some(result) => Ok(answer(StatusCode::OK, &result?)),
         }
     }
 
-    async fn execute(self: &Arc<Self>, head: &Parts, body: &mut Body) -> Result<Answer, Refusal> {
+    async fn execute(self: &Arc<Self>, head: &Parts, body: &mut Body) -> Result<Answer, ApiError> {
         let caller = self.account.caller(head)?;
         let uuid = match auth::text(&head.headers, "x-job-uuid")? {
             Some(uuid) if uuid.len() != 32 || !uuid.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-                return Err(Refusal::bad_request("X-Job-UUID has to be 32 letters and digits"));
+                return Err(ApiError::bad_request("X-Job-UUID has to be 32 letters and digits"));
             }
             uuid => uuid.map(str::to_owned),
         };
@@ -184,7 +177,7 @@ impl Zstack {
             Caller::NoSession => Err(no_session()),
             Caller::Known => request.map(|request| request.params),
         };
-        self.begin(&uuid, sender, params);
+        self.start_job(&uuid, sender, params);
         if self.answers_with_jobs {
             let own = || self.address.to_string();
             let host = self.location_host.clone().unwrap_or_else(own);
@@ -196,21 +189,21 @@ impl Zstack {
             Ok(outcome) => outcome.clone(),
             Err(_) => None,
         };
-        let stopping = || Err(Refusal::failed("SYS.1017", "the management node is stopping"));
+        let stopping = || Err(ApiError::failed("SYS.1017", "the management node is stopping"));
         Ok(answer(StatusCode::OK, &outcome.unwrap_or_else(stopping)?))
     }
 
-    /// Begins a job, in a task of its own: the command goes on if the caller hangs up, as in the real service.
-    fn begin(
+    /// Starts a job in a task of its own: the command runs on if the caller hangs up, as in the real service.
+    fn start_job(
         self: &Arc<Self>,
         uuid: &str,
         sender: Sender,
-        params: Result<ExecuteGuestVmCommandParams, Refusal>,
+        params: Result<ExecuteGuestVmCommandParams, ApiError>,
     ) {
         let (zstack, uuid) = (Arc::clone(self), uuid.to_owned());
         self.tasks.spawn(async move {
             let outcome = match params {
-                Err(refusal) => Err(refusal),
+                Err(error) => Err(error),
                 Ok(params) => {
                     let outcome = zstack.run(&params).await;
                     sleep(zstack.job_delay).await;
@@ -218,17 +211,17 @@ impl Zstack {
                 }
             };
             sender.send_replace(Some(outcome));
-            zstack.jobs.over(&uuid);
+            zstack.jobs.finish(&uuid);
         });
     }
 
-    async fn run(&self, params: &ExecuteGuestVmCommandParams) -> Result<Value, Refusal> {
+    async fn run(&self, params: &ExecuteGuestVmCommandParams) -> Result<Value, ApiError> {
         if params.command.trim().is_empty() {
-            return Err(Refusal::failed("SYS.1007", "`command` is empty"));
+            return Err(ApiError::failed("SYS.1007", "`command` is empty"));
         }
         let uuid = &params.vm_instance_uuid;
         let vm = self.vms.iter().find(|vm| vm.uuid == *uuid).ok_or_else(|| {
-            Refusal::failed("SYS.1003", "`vmInstanceUuid` is the UUID of no vm of this account")
+            ApiError::failed("SYS.1003", "`vmInstanceUuid` is the UUID of no vm of this account")
         })?;
         vm.run(&self.processes, params).await
     }
@@ -238,8 +231,8 @@ impl Zstack {
     }
 }
 
-/// The VMs: those asked for, then as many more as asked for, of which the first is the vendor's example, and the two
-/// that do not run anything.
+/// The VMs with the UUIDs that were set, then the counted ones, of which the first is the vendor's example, then the two
+/// that run no commands.
 fn vms(builder: &Builder) -> Vec<Vm> {
     let mut uuids = builder.zstack_vm_uuids.clone();
     let more = std::iter::once(VM.to_owned()).chain(std::iter::repeat_with(random::hex32));
@@ -256,26 +249,13 @@ fn vms(builder: &Builder) -> Vec<Vm> {
 impl Service for Zstack {
     const PROVIDER: Provider = Provider::Zstack;
 
-    fn operation(&self, request: &Request<Incoming>) -> &'static str {
-        let [log_in, validate, log_out, job, put, post, message, result] = OPERATIONS;
-        let path = request.uri().path();
-        let path = path.strip_prefix(CONTEXT_PATH).unwrap_or_default();
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
-        match segments[..] {
-            ["v1", "accounts", "login"] => log_in,
-            ["v1", "accounts", "sessions", _, "valid"] => validate,
-            ["v1", "accounts", "sessions", _] => log_out,
-            ["v1", "api-jobs", _] => job,
-            ["v1", "vm-instances", "commands", "exec"] if request.method() == Method::POST => post,
-            ["v1", "vm-instances", "commands", "exec"] => put,
-            ["api", "result", _] => result,
-            ["api", ..] => message,
-            _ => "",
-        }
+    fn operation(&self, request: &Request<Incoming>) -> Option<&'static Operation> {
+        let routed = Self::PROVIDER.route(request.method().as_str(), api_path(request.uri()));
+        routed.ok().map(|(operation, _)| operation)
     }
 
     fn throttled(&self) -> Answer {
-        server::text(StatusCode::TOO_MANY_REQUESTS, "too many requests from this address")
+        service::text(StatusCode::TOO_MANY_REQUESTS, "too many requests from this address")
     }
 
     fn expire(&self, request: &Request<Incoming>) -> Option<Answer> {
@@ -285,70 +265,79 @@ impl Service for Zstack {
                 self.account.log_out(session.trim());
                 None
             }
-            None => Some(Refusal::forbidden("the AccessKey has expired").answer()),
+            None => Some(ApiError::forbidden("the AccessKey has expired").answer()),
         }
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        let (head, mut body) = Body::of(request);
-        let answer = self.route(&head, &mut body).await.unwrap_or_else(Refusal::answer);
+        let (head, mut body) = Body::split(request);
+        let answer = self.route(&head, &mut body).await.unwrap_or_else(ApiError::answer);
         body.discard().await;
         answer
     }
 }
 
-fn no_session() -> Refusal {
-    Refusal::failed("ID.1001", "the session does not exist or has expired; log in again")
-}
-
-/// Why a body was not read.
-fn unread(error: BodyError) -> Refusal {
-    match error {
-        BodyError::TooLong => Refusal::Text(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "the body is longer than this API takes: 64 KiB to log in, 512 KiB without a good session, else 10 MB"
-                .to_owned(),
-        ),
-        BodyError::Broken => Refusal::bad_request("the body did not arrive whole"),
+/// The path as the operations have it; empty outside of the interface.
+fn api_path(uri: &Uri) -> &str {
+    match uri.path().strip_prefix(CONTEXT_PATH).unwrap_or_default() {
+        // The vendor's clients call the message interface both ways.
+        "/api" => MESSAGE.path,
+        path => path,
     }
 }
 
-/// A request whose limits were checked, or why it failed them.
-type Checked<T> = Result<T, Refusal>;
+fn no_session() -> ApiError {
+    ApiError::failed("ID.1001", "the session does not exist or has expired; log in again")
+}
 
-fn parse<T: DeserializeOwned + Serialize + Validate>(body: &[u8]) -> Result<T, Refusal> {
+/// The error for a body that was not read.
+fn unread(error: BodyError) -> ApiError {
+    match error {
+        BodyError::TooLong => ApiError::Text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is longer than this API accepts: 64 KiB to log in, 512 KiB without a good session, else 10 MB"
+                .to_owned(),
+        ),
+        BodyError::Incomplete => ApiError::bad_request("the body did not arrive completely"),
+    }
+}
+
+/// A request within its limits, or the operation's error.
+type Checked<T> = Result<T, ApiError>;
+
+fn parse<T: DeserializeOwned + Serialize + Validate>(body: &[u8]) -> Result<T, ApiError> {
     parse_unchecked(body)?
 }
 
-/// What the REST layer refuses is an error; what the operation refuses is inside.
+/// Reads a request. The outer error is the REST layer's, the inner one the operation's.
 fn parse_unchecked<T: DeserializeOwned + Serialize + Validate>(
     body: &[u8],
-) -> Result<Checked<T>, Refusal> {
+) -> Result<Checked<T>, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Ok(request) if let Some(path) = list_for_object(body, &request) => {
-            Err(Refusal::bad_request(format!("`{path}` is a list, and has to be an object")))
+        Ok(request) if let Some(path) = array_for_object(body, &request) => {
+            Err(ApiError::bad_request(format!("`{path}` is a list, and has to be an object")))
         }
         Ok(request) => Ok(request
             .validate()
-            .map_err(|violation| Refusal::failed("SYS.1007", violation.to_string()))
+            .map_err(|violation| ApiError::failed("SYS.1007", violation.to_string()))
             .map(|()| request)),
         Err(error) if error.inner().to_string().starts_with("missing field") => {
             let member = error.inner().to_string();
             let member = member.split('`').nth(1).unwrap_or_default().to_owned();
-            Ok(Err(Refusal::failed(
+            Ok(Err(ApiError::failed(
                 "SYS.1007",
                 format!("`{member}` is mandatory, but was not given"),
             )))
         }
         Err(error) if error.inner().is_data() => {
-            Err(Refusal::bad_request(format!("`{}` has the wrong type", error.path())))
+            Err(ApiError::bad_request(format!("`{}` has the wrong type", error.path())))
         }
-        Err(_) => Err(Refusal::bad_request("the body is not JSON")),
+        Err(_) => Err(ApiError::bad_request("the body is not JSON")),
     }
 }
 
-/// The ZStack service of a [`Sandbox`](crate::Sandbox): where it is, who may use it, what it did.
+/// The ZStack service of a [`Sandbox`](crate::Sandbox): its endpoint, its credentials, and what it ran.
 #[derive(Clone)]
 pub struct ZstackHandle(pub(crate) Arc<Zstack>);
 
@@ -369,7 +358,7 @@ impl ZstackHandle {
         &self.0.account.name
     }
 
-    /// The account's password, in clear.
+    /// The account's password, not hashed.
     pub fn password(&self) -> &str {
         &self.0.account.password
     }
@@ -384,9 +373,10 @@ impl ZstackHandle {
         &self.0.account.key_secret
     }
 
-    /// The UUID of a running Linux VM: the first of [`Self::vm_uuids`], which is the one in the vendor's example,
-    /// `fc022ba201c135d8809c5e02bf6bf156`, unless [`Builder::zstack_vm`](crate::Builder::zstack_vm) gave another.
-    /// Empty where there is none.
+    /// The UUID of a running Linux VM, the first of [`Self::vm_uuids`]; empty if there is none.
+    ///
+    /// It is the one in the vendor's example, `fc022ba201c135d8809c5e02bf6bf156`, unless
+    /// [`Builder::zstack_vm`](crate::Builder::zstack_vm) set another.
     pub fn vm_uuid(&self) -> &str {
         let running = &self.0.vms[..self.0.vms.len() - 2];
         running.first().map_or("", |vm| &vm.uuid)
@@ -403,8 +393,8 @@ impl ZstackHandle {
         &self.0.vms[self.0.vms.len() - 2].uuid
     }
 
-    /// The UUID of a running Linux VM in which every command fails before it starts, with a chain of three
-    /// causes, as newer nodes tell it.
+    /// The UUID of a running Linux VM in which every command fails before it starts, with a chain of three causes as
+    /// newer nodes report it.
     pub fn broken_vm_uuid(&self) -> &str {
         &self.0.vms[self.0.vms.len() - 1].uuid
     }
@@ -414,7 +404,7 @@ impl ZstackHandle {
         format!("{}/api/", self.0.endpoint())
     }
 
-    /// Ends all sessions before their time.
+    /// Expires all sessions now.
     pub fn expire_sessions(&self) {
         self.0.account.expire_all();
     }

@@ -14,7 +14,7 @@ use crate::{
     Client, CredentialSource, Credentials, Error,
     auth::Keyring,
     hooks::{Inner, Shared},
-    limit::{Limiter, RATE},
+    limit::Limiter,
     retry::Counters,
 };
 
@@ -72,7 +72,7 @@ pub struct ClientBuilder {
     region: Option<String>,
     root_domain: RootDomain,
     language: Language,
-    rate: Option<u32>,
+    rate: Option<Option<u32>>,
     rates: HashMap<String, Option<u32>>,
     max_retries: u32,
     patience: Duration,
@@ -88,7 +88,7 @@ impl Client {
             region: None,
             root_domain: RootDomain::default(),
             language: Language::default(),
-            rate: Some(RATE),
+            rate: None,
             rates: HashMap::new(),
             max_retries: MAX_RETRIES,
             patience: PATIENCE,
@@ -155,7 +155,7 @@ impl ClientBuilder {
     /// limit. Default: 20, which is what the service takes from an account.
     /// Leave room where other programs use the account too.
     pub fn rate(mut self, calls: impl Into<Option<u32>>) -> Self {
-        self.rate = calls.into();
+        self.rate = Some(calls.into());
         self
     }
 

@@ -194,8 +194,7 @@ impl Inner {
 
     /// Carries a signed request, again where the outcome allows it.
     async fn carry(&self, mut request: Request) -> reqwest::Result<Response> {
-        let action = request.headers().get(ACTION).cloned();
-        let action = action.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let action = self.operation.id;
         let begin = Instant::now();
         let mut attempt = 0;
         let mut failures = 0;
@@ -205,7 +204,7 @@ impl Inner {
         loop {
             let spare = request.try_clone();
             let asked = Instant::now();
-            let permit = self.shared.limiter.permit(action).await;
+            let permit = self.shared.limiter.permit(self.operation).await;
             if attempt > 0 || asked.elapsed() > Duration::from_secs(1) {
                 signer = self.sign_again(&mut request, action);
             }

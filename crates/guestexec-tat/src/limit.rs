@@ -16,8 +16,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Calls of one action in a second, as the vendor's pages say.
-pub(crate) const RATE: u32 = 20;
+use crate::Operation;
 
 /// The second in which calls are counted, and a margin, as some calls travel longer than others.
 const WINDOW: Duration = Duration::from_millis(1020);
@@ -32,11 +31,11 @@ const FIRST_ARRIVAL: Duration = Duration::from_secs(3);
 /// the service: when its answer arrives, or after a quarter of a second on an open connection. So no
 /// second has more calls than there are slots, whenever the service's seconds begin, unless a call
 /// travels for longer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Limiter {
-    rate: Option<u32>,
-    rates: Arc<HashMap<String, Option<u32>>>,
-    actions: Arc<Mutex<HashMap<String, Arc<Action>>>>,
+    rate: Option<Option<u32>>,
+    rates: HashMap<String, Option<u32>>,
+    actions: Mutex<HashMap<&'static str, Arc<Action>>>,
 }
 
 /// The slots of one action.
@@ -53,20 +52,22 @@ struct Action {
 }
 
 impl Limiter {
-    /// The limit of every action, but for those in `rates`; `None` is no limit.
-    pub(crate) fn new(rate: Option<u32>, rates: HashMap<String, Option<u32>>) -> Self {
-        Self { rate, rates: Arc::new(rates), actions: Arc::default() }
+    /// Limits an action to its rate in `rates`, or else to `rate`, or else to the documented one. `None` is
+    /// no limit.
+    pub(crate) fn new(rate: Option<Option<u32>>, rates: HashMap<String, Option<u32>>) -> Self {
+        Self { rate, rates, actions: Mutex::default() }
     }
 
     /// How many calls of an action are made in a second, if there is a limit.
-    pub(crate) fn rate(&self, action: &str) -> Option<u32> {
-        self.rates.get(action).copied().unwrap_or(self.rate).map(|rate| rate.max(1))
+    pub(crate) fn rate(&self, action: &Operation) -> Option<u32> {
+        let set = self.rates.get(action.id).copied().or(self.rate);
+        set.unwrap_or(action.rate).map(|rate| rate.max(1))
     }
 
     /// Waits for a slot. The call is to be made at once, while the permit is held.
-    pub(crate) async fn permit(&self, action: &str) -> Permit {
+    pub(crate) async fn permit(&self, action: &Operation) -> Permit {
         let Some(rate) = self.rate(action) else { return Permit(None) };
-        let action = self.action(action, rate);
+        let action = self.action(action.id, rate);
         // The semaphore is never closed.
         let _turn = action.turn.acquire().await;
         loop {
@@ -80,19 +81,15 @@ impl Limiter {
         }
     }
 
-    fn action(&self, name: &str, rate: u32) -> Arc<Action> {
+    fn action(&self, name: &'static str, rate: u32) -> Arc<Action> {
         let mut actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(action) = actions.get(name) {
-            return action.clone();
-        }
-        let action = Arc::new(Action {
+        let new = || Action {
             rate: rate as usize,
             slots: Mutex::default(),
             turn: Semaphore::new(1),
             freed: Notify::new(),
-        });
-        actions.insert(name.to_owned(), action.clone());
-        action
+        };
+        actions.entry(name).or_insert_with(|| Arc::new(new())).clone()
     }
 }
 
@@ -148,14 +145,20 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operations::{DESCRIBE_REGIONS, INVOKE_COMMAND, RUN_COMMAND};
+
+    /// A limiter with one rate for every action.
+    fn limiter(rate: u32) -> Limiter {
+        Limiter::new(Some(Some(rate)), HashMap::new())
+    }
 
     #[tokio::test(start_paused = true)]
     async fn no_second_sees_more_calls_than_the_rate() {
-        let limiter = Limiter::new(Some(20), HashMap::new());
+        let limiter = limiter(20);
         let begin = Instant::now();
         let mut calls = Vec::new();
         for call in 0..100u32 {
-            let permit = limiter.permit("RunCommand").await;
+            let permit = limiter.permit(&RUN_COMMAND).await;
             // The service counts the call somewhere between the request and the answer.
             tokio::time::sleep(Duration::from_millis(u64::from(call % 7))).await;
             calls.push(begin.elapsed());
@@ -171,39 +174,40 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_action_has_its_own_limit() {
-        let rates = HashMap::from([("Fast".to_owned(), None), ("Slow".to_owned(), Some(1))]);
-        let limiter = Limiter::new(Some(20), rates);
+        let rates = [(INVOKE_COMMAND, None), (DESCRIBE_REGIONS, Some(1))];
+        let rates = rates.map(|(action, rate)| (action.id.to_owned(), rate)).into();
+        let limiter = Limiter::new(None, rates);
         let begin = Instant::now();
         for _ in 0..1000 {
-            limiter.permit("Fast").await;
+            limiter.permit(&INVOKE_COMMAND).await;
         }
-        limiter.permit("Slow").await;
-        limiter.permit("RunCommand").await;
+        limiter.permit(&DESCRIBE_REGIONS).await;
+        limiter.permit(&RUN_COMMAND).await;
         assert_eq!(begin.elapsed(), Duration::ZERO);
-        limiter.clone().permit("Slow").await;
+        limiter.permit(&DESCRIBE_REGIONS).await;
         assert!(begin.elapsed() >= Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_answer_does_not_hold_its_slot() {
-        let limiter = Limiter::new(Some(1), HashMap::new());
+        let limiter = limiter(1);
         let begin = Instant::now();
-        drop(limiter.permit("A").await);
-        let slow = limiter.permit("A").await;
-        let _second = limiter.permit("A").await;
+        drop(limiter.permit(&RUN_COMMAND).await);
+        let slow = limiter.permit(&RUN_COMMAND).await;
+        let _second = limiter.permit(&RUN_COMMAND).await;
         assert!(begin.elapsed() < Duration::from_secs(3));
         // It ends while another call has the slot, which must stay taken.
         drop(slow);
-        limiter.permit("A").await;
+        limiter.permit(&RUN_COMMAND).await;
         assert!(begin.elapsed() > Duration::from_secs(3));
     }
 
     #[tokio::test(start_paused = true)]
     async fn concurrent_calls_get_slots_in_order_and_no_later_than_the_rate_allows() {
-        let limiter = Limiter::new(Some(20), HashMap::new());
+        let limiter = limiter(20);
         let begin = Instant::now();
         let calls = (0..200).map(|_| async {
-            let permit = limiter.permit("RunCommand").await;
+            let permit = limiter.permit(&RUN_COMMAND).await;
             let at = begin.elapsed();
             tokio::time::sleep(Duration::from_millis(5)).await;
             drop(permit);
@@ -217,12 +221,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn slow_connections_do_not_bunch_calls() {
-        let limiter = Limiter::new(Some(20), HashMap::new());
+        let limiter = limiter(20);
         let begin = Instant::now();
         let calls = (0..60).map(|call| {
             let limiter = &limiter;
             async move {
-                let permit = limiter.permit("RunCommand").await;
+                let permit = limiter.permit(&RUN_COMMAND).await;
                 // The first ones have no connection yet.
                 let travel = if call < 20 { 750 } else { 5 };
                 tokio::time::sleep(Duration::from_millis(travel)).await;
@@ -241,12 +245,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_cancelled_waiter_blocks_no_other() {
-        let limiter = Limiter::new(Some(1), HashMap::new());
-        drop(limiter.permit("A").await);
-        let cancelled = tokio::time::timeout(Duration::from_millis(10), limiter.permit("A")).await;
+        let limiter = limiter(1);
+        drop(limiter.permit(&RUN_COMMAND).await);
+        let cancelled =
+            tokio::time::timeout(Duration::from_millis(10), limiter.permit(&RUN_COMMAND)).await;
         assert!(cancelled.is_err());
         let begin = Instant::now();
-        limiter.permit("A").await;
+        limiter.permit(&RUN_COMMAND).await;
         assert!(begin.elapsed() <= WINDOW);
     }
 }

@@ -1,7 +1,7 @@
 //! Runs a command on any number of instances, and follows it to its end.
 
 mod command;
-mod find;
+
 mod follow;
 mod marker;
 mod pace;
@@ -12,9 +12,9 @@ mod result;
 mod roster;
 mod running;
 mod start;
+mod unconfirmed;
 
 use std::{
-    fmt,
     future::{Future, IntoFuture},
     path::Path,
     pin::Pin,
@@ -27,13 +27,19 @@ use self::{
     command::{Command, Common, What},
     follow::Follow,
 };
-use crate::{Client, Error, enums::CommandType, file, operations::RUN_COMMAND};
+use crate::{
+    Client, Error,
+    enums::CommandType,
+    file,
+    operations::RUN_COMMAND,
+    types::{DefaultParameterConf, Tag},
+};
 
 pub use command::{SavedCommand, Script};
-pub use find::{Found, Unconfirmed, UnconfirmedCall, Unfinished};
 pub use report::Unreadable;
 pub use result::{Failure, InstanceResult, Outcome, OutputUrl};
 pub use running::{Cancellation, Event, Events, Finished, Running};
+pub use unconfirmed::{Found, Unconfirmed, UnconfirmedCall, Unfinished};
 
 /// Longest script file that is read: more than any script the service takes.
 const LONGEST_FILE: u64 = 1024 * 1024;
@@ -125,7 +131,7 @@ impl<'a> Instances<'a> {
 /// Dropping the future ends the waiting, not the command. Calls not made yet are not made, and what a
 /// call in flight started stays unknown. To follow the command instance by instance or to end it, use
 /// [`Run::start`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[must_use = "nothing runs until it is awaited or started"]
 pub struct Run<'a, K = Script> {
     client: &'a Client,
@@ -254,29 +260,27 @@ impl Run<'_> {
     /// Saves the script, as [`Run::save`] does, with a tag. At most 10.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.what.save = true;
-        self.what.tags.push((key.into(), value.into()));
+        self.what.tags.push(Tag::new(key, value));
         self
     }
 
     /// Sets the value of `{{key}}` where no parameter gives one, which is saved with the script. At most
     /// 20.
-    pub fn default_parameter(self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.default(key.into(), value.into(), None)
+    pub fn default_parameter(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.what.defaults.push(DefaultParameterConf::new(key, value));
+        self
     }
 
     /// Sets the value of `{{key}}` where no parameter gives one, and describes it to whoever runs the
     /// saved command.
     pub fn described_parameter(
-        self,
+        mut self,
         key: impl Into<String>,
         value: impl Into<String>,
         description: impl Into<String>,
     ) -> Self {
-        self.default(key.into(), value.into(), Some(description.into()))
-    }
-
-    fn default(mut self, key: String, value: String, description: Option<String>) -> Self {
-        self.what.defaults.push((key, value, description));
+        let default = DefaultParameterConf::new(key, value).parameter_description(description);
+        self.what.defaults.push(default);
         self
     }
 
@@ -291,7 +295,7 @@ impl Run<'_> {
     ///
     /// Normally 64 blanks are added to the end of its last line, spaces and tabs that differ from run to
     /// run. Commands ignore them, and line numbers stay the same. Where an answer is lost,
-    /// [`Client::find`] tells by them whether *this* run was started, or another of the same script. A
+    /// [`Client::find_unconfirmed`] tells by them whether *this* run was started, or another of the same script. A
     /// shell that quotes the last line in a message of its own, as Bash does for a syntax error in that
     /// line, quotes the blanks too.
     ///
@@ -318,7 +322,7 @@ impl<'a, K: What> Run<'a, K> {
     ///
     /// # Errors
     /// If no call was accepted: the first call's failure. [`may_have_run`] is true if any of them may have
-    /// started the command; [`Client::find`] then tells what did. If some calls were accepted, the others'
+    /// started the command; [`Client::find_unconfirmed`] then tells what did. If some calls were accepted, the others'
     /// failures are events and results.
     ///
     /// [`may_have_run`]: guestexec_core::Error::may_have_run
@@ -335,17 +339,5 @@ impl<'a, K: What> IntoFuture for Run<'a, K> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move { Running::new(self.follow()?).finish().await })
-    }
-}
-
-/// Leaves out the script and the values of parameters, which may be secret.
-impl<K: fmt::Debug> fmt::Debug for Run<'_, K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run")
-            .field("instances", &self.ids)
-            .field("what", &self.what)
-            .field("common", &self.common)
-            .field("wait", &self.wait)
-            .finish_non_exhaustive()
     }
 }

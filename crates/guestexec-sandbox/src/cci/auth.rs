@@ -1,4 +1,4 @@
-//! Tokens of IAM, and SDK-HMAC-SHA256 verified over the headers as they were received.
+//! IAM's tokens, and SDK-HMAC-SHA256 signatures verified over the headers as they were received.
 
 use std::{
     collections::HashMap,
@@ -13,20 +13,18 @@ use guestexec_core::Validate as _;
 use hyper::{HeaderMap, StatusCode, header::HeaderValue, http::request::Parts};
 use serde_json::{Value, json};
 
-use super::status::{Refused, forbidden, iam, status, unauthorized};
+use super::error::{ErrorAnswer, forbidden, iam, status, unauthorized};
 use crate::{
     clock,
-    json::list_for_object,
+    json::array_for_object,
     random,
-    secret::{Filed, same},
-    server::{self, Answer},
+    secret::{SecretDigest, constant_time_eq},
+    service::{self, Answer},
 };
 
-/// Where IAM issues tokens.
-pub(super) const PATH: &str = "/v3/auth/tokens";
 /// Life of a token, in seconds.
 const TOKEN_LIFE: i64 = 24 * 3600;
-/// Tokens that are kept at most.
+/// Tokens that are kept.
 const MAX_TOKENS: usize = 10_000;
 /// How far an `X-Sdk-Date` may be from the clock, in seconds.
 const WINDOW: u64 = 900;
@@ -42,7 +40,7 @@ pub(super) struct Account {
     pub(super) project_id: String,
     domain_id: String,
     user_id: String,
-    tokens: Mutex<HashMap<Filed, Token>>,
+    tokens: Mutex<HashMap<SecretDigest, Token>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,11 +65,11 @@ impl Account {
         }
     }
 
-    fn tokens(&self) -> MutexGuard<'_, HashMap<Filed, Token>> {
+    fn tokens(&self) -> MutexGuard<'_, HashMap<SecretDigest, Token>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new token; none when there are too many.
+    /// Issues a token; `None` when there are too many.
     pub(super) fn issue(&self, has_project: bool) -> Option<String> {
         let now = clock::now();
         let mut tokens = self.tokens();
@@ -81,23 +79,23 @@ impl Account {
         let token = [random::secret(), random::secret(), random::secret()].concat();
         let room = tokens.len() < MAX_TOKENS;
         if room {
-            tokens.insert(Filed::of(&token), Token { ends: now + TOKEN_LIFE, has_project });
+            tokens.insert(SecretDigest::of(&token), Token { ends: now + TOKEN_LIFE, has_project });
         }
         room.then_some(token)
     }
 
-    /// Ends a token before its time, as a changed password does.
+    /// Revokes a token, as a changed password does.
     pub(super) fn revoke(&self, token: &str) {
-        self.tokens().remove(&Filed::of(token));
+        self.tokens().remove(&SecretDigest::of(token));
     }
 
-    /// `POST /v3/auth/tokens`.
-    pub(super) fn log_in(&self, body: &[u8]) -> Result<Answer, Refused> {
+    /// Issues a token to a user who is known by password or access key.
+    pub(super) fn log_in(&self, body: &[u8]) -> Result<Answer, ErrorAnswer> {
         let Ok(request) = serde_json::from_slice::<KeystoneCreateUserTokenByPasswordRequest>(body)
         else {
             return Err(iam(StatusCode::BAD_REQUEST, "The request body is invalid."));
         };
-        if list_for_object(body, &request).is_some() {
+        if array_for_object(body, &request).is_some() {
             return Err(iam(StatusCode::BAD_REQUEST, "The request body is invalid."));
         }
         if let Err(violation) = request.validate() {
@@ -111,10 +109,11 @@ impl Account {
                 let user = password.user;
                 user.domain.name == self.domain
                     && user.name == self.user
-                    && same(user.password.expose(), &self.password)
+                    && constant_time_eq(user.password.expose(), &self.password)
             }
             ("hw_ak_sk", _, Some(key)) => {
-                key.access.key == self.access_key && same(key.secret.key.expose(), &self.secret_key)
+                key.access.key == self.access_key
+                    && constant_time_eq(key.secret.key.expose(), &self.secret_key)
             }
             _ => {
                 return Err(iam(
@@ -144,7 +143,7 @@ impl Account {
         let Some(token) = self.issue(project.is_some()) else {
             return Err(iam(StatusCode::SERVICE_UNAVAILABLE, "There are too many tokens."));
         };
-        let mut answer = server::json(
+        let mut answer = service::json(
             StatusCode::CREATED,
             &json!({ "token": self.token_json(method, project.is_some()) }),
         );
@@ -178,19 +177,19 @@ impl Account {
         token
     }
 
-    /// Whether a Kubernetes client holds a token of the account.
-    pub(super) fn verify_token(&self, token: &str) -> Result<(), Refused> {
-        let token = self.tokens().get(&Filed::of(token)).copied();
+    /// Refuses a Kubernetes client whose token is not valid.
+    pub(super) fn verify_token(&self, token: &str) -> Result<(), ErrorAnswer> {
+        let token = self.tokens().get(&SecretDigest::of(token)).copied();
         match token.filter(|token| token.ends > clock::now()) {
             Some(_) => Ok(()),
             None => Err(status(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized", None)),
         }
     }
 
-    /// Whether the request comes from the account: by a token, or by a signature over what was received.
-    pub(super) fn verify(&self, head: &Parts, body: &[u8]) -> Result<(), Refused> {
+    /// Refuses a request with neither a valid token nor a valid signature over what was received.
+    pub(super) fn verify(&self, head: &Parts, body: &[u8]) -> Result<(), ErrorAnswer> {
         if let Some(token) = header(&head.headers, "x-auth-token")? {
-            let token = self.tokens().get(&Filed::of(token)).copied();
+            let token = self.tokens().get(&SecretDigest::of(token)).copied();
             return match token.filter(|token| token.ends > clock::now()) {
                 Some(Token { has_project: true, .. }) => Ok(()),
                 Some(_) => Err(forbidden(
@@ -210,7 +209,7 @@ impl Account {
         head: &Parts,
         body: &[u8],
         authorization: &str,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), ErrorAnswer> {
         let authorization = sign::parse_authorization(authorization)
             .map_err(|error| unauthorized(&error.to_string()))?;
         let date = header(&head.headers, "x-sdk-date")?
@@ -239,7 +238,7 @@ impl Account {
             payload_hash: &hash,
         });
         let expected = sign::signature(&self.secret_key, &sign::string_to_sign(date, &canonical));
-        if !same(expected, authorization.signature.to_ascii_lowercase()) {
+        if !constant_time_eq(expected, authorization.signature.to_ascii_lowercase()) {
             let shown = canonical.replace('\n', "|");
             return Err(unauthorized(&format!(
                 "verify aksk signature fail,canonicalRequest:{shown}"
@@ -257,12 +256,15 @@ impl Account {
     }
 }
 
-/// The text of a header that is there once.
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refused> {
+/// The text of a header that may appear once.
+pub(super) fn header<'a>(
+    headers: &'a HeaderMap,
+    name: &str,
+) -> Result<Option<&'a str>, ErrorAnswer> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(unauthorized("a header of the authentication is there more than once"));
+        return Err(unauthorized("a header of the authentication appears more than once"));
     }
     std::str::from_utf8(value.as_bytes())
         .map(Some)

@@ -17,28 +17,27 @@ use hyper::{
 
 use super::{
     Cci,
+    error::{ErrorAnswer, bad_request, text},
     pod::Pod,
     process::Plan,
-    spdy,
-    status::{Refused, bad_request, method_not_allowed, text},
-    websocket,
+    spdy, websocket,
 };
-use crate::server::Answer;
+use crate::service::Answer;
 
 const WEBSOCKET_PROTOCOL: &str = "sec-websocket-protocol";
 
-/// The first value of a name in the query.
+/// The first value of a parameter of the query.
 pub(super) fn parameter<'a>(query: &'a [QueryPair<'_>], name: &str) -> Option<&'a str> {
     query.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_ref())
 }
 
-/// A switch of the query, read as Kubernetes does: there and neither `false` nor `0`.
-pub(super) fn switch(query: &[QueryPair<'_>], name: &str) -> bool {
+/// A boolean parameter, read as Kubernetes does: present, and neither `false` nor `0`.
+pub(super) fn flag(query: &[QueryPair<'_>], name: &str) -> bool {
     parameter(query, name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
 }
 
-/// Whether a header that is a list names this word.
-fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
+/// Whether a comma-separated header contains this token.
+fn has_token(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
     let texts = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     texts.flat_map(|list| list.split(',')).any(|item| item.trim().eq_ignore_ascii_case(word))
 }
@@ -47,7 +46,7 @@ fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a
     headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok())
 }
 
-fn container(pod: &Pod, query: &[QueryPair<'_>]) -> Result<String, Refused> {
+fn container(pod: &Pod, query: &[QueryPair<'_>]) -> Result<String, ErrorAnswer> {
     match (parameter(query, "container").filter(|name| !name.is_empty()), pod.containers) {
         (Some(name), containers) if containers.contains(&name) => Ok(name.to_owned()),
         (Some(name), _) => {
@@ -74,37 +73,34 @@ fn switching(headers: &[(&str, &str)]) -> Answer {
     answer
 }
 
-/// How the WebSocket library of these servers refuses: without saying what its words are.
-fn bare(code: StatusCode, words: &'static str) -> Refused {
+/// An error of the WebSocket library of these servers, which sends no Content-Type.
+fn bare(code: StatusCode, words: &'static str) -> ErrorAnswer {
     let mut answer = Response::new(Full::from(words).boxed_unsync());
     *answer.status_mut() = code;
     Box::new(answer)
 }
 
-/// The two protocols an exec connection can be upgraded to.
-enum Chosen {
+/// The protocol that an exec connection is upgraded to.
+enum Upgrade {
     WebSocket(Option<Subprotocol>, String),
     Spdy,
 }
 
 impl Cci {
-    /// Answers an exec request of a caller that is known, and carries the session on in a task.
+    /// Answers an exec request of an authenticated caller, and runs the session in a task.
     pub(super) fn exec(
         &self,
         mut head: Parts,
         pod: &Arc<Pod>,
         query: &[QueryPair<'_>],
-    ) -> Result<Answer, Refused> {
-        if ![Method::GET, Method::POST].contains(&head.method) {
-            return Err(method_not_allowed());
-        }
+    ) -> Result<Answer, ErrorAnswer> {
         let container = container(pod, query)?;
         let chosen = self.negotiate_upgrade(&head)?;
         let streams = Streams {
-            stdin: switch(query, "stdin"),
-            stdout: switch(query, "stdout"),
-            stderr: switch(query, "stderr"),
-            tty: switch(query, "tty"),
+            stdin: flag(query, "stdin"),
+            stdout: flag(query, "stdout"),
+            stderr: flag(query, "stderr"),
+            tty: flag(query, "tty"),
         };
         if !(streams.stdin || streams.stdout || streams.stderr) {
             let problem = "you must specify at least 1 of stdin, stdout, stderr";
@@ -114,7 +110,7 @@ impl Cci {
             let problem = format!("container not found (\"{container}\")");
             return Err(text(StatusCode::INTERNAL_SERVER_ERROR, problem));
         }
-        // The runtime comes last, and with it the choice of protocol.
+        // The runtime checks last, so that its error comes only now.
         let chosen = chosen?;
         let commands = query.iter().filter(|(name, _)| name == "command");
         let plan = Plan {
@@ -124,14 +120,14 @@ impl Cci {
             argv: commands.map(|(_, value)| value.clone().into_owned()).collect(),
             streams,
             withholds_status: self.withholds_status,
-            line: head.extensions.remove(),
+            stream_faults: head.extensions.remove(),
         };
         let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
             return Err(bad_request("Upgrade request required"));
         };
         let idle = self.idle;
         Ok(match chosen {
-            Chosen::WebSocket(protocol, accept) => {
+            Upgrade::WebSocket(protocol, accept) => {
                 self.tasks.spawn(async move {
                     if let Ok(upgraded) = upgrade.await {
                         let protocol = protocol.unwrap_or(Subprotocol::V1);
@@ -145,7 +141,7 @@ impl Cci {
                 }
                 switching(&headers)
             }
-            Chosen::Spdy => {
+            Upgrade::Spdy => {
                 self.tasks.spawn(async move {
                     if let Ok(upgraded) = upgrade.await {
                         spdy::serve(upgraded, plan, idle).await;
@@ -157,14 +153,14 @@ impl Cci {
         })
     }
 
-    /// What the connection becomes. The outer error is the API server's, the inner one the runtime's.
-    fn negotiate_upgrade(&self, head: &Parts) -> Result<Result<Chosen, Refused>, Refused> {
+    /// Chooses the protocol to upgrade to. The outer error is the API server's, the inner one the runtime's.
+    fn negotiate_upgrade(&self, head: &Parts) -> Result<Result<Upgrade, ErrorAnswer>, ErrorAnswer> {
         let headers = &head.headers;
-        let upgrades = lists(headers, CONNECTION, "upgrade");
-        if upgrades && lists(headers, UPGRADE, SPDY_UPGRADE) {
+        let upgrades = has_token(headers, CONNECTION, "upgrade");
+        if upgrades && has_token(headers, UPGRADE, SPDY_UPGRADE) {
             let offers = values(headers, STREAM_PROTOCOL_HEADER);
             return Ok(match Subprotocol::choose_spdy(offers, &[Subprotocol::V4]) {
-                Ok(_) => Ok(Chosen::Spdy),
+                Ok(_) => Ok(Upgrade::Spdy),
                 Err(error @ NegotiationError::NoOffer) => {
                     Err(text(StatusCode::BAD_REQUEST, error.to_string()))
                 }
@@ -178,7 +174,7 @@ impl Cci {
                 }
             });
         }
-        if !upgrades || !lists(headers, UPGRADE, "websocket") {
+        if !upgrades || !has_token(headers, UPGRADE, "websocket") {
             return Err(bad_request("Upgrade request required"));
         }
         if head.method != Method::GET {
@@ -194,11 +190,11 @@ impl Cci {
         if self.v5 {
             supported.push(Subprotocol::V5);
         }
-        // The library behind these servers looks at the first such header only.
+        // The library behind these servers reads the first such header only.
         let offers = values(headers, WEBSOCKET_PROTOCOL).take(1);
         Ok(match Subprotocol::choose_websocket(offers, &supported) {
-            Ok(protocol) => Ok(Chosen::WebSocket(protocol, accept_key(key.as_bytes()))),
-            // Without a word and without a list, as Kubernetes does.
+            Ok(protocol) => Ok(Upgrade::WebSocket(protocol, accept_key(key.as_bytes()))),
+            // Without a text and without a list of protocols, as Kubernetes does.
             Err(_) => Err(bare(StatusCode::FORBIDDEN, "")),
         })
     }
@@ -209,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn switches_are_read_as_kubernetes_does() {
+    fn flags_are_read_as_kubernetes_does() {
         for (value, expected) in [
             ("true", true),
             ("1", true),
@@ -219,8 +215,8 @@ mod tests {
             ("FALSE", false),
             ("0", false),
         ] {
-            assert_eq!(switch(&[("tty".into(), value.into())], "tty"), expected, "{value}");
+            assert_eq!(flag(&[("tty".into(), value.into())], "tty"), expected, "{value}");
         }
-        assert!(!switch(&[], "tty"));
+        assert!(!flag(&[], "tty"));
     }
 }

@@ -1,36 +1,49 @@
-//! The same pods as a Kubernetes server shows them, so that `kubectl` can be held against the sandbox.
+//! The same pods under the paths of a Kubernetes server, for `kubectl` and other Kubernetes clients.
 
 use hyper::{HeaderMap, Method, StatusCode, header::AUTHORIZATION};
 use serde_json::json;
 
-use crate::server::{self, Answer};
+use crate::service::{self, Answer};
 
-/// Where a Kubernetes server keeps namespaces.
-pub(super) const PREFIX: &str = "/api/v1/namespaces/";
-/// Version of a Kubernetes server's pods.
+/// The API version of a Kubernetes server's pods.
 pub(super) const API_VERSION: &str = "v1";
 
-/// Below which path all of it is, followed by the token.
+/// The prefix of paths that contain the token, which follows it.
 pub(super) const ROOT: &str = "/kubernetes/";
 
-/// The token and the Kubernetes path in a request's path, if it is one.
-pub(super) fn path(path: &str) -> Option<(&str, &str)> {
-    let rest = path.strip_prefix(ROOT)?;
-    Some(rest.split_at(rest.find('/').unwrap_or(rest.len())))
+/// A path of a Kubernetes server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KubernetesPath<'p> {
+    /// The token, where the request's path contains it.
+    pub(super) token: Option<&'p str>,
+    pub(super) path: &'p str,
 }
 
-/// Whether the path is one of a Kubernetes server that needs no token in it.
-pub(super) fn is_path(path: &str) -> bool {
-    matches!(path.strip_suffix('/').unwrap_or(path), "/api" | "/apis" | "/version")
-        || path.starts_with("/api/")
+impl<'p> KubernetesPath<'p> {
+    /// Reads a request's path; `None` for one of CCI's or IAM's.
+    pub(super) fn of(path: &'p str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix(ROOT) {
+            let (token, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            return Some(Self { token: Some(token), path });
+        }
+        let is_kubernetes = path.starts_with("/api/")
+            || matches!(path.strip_suffix('/').unwrap_or(path), "/api" | "/apis" | "/version");
+        is_kubernetes.then_some(Self { token: None, path })
+    }
+
+    /// The corresponding path of CCI; empty if there is none.
+    pub(super) fn to_cci(self) -> String {
+        let rest = self.path.strip_prefix("/api/v1");
+        rest.map(|rest| format!("/apis/{}{rest}", super::API_VERSION)).unwrap_or_default()
+    }
 }
 
 /// The token as Kubernetes clients send it.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-/// What `kubectl` asks before it asks for a pod.
+/// Answers the discovery requests that clients send first.
 pub(super) fn discover(method: &Method, path: &str) -> Option<Answer> {
     if *method != Method::GET {
         return None;
@@ -63,5 +76,5 @@ pub(super) fn discover(method: &Method, path: &str) -> Option<Answer> {
         }),
         _ => return None,
     };
-    Some(server::json(StatusCode::OK, &body))
+    Some(service::json(StatusCode::OK, &body))
 }

@@ -15,17 +15,18 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
-    status::{Refused, bad_request},
+    error::{ErrorAnswer, bad_request},
+    exec::parameter,
     watch,
 };
 use crate::{
     clock, random,
-    server::{self, Answer},
+    service::{self, Answer},
 };
 
 /// The only namespace with pods.
 pub(super) const NAMESPACE: &str = "default";
-/// The version of every pod and of every list of them, as none ever changes.
+/// The version of every pod and of every list of pods, since none ever changes.
 pub(super) const VERSION: &str = "1";
 
 /// A pod.
@@ -38,7 +39,7 @@ pub(super) struct Pod {
     created: i64,
     /// Commands that were really started.
     pub(super) executions: AtomicUsize,
-    /// How often each command was, by what its words become.
+    /// How often each command was started, by the hash of its arguments.
     commands: Mutex<HashMap<u64, usize>>,
 }
 
@@ -63,8 +64,8 @@ impl Pod {
         self.commands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note that a command was really started.
-    pub(super) fn started(&self, argv: &[String]) {
+    /// Counts a command that was really started.
+    pub(super) fn count_execution(&self, argv: &[String]) {
         self.executions.fetch_add(1, Ordering::Relaxed);
         *self.commands().entry(hashed(argv)).or_default() += 1;
     }
@@ -171,7 +172,7 @@ fn hashed(argv: &[impl AsRef<str>]) -> u64 {
     hasher.finish()
 }
 
-/// `name=value`, `name==value`, `name!=value`, and for labels `name` or `!name`.
+/// Whether a term selects: `name=value`, `name==value`, `name!=value`, and for labels `name` or `!name`.
 fn selects(term: &str, value_of: impl Fn(&str) -> Option<String>) -> bool {
     let term = term.trim();
     if let Some((name, value)) = term.split_once("!=") {
@@ -189,15 +190,13 @@ fn terms(selector: &str) -> impl Iterator<Item = &str> {
     selector.split(',').filter(|term| !term.trim().is_empty())
 }
 
-/// `GET …/pods`.
+/// Lists the pods that the query selects.
 pub(super) fn list(
     pods: &[&Pod],
     query: &[QueryPair<'_>],
     api_version: &str,
-) -> Result<Answer, Refused> {
-    let parameter = |name: &str| {
-        query.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value.as_ref())
-    };
+) -> Result<Answer, ErrorAnswer> {
+    let parameter = |name: &str| parameter(query, name).unwrap_or_default();
     let fields = parameter("fieldSelector");
     for term in terms(fields) {
         let name = term.split(['=', '!']).next().unwrap_or_default().trim();
@@ -213,7 +212,7 @@ pub(super) fn list(
                     .all(|term| selects(term, |name| (name == "app").then(|| pod.name.to_owned())))
         })
         .collect();
-    if watch::is_wanted(query) {
+    if watch::is_requested(query) {
         let pods: Vec<Value> = found.iter().map(|pod| pod.to_json(api_version)).collect();
         return watch::answer(&pods, query, api_version);
     }
@@ -232,7 +231,7 @@ pub(super) fn list(
         metadata["remainingItemCount"] = (rest.len() - page.len()).into();
     }
     let items: Vec<Value> = page.iter().map(|pod| pod.to_json(api_version)).collect();
-    Ok(server::json(
+    Ok(service::json(
         StatusCode::OK,
         &json!({ "apiVersion": api_version, "kind": "PodList", "metadata": metadata, "items": items }),
     ))

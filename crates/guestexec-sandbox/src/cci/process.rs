@@ -24,43 +24,42 @@ use tokio::{
 
 use super::pod::Pod;
 use crate::{
-    line::Control,
+    faulty_stream::StreamFaults,
     process::{Group, Limits, Processes},
 };
 
-/// Output goes in pieces of at most this many bytes, as from the real runtime.
-const PIECE: usize = 32 * 1024;
-/// How many bytes of input may wait for the process, about as many as the real runtime's pipes hold.
+/// The most bytes of output in one message, as from the real runtime.
+const CHUNK: usize = 32 * 1024;
+/// The size of the pipe to standard input in bytes, about that of the real runtime's pipes.
 #[cfg(target_os = "linux")]
-const INPUT_ROOM: usize = 128 * 1024;
-/// How many bytes of input a process has to have been given before one more can find no room.
+const INPUT_PIPE_SIZE: usize = 128 * 1024;
+/// The size of the smallest pipe in bytes; with less input written, a pipe cannot be full.
 const SMALLEST_PIPE: usize = 64 * 1024;
-/// How many bytes of output are taken of a terminal that its client is taken to have left. Then nobody reads, and the
-/// process waits.
-const DETACHED_ROOM: usize = 64 * 1024;
-/// How long a terminal's output is waited for once the process is gone, and how many bytes are read of it then. Another
-/// process may hold the terminal; the session ends nevertheless.
-const TERMINAL_LINGER: Duration = Duration::from_millis(100);
+/// How many bytes of a terminal's output are read after its client detached. Then the process blocks.
+const DETACHED_OUTPUT: usize = 64 * 1024;
+/// How long a read from a terminal may take after the process has ended, since another process may hold it.
+const TERMINAL_GRACE: Duration = Duration::from_millis(100);
+/// How many bytes are read from a terminal after the process has ended.
 const TERMINAL_REST: usize = 256 * 1024;
-/// How long output is read beyond the time a command may run.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long output is read after a command's time limit.
+const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 
 /// Output on its way to the client.
 pub(super) type Outputs = mpsc::Receiver<(Channel, Vec<u8>)>;
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
 
-/// What is to be run, and where.
+/// What to run, and where.
 pub(super) struct Plan {
     pub(super) processes: Arc<Processes>,
     pub(super) pod: Arc<Pod>,
     pub(super) container: String,
     pub(super) argv: Vec<String>,
     pub(super) streams: Streams,
-    /// Nothing is said of the end of a command that leaves much input unread.
+    /// Whether no status follows a command that leaves much input unread.
     pub(super) withholds_status: bool,
-    /// The connection, as far as it can be made to fail.
-    pub(super) line: Option<Arc<Control>>,
+    /// The faults of the connection.
+    pub(super) stream_faults: Option<Arc<StreamFaults>>,
 }
 
 /// A running process.
@@ -74,42 +73,42 @@ pub(super) struct Process {
 /// The process's standard input.
 pub(super) struct Input {
     end: InputEnd,
-    /// Bytes that were handed over.
+    /// How many bytes the process's pipe or terminal took.
     written: usize,
     attachment: Arc<Attachment>,
 }
 
 /// Where input goes.
 enum InputEnd {
-    /// Nowhere: there is none, or it is at its end.
+    /// Nowhere: it was not requested, or is closed.
     Closed,
     Pipe(ChildStdin),
     Terminal(OwnedWritePty),
 }
 
-/// What a session's input and its output know of each other.
+/// What the input and the output of a session share.
 #[derive(Debug, Default)]
 pub(super) struct Attachment {
-    /// The client is taken to have left its terminal, and gets no more output.
+    /// The client detached from its terminal, and gets no more output.
     detached: AtomicBool,
-    /// Input waits for a process that does not read it.
+    /// A write of input waits for a process that does not read it.
     is_stuck: AtomicBool,
 }
 
 impl Attachment {
-    /// Whether input waited for the process to the last.
+    /// Whether the last write of input is still waiting for the process.
     pub(super) fn is_stuck(&self) -> bool {
         self.is_stuck.load(Ordering::Relaxed)
     }
 }
 
 impl Input {
-    /// Hands over input; a process that does not want it is nobody's fault.
+    /// Writes input; a process that closed it is no error.
     pub(super) async fn write(&mut self, mut data: &[u8]) {
         while !data.is_empty() {
             let stuck = &self.attachment.is_stuck;
             let end = &mut self.end;
-            // A pipe that cannot be full yet is only not known to have room.
+            // A write can also be pending because Tokio does not know yet that the pipe has room.
             let may_be_full = self.written >= SMALLEST_PIPE;
             let written = poll_fn(|cx| {
                 let written = match end {
@@ -137,8 +136,8 @@ impl Input {
         }
     }
 
-    /// Ends the input. On a terminal that is a detach, as the real runtime takes it: the process goes on, and the
-    /// client hears no more of it than its exit code.
+    /// Closes the input. On a terminal it means detaching, as in the real runtime: the process runs on, and the client
+    /// receives only its exit code.
     pub(super) fn close(&mut self) {
         match self.end {
             InputEnd::Terminal(_) => self.attachment.detached.store(true, Ordering::Relaxed),
@@ -149,26 +148,26 @@ impl Input {
 
     pub(super) fn resize(&self, size: TerminalSize) {
         if let InputEnd::Terminal(terminal) = &self.end {
-            // A terminal whose process is gone has no size.
+            // A terminal whose process has ended has no size to set.
             _ = terminal.resize(Size::new(size.height, size.width));
         }
     }
 }
 
 impl Plan {
-    /// Whether the client hears nothing, so that there is no point in waiting for what it says.
-    pub(super) fn is_mute(&self) -> bool {
-        self.line.as_ref().is_some_and(|line| line.is_mute())
+    /// Whether the client receives nothing, so that waiting for its reaction is pointless.
+    pub(super) fn is_muted(&self) -> bool {
+        self.stream_faults.as_ref().is_some_and(|faults| faults.is_muted())
     }
 
-    /// Starts the process, or says how the session ends instead.
+    /// Starts the process, or returns how the session ends instead.
     pub(super) fn start(&self) -> Result<Process, Termination> {
         let Some((program, arguments)) = self.argv.split_first() else {
             return Err(Termination::could_not_start("args must not be empty"));
         };
         let started = self.spawn(program, arguments);
         if started.is_ok() {
-            self.pod.started(&self.argv);
+            self.pod.count_execution(&self.argv);
         }
         started.map_err(|error| {
             let why = match error.kind() {
@@ -193,7 +192,7 @@ impl Plan {
         if tty {
             let terminal = |error: pty_process::Error| io::Error::other(error.to_string());
             let (pty, end) = pty_process::open().map_err(terminal)?;
-            // It leads a session, and with that a group, of its own.
+            // `pty_process` makes it lead a session, and with that a process group.
             let command = pty_process::Command::new(program)
                 .args(arguments)
                 .env_clear()
@@ -209,7 +208,7 @@ impl Plan {
             })?;
             let (reader, writer) = pty.into_split();
             let outputs: Vec<(Channel, Reader)> = vec![(Channel::Stdout, Box::new(reader))];
-            // Kept open without stdin too: a terminal without its other end hangs up.
+            // Kept open even without stdin, since closing it would hang up the terminal.
             return Ok(Process { group, outputs, input: InputEnd::Terminal(writer), limits });
         }
         let pipe = |wanted: bool| if wanted { Stdio::piped() } else { Stdio::null() };
@@ -227,8 +226,8 @@ impl Plan {
         let input = group.child.stdin.take().map_or(InputEnd::Closed, |pipe| {
             #[cfg(target_os = "linux")]
             {
-                // A smaller pipe does, too.
-                _ = rustix::pipe::fcntl_setpipe_size(&pipe, INPUT_ROOM);
+                // A smaller pipe works, too.
+                _ = rustix::pipe::fcntl_setpipe_size(&pipe, INPUT_PIPE_SIZE);
             }
             InputEnd::Pipe(pipe)
         });
@@ -236,7 +235,7 @@ impl Plan {
     }
 }
 
-/// A process without its input, and where its output goes.
+/// A process without its input, and the channel for its output.
 pub(super) struct Running {
     group: Group,
     outputs: Vec<(Channel, Reader)>,
@@ -247,7 +246,7 @@ pub(super) struct Running {
 }
 
 impl Process {
-    /// Takes the process apart: what to wait for, the input, and the output.
+    /// Splits the process into what to wait for, the input, and the output.
     pub(super) fn split(self) -> (Running, Input, Outputs) {
         let Self { group, outputs, input, limits } = self;
         let (sender, receiver) = mpsc::channel(2);
@@ -259,29 +258,30 @@ impl Process {
 }
 
 impl Running {
-    /// What tells of the session's input once that is in use.
+    /// The state shared with the input.
     pub(super) fn attachment(&self) -> Arc<Attachment> {
         Arc::clone(&self.attachment)
     }
 
-    /// Waits for the end of the process and of its output, whose pipes other processes may hold longer. Dropped
-    /// before, it kills the process.
+    /// Waits for the end of the process and of its output, whose pipes other processes may hold longer.
+    ///
+    /// Dropping the future kills the process.
     pub(super) async fn wait(self) -> Termination {
         let Self { mut group, outputs, is_terminal, sender, limits, attachment } = self;
-        let gone = watch::Sender::new(false);
+        let ended = watch::Sender::new(false);
         let budget = Budget { left: AtomicU64::new(limits.output), spent: Notify::new() };
         let forward = |output| {
             forward(
                 output,
                 is_terminal,
                 sender.clone(),
-                gone.subscribe(),
+                ended.subscribe(),
                 &budget,
                 &attachment.detached,
             )
         };
         let reading = futures_util::future::join_all(outputs.into_iter().map(forward));
-        let reading = timeout(limits.time.saturating_add(LINGER), reading);
+        let reading = timeout(limits.time.saturating_add(OUTPUT_GRACE), reading);
         let waiting = async {
             let status = tokio::select! {
                 biased;
@@ -289,7 +289,7 @@ impl Running {
                 () = budget.spent.notified() => kill(&mut group).await,
                 () = sleep(limits.time) => kill(&mut group).await,
             };
-            gone.send_replace(true);
+            ended.send_replace(true);
             status
         };
         let (status, _) = tokio::join!(waiting, reading);
@@ -316,7 +316,7 @@ struct Budget {
 }
 
 impl Budget {
-    /// Whether there is room for so many bytes more.
+    /// Takes so many bytes from the budget; false if it has fewer.
     fn take(&self, bytes: usize) -> bool {
         let taken = self.left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(bytes as u64)
@@ -328,24 +328,23 @@ impl Budget {
     }
 }
 
-/// The next piece of output, `None` at its end: with a pipe when nobody holds it any more, with a terminal when the
-/// process is gone and all it wrote was read.
-async fn next_piece(
+/// Reads output, up to the end of a pipe, or until a terminal's process has ended and all it wrote was read.
+async fn next_chunk(
     reader: &mut Reader,
-    piece: &mut [u8],
-    gone: &mut watch::Receiver<bool>,
+    chunk: &mut [u8],
+    ended: &mut watch::Receiver<bool>,
     rest: Option<&mut usize>,
 ) -> Option<usize> {
-    // A terminal whose last process is gone says so by an error.
+    // Reading a terminal without processes fails, which is its end.
     let some = |read: io::Result<usize>| read.ok().filter(|length| *length > 0);
-    let Some(rest) = rest else { return some(reader.read(piece).await) };
+    let Some(rest) = rest else { return some(reader.read(chunk).await) };
     tokio::select! {
         biased;
-        read = reader.read(piece), if !*gone.borrow() => return some(read),
-        // The sender lives until all output was read.
-        _ = gone.wait_for(|gone| *gone) => {}
+        read = reader.read(chunk), if !*ended.borrow() => return some(read),
+        // This cannot fail, since the sender lives until all output was read.
+        _ = ended.wait_for(|ended| *ended) => {}
     }
-    let length = timeout(TERMINAL_LINGER, reader.read(piece)).await.ok().and_then(some)?;
+    let length = timeout(TERMINAL_GRACE, reader.read(chunk)).await.ok().and_then(some)?;
     *rest = rest.checked_sub(length)?;
     Some(length)
 }
@@ -354,29 +353,29 @@ async fn forward(
     (channel, mut reader): (Channel, Reader),
     is_terminal: bool,
     sender: mpsc::Sender<(Channel, Vec<u8>)>,
-    mut gone: watch::Receiver<bool>,
+    mut ended: watch::Receiver<bool>,
     budget: &Budget,
     detached: &AtomicBool,
 ) {
-    let mut piece = vec![0; PIECE];
-    let mut unheard = 0;
+    let mut chunk = vec![0; CHUNK];
+    let mut discarded = 0;
     let mut rest = is_terminal.then_some(TERMINAL_REST);
-    while let Some(length) = next_piece(&mut reader, &mut piece, &mut gone, rest.as_mut()).await {
+    while let Some(length) = next_chunk(&mut reader, &mut chunk, &mut ended, rest.as_mut()).await {
         if !budget.take(length) {
-            // The pipe stays open until the process is killed, or it would die of a broken one.
-            _ = gone.wait_for(|gone| *gone).await;
+            // The pipe stays open until the process is killed; a broken pipe would end it otherwise.
+            _ = ended.wait_for(|ended| *ended).await;
             return;
         }
         if detached.load(Ordering::Relaxed) {
-            unheard += length;
-            if unheard < DETACHED_ROOM {
+            discarded += length;
+            if discarded < DETACHED_OUTPUT {
                 continue;
             }
-            _ = gone.wait_for(|gone| *gone).await;
+            _ = ended.wait_for(|ended| *ended).await;
             return;
         }
-        // However long the client takes, nothing is lost.
-        if sender.send((channel, piece[..length].to_vec())).await.is_err() {
+        // Waits as long as the client takes, so that no output is lost.
+        if sender.send((channel, chunk[..length].to_vec())).await.is_err() {
             return;
         }
     }

@@ -22,9 +22,9 @@ use super::process::{Input, Outputs, Plan};
 
 /// How long the client may take to open its streams.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
-/// Input that is kept while the client opens its streams, in bytes.
+/// How many bytes of input are kept while the client opens its streams.
 const MAX_EARLY: usize = 1024 * 1024;
-/// Bytes that are read at once.
+/// The most bytes that are read at once.
 const BUFFER: usize = 64 * 1024;
 
 type Io = TokioIo<Upgraded>;
@@ -35,14 +35,14 @@ struct Session {
     writer: AsyncMutex<WriteHalf<Io>>,
 }
 
-/// Runs the command and carries its streams until one side is through.
+/// Runs the command and carries its streams until one side ends the session.
 ///
-/// A client that does not read the last of it has `idle` to do so; a status that is withheld is so for as long.
+/// The client has `idle` to read the last data; a withheld status delays the end by as long.
 pub(super) async fn serve(upgraded: Upgraded, plan: Plan, idle: Duration) {
     let (mut reader, writer) = tokio::io::split(TokioIo::new(upgraded));
     let session =
         Session { server: Mutex::new(Server::new(plan.streams)), writer: AsyncMutex::new(writer) };
-    // A client that is gone hears nothing, whatever went wrong.
+    // An error means that the client is gone, so nobody is left to tell.
     _ = session.run(&mut reader, &plan, idle).await;
 }
 
@@ -57,7 +57,7 @@ impl Session {
 
     async fn run(&self, reader: &mut ReadHalf<Io>, plan: &Plan, idle: Duration) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER];
-        // Input and a size may come right behind their streams, before there is a process.
+        // Input and a terminal size may follow the opening of their streams, before the process starts.
         let mut early = Vec::new();
         let mut ended = false;
         let mut early_size = None;
@@ -108,7 +108,7 @@ impl Session {
                 };
                 let running = async { Ok(running.wait().await) };
                 let end = tokio::select! {
-                    // The client is gone; the process is killed as `running` is dropped.
+                    // The client is gone. Dropping `running` kills the process.
                     gone = receive => return gone,
                     end = async { tokio::try_join!(running, self.send(outputs)) } => end?.0,
                 };
@@ -122,16 +122,17 @@ impl Session {
         };
         let mut out = Vec::new();
         self.server().finish(&end, &mut out);
-        let last_words = async {
+        let last_frames = async {
             let mut writer = self.writer.lock().await;
             writer.write_all(&out).await?;
             writer.shutdown().await
         };
-        let Ok(Ok(())) = timeout(idle, last_words).await else { return Ok(()) };
-        if plan.is_mute() {
+        let Ok(Ok(())) = timeout(idle, last_frames).await else { return Ok(()) };
+        if plan.is_muted() {
             return Ok(());
         }
-        // What the client still says, so that the connection does not end in a reset that loses the status.
+        // Reads until the client closes its side: closing with unread data would reset the connection and lose the
+        // status.
         _ = timeout(Duration::from_secs(5), async {
             while let Ok(1..) = reader.read(&mut buffer).await {}
         })
@@ -143,7 +144,7 @@ impl Session {
         self.server().next(input).map_err(io::Error::other)
     }
 
-    /// Answers what wants an answer.
+    /// Answers events that need an answer.
     async fn answer(&self, event: &Event<'_>) -> io::Result<()> {
         let mut out = Vec::new();
         match event {
@@ -184,7 +185,7 @@ impl Session {
         let mut out = Vec::new();
         while let Some((channel, data)) = outputs.recv().await {
             out.clear();
-            // The client may have reset the stream, and then wants no more of it.
+            // The write fails if the client has reset the stream, whose output it does not want then.
             if self.server().write(channel, &data, &mut out).is_ok() {
                 self.write(&out).await?;
             }

@@ -1,5 +1,4 @@
-//! `watch=true`: the pods as events. None of the sandbox's pods ever changes, so that after the first events nothing
-//! comes until the time is up.
+//! `watch=true`: the pods as events. The sandbox's pods never change, so that no event follows the first ones.
 
 use std::{future::ready, time::Duration};
 
@@ -15,20 +14,20 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{
-    exec::{parameter, switch},
+    error::{ErrorAnswer, bad_request},
+    exec::{flag, parameter},
     pod::VERSION,
-    status::{Refused, bad_request},
 };
-use crate::server::Answer;
+use crate::service::Answer;
 
-/// How long a watch lasts whose request does not say it; Kubernetes takes half an hour to an hour.
-const USUAL: u64 = 1800;
-/// How long it lasts at most, in seconds.
-const MOST: u64 = 3600;
+/// How many seconds a watch lasts by default; on Kubernetes it is half an hour to an hour.
+const DEFAULT_TIME: u64 = 1800;
+/// How many seconds a watch may last.
+const MAX_TIME: u64 = 3600;
 
-/// Whether a list is to be watched.
-pub(super) fn is_wanted(query: &[QueryPair<'_>]) -> bool {
-    switch(query, "watch")
+/// Whether the query of a list asks for a watch.
+pub(super) fn is_requested(query: &[QueryPair<'_>]) -> bool {
+    flag(query, "watch")
 }
 
 /// The events of these pods.
@@ -36,20 +35,20 @@ pub(super) fn answer(
     pods: &[Value],
     query: &[QueryPair<'_>],
     api_version: &str,
-) -> Result<Answer, Refused> {
+) -> Result<Answer, ErrorAnswer> {
     let seconds = match parameter(query, "timeoutSeconds") {
-        None | Some("" | "0") => USUAL,
+        None | Some("" | "0") => DEFAULT_TIME,
         Some(text) => text
             .parse()
             .map_err(|_| bad_request("timeoutSeconds has to be a number of seconds, 0 or more"))?,
     };
     let mut events = Vec::new();
-    let begins_anew = matches!(parameter(query, "resourceVersion"), None | Some("" | "0"));
-    let sends_all = switch(query, "sendInitialEvents");
-    if begins_anew || sends_all {
+    let starts_without_state = matches!(parameter(query, "resourceVersion"), None | Some("" | "0"));
+    let sends_all = flag(query, "sendInitialEvents");
+    if starts_without_state || sends_all {
         events.extend(pods.iter().map(|pod| json!({ "type": "ADDED", "object": pod })));
     }
-    if sends_all && switch(query, "allowWatchBookmarks") {
+    if sends_all && flag(query, "allowWatchBookmarks") {
         let metadata = json!({
             "resourceVersion": VERSION,
             "creationTimestamp": null,
@@ -66,7 +65,7 @@ pub(super) fn answer(
     }
     let lines = events.iter().map(|event| Frame::data(Bytes::from(format!("{event}\n"))));
     let lines: Vec<Frame<Bytes>> = lines.collect();
-    let silence = sleep(Duration::from_secs(seconds.min(MOST)));
+    let silence = sleep(Duration::from_secs(seconds.min(MAX_TIME)));
     let silence = stream::once(silence).filter_map(|()| ready(None));
     let body = StreamBody::new(stream::iter(lines).chain(silence).map(Ok));
     let mut answer = Response::new(body.boxed_unsync());

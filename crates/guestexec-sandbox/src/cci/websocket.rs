@@ -1,8 +1,7 @@
 //! A session over WebSocket.
 //!
-//! Frames are read as the servers of Kubernetes read them: each is a message of its own, also one that continues
-//! another. A pong is written before anything more is read, so that a client that pings and does not read comes to
-//! wait, and costs no memory.
+//! Frames are read as Kubernetes servers read them: each is a message, also one that continues another. A pong is written
+//! before the next read, so that a client that pings without reading is blocked and costs no memory.
 
 use std::{io, pin::pin, time::Duration};
 
@@ -22,13 +21,13 @@ use tokio::{
 
 use super::process::{Input, Outputs, Plan};
 
-/// Longest message of the client's, beyond which Kubernetes drops the connection.
+/// Longest message of a client in bytes; Kubernetes closes the connection at a longer one.
 const MAX_MESSAGE: u64 = 32 * 1024 * 1024;
-/// Longest payload of a ping, a pong or a close frame.
+/// Longest payload of a ping, pong or close frame in bytes.
 const MAX_CONTROL: u64 = 125;
-/// How long the client may take to close its side at the end.
+/// How long the client may take to close its side.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Code 1000, the only one these servers close with.
+/// Code 1000, the only one with which these servers close.
 const NORMAL: [u8; 2] = 1000_u16.to_be_bytes();
 
 const CLOSE: u8 = 8;
@@ -38,7 +37,7 @@ const PONG: u8 = 10;
 type Io = TokioIo<Upgraded>;
 type Reader = BufReader<ReadHalf<Io>>;
 
-/// Where frames are written, each by one write.
+/// Writes each frame by one write.
 struct Writer(Mutex<WriteHalf<Io>>);
 
 impl Writer {
@@ -66,8 +65,8 @@ async fn read_frame(reader: &mut Reader) -> io::Result<(u8, Vec<u8>)> {
         length => u64::from(length),
     };
     let is_masked = second & 128 != 0;
-    let most = if opcode < CLOSE { MAX_MESSAGE } else { MAX_CONTROL };
-    if !is_masked || length > most {
+    let max_length = if opcode < CLOSE { MAX_MESSAGE } else { MAX_CONTROL };
+    if !is_masked || length > max_length {
         return Err(io::ErrorKind::InvalidData.into());
     }
     let mut key = [0; 4];
@@ -80,13 +79,13 @@ async fn read_frame(reader: &mut Reader) -> io::Result<(u8, Vec<u8>)> {
     Ok((opcode, payload))
 }
 
-/// Runs the command and carries its streams until one side is through.
+/// Runs the command and carries its streams until one side ends the session.
 ///
-/// After `idle` without a message either way it is cut, and the command killed.
+/// After `idle` without a message either way, the connection closes and the command is killed.
 pub(super) async fn serve(upgraded: Upgraded, protocol: Subprotocol, plan: Plan, idle: Duration) {
     let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
     let (mut reader, writer) = (BufReader::new(reader), Writer(Mutex::new(writer)));
-    // A client that is gone hears nothing, whatever went wrong.
+    // An error means that the client is gone, so nobody is left to tell.
     _ = session(&mut reader, &writer, protocol, &plan, idle).await;
 }
 
@@ -110,8 +109,8 @@ async fn session(
         }
     };
     let (running, mut input, outputs) = process.split();
-    // A stream that was not asked for is at its end for the runtime; version 5 comes to it by SPDY, where such a
-    // stream does not exist.
+    // The runtime sees standard input that was not requested as closed. Not with version 5, which reaches it by SPDY,
+    // where such a stream does not exist.
     if !plan.streams.stdin && protocol != Subprotocol::V5 {
         input.close();
     }
@@ -122,7 +121,7 @@ async fn session(
     let mut receive =
         pin!(receive(reader, writer, decoder, plan.streams.stdin, &mut input, &traffic));
     let end = tokio::select! {
-        // The client closed or broke the connection; the process is killed as `running` is dropped.
+        // The client closed or broke the connection. Dropping `running` kills the process.
         () = &mut receive => {
             _ = timeout(CLOSE_TIMEOUT, writer.frame(FrameKind::Close, &NORMAL)).await;
             return Ok(());
@@ -138,8 +137,8 @@ async fn session(
     finish(writer, encoder, plan, &end, idle, receive).await
 }
 
-/// The status and the close, which a client has `idle` to take, and then the client's own close, so that the
-/// connection does not end in a reset that loses the status.
+/// Writes the status and the close frame, within `idle`, and waits for the client's close: closing before would reset the
+/// connection and lose the status.
 async fn finish(
     writer: &Writer,
     encoder: Encoder,
@@ -148,20 +147,20 @@ async fn finish(
     idle: Duration,
     until_closed: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let last_words = async {
+    let last_frames = async {
         if let Some(status) = encoder.status(end) {
             writer.message(&status).await?;
         }
         writer.frame(FrameKind::Close, &NORMAL).await
     };
-    let Ok(Ok(())) = timeout(idle, last_words).await else { return Ok(()) };
-    if !plan.is_mute() {
+    let Ok(Ok(())) = timeout(idle, last_frames).await else { return Ok(()) };
+    if !plan.is_muted() {
         _ = timeout(CLOSE_TIMEOUT, until_closed).await;
     }
     Ok(())
 }
 
-/// When something was last sent or received.
+/// Tells when messages are sent or received.
 struct Traffic(watch::Sender<()>);
 
 impl Traffic {
@@ -169,18 +168,18 @@ impl Traffic {
         Self(watch::Sender::new(()))
     }
 
-    fn seen(&self) {
+    fn record(&self) {
         self.0.send_replace(());
     }
 
-    /// Becomes ready when nothing was for so long.
+    /// Completes after so long without a message.
     async fn idle_for(&self, limit: Duration) {
         let mut seen = self.0.subscribe();
         while timeout(limit, seen.changed()).await.is_ok() {}
     }
 }
 
-/// Outputs as messages, until there are no more.
+/// Sends output until its end.
 async fn send(
     writer: &Writer,
     encoder: Encoder,
@@ -190,13 +189,13 @@ async fn send(
     while let Some((channel, data)) = outputs.recv().await {
         for message in encoder.data(channel, &data) {
             writer.message(&message).await?;
-            traffic.seen();
+            traffic.record();
         }
     }
     Ok(())
 }
 
-/// The client's messages, until it is gone.
+/// Handles the client's messages until it closes the connection.
 async fn receive(
     reader: &mut Reader,
     writer: &Writer,
@@ -206,7 +205,7 @@ async fn receive(
     traffic: &Traffic,
 ) {
     while let Ok((opcode, payload)) = read_frame(reader).await {
-        traffic.seen();
+        traffic.record();
         match opcode {
             CLOSE => return,
             PING => {

@@ -1,18 +1,17 @@
-//! Faults as text, as options of the command line name them.
+//! The text form of faults, as on the command line.
 
 use std::str::FromStr;
 
-use super::{Fault, FaultKind, Provider, Rate};
+use super::{Fault, FaultKind, Rate};
+use crate::provider::Provider;
 
-/// Why a text names no fault.
+/// A text is not the text form of a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no fault: {problem}")]
+#[error("`{text}` is not a fault: {problem}")]
 pub struct FaultError {
     text: String,
     problem: String,
 }
-
-const KINDS: &str = "latency, clock, throttle, bad-gateway, gateway-timeout, lose-request, lose-answer, reset, drip, expire";
 
 impl FromStr for Fault {
     type Err = FaultError;
@@ -37,25 +36,26 @@ fn parse(text: &str) -> Result<Fault, String> {
         Some((kind, value)) => (kind, Some(value)),
         None => (what, None),
     };
-    let kind = match kind {
-        "latency" => FaultKind::Latency(duration(value.ok_or("say how long: latency=200ms")?)?),
-        "clock" => FaultKind::Clock(offset(value.ok_or("say by how much: clock=-1h")?)?),
-        "throttle" => FaultKind::Throttle,
-        "bad-gateway" => FaultKind::BadGateway,
-        "gateway-timeout" => FaultKind::GatewayTimeout,
-        "lose-request" => FaultKind::LoseRequest,
-        "lose-answer" => FaultKind::LoseAnswer,
-        "reset" => FaultKind::Reset,
-        "drip" => FaultKind::Drip,
-        "expire" => FaultKind::Expire,
-        _ => return Err(format!("the kind is one of {KINDS}")),
+    let known = FaultKind::ALL.into_iter().find(|known| known.name() == kind);
+    let kind = match known {
+        Some(FaultKind::Latency(_)) => {
+            FaultKind::Latency(duration(value.ok_or("say how long: latency=200ms")?)?)
+        }
+        Some(FaultKind::Clock(_)) => {
+            FaultKind::Clock(offset(value.ok_or("say by how much: clock=-1h")?)?)
+        }
+        Some(kind) => kind,
+        None => {
+            let names = FaultKind::ALL.map(FaultKind::name).join(", ");
+            return Err(format!("the kind is one of {names}"));
+        }
     };
     let mut fault = Fault::new(provider, kind);
     if let Some(operation) = operation {
         fault = fault.on(operation);
-        if !provider.operations().iter().any(|known| fault.concerns(known)) {
-            let known = provider.operations().join(", ");
-            return Err(format!("the operations of {} are {known}", provider.name()));
+        if !provider.operations().any(|known| fault.concerns(Some(known))) {
+            let ids: Vec<&str> = provider.operations().map(|known| known.id).collect();
+            return Err(format!("the operations of {} are {}", provider.name(), ids.join(", ")));
         }
     }
     if let (Some(value), false) =
@@ -89,7 +89,7 @@ fn offset(text: &str) -> Result<i64, String> {
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let seconds = i64::try_from(duration(size)?.as_secs()).ok();
-    // A hundred years are enough to be wrong by, and no date overflows.
+    // Within a hundred years no date overflows.
     let seconds = seconds.filter(|seconds| *seconds <= 100 * 366 * 86_400);
     seconds
         .map(|seconds| sign * seconds)
@@ -114,7 +114,7 @@ mod tests {
             ("tat:latency", "how long"),
             ("tat:latency=soon", "200ms"),
             ("tat:clock=-200000days", "100 years"),
-            ("tat.Walk:drip", "RunCommand"),
+            ("tat.Walk:drip", guestexec_tat::operations::RUN_COMMAND.id),
         ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains(explained), "{text}: {error}");

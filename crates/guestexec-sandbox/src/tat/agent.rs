@@ -1,4 +1,4 @@
-//! The agent inside an instance: what the vendor's tat-agent 1.1.9 does with a task, done for real.
+//! The agent inside an instance, which runs tasks as the vendor's tat-agent 1.1.9 does.
 
 use std::{
     fs, io,
@@ -17,7 +17,7 @@ use crate::{
     process::{self, End, Group, Processes},
 };
 
-/// How tasks get to the agents.
+/// How tasks reach the agents.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Delivery {
     /// How long a task is `DELIVERING`.
@@ -28,7 +28,7 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    /// Takes a task to its agent; false if it does not get there.
+    /// Delivers a task to its agent; false if it does not arrive.
     async fn deliver(self, task: &Task) -> bool {
         for (status, time) in
             [(TaskStatus::Delivering, self.delivering), (TaskStatus::DeliverDelayed, self.delayed)]
@@ -77,8 +77,8 @@ pub(super) async fn run(
             task.instance.executions.fetch_add(1, Ordering::Relaxed);
             let limit = Duration::from_secs(invocation.command.timeout);
             let pipes = [(pipe, &*task.output)];
-            match process::finish(group, pipes, limit, task.cancelled()).await {
-                // A death by signal has no code.
+            match process::run_to_end(group, pipes, limit, task.cancelled()).await {
+                // A process that was killed by a signal has no exit code.
                 Ok(End::Exited(status)) => match status.code() {
                     Some(0) => (TaskStatus::Success, 0, String::new()),
                     code => (TaskStatus::Failed, code.map_or(-1, i64::from), String::new()),
@@ -90,10 +90,10 @@ pub(super) async fn run(
         }
         Err(error) => (TaskStatus::StartFailed, -1, error),
     };
-    // It may never have been written.
+    // The script may not have been written.
     _ = fs::remove_file(&path);
     if delivery.agents == TatAgents::Silent {
-        task.end(TaskStatus::TaskTimeout, -1, "TaskTimeout: the agent did not say how it ended");
+        task.end(TaskStatus::TaskTimeout, -1, "TaskTimeout: the agent did not report how it ended");
     } else {
         task.end(status, exit_code, &error);
     }
@@ -101,7 +101,7 @@ pub(super) async fn run(
 
 type Started = (Group, tokio::net::unix::pipe::Receiver);
 
-/// Starts the script, or says in the agent's words why not.
+/// Starts the script, or returns the agent's error text.
 fn start(
     processes: &Arc<Processes>,
     invocation: &Invocation,
@@ -132,7 +132,7 @@ fn start(
         let mut command = processes.command(shell, home);
         command
             .arg("-c")
-            // The script's path goes as an argument: the temporary directory may need quoting.
+            // The script's path is an argument, since the temporary directory's name may need quoting.
             .arg(format!("{profile} {shell} \"$0\""))
             .arg(path)
             .current_dir(&directory)
@@ -143,7 +143,7 @@ fn start(
             .env("MAIL", format!("/var/mail/{user}"))
             .env("TERM", "xterm-color")
             .stdin(Stdio::null())
-            // One pipe for both, so that the order is the true one.
+            // One pipe for both outputs keeps their order.
             .stdout(output.try_clone()?)
             .stderr(output);
         let group = processes.start(|| command.spawn())?;
@@ -152,7 +152,7 @@ fn start(
     spawn().map_err(|error| format!("TaskSpawnFailed: {error}"))
 }
 
-/// The working directory; `/root` is the instance's own.
+/// The working directory, where the instance's directory stands for `/root`.
 fn directory(named: &str, home: &Path) -> PathBuf {
     if named.trim_end_matches('/') == "/root" { home.to_owned() } else { PathBuf::from(named) }
 }

@@ -1,12 +1,12 @@
-//! Who asks: TC3-HMAC-SHA256 verified over the headers as they were received, and the signature before it.
+//! TC3-HMAC-SHA256 signatures, verified over the headers as they were received, and the older signatures.
 
 pub(super) mod v1;
 
 use guestexec_tat::sign::{self, Canonical, SignError, SigningKey};
 use hyper::{HeaderMap, http::request::Parts};
 
-use super::refusal::Refusal;
-use crate::secret::same;
+use super::error::ApiError;
+use crate::secret::constant_time_eq;
 
 /// How far a timestamp may be from the clock, in seconds.
 const WINDOW: i64 = 300;
@@ -17,64 +17,64 @@ const SERVICE: &str = "tat";
 pub(super) struct Key {
     pub(super) id: String,
     pub(super) secret: String,
-    /// The session token a temporary key comes with.
+    /// The session token of a temporary key.
     pub(super) token: Option<String>,
 }
 
-/// The text of a header that is there once.
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
+/// The text of a header that may appear once.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ApiError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(invalid(format!("The header `{name}` is there more than once.")));
+        return Err(invalid(format!("The header `{name}` appears more than once.")));
     }
     std::str::from_utf8(value.as_bytes())
         .map(Some)
         .map_err(|_| invalid(format!("The header `{name}` is not UTF-8.")))
 }
 
-fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal::new("AuthFailure.InvalidAuthorization", message)
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("AuthFailure.InvalidAuthorization", message)
 }
 
-/// What every request names, wherever it does.
+/// The common parameters, whether from headers or from the query.
 #[derive(Debug, Default)]
-pub(super) struct Common {
+pub(super) struct CommonParams {
     pub(super) action: String,
     pub(super) version: String,
     pub(super) region: String,
 }
 
-/// A signature that may be good, as far as the head can tell.
-pub(super) struct Claim<'a> {
+/// A signature whose head is valid, but whose body is not read yet.
+pub(super) struct UnverifiedSignature<'a> {
     authorization: sign::Authorization<'a>,
     key: &'a Key,
     timestamp: i64,
-    /// The values of the signed headers, by their names.
+    /// The names and values of the signed headers.
     signed: Vec<(&'a str, &'a str)>,
 }
 
-/// The key of this id.
-fn find<'a>(keys: &'a [Key], id: &str) -> Result<&'a Key, Refusal> {
+/// The key with this id.
+fn find<'a>(keys: &'a [Key], id: &str) -> Result<&'a Key, ApiError> {
     if !id.starts_with("AKID") {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             "AuthFailure.InvalidSecretId",
             "The SecretId is not one for this API.",
         ));
     }
     keys.iter().find(|key| key.id == id).ok_or_else(|| {
-        Refusal::new(
+        ApiError::new(
             "AuthFailure.SecretIdNotFound",
             "The SecretId does not exist; check which one was used.",
         )
     })
 }
 
-fn check_time(timestamp: i64, now: i64) -> Result<(), Refusal> {
+fn check_time(timestamp: i64, now: i64) -> Result<(), ApiError> {
     if now.abs_diff(timestamp) <= WINDOW.unsigned_abs() {
         return Ok(());
     }
-    Err(Refusal::new(
+    Err(ApiError::new(
         "AuthFailure.SignatureExpire",
         format!(
             "The timestamp is more than {WINDOW} s from the server's clock; set the client's clock."
@@ -82,18 +82,18 @@ fn check_time(timestamp: i64, now: i64) -> Result<(), Refusal> {
     ))
 }
 
-fn token_fits(key: &Key, token: Option<&str>) -> Result<(), Refusal> {
-    // Empty is none, for which a permanent key is made.
-    if same(token.unwrap_or_default(), key.token.as_deref().unwrap_or_default()) {
+fn token_fits(key: &Key, token: Option<&str>) -> Result<(), ApiError> {
+    // An empty token is none, as with a permanent key.
+    if constant_time_eq(token.unwrap_or_default(), key.token.as_deref().unwrap_or_default()) {
         return Ok(());
     }
-    Err(Refusal::new(
+    Err(ApiError::new(
         "AuthFailure.TokenFailure",
         "The session token does not belong to the SecretId, or is missing.",
     ))
 }
 
-/// The forms in which a host may have been signed: Node's SDK leaves the port out that it sends.
+/// The forms in which the host may be signed: Node's SDK sends the port, but does not sign it.
 fn hosts(host: &str) -> Vec<&str> {
     let mut hosts = vec![host];
     if let Some((name, port)) = host.rsplit_once(':')
@@ -105,25 +105,32 @@ fn hosts(host: &str) -> Vec<&str> {
     hosts
 }
 
-/// Whether a service's name in the scope is that of this service. The Java and the Node SDK take it from the
-/// endpoint's first label, which is right where the endpoint is Tencent's.
+/// Whether the scope's service name is that of this service.
+///
+/// The SDKs for Java and Node take the endpoint's first label, which is right for Tencent's endpoints only.
 fn is_service(name: &str, host: &str) -> bool {
     let is_vendors = hosts(host).iter().any(|host| host.ends_with(".tencentcloudapi.com"));
     let mut labels = hosts(host).into_iter().filter_map(|host| host.split('.').next());
     name == SERVICE || (!is_vendors && labels.any(|label| label == name))
 }
 
-/// Reads the signature of a request, and checks what its head says of it at about `now`.
-pub(super) fn claim<'a>(keys: &'a [Key], head: &'a Parts, now: i64) -> Result<Claim<'a>, Refusal> {
+/// Reads the signature of a request, and checks what the head alone tells, with the time `now`.
+pub(super) fn read_signature<'a>(
+    keys: &'a [Key],
+    head: &'a Parts,
+    now: i64,
+) -> Result<UnverifiedSignature<'a>, ApiError> {
     let authorization = header(&head.headers, "authorization")?
         .ok_or_else(|| invalid("The header `Authorization` is missing."))?;
     let authorization = sign::parse_authorization(authorization)
         .map_err(|error: SignError| invalid(error.to_string()))?;
     let timestamp = header(&head.headers, "x-tc-timestamp")?
-        .ok_or_else(|| Refusal::new("MissingParameter", "The header `X-TC-Timestamp` is missing."))?
+        .ok_or_else(|| {
+            ApiError::new("MissingParameter", "The header `X-TC-Timestamp` is missing.")
+        })?
         .parse::<i64>()
         .map_err(|_| {
-            Refusal::new("InvalidParameter", "`X-TC-Timestamp` is not a number of seconds.")
+            ApiError::new("InvalidParameter", "`X-TC-Timestamp` is not a number of seconds.")
         })?;
     let key = find(keys, authorization.secret_id)?;
     check_time(timestamp, now)?;
@@ -138,12 +145,12 @@ pub(super) fn claim<'a>(keys: &'a [Key], head: &'a Parts, now: i64) -> Result<Cl
             .ok_or_else(|| mismatch(&format!("the header `{name}` is signed but was not sent")))?;
         signed.push((name, value));
     }
-    Ok(Claim { authorization, key, timestamp, signed })
+    Ok(UnverifiedSignature { authorization, key, timestamp, signed })
 }
 
-impl Claim<'_> {
-    /// Checks that a holder of the key signed the request with this body.
-    pub(super) fn verify(&self, head: &Parts, body: &[u8]) -> Result<(), Refusal> {
+impl UnverifiedSignature<'_> {
+    /// Verifies the signature over the head and this body.
+    pub(super) fn verify(&self, head: &Parts, body: &[u8]) -> Result<(), ApiError> {
         let unsigned_body =
             header(&head.headers, "x-tc-content-sha256")? == Some(sign::UNSIGNED_PAYLOAD);
         let hash = sign::payload_hash(if unsigned_body {
@@ -167,17 +174,17 @@ impl Claim<'_> {
                 payload_hash: &hash,
             });
             let text = sign::string_to_sign(self.timestamp, scope, &canonical);
-            same(sign::signature(&signing_key, &text), &given)
+            constant_time_eq(sign::signature(&signing_key, &text), &given)
         };
         let host = header(&head.headers, "host")?.unwrap_or_default();
         if !hosts(host).into_iter().any(fits) {
             return Err(mismatch("check the SecretKey, and that what was signed is what was sent"));
         }
-        // The SDKs send the token unsigned, so it is looked at last.
+        // The SDKs do not sign the token, so it is checked last.
         token_fits(self.key, header(&head.headers, "x-tc-token")?)
     }
 }
 
-fn mismatch(why: &str) -> Refusal {
-    Refusal::new("AuthFailure.SignatureFailure", format!("The signature does not match: {why}."))
+fn mismatch(why: &str) -> ApiError {
+    ApiError::new("AuthFailure.SignatureFailure", format!("The signature does not match: {why}."))
 }

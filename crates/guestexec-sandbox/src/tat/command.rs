@@ -1,4 +1,4 @@
-//! Commands: what is to run, saved or not.
+//! Commands, saved or not.
 
 use guestexec_core::Base64;
 use guestexec_tat::types::{
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use super::{
     State, Tat,
+    error::{ActionResult, ApiError},
     page::{self, page},
     parameters::{self, Values},
-    refusal::{Answered, Refusal},
 };
 use crate::{clock, random};
 
-/// Commands an account may keep.
+/// Commands that an account may save.
 const QUOTA: usize = 1000;
 /// The filters of DescribeCommands.
 const FILTERS: [&str; 8] = [
@@ -29,7 +29,7 @@ const FILTERS: [&str; 8] = [
     "tag:",
 ];
 
-/// A command, as RunCommand or CreateCommand describes it.
+/// A command of RunCommand or CreateCommand.
 #[derive(Clone, Debug)]
 pub(super) struct Command {
     pub(super) id: String,
@@ -49,7 +49,7 @@ pub(super) struct Command {
     created: i64,
 }
 
-/// The two requests have the same members but for a few, and no common type.
+/// Builds a command from either request type: they have nearly the same members, but no common trait.
 macro_rules! command {
     ($request:ident, $name:expr) => {{
         let (request, name): (_, String) = ($request, $name);
@@ -61,7 +61,7 @@ macro_rules! command {
         for conf in &request.default_parameter_confs {
             let (name, value) = (conf.parameter_name.clone(), conf.parameter_value.clone());
             if defaults.insert(name, value).is_some() {
-                return Err(Refusal::new(
+                return Err(ApiError::new(
                     "InvalidParameter.ParameterNameDuplicated",
                     "`DefaultParameterConfs` names a parameter twice.",
                 ));
@@ -87,17 +87,17 @@ macro_rules! command {
     }};
 }
 
-fn malformed() -> Refusal {
-    Refusal::new("InvalidParameterValue.CommandContentInvalid", "`Content` is not Base64.")
+fn malformed() -> ApiError {
+    ApiError::new("InvalidParameterValue.CommandContentInvalid", "`Content` is not Base64.")
 }
 
 impl Command {
-    pub(super) fn of_run(request: RunCommandRequest) -> Result<Self, Refusal> {
+    pub(super) fn of_run(request: RunCommandRequest) -> Result<Self, ApiError> {
         let name = request.command_name.clone().unwrap_or_default();
         command!(request, name)
     }
 
-    fn of_create(request: CreateCommandRequest) -> Result<Self, Refusal> {
+    fn of_create(request: CreateCommandRequest) -> Result<Self, ApiError> {
         let name = request.command_name.clone();
         command!(request, name)
     }
@@ -156,12 +156,12 @@ impl Command {
         }
     }
 
-    /// What fills the placeholders: the caller's values over the command's own.
-    pub(super) fn values(&self, given: Option<&str>) -> Result<Values, Refusal> {
+    /// The values of the placeholders: the command's defaults, overridden by the caller's values.
+    pub(super) fn values(&self, given: Option<&str>) -> Result<Values, ApiError> {
         if !self.enable_parameter {
             return match given {
                 None => Ok(Values::new()),
-                Some(_) => Err(Refusal::new(
+                Some(_) => Err(ApiError::new(
                     "InvalidParameterValue.ParameterDisabled",
                     "The command was made without parameters (EnableParameter is false).",
                 )),
@@ -173,12 +173,12 @@ impl Command {
     }
 
     /// The script to run with these values.
-    pub(super) fn script(&self, values: &Values) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn script(&self, values: &Values) -> Result<Vec<u8>, ApiError> {
         if !self.enable_parameter {
             return Ok(self.content.clone());
         }
         if values.is_empty() && parameters::any(&self.content) {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameterValue.LackOfParameterInfo",
                 "The script has placeholders, but neither parameters nor defaults were given.",
             ));
@@ -187,38 +187,38 @@ impl Command {
     }
 }
 
-/// Parameters as the JSON object in text that the service shows.
+/// Parameters as JSON text, as the service shows them.
 pub(super) fn object_text(values: &Values) -> String {
     if values.is_empty() { String::new() } else { json!(values).to_string() }
 }
 
 impl State {
-    pub(super) fn command(&self, id: &str) -> Result<&Command, Refusal> {
+    pub(super) fn command(&self, id: &str) -> Result<&Command, ApiError> {
         if !id.starts_with("cmd-") {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameterValue.InvalidCommandId",
                 "`CommandId` is not of the form `cmd-…`.",
             ));
         }
         self.commands.iter().find(|command| command.id == id).ok_or_else(|| {
-            Refusal::new(
+            ApiError::new(
                 "ResourceNotFound.CommandNotFound",
                 "There is no command with this `CommandId`.",
             )
         })
     }
 
-    /// Keeps a command under its name.
-    pub(super) fn save(&mut self, command: Command) -> Result<(), Refusal> {
+    /// Saves a command, whose name must be new.
+    pub(super) fn save(&mut self, command: Command) -> Result<(), ApiError> {
         if !command.name.is_empty() && self.commands.iter().any(|saved| saved.name == command.name)
         {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameterValue.CommandNameDuplicated",
                 "There is a command of this `CommandName` already.",
             ));
         }
         if self.commands.len() >= QUOTA {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "ResourceUnavailable.UserHasNoQuotaCode",
                 format!("There are {QUOTA} commands already; delete some."),
             ));
@@ -229,14 +229,14 @@ impl State {
 }
 
 impl Tat {
-    pub(super) fn create_command(&self, request: CreateCommandRequest) -> Answered {
+    pub(super) fn create_command(&self, request: CreateCommandRequest) -> ActionResult {
         let command = Command::of_create(request)?;
         let id = command.id.clone();
         self.state().save(command)?;
         Ok(json!({ "CommandId": id }))
     }
 
-    pub(super) fn describe_commands(&self, request: &DescribeCommandsRequest) -> Answered {
+    pub(super) fn describe_commands(&self, request: &DescribeCommandsRequest) -> ActionResult {
         page::check(&request.filters, &FILTERS)?;
         let state = self.state();
         let mut found = Vec::new();
@@ -252,11 +252,11 @@ impl Tat {
         Ok(json!({ "TotalCount": total, "CommandSet": set }))
     }
 
-    pub(super) fn delete_command(&self, request: &DeleteCommandRequest) -> Answered {
+    pub(super) fn delete_command(&self, request: &DeleteCommandRequest) -> ActionResult {
         let mut state = self.state();
         let id = state.command(&request.command_id)?.id.clone();
         if state.is_running(&id) {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "ResourceUnavailable.CommandInExecuting",
                 "The command is being run; wait for its end.",
             ));
@@ -265,7 +265,7 @@ impl Tat {
         Ok(json!({}))
     }
 
-    pub(super) fn preview(&self, request: PreviewReplacedCommandContentRequest) -> Answered {
+    pub(super) fn preview(&self, request: PreviewReplacedCommandContentRequest) -> ActionResult {
         let given = request.parameters.as_deref();
         let (content, values) = match (request.command_id, request.content) {
             (Some(id), _) => {
@@ -280,7 +280,7 @@ impl Tat {
             ),
         };
         if values.is_empty() && parameters::any(&content) {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameterValue.LackOfParameters",
                 "The script has placeholders, but neither parameters nor defaults were given.",
             ));

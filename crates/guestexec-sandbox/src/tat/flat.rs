@@ -1,4 +1,4 @@
-//! Parameters in the query of a GET, or in a form: `InstanceIds.0=ins-a&Filters.0.Values.1=b`.
+//! Parameters in the query of a GET or in a form, flattened: `InstanceIds.0=ins-a&Filters.0.Values.1=b`.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -13,21 +13,21 @@ use serde::{
 };
 use serde_json::Error;
 
-use super::refusal::Refusal;
+use super::error::ApiError;
 
 /// Longest query, in bytes.
 pub(super) const MAX_QUERY: usize = 32 * 1024;
-/// How deep names may be nested; the document's deepest is `Filters.0.Values.0`.
+/// How many parts a name may have; the document's longest is `Filters.0.Values.0`.
 const MAX_DEPTH: usize = 8;
 
-/// Parameters by the parts of their names. All values are texts; what each is to be follows from who reads it.
+/// Parameters by the parts of their names. All values are texts, which the deserialized type interprets.
 #[derive(Debug)]
 pub(super) enum Tree {
     Text(String),
     Node(BTreeMap<Key, Tree>),
 }
 
-/// A part of a name; numbers in the order of numbers.
+/// A part of a name. Indices sort by number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Index(u32),
@@ -36,7 +36,7 @@ pub(super) enum Key {
 
 impl Key {
     fn new(part: &str) -> Self {
-        // Not `00`, which is another name for the same place.
+        // Not `00`, which would be a second name of index 0.
         match part.parse::<u32>() {
             Ok(index) if index.to_string() == part => Self::Index(index),
             _ => Self::Name(part.to_owned()),
@@ -53,12 +53,12 @@ impl fmt::Display for Key {
     }
 }
 
-fn invalid(why: &str) -> Refusal {
-    Refusal::new("InvalidParameter", format!("The parameters are wrong: {why}."))
+fn invalid(why: &str) -> ApiError {
+    ApiError::new("InvalidParameter", format!("The parameters are wrong: {why}."))
 }
 
 /// Reads the names and values of a query, or of a form.
-pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
+pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, ApiError> {
     let decode = |text: &str| {
         let text = text.replace('+', " ");
         let decoded = percent_decode_str(&text).decode_utf8().map(|text| text.into_owned());
@@ -73,8 +73,8 @@ pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
         .collect()
 }
 
-/// Puts parameters in order by the parts of their names.
-pub(super) fn tree(pairs: Vec<(String, String)>) -> Result<Tree, Refusal> {
+/// Nests parameters by the parts of their names.
+pub(super) fn tree(pairs: Vec<(String, String)>) -> Result<Tree, ApiError> {
     let mut root = BTreeMap::new();
     for (name, value) in pairs {
         let mut parts: Vec<&str> = name.split('.').collect();
@@ -82,16 +82,16 @@ pub(super) fn tree(pairs: Vec<(String, String)>) -> Result<Tree, Refusal> {
         if parts.len() >= MAX_DEPTH {
             return Err(invalid("a name has too many parts"));
         }
-        let mut place = &mut root;
+        let mut node = &mut root;
         for part in parts {
-            let next = place.entry(Key::new(part)).or_insert_with(|| Tree::Node(BTreeMap::new()));
+            let next = node.entry(Key::new(part)).or_insert_with(|| Tree::Node(BTreeMap::new()));
             let Tree::Node(next) = next else {
                 return Err(invalid("a parameter has both a value and members"));
             };
-            place = next;
+            node = next;
         }
-        if place.insert(Key::new(last), Tree::Text(value)).is_some() {
-            return Err(invalid("a parameter is there twice"));
+        if node.insert(Key::new(last), Tree::Text(value)).is_some() {
+            return Err(invalid("a parameter appears twice"));
         }
     }
     Ok(Tree::Node(root))
@@ -116,7 +116,7 @@ impl<'de> Deserializer<'de> for &'de Tree {
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self {
-            // As Python's SDK writes it, and as everybody else does.
+            // Python's SDK writes `True` and `False`.
             Tree::Text(text) if text.eq_ignore_ascii_case("true") => visitor.visit_bool(true),
             Tree::Text(text) if text.eq_ignore_ascii_case("false") => visitor.visit_bool(false),
             _ => Err(Error::custom("expected true or false")),
@@ -213,11 +213,11 @@ mod tests {
         *,
     };
 
-    fn read(query: &str) -> Result<Tree, Refusal> {
+    fn read(query: &str) -> Result<Tree, ApiError> {
         tree(pairs(query)?)
     }
 
-    fn run(query: &str) -> Result<RunCommandRequest, Refusal> {
+    fn run(query: &str) -> Result<RunCommandRequest, ApiError> {
         parse(&Input::Query(read(query)?))
     }
 
@@ -259,8 +259,8 @@ mod tests {
             ("&CommandName=%ff", "InvalidParameter"),
             ("&Timeout=0", "InvalidParameterValue.Range"),
         ] {
-            let refusal = run(&format!("{base}{more}")).err().unwrap();
-            assert_eq!(refusal.code(), code, "{more}");
+            let error = run(&format!("{base}{more}")).err().unwrap();
+            assert_eq!(error.code(), code, "{more}");
         }
         assert_eq!(run("").err().unwrap().code(), "MissingParameter");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The instances of the sandbox, their agents, and regions.
+//! Instances, their agents, and regions.
 
 use std::{
     path::PathBuf,
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::{
     Tat,
+    error::{ActionResult, ApiError},
     page::{self, page},
-    refusal::{Answered, Refusal},
 };
 use crate::clock;
 
-/// The regions TAT is offered in, with their names.
+/// The regions that offer TAT, with their names.
 pub(super) const REGIONS: [(&str, &str); 11] = [
     ("ap-guangzhou", "South China (Guangzhou)"),
     ("ap-nanjing", "East China (Nanjing)"),
@@ -35,14 +35,14 @@ pub(super) const REGIONS: [(&str, &str); 11] = [
 pub(super) struct Instance {
     pub(super) id: String,
     pub(super) online: bool,
-    /// What stands for `/root`.
+    /// The directory that stands for `/root`.
     pub(super) home: PathBuf,
     /// Scripts that were really started on it.
     pub(super) executions: Arc<AtomicUsize>,
 }
 
 impl Instance {
-    /// `CVM`, `LIGHTHOUSE` or `REGISTERINST`, by the id.
+    /// `CVM`, `LIGHTHOUSE` or `REGISTERINST`, according to the id.
     pub(super) fn kind(&self) -> &'static str {
         kind(&self.id)
     }
@@ -77,31 +77,31 @@ fn has_known_form(id: &str) -> bool {
 }
 
 impl Tat {
-    /// The instances of these ids, which have to be able to run a command of this kind.
+    /// The instances with these ids, if all of them can run a command of this kind.
     pub(super) fn targets(
         &self,
         region: &str,
         ids: &[String],
         command_kind: &str,
-    ) -> Result<Vec<Instance>, Refusal> {
+    ) -> Result<Vec<Instance>, ApiError> {
         let mut targets: Vec<Instance> = Vec::with_capacity(ids.len());
         for (index, id) in ids.iter().enumerate() {
             if !has_known_form(id) || ids[..index].contains(id) {
-                return Err(Refusal::new(
+                return Err(ApiError::new(
                     "InvalidParameterValue.InvalidInstanceId",
-                    format!("`InstanceIds[{index}]` is not an instance id, or is there twice."),
+                    format!("`InstanceIds[{index}]` is not an instance id, or appears twice."),
                 ));
             }
-            // All of them stand in one region; elsewhere the account has none.
+            // The account has no instances in other regions.
             let found = self.instances.get(id).filter(|_| region == self.region);
             let Some(instance) = found else {
-                return Err(Refusal::new(
+                return Err(ApiError::new(
                     "ResourceNotFound.InstanceNotFound",
                     format!("`InstanceIds[{index}]` is no instance of this account in {region}."),
                 ));
             };
             if !instance.online {
-                return Err(Refusal::new(
+                return Err(ApiError::new(
                     "ResourceUnavailable.AgentStatusNotOnline",
                     format!("The agent of `InstanceIds[{index}]` is not online."),
                 ));
@@ -109,7 +109,7 @@ impl Tat {
             if kind(id) != kind(&ids[0])
                 && [kind(id), kind(&ids[0])].iter().all(|k| *k != "REGISTERINST")
             {
-                return Err(Refusal::new(
+                return Err(ApiError::new(
                     "InvalidParameterValue.InconsistentInstance",
                     "CVM and Lighthouse instances cannot be mixed in one call.",
                 ));
@@ -117,7 +117,7 @@ impl Tat {
             targets.push(instance.clone());
         }
         if command_kind != "SHELL" {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameterValue.AgentUnsupportedCommandType",
                 format!("{command_kind} commands need Windows, but these instances run Linux."),
             ));
@@ -129,7 +129,7 @@ impl Tat {
         &self,
         region: &str,
         request: &DescribeAutomationAgentStatusRequest,
-    ) -> Answered {
+    ) -> ActionResult {
         page::check(&request.filters, &["agent-status", "environment", "instance-id"])?;
         let mut found = Vec::new();
         for id in self.instance_order.iter().filter(|_| region == self.region) {
@@ -157,7 +157,7 @@ impl Tat {
         Ok(json!({ "TotalCount": total, "AutomationAgentSet": set }))
     }
 
-    pub(super) fn describe_regions(&self) -> Answered {
+    pub(super) fn describe_regions(&self) -> ActionResult {
         let set: Vec<Value> = REGIONS
             .iter()
             .map(|(region, name)| {

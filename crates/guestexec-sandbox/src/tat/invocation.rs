@@ -1,4 +1,4 @@
-//! Invocations: starting, following and cancelling them.
+//! Starts, describes and cancels invocations.
 
 use std::sync::{
     Arc,
@@ -18,18 +18,18 @@ use serde_json::{Value, json};
 use super::{
     State, Tat, agent,
     command::{Command, object_text},
+    error::{ActionResult, ApiError},
     instance::Instance,
     page::{self, page},
     parameters::{self, Values},
-    refusal::{Answered, Refusal},
     task::Task,
 };
 use crate::{clock, random};
 
-/// Tasks the sandbox keeps, each with its output.
+/// Tasks that the sandbox keeps, each with its output.
 const MAX_TASKS: usize = 50_000;
 
-/// A command on its way to instances.
+/// A run of a command on one or more instances.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) id: String,
@@ -37,7 +37,7 @@ pub(super) struct Invocation {
     pub(super) tasks: Vec<Arc<Task>>,
     /// Scripts that were really started.
     pub(super) executions: AtomicUsize,
-    /// The script as records show it.
+    /// The script with its hidden parameters masked.
     shown: Vec<u8>,
     parameters: Values,
     created: i64,
@@ -138,12 +138,12 @@ impl Invocation {
 }
 
 impl State {
-    /// The invocation of this id.
+    /// The invocation with this id.
     pub(super) fn invocation(&self, id: &str) -> Option<&Arc<Invocation>> {
         self.index.get(id).and_then(|index| self.invocations.get(*index))
     }
 
-    /// Whether an invocation of this command is under way.
+    /// Whether an invocation of this command is running.
     pub(super) fn is_running(&self, command_id: &str) -> bool {
         self.invocations
             .iter()
@@ -156,7 +156,7 @@ impl Tat {
         self: &Arc<Self>,
         region: &str,
         request: RunCommandRequest,
-    ) -> Answered {
+    ) -> ActionResult {
         let save = request.save_command.unwrap_or_default();
         let ids = request.instance_ids.clone();
         let given = request.parameters.clone();
@@ -175,7 +175,7 @@ impl Tat {
         self: &Arc<Self>,
         region: &str,
         request: InvokeCommandRequest,
-    ) -> Answered {
+    ) -> ActionResult {
         let mut command = self.state().command(&request.command_id)?.clone();
         let values = command.values(request.parameters.as_deref())?;
         command.username = request.username.unwrap_or(command.username);
@@ -188,13 +188,13 @@ impl Tat {
         Ok(json!({ "InvocationId": id }))
     }
 
-    /// A new invocation and the script it runs.
+    /// Creates an invocation, and the script it runs.
     fn invocation(
         &self,
         command: Command,
         values: Values,
         targets: Vec<Instance>,
-    ) -> Result<(Invocation, Vec<u8>), Refusal> {
+    ) -> Result<(Invocation, Vec<u8>), ApiError> {
         let script = command.script(&values)?;
         let shown = if command.enable_parameter {
             parameters::masked(&command.content, &values)?
@@ -218,13 +218,13 @@ impl Tat {
     fn start(
         self: &Arc<Self>,
         (invocation, script): (Invocation, Vec<u8>),
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, ApiError> {
         let invocation = Arc::new(invocation);
         let id = invocation.id.clone();
         {
             let mut state = self.state();
             if state.tasks + invocation.tasks.len() > MAX_TASKS {
-                return Err(Refusal::new(
+                return Err(ApiError::new(
                     "LimitExceeded",
                     format!("The sandbox keeps {MAX_TASKS} tasks at most; start a new sandbox."),
                 ));
@@ -248,7 +248,10 @@ impl Tat {
         Ok(id)
     }
 
-    pub(super) fn describe_invocations(&self, request: &DescribeInvocationsRequest) -> Answered {
+    pub(super) fn describe_invocations(
+        &self,
+        request: &DescribeInvocationsRequest,
+    ) -> ActionResult {
         let names = ["invocation-id", "command-id", "command-created-by", "instance-kind"];
         page::check(&request.filters, &names)?;
         let state = self.state();
@@ -265,14 +268,14 @@ impl Tat {
         Ok(json!({ "TotalCount": total, "InvocationSet": set }))
     }
 
-    pub(super) fn describe_tasks(&self, request: &DescribeInvocationTasksRequest) -> Answered {
+    pub(super) fn describe_tasks(&self, request: &DescribeInvocationTasksRequest) -> ActionResult {
         let names = ["invocation-task-id", "invocation-id", "instance-id", "command-id"];
         page::check(&request.filters, &names)?;
         let state = self.state();
         let by_id = request.filters.iter().find(|filter| filter.name == "invocation-id");
-        // The usual question is for one invocation, and there may be thousands of others.
+        // Most callers ask for one invocation among perhaps thousands.
         let candidates: Vec<&Arc<Invocation>> = match by_id {
-            // An id that is there twice is still one.
+            // A repeated id counts once.
             Some(filter) => filter
                 .values
                 .iter()
@@ -303,23 +306,23 @@ impl Tat {
         Ok(json!({ "TotalCount": total, "InvocationTaskSet": set }))
     }
 
-    pub(super) fn cancel_invocation(&self, request: &CancelInvocationRequest) -> Answered {
+    pub(super) fn cancel_invocation(&self, request: &CancelInvocationRequest) -> ActionResult {
         if !request.invocation_id.starts_with("inv-") {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameterValue.InvalidInvocationId",
                 "`InvocationId` is not of the form `inv-…`.",
             ));
         }
         let invocation =
             self.state().invocation(&request.invocation_id).cloned().ok_or_else(|| {
-                Refusal::new(
+                ApiError::new(
                     "ResourceNotFound.InvocationNotFound",
                     "There is no invocation with this `InvocationId`.",
                 )
             })?;
         let related = |id: &String| invocation.tasks.iter().any(|task| task.instance.id == *id);
         if !request.instance_ids.iter().all(related) {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameterValue.InstanceIsNotRelatedToInvocation",
                 "`InstanceIds` names an instance the invocation has no task for.",
             ));

@@ -1,10 +1,10 @@
-//! Pages and filters, the same for every list.
+//! Pages and filters, which are the same for every list.
 
 use guestexec_tat::types::Filter;
 
-use super::refusal::Refusal;
+use super::error::ApiError;
 
-/// How many there are in all, and the page asked for: 20 from the beginning unless told otherwise.
+/// The total count, and the requested page; by default the first 20.
 pub(super) fn page<T>(found: &[T], limit: Option<u64>, offset: Option<u64>) -> (usize, &[T]) {
     let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(found.len());
     let start = count(offset.unwrap_or(0));
@@ -12,9 +12,8 @@ pub(super) fn page<T>(found: &[T], limit: Option<u64>, offset: Option<u64>) -> (
     (found.len(), &found[start..end])
 }
 
-/// Refuses filters that are not those of the action, whether or not there is anything to try them on. A name that
-/// ends in a colon stands for all that begin with it.
-pub(super) fn check(filters: &[Filter], names: &[&str]) -> Result<(), Refusal> {
+/// Refuses filters that the action does not have. A name that ends in a colon stands for all that begin with it.
+pub(super) fn check(filters: &[Filter], names: &[&str]) -> Result<(), ApiError> {
     let is = |known: &str, name: &str| {
         if known.ends_with(':') { name.starts_with(known) } else { name == known }
     };
@@ -24,10 +23,10 @@ pub(super) fn check(filters: &[Filter], names: &[&str]) -> Result<(), Refusal> {
     }
 }
 
-/// The refusal of a filter the action does not know.
-fn unknown_filter(name: &str) -> Refusal {
+/// The error for a filter that the action does not have.
+fn unknown_filter(name: &str) -> ApiError {
     let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    Refusal::new(
+    ApiError::new(
         "InvalidParameterValue.InvalidFilter",
         format!("`{name}` is not the name of a filter of this action."),
     )

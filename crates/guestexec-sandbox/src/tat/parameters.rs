@@ -7,25 +7,25 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 
-use super::refusal::Refusal;
+use super::error::ApiError;
 
 /// Parameters by name.
 pub(super) type Values = BTreeMap<String, String>;
 
-/// What a hidden value is replaced by where a script is shown.
+/// What replaces a hidden value where a script is shown.
 const MASK: &str = "********";
-/// What marks a placeholder as hidden.
+/// The prefix of a hidden placeholder.
 const HIDDEN: &str = "tat-hidden:";
-/// Longest text of a placeholder between its braces, and the braces after it.
+/// Longest placeholder in bytes, without the opening braces.
 const MAX_PLACEHOLDER: usize = HIDDEN.len() + 64 + 2;
-/// Longest script after replacing, in bytes. The sandbox's own limit: the service's is not documented.
+/// Longest script after substitution, in bytes. The service's own limit is not documented.
 const MAX_SCRIPT: usize = 1024 * 1024;
 
-/// Reads a member that is a JSON object in text; its form was checked before.
-pub(super) fn read(member: &str, text: Option<&str>) -> Result<Values, Refusal> {
+/// Reads a member that holds a JSON object as text. Validation has checked its form.
+pub(super) fn read(member: &str, text: Option<&str>) -> Result<Values, ApiError> {
     let Some(text) = text else { return Ok(Values::new()) };
     let Pairs(pairs) = serde_json::from_str(text).map_err(|_| {
-        Refusal::new(
+        ApiError::new(
             "InvalidParameterValue.ParameterInvalidJsonFormat",
             format!("`{member}` is not a JSON object of texts."),
         )
@@ -33,7 +33,7 @@ pub(super) fn read(member: &str, text: Option<&str>) -> Result<Values, Refusal> 
     let mut values = Values::new();
     for (name, value) in pairs {
         if values.insert(name, value).is_some() {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameterValue.ParameterKeyDuplicated",
                 format!("`{member}` names a parameter twice."),
             ));
@@ -42,7 +42,7 @@ pub(super) fn read(member: &str, text: Option<&str>) -> Result<Values, Refusal> 
     Ok(values)
 }
 
-/// A JSON object's members with the repeated ones.
+/// A JSON object's members, including repeated ones.
 struct Pairs(Vec<(String, String)>);
 
 impl<'de> Deserialize<'de> for Pairs {
@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for Pairs {
     }
 }
 
-/// A script split into what stands as it is and placeholders.
+/// A part of a script.
 enum Piece<'a> {
     Text(&'a [u8]),
     Placeholder { whole: &'a [u8], name: &'a str, hidden: bool },
@@ -96,7 +96,7 @@ fn pieces(script: &[u8]) -> Vec<Piece<'_>> {
                 pieces.push(Piece::Placeholder { whole: &rest[start..end], name, hidden });
                 rest = &rest[end..];
             }
-            // One brace on, as `{{{a}}` holds a placeholder too.
+            // Continues after one brace, since `{{{a}}` contains a placeholder.
             None => {
                 pieces.push(Piece::Text(&rest[..=start]));
                 rest = &rest[start + 1..];
@@ -107,13 +107,13 @@ fn pieces(script: &[u8]) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// The script with values in the place of placeholders; those without a value stay.
-pub(super) fn substitute(script: &[u8], values: &Values) -> Result<Vec<u8>, Refusal> {
+/// Replaces placeholders by values; those without a value stay.
+pub(super) fn substitute(script: &[u8], values: &Values) -> Result<Vec<u8>, ApiError> {
     replace(script, |name, _| values.get(name).map(String::as_str))
 }
 
-/// The same as it is shown in records, hidden values masked.
-pub(super) fn masked(script: &[u8], values: &Values) -> Result<Vec<u8>, Refusal> {
+/// Replaces placeholders by values, with hidden values masked.
+pub(super) fn masked(script: &[u8], values: &Values) -> Result<Vec<u8>, ApiError> {
     replace(script, |name, hidden| {
         values.get(name).map(|value| if hidden { MASK } else { value.as_str() })
     })
@@ -122,7 +122,7 @@ pub(super) fn masked(script: &[u8], values: &Values) -> Result<Vec<u8>, Refusal>
 fn replace<'a>(
     script: &[u8],
     value: impl Fn(&str, bool) -> Option<&'a str>,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, ApiError> {
     let mut text = Vec::with_capacity(script.len());
     for piece in pieces(script) {
         text.extend_from_slice(match piece {
@@ -132,7 +132,7 @@ fn replace<'a>(
             }
         });
         if text.len() > MAX_SCRIPT {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameterValue.TooLong",
                 format!(
                     "The script is longer than {MAX_SCRIPT} bytes with its parameters filled in."
@@ -148,7 +148,7 @@ pub(super) fn any(script: &[u8]) -> bool {
     pieces(script).iter().any(|piece| matches!(piece, Piece::Placeholder { .. }))
 }
 
-/// The values as they are shown in records: those of hidden placeholders masked.
+/// The values, with those of hidden placeholders masked.
 pub(super) fn shown(script: &[u8], values: &Values) -> Values {
     let pieces = pieces(script);
     let hides = |wanted: &str| {
@@ -198,8 +198,8 @@ mod tests {
 
     #[test]
     fn repeated_names() {
-        let refusal = read("Parameters", Some(r#"{"a":"1","a":"2"}"#)).unwrap_err();
-        assert_eq!(refusal.code(), "InvalidParameterValue.ParameterKeyDuplicated");
+        let error = read("Parameters", Some(r#"{"a":"1","a":"2"}"#)).unwrap_err();
+        assert_eq!(error.code(), "InvalidParameterValue.ParameterKeyDuplicated");
         assert!(read("Parameters", Some("[]")).is_err());
         assert!(read("Parameters", None).unwrap().is_empty());
     }

@@ -1,13 +1,13 @@
-//! Reading a request's body against the spec's types and limits.
+//! Reads requests into the generated types, and checks the document's limits.
 
 use guestexec_core::Validate;
 use hyper::body::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{flat::Tree, refusal::Refusal};
-use crate::json::list_for_object;
+use super::{error::ApiError, flat::Tree};
+use crate::json::array_for_object;
 
-/// The two forms of a request's parameters.
+/// The parameters of a request, in one of the two forms.
 pub(super) enum Input {
     /// The body of a POST.
     Json(Bytes),
@@ -15,26 +15,26 @@ pub(super) enum Input {
     Query(Tree),
 }
 
-/// The parameters as a request of the type the client is generated with, which is what the document says of it.
+/// Reads parameters into a request type that is generated from the document.
 pub(super) fn parse<T: DeserializeOwned + Serialize + Validate>(
     input: &Input,
-) -> Result<T, Refusal> {
-    let refuse = |error: serde_path_to_error::Error<serde_json::Error>| {
-        refuse(&error.path().to_string(), error.inner())
+) -> Result<T, ApiError> {
+    let convert = |error: serde_path_to_error::Error<serde_json::Error>| {
+        convert_error(&error.path().to_string(), error.inner())
     };
     let request: T = match input {
-        Input::Query(tree) => serde_path_to_error::deserialize(tree).map_err(refuse)?,
+        Input::Query(tree) => serde_path_to_error::deserialize(tree).map_err(convert)?,
         Input::Json(body) => {
             let body = if body.is_empty() { b"{}" } else { &body[..] };
             if body.trim_ascii_start().first() == Some(&b'[') {
-                return Err(no_object());
+                return Err(not_an_object());
             }
             let mut json = serde_json::Deserializer::from_slice(body);
-            let request = serde_path_to_error::deserialize(&mut json).map_err(refuse)?;
+            let request = serde_path_to_error::deserialize(&mut json).map_err(convert)?;
             json.end().map_err(|_| {
-                Refusal::new("InvalidParameter", "The body is more than one JSON object.")
+                ApiError::new("InvalidParameter", "The body is more than one JSON object.")
             })?;
-            match list_for_object(body, &request) {
+            match array_for_object(body, &request) {
                 None => request,
                 Some(path) => return Err(wrong_type(&path)),
             }
@@ -44,9 +44,9 @@ pub(super) fn parse<T: DeserializeOwned + Serialize + Validate>(
     Ok(request)
 }
 
-fn refuse(path: &str, error: &serde_json::Error) -> Refusal {
+fn convert_error(path: &str, error: &serde_json::Error) -> ApiError {
     let text = error.to_string();
-    // serde's wording, which its own tests hold still.
+    // serde's error texts, on which its own tests insist.
     let quoted =
         |prefix: &str| {
             let (name, _) = text.strip_prefix(prefix)?.split_once('`')?;
@@ -63,13 +63,13 @@ fn refuse(path: &str, error: &serde_json::Error) -> Refusal {
             Some(format!("{within}{name}"))
         };
     if let Some(member) = quoted("unknown field `") {
-        return Refusal::new(
+        return ApiError::new(
             "UnknownParameter",
             format!("`{member}` is not a member of this action."),
         );
     }
     if let Some(member) = quoted("missing field `") {
-        return Refusal::new(
+        return ApiError::new(
             "MissingParameter",
             format!("`{member}` is required, but was not given."),
         );
@@ -77,15 +77,15 @@ fn refuse(path: &str, error: &serde_json::Error) -> Refusal {
     if error.is_data() && !matches!(path, "." | "") {
         return wrong_type(path);
     }
-    no_object()
+    not_an_object()
 }
 
-fn wrong_type(path: &str) -> Refusal {
-    Refusal::new("InvalidParameterValue", format!("`{path}` has the wrong type."))
+fn wrong_type(path: &str) -> ApiError {
+    ApiError::new("InvalidParameterValue", format!("`{path}` has the wrong type."))
 }
 
-fn no_object() -> Refusal {
-    Refusal::new("InvalidParameter", "The body is not a JSON object.")
+fn not_an_object() -> ApiError {
+    ApiError::new("InvalidParameter", "The body is not a JSON object.")
 }
 
 #[cfg(test)]
@@ -96,8 +96,8 @@ mod tests {
 
     fn refused(body: &str) -> (&'static str, String) {
         let body = Input::Json(Bytes::copy_from_slice(body.as_bytes()));
-        let refusal = parse::<RunCommandRequest>(&body).err().unwrap();
-        (refusal.code(), refusal.to_json()["Error"]["Message"].as_str().unwrap().to_owned())
+        let error = parse::<RunCommandRequest>(&body).err().unwrap();
+        (error.code(), error.to_json()["Error"]["Message"].as_str().unwrap().to_owned())
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
     random,
 };
 
-/// How much output the agent keeps, in bytes; the rest is counted.
+/// How many bytes of output the agent keeps; the rest is counted.
 const OUTPUT: usize = 24 * 1024;
 
 /// A task of an invocation.
@@ -66,7 +66,7 @@ impl Task {
         self.progress().status.clone()
     }
 
-    /// True once the status will not change any more.
+    /// True once the status is final.
     pub(super) fn is_over(&self) -> bool {
         self.progress().ended.is_some()
     }
@@ -74,23 +74,23 @@ impl Task {
     pub(super) fn cancel(&self) {
         let mut progress = self.progress();
         match progress.status {
-            _ if progress.is_on_its_way() => progress.end(TaskStatus::Cancelled, 0, ""),
+            _ if progress.is_being_delivered() => progress.end(TaskStatus::Cancelled, 0, ""),
             TaskStatus::Running => progress.status = TaskStatus::Cancelling,
             _ => return,
         }
         self.cancel.send_replace(true);
     }
 
-    /// Becomes ready when the task is cancelled.
+    /// Completes when the task is cancelled.
     pub(super) async fn cancelled(&self) {
         // The sender lives as long as the task, so waiting cannot fail.
         _ = self.cancel.subscribe().wait_for(|cancelled| *cancelled).await;
     }
 
-    /// Takes note of how far it is on its way to the agent; false if it is not any more.
+    /// Sets a status of the delivery; false if the delivery is over.
     pub(super) fn deliver(&self, status: TaskStatus) -> bool {
         let mut progress = self.progress();
-        if !progress.is_on_its_way() {
+        if !progress.is_being_delivered() {
             return false;
         }
         progress.status = status;
@@ -98,10 +98,10 @@ impl Task {
         true
     }
 
-    /// Takes note that the script is about to start; false if it must not, being cancelled.
+    /// Records that the script is about to start; false if the task was cancelled before.
     pub(super) fn begin(&self) -> bool {
         let mut progress = self.progress();
-        if !progress.is_on_its_way() {
+        if !progress.is_being_delivered() {
             return false;
         }
         let now = clock::now();
@@ -180,8 +180,8 @@ impl Task {
 }
 
 impl Progress {
-    /// Whether the agent does not have it yet.
-    fn is_on_its_way(&self) -> bool {
+    /// Whether it has not reached the agent yet.
+    fn is_being_delivered(&self) -> bool {
         use TaskStatus::{DeliverDelayed, Delivering, Pending};
         matches!(self.status, Pending | Delivering | DeliverDelayed)
     }

@@ -11,15 +11,15 @@ use hyper::{HeaderMap, header::AUTHORIZATION, http::request::Parts};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
-use super::refusal::Refusal;
+use super::error::ApiError;
 use crate::{
     clock, random,
-    secret::{Filed, same},
+    secret::{SecretDigest, constant_time_eq},
 };
 
 /// Life of a session, in seconds.
 const SESSION_LIFE: i64 = 7200;
-/// Sessions an account holds at most.
+/// Sessions that an account may have.
 const MAX_SESSIONS: usize = 500;
 /// How far a `Date` may be from the clock, in seconds.
 const SKEW: u64 = 900;
@@ -33,14 +33,14 @@ pub(super) struct Account {
     uuid: String,
     utc_offset: i32,
     /// The sessions by UUID, and when each ends.
-    sessions: Mutex<HashMap<Filed, i64>>,
+    sessions: Mutex<HashMap<SecretDigest, i64>>,
 }
 
-/// What a request proves about its sender.
+/// The caller of a request, as far as its credentials tell.
 pub(super) enum Caller {
-    /// A session that is good, or an AccessKey whose signature is.
+    /// It has a valid session, or an AccessKey with a valid signature.
     Known,
-    /// A session that is not.
+    /// Its session is not valid.
     NoSession,
 }
 
@@ -57,16 +57,16 @@ impl Account {
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<Filed, i64>> {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<SecretDigest, i64>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn log_in(&self, request: &LogInByAccountRequest) -> Result<Value, Refusal> {
+    pub(super) fn log_in(&self, request: &LogInByAccountRequest) -> Result<Value, ApiError> {
         let given = &request.log_in_by_account;
         let hashed = Sha512::digest(self.password.as_bytes());
         let hashed: String = hashed.iter().map(|byte| format!("{byte:02x}")).collect();
-        if given.account_name != self.name || !same(given.password.expose(), hashed) {
-            return Err(Refusal::failed(
+        if given.account_name != self.name || !constant_time_eq(given.password.expose(), hashed) {
+            return Err(ApiError::failed(
                 "ID.1000",
                 "wrong account name or password; the password is sent as the hexadecimal SHA-512 of the real one",
             ));
@@ -75,13 +75,13 @@ impl Account {
         let mut sessions = self.sessions();
         sessions.retain(|_, end| *end > now);
         if sessions.len() >= MAX_SESSIONS {
-            return Err(Refusal::failed(
+            return Err(ApiError::failed(
                 "ID.1006",
                 format!("the account has {MAX_SESSIONS} sessions already; log out of some"),
             ));
         }
         let session = random::hex32();
-        sessions.insert(Filed::of(&session), now + SESSION_LIFE);
+        sessions.insert(SecretDigest::of(&session), now + SESSION_LIFE);
         let local = |time| clock::us_medium(time + i64::from(self.utc_offset));
         Ok(json!({
             "inventory": {
@@ -95,7 +95,7 @@ impl Account {
     }
 
     pub(super) fn is_session(&self, uuid: &str) -> bool {
-        self.sessions().get(&Filed::of(uuid)).is_some_and(|end| *end > clock::now())
+        self.sessions().get(&SecretDigest::of(uuid)).is_some_and(|end| *end > clock::now())
     }
 
     pub(super) fn session_count(&self) -> usize {
@@ -104,18 +104,17 @@ impl Account {
     }
 
     pub(super) fn log_out(&self, uuid: &str) {
-        self.sessions().remove(&Filed::of(uuid));
+        self.sessions().remove(&SecretDigest::of(uuid));
     }
 
     pub(super) fn expire_all(&self) {
         self.sessions().clear();
     }
 
-    /// Looks at the `Authorization` header. A bad session is not refused here: for a job it shows only in
-    /// the job's result.
-    pub(super) fn caller(&self, head: &Parts) -> Result<Caller, Refusal> {
+    /// Checks the `Authorization` header. An invalid session is no error here: it fails only the job.
+    pub(super) fn caller(&self, head: &Parts) -> Result<Caller, ApiError> {
         let authorization = text(&head.headers, AUTHORIZATION.as_str())?.ok_or_else(|| {
-            Refusal::bad_request(
+            ApiError::bad_request(
                 "no Authorization header: log in, then send `OAuth <session uuid>`",
             )
         })?;
@@ -124,41 +123,41 @@ impl Account {
             return Ok(if known { Caller::Known } else { Caller::NoSession });
         }
         let key = sign::parse_authorization(authorization)
-            .map_err(|error| Refusal::bad_request(error.to_string()))?;
+            .map_err(|error| ApiError::bad_request(error.to_string()))?;
         let date = text(&head.headers, "date")?
-            .ok_or_else(|| Refusal::bad_request("an AccessKey needs a Date header"))?;
+            .ok_or_else(|| ApiError::bad_request("an AccessKey needs a Date header"))?;
         if key.access_key_id != self.key_id {
-            return Err(Refusal::forbidden("the AccessKey does not exist"));
+            return Err(ApiError::forbidden("the AccessKey does not exist"));
         }
-        let (face, _zone) =
-            sign::parse_date(date).map_err(|error| Refusal::bad_request(error.to_string()))?;
-        // The zone's name does not count, as installed: clock faces are compared.
-        let own_face = clock::now() + i64::from(self.utc_offset);
-        if own_face.abs_diff(face) > SKEW {
-            return Err(Refusal::forbidden("requestTimeTooSkewed"));
+        let (local_time, _zone) =
+            sign::parse_date(date).map_err(|error| ApiError::bad_request(error.to_string()))?;
+        // Local times are compared, whatever zone the header names, as the real service does by default.
+        let own_local_time = clock::now() + i64::from(self.utc_offset);
+        if own_local_time.abs_diff(local_time) > SKEW {
+            return Err(ApiError::forbidden("requestTimeTooSkewed"));
         }
         let path = sign::signed_path(head.uri.path())
-            .map_err(|error| Refusal::bad_request(error.to_string()))?;
+            .map_err(|error| ApiError::bad_request(error.to_string()))?;
         let signed = sign::string_to_sign(head.method.as_str(), date, &path);
         let expected = sign::signature(&self.key_secret, &signed);
-        // Decoded, as base64 has more than one way to write the same bytes.
+        // Decoded, since different base64 texts can stand for the same bytes.
         let decoded = |text: &str| BASE64_STANDARD.decode(text).unwrap_or_default();
-        if !same(decoded(key.signature), decoded(&expected)) {
-            return Err(Refusal::forbidden("the signature does not match the request"));
+        if !constant_time_eq(decoded(key.signature), decoded(&expected)) {
+            return Err(ApiError::forbidden("the signature does not match the request"));
         }
         Ok(Caller::Known)
     }
 }
 
-/// The text of a header that is there once.
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
+/// The text of a header that may appear once.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ApiError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Refusal::bad_request(format!("the header {name} is there more than once")));
+        return Err(ApiError::bad_request(format!("the header {name} appears more than once")));
     }
     value
         .to_str()
         .map(Some)
-        .map_err(|_| Refusal::bad_request(format!("the header {name} is not printable ASCII")))
+        .map_err(|_| ApiError::bad_request(format!("the header {name} is not printable ASCII")))
 }

@@ -15,24 +15,24 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{auth::Caller, refusal::Refusal};
+use super::{auth::Caller, error::ApiError};
 use crate::{
     clock,
     process::{self, End, Keep, Output, Processes},
     random,
 };
 
-/// How much of each output is kept, from its end, in bytes.
+/// How many bytes of each output are kept, from its end.
 const OUTPUT: usize = 1024 * 1024;
-/// How long a command may run where the request does not say; what the real service takes is not documented.
+/// How long a command may run by default; the real service's default is not documented.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
-/// Jobs that are kept at most.
+/// Jobs that are kept.
 const MAX_JOBS: usize = 1000;
-/// Jobs of callers without a session that are kept at most, beside the others. They only ever fail.
-const MAX_STRANGERS: usize = 100;
+/// Jobs of callers without a session that are kept besides the others. They only ever fail.
+const MAX_UNAUTHENTICATED_JOBS: usize = 100;
 
-/// How a job ended; nothing yet while it runs.
-type Outcome = Option<Result<Value, Refusal>>;
+/// How a job ended; `None` while it runs.
+type Outcome = Option<Result<Value, ApiError>>;
 pub(super) type Receiver = watch::Receiver<Outcome>;
 pub(super) type Sender = watch::Sender<Outcome>;
 
@@ -48,13 +48,13 @@ pub(super) struct Jobs {
 struct Job {
     result: Receiver,
     forget_at: i64,
-    /// Whether its caller is known. What strangers do costs the others none of their results.
+    /// Whether its caller has a session. Jobs of other callers never push out the results of these.
     known: bool,
 }
 
 impl Jobs {
     pub(super) fn new(life: Duration) -> Self {
-        // A hundred years are for ever.
+        // No date overflows within a hundred years.
         let life = life.min(Duration::from_secs(100 * 366 * 86_400)).as_secs();
         Self { life: i64::try_from(life).unwrap_or_default(), jobs: Mutex::default() }
     }
@@ -68,26 +68,26 @@ impl Jobs {
         self.jobs().get(uuid).filter(|job| job.forget_at > now).map(|job| job.result.clone())
     }
 
-    /// A job of this UUID, which nothing may have had before; the sender is for its result.
+    /// Creates a job with this UUID, which must be new, and returns the sender for its result.
     pub(super) fn create(
         &self,
         uuid: Option<String>,
         caller: &Caller,
-    ) -> Result<(String, Sender), Refusal> {
+    ) -> Result<(String, Sender), ApiError> {
         let uuid = uuid.unwrap_or_else(random::hex32);
         let known = matches!(caller, Caller::Known);
         let mut jobs = self.jobs();
         if jobs.contains_key(&uuid) {
-            return Err(Refusal::bad_request("duplicate job uuid: X-Job-UUID was used before"));
+            return Err(ApiError::bad_request("duplicate job uuid: X-Job-UUID was used before"));
         }
         let alike = |job: &Job| job.known == known;
-        let limit = if known { MAX_JOBS } else { MAX_STRANGERS };
+        let limit = if known { MAX_JOBS } else { MAX_UNAUTHENTICATED_JOBS };
         if jobs.values().filter(|job| alike(job)).count() >= limit {
-            // The one that ended first has to go, whether its time has come or not.
+            // The one that ended first makes room, even within its life.
             let ended = jobs.iter().filter(|(_, job)| alike(job) && job.forget_at != i64::MAX);
             let first = ended.min_by_key(|(_, job)| job.forget_at).map(|(uuid, _)| uuid.clone());
             let Some(first) = first else {
-                return Err(Refusal::Text(
+                return Err(ApiError::Text(
                     StatusCode::TOO_MANY_REQUESTS,
                     format!("{limit} jobs are running already; ask again when one has ended"),
                 ));
@@ -95,25 +95,25 @@ impl Jobs {
             jobs.remove(&first);
         }
         let (sender, result) = watch::channel(None);
-        // The time begins at its end.
+        // Its life begins when it ends.
         jobs.insert(uuid.clone(), Job { result, forget_at: i64::MAX, known });
         Ok((uuid, sender))
     }
 
-    /// Starts the time after which a finished job is forgotten.
-    pub(super) fn over(&self, uuid: &str) {
+    /// Marks a job as ended, which begins the time its result is kept.
+    pub(super) fn finish(&self, uuid: &str) {
         if let Some(job) = self.jobs().get_mut(uuid) {
             job.forget_at = clock::now() + self.life;
         }
     }
 }
 
-/// What a virtual machine is good for.
+/// The state of a virtual machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Running,
     Stopped,
-    /// Running, but no command gets through to it.
+    /// Running, but its guest agent does not answer.
     Broken,
 }
 
@@ -160,14 +160,14 @@ impl Vm {
         })
     }
 
-    /// Runs one command to its end, and gives the answer's body.
+    /// Runs one command to its end, and returns the answer's body.
     pub(super) async fn run(
         &self,
         processes: &Arc<Processes>,
         params: &ExecuteGuestVmCommandParams,
-    ) -> Result<Value, Refusal> {
-        let failed = |cause: Refusal| {
-            Refusal::failed(
+    ) -> Result<Value, ApiError> {
+        let failed = |cause: ApiError| {
+            ApiError::failed(
                 "SYS.1006",
                 format!("the command was not run in vm[uuid:{}]", self.uuid),
             )
@@ -176,22 +176,22 @@ impl Vm {
         match self.state {
             State::Running => {}
             State::Stopped => {
-                return Err(failed(Refusal::failed("SYS.1010", "the vm is not running")));
+                return Err(failed(ApiError::failed("SYS.1010", "the vm is not running")));
             }
             State::Broken => {
                 let socket =
-                    Refusal::failed("SYS.1000", "the channel of the guest agent is closed")
+                    ApiError::failed("SYS.1000", "the channel of the guest agent is closed")
                         .newer("ORG_ZSTACK_GUESTTOOLS_10007");
-                let agent = Refusal::failed("SYS.1006", "the guest agent did not answer 3 times")
+                let agent = ApiError::failed("SYS.1006", "the guest agent did not answer 3 times")
                     .newer("ORG_ZSTACK_GUESTTOOLS_10003");
                 return Err(failed(agent.because(socket)));
             }
         }
         if params.platform.as_str() != "Linux" {
-            return Err(failed(Refusal::failed("SYS.1007", "the vm's platform is Linux")));
+            return Err(failed(ApiError::failed("SYS.1007", "the vm's platform is Linux")));
         }
         let Some(_permit) = processes.permit().await else {
-            return Err(failed(Refusal::failed("SYS.1017", "the management node is stopping")));
+            return Err(failed(ApiError::failed("SYS.1017", "the management node is stopping")));
         };
         let limit = match params.command_timeout.and_then(|seconds| u64::try_from(seconds).ok()) {
             Some(seconds) => Duration::from_secs(seconds),
@@ -210,16 +210,16 @@ impl Vm {
             Ok((processes.start(|| command.spawn())?, standard_pipe, error_pipe))
         };
         let (group, standard_pipe, error_pipe) = start().map_err(|error: std::io::Error| {
-            failed(Refusal::failed("SYS.1000", format!("the guest agent failed: {error}")))
+            failed(ApiError::failed("SYS.1000", format!("the guest agent failed: {error}")))
         })?;
         self.executions.fetch_add(1, Ordering::Relaxed);
         let pipes = [(standard_pipe, &standard), (error_pipe, &error)];
-        match process::finish(group, pipes, limit, std::future::pending()).await {
+        match process::run_to_end(group, pipes, limit, std::future::pending()).await {
             Ok(End::Exited(_)) => Ok(json!({
                 "stream": format!("standardStream: {}, errorStream: {}", text(&standard), text(&error)),
                 "vmInstance": self.to_json(),
             })),
-            Ok(End::TimedOut | End::Cancelled) => Err(Refusal::failed(
+            Ok(End::TimedOut | End::Cancelled) => Err(ApiError::failed(
                 "SYS.1001",
                 format!(
                     "the command ran for more than {}s in vm[uuid:{}]",
@@ -227,13 +227,13 @@ impl Vm {
                     self.uuid
                 ),
             )
-            .because(Refusal::failed("SYS.1006", "the guest agent did not see the command end"))),
-            Err(error) => Err(failed(Refusal::failed("SYS.1000", error.to_string()))),
+            .because(ApiError::failed("SYS.1006", "the guest agent did not see the command end"))),
+            Err(error) => Err(failed(ApiError::failed("SYS.1000", error.to_string()))),
         }
     }
 }
 
-/// Output as the answer shows it: without the newline at its end, as in the documented example.
+/// Output as the answer shows it, without the last newline, as in the documented example.
 fn text(output: &Mutex<Output>) -> String {
     let output = output.lock().unwrap_or_else(PoisonError::into_inner);
     let text = String::from_utf8_lossy(output.bytes());

@@ -1,7 +1,7 @@
-//! The older message interface: one path, a message's class as the only member, a reply as JSON in text.
+//! The older message interface: one path, a message's class as the only member, a reply as JSON text inside JSON.
 //!
-//! Followed as far as the vendor's own clients use it: log in and out, ask whether a session is good, query VMs,
-//! run a command. Its failures are replies too, under HTTP 200.
+//! It serves what the vendor's own clients use: log in and out, validate a session, query VMs, run a command. Failures
+//! are replies too, with HTTP 200.
 
 use std::sync::Arc;
 
@@ -9,82 +9,68 @@ use guestexec_core::Validate as _;
 use guestexec_zstack::types::{
     ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest, LogInByAccountRequest,
 };
-use hyper::{Method, StatusCode, http::request::Parts};
+use hyper::StatusCode;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use super::{
     MAX_MESSAGE, Zstack,
     auth::Caller,
-    no_session,
-    refusal::{Refusal, answer},
-    unread,
+    error::{ApiError, answer},
+    no_session, unread,
 };
-use crate::{
-    json::differs,
-    random,
-    server::{Answer, Body},
-};
+use crate::{body::Body, json::find_array_for_object, random, service::Answer};
 
-/// Where a message that starts a command has its result.
-pub(super) const RESULT: &str = "result";
-/// The class of what tells how a command ended.
+/// The class of the event that reports a command's end.
 const EVENT: &str = "org.zstack.guesttools.APIExecuteGuestVmCommandEvent";
 
-/// What becomes of a message.
+/// The outcome of a message.
 enum Handled {
     /// A reply of this class.
-    Reply(&'static str, Result<Value, Refusal>),
+    Reply(&'static str, Result<Value, ApiError>),
     /// A job, whose result is an event.
     Job(String),
 }
 
-/// A reply or an event as the interface wraps it: JSON in a text.
-fn done(uuid: &str, class: &str, result: Result<Value, Refusal>) -> Value {
+/// A reply or an event in the interface's envelope, as JSON text.
+fn done(uuid: &str, class: &str, result: Result<Value, ApiError>) -> Value {
     let reply = match result {
         Ok(mut reply) => {
             reply["success"] = true.into();
             reply
         }
-        Err(refusal) => json!({ "success": false, "error": refusal.error_code() }),
+        Err(error) => json!({ "success": false, "error": error.error_code() }),
     };
     json!({ "uuid": uuid, "state": "Done", "result": json!({ class: reply }).to_string() })
 }
 
-fn invalid(details: impl Into<String>) -> Refusal {
-    Refusal::failed("SYS.1007", details)
+fn invalid(details: impl Into<String>) -> ApiError {
+    ApiError::failed("SYS.1007", details)
 }
 
-fn fields<T: DeserializeOwned + Serialize>(message: Value) -> Result<T, Refusal> {
+fn fields<T: DeserializeOwned + Serialize>(message: Value) -> Result<T, ApiError> {
     let wrong = |error| invalid(format!("the message is wrong: {error}"));
     let fields: T = serde_json::from_value(message.clone()).map_err(wrong)?;
-    match differs(&message, &serde_json::to_value(&fields).map_err(wrong)?) {
-        Some(_) => Err(invalid("the message is a list, and has to be an object")),
+    match find_array_for_object(&message, &serde_json::to_value(&fields).map_err(wrong)?) {
+        Some(_) => Err(invalid("the message has to be a JSON object, not an array")),
         None => Ok(fields),
     }
 }
 
-fn text<'a>(message: &'a Value, member: &str) -> Result<&'a str, Refusal> {
+fn text<'a>(message: &'a Value, member: &str) -> Result<&'a str, ApiError> {
     let text = message[member].as_str();
     text.ok_or_else(|| invalid(format!("`{member}` is mandatory, but was not given")))
 }
 
 impl Zstack {
     /// `POST /zstack/api/`.
-    pub(super) async fn message(
-        self: &Arc<Self>,
-        head: &Parts,
-        body: &mut Body,
-    ) -> Result<Answer, Refusal> {
-        if head.method != Method::POST {
-            return Err(method_not_allowed());
-        }
+    pub(super) async fn message(self: &Arc<Self>, body: &mut Body) -> Result<Answer, ApiError> {
         let body = body.read_unproven(MAX_MESSAGE).await.map_err(unread)?;
         let body: Map<String, Value> = serde_json::from_slice(&body.bytes)
-            .map_err(|_| Refusal::bad_request("the body is no message in JSON"))?;
+            .map_err(|_| ApiError::bad_request("the body is not a message in JSON"))?;
         let mut members = body.into_iter();
         let (Some((class, message)), None) = (members.next(), members.next()) else {
-            return Err(Refusal::bad_request(
+            return Err(ApiError::bad_request(
                 "the body has to have one member, the message's class",
             ));
         };
@@ -96,10 +82,7 @@ impl Zstack {
     }
 
     /// `GET /zstack/api/result/UUID`.
-    pub(super) fn message_result(&self, head: &Parts, uuid: &str) -> Result<Answer, Refusal> {
-        if head.method != Method::GET {
-            return Err(method_not_allowed());
-        }
+    pub(super) fn message_result(&self, uuid: &str) -> Result<Answer, ApiError> {
         let body = match self.outcome(uuid)? {
             None => json!({ "uuid": uuid, "state": "Processing" }),
             Some(result) => done(uuid, EVENT, result),
@@ -107,7 +90,7 @@ impl Zstack {
         Ok(answer(StatusCode::OK, &body))
     }
 
-    fn handle(self: &Arc<Self>, class: &str, message: Value) -> Result<Handled, Refusal> {
+    fn handle(self: &Arc<Self>, class: &str, message: Value) -> Result<Handled, ApiError> {
         // A message's class, and that of its reply.
         Ok(match class {
             "org.zstack.header.identity.APILogInByAccountMsg" => Handled::Reply(
@@ -135,11 +118,11 @@ impl Zstack {
                 match self.authorize(&message) {
                     Ok(()) => {
                         let (uuid, sender) = self.jobs.create(None, &Caller::Known)?;
-                        self.begin(&uuid, sender, params(message));
+                        self.start_job(&uuid, sender, params(message));
                         Handled::Job(uuid)
                     }
-                    // Anybody can send a message, so it makes no job before it has proved its sender.
-                    Err(refusal) => Handled::Reply(EVENT, Err(refusal)),
+                    // Anybody can send a message, so only one with a valid session creates a job.
+                    Err(error) => Handled::Reply(EVENT, Err(error)),
                 }
             }
             _ => Handled::Reply(
@@ -149,13 +132,13 @@ impl Zstack {
         })
     }
 
-    fn authorize(&self, message: &Value) -> Result<(), Refusal> {
+    fn authorize(&self, message: &Value) -> Result<(), ApiError> {
         let session = message["session"]["uuid"].as_str().unwrap_or_default();
         if self.account.is_session(session) { Ok(()) } else { Err(no_session()) }
     }
 
-    /// VMs whose members are, or are not, what each condition says.
-    fn query(&self, conditions: &Value) -> Result<Value, Refusal> {
+    /// The VMs that meet all conditions.
+    fn query(&self, conditions: &Value) -> Result<Value, ApiError> {
         let mut found: Vec<Value> = self.vms.iter().map(|vm| vm.to_json()).collect();
         for condition in conditions.as_array().into_iter().flatten() {
             let (name, value) = (text(condition, "name")?, &condition["value"]);
@@ -171,13 +154,8 @@ impl Zstack {
     }
 }
 
-fn params(message: Value) -> Result<ExecuteGuestVmCommandParams, Refusal> {
+fn params(message: Value) -> Result<ExecuteGuestVmCommandParams, ApiError> {
     let request: ExecuteGuestVmCommandRequest = fields(json!({ "params": message }))?;
     request.validate().map_err(|violation| invalid(violation.to_string()))?;
     Ok(request.params)
-}
-
-fn method_not_allowed() -> Refusal {
-    let text = "the method is not one of the message interface".to_owned();
-    Refusal::Text(StatusCode::METHOD_NOT_ALLOWED, text)
 }

@@ -1,6 +1,6 @@
 //! The command of a run, as one value that all its calls share.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use guestexec_core::{Base64, ErrorKind, Secret, Validate as _, Violation, check};
 use serde_json::{Map, Value};
@@ -19,7 +19,7 @@ const DEFAULT_TIMEOUT: u64 = 60;
 pub(super) const LONGEST_TIMEOUT: u64 = 86_400;
 
 /// What scripts and saved commands have in common.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Common {
     pub(super) timeout: Option<u64>,
     pub(super) working_directory: Option<String>,
@@ -30,28 +30,16 @@ pub struct Common {
     pub(super) output: Option<(String, Option<String>)>,
 }
 
-impl fmt::Debug for Common {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.parameters.iter().map(|(name, ..)| name.as_str()).collect();
-        f.debug_struct("Common")
-            .field("timeout", &self.timeout)
-            .field("working_directory", &self.working_directory)
-            .field("username", &self.username)
-            .field("parameters", &names)
-            .finish_non_exhaustive()
-    }
-}
-
 /// A script to run; see [`Run`](crate::Run).
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Script {
     pub(super) content: Base64,
     pub(super) command_type: Option<CommandType>,
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
     pub(super) save: bool,
-    pub(super) tags: Vec<(String, String)>,
-    pub(super) defaults: Vec<(String, String, Option<String>)>,
+    pub(super) tags: Vec<Tag>,
+    pub(super) defaults: Vec<DefaultParameterConf>,
     pub(super) enable_parameters: bool,
     pub(super) marked: bool,
 }
@@ -69,17 +57,6 @@ impl Script {
             enable_parameters: false,
             marked: true,
         }
-    }
-}
-
-impl fmt::Debug for Script {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Script")
-            .field("content", &self.content)
-            .field("command_type", &self.command_type)
-            .field("name", &self.name)
-            .field("save", &self.save)
-            .finish_non_exhaustive()
     }
 }
 
@@ -177,8 +154,8 @@ impl Command {
     pub(super) fn parameters(&self, with_defaults: bool) -> Option<String> {
         let mut members = Map::new();
         if let (Kind::Script(script), true) = (&self.kind, with_defaults) {
-            for (name, value, _) in &script.defaults {
-                members.insert(name.clone(), Value::String(value.clone()));
+            for DefaultParameterConf { parameter_name, parameter_value, .. } in &script.defaults {
+                members.insert(parameter_name.clone(), Value::String(parameter_value.clone()));
             }
         }
         for (name, value, _) in &self.common.parameters {
@@ -213,7 +190,7 @@ impl Command {
             Kind::Script(script) => StartRequest::Run(RunCommandRequest {
                 command_name: script.name.clone(),
                 command_type: script.command_type.clone(),
-                default_parameter_confs: script.default_confs(),
+                default_parameter_confs: script.defaults.clone(),
                 description: script.description.clone(),
                 enable_parameter: (parameters.is_some() || script.replaces()).then_some(true),
                 output_cos_bucket_url: bucket,
@@ -221,7 +198,7 @@ impl Command {
                 parameters,
                 // A second call with the same name would be refused.
                 save_command: (script.save && first).then_some(true),
-                tags: if first { script.tag_list() } else { Vec::new() },
+                tags: if first { script.tags.clone() } else { Vec::new() },
                 timeout: common.timeout,
                 username: common.username,
                 working_directory: common.working_directory,
@@ -252,7 +229,7 @@ impl Command {
         let given = self.common.parameters.iter().map(|(name, ..)| name.as_str());
         once("Parameters", given.collect(), "value")?;
         let Kind::Script(script) = &self.kind else { return Ok(()) };
-        let defaults = script.defaults.iter().map(|(name, ..)| name.as_str());
+        let defaults = script.defaults.iter().map(|default| default.parameter_name.as_str());
         once("DefaultParameterConfs", defaults.collect(), "default")?;
         let text = script.content.to_text_lossy();
         for (name, ..) in self.common.parameters.iter().filter(|(.., hidden)| *hidden) {
@@ -274,21 +251,6 @@ impl Script {
     /// Whether placeholders are replaced although no parameter is given.
     fn replaces(&self) -> bool {
         self.enable_parameters || !self.defaults.is_empty()
-    }
-
-    fn default_confs(&self) -> Vec<DefaultParameterConf> {
-        let conf =
-            |(name, value, description): &(String, String, Option<String>)| DefaultParameterConf {
-                parameter_description: description.clone(),
-                parameter_name: name.clone(),
-                parameter_value: value.clone(),
-            };
-        self.defaults.iter().map(conf).collect()
-    }
-
-    fn tag_list(&self) -> Vec<Tag> {
-        let tag = |(key, value): &(String, String)| Tag { key: key.clone(), value: value.clone() };
-        self.tags.iter().map(tag).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 mod poll;
 
 use std::{
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -19,7 +20,6 @@ pub(super) use self::poll::attach;
 use self::poll::{Fetched, Polled, agents};
 use super::{
     command::Command,
-    find::{Unconfirmed, UnconfirmedCall, Unfinished},
     pace::{PAGE, Pacer, Step},
     plan,
     report::InvocationReport,
@@ -27,6 +27,7 @@ use super::{
     roster::{Agents, Roster, blames_instances, named},
     running::Event,
     start::{Started, start, unmade},
+    unconfirmed::{Unconfirmed, UnconfirmedCall, Unfinished},
 };
 use crate::{Client, Error, Operation, operations::DESCRIBE_INVOCATION_TASKS};
 
@@ -74,7 +75,7 @@ impl Follow {
         let wait = wait.unwrap_or_else(|| {
             let limiter = &client.inner.shared().limiter;
             let seconds = |calls: usize, operation: &Operation| {
-                limiter.rate(operation.id).map_or(0, |rate| calls as u64 / u64::from(rate))
+                limiter.rate(operation).map_or(0, |rate| calls as u64 / u64::from(rate))
             };
             let starts = seconds(calls.len(), command.operation());
             let fetches = seconds(ids.len().div_ceil(PAGE), &DESCRIBE_INVOCATION_TASKS);
@@ -149,7 +150,8 @@ impl Follow {
                 Event::Failed(failure) => Some(failure),
                 _ => None,
             });
-            return Err(as_error(failures.chain(self.roster.skipped.drain(..)).collect()));
+            let failures: Vec<_> = failures.chain(self.roster.skipped.drain(..)).collect();
+            return Err(as_error(&failures));
         }
         Ok(())
     }
@@ -159,7 +161,7 @@ impl Follow {
         self.pacer.resume(Instant::now(), self.sleep.deadline());
         loop {
             if let Some(event) = self.roster.events.pop_front() {
-                self.pacer.returns();
+                self.pacer.returned = true;
                 return Poll::Ready(Some(event));
             }
             let now = Instant::now();
@@ -253,6 +255,13 @@ impl Follow {
     }
 }
 
+impl fmt::Debug for Follow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unfinished = self.roster.unfinished().count();
+        write!(f, "{} instances, {unfinished} of them unfinished", self.roster.len())
+    }
+}
+
 /// The calls among failures that may have started something nobody knows of.
 pub(super) fn unconfirmed(failures: &[Arc<Failure>]) -> Vec<UnconfirmedCall> {
     let all = failures.iter().filter_map(|failure| Unconfirmed::of(&failure.error));
@@ -260,8 +269,8 @@ pub(super) fn unconfirmed(failures: &[Arc<Failure>]) -> Vec<UnconfirmedCall> {
 }
 
 /// One error for failures that left no result.
-pub(super) fn as_error(failures: Vec<Arc<Failure>>) -> Error {
-    let calls = unconfirmed(&failures);
+pub(super) fn as_error(failures: &[Arc<Failure>]) -> Error {
+    let calls = unconfirmed(failures);
     let mut invocations: Vec<String> =
         failures.iter().filter_map(|failure| failure.invocation_id.clone()).collect();
     invocations.dedup();
@@ -271,15 +280,13 @@ pub(super) fn as_error(failures: Vec<Arc<Failure>>) -> Error {
         true => failures.iter().flat_map(|failure| failure.instances.clone()).collect(),
         false => Vec::new(),
     };
-    let mut failures = failures.into_iter();
     // The first is told, unless another leaves open what it does not.
-    let mut error = match failures.next().map(Arc::try_unwrap) {
-        Some(Ok(failure)) => failure.error,
-        Some(Err(shared)) => shared.error.clone(),
+    let mut error = match failures.first() {
+        Some(failure) => failure.error.clone(),
         None => Error::new(ErrorKind::Protocol, "there were no instances, and no answer either"),
     };
     error = named(&error, &refused).unwrap_or(error);
-    let more = failures.len() > 0;
+    let more = failures.len() > 1;
     if !invocations.is_empty() {
         error = Unfinished::attach(invocations, error);
     }

@@ -36,19 +36,19 @@ pub(super) struct Pacer {
     pub(super) batch: usize,
     /// Tasks listed or fetched in one call.
     pub(super) page: usize,
-    /// Whether a poll of this round was refused.
-    refused: bool,
+    /// Whether a poll of this round was refused, so that batches do not grow after it.
+    pub(super) refused: bool,
     /// Since when answers of each kind cannot be read.
     unreadable: [Option<Instant>; 2],
     /// Since when the pauses grow.
     since: Instant,
     pause: Duration,
-    next_poll: Instant,
+    pub(super) next_poll: Instant,
     /// When the waiting ends.
     pub(super) deadline: Instant,
     closing: Closing,
     /// Whether the caller's last poll returned an event.
-    returned: bool,
+    pub(super) returned: bool,
 }
 
 /// A kind of call that reads.
@@ -107,11 +107,6 @@ impl Pacer {
         self.deadline = deadline;
     }
 
-    /// Polls at once.
-    pub(super) fn poll_now(&mut self, now: Instant) {
-        self.next_poll = now;
-    }
-
     /// Polls after the shortest pause again.
     pub(super) fn hurry(&mut self, now: Instant) {
         self.since = now;
@@ -128,11 +123,6 @@ impl Pacer {
         }
     }
 
-    /// The caller gets an event.
-    pub(super) fn returns(&mut self) {
-        self.returned = true;
-    }
-
     /// Whether there is time and room for one more call that starts the command.
     pub(super) fn may_start(&self, now: Instant) -> bool {
         self.closing == Closing::No && now < self.deadline && self.starting < CALLS
@@ -140,16 +130,15 @@ impl Pacer {
 
     /// Whether to begin a round of polls now.
     pub(super) fn begin_round(&mut self, now: Instant) -> bool {
-        let begins = self.polling == 0 && now >= self.next_poll && self.closing != Closing::Begun;
-        if begins && self.closing == Closing::Due {
+        if self.polling > 0 || now < self.next_poll || self.closing == Closing::Begun {
+            return false;
+        }
+        if self.closing == Closing::Due {
             self.closing = Closing::Begun;
         }
-        begins
-    }
-
-    /// There is nothing to poll in this round.
-    pub(super) fn skip_round(&mut self, now: Instant) {
+        // For a round without polls; the answers to polls set it anew.
         self.next_poll = now + self.pause;
+        true
     }
 
     /// How many of the `waiting` tasks to fetch now. A page that is not full is fetched only while no
@@ -202,11 +191,6 @@ impl Pacer {
     pub(super) fn is_unreadable(&mut self, read: Read, now: Instant) -> bool {
         let since = *self.unreadable[read as usize].get_or_insert(now);
         now.duration_since(since) >= UNREADABLE
-    }
-
-    /// A poll was refused, so batches do not grow after this round.
-    pub(super) fn refused(&mut self) {
-        self.refused = true;
     }
 
     /// A poll of `invocations` was refused: the next ones are smaller.

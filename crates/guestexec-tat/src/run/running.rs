@@ -1,7 +1,6 @@
 //! Handles to a command that is running, and its results.
 
 use std::{
-    fmt,
     future::{Future, IntoFuture, poll_fn},
     pin::Pin,
     sync::Arc,
@@ -14,9 +13,9 @@ use guestexec_core::ErrorKind;
 use tokio::time::Instant;
 
 use super::{
-    find::{Unconfirmed, Unfinished},
     follow::{Follow, as_error, unconfirmed},
     result::{Failure, InstanceResult, Outcome},
+    unconfirmed::{Unconfirmed, Unfinished},
 };
 use crate::{
     Client, Error, enums::TaskStatus, operations::CANCEL_INVOCATION, types::CancelInvocationRequest,
@@ -31,6 +30,7 @@ const CANCEL_BATCH: usize = 100;
 ///
 /// Await it to wait for all instances, take its [`events`](Self::events) to follow them one by one,
 /// or [`cancel`](Self::cancel) it. Dropping it ends the polling, not the command.
+#[derive(Debug)]
 #[must_use = "await it, take its events, or cancel it"]
 pub struct Running {
     follow: Follow,
@@ -117,11 +117,9 @@ impl Running {
         if !none || (finished.results.is_empty() && !unknown) {
             return Ok(finished);
         }
-        // The results share the failures, which become the error.
-        let Finished { results, mut failures, skipped, .. } = finished;
-        drop(results);
+        let Finished { mut failures, skipped, .. } = finished;
         failures.extend(skipped);
-        Err(as_error(failures))
+        Err(as_error(&failures))
     }
 
     async fn collect(self) -> Finished {
@@ -170,21 +168,11 @@ impl IntoFuture for Running {
     }
 }
 
-impl fmt::Debug for Running {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unfinished = self.follow.roster.unfinished().count();
-        write!(
-            f,
-            "Running({} instances, {unfinished} of them unfinished)",
-            self.follow.roster.len()
-        )
-    }
-}
-
 /// The events of a run, from [`Running::events`]: a stream that ends when every instance has its
 /// [`Event::Finished`] or is part of an [`Event::Failed`].
 ///
 /// The service is polled only while the stream is.
+#[derive(Debug)]
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Events {
     follow: Follow,
@@ -267,13 +255,6 @@ impl Stream for Events {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
         self.follow.poll_event(context)
-    }
-}
-
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unfinished = self.follow.roster.unfinished().count();
-        write!(f, "Events({} instances, {unfinished} of them unfinished)", self.follow.roster.len())
     }
 }
 

@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     command::{Command, Kind, StartRequest},
-    find::{Unconfirmed, UnconfirmedCall},
     marker::Marker,
+    unconfirmed::{Unconfirmed, UnconfirmedCall},
 };
 use crate::{Client, Error, hooks::Call};
 
@@ -38,26 +38,41 @@ pub(super) async fn start(
     let request = command.request(instances.clone(), first, marker.as_ref());
     let call = Call::default();
     let sending = send(&client, request, call.clone());
-    let Some(answer) = unless_late(deadline, &call.underway, sending).await else {
-        return Err(unmade(&command));
-    };
-    let (invocation_id, command_id, request_id) = match answer {
-        Ok(answer) => answer,
-        Err(error) if error.may_have_run() => {
-            return Err(unconfirmed(&client, &command, instances, marker, begin, error));
+    let error = match unless_late(deadline, &call.underway, sending).await {
+        None => return Err(unmade(&command)),
+        Some(Ok((Some(invocation_id), command_id, _))) => {
+            return Ok(Started { invocation_id, command_id });
         }
-        Err(error) => return Err(error),
-    };
-    match invocation_id {
-        Some(invocation_id) => Ok(Started { invocation_id, command_id }),
-        None => {
-            let error = Error::new(ErrorKind::Protocol, "the answer names no invocation")
+        Some(Ok((None, _, request_id))) => {
+            Error::new(ErrorKind::Protocol, "the answer names no invocation")
                 .during(command.operation().id)
                 .with_request_id(request_id)
-                .with_may_have_run(true);
-            Err(unconfirmed(&client, &command, instances, marker, begin, error))
+                .with_may_have_run(true)
         }
-    }
+        Some(Err(error)) if error.may_have_run() => error,
+        Some(Err(error)) => return Err(error),
+    };
+    let (command_name, command_id, content) = match &command.kind {
+        // The service may show the script with its placeholders replaced.
+        Kind::Script(script) if command.has_parameters() => (script.name.clone(), None, None),
+        Kind::Script(script) => (script.name.clone(), None, Some(script.content.clone())),
+        Kind::Saved(saved) => (None, Some(saved.id.clone()), None),
+    };
+    // Both by the clock of now, which may have been corrected in between.
+    let given_up = client.inner.now();
+    let sent = given_up.checked_sub(begin.elapsed()).unwrap_or(given_up);
+    let action = command.operation().id;
+    let call = UnconfirmedCall {
+        action,
+        command_name,
+        command_id,
+        instances,
+        sent,
+        given_up,
+        marker,
+        content,
+    };
+    Err(Unconfirmed::attach(vec![call], error))
 }
 
 /// The error of a call that was not made.
@@ -92,50 +107,21 @@ async fn unless_late<T>(
     .await
 }
 
-type Names = (Option<String>, Option<String>, Option<String>);
+/// The ids in an answer: of the invocation, the command, and the request.
+type Ids = (Option<String>, Option<String>, Option<String>);
 
-async fn send(client: &Client, request: StartRequest, call: Call) -> Result<Names, Error> {
+async fn send(client: &Client, request: StartRequest, call: Call) -> Result<Ids, Error> {
     Ok(match request {
         StartRequest::Run(request) => {
-            let answer =
-                client.run_command().body(request).send_in(call).await?.into_inner().response;
+            let answer = client.run_command().body(request).send_in(call).await?;
+            let answer = answer.into_inner().response;
             (answer.invocation_id, answer.command_id, answer.request_id)
         }
         StartRequest::Invoke(request) => {
-            let command_id = request.command_id.clone();
-            let answer =
-                client.invoke_command().body(request).send_in(call).await?.into_inner().response;
-            (answer.invocation_id, Some(command_id), answer.request_id)
+            let command_id = Some(request.command_id.clone());
+            let answer = client.invoke_command().body(request).send_in(call).await?;
+            let answer = answer.into_inner().response;
+            (answer.invocation_id, command_id, answer.request_id)
         }
     })
-}
-
-fn unconfirmed(
-    client: &Client,
-    command: &Command,
-    instances: Vec<String>,
-    marker: Option<Marker>,
-    begin: Instant,
-    error: Error,
-) -> Error {
-    let (command_name, command_id, content) = match &command.kind {
-        // The service may show the script with its placeholders replaced.
-        Kind::Script(script) if command.has_parameters() => (script.name.clone(), None, None),
-        Kind::Script(script) => (script.name.clone(), None, Some(script.content.clone())),
-        Kind::Saved(saved) => (None, Some(saved.id.clone()), None),
-    };
-    // Both by the clock of now, which may have been corrected in between.
-    let given_up = client.inner.now();
-    let sent = given_up.checked_sub(begin.elapsed()).unwrap_or(given_up);
-    let call = UnconfirmedCall {
-        action: command.operation().id,
-        command_name,
-        command_id,
-        instances,
-        sent,
-        given_up,
-        marker,
-        content,
-    };
-    Unconfirmed::attach(vec![call], error)
 }

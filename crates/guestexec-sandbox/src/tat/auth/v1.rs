@@ -1,7 +1,6 @@
-//! The older signature, HmacSHA1 and HmacSHA256: one parameter among the others, over all of them in their order.
+//! The older signatures, HmacSHA1 and HmacSHA256: one parameter, which signs all others in sorted order.
 //!
-//! Tencent's SDKs still make it when they are told to. The parameters, the common ones too, stand in the query or
-//! in a form.
+//! Tencent's SDKs can still make it. All parameters, also the common ones, are in the query or in a form.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit as _};
@@ -9,13 +8,13 @@ use hyper::http::request::Parts;
 use sha1::Sha1;
 use sha2::Sha256;
 
-use super::{Common, Key, check_time, find, hosts, mismatch, token_fits};
-use crate::{secret::same, tat::refusal::Refusal};
+use super::{CommonParams, Key, check_time, find, hosts, mismatch, token_fits};
+use crate::{secret::constant_time_eq, tat::error::ApiError};
 
 /// Longest body, in bytes.
 pub(in super::super) const MAX_BODY: usize = 1024 * 1024;
 
-/// Whether the request is signed in this way.
+/// Whether the request has such a signature.
 pub(in super::super) fn is_used(head: &Parts) -> bool {
     if head.headers.contains_key("authorization") {
         return false;
@@ -28,25 +27,25 @@ pub(in super::super) fn is_used(head: &Parts) -> bool {
     in_query || (head.method == hyper::Method::POST && is_form)
 }
 
-/// Checks that the parameters were signed by a holder of one of `keys`, at about `now`; takes the common ones out.
+/// Verifies the signature with one of `keys` and the time `now`, and removes the common parameters.
 pub(in super::super) fn verify(
     keys: &[Key],
     head: &Parts,
     pairs: &mut Vec<(String, String)>,
     now: i64,
-) -> Result<Common, Refusal> {
+) -> Result<CommonParams, ApiError> {
     let given = |name: &str| {
         let found = pairs.iter().find(|(given, _)| given == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     };
     let needed = |name: &'static str| {
         given(name).ok_or_else(|| {
-            Refusal::new("MissingParameter", format!("The parameter `{name}` is missing."))
+            ApiError::new("MissingParameter", format!("The parameter `{name}` is missing."))
         })
     };
     let number = |name: &'static str| {
         needed(name)?.parse::<i64>().map_err(|_| {
-            Refusal::new("InvalidParameter", format!("The parameter `{name}` is not a number."))
+            ApiError::new("InvalidParameter", format!("The parameter `{name}` is not a number."))
         })
     };
     let signature = BASE64_STANDARD.decode(needed("Signature")?).unwrap_or_default();
@@ -63,7 +62,7 @@ pub(in super::super) fn verify(
         Some("HmacSHA256") => |key, text| mac(Hmac::<Sha256>::new_from_slice(key).ok(), text),
         Some("HmacSHA1") | None => |key, text| mac(Hmac::<Sha1>::new_from_slice(key).ok(), text),
         Some(_) => {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 "InvalidParameter",
                 "`SignatureMethod` is neither HmacSHA1 nor HmacSHA256.",
             ));
@@ -72,7 +71,7 @@ pub(in super::super) fn verify(
     let host = super::header(&head.headers, "host")?.unwrap_or_default();
     let fits = hosts(host).into_iter().any(|host| {
         let text = format!("{}{host}{}?{list}", head.method, head.uri.path());
-        same(sign(key.secret.as_bytes(), text.as_bytes()), &signature)
+        constant_time_eq(sign(key.secret.as_bytes(), text.as_bytes()), &signature)
     });
     if !fits {
         return Err(mismatch("check the SecretKey, and that what was signed is what was sent"));
@@ -83,7 +82,7 @@ pub(in super::super) fn verify(
         at.map(|at| pairs.swap_remove(at).1).unwrap_or_default()
     };
     let common =
-        Common { action: take("Action"), version: take("Version"), region: take("Region") };
+        CommonParams { action: take("Action"), version: take("Version"), region: take("Region") };
     for name in [
         "Language",
         "Nonce",

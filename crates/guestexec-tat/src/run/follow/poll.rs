@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Done, Follow, GRACE};
 use crate::{
-    Client, Error,
+    Client, Error, Operation,
     enums::ErrorCode,
     operations::{DESCRIBE_INVOCATION_TASKS, DESCRIBE_INVOCATIONS},
     run::{
@@ -44,9 +44,9 @@ pub(super) struct Fetched {
     unreadable: Vec<Value>,
 }
 
-/// A handle on an invocation that was started earlier.
+/// Follows an invocation that was started earlier.
 ///
-/// One that was started just now may be listed without its instances; they are waited for.
+/// An invocation that was started just now may be listed without its instances, which are waited for.
 pub(in crate::run) async fn attach(client: &Client, id: String) -> Result<Follow, Error> {
     let begin = Instant::now();
     let mut pause = PAUSE.0;
@@ -56,22 +56,18 @@ pub(in crate::run) async fn attach(client: &Client, id: String) -> Result<Follow
             break report;
         }
         if begin.elapsed() + pause > UNLISTED {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("the service lists no instance of {id}: check the id and the region"),
-            )
-            .during(DESCRIBE_INVOCATION_TASKS.id));
+            return Err(not_listed("instance of", &id, &DESCRIBE_INVOCATION_TASKS));
         }
         sleep(pause).await;
         pause = (pause * 3 / 2).min(PAUSE.1);
     };
     let mut known = HashSet::new();
     let ids = report.tasks.into_iter().filter_map(|task| task.instance);
-    // One that is listed twice has one end.
+    // An instance may be listed twice.
     let ids: Vec<String> = ids.filter(|id| known.insert(id.clone())).collect();
     let wait = Duration::from_secs(report.timeout) + GRACE;
     let mut follow = Follow::with(client, None, Roster::attached(id, ids), wait);
-    follow.pacer.poll_now(Instant::now());
+    follow.pacer.next_poll = Instant::now();
     Ok(follow)
 }
 
@@ -79,22 +75,14 @@ pub(in crate::run) async fn attach(client: &Client, id: String) -> Result<Follow
 async fn listed(client: &Client, id: &str) -> Result<InvocationReport, Error> {
     match poll(client.clone(), vec![id.to_owned()]).await {
         Ok(Polled { reports, unreadable }) => {
-            // Only one was asked for.
+            // One without an id is the one that was asked for.
             let is_it =
                 |report: &InvocationReport| report.id.as_deref().is_none_or(|other| other == id);
             match reports.into_iter().find(is_it) {
                 Some(report) if report.is_whole() => return Ok(report),
                 Some(_) => {}
                 None if unreadable => {}
-                None => {
-                    return Err(Error::new(
-                        ErrorKind::NotFound,
-                        format!(
-                            "the service lists no invocation {id}: check the id and the region"
-                        ),
-                    )
-                    .during(DESCRIBE_INVOCATIONS.id));
-                }
+                None => return Err(not_listed("invocation", id, &DESCRIBE_INVOCATIONS)),
             }
         }
         // Not everyone who may run commands may also list invocations.
@@ -102,6 +90,11 @@ async fn listed(client: &Client, id: &str) -> Result<InvocationReport, Error> {
         Err(error) => return Err(error),
     }
     list(client.clone(), id.into(), PAGE).await
+}
+
+fn not_listed(what: &str, id: &str, operation: &Operation) -> Error {
+    let message = format!("the service lists no {what} {id}: check the id and the region");
+    Error::new(ErrorKind::NotFound, message).during(operation.id)
 }
 
 /// The statuses of all tasks of some invocations.
@@ -114,28 +107,8 @@ async fn poll(client: Client, ids: Vec<String>) -> Result<Polled, Error> {
     })
 }
 
-/// Some tasks with their output.
-async fn fetch(client: Client, ids: Vec<String>) -> Result<Fetched, Error> {
-    let request =
-        DescribeInvocationTasksRequest::new().limit(ids.len() as u64).invocation_task_ids(ids);
-    with_output(client, request).await
-}
-
-/// The task of an instance with its output, where its id is not known.
-async fn fetch_on(
-    client: Client,
-    invocation: Option<Arc<str>>,
-    instance: String,
-) -> Result<Fetched, Error> {
-    let invocation = invocation.iter().map(|id| by("invocation-id", id));
-    let filters = invocation.chain([by("instance-id", &instance)]).collect::<Vec<_>>();
-    with_output(client, DescribeInvocationTasksRequest::new().filters(filters)).await
-}
-
-async fn with_output(
-    client: Client,
-    request: DescribeInvocationTasksRequest,
-) -> Result<Fetched, Error> {
+/// Tasks with their output.
+async fn fetch(client: Client, request: DescribeInvocationTasksRequest) -> Result<Fetched, Error> {
     // The service hides the output unless told not to.
     let request = request.hide_output(false);
     let answer = client.describe_invocation_tasks().body(request).send().await?.into_inner();
@@ -144,12 +117,7 @@ async fn with_output(
     Ok(Fetched { tasks, unreadable })
 }
 
-fn by(name: &str, value: &str) -> Filter {
-    Filter { name: name.to_owned(), values: vec![value.to_owned()] }
-}
-
-/// The statuses of all tasks of an invocation, by pages of at most so many that the service can send
-/// them.
+/// The statuses of all tasks of an invocation, in pages that shrink where they are too large to send.
 async fn list(
     client: Client,
     invocation: Arc<str>,
@@ -161,7 +129,7 @@ async fn list(
     let mut unreadable = Vec::new();
     loop {
         let request = DescribeInvocationTasksRequest::new()
-            .filters(vec![by("invocation-id", &invocation)])
+            .filters(vec![Filter::new("invocation-id", [&*invocation])])
             .limit(page as u64)
             .offset(listed)
             .hide_output(true);
@@ -204,13 +172,13 @@ fn is_too_large(error: &Error) -> bool {
     error.code() == Some("ResponseSizeLimitExceeded")
 }
 
-/// Whether the service refused, so that asking the same again is of no use.
+/// Whether the service refused, so that a retry is of no use.
 fn is_refusal(error: &Error) -> bool {
-    // Within HTTP 200 it is the service's own, even if its code cannot be read.
+    // An error in an HTTP 200 is the service's, even if its code cannot be read.
     !error.is_retryable() && (error.code().is_some() || error.status() == Some(StatusCode::OK))
 }
 
-/// Whether the service says that it knows no such invocation.
+/// Whether the service knows no such invocation.
 fn is_unlisted(error: &Error) -> bool {
     error.kind() == ErrorKind::NotFound
         || error.detail() == Some(&ErrorCode::InvalidParameterValueInvalidInvocationId)
@@ -235,9 +203,7 @@ impl Follow {
     pub(super) fn make_reads(&mut self, now: Instant) {
         if self.pacer.begin_round(now) {
             let calls = self.roster.to_poll();
-            if calls.is_empty() {
-                self.pacer.skip_round(now);
-            } else if self.lists_tasks {
+            if self.lists_tasks {
                 calls.into_iter().for_each(|call| self.list_tasks(call));
             } else {
                 calls.chunks(self.pacer.batch).for_each(|batch| self.poll_batch(batch.to_vec()));
@@ -246,15 +212,18 @@ impl Follow {
         while let Some(count) = self.pacer.next_page(self.roster.waiting()) {
             let (by_id, by_instance) = self.roster.next_fetch(count);
             for slot in by_instance {
-                let invocation = self.roster.invocation_of(slot).cloned();
-                let instance = self.roster.id(slot).to_owned();
-                let fetching = fetch_on(self.client.clone(), invocation, instance);
-                self.read(Read::Fetch, async move { Done::Fetched(vec![slot], fetching.await) });
+                let invocation = self.roster.invocation_of(slot);
+                let filters =
+                    invocation.map(|id| Filter::new("invocation-id", [&**id])).into_iter();
+                let filters = filters.chain([Filter::new("instance-id", [self.roster.id(slot)])]);
+                let request = DescribeInvocationTasksRequest::new();
+                self.fetch(vec![slot], request.filters(filters.collect::<Vec<_>>()));
             }
             if !by_id.is_empty() {
                 let ids = by_id.iter().filter_map(|slot| self.roster.task_id(*slot).cloned());
-                let fetching = fetch(self.client.clone(), ids.collect());
-                self.read(Read::Fetch, async move { Done::Fetched(by_id, fetching.await) });
+                let ids: Vec<String> = ids.collect();
+                let request = DescribeInvocationTasksRequest::new().limit(ids.len() as u64);
+                self.fetch(by_id, request.invocation_task_ids(ids));
             }
         }
     }
@@ -262,6 +231,11 @@ impl Follow {
     fn read(&mut self, kind: Read, call: impl Future<Output = Done> + Send + 'static) {
         self.work.push(Box::pin(call));
         self.pacer.sent(kind);
+    }
+
+    fn fetch(&mut self, slots: Vec<usize>, request: DescribeInvocationTasksRequest) {
+        let fetching = fetch(self.client.clone(), request);
+        self.read(Read::Fetch, async move { Done::Fetched(slots, fetching.await) });
     }
 
     fn poll_batch(&mut self, calls: Vec<usize>) {
@@ -353,13 +327,13 @@ impl Follow {
     /// A call that reads failed: it is made again later, unless that is of no use.
     fn read_failed(&mut self, calls: &[usize], kind: Read, error: Error) {
         let now = Instant::now();
-        // An unreadable answer comes from something between, which may go away.
+        // An unreadable answer comes from something in between, which may go away.
         let is_final = match error.kind() {
             ErrorKind::Protocol => self.pacer.is_unreadable(kind, now),
             _ => is_refusal(&error),
         };
         if is_final {
-            self.pacer.refused();
+            self.pacer.refused = true;
             for call in calls {
                 if !(is_unlisted(&error) && self.roster.is_new(*call, UNLISTED, now)) {
                     self.roster.fail(*call, error.clone().with_may_have_run(true));

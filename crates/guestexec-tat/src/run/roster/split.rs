@@ -134,13 +134,12 @@ impl Roster {
         } else {
             error
         };
-        let again = error.clone();
-        self.refuse(index, error);
+        self.refuse(index, error.clone());
         self.refused_alone += 1;
         let accepted = self.calls.iter().any(|call| call.invocation.is_some());
         if self.refused_alone >= HOPELESS && !accepted {
             for index in std::mem::take(&mut self.pending) {
-                self.refuse(index, again.clone());
+                self.refuse(index, error.clone());
             }
         }
     }

@@ -3,17 +3,17 @@
 use guestexec_core::Violation;
 use serde_json::{Value, json};
 
-/// An error of the service: a code of the documented ones, and a message.
+/// An error of the service: one of the documented codes, and a message.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ApiError {
     code: &'static str,
     message: String,
 }
 
-/// What every action returns.
-pub(super) type Answered = Result<Value, Refusal>;
+/// The result of an action: the members of `Response`.
+pub(super) type ActionResult = Result<Value, ApiError>;
 
-impl Refusal {
+impl ApiError {
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
@@ -29,14 +29,14 @@ impl Refusal {
     }
 }
 
-impl From<Violation> for Refusal {
+impl From<Violation> for ApiError {
     fn from(violation: Violation) -> Self {
         let message = violation.to_string();
         Self::new(code(violation.field(), &message), format!("{message}."))
     }
 }
 
-/// The code that fits a broken limit best.
+/// The documented code closest to a violated limit.
 fn code(field: &str, message: &str) -> &'static str {
     let says = |text: &str| message.contains(text);
     let member = field.split(['[', '.', ' ']).next().unwrap_or(field);

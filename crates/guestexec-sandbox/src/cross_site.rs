@@ -1,8 +1,8 @@
-//! Requests that a web page makes its visitor's browser send.
+//! Refuses requests that a web page makes its visitor's browser send.
 //!
-//! A page on any site can make a browser post to this machine. What tells is the `Origin` the browser names. Some
-//! clients that are no browsers name one too, always that of the server itself; so does a page of a host whose name
-//! was made to lead here, which is why a name other than `localhost` proves nothing.
+//! A page of any site can make a browser send a POST to this machine. The browser names the page's site in `Origin`. Some
+//! clients that are not browsers send an `Origin` too, always that of the server itself. A page whose host name resolves to
+//! this machine (DNS rebinding) also names the server itself, so only an IP address and `localhost` are accepted.
 
 use std::net::IpAddr;
 
@@ -11,9 +11,9 @@ use hyper::{
     header::{HOST, ORIGIN},
 };
 
-/// Whether the headers may come from a client that shows nobody's pages.
-pub(crate) fn is_no_page(headers: &HeaderMap) -> bool {
-    let site = headers
+/// Whether a browser may have sent the request for another site's page.
+pub(crate) fn is_cross_site(headers: &HeaderMap) -> bool {
+    let same_site = headers
         .get_all("sec-fetch-site")
         .iter()
         .all(|site| site == "same-origin" || site == "none");
@@ -30,10 +30,10 @@ pub(crate) fn is_no_page(headers: &HeaderMap) -> bool {
             is_address(host) && origin.to_str().is_ok_and(is_own)
         }
     };
-    site && own
+    !(same_site && own)
 }
 
-/// Whether a host, with or without a port, is one that nobody's name server has a say in.
+/// Whether a host, with or without a port, is one that no DNS server resolves.
 fn is_address(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -73,9 +73,9 @@ mod tests {
             if let Some(site) = site {
                 headers.insert("sec-fetch-site", site.parse().unwrap());
             }
-            assert_eq!(is_no_page(&headers), good, "{host} {origin:?} {site:?}");
+            assert_eq!(!is_cross_site(&headers), good, "{host} {origin:?} {site:?}");
             headers.append(ORIGIN, "http://evil.example".parse().unwrap());
-            assert!(!is_no_page(&headers), "{host} {origin:?} {site:?}, and another");
+            assert!(is_cross_site(&headers), "{host} {origin:?} {site:?}, and another");
         }
     }
 }

@@ -1,19 +1,19 @@
-//! Answers that refuse: in the forms of Kubernetes, of the gateway before it, and of IAM.
+//! Error answers in the forms of Kubernetes, of the gateway before it, and of IAM.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
     random,
-    server::{self, Answer},
+    service::{self, Answer},
 };
 
-/// An answer that refuses; boxed, as it is rare and large.
-pub(super) type Refused = Box<Answer>;
+/// An error answer; boxed, since it is rare and large.
+pub(super) type ErrorAnswer = Box<Answer>;
 
-/// In plain text, as the container runtime refuses.
-pub(super) fn text(code: StatusCode, text: impl Into<String>) -> Refused {
-    Box::new(server::text(code, text))
+/// The container runtime's, in plain text.
+pub(super) fn text(code: StatusCode, text: impl Into<String>) -> ErrorAnswer {
+    Box::new(service::text(code, text))
 }
 
 /// A Kubernetes Status.
@@ -22,7 +22,7 @@ pub(super) fn status(
     reason: &str,
     message: &str,
     details: Option<Value>,
-) -> Refused {
+) -> ErrorAnswer {
     let mut status = json!({
         "kind": "Status",
         "apiVersion": "v1",
@@ -35,20 +35,20 @@ pub(super) fn status(
     if let Some(details) = details {
         status["details"] = details;
     }
-    Box::new(server::json(code, &status))
+    Box::new(service::json(code, &status))
 }
 
-pub(super) fn bad_request(message: &str) -> Refused {
+pub(super) fn bad_request(message: &str) -> ErrorAnswer {
     status(StatusCode::BAD_REQUEST, "BadRequest", message, None)
 }
 
-pub(super) fn no_such_pod(name: &str) -> Refused {
+pub(super) fn no_such_pod(name: &str) -> ErrorAnswer {
     let message = format!("pods \"{name}\" not found");
     let details = json!({ "name": name, "kind": "pods" });
     status(StatusCode::NOT_FOUND, "NotFound", &message, Some(details))
 }
 
-pub(super) fn not_found() -> Refused {
+pub(super) fn not_found() -> ErrorAnswer {
     status(
         StatusCode::NOT_FOUND,
         "NotFound",
@@ -57,18 +57,18 @@ pub(super) fn not_found() -> Refused {
     )
 }
 
-pub(super) fn method_not_allowed() -> Refused {
+pub(super) fn method_not_allowed() -> ErrorAnswer {
     let message = "the server does not allow this method on the requested resource";
     status(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, None)
 }
 
-pub(super) fn forbidden(message: &str) -> Refused {
+pub(super) fn forbidden(message: &str) -> ErrorAnswer {
     status(StatusCode::FORBIDDEN, "Forbidden", message, None)
 }
 
-/// What the gateway says to a caller it does not know.
-pub(super) fn unauthorized(why: &str) -> Refused {
-    Box::new(server::json(
+/// The gateway's error for a caller that is not authenticated.
+pub(super) fn unauthorized(why: &str) -> ErrorAnswer {
+    Box::new(service::json(
         StatusCode::UNAUTHORIZED,
         &json!({
             "error_msg": format!("Incorrect IAM authentication information: {why}"),
@@ -78,10 +78,10 @@ pub(super) fn unauthorized(why: &str) -> Refused {
     ))
 }
 
-/// What IAM says.
-pub(super) fn iam(code: StatusCode, message: &str) -> Refused {
+/// IAM's error.
+pub(super) fn iam(code: StatusCode, message: &str) -> ErrorAnswer {
     let title = code.canonical_reason().unwrap_or_default();
-    Box::new(server::json(
+    Box::new(service::json(
         code,
         &json!({ "error": { "code": code.as_u16(), "message": message, "title": title } }),
     ))

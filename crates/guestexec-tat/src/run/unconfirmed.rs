@@ -1,4 +1,4 @@
-//! Looking for a command that may have started although its answer was lost.
+//! Finds commands that may have started although the answer was lost.
 
 use std::{
     error::Error as StdError,
@@ -18,24 +18,24 @@ use crate::{
     },
 };
 
-/// How far the service's clock may be from ours: as far as it takes signatures.
+/// How far the service's clock may differ: signatures are accepted within this time.
 const CLOCKS: Duration = Duration::from_secs(300);
-/// Tasks, or invocations, a page holds at most.
+/// Most tasks or invocations of a page.
 const PAGE: u64 = 100;
-/// Pages looked at from either end of the list, which is a million tasks on one instance.
+/// Most pages read from either end of the list: a million tasks of one instance.
 const MOST_PAGES: u64 = 10_000;
 
-/// Calls of which it is not known whether they started a command, because no answer came.
+/// Calls that may have started a command, as no answer came.
 ///
-/// It is part of an error whose [`may_have_run`](guestexec_core::Error::may_have_run) is true, where
-/// [`Unconfirmed::of`] finds it, and what [`Client::find`] looks for.
+/// It is part of an error whose [`may_have_run`](guestexec_core::Error::may_have_run) is true:
+/// [`Unconfirmed::of`] returns it. [`Client::find_unconfirmed`] tells what was started.
 #[derive(Debug)]
 pub struct Unconfirmed {
     calls: Vec<UnconfirmedCall>,
     cause: Error,
 }
 
-/// One of them: what it was to start, where, and when.
+/// A call of [`Unconfirmed`]: what it was to start, where, and when.
 #[derive(Clone, Debug)]
 pub struct UnconfirmedCall {
     pub(super) action: &'static str,
@@ -49,35 +49,35 @@ pub struct UnconfirmedCall {
 }
 
 impl UnconfirmedCall {
-    /// The action called: `RunCommand` or `InvokeCommand`.
+    /// The action: `RunCommand` or `InvokeCommand`.
     pub fn action(&self) -> &'static str {
         self.action
     }
 
-    /// The name the command was given.
+    /// The command's name, if it was given one.
     pub fn command_name(&self) -> Option<&str> {
         self.command_name.as_deref()
     }
 
-    /// The saved command's id.
+    /// The id of the saved command.
     pub fn command_id(&self) -> Option<&str> {
         self.command_id.as_deref()
     }
 
-    /// The instances it was meant for.
+    /// The instances.
     pub fn instances(&self) -> &[String] {
         &self.instances
     }
 
-    /// When it was sent and when it was given up, by the service's clock as far as is known. If it
-    /// reached the service at all, then within this time or shortly after.
+    /// When it was sent and when it was given up, by the service's clock as far as is known. If it reached
+    /// the service at all, then in this window or shortly after.
     pub fn window(&self) -> (SystemTime, SystemTime) {
         (self.sent, self.given_up)
     }
 }
 
 impl Unconfirmed {
-    /// What an error leaves open, if anything.
+    /// The calls that an error leaves open, if any.
     pub fn of(error: &Error) -> Option<&Self> {
         error.cause()
     }
@@ -87,12 +87,14 @@ impl Unconfirmed {
         &self.calls
     }
 
-    /// The same error, with `calls` as part of it.
+    /// Adds `calls` to an error.
     pub(super) fn attach(calls: Vec<UnconfirmedCall>, error: Error) -> Error {
         error
             .clone()
             .with_may_have_run(true)
-            .with_advice("look with `Client::find` before you run it again")
+            .with_advice(
+                "see with `Client::find_unconfirmed` what it started, before you run it again",
+            )
             .with_source(Self { calls, cause: error })
     }
 }
@@ -121,10 +123,10 @@ impl StdError for Unconfirmed {
     }
 }
 
-/// Invocations that were started, and of which no instance was seen to end.
+/// Invocations that were started, with no instance seen to end.
 ///
-/// It is part of the error of a run that left no result, where [`Unfinished::of`] finds it. Take them
-/// up again with [`Client::invocation`].
+/// It is part of the error of a run without results: [`Unfinished::of`] returns it. Follow them with
+/// [`Client::invocation`].
 #[derive(Debug)]
 pub struct Unfinished {
     invocations: Vec<String>,
@@ -132,7 +134,7 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// What an error leaves running, if anything.
+    /// The invocations that an error leaves running, if any.
     pub fn of(error: &Error) -> Option<&Self> {
         error.cause()
     }
@@ -142,7 +144,7 @@ impl Unfinished {
         &self.invocations
     }
 
-    /// The same error, with `invocations` as part of it.
+    /// Adds `invocations` to an error.
     pub(super) fn attach(invocations: Vec<String>, error: Error) -> Error {
         error
             .clone()
@@ -176,21 +178,20 @@ impl StdError for Unfinished {
 pub struct Found {
     /// The invocation's id, `inv-…`; see [`Client::invocation`].
     pub invocation_id: String,
-    /// True where the script ends in this very call's blanks. Otherwise it is as like as can be told:
-    /// the same script or command, on the same instances, in that time; another call may have
-    /// started it.
+    /// True if the script ends with this call's blanks. Otherwise the script or command, the instances and
+    /// the time are the same, but another call may have started it.
     pub certain: bool,
-    /// The call, by its place in [`Unconfirmed::calls`].
+    /// The call's place in [`Unconfirmed::calls`].
     pub call: usize,
 }
 
 impl Client {
-    /// Looks for what unconfirmed calls started. Only reads.
+    /// Finds what unconfirmed calls started. It only reads.
     ///
-    /// Each call is looked for among the tasks of its first instance, by the blanks at the end of
-    /// the script (see [`Run::unmarked`](crate::Run::unmarked)), or else by everything that is known
-    /// of it. Nothing found soon after the call proves little, as the request may still be on its
-    /// way: look again after a minute. A call that is found can be followed:
+    /// The tasks of each call's first instance are searched for the blanks at the end of the script (see
+    /// [`Run::unmarked`](crate::Run::unmarked)), or else for everything that is known of the call. If
+    /// nothing is found soon after the call, the request may still be on its way: try again after a
+    /// minute. What is found can be followed:
     ///
     /// ```no_run
     /// use guestexec_tat::Unconfirmed;
@@ -198,7 +199,7 @@ impl Client {
     /// # async fn example(tat: guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
     /// let finished = match tat.instances(["ins-zj0f57ew"]).run("apt-get -y upgrade").await {
     ///     Err(error) => match Unconfirmed::of(&error) {
-    ///         Some(unconfirmed) => match tat.find(unconfirmed).await?.first() {
+    ///         Some(unconfirmed) => match tat.find_unconfirmed(unconfirmed).await?.first() {
     ///             Some(found) => tat.invocation(&found.invocation_id).await?.await?,
     ///             None => return Err(error),
     ///         },
@@ -212,12 +213,12 @@ impl Client {
     ///
     /// # Errors
     /// Those of DescribeInvocationTasks and DescribeInvocations.
-    pub async fn find(&self, unconfirmed: &Unconfirmed) -> Result<Vec<Found>, Error> {
+    pub async fn find_unconfirmed(&self, unconfirmed: &Unconfirmed) -> Result<Vec<Found>, Error> {
         let mut found = Vec::new();
         for (index, call) in unconfirmed.calls.iter().enumerate() {
             let mut of_call = self.find_call(call).await?;
             of_call.sort_by_key(|(_, certain)| !certain);
-            // One call starts one invocation, so what is certain leaves nothing to what is likely.
+            // A call starts one invocation, so beside a certain one the others are not it.
             let sure = of_call.iter().any(|(_, certain)| *certain);
             of_call.retain(|(_, certain)| *certain || !sure);
             found.extend(of_call.into_iter().map(|(invocation_id, certain)| Found {
@@ -229,81 +230,35 @@ impl Client {
         Ok(found)
     }
 
-    /// An invocation that was started earlier, by whomever, to be followed or ended.
+    /// Returns a handle to follow or cancel an invocation that was started earlier, by any program.
     ///
     /// # Errors
-    /// Those of DescribeInvocations; [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) where the
-    /// service lists no such invocation.
+    /// Those of DescribeInvocations; [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the service
+    /// lists no such invocation.
     pub async fn invocation(&self, invocation_id: impl Into<String>) -> Result<Running, Error> {
         follow::attach(self, invocation_id.into()).await.map(Running::new)
     }
 
+    /// The invocations that a call may have started, and whether it certainly did.
     async fn find_call(&self, call: &UnconfirmedCall) -> Result<Vec<(String, bool)>, Error> {
         let Some(instance) = call.instances.first() else { return Ok(Vec::new()) };
-        let from = call.sent.checked_sub(CLOCKS).unwrap_or(call.sent);
-        let mut tasks = Vec::new();
-        let Page { tasks: first, total, count } = self.page_of_tasks(call, instance, 0).await?;
-        let mut last = total.map_or(0, |total| total.saturating_sub(1) / PAGE);
-        // The order of the list is not documented: begin at the end where the newer tasks are.
-        let newest = |page: &[InvocationTask]| page.iter().filter_map(created).max();
-        let mut pages: Box<dyn Iterator<Item = u64> + Send> = Box::new(1..=last);
-        let mut begun = newest(&first) >= Some(from);
-        let mut is_counted = total.is_some();
-        if last > 0 {
-            let Page { tasks: page, count, .. } = self.page_of_tasks(call, instance, last).await?;
-            is_counted = count > 0;
-            if newest(&page) > newest(&first) {
-                pages = Box::new((1..last).rev());
-                begun = newest(&page) >= Some(from);
-            }
-            tasks.extend(page);
-        }
-        if !is_counted {
-            // The list ends with a page that is not full.
-            last = MOST_PAGES;
-            pages = Box::new(1..last);
-            begun = count >= PAGE as usize;
-        }
-        let mut before = newest(&first);
-        tasks.extend(first);
-        for page in pages.take_while(|page| *page < MOST_PAGES || last - page < MOST_PAGES) {
-            if !begun {
-                break;
-            }
-            let Page { tasks: page, count, .. } = self.page_of_tasks(call, instance, page).await?;
-            let newest = newest(&page);
-            begun = match is_counted {
-                true => newest.is_none_or(|newest| newest >= from),
-                // In a list that begins with old ones, newer ones follow.
-                false => {
-                    count >= PAGE as usize
-                        && newest.is_none_or(|time| time >= from || newest >= before)
-                }
-            };
-            before = newest;
-            tasks.extend(page.into_iter().filter(|task| created(task).is_none_or(|t| t >= from)));
-        }
-        let to = call.given_up.checked_add(CLOCKS).unwrap_or(call.given_up);
-        tasks.retain(|task| created(task).is_none_or(|time| from <= time && time <= to));
-
         let mut found: Vec<(String, bool)> = Vec::new();
         let mut likely = Vec::new();
-        let mut keeps_blanks = false;
-        for task in tasks {
+        let mut shows_markers = false;
+        for task in self.tasks_of(call, instance).await? {
             let Some(id) = task.invocation_id else { continue };
             let content = task.command_document.and_then(|document| document.content);
             let content = content.as_ref().map_or(&[][..], Base64::as_bytes);
             if call.marker.as_ref().is_some_and(|marker| marker.ends(content)) {
                 found.push((id, true));
             } else if call.marker.is_some() && Marker::any(content) {
-                // Another run's.
-                keeps_blanks = true;
+                shows_markers = true;
             } else if call.content.as_ref().is_none_or(|sent| same(sent.as_bytes(), content)) {
                 likely.push(id);
             }
         }
-        if call.marker.is_some() && keeps_blanks {
-            // This one's would be seen too, so what has none is not this one.
+        if shows_markers {
+            // The service keeps the blanks, so a script without them is not this call's.
             likely.clear();
         }
         likely.dedup();
@@ -319,21 +274,65 @@ impl Client {
         Ok(found)
     }
 
-    /// A page of the tasks of an instance, without output.
+    /// The tasks of an instance that were created about when a call was made, or have no time.
+    async fn tasks_of(
+        &self,
+        call: &UnconfirmedCall,
+        instance: &str,
+    ) -> Result<Vec<InvocationTask>, Error> {
+        let from = call.sent.checked_sub(CLOCKS).unwrap_or(call.sent);
+        let to = call.given_up.checked_add(CLOCKS).unwrap_or(call.given_up);
+        let is_in = |task: &InvocationTask| created(task).is_none_or(|at| from <= at && at <= to);
+        let newest = |page: &[InvocationTask]| page.iter().filter_map(created).max();
+        let Page { mut tasks, total, count } = self.page_of_tasks(call, instance, 0).await?;
+        let mut before = newest(&tasks);
+        let mut is_recent = before >= Some(from);
+        let mut is_counted = total.is_some();
+        let mut last = total.map_or(0, |total| total.saturating_sub(1) / PAGE);
+        let mut pages: Box<dyn Iterator<Item = u64> + Send> = Box::new(1..=last);
+        if last > 0 {
+            let Page { tasks: page, count, .. } = self.page_of_tasks(call, instance, last).await?;
+            is_counted = count > 0;
+            // The order of the list is not documented: begin at the end with the newer tasks.
+            if newest(&page) > before {
+                pages = Box::new((1..last).rev());
+                is_recent = newest(&page) >= Some(from);
+            }
+            tasks.extend(page);
+        }
+        if !is_counted {
+            // The list ends with a page that is not full.
+            last = MOST_PAGES;
+            pages = Box::new(1..last);
+            is_recent = count >= PAGE as usize;
+        }
+        for page in pages.take_while(|page| *page < MOST_PAGES || last - page < MOST_PAGES) {
+            if !is_recent {
+                break;
+            }
+            let Page { tasks: page, count, .. } = self.page_of_tasks(call, instance, page).await?;
+            let newest = newest(&page);
+            is_recent = newest.is_none_or(|newest| newest >= from);
+            if !is_counted {
+                // In a list that begins with old tasks, newer ones follow.
+                is_recent = count >= PAGE as usize && (is_recent || newest >= before);
+            }
+            before = newest;
+            tasks.extend(page.into_iter().filter(is_in));
+        }
+        tasks.retain(is_in);
+        Ok(tasks)
+    }
+
+    /// Lists a page of the tasks of an instance, without output.
     async fn page_of_tasks(
         &self,
         call: &UnconfirmedCall,
         instance: &str,
         page: u64,
     ) -> Result<Page, Error> {
-        let filter = |name: &str, value: &str| Filter {
-            name: name.to_owned(),
-            values: vec![value.to_owned()],
-        };
-        let mut filters = vec![filter("instance-id", instance)];
-        if let Some(id) = &call.command_id {
-            filters.push(filter("command-id", id));
-        }
+        let mut filters = vec![Filter::new("instance-id", [instance])];
+        filters.extend(call.command_id.as_ref().map(|id| Filter::new("command-id", [id])));
         let request = DescribeInvocationTasksRequest::new()
             .filters(filters)
             .limit(PAGE)
@@ -350,7 +349,7 @@ impl Client {
 /// A page of tasks.
 struct Page {
     tasks: Vec<InvocationTask>,
-    /// How many there are on all pages, as far as that is told.
+    /// How many there are on all pages, if the service tells.
     total: Option<u64>,
     /// How many are on this page, readable or not.
     count: usize,
@@ -360,13 +359,13 @@ fn created(task: &InvocationTask) -> Option<SystemTime> {
     iso8601(task.created_time.as_deref()?)
 }
 
-/// The same script, blanks at its end apart.
+/// Whether two scripts are the same but for blanks at the end.
 fn same(sent: &[u8], shown: &[u8]) -> bool {
     sent.trim_ascii_end() == shown.trim_ascii_end()
 }
 
 impl UnconfirmedCall {
-    /// Whether an invocation is on the same instances, of the same name.
+    /// Whether an invocation has the same instances and the same name.
     fn is_like(&self, invocation: &Invocation) -> bool {
         let tasks = &invocation.invocation_task_basic_info_set;
         let named = self.command_name.is_none() || self.command_name == invocation.command_name;

@@ -3,18 +3,18 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::server::{self, Answer};
+use crate::service::{self, Answer};
 
-/// Why a request has no result.
+/// An error of the service.
 #[derive(Clone, Debug)]
-pub(super) enum Refusal {
-    /// Refused by the REST layer, in plain text.
+pub(super) enum ApiError {
+    /// The REST layer's, in plain text.
     Text(StatusCode, String),
-    /// Failed as an operation, with an ErrorCode.
+    /// The operation's, an ErrorCode.
     Failed(Value),
 }
 
-impl Refusal {
+impl ApiError {
     pub(super) fn bad_request(text: impl Into<String>) -> Self {
         Self::Text(StatusCode::BAD_REQUEST, text.into())
     }
@@ -23,7 +23,7 @@ impl Refusal {
         Self::Text(StatusCode::FORBIDDEN, text.into())
     }
 
-    /// A failure with one of the codes of the service, and what went wrong this time.
+    /// An operation's error with one of the service's codes, and what went wrong this time.
     pub(super) fn failed(code: &str, details: impl Into<String>) -> Self {
         let description = match code {
             "ID.1000" => "wrong account or password",
@@ -42,7 +42,7 @@ impl Refusal {
         }))
     }
 
-    /// The failure that led to this one.
+    /// Adds the error that caused this one.
     pub(super) fn because(mut self, cause: Self) -> Self {
         if let (Self::Failed(error), Self::Failed(cause)) = (&mut self, cause) {
             error["cause"] = cause;
@@ -50,7 +50,7 @@ impl Refusal {
         self
     }
 
-    /// The ErrorCode of it, also where REST would answer in text.
+    /// The ErrorCode, also where REST would answer in text.
     pub(super) fn error_code(self) -> Value {
         match self {
             Self::Failed(error) => error,
@@ -58,7 +58,7 @@ impl Refusal {
         }
     }
 
-    /// What newer nodes tell beside it.
+    /// Adds the members that newer nodes report.
     pub(super) fn newer(mut self, global_code: &str) -> Self {
         if let Self::Failed(error) = &mut self {
             let details = error["details"].clone();
@@ -87,7 +87,7 @@ impl Refusal {
 
     pub(super) fn answer(self) -> Answer {
         match self {
-            Self::Text(status, text) => server::text(status, text),
+            Self::Text(status, text) => service::text(status, text),
             Self::Failed(error) => {
                 answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": error }))
             }
@@ -95,9 +95,9 @@ impl Refusal {
     }
 }
 
-/// A JSON answer, escaped as the server's JSON writer does, which thinks of HTML pages.
+/// A JSON answer, with the HTML-safe escapes of the server's JSON writer.
 pub(super) fn answer(status: StatusCode, body: &Value) -> Answer {
-    // None of these stands outside a string in JSON.
+    // In JSON these appear inside strings only.
     let mut text = body.to_string();
     for (plain, escaped) in
         [('=', "\\u003d"), ('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\'', "\\u0027")]
@@ -106,5 +106,5 @@ pub(super) fn answer(status: StatusCode, body: &Value) -> Answer {
             text = text.replace(plain, escaped);
         }
     }
-    server::answer(status, "application/json;charset=UTF-8", text)
+    service::answer(status, "application/json;charset=UTF-8", text)
 }

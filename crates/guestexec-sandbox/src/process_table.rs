@@ -1,7 +1,7 @@
-//! Finds the processes that belong to the sandbox, though they have left what it started.
+//! Finds the sandbox's processes in `/proc`, including those that have left their process group.
 //!
-//! A process can leave its group, its session and its parent, and can clear its environment, but seldom does all of
-//! it. Whoever still has one of the sandbox's marks is its own, and so are that process's children, group and session.
+//! A process can leave its group, session and parent, and clear its environment, but it seldom does all of that. Whatever
+//! still meets one criterion belongs to the sandbox, with its children, its group and its session.
 
 use std::{
     collections::HashSet,
@@ -9,7 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A line of the table of processes.
+/// A process, as `/proc/<id>/stat` describes it.
+///
+/// A parent, group or session leader outside of this PID namespace has the id 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) id: i32,
@@ -17,33 +19,33 @@ pub(crate) struct Entry {
     pub(crate) group: i32,
     pub(crate) session: i32,
     has_terminal: bool,
-    /// Dead, though nobody has waited for it.
-    pub(crate) dead: bool,
+    /// Dead, perhaps a zombie.
+    pub(crate) is_dead: bool,
 }
 
-/// What the sandbox's own processes are known by.
+/// By what the sandbox recognises its processes. Meeting one criterion is enough.
 #[derive(Debug)]
-pub(crate) struct Marks<'a> {
-    /// An entry of their environment.
+pub(crate) struct Criteria<'a> {
+    /// An entry of the environment.
     pub(crate) variable: &'a str,
-    /// Their working directory, or one above it.
+    /// The working directory, or a parent of it.
     pub(crate) directory: &'a Path,
-    /// Groups that were started for them.
+    /// The process groups that the sandbox started.
     pub(crate) groups: &'a HashSet<i32>,
-    /// Sessions that were started for them.
+    /// The sessions that the sandbox started.
     pub(crate) sessions: &'a HashSet<i32>,
-    /// Children of this process that are not the sandbox's, where all the others are.
+    /// The children of this process that are not the sandbox's, where all others are.
     pub(crate) foreign_children: Option<&'a HashSet<i32>>,
 }
 
 fn entry(path: PathBuf) -> Option<Entry> {
     let id = path.file_name()?.to_str()?.parse().ok()?;
     let stat = fs::read(path.join("stat")).ok()?;
-    // The program's name stands in brackets, and may hold anything.
+    // The program's name stands in parentheses, and may contain anything.
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let fields = std::str::from_utf8(&stat[end + 1..]).ok()?;
     let mut fields = fields.split_ascii_whitespace();
-    let dead = matches!(fields.next()?, "Z" | "X" | "x");
+    let is_dead = matches!(fields.next()?, "Z" | "X" | "x");
     let mut number = || fields.next()?.parse::<i32>().ok();
     Some(Entry {
         id,
@@ -51,18 +53,25 @@ fn entry(path: PathBuf) -> Option<Entry> {
         group: number()?,
         session: number()?,
         has_terminal: number()? != 0,
-        dead,
+        is_dead,
     })
 }
 
-/// Whether a process leads a session of its own.
-pub(crate) fn leads_session(id: i32) -> bool {
-    entry(Path::new("/proc").join(id.to_string())).is_some_and(|entry| entry.session == id)
+/// `/proc`, if it exists and belongs to this PID namespace: in another, its ids are those of other processes.
+fn own_proc() -> Option<&'static Path> {
+    let own = fs::read_link("/proc/self").ok()?;
+    (own.to_str()? == std::process::id().to_string()).then_some(Path::new("/proc"))
 }
 
-/// All processes; none where there is no `/proc`.
+/// Whether a process leads a session.
+pub(crate) fn leads_session(id: i32) -> bool {
+    let entry = own_proc().and_then(|proc| entry(proc.join(id.to_string())));
+    entry.is_some_and(|entry| entry.session == id)
+}
+
+/// All processes; none where there is no `/proc` of this PID namespace.
 pub(crate) fn processes() -> Vec<Entry> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let Some(Ok(entries)) = own_proc().map(fs::read_dir) else { return Vec::new() };
     entries.flatten().filter_map(|file| entry(file.path())).collect()
 }
 
@@ -72,23 +81,23 @@ pub(crate) fn children() -> impl Iterator<Item = Entry> {
     processes().into_iter().filter(move |entry| entry.parent == own)
 }
 
-impl Marks<'_> {
-    fn are_on(&self, entry: &Entry) -> bool {
+impl Criteria<'_> {
+    fn match_one(&self, entry: &Entry) -> bool {
         let path = Path::new("/proc").join(entry.id.to_string());
         if self.groups.contains(&entry.group) || self.sessions.contains(&entry.session) {
             return true;
         }
-        // Empty for a process that is just becoming its program.
+        // It is empty while the process executes its program.
         let environment = fs::read(path.join("environ")).unwrap_or_default();
         if environment.split(|byte| *byte == 0).any(|entry| entry == self.variable.as_bytes()) {
             return true;
         }
-        // With a terminal it is rather somebody who looks around in there.
+        // A process with a terminal is more likely a person's shell in that directory.
         !entry.has_terminal
             && fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd.starts_with(self.directory))
     }
 
-    /// The living processes that have one of the marks, and all that belong to those.
+    /// The living processes that meet a criterion, and all that belong to those.
     pub(crate) fn find(&self) -> Vec<i32> {
         let own = std::process::id().cast_signed();
         let all = processes();
@@ -102,16 +111,16 @@ impl Marks<'_> {
         };
         let mut found: HashSet<i32> = others
             .iter()
-            .filter(|entry| is_child(entry) || self.are_on(entry))
+            .filter(|entry| is_child(entry) || self.match_one(entry))
             .map(|entry| entry.id)
             .collect();
         loop {
             let before = found.len();
-            // A leader that is gone, or is one of them: nobody else can have led it. A leader outside of this
-            // container has the id 0.
-            let is_theirs = |leader: i32, of_this: i32| {
+            // A group or session is the sandbox's if its leader is, or has ended. Its id is 0 if its leader is outside
+            // of this PID namespace.
+            let is_sandboxed = |leader: i32, own_leader: i32| {
                 leader != 0
-                    && leader != of_this
+                    && leader != own_leader
                     && (found.contains(&leader) || !others.iter().any(|entry| entry.id == leader))
             };
             let chosen = |entry: &&Entry| found.contains(&entry.id);
@@ -119,13 +128,13 @@ impl Marks<'_> {
                 .iter()
                 .filter(chosen)
                 .map(|entry| entry.group)
-                .filter(|group| is_theirs(*group, this.group))
+                .filter(|group| is_sandboxed(*group, this.group))
                 .collect();
             let sessions: HashSet<i32> = others
                 .iter()
                 .filter(chosen)
                 .map(|entry| entry.session)
-                .filter(|session| is_theirs(*session, this.session))
+                .filter(|session| is_sandboxed(*session, this.session))
                 .collect();
             let belongs = |entry: &Entry| {
                 found.contains(&entry.parent)
@@ -139,7 +148,7 @@ impl Marks<'_> {
                 break;
             }
         }
-        let living = others.iter().filter(|entry| !entry.dead && found.contains(&entry.id));
+        let living = others.iter().filter(|entry| !entry.is_dead && found.contains(&entry.id));
         living.map(|entry| entry.id).collect()
     }
 }
@@ -154,15 +163,15 @@ mod tests {
             return;
         }
         let own = std::process::id().cast_signed();
-        assert!(processes().iter().any(|entry| entry.id == own && !entry.dead));
+        assert!(processes().iter().any(|entry| entry.id == own && !entry.is_dead));
         let nothing = HashSet::new();
-        let marks = Marks {
+        let criteria = Criteria {
             variable: "GUESTEXEC_SANDBOX=nobody",
             directory: Path::new("/nonexistent"),
             groups: &nothing,
             sessions: &nothing,
             foreign_children: None,
         };
-        assert!(marks.find().is_empty());
+        assert!(criteria.find().is_empty());
     }
 }
