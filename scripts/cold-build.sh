@@ -39,7 +39,7 @@ cat >"$work/with-guestexec/src/main.rs" <<'RUST'
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tat = guestexec_tat::Client::builder().from_env()?.build()?;
     for result in tat.instances(["ins-zj0f57ew"]).run("uptime").await?.results() {
-        println!("{}", result.stdout_lossy());
+        println!("{}", result.output_lossy());
     }
     Ok(())
 }

@@ -231,7 +231,8 @@ fn spaced(text: &str) -> String {
         let begins = |prefix: &str| line.starts_with(prefix) && !before.starts_with(prefix);
         // An attribute may already stand before the comment's item.
         let apart = !before.is_empty() && !before.starts_with("#[");
-        let after_uses = before.starts_with("use ") && !line.starts_with("use ");
+        let after_uses = (before.starts_with("use ") && before.ends_with(';') || before == "};")
+            && !line.starts_with("use ");
         if after_block || after_uses || (apart && begins("///")) {
             lines.push("");
         }

@@ -26,10 +26,11 @@ pub(super) fn items(maker: &Maker<'_>, types: Vec<Item>) -> Vec<Item> {
         let Some(schema) = spec.schema(&name) else { continue };
         let is_request = requests.contains(&name);
         let debug = redacting_debug(&mut item, schema);
+        describe(maker, &mut item, schema);
+        // Only now, since the names on the wire go with serde's attributes.
         if answers.contains(&name) {
             read_leniently(&mut item);
         }
-        describe(maker, &mut item, schema);
         open_struct(&mut item, schema, is_request);
         let methods = is_request.then(|| methods(maker, &item, schema));
         items.push(Item::Struct(item));
@@ -104,8 +105,8 @@ fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &Value) -> Item {
         _ => quote!(Self { #(#values,)* #(#rest,)* }),
     };
     let about = doc(match needed.is_empty() {
-        true => "With no member given.",
-        false => "With what it cannot do without.",
+        true => "Creates a value with no member set.",
+        false => "Creates a value with the required members.",
     });
     let setters = others.iter().filter(|field| field.ident != "new").map(|field| {
         let ident = &field.ident;
@@ -154,7 +155,10 @@ fn describe(maker: &Maker<'_>, item: &mut ItemStruct, schema: &Value) {
         let Some(ident) = &field.ident else { continue };
         let text = match described(maker, &schema["properties"][wire_name(field, ident)]) {
             Some(text) => text,
-            None if *ident == EXTRA => "What it says beyond this, as it came.".to_owned(),
+            None if *ident == EXTRA => {
+                "Members that have no field here, or were not of their type, as they came."
+                    .to_owned()
+            }
             None => format!("`{}`.", wire_name(field, ident)),
         };
         field.attrs.retain(|attribute| !is_doc(attribute));

@@ -2,7 +2,6 @@
 
 use guestexec_core::{Validate, json_body, required};
 use progenitor_client::{
-
     ClientHooks, Error as CallError, ResponseValue, QueryParam, encode_path,
 };
 use reqwest::header::ACCEPT;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use guestexec_core::{Extra, Secret};
 use serde::{Deserialize, Serialize};
 use super::enums::{
-
     ConditionStatus, IamAuthMethod, PodConditionType, PodPhase, RestartPolicy,
     StatusOutcome, StatusReason,
 };
@@ -25,9 +24,9 @@ pub struct Container {
     pub stdin: Option<bool>,
     /// Whether its main process has a terminal.
     pub tty: Option<bool>,
-    /// `working_dir`.
+    /// Working directory of its main process, and of commands.
     pub working_dir: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -42,7 +41,7 @@ pub struct ContainerState {
     pub terminated: Option<ContainerStateTerminated>,
     /// Present while the container is not running yet.
     pub waiting: Option<ContainerStateWaiting>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -50,9 +49,9 @@ pub struct ContainerState {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ContainerStateRunning {
-    /// `started_at`.
+    /// When it was started.
     pub started_at: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -60,11 +59,11 @@ pub struct ContainerStateRunning {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ContainerStateTerminated {
-    /// `container_id`.
+    /// The runtime's identifier of the container.
     pub container_id: Option<String>,
-    /// `exit_code`.
+    /// Exit code of its main process.
     pub exit_code: Option<i32>,
-    /// `finished_at`.
+    /// When it ended.
     pub finished_at: Option<String>,
     /// Why it ended, for a person.
     pub message: Option<String>,
@@ -72,9 +71,9 @@ pub struct ContainerStateTerminated {
     pub reason: Option<String>,
     /// Signal that ended its main process.
     pub signal: Option<i32>,
-    /// `started_at`.
+    /// When it was started.
     pub started_at: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -86,7 +85,7 @@ pub struct ContainerStateWaiting {
     pub message: Option<String>,
     /// Why it is waiting, in one word, such as `ImagePullBackOff`.
     pub reason: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -94,25 +93,25 @@ pub struct ContainerStateWaiting {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ContainerStatus {
-    /// `container_id`.
+    /// The runtime's identifier of the container.
     pub container_id: Option<String>,
     /// Its image.
     pub image: Option<String>,
-    /// `image_id`.
+    /// Its image, with the digest.
     pub image_id: Option<String>,
-    /// `last_state`.
+    /// The state before the last restart.
     pub last_state: Option<ContainerState>,
     /// Its name.
     pub name: Option<String>,
     /// Whether it passes its readiness probe.
     pub ready: Option<bool>,
-    /// `restart_count`.
+    /// How often it was restarted.
     pub restart_count: Option<i32>,
     /// Whether it has passed its startup probe.
     pub started: Option<bool>,
     /// The present state.
     pub state: Option<ContainerState>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -121,7 +120,7 @@ pub struct ContainerStatus {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ErrorBody {
-    /// `api_version`.
+    /// Version of the Status, `v1`.
     pub api_version: Option<String>,
     /// The HTTP status.
     pub code: Option<i32>,
@@ -129,7 +128,7 @@ pub struct ErrorBody {
     pub details: Option<StatusDetails>,
     /// The error, in IAM's own form.
     pub error: Option<IamError>,
-    /// `error_code`.
+    /// CCI's own code, such as `CCI.02.409101`.
     pub error_code: Option<String>,
     /// What the gateway says went wrong. After a refused signature it holds the canonical request the
     /// gateway computed, with vertical bars for line ends.
@@ -146,7 +145,7 @@ pub struct ErrorBody {
     pub request_id: Option<String>,
     /// Whether the operation succeeded.
     pub status: Option<StatusOutcome>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -162,7 +161,7 @@ pub struct IamAccessKey {
 }
 
 impl IamAccessKey {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(access: IamAccessKeyId, secret: IamAccessKeySecret) -> Self {
         Self { access, secret }
     }
@@ -178,7 +177,7 @@ pub struct IamAccessKeyId {
 }
 
 impl IamAccessKeyId {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(key: impl Into<String>) -> Self {
         Self { key: key.into() }
     }
@@ -194,7 +193,7 @@ pub struct IamAccessKeySecret {
 }
 
 impl IamAccessKeySecret {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(key: impl Into<Secret>) -> Self {
         Self { key: key.into() }
     }
@@ -213,7 +212,7 @@ pub struct IamAuth {
 }
 
 impl IamAuth {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(identity: IamIdentity) -> Self {
         Self { identity, scope: None }
     }
@@ -233,7 +232,7 @@ pub struct IamDomain {
     pub id: Option<String>,
     /// Name of the account.
     pub name: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -247,7 +246,7 @@ pub struct IamError {
     pub message: Option<String>,
     /// The name of the HTTP status.
     pub title: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -268,7 +267,7 @@ pub struct IamIdentity {
 }
 
 impl IamIdentity {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(methods: impl IntoIterator<Item = impl Into<IamAuthMethod>>) -> Self {
         Self {
             methods: methods.into_iter().map(Into::into).collect(),
@@ -300,7 +299,7 @@ pub struct IamPassword {
 }
 
 impl IamPassword {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(user: IamPasswordUser) -> Self {
         Self { user }
     }
@@ -320,7 +319,7 @@ pub struct IamPasswordUser {
 }
 
 impl IamPasswordUser {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(
         domain: IamUserDomain,
         name: impl Into<String>,
@@ -344,7 +343,7 @@ pub struct IamProject {
     pub id: Option<String>,
     /// Name of the project.
     pub name: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -356,7 +355,7 @@ pub struct IamRole {
     pub id: Option<String>,
     /// Name of the permission.
     pub name: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -370,7 +369,7 @@ pub struct IamScope {
 }
 
 impl IamScope {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(project: IamScopeProject) -> Self {
         Self { project }
     }
@@ -390,7 +389,7 @@ pub struct IamScopeProject {
 }
 
 impl IamScopeProject {
-    /// With no member given.
+    /// Creates a value with no member set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -426,7 +425,7 @@ pub struct IamToken {
     pub roles: Vec<IamRole>,
     /// The user the token identifies.
     pub user: Option<IamUser>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -442,7 +441,7 @@ pub struct IamUser {
     pub name: Option<String>,
     /// When the password expires; empty or null if never.
     pub password_expires_at: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -456,7 +455,7 @@ pub struct IamUserDomain {
 }
 
 impl IamUserDomain {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
     }
@@ -472,7 +471,7 @@ pub struct KeystoneCreateUserTokenByPasswordRequest {
 }
 
 impl KeystoneCreateUserTokenByPasswordRequest {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(auth: IamAuth) -> Self {
         Self { auth }
     }
@@ -485,7 +484,7 @@ impl KeystoneCreateUserTokenByPasswordRequest {
 pub struct KeystoneCreateUserTokenByPasswordResponse {
     /// Whom the token identifies, and what it allows.
     pub token: Option<IamToken>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -493,15 +492,15 @@ pub struct KeystoneCreateUserTokenByPasswordResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ListMeta {
-    /// `continue_`.
+    /// Where the next part begins; missing or empty in the last one.
     pub continue_: Option<String>,
-    /// `remaining_item_count`.
+    /// About how many objects follow. Missing when selectors are used.
     pub remaining_item_count: Option<i64>,
-    /// `resource_version`.
+    /// State of the server the answer shows.
     pub resource_version: Option<String>,
-    /// `self_link`.
+    /// Path of the answer. No longer sent by newer servers.
     pub self_link: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -512,13 +511,13 @@ pub struct ObjectMeta {
     /// Notes of tools. `kubectl.kubernetes.io/default-container` names the container to use if none is
     /// asked for.
     pub annotations: Option<BTreeMap<String, String>>,
-    /// `creation_timestamp`.
+    /// When the object was created, such as `2024-10-09T16:11:23Z`.
     pub creation_timestamp: Option<String>,
-    /// `deletion_grace_period_seconds`.
+    /// How long the object may take to go away, in seconds.
     pub deletion_grace_period_seconds: Option<i64>,
-    /// `deletion_timestamp`.
+    /// When the object is to go away; present once it is being deleted.
     pub deletion_timestamp: Option<String>,
-    /// `generate_name`.
+    /// Beginning of the name, if the server chose the rest.
     pub generate_name: Option<String>,
     /// Labels, for selectors.
     pub labels: Option<BTreeMap<String, String>>,
@@ -526,11 +525,11 @@ pub struct ObjectMeta {
     pub name: Option<String>,
     /// Namespace of the object.
     pub namespace: Option<String>,
-    /// `resource_version`.
+    /// State of the object.
     pub resource_version: Option<String>,
     /// Identifier of the object; another object of the same name has another one.
     pub uid: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -538,7 +537,7 @@ pub struct ObjectMeta {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Pod {
-    /// `api_version`.
+    /// Version of the object, `cci/v2`.
     pub api_version: Option<String>,
     /// The word `Pod`.
     pub kind: Option<String>,
@@ -548,7 +547,7 @@ pub struct Pod {
     pub spec: Option<PodSpec>,
     /// What the pod is doing.
     pub status: Option<PodStatus>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -556,9 +555,9 @@ pub struct Pod {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PodCondition {
-    /// `last_probe_time`.
+    /// When it was last probed; null on the page.
     pub last_probe_time: Option<String>,
-    /// `last_transition_time`.
+    /// When its status last changed.
     pub last_transition_time: Option<String>,
     /// Why the condition has its status, for a person.
     pub message: Option<String>,
@@ -566,9 +565,9 @@ pub struct PodCondition {
     pub reason: Option<String>,
     /// Whether the condition holds.
     pub status: Option<ConditionStatus>,
-    /// `type_`.
+    /// What the condition is about.
     pub type_: Option<PodConditionType>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -578,7 +577,7 @@ pub struct PodCondition {
 pub struct PodIp {
     /// The address, IPv4 or IPv6.
     pub ip: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -586,7 +585,7 @@ pub struct PodIp {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PodList {
-    /// `api_version`.
+    /// Version of the list, `v1` on the page.
     pub api_version: Option<String>,
     /// The pods.
     pub items: Vec<Pod>,
@@ -594,7 +593,7 @@ pub struct PodList {
     pub kind: Option<String>,
     /// What an answer says about itself.
     pub metadata: Option<ListMeta>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -604,15 +603,15 @@ pub struct PodList {
 pub struct PodSpec {
     /// The containers, in order; the first is the one used if nothing else decides.
     pub containers: Vec<Container>,
-    /// `ephemeral_containers`.
+    /// Containers added to a running pod for inspection.
     pub ephemeral_containers: Vec<Container>,
-    /// `init_containers`.
+    /// Containers that run before the others.
     pub init_containers: Vec<Container>,
-    /// `node_name`.
+    /// Node the pod runs on.
     pub node_name: Option<String>,
-    /// `restart_policy`.
+    /// When containers that end are restarted.
     pub restart_policy: Option<RestartPolicy>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -622,25 +621,25 @@ pub struct PodSpec {
 pub struct PodStatus {
     /// Conditions of the pod.
     pub conditions: Vec<PodCondition>,
-    /// `container_statuses`.
+    /// What the containers are doing.
     pub container_statuses: Vec<ContainerStatus>,
-    /// `ephemeral_container_statuses`.
+    /// What the ephemeral containers are doing.
     pub ephemeral_container_statuses: Vec<ContainerStatus>,
-    /// `init_container_statuses`.
+    /// What the init containers are doing.
     pub init_container_statuses: Vec<ContainerStatus>,
     /// Why it is in this condition, for a person.
     pub message: Option<String>,
     /// The phase of the pod. Commands run only in `Running`.
     pub phase: Option<PodPhase>,
-    /// `pod_i_ps`.
+    /// All addresses of the pod.
     pub pod_i_ps: Vec<PodIp>,
-    /// `pod_ip`.
+    /// Address of the pod; missing until it has one.
     pub pod_ip: Option<String>,
     /// Why it is in this condition, in one word, such as `Evicted`.
     pub reason: Option<String>,
-    /// `start_time`.
+    /// When the node took the pod.
     pub start_time: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -654,7 +653,7 @@ pub struct StatusCause {
     pub message: Option<String>,
     /// Kind of the cause, such as `FieldValueInvalid`.
     pub reason: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -670,10 +669,10 @@ pub struct StatusDetails {
     pub kind: Option<String>,
     /// Name of the object.
     pub name: Option<String>,
-    /// `retry_after_seconds`.
+    /// How long to wait before a retry, in seconds.
     pub retry_after_seconds: Option<i32>,
     /// Identifier of the object.
     pub uid: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }

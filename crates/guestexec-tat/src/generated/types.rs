@@ -4,7 +4,6 @@ use std::fmt;
 use guestexec_core::{Base64, Extra, Redacted};
 use serde::{Deserialize, Serialize};
 use super::enums::{
-
     AgentEnvironment, AgentStatus, CommandCreator, CommandType, ErrorCode, InstanceKind,
     InvocationSource, InvocationStatus, RegionState, TaskStatus,
 };
@@ -13,11 +12,11 @@ use super::enums::{
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ApiError {
-    /// `code`.
+    /// The error's code, for programs.
     pub code: Option<ErrorCode>,
-    /// `message`.
+    /// The error's text, for people, in the language of `X-TC-Language`.
     pub message: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -25,19 +24,19 @@ pub struct ApiError {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct AutomationAgentInfo {
-    /// `agent_status`.
+    /// Whether it can take commands now.
     pub agent_status: Option<AgentStatus>,
-    /// `environment`.
+    /// The machine's system, which decides the command types it takes.
     pub environment: Option<AgentEnvironment>,
-    /// `instance_id`.
+    /// The machine it runs on.
     pub instance_id: Option<String>,
-    /// `last_heartbeat_time`.
+    /// When it last sent a heartbeat, as ISO 8601 text.
     pub last_heartbeat_time: Option<String>,
-    /// `support_features`.
+    /// What this agent can do beyond running commands, such as `SESSION_MANAGER`.
     pub support_features: Vec<String>,
-    /// `version`.
+    /// The agent's version.
     pub version: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -60,7 +59,7 @@ pub struct CancelInvocationRequest {
 }
 
 impl CancelInvocationRequest {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(invocation_id: impl Into<String>) -> Self {
         Self {
             invocation_id: invocation_id.into(),
@@ -83,9 +82,9 @@ impl CancelInvocationRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CancelInvocationResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: CancelInvocationResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -93,9 +92,9 @@ pub struct CancelInvocationResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CancelInvocationResult {
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -103,45 +102,45 @@ pub struct CancelInvocationResult {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Command {
-    /// `command_id`.
+    /// The command's id, `cmd-…`.
     pub command_id: Option<String>,
-    /// `command_name`.
+    /// Its name.
     pub command_name: Option<String>,
-    /// `command_type`.
+    /// The kind of script.
     pub command_type: Option<CommandType>,
-    /// `content`.
+    /// Its script, in Base64.
     pub content: Option<Base64>,
-    /// `created_by`.
+    /// Who made the command.
     pub created_by: Option<CommandCreator>,
-    /// `created_time`.
+    /// When it was made, as ISO 8601 text.
     pub created_time: Option<String>,
-    /// `default_parameter_confs`.
+    /// Its default parameters as a list.
     pub default_parameter_confs: Vec<CommandDefaultParameter>,
-    /// `default_parameters`.
+    /// Its default parameters, a JSON object in a string; may be empty.
     pub default_parameters: Option<String>,
-    /// `description`.
+    /// What it does.
     pub description: Option<String>,
-    /// `enable_parameter`.
+    /// Whether its placeholders are filled in.
     pub enable_parameter: Option<bool>,
-    /// `formatted_description`.
+    /// JSON text about a public command; empty for the account's own.
     pub formatted_description: Option<String>,
-    /// `output_cos_bucket_url`.
+    /// The COS bucket logs are uploaded to; may be empty.
     pub output_cos_bucket_url: Option<String>,
-    /// `output_cos_key_prefix`.
+    /// The directory in the bucket; may be empty.
     pub output_cos_key_prefix: Option<String>,
-    /// `scenes`.
+    /// The scenes it belongs to, as ids.
     pub scenes: Vec<String>,
-    /// `tags`.
+    /// Its tags.
     pub tags: Vec<CommandTag>,
-    /// `timeout`.
+    /// Seconds it may run; with a COS bucket the upload counts too.
     pub timeout: Option<u64>,
-    /// `updated_time`.
+    /// When it was last changed, as ISO 8601 text.
     pub updated_time: Option<String>,
-    /// `username`.
+    /// The user it runs as.
     pub username: Option<String>,
-    /// `working_directory`.
+    /// The directory it starts in.
     pub working_directory: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -179,13 +178,13 @@ impl fmt::Debug for Command {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CommandDefaultParameter {
-    /// `parameter_description`.
+    /// What it is for.
     pub parameter_description: Option<String>,
-    /// `parameter_name`.
+    /// The placeholder's name.
     pub parameter_name: Option<String>,
-    /// `parameter_value`.
+    /// The value it takes where a run gives none.
     pub parameter_value: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -204,21 +203,21 @@ impl fmt::Debug for CommandDefaultParameter {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CommandDocument {
-    /// `command_type`.
+    /// The kind of script.
     pub command_type: Option<CommandType>,
-    /// `content`.
+    /// The script, in Base64.
     pub content: Option<Base64>,
-    /// `output_cos_bucket_url`.
+    /// The COS bucket the log is uploaded to; may be empty.
     pub output_cos_bucket_url: Option<String>,
-    /// `output_cos_key_prefix`.
+    /// The directory in the bucket; may be empty.
     pub output_cos_key_prefix: Option<String>,
-    /// `timeout`.
+    /// Seconds it may run.
     pub timeout: Option<u64>,
-    /// `username`.
+    /// The user it runs as.
     pub username: Option<String>,
-    /// `working_directory`.
+    /// The directory it starts in.
     pub working_directory: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -226,11 +225,11 @@ pub struct CommandDocument {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CommandTag {
-    /// `key`.
+    /// The tag's key.
     pub key: Option<String>,
-    /// `value`.
+    /// The tag's value.
     pub value: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -318,7 +317,7 @@ pub struct CreateCommandRequest {
 }
 
 impl CreateCommandRequest {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(command_name: impl Into<String>, content: impl Into<Base64>) -> Self {
         Self {
             command_name: command_name.into(),
@@ -439,9 +438,9 @@ impl fmt::Debug for CreateCommandRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CreateCommandResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: CreateCommandResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -449,11 +448,11 @@ pub struct CreateCommandResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CreateCommandResult {
-    /// `command_id`.
+    /// The new command, `cmd-…`.
     pub command_id: Option<String>,
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -481,7 +480,7 @@ pub struct DefaultParameterConf {
 }
 
 impl DefaultParameterConf {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(
         parameter_name: impl Into<String>,
         parameter_value: impl Into<String>,
@@ -523,7 +522,7 @@ pub struct DeleteCommandRequest {
 }
 
 impl DeleteCommandRequest {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(command_id: impl Into<String>) -> Self {
         Self {
             command_id: command_id.into(),
@@ -535,9 +534,9 @@ impl DeleteCommandRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DeleteCommandResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: DeleteCommandResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -545,9 +544,9 @@ pub struct DeleteCommandResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DeleteCommandResult {
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -578,7 +577,7 @@ pub struct DescribeAutomationAgentStatusRequest {
 }
 
 impl DescribeAutomationAgentStatusRequest {
-    /// With no member given.
+    /// Creates a value with no member set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -615,9 +614,9 @@ impl DescribeAutomationAgentStatusRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeAutomationAgentStatusResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: DescribeAutomationAgentStatusResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -625,13 +624,13 @@ pub struct DescribeAutomationAgentStatusResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeAutomationAgentStatusResult {
-    /// `automation_agent_set`.
+    /// The agents of this page.
     pub automation_agent_set: Vec<AutomationAgentInfo>,
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// `total_count`.
+    /// How many agents match, on all pages together.
     pub total_count: Option<u64>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -662,7 +661,7 @@ pub struct DescribeCommandsRequest {
 }
 
 impl DescribeCommandsRequest {
-    /// With no member given.
+    /// Creates a value with no member set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -699,9 +698,9 @@ impl DescribeCommandsRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeCommandsResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: DescribeCommandsResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -709,13 +708,13 @@ pub struct DescribeCommandsResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeCommandsResult {
-    /// `command_set`.
+    /// The commands of this page.
     pub command_set: Vec<Command>,
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// `total_count`.
+    /// How many commands match, on all pages together.
     pub total_count: Option<u64>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -754,7 +753,7 @@ pub struct DescribeInvocationTasksRequest {
 }
 
 impl DescribeInvocationTasksRequest {
-    /// With no member given.
+    /// Creates a value with no member set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -798,9 +797,9 @@ impl DescribeInvocationTasksRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeInvocationTasksResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: DescribeInvocationTasksResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -808,13 +807,13 @@ pub struct DescribeInvocationTasksResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeInvocationTasksResult {
-    /// `invocation_task_set`.
+    /// The tasks of this page. The order is not documented.
     pub invocation_task_set: Vec<InvocationTask>,
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// `total_count`.
+    /// How many tasks match, on all pages together.
     pub total_count: Option<u64>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -846,7 +845,7 @@ pub struct DescribeInvocationsRequest {
 }
 
 impl DescribeInvocationsRequest {
-    /// With no member given.
+    /// Creates a value with no member set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -884,9 +883,9 @@ impl DescribeInvocationsRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeInvocationsResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: DescribeInvocationsResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -894,13 +893,13 @@ pub struct DescribeInvocationsResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeInvocationsResult {
-    /// `invocation_set`.
+    /// The invocations of this page.
     pub invocation_set: Vec<Invocation>,
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// `total_count`.
+    /// How many invocations match, on all pages together.
     pub total_count: Option<u64>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -911,7 +910,7 @@ pub struct DescribeInvocationsResult {
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct DescribeRegionsRequest {}
 impl DescribeRegionsRequest {
-    /// With no member given.
+    /// Creates a value with no member set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -921,9 +920,9 @@ impl DescribeRegionsRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeRegionsResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: DescribeRegionsResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -931,13 +930,13 @@ pub struct DescribeRegionsResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DescribeRegionsResult {
-    /// `region_set`.
+    /// The regions.
     pub region_set: Vec<RegionInfo>,
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// `total_count`.
+    /// How many regions there are; the vendor's own example counts one more than it lists.
     pub total_count: Option<u64>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -945,9 +944,9 @@ pub struct DescribeRegionsResult {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ErrorEnvelope {
-    /// `response`.
+    /// The refusal itself.
     pub response: ErrorResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -955,11 +954,11 @@ pub struct ErrorEnvelope {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ErrorResult {
-    /// `error`.
+    /// What was wrong.
     pub error: ApiError,
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -980,7 +979,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(
         name: impl Into<String>,
         values: impl IntoIterator<Item = impl Into<String>>,
@@ -996,49 +995,49 @@ impl Filter {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Invocation {
-    /// `command_content`.
+    /// The script, in Base64.
     pub command_content: Option<Base64>,
-    /// `command_id`.
+    /// The command it runs, `cmd-…`.
     pub command_id: Option<String>,
-    /// `command_name`.
+    /// The command's name.
     pub command_name: Option<String>,
-    /// `command_type`.
+    /// The kind of script.
     pub command_type: Option<CommandType>,
-    /// `created_time`.
+    /// When the call that started it arrived, as ISO 8601 text.
     pub created_time: Option<String>,
-    /// `default_parameters`.
+    /// The command's default parameters, a JSON object in a string; may be empty.
     pub default_parameters: Option<String>,
-    /// `description`.
+    /// The command's description.
     pub description: Option<String>,
-    /// `end_time`.
+    /// When it ended, as ISO 8601 text; null before that.
     pub end_time: Option<String>,
-    /// `instance_kind`.
+    /// What kind of machines it runs on.
     pub instance_kind: Option<InstanceKind>,
-    /// `invocation_id`.
+    /// The invocation's id, `inv-…`.
     pub invocation_id: Option<String>,
-    /// `invocation_source`.
+    /// Who started it.
     pub invocation_source: Option<InvocationSource>,
-    /// `invocation_status`.
+    /// Its state, summed up over its tasks.
     pub invocation_status: Option<InvocationStatus>,
-    /// `invocation_task_basic_info_set`.
+    /// Its tasks, in brief.
     pub invocation_task_basic_info_set: Vec<InvocationTaskBasicInfo>,
-    /// `output_cos_bucket_url`.
+    /// The COS bucket logs are uploaded to; may be empty.
     pub output_cos_bucket_url: Option<String>,
-    /// `output_cos_key_prefix`.
+    /// The directory in the bucket; may be empty.
     pub output_cos_key_prefix: Option<String>,
-    /// `parameters`.
+    /// The parameters given, a JSON object in a string; may be empty. Hidden values are masked.
     pub parameters: Option<String>,
-    /// `start_time`.
+    /// When it began, as ISO 8601 text.
     pub start_time: Option<String>,
-    /// `timeout`.
+    /// Seconds it may run.
     pub timeout: Option<u64>,
-    /// `updated_time`.
+    /// When it last changed, as ISO 8601 text.
     pub updated_time: Option<String>,
-    /// `username`.
+    /// The user it runs as.
     pub username: Option<String>,
-    /// `working_directory`.
+    /// The directory it starts in.
     pub working_directory: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -1081,35 +1080,35 @@ impl fmt::Debug for Invocation {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct InvocationTask {
-    /// `command_document`.
+    /// The command as it was when it ran.
     pub command_document: Option<CommandDocument>,
-    /// `command_id`.
+    /// The command it runs, `cmd-…`.
     pub command_id: Option<String>,
-    /// `command_name`.
+    /// The command's name.
     pub command_name: Option<String>,
-    /// `created_time`.
+    /// When it was made, as ISO 8601 text.
     pub created_time: Option<String>,
-    /// `end_time`.
+    /// When it ended, as ISO 8601 text; null before that.
     pub end_time: Option<String>,
-    /// `error_info`.
+    /// Why it failed where the script could not be run at all; else empty.
     pub error_info: Option<String>,
-    /// `instance_id`.
+    /// The instance it runs on.
     pub instance_id: Option<String>,
-    /// `invocation_id`.
+    /// The invocation it belongs to, `inv-…`.
     pub invocation_id: Option<String>,
-    /// `invocation_source`.
+    /// Who started it.
     pub invocation_source: Option<InvocationSource>,
-    /// `invocation_task_id`.
+    /// The task's id, `invt-…`.
     pub invocation_task_id: Option<String>,
-    /// `start_time`.
+    /// When it began, as ISO 8601 text; null before that.
     pub start_time: Option<String>,
-    /// `task_result`.
+    /// Output, exit code and times.
     pub task_result: Option<TaskResult>,
-    /// `task_status`.
+    /// Its state.
     pub task_status: Option<TaskStatus>,
-    /// `updated_time`.
+    /// When it last changed, as ISO 8601 text.
     pub updated_time: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -1117,13 +1116,13 @@ pub struct InvocationTask {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct InvocationTaskBasicInfo {
-    /// `instance_id`.
+    /// The instance it runs on.
     pub instance_id: Option<String>,
-    /// `invocation_task_id`.
+    /// The task's id, `invt-…`.
     pub invocation_task_id: Option<String>,
-    /// `task_status`.
+    /// Its state.
     pub task_status: Option<TaskStatus>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -1177,7 +1176,7 @@ pub struct InvokeCommandRequest {
 }
 
 impl InvokeCommandRequest {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(
         command_id: impl Into<String>,
         instance_ids: impl IntoIterator<Item = impl Into<String>>,
@@ -1253,9 +1252,9 @@ impl fmt::Debug for InvokeCommandRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct InvokeCommandResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: InvokeCommandResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -1263,11 +1262,11 @@ pub struct InvokeCommandResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct InvokeCommandResult {
-    /// `invocation_id`.
+    /// The invocation, `inv-…`.
     pub invocation_id: Option<String>,
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -1294,7 +1293,7 @@ pub struct PreviewReplacedCommandContentRequest {
 }
 
 impl PreviewReplacedCommandContentRequest {
-    /// With no member given.
+    /// Creates a value with no member set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -1335,9 +1334,9 @@ impl fmt::Debug for PreviewReplacedCommandContentRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PreviewReplacedCommandContentResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: PreviewReplacedCommandContentResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -1345,11 +1344,11 @@ pub struct PreviewReplacedCommandContentResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PreviewReplacedCommandContentResult {
-    /// `replaced_content`.
+    /// The script with its placeholders filled in, in Base64. Those without a value are still there.
     pub replaced_content: Option<Base64>,
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -1357,13 +1356,13 @@ pub struct PreviewReplacedCommandContentResult {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RegionInfo {
-    /// `region`.
+    /// The region's name as `X-TC-Region` takes it, such as `ap-guangzhou`.
     pub region: Option<String>,
-    /// `region_name`.
+    /// Its name for people, in the language of `X-TC-Language`.
     pub region_name: Option<String>,
-    /// `region_state`.
+    /// Whether TAT is in service there.
     pub region_state: Option<RegionState>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -1470,7 +1469,7 @@ pub struct RunCommandRequest {
 }
 
 impl RunCommandRequest {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(
         content: impl Into<Base64>,
         instance_ids: impl IntoIterator<Item = impl Into<String>>,
@@ -1625,9 +1624,9 @@ impl fmt::Debug for RunCommandRequest {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RunCommandResponse {
-    /// `response`.
+    /// The answer itself.
     pub response: RunCommandResult,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -1635,13 +1634,13 @@ pub struct RunCommandResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RunCommandResult {
-    /// `command_id`.
+    /// The command, `cmd-…`; kept for later only with `SaveCommand` true.
     pub command_id: Option<String>,
-    /// `invocation_id`.
+    /// The invocation, `inv-…`.
     pub invocation_id: Option<String>,
-    /// `request_id`.
+    /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -1660,7 +1659,7 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
         Self {
             key: key.into(),
@@ -1673,21 +1672,24 @@ impl Tag {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct TaskResult {
-    /// `dropped`.
+    /// How many bytes of output were cut off after the first 24 KB.
     pub dropped: Option<u64>,
-    /// `exec_end_time`.
+    /// When the script ended, as ISO 8601 text; null before that.
     pub exec_end_time: Option<String>,
-    /// `exec_start_time`.
+    /// When the script began, as ISO 8601 text; null before that.
     pub exec_start_time: Option<String>,
-    /// `exit_code`.
+    /// The script's exit code. -1 where it was killed (by a signal, a timeout or a cancellation) or
+    /// never started; of no meaning before the end.
     pub exit_code: Option<i64>,
-    /// `output`.
+    /// Stdout and stderr merged, in Base64: the first 24 KB. What a background process prints more
+    /// than a second after the script's end is not in it. Empty unless `HideOutput` was false. Not
+    /// always UTF-8.
     pub output: Option<Base64>,
-    /// `output_upload_cos_error_info`.
+    /// Why the upload to COS failed; else empty. The task's status does not show it.
     pub output_upload_cos_error_info: Option<String>,
-    /// `output_url`.
+    /// The whole log in COS, where a bucket was given; else empty. Its query may be a signature.
     pub output_url: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 

@@ -6,7 +6,6 @@ use guestexec_core::{Extra, Redacted, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use super::enums::{
-
     Platform, VmInstanceState, VmInstanceType, VmNicState, VmNicType, VolumeState,
     VolumeStatus, VolumeType,
 };
@@ -37,19 +36,19 @@ pub struct ErrorCode {
     pub details: Option<String>,
     /// Advice from the server's catalogue of known errors, if it found a match.
     pub elaboration: Option<String>,
-    /// `format_args`.
+    /// Values to put into the message, in order. Newer servers.
     pub format_args: Vec<String>,
-    /// `global_error_code`.
+    /// Code that is unique over all modules, such as `ORG_ZSTACK_IDENTITY_10020`. Newer servers.
     pub global_error_code: Option<String>,
-    /// `http_status`.
+    /// HTTP status the server thinks fits the error. Newer servers.
     pub http_status: Option<i32>,
-    /// `localized_message`.
+    /// The message in the language the `Accept-Language` header asked for. Newer servers.
     pub localized_message: Option<String>,
     /// Place in the server's code that raised the error.
     pub location: Option<String>,
     /// The error in one sentence. Newer servers.
     pub message: Option<String>,
-    /// `message_key`.
+    /// Key of the message in the server's catalogue of translations. Newer servers.
     pub message_key: Option<String>,
     /// The entry of the server's catalogue of known errors that matches.
     pub messages: Option<ErrorCodeElaboration>,
@@ -60,7 +59,7 @@ pub struct ErrorCode {
     /// Whether the server thinks the operation is worth a retry; it does not tell whether a command
     /// has run. Newer servers.
     pub retryable: Option<bool>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -74,7 +73,7 @@ pub struct ErrorCodeElaboration {
     pub code: Option<String>,
     /// How far the error's text is from the entry's; 0 is an exact match.
     pub distance: Option<f64>,
-    /// `format_src_error`.
+    /// The text that was looked up.
     pub format_src_error: Option<String>,
     /// Advice in Chinese.
     pub message_cn: Option<String>,
@@ -86,7 +85,7 @@ pub struct ErrorCodeElaboration {
     pub regex: Option<String>,
     /// Where the entry comes from.
     pub source: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -96,7 +95,7 @@ pub struct ErrorCodeElaboration {
 pub struct ErrorResponse {
     /// What failed, and why.
     pub error: Option<Box<ErrorCode>>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -135,7 +134,7 @@ pub struct ExecuteGuestVmCommandParams {
 }
 
 impl ExecuteGuestVmCommandParams {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(
         vm_instance_uuid: impl Into<String>,
         platform: impl Into<Platform>,
@@ -175,7 +174,7 @@ pub struct ExecuteGuestVmCommandRequest {
 }
 
 impl ExecuteGuestVmCommandRequest {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(params: ExecuteGuestVmCommandParams) -> Self {
         Self {
             params,
@@ -208,7 +207,7 @@ impl ExecuteGuestVmCommandRequest {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ExecuteGuestVmCommandResponse {
-    /// `api_timeout`.
+    /// How long the server gives the operation, in milliseconds.
     pub api_timeout: Option<i64>,
     /// Why the operation failed, if it did.
     pub error: Option<Box<ErrorCode>>,
@@ -222,9 +221,9 @@ pub struct ExecuteGuestVmCommandResponse {
     pub stream: Option<String>,
     /// Whether the operation succeeded. Usually left out.
     pub success: Option<bool>,
-    /// `vm_instance`.
+    /// The virtual machine the command ran in.
     pub vm_instance: Option<VmInstanceInventory>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -256,7 +255,7 @@ pub struct LogInByAccountParams {
 }
 
 impl LogInByAccountParams {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(account_name: impl Into<String>, password: impl Into<Secret>) -> Self {
         Self {
             account_name: account_name.into(),
@@ -276,7 +275,7 @@ pub struct LogInByAccountRequest {
 }
 
 impl LogInByAccountRequest {
-    /// With what it cannot do without.
+    /// Creates a value with the required members.
     pub fn new(log_in_by_account: LogInByAccountParams) -> Self {
         Self { log_in_by_account }
     }
@@ -288,7 +287,7 @@ impl LogInByAccountRequest {
 pub struct LogInByAccountResponse {
     /// An open session.
     pub inventory: Option<SessionInventory>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -302,17 +301,18 @@ pub struct LogOutResponse(pub Map<String, Value>);
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SessionInventory {
-    /// `account_uuid`.
+    /// UUID of the account.
     pub account_uuid: Option<String>,
-    /// `create_date`.
+    /// When the session was opened, in the form of `expiredDate`.
     pub create_date: Option<String>,
-    /// `expired_date`.
+    /// When the session ends, in the server's local time, such as `Jan 1, 2017 11:31:06 AM`. No zone
+    /// is given.
     pub expired_date: Option<String>,
-    /// `user_uuid`.
+    /// UUID of the user; that of the account if the account itself logged in.
     pub user_uuid: Option<String>,
     /// UUID of the session, 32 hexadecimal digits. It gives the rights of the account.
     pub uuid: Option<Secret>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -320,35 +320,35 @@ pub struct SessionInventory {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct UsedIpInventory {
-    /// `create_date`.
+    /// When it was given out, in the server's local time.
     pub create_date: Option<String>,
     /// Default gateway.
     pub gateway: Option<String>,
     /// IP address.
     pub ip: Option<String>,
-    /// `ip_in_binary`.
+    /// The bytes of the address, as signed numbers from -128 to 127.
     pub ip_in_binary: Vec<i32>,
-    /// `ip_in_long`.
+    /// The IPv4 address as a number.
     pub ip_in_long: Option<i64>,
-    /// `ip_range_uuid`.
+    /// UUID of the range it was taken from.
     pub ip_range_uuid: Option<String>,
-    /// `ip_version`.
+    /// 4 or 6.
     pub ip_version: Option<i32>,
-    /// `l3_network_uuid`.
+    /// UUID of the network.
     pub l3_network_uuid: Option<String>,
-    /// `last_op_date`.
+    /// When it was last changed, in the server's local time.
     pub last_op_date: Option<String>,
-    /// `meta_data`.
+    /// Data of the network provider.
     pub meta_data: Option<String>,
     /// Network mask.
     pub netmask: Option<String>,
-    /// `used_for`.
+    /// What the address is used for.
     pub used_for: Option<String>,
     /// UUID of the address.
     pub uuid: Option<String>,
-    /// `vm_nic_uuid`.
+    /// UUID of the interface.
     pub vm_nic_uuid: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -358,7 +358,7 @@ pub struct UsedIpInventory {
 pub struct ValidateSessionResponse {
     /// Whether the session may be used.
     pub valid: Option<bool>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -366,17 +366,17 @@ pub struct ValidateSessionResponse {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct VmCdRomInventory {
-    /// `create_date`.
+    /// When it was created, in the server's local time.
     pub create_date: Option<String>,
     /// Free text about the drive.
     pub description: Option<String>,
-    /// `device_id`.
+    /// Position among the machine's drives, from 0.
     pub device_id: Option<i32>,
-    /// `iso_install_path`.
+    /// Where the image lies.
     pub iso_install_path: Option<String>,
-    /// `iso_uuid`.
+    /// UUID of the image in the drive.
     pub iso_uuid: Option<String>,
-    /// `last_op_date`.
+    /// When it was last changed, in the server's local time.
     pub last_op_date: Option<String>,
     /// Name of the drive.
     pub name: Option<String>,
@@ -384,9 +384,9 @@ pub struct VmCdRomInventory {
     pub protocol: Option<String>,
     /// UUID of the drive.
     pub uuid: Option<String>,
-    /// `vm_instance_uuid`.
+    /// UUID of the virtual machine.
     pub vm_instance_uuid: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -394,63 +394,63 @@ pub struct VmCdRomInventory {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct VmInstanceInventory {
-    /// `all_volumes`.
+    /// Volumes, the root volume included.
     pub all_volumes: Vec<VolumeInventory>,
-    /// `allocator_strategy`.
+    /// How the host was chosen.
     pub allocator_strategy: Option<String>,
     /// CPU architecture, such as `x86_64`.
     pub architecture: Option<String>,
-    /// `cluster_uuid`.
+    /// UUID of the cluster.
     pub cluster_uuid: Option<String>,
-    /// `cpu_num`.
+    /// Number of virtual CPUs.
     pub cpu_num: Option<i32>,
-    /// `cpu_speed`.
+    /// CPU speed; 0 where it is not limited.
     pub cpu_speed: Option<i64>,
-    /// `create_date`.
+    /// When it was created, in the server's local time, such as `Apr 26, 2026 11:05:50 PM`.
     pub create_date: Option<String>,
-    /// `default_l3_network_uuid`.
+    /// UUID of the network that carries the default route.
     pub default_l3_network_uuid: Option<String>,
     /// Free text about the virtual machine.
     pub description: Option<String>,
-    /// `guest_os_type`.
+    /// Name of the guest's operating system.
     pub guest_os_type: Option<String>,
-    /// `host_uuid`.
+    /// UUID of the host it runs on.
     pub host_uuid: Option<String>,
-    /// `hypervisor_type`.
+    /// Hypervisor, such as `KVM`.
     pub hypervisor_type: Option<String>,
-    /// `image_uuid`.
+    /// UUID of the image it was made from.
     pub image_uuid: Option<String>,
-    /// `instance_offering_uuid`.
+    /// UUID of the instance offering.
     pub instance_offering_uuid: Option<String>,
-    /// `internal_id`.
+    /// Running number on this installation.
     pub internal_id: Option<i64>,
-    /// `last_host_uuid`.
+    /// UUID of the host it ran on before.
     pub last_host_uuid: Option<String>,
-    /// `last_op_date`.
+    /// When it was last changed, in the form of `createDate`.
     pub last_op_date: Option<String>,
-    /// `memory_size`.
+    /// Memory, in bytes.
     pub memory_size: Option<i64>,
     /// Name of the virtual machine.
     pub name: Option<String>,
     /// Operating system family of the guest.
     pub platform: Option<Platform>,
-    /// `reserved_memory_size`.
+    /// Memory set aside on the host, in bytes.
     pub reserved_memory_size: Option<i64>,
-    /// `root_volume_uuid`.
+    /// UUID of the root volume.
     pub root_volume_uuid: Option<String>,
     /// What the virtual machine is doing. Commands run only in `Running`.
     pub state: Option<VmInstanceState>,
-    /// `type_`.
+    /// What the virtual machine is for.
     pub type_: Option<VmInstanceType>,
     /// UUID of the virtual machine.
     pub uuid: Option<String>,
-    /// `vm_cd_roms`.
+    /// CD-ROM drives.
     pub vm_cd_roms: Vec<VmCdRomInventory>,
-    /// `vm_nics`.
+    /// Network interfaces.
     pub vm_nics: Vec<VmNicInventory>,
-    /// `zone_uuid`.
+    /// UUID of the zone.
     pub zone_uuid: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -458,45 +458,45 @@ pub struct VmInstanceInventory {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct VmNicInventory {
-    /// `create_date`.
+    /// When it was created, in the server's local time.
     pub create_date: Option<String>,
-    /// `device_id`.
+    /// Position among the machine's interfaces, from 0.
     pub device_id: Option<i32>,
-    /// `driver_type`.
+    /// Driver, such as `virtio`.
     pub driver_type: Option<String>,
     /// Default gateway.
     pub gateway: Option<String>,
-    /// `hypervisor_type`.
+    /// Hypervisor, such as `KVM`.
     pub hypervisor_type: Option<String>,
-    /// `internal_name`.
+    /// Name of the interface on the host.
     pub internal_name: Option<String>,
     /// IP address.
     pub ip: Option<String>,
-    /// `ip_version`.
+    /// 4 or 6.
     pub ip_version: Option<i32>,
-    /// `l3_network_uuid`.
+    /// UUID of the network.
     pub l3_network_uuid: Option<String>,
-    /// `last_op_date`.
+    /// When it was last changed, in the server's local time.
     pub last_op_date: Option<String>,
     /// MAC address.
     pub mac: Option<String>,
-    /// `meta_data`.
+    /// Data of the network provider.
     pub meta_data: Option<String>,
     /// Network mask.
     pub netmask: Option<String>,
     /// Whether the interface is switched on.
     pub state: Option<VmNicState>,
-    /// `type_`.
+    /// Kind of the interface.
     pub type_: Option<VmNicType>,
-    /// `used_ip_uuid`.
+    /// UUID of the address in use.
     pub used_ip_uuid: Option<String>,
-    /// `used_ips`.
+    /// All addresses of the interface.
     pub used_ips: Vec<UsedIpInventory>,
     /// UUID of the interface.
     pub uuid: Option<String>,
-    /// `vm_instance_uuid`.
+    /// UUID of the virtual machine.
     pub vm_instance_uuid: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
 
@@ -504,37 +504,37 @@ pub struct VmNicInventory {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct VolumeInventory {
-    /// `actual_size`.
+    /// Space in use, in bytes.
     pub actual_size: Option<i64>,
-    /// `create_date`.
+    /// When it was created, in the server's local time.
     pub create_date: Option<String>,
     /// Free text about the volume.
     pub description: Option<String>,
-    /// `device_id`.
+    /// Position among the machine's volumes, from 0.
     pub device_id: Option<i32>,
-    /// `disk_offering_uuid`.
+    /// UUID of the disk offering.
     pub disk_offering_uuid: Option<String>,
     /// Format on disk, such as `qcow2`.
     pub format: Option<String>,
-    /// `install_path`.
+    /// Where it lies on the primary storage.
     pub install_path: Option<String>,
-    /// `is_shareable`.
+    /// Whether several machines may attach it at once.
     pub is_shareable: Option<bool>,
-    /// `last_attach_date`.
+    /// When it was last attached, in the server's local time.
     pub last_attach_date: Option<String>,
-    /// `last_detach_date`.
+    /// When it was last detached, in the server's local time.
     pub last_detach_date: Option<String>,
-    /// `last_op_date`.
+    /// When it was last changed, in the server's local time.
     pub last_op_date: Option<String>,
-    /// `last_vm_instance_uuid`.
+    /// UUID of the virtual machine it was attached to before.
     pub last_vm_instance_uuid: Option<String>,
     /// Name of the volume.
     pub name: Option<String>,
-    /// `primary_storage_uuid`.
+    /// UUID of the primary storage it lies on.
     pub primary_storage_uuid: Option<String>,
     /// How the host reaches it.
     pub protocol: Option<String>,
-    /// `root_image_uuid`.
+    /// UUID of the image it was made from.
     pub root_image_uuid: Option<String>,
     /// Size the guest sees, in bytes.
     pub size: Option<i64>,
@@ -542,14 +542,14 @@ pub struct VolumeInventory {
     pub state: Option<VolumeState>,
     /// What the volume is doing.
     pub status: Option<VolumeStatus>,
-    /// `type_`.
+    /// What the volume is for.
     pub type_: Option<VolumeType>,
     /// UUID of the volume.
     pub uuid: Option<String>,
-    /// `vm_instance_uuid`.
+    /// UUID of the virtual machine it is attached to.
     pub vm_instance_uuid: Option<String>,
-    /// `volume_qos`.
+    /// Limits on bandwidth and operations per second, as one text.
     pub volume_qos: Option<String>,
-    /// What it says beyond this, as it came.
+    /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
