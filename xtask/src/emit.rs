@@ -17,12 +17,12 @@ mod table;
 mod types;
 mod validate;
 
+use docs::doc;
+
 use heck::{ToPascalCase as _, ToSnakeCase as _};
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{
-    Attribute, File, GenericArgument, Ident, Item, ItemMod, PathArguments, Type, parse_quote,
-};
+use syn::{File, GenericArgument, Ident, Item, ItemMod, PathArguments, Type, parse_quote};
 
 use crate::spec::{Operation, Spec};
 
@@ -318,11 +318,6 @@ fn taken(ty: &Type, name: &Ident) -> (TokenStream, TokenStream) {
         return (quote!(#inner), quote!(Box::new(#name)));
     }
     (quote!(#ty), quote!(#name))
-}
-
-/// The documentation attribute of a text.
-fn doc(text: &str) -> Attribute {
-    parse_quote!(#[doc = #text])
 }
 
 /// The last name of a type's path.

@@ -3,7 +3,7 @@
 //!
 //! One page a stage, in this order:
 //!
-//! 1. [`spec`]: load a document and find one's way in it.
+//! 1. [`spec`] and [`document`]: read a document into types; what they have no place for is refused.
 //! 2. [`lint`]: refuse, in sentences, what would panic, be ignored, or go wrong silently.
 //! 3. [`lower`]: the part of the document that progenitor can carry without loss.
 //! 4. [`generate`]: progenitor's tokens, every panic of it caught.
@@ -11,6 +11,7 @@
 //! 6. [`output`]: write the files, the lock and the tables of [`docs`], or compare with those there.
 
 pub mod docs;
+pub mod document;
 pub mod emit;
 pub mod generate;
 pub mod lint;
@@ -88,9 +89,9 @@ pub fn all_generated(root: &Path, providers: &[String]) -> Result<Vec<Generated>
 /// # Errors
 /// As [`generated`].
 pub fn from_spec(spec: &Spec) -> Result<Generated, String> {
-    let complaints = lint::lint(spec);
+    let complaints = lint::lint(&spec.typed);
     if !complaints.is_empty() {
-        return Err(complaints.join("\n"));
+        return Err(spec::told(&spec.file, complaints));
     }
     let tokens = generate::tokens(spec, lower::lower(spec))?;
     let files = emit::files(spec, tokens)?;

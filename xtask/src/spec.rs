@@ -5,9 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// The HTTP methods an OpenAPI path item may hold.
-pub const METHODS: [&str; 8] =
-    ["get", "put", "post", "delete", "patch", "head", "options", "trace"];
+use crate::document::{Call, Complaint, Document, Schema};
 
 /// A loaded document.
 #[derive(Clone, Debug)]
@@ -19,6 +17,8 @@ pub struct Spec {
     /// The document's text.
     pub text: String,
     /// The document.
+    pub typed: Document,
+    /// The document as it stands.
     pub document: Value,
 }
 
@@ -26,6 +26,8 @@ pub struct Spec {
 #[derive(Clone, Copy, Debug)]
 pub struct Operation<'a> {
     pub(crate) spec: &'a Spec,
+    /// The operation with its types.
+    pub call: Call<'a>,
     /// The path template.
     pub path: &'a str,
     /// The method, in lower case.
@@ -45,6 +47,12 @@ pub struct NamedExample<'a> {
     pub parameters: Value,
     /// The body, if the operation has one.
     pub body: Option<&'a Value>,
+}
+
+/// Complaints as lines: the file, the line, the place, the sentence.
+pub fn told(file: &str, complaints: Vec<Complaint>) -> String {
+    let line = |c: Complaint| format!("{file}:{}: {}: {}", c.line, c.place, c.text);
+    complaints.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The providers: the stems of `specs/*.yaml`, sorted.
@@ -84,9 +92,9 @@ impl Spec {
     /// A sentence with the place, if it is not YAML.
     pub fn parse(provider: &str, text: String) -> Result<Self, String> {
         let file = format!("specs/{provider}.yaml");
-        let document: Value = serde_saphyr::from_str(&text)
-            .map_err(|e| format!("{file}: is not YAML; correct the place named: {e}"))?;
-        Ok(Self { provider: provider.to_owned(), file, text, document })
+        let (typed, document) =
+            Document::parse(&text).map_err(|complaints| told(&file, complaints))?;
+        Ok(Self { provider: provider.to_owned(), file, text, typed, document })
     }
 
     /// The SHA-256 of the text, in hex.
@@ -117,100 +125,59 @@ impl Spec {
 
     /// The day on which the vendor's pages were read, where an operation has none of its own.
     pub fn read_on(&self) -> &str {
-        self.document["x-read-on"].as_str().unwrap_or_default()
+        self.typed.read_on.as_deref().unwrap_or_default()
     }
 
     /// All operations, in the document's order.
     pub fn operations(&self) -> Vec<Operation<'_>> {
-        let paths = self.document["paths"].as_object().into_iter().flatten();
-        paths
-            .flat_map(|(path, item)| {
-                item.as_object().into_iter().flatten().filter_map(move |(method, node)| {
-                    METHODS.contains(&method.as_str()).then_some(Operation {
-                        spec: self,
-                        path,
-                        method,
-                        node,
-                    })
-                })
+        let calls = self.typed.calls().into_iter();
+        calls
+            .map(|call| Operation {
+                spec: self,
+                call,
+                path: call.path,
+                method: call.method,
+                node: &self.document["paths"][call.path][call.method],
             })
             .collect()
     }
 
-    /// The component schemas reachable from `roots`, those included.
-    pub fn closure(&self, roots: impl IntoIterator<Item = String>) -> BTreeSet<String> {
-        let mut seen = BTreeSet::new();
-        let mut pending: Vec<String> = roots.into_iter().collect();
-        while let Some(name) = pending.pop() {
-            if let Some(schema) = self.schema(&name)
-                && seen.insert(name)
-            {
-                pending.extend(references(schema));
-            }
-        }
-        seen
-    }
-
     /// The component schemas that appear in requests.
     pub fn request_schemas(&self) -> BTreeSet<String> {
-        self.closure(self.operations().iter().flat_map(|operation| {
-            let mut names = references(&operation.node["requestBody"]);
-            for parameter in operation.parameters() {
-                names.extend(references(parameter));
-            }
-            names
-        }))
+        self.typed.request_schemas().into_iter().map(str::to_owned).collect()
     }
 
     /// The objects that appear in answers alone: they are read whatever stands in them.
     pub fn lenient_schemas(&self) -> BTreeSet<String> {
-        let requests = self.request_schemas();
-        let mut answers = self.answer_schemas();
-        answers.retain(|name| {
-            !requests.contains(name)
-                && self.schema(name).is_some_and(|schema| schema.get("properties").is_some())
-        });
-        answers
+        let requests = self.typed.request_schemas();
+        let answers = self.typed.answer_schemas().into_iter();
+        let is_struct = |name: &&str| match self.typed.components.schemas.get(*name) {
+            Some(Schema::Object(object)) => !object.properties.is_empty(),
+            _ => false,
+        };
+        let lenient = answers.filter(|name| !requests.contains(name)).filter(is_struct);
+        lenient.map(str::to_owned).collect()
     }
 
     /// The members of the schema `name` that are required, and objects of another kind.
     pub fn required_objects(&self, name: &str) -> Vec<&str> {
-        let Some(schema) = self.schema(name) else { return Vec::new() };
-        let is_object = |member: &str| {
-            let target = component(&schema["properties"][member])?;
-            let is_object = self.schema(target)?["type"] == "object";
+        let schemas = &self.typed.components.schemas;
+        let Some(Schema::Object(object)) = schemas.get(name) else { return Vec::new() };
+        let is_object = |member: &&str| {
+            let reference = object.properties.get(*member).and_then(Schema::reference);
+            let Some(target) = reference.and_then(|of| of.name_in("schemas")) else { return false };
             // One that may hold its like would have no end where it is empty.
-            Some(is_object && !self.closure([target.to_owned()]).contains(name))
+            matches!(schemas.get(target), Some(Schema::Object(_)))
+                && !self.typed.closure([target]).contains(name)
         };
-        let required = schema["required"].as_array().into_iter().flatten();
-        let required = required.filter_map(Value::as_str);
-        required.filter(|member| is_object(member).unwrap_or(false)).collect()
-    }
-
-    /// The component schemas that appear in answers.
-    pub fn answer_schemas(&self) -> BTreeSet<String> {
-        let responses = self.operations();
-        let roots: Vec<String> = responses
-            .iter()
-            .flat_map(|operation| operation.node["responses"].as_object().into_iter().flatten())
-            .flat_map(|(_, response)| references(self.resolve(response)))
-            .collect();
-        self.closure(roots)
+        object.required.iter().map(String::as_str).filter(is_object).collect()
     }
 }
 
 impl<'a> Operation<'a> {
-    /// The `operationId`, empty if there is none.
+    /// The `operationId`.
     pub fn id(&self) -> &'a str {
-        self.node["operationId"].as_str().unwrap_or_default()
-    }
-
-    /// What to call the operation in a complaint.
-    pub fn label(&self) -> String {
-        match self.id() {
-            "" => format!("{} {}", self.method.to_uppercase(), self.path),
-            id => id.to_owned(),
-        }
+        &self.call.operation.id
     }
 
     /// Its parameters and those of its path, references resolved.
@@ -230,7 +197,7 @@ impl<'a> Operation<'a> {
 
     /// The name of the body's component schema.
     pub fn body_schema(&self) -> Option<&'a str> {
-        component(&self.json_body()?["schema"])
+        self.call.body()?.schema.name_in("schemas")
     }
 
     /// The answers that mean success: 1xx and 2xx, as status and resolved response.
@@ -248,50 +215,44 @@ impl<'a> Operation<'a> {
 
     /// True where a call starts a command on a machine.
     pub fn starts_command(&self) -> bool {
-        self.node["x-starts-command"].as_bool().unwrap_or(false)
+        self.call.operation.starts_command
     }
 
     /// True where a second call does no harm: by its method, or because the document says so.
     pub fn is_repeatable(&self) -> bool {
-        self.method == "get" && !self.starts_command()
-            || self.node["x-repeatable"].as_bool().unwrap_or(false)
+        let operation = self.call.operation;
+        self.method == "get" && !operation.starts_command || operation.repeatable
     }
 
     /// True where the document asks for no credentials.
     pub fn is_open(&self) -> bool {
-        self.node["security"].as_array().is_some_and(Vec::is_empty)
+        self.call.operation.security.as_ref().is_some_and(Vec::is_empty)
     }
 
     /// What it does, in a line without a full stop.
     pub fn summary(&self) -> &'a str {
-        self.node["summary"].as_str().unwrap_or_default().trim().trim_end_matches('.')
+        self.call.operation.summary.trim().trim_end_matches('.')
     }
 
     /// How many calls the service takes in a second, where the document says so.
     pub fn rate(&self) -> Option<u64> {
-        let limit = &self.node["x-rate-limit"];
-        let seconds = limit["per-seconds"].as_u64().filter(|seconds| *seconds > 0)?;
-        Some(limit["requests"].as_u64()? / seconds)
+        let limit = self.call.operation.rate_limit?;
+        limit.requests.checked_div(limit.per_seconds)
     }
 
-    /// The vendor's page: its own, or the document's.
+    /// The vendor's page.
     pub fn page(&self) -> &'a str {
-        self.source("url").unwrap_or_default()
+        &self.call.operation.external_docs.url
     }
 
     /// The day on which that page was read.
     pub fn read_on(&self) -> &'a str {
-        self.node["x-read-on"].as_str().unwrap_or(self.spec.read_on())
+        self.call.read_on()
     }
 
     /// The title of that page.
     pub fn page_title(&self) -> &'a str {
-        self.source("description").unwrap_or_else(|| self.id())
-    }
-
-    fn source(&self, word: &str) -> Option<&'a str> {
-        let of_document = self.spec.document["externalDocs"][word].as_str();
-        self.node["externalDocs"][word].as_str().or(of_document)
+        self.call.operation.external_docs.description.as_deref().unwrap_or_else(|| self.id())
     }
 
     /// Its named examples: those of the body, or those under `x-examples`.
@@ -337,31 +298,6 @@ pub fn component(node: &Value) -> Option<&str> {
             _ => None,
         })?;
     reference.as_str()?.strip_prefix("#/components/schemas/")
-}
-
-/// Every component schema named by a `$ref` anywhere in a node.
-pub fn references(node: &Value) -> Vec<String> {
-    match node {
-        Value::Object(members) => members
-            .iter()
-            .flat_map(|(key, value)| match (key.as_str(), value) {
-                ("$ref", Value::String(reference)) => reference
-                    .strip_prefix("#/components/schemas/")
-                    .map(str::to_owned)
-                    .into_iter()
-                    .collect(),
-                // A member may have any name, `example` too.
-                ("properties", Value::Object(properties)) => {
-                    properties.values().flat_map(references).collect()
-                }
-                // Examples are data: what looks like a reference there is none.
-                ("examples" | "example" | "x-examples", _) => Vec::new(),
-                _ => references(value),
-            })
-            .collect(),
-        Value::Array(items) => items.iter().flat_map(references).collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// The values an enumeration lists, closed or open.

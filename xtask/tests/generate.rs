@@ -79,7 +79,7 @@ fn complaints_of_all_providers_come_together() {
     fs::write(root.path().join("specs/bad.yaml"), "a: [").unwrap();
     let names = ["bad", "none"].map(str::to_owned);
     let said = all_generated(root.path(), &names).unwrap_err();
-    assert!(said.starts_with("specs/bad.yaml: is not YAML"), "{said}");
+    assert!(said.starts_with("specs/bad.yaml:1: document: is not YAML"), "{said}");
     assert!(said.contains("\nspecs/none.yaml: cannot be read"), "{said}");
 }
 

@@ -1,5 +1,7 @@
 //! Makes `builder.rs`: a builder for each operation, around progenitor's exchange.
 
+use std::collections::BTreeSet;
+
 use quote::{ToTokens as _, quote};
 use syn::{
     Expr, ImplItem, ImplItemFn, Item, Pat, ReturnType, Stmt, Type, parse_quote,
@@ -29,10 +31,10 @@ pub(super) fn items(
         let send = send_of(exchanges, code).ok_or_else(|| unexpected("`send`"))?;
         items.extend(builder(maker, code, send, &unexpected)?);
     }
-    let text = quote!(#(#items)*).to_string();
-    let used =
-        |name: &&&str| text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == **name);
-    let runtime = RUNTIME.iter().filter(used).map(|name| quote::format_ident!("{name}"));
+    let mut used = Used(BTreeSet::new());
+    items.iter_mut().for_each(|item| used.visit_item_mut(item));
+    let runtime = RUNTIME.iter().filter(|name| used.0.contains(*name));
+    let runtime = runtime.map(|name| quote::format_ident!("{name}"));
     let mut file: Vec<Item> = vec![
         parse_quote!(
             use progenitor_client::{ClientHooks, Error as CallError, ResponseValue, #(#runtime),*};
@@ -47,7 +49,7 @@ pub(super) fn items(
             };
         ),
     ];
-    if !text.contains("validate ::") {
+    if !used.0.contains("validate") {
         file[1] = parse_quote!(
             use super::{Client, operations, types};
         );
@@ -60,6 +62,28 @@ pub(super) fn items(
     });
     file.extend(items);
     Ok(file)
+}
+
+/// The names of the runtime and of our own that occur.
+struct Used(BTreeSet<&'static str>);
+
+impl VisitMut for Used {
+    fn visit_path_mut(&mut self, path: &mut syn::Path) {
+        visit_mut::visit_path_mut(self, path);
+        let Some(first) = path.segments.first() else { return };
+        self.0.extend(RUNTIME.iter().chain(&["validate"]).find(|name| first.ident == **name));
+    }
+
+    fn visit_macro_mut(&mut self, call: &mut syn::Macro) {
+        let text = call.tokens.to_string();
+        self.0.extend(RUNTIME.iter().filter(|name| text.contains(**name)));
+    }
+
+    fn visit_expr_method_call_mut(&mut self, call: &mut syn::ExprMethodCall) {
+        visit_mut::visit_expr_method_call_mut(self, call);
+        // An extension of requests, whose own name does not occur.
+        self.0.extend((call.method == "form_urlencoded").then_some("RequestBuilderExt"));
+    }
 }
 
 /// Progenitor's `send` of an operation.
@@ -168,11 +192,13 @@ fn builder(
                     hooks::call(&client, operation, Box::pin(request.exchange())).await
                 }
 
-                #exchange
             }
         },
     ];
-    let [declared, methods] = items;
+    let [declared, mut methods] = items;
+    if let Item::Impl(methods) = &mut methods {
+        methods.items.push(ImplItem::Fn(exchange));
+    }
     Ok([Some(declared), debug, Some(methods)].into_iter().flatten().collect())
 }
 
@@ -228,9 +254,11 @@ fn exchange(
     let mut plain = Plain { constant: &code.constant };
     rest.iter_mut().for_each(|statement| plain.visit_stmt_mut(statement));
     statements.extend(rest.into_iter().flat_map(in_steps));
-    Ok(parse_quote! {
-        async fn exchange(self) -> Exchange<#answer> { #(#statements)* }
-    })
+    let mut exchange: ImplItemFn = parse_quote! {
+        async fn exchange(self) -> Exchange<#answer> {}
+    };
+    exchange.block.stmts = statements;
+    Ok(exchange)
 }
 
 /// The request in two steps, where its body is JSON.
@@ -246,7 +274,10 @@ struct First<'a>(&'a mut Option<Expr>);
 
 impl VisitMut for First<'_> {
     fn visit_expr_call_mut(&mut self, call: &mut syn::ExprCall) {
-        let is_body = call.func.to_token_stream().to_string().ends_with("json_body");
+        let is_body = match &*call.func {
+            Expr::Path(path) => path.path.segments.last().is_some_and(|it| it.ident == "json_body"),
+            _ => false,
+        };
         if is_body && let Some(request) = call.args.first_mut() {
             *self.0 = Some(std::mem::replace(request, parse_quote!(request)));
         }
@@ -256,12 +287,22 @@ impl VisitMut for First<'_> {
 /// Leaves out the header `api-version`, which progenitor sends with every request and no vendor knows;
 /// with it goes the map of headers, where it was the only one.
 fn without_api_version(statements: &mut Vec<Stmt>) {
-    let text = |statement: &Stmt| statement.to_token_stream().to_string();
-    statements.retain(|statement| !text(statement).contains("\"api-version\""));
-    if statements.iter().any(|statement| text(statement).starts_with("header_map")) {
+    let is_map = |expression: &Expr| matches!(expression, Expr::Path(path) if path.path.is_ident("header_map"));
+    let call = |statement: &Stmt| match statement {
+        Stmt::Expr(Expr::MethodCall(call), _) if is_map(&call.receiver) => {
+            Some(call.args.to_token_stream().to_string())
+        }
+        _ => None,
+    };
+    statements
+        .retain(|statement| !call(statement).is_some_and(|it| it.contains("\"api-version\"")));
+    if statements.iter().any(|statement| call(statement).is_some()) {
         return;
     }
-    statements.retain(|statement| !text(statement).starts_with("let mut header_map"));
+    statements.retain(|statement| match statement {
+        Stmt::Local(local) => !matches!(&local.pat, Pat::Ident(pat) if pat.ident == "header_map"),
+        _ => true,
+    });
     statements.iter_mut().for_each(|statement| NoHeaders.visit_stmt_mut(statement));
 }
 

@@ -113,6 +113,9 @@ impl Short {
 impl VisitMut for Short {
     fn visit_path_mut(&mut self, path: &mut Path) {
         visit_mut::visit_path_mut(self, path);
+        if path.segments.len() < 2 {
+            return;
+        }
         let names: Vec<String> =
             path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         let superfluous = self.superfluous(&names);

@@ -53,14 +53,14 @@ pub(super) fn fields(fields: &Fields) -> Vec<Field> {
 fn wire_name(field: &syn::Field, ident: &Ident) -> String {
     let mut wire = ident.to_string().trim_start_matches("r#").to_owned();
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
-        // The other words of the attribute make this stop early or late; only the name matters.
-        let _ = attribute.parse_nested_meta(|meta| {
-            let value = meta.value().and_then(|value| value.parse::<LitStr>());
-            if let (true, Ok(name)) = (meta.path.is_ident("rename"), value) {
-                wire = name.value();
-            }
-            Ok(())
-        });
+        let Meta::List(list) = &attribute.meta else { continue };
+        let mut words = list.tokens.clone().into_iter();
+        if words.any(|word| word.to_string() == "rename")
+            && let Some(name) = words.nth(1)
+            && let Ok(name) = syn::parse_str::<LitStr>(&name.to_string())
+        {
+            wire = name.value();
+        }
     }
     wire
 }

@@ -1,148 +1,162 @@
 //! Rules about component schemas: enumerations and objects.
 
+use std::iter;
+
 use heck::ToSnakeCase as _;
-use serde_json::Value;
 
 use super::{
-    Complaints, Kind, collision, is_name, list, names,
+    Complaints, collision, is_name,
     schema::{self, Use},
 };
 use crate::{
+    document::{Document, Extra, ObjectSchema, Schema, TextSchema},
     emit::enums,
-    spec::{Spec, component, enum_values},
 };
 
-pub(super) fn check(spec: &Spec, complaints: &mut Complaints<'_>) {
-    let (requests, answers) = (spec.request_schemas(), spec.answer_schemas());
-    for (name, schema) in spec.schemas() {
+pub(super) fn check(document: &Document, complaints: &mut Complaints) {
+    let (requests, answers) = (document.request_schemas(), document.answer_schemas());
+    for (name, schema) in &document.components.schemas {
+        let name = name.as_str();
         let used = Use { in_requests: requests.contains(name), in_answers: answers.contains(name) };
-        schema::visit(schema, name, &mut |place, node| {
-            schema::check(spec, place, node, place == name, used, complaints);
-            closed(spec, place, node, complaints);
+        schema.visit(name, &mut |place, part| {
+            schema::check(document, place, part, place == name, used, complaints);
+            closed(document, place, part, complaints);
         });
-        let becomes_type = schema["type"] == "object" || enum_values(schema).is_some();
-        complaints.unless(becomes_type || schema.get("$ref").is_some(), name, || {
-            "is neither an object nor an enumeration, so its limits would not be checked; write it \
-             out where it is used"
-                .to_owned()
-        });
-        enumeration(name, schema, complaints);
-        object(spec, name, schema, used, complaints);
+        match schema {
+            Schema::Object(object) => members(document, name, object, used, complaints),
+            Schema::Text(text) if schema.values().is_some() => enumeration(name, text, complaints),
+            Schema::Reference(_) => {}
+            _ => complaints.add(
+                (schema.lines(), ""),
+                name,
+                "is neither an object nor an enumeration, so its limits would not be checked; write \
+                 it out where it is used",
+            ),
+        }
     }
 }
 
 /// A member that closes an open enumeration allows only values of it.
-fn closed(spec: &Spec, place: &str, node: &Value, complaints: &mut Complaints<'_>) {
-    let Some(name) = component(node) else { return };
-    let known = spec.schema(name).and_then(enum_values).unwrap_or_default();
-    for value in list(&node["enum"]) {
-        complaints.unless(value.as_str().is_some_and(|v| known.contains(&v)), place, || {
-            format!("`enum` allows {value}, which is not a value of `{name}`; correct it")
+fn closed(document: &Document, place: &str, schema: &Schema, complaints: &mut Complaints) {
+    let Schema::Narrowed(narrowed) = schema else { return };
+    let known = document.resolve(schema).and_then(Schema::values).unwrap_or_default();
+    let name = schema.reference().and_then(|of| of.name_in("schemas")).unwrap_or_default();
+    for value in narrowed.values.iter().flatten() {
+        complaints.unless(known.contains(value), (&narrowed.lines, "enum"), place, || {
+            format!("`enum` allows `{value}`, which is not a value of `{name}`; correct it")
         });
     }
 }
 
-fn enumeration(name: &str, schema: &Value, complaints: &mut Complaints<'_>) {
-    let Some(values) = enum_values(schema) else { return };
-    // YAML reads what is not in quotes as it sees fit: 1, true, null.
-    let written = ["enum", "x-extensible-enum"].map(|key| list(&schema[key]).count());
-    let is_text =
-        schema["type"] == "string" && !values.is_empty() && written.contains(&values.len());
-    complaints.unless(is_text && written.contains(&0), name, || {
-        "the enumeration is not one of strings; make it `type: string` with one list of values, in \
-         quotes where YAML would read something else"
-            .to_owned()
-    });
-    if let Some((first, second)) = collision(values.iter().copied(), enums::variant) {
-        complaints.add(
-            name,
-            format!("the values `{first}` and `{second}` become the same variant, which panics; keep one and describe the other"),
-        );
+fn enumeration(name: &str, text: &TextSchema, complaints: &mut Complaints) {
+    let lines = &text.lines;
+    let (values, word) = match (&text.values, &text.known_values) {
+        (Some(values), None) => (values, "enum"),
+        (None, Some(values)) => (values, "x-extensible-enum"),
+        _ => {
+            let text = "has two lists of values; keep `enum` or `x-extensible-enum`";
+            return complaints.add((lines, "enum"), name, text);
+        }
+    };
+    let at = (lines, word);
+    complaints.unless(
+        !values.is_empty(),
+        at,
+        name,
+        || "the enumeration has no value; write them out",
+    );
+    let all = values.iter().map(String::as_str);
+    if let Some((first, second)) = collision(all, enums::variant) {
+        complaints.add(at, name, format!("the values `{first}` and `{second}` become the same variant, which panics; keep one and describe the other"));
     }
-    for value in &values {
+    for value in values {
         let variant = enums::variant(value);
-        complaints.unless(is_name(&variant) && variant != "Unlisted", name, || {
+        complaints.unless(is_name(&variant) && variant != "Unlisted", at, name, || {
             format!(
                 "the value `{value}` becomes the variant `{variant}`, which cannot be; leave it out"
             )
         });
     }
-    for described in names(&schema["x-enum-descriptions"]) {
-        complaints.kinds(&[(described, Kind::Text)], name, &schema["x-enum-descriptions"]);
-        complaints.unless(values.contains(&described), name, || {
+    for described in text.value_descriptions.keys() {
+        complaints.unless(values.contains(described), (lines, "x-enum-descriptions"), name, || {
             format!("x-enum-descriptions describes `{described}`, which is not a value; correct it")
         });
     }
 }
 
-fn object(spec: &Spec, name: &str, schema: &Value, used: Use, complaints: &mut Complaints<'_>) {
-    let properties = &schema["properties"];
-    let in_both = used.in_requests && used.in_answers && properties.is_object();
-    complaints.unless(!in_both, name, || {
+fn members(
+    document: &Document,
+    name: &str,
+    object: &ObjectSchema,
+    used: Use,
+    complaints: &mut Complaints,
+) {
+    let (lines, properties) = (&object.lines, &object.properties);
+    let in_both = used.in_requests && used.in_answers && !properties.is_empty();
+    complaints.unless(!in_both, (lines, ""), name, || {
         "is in a request and in an answer; make two of it, for a request is checked and an answer is \
          read whatever stands in it"
-            .to_owned()
     });
-    if let Some((first, second)) = collision(names(properties), |p| p.to_snake_case()) {
+    let names = properties.keys().map(String::as_str);
+    if let Some((first, second)) = collision(names, |name| name.to_snake_case()) {
+        let text =
+            format!("the members `{first}` and `{second}` become the same field; leave one out");
+        complaints.add((properties[second].lines(), ""), name, text);
+    }
+    let keeps =
+        used.in_answers || matches!(object.additional_properties, Some(Extra::Kept | Extra::Of(_)));
+    if let Some(extra) = properties.get("extra").filter(|_| keeps) {
         complaints.add(
+            (extra.lines(), ""),
             name,
-            format!("the members `{first}` and `{second}` become the same field; leave one out"),
+            "the member `extra` has the name of the field that keeps what has none; leave it out, \
+             and it will be found there",
         );
     }
-    let keeps = used.in_answers || schema["additionalProperties"].is_object();
-    complaints.unless(!keeps || properties.get("extra").is_none(), name, || {
-        "the member `extra` has the name of the field that keeps what has none; leave it out, and it \
-         will be found there"
-            .to_owned()
-    });
-    let known = |member: &str| properties.get(member).is_some();
-    for required in list(&schema["required"]) {
-        complaints.unless(required.as_str().is_some_and(known), name, || {
-            format!("`required` lists {required}, which is not a member; correct it")
-        });
+    for required in object.required.iter().filter(|member| !properties.contains_key(*member)) {
+        let text = format!("`required` lists `{required}`, which is not a member; correct it");
+        complaints.add((lines, "required"), name, text);
     }
-    let least = schema["minProperties"].as_u64().unwrap_or_default();
-    complaints.unless(least as usize <= names(properties).count(), name, || {
-        "`minProperties` is more than there are members, so nothing would pass; correct it"
-            .to_owned()
-    });
-    for keyword in ["x-exclusive", "x-exactly-one-of"] {
-        let Some(groups) = schema.get(keyword) else { continue };
-        let is_group = |group: &Value| list(group).count() > 1;
-        let is_list = groups.as_array().is_some_and(|groups| groups.iter().all(is_group));
-        complaints.unless(is_list, name, || {
-            format!("`{keyword}` is not a list of groups of two or more; write it as `[[A, B]]`")
+    let least = object.min_properties.unwrap_or_default();
+    complaints.unless(
+        least <= properties.len() as u64,
+        (lines, "minProperties"),
+        name,
+        || "`minProperties` is more than there are members, so nothing would pass; correct it",
+    );
+    for (word, groups) in
+        [("x-exclusive", &object.exclusive), ("x-exactly-one-of", &object.exactly_one_of)]
+    {
+        complaints.unless(groups.iter().all(|group| group.len() > 1), (lines, word), name, || {
+            format!("`{word}` has a group of fewer than two members; write it as `[[A, B]]`")
         });
-        for member in list(groups).flat_map(list) {
-            complaints.unless(member.as_str().is_some_and(known), name, || {
-                format!("`{keyword}` names {member}, which is not a member; correct it")
-            });
+        for member in groups.iter().flatten().filter(|member| !properties.contains_key(*member)) {
+            let text = format!("`{word}` names `{member}`, which is not a member; correct it");
+            complaints.add((lines, word), name, text);
         }
     }
-    let Some(requires) = schema.get("x-requires") else { return };
-    for member in names(requires) {
-        let needs = &requires[member];
-        complaints.unless(names(needs).next().is_some(), name, || {
+    let at = (lines, "x-requires");
+    for (member, needs) in &object.requires {
+        complaints.unless(!needs.is_empty(), at, name, || {
             format!(
                 "`x-requires` says nothing of what `{member}` needs; write `{{A: {{B: true}}}}`"
             )
         });
-        for named in std::iter::once(member).chain(names(needs)) {
-            complaints.unless(known(named), name, || {
+        for named in iter::once(member).chain(needs.keys()) {
+            complaints.unless(properties.contains_key(named), at, name, || {
                 format!("`x-requires` names `{named}`, which is not a member; correct it")
             });
         }
-        for needed in names(needs).filter(|needed| known(needed)) {
-            let value = &needs[needed];
-            let property = &properties[needed];
-            let target = component(property).and_then(|name| spec.schema(name)).unwrap_or(property);
-            let fits = match target["type"].as_str() {
-                Some("boolean") => value.is_boolean(),
-                Some("integer") => value.is_i64(),
-                Some("string") => value.is_string() && target.get("format").is_none(),
-                _ => false,
+        for (needed, value) in needs {
+            let target = properties.get(needed).and_then(|property| document.resolve(property));
+            let fits = match target {
+                Some(Schema::Boolean(_)) => value.is_boolean(),
+                Some(Schema::Integer(_)) => value.is_i64(),
+                Some(Schema::Text(text)) => value.is_string() && text.format.is_none(),
+                Some(_) => false,
+                None => continue,
             };
-            complaints.unless(fits, name, || {
+            complaints.unless(fits, at, name, || {
                 format!("`x-requires` wants `{needed}` to be {value}, which its type cannot be; correct it")
             });
         }

@@ -1,24 +1,9 @@
 //! Rules about parameters.
 
 use heck::ToSnakeCase as _;
-use regex_lite::Regex;
-use serde_json::Value;
 
 use super::{Complaints, collision, schema};
-use crate::spec::{Operation, Spec};
-
-/// The words of a parameter. `content` and `explode` have complaints of their own.
-const WORDS: [&str; 9] = [
-    "name",
-    "in",
-    "required",
-    "description",
-    "schema",
-    "style",
-    "explode",
-    "content",
-    "x-sensitive",
-];
+use crate::document::{Call, Document, Location, Parameter, Pattern, Schema, TextSchema};
 
 /// Names of an operation builder's own methods, and of the variables in them.
 const LOCALS: [&str; 13] = [
@@ -43,118 +28,112 @@ const CREDENTIALS: [&str; 3] = ["authorization", "x-auth-token", "x-security-tok
 /// Header parameters that the client sets by itself.
 const OWN: [&str; 5] = ["accept", "api-version", "content-length", "content-type", "host"];
 
-pub(super) fn check(
-    spec: &Spec,
-    operation: &Operation<'_>,
-    place: &str,
-    complaints: &mut Complaints<'_>,
-) {
-    let parameters = operation.parameters();
+pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Complaints) {
+    let (id, parameters) = (call.operation.id.as_str(), call.parameters());
     for parameter in &parameters {
-        one(spec, operation, parameter, place, complaints);
+        one(document, call, parameter, complaints);
     }
-    let names = || parameters.iter().filter_map(|parameter| parameter["name"].as_str());
-    if let Some((first, second)) = collision(names(), |name| name.to_snake_case()) {
-        complaints.add(
-            place,
-            format!("the parameters `{first}` and `{second}` become the same name and one would vanish; leave one out"),
+    let at = (&call.operation.lines, "parameters");
+    let names = parameters.iter().map(|parameter| parameter.name.as_str());
+    if let Some((first, second)) = collision(names, |name| name.to_snake_case()) {
+        let text = format!(
+            "the parameters `{first}` and `{second}` become the same name and one would vanish; leave one out"
         );
+        complaints.add(at, id, text);
     }
-    for name in template_names(operation.path) {
-        let declared = parameters.iter().any(|p| p["in"] == "path" && p["name"] == name);
-        complaints.unless(declared, place, || {
+    for name in template_names(call.path) {
+        let declares = |one: &&Parameter| one.location == Location::Path && one.name == name;
+        complaints.unless(parameters.iter().any(declares), at, id, || {
             format!("the path holds `{{{name}}}`, but no path parameter of that name is declared; declare it")
         });
     }
 }
 
-fn one(
-    spec: &Spec,
-    operation: &Operation<'_>,
-    parameter: &Value,
-    place: &str,
-    complaints: &mut Complaints<'_>,
-) {
-    let Some(name) = parameter["name"].as_str().filter(|name| !name.is_empty()) else {
-        complaints.add(place, "a parameter has no name; give it the one it has on the wire");
-        return;
-    };
-    let schema = spec.resolve(&parameter["schema"]);
-    let kind = schema["type"].as_str().unwrap_or_default();
-    let location = parameter["in"].as_str().unwrap_or_default();
-    let in_parameter = format!("{place}.{name}");
-    complaints.only(&WORDS, &in_parameter, parameter);
-    schema::visit(schema, &in_parameter, &mut |place, node| {
-        schema::limits(spec, place, node, complaints);
+fn one(document: &Document, call: Call<'_>, parameter: &Parameter, complaints: &mut Complaints) {
+    let Parameter { name, location, lines, .. } = parameter;
+    let id = call.operation.id.as_str();
+    let Some(schema) = document.resolve(&parameter.schema) else { return };
+    schema.visit(&format!("{id}.{name}"), &mut |place, part| {
+        schema::limits(document, place, part, complaints);
     });
-    let mut unless = |holds: bool, text: &str| {
-        complaints.unless(holds, place, || format!("the parameter `{name}` {text}"));
+    let mut unless = |holds: bool, word: &str, text: &str| {
+        complaints.unless(holds, (lines, word), id, || format!("the parameter `{name}` {text}"));
     };
-    unless(
-        parameter.get("content").is_none(),
-        "has `content`, which is not supported; give it a `schema`",
-    );
-    unless(
-        schema.get("default").is_none(),
-        "has a `default`, which is ignored; say it in the description",
-    );
+    unless(!name.is_empty(), "name", "has no name; give it the one it has on the wire");
     unless(
         !LOCALS.contains(&name.to_snake_case().as_str()),
+        "name",
         "has a name that the generated code uses for something else; leave it out",
     );
     unless(
-        !matches!(schema["format"].as_str(), Some("byte" | "password")),
+        !matches!(schema, Schema::Text(TextSchema { format: Some(_), .. })),
+        "schema",
         "has a format that is of bodies only; leave `format` out",
     );
-    let usual = if matches!(location, "path" | "header") { "simple" } else { "form" };
+    let usual = if *location == Location::Query { "form" } else { "simple" };
     unless(
-        parameter["style"].as_str().is_none_or(|style| style == usual),
+        parameter.style.as_ref().is_none_or(|style| style == usual),
+        "style",
         &format!("has a `style` that is not supported; leave it out, which means `{usual}`"),
     );
     unless(
-        parameter["explode"] != false || location != "query",
+        parameter.explode != Some(false) || *location != Location::Query,
+        "explode",
         "has `explode: false`, which is ignored: the name is repeated; leave it out",
     );
-    let is_plain = |kind: &str| matches!(kind, "string" | "integer" | "number" | "boolean");
+    let is_plain = |schema: &Schema| !matches!(schema, Schema::List(_) | Schema::Object(_));
     match location {
-        "path" => {
-            unless(is_plain(kind), "has no plain type; make its schema a string or a number");
+        Location::Path => {
             unless(
-                parameter["required"] == true,
+                is_plain(schema),
+                "schema",
+                "has no plain type; make its schema a string or a number",
+            );
+            unless(
+                parameter.required,
+                "required",
                 "is in the path but not `required: true`; say so",
             );
             unless(
-                template_names(operation.path).contains(&name),
+                template_names(call.path).contains(&name.as_str()),
+                "name",
                 &format!("is in the path but not in its template; write it as `{{{name}}}` there"),
             );
             unless(
-                kind == "integer" || refuses_escapes(schema),
+                stays_in_segment(schema),
+                "schema",
                 "could leave its path segment (empty, `.`, `..`, `/` or `\\`); add a `pattern` that refuses these",
             );
         }
-        "query" => {
-            let items = spec.resolve(&schema["items"])["type"].as_str().unwrap_or_default();
+        Location::Query => {
+            let is_list = match schema {
+                Schema::List(list) => document.resolve(&list.items).is_some_and(is_plain),
+                _ => false,
+            };
             unless(
-                is_plain(kind) || (kind == "array" && is_plain(items)),
-                "is an object or has no type, and an object in the query panics; use plain parameters",
+                is_plain(schema) || is_list,
+                "schema",
+                "is an object, and an object in the query panics; use plain parameters",
             );
         }
-        "header" => {
+        Location::Header => {
+            let lower = name.to_ascii_lowercase();
             unless(
-                is_plain(kind),
+                is_plain(schema),
+                "schema",
                 "is a list or object in a header, which does not compile; use a string",
             );
             unless(
-                !CREDENTIALS.contains(&name.to_ascii_lowercase().as_str()),
+                !CREDENTIALS.contains(&lower.as_str()),
+                "name",
                 "is a credential; declare it under securitySchemes, hooks set it",
             );
             unless(
-                !OWN.contains(&name.to_ascii_lowercase().as_str()),
+                !OWN.contains(&lower.as_str()),
+                "name",
                 "is a header that the client sets by itself; leave it out",
             );
         }
-        "cookie" => unless(false, "is a cookie, which is not supported; leave it out"),
-        _ => unless(false, "has no `in`; say path, query or header"),
     }
 }
 
@@ -162,13 +141,21 @@ fn template_names(path: &str) -> Vec<&str> {
     path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
 }
 
-/// True if the pattern of a path parameter refuses what would lead out of its segment.
-fn refuses_escapes(schema: &Value) -> bool {
-    let text = schema["pattern"].as_str().unwrap_or_default();
-    let Ok(pattern) = Regex::new(text) else { return false };
+/// True if no value of a path parameter leads out of its segment.
+fn stays_in_segment(schema: &Schema) -> bool {
+    match schema {
+        Schema::Integer(_) | Schema::Number(_) | Schema::Boolean(_) => true,
+        Schema::Text(TextSchema { pattern: Some(pattern), .. }) => refuses_escapes(pattern),
+        _ => false,
+    }
+}
+
+/// True if a pattern refuses what would lead out of a segment.
+fn refuses_escapes(pattern: &Pattern) -> bool {
     let named = ["", ".", "..", "/", "\\", "../x", "..\\x", "x/..", "/x", "x/"];
     // A pattern of fixed length takes none of these and may still take a slash.
-    let counts = text.split(|c: char| !c.is_ascii_digit()).filter_map(|count| count.parse().ok());
+    let digits = pattern.as_str().split(|c: char| !c.is_ascii_digit());
+    let counts = digits.filter_map(|count| count.parse().ok());
     let lengths = counts.filter(|count| (1..1024).contains(count)).chain(2..4);
     let padded = lengths.flat_map(|length: usize| {
         let (before, after) = (length / 2, length - length / 2 - 1);

@@ -1,0 +1,473 @@
+//! The part of OpenAPI 3.0 that a document may use, with our `x-` words, as types.
+//!
+//! What these types have no place for is refused when a document is read: an unknown word, a value
+//! of another kind, a missing word, a text that would break the documentation, a pattern that cannot
+//! be matched. Rules between several parts are the linter's.
+
+mod find;
+mod node;
+mod reader;
+mod schema;
+mod text;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use find::Call;
+use node::{Kind, Node};
+pub use schema::{
+    BooleanSchema, Extra, IntegerFormat, IntegerSchema, JsonObject, ListSchema, Narrowed,
+    NumberFormat, NumberSchema, ObjectSchema, Reference, Schema, TextFormat, TextSchema,
+};
+pub use text::{Pattern, Prose};
+
+/// Something by name, in the document's order.
+pub type Named<T> = IndexMap<String, T>;
+
+/// A complaint: where, and a sentence on what is wrong and what to do.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Complaint {
+    /// The line, from 1 on.
+    pub line: u64,
+    /// The operation or schema, and the part of it.
+    pub place: String,
+    /// The sentence.
+    pub text: String,
+}
+
+/// The lines of an object: where it begins, and where each of its words is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Lines(Vec<(String, u64)>);
+
+impl Lines {
+    /// The line the object begins at.
+    pub fn own(&self) -> u64 {
+        self.of("")
+    }
+
+    /// The line of `word`; that of the object, where the word is not given.
+    pub fn of(&self, word: &str) -> u64 {
+        let line = |word: &str| self.0.iter().find(|(name, _)| name == word).map(|(_, line)| *line);
+        line(word).or_else(|| line("")).unwrap_or_default()
+    }
+
+    /// The words of the object.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().skip(1).map(|(word, _)| word.as_str())
+    }
+}
+
+/// A document.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    /// The version of OpenAPI.
+    pub openapi: String,
+    /// What the service is.
+    pub info: Info,
+    /// The page that describes the service.
+    pub external_docs: Option<ExternalDocs>,
+    /// Its addresses.
+    #[serde(default)]
+    pub servers: Vec<Server>,
+    /// The groups of its operations.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
+    /// What a call needs, unless the operation says otherwise.
+    #[serde(default)]
+    pub security: Vec<Named<Vec<String>>>,
+    /// The operations.
+    #[serde(default)]
+    pub paths: Named<PathItem>,
+    /// What operations refer to.
+    #[serde(default)]
+    pub components: Components,
+    /// The day on which the vendor's pages were read.
+    #[serde(rename = "x-read-on")]
+    pub read_on: Option<String>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// What a service is.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Info {
+    /// Its name.
+    pub title: Prose,
+    /// The version of its interface.
+    pub version: String,
+    /// More about it.
+    pub description: Option<Prose>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// A vendor's page.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ExternalDocs {
+    /// Its address.
+    pub url: String,
+    /// Its title.
+    pub description: Option<Prose>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// An address of a service.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Server {
+    /// The address, a template.
+    pub url: String,
+    /// Which one it is.
+    pub description: Option<Prose>,
+    /// What the template holds.
+    #[serde(default)]
+    pub variables: Named<Variable>,
+}
+
+/// A part of a server's address.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Variable {
+    /// Its usual value.
+    pub default: String,
+    /// What it is.
+    pub description: Option<Prose>,
+}
+
+/// A group of operations.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Tag {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub description: Option<Prose>,
+}
+
+/// What operations refer to.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Components {
+    /// Types.
+    pub schemas: Named<Schema>,
+    /// Answers.
+    pub responses: Named<Referable<Response>>,
+    /// Parameters.
+    pub parameters: Named<Referable<Parameter>>,
+    /// Ways to identify the caller.
+    pub security_schemes: Named<SecurityScheme>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// A way to identify the caller.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SecurityScheme {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where the credential goes.
+    #[serde(rename = "in")]
+    pub location: Option<Location>,
+    /// The parameter's name.
+    pub name: Option<String>,
+    /// More about it.
+    pub description: Option<Prose>,
+}
+
+/// The operations of a path.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PathItem {
+    /// Parameters of all its operations.
+    #[serde(default)]
+    pub parameters: Vec<Referable<Parameter>>,
+    /// What they have in common, in a line.
+    pub summary: Option<Prose>,
+    /// The same at length.
+    pub description: Option<Prose>,
+    get: Option<Operation>,
+    put: Option<Operation>,
+    post: Option<Operation>,
+    delete: Option<Operation>,
+    patch: Option<Operation>,
+    head: Option<Operation>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+impl PathItem {
+    /// The operations by their methods, in the document's order.
+    pub fn operations(&self) -> impl Iterator<Item = (&str, &Operation)> {
+        self.lines.words().filter_map(|method| {
+            let operation = match method {
+                "get" => &self.get,
+                "put" => &self.put,
+                "post" => &self.post,
+                "delete" => &self.delete,
+                "patch" => &self.patch,
+                "head" => &self.head,
+                _ => return None,
+            };
+            Some((method, operation.as_ref()?))
+        })
+    }
+}
+
+/// An operation.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// Its name.
+    #[serde(rename = "operationId")]
+    pub id: String,
+    /// The groups it is in.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// What it does, in a line.
+    pub summary: Prose,
+    /// What it does, at length.
+    pub description: Option<Prose>,
+    /// The vendor's page.
+    pub external_docs: ExternalDocs,
+    /// Its parameters, beside those of its path.
+    #[serde(default)]
+    pub parameters: Vec<Referable<Parameter>>,
+    /// What it sends.
+    pub request_body: Option<RequestBody>,
+    /// What it is answered.
+    pub responses: Named<Referable<Response>>,
+    /// What a call needs; an empty list is nothing.
+    pub security: Option<Vec<Named<Vec<String>>>>,
+    /// Addresses of its own.
+    #[serde(default)]
+    pub servers: Vec<Server>,
+    /// Codes of its errors.
+    #[serde(default, rename = "x-error-codes")]
+    pub error_codes: Vec<String>,
+    /// Its examples where there is no body.
+    #[serde(default, rename = "x-examples")]
+    pub examples: Named<CallExample>,
+    /// How often it may be called.
+    #[serde(rename = "x-rate-limit")]
+    pub rate_limit: Option<RateLimit>,
+    /// The day on which its page was read, if it is another one than that of the document.
+    #[serde(rename = "x-read-on")]
+    pub read_on: Option<String>,
+    /// Whether a second call does no harm.
+    #[serde(default, rename = "x-repeatable")]
+    pub repeatable: bool,
+    /// Whether it starts a command on a machine.
+    #[serde(default, rename = "x-starts-command")]
+    pub starts_command: bool,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// How often an operation may be called.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct RateLimit {
+    /// So many calls,
+    pub requests: u64,
+    /// in so many seconds.
+    #[serde(rename = "per-seconds")]
+    pub per_seconds: u64,
+}
+
+/// An example of a call: its parameters and its body.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CallExample {
+    /// What it shows.
+    pub summary: Prose,
+    /// The parameters by name.
+    #[serde(default)]
+    pub parameters: Named<Value>,
+    /// The body, if the operation has one.
+    pub body: Option<Value>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// Where a parameter goes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Location {
+    /// Into the path.
+    Path,
+    /// Into the query.
+    Query,
+    /// Into the headers.
+    Header,
+}
+
+/// A parameter.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Parameter {
+    /// Its name on the wire.
+    pub name: String,
+    /// Where it goes.
+    #[serde(rename = "in")]
+    pub location: Location,
+    /// Whether it must be given.
+    #[serde(default)]
+    pub required: bool,
+    /// What it is.
+    pub description: Option<Prose>,
+    /// Its type.
+    pub schema: Schema,
+    /// How it is written.
+    pub style: Option<String>,
+    /// Whether a list repeats the name.
+    pub explode: Option<bool>,
+    /// Whether it may hold a secret.
+    #[serde(default, rename = "x-sensitive")]
+    pub sensitive: bool,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// What an operation sends.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RequestBody {
+    /// Whether it must be sent.
+    #[serde(default)]
+    pub required: bool,
+    /// Its forms.
+    pub content: Content,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// The one form of a body: JSON.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Content {
+    /// The body as JSON.
+    #[serde(rename = "application/json")]
+    pub json: MediaType,
+}
+
+/// A JSON body.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MediaType {
+    /// Its type, a component.
+    pub schema: Reference,
+    /// Examples of it.
+    #[serde(default)]
+    pub examples: Named<Example>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// An example of a body.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Example {
+    /// What it shows.
+    pub summary: Option<Prose>,
+    /// The body.
+    pub value: Value,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// An answer.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Response {
+    /// What it means.
+    pub description: Prose,
+    /// Headers worth a reader's notice.
+    #[serde(default)]
+    pub headers: Named<Header>,
+    /// Its body, if it has one.
+    pub content: Option<AnswerContent>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// The forms of an answer's body.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AnswerContent {
+    /// The body as JSON.
+    #[serde(rename = "application/json")]
+    pub json: Option<MediaType>,
+    /// The body as text.
+    #[serde(rename = "text/plain")]
+    pub text: Option<TextBody>,
+}
+
+/// A body of text.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TextBody {
+    /// Its type.
+    pub schema: Option<Schema>,
+    /// Examples of it.
+    #[serde(default)]
+    pub examples: Named<Example>,
+}
+
+/// A header of an answer.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Header {
+    /// What it is.
+    pub description: Option<Prose>,
+    /// Whether it always comes.
+    #[serde(default)]
+    pub required: bool,
+    /// Its type.
+    pub schema: Schema,
+}
+
+/// Something written out, or a component that is referred to.
+#[derive(Clone, Debug, Deserialize)]
+pub enum Referable<T> {
+    /// The component.
+    #[serde(rename = "$ref")]
+    Reference(Reference),
+    /// The thing itself.
+    #[serde(rename = "$inline")]
+    Inline(T),
+}
+
+impl Document {
+    /// Reads a document's text.
+    ///
+    /// # Errors
+    /// All that it cannot be read for, in the order of the lines.
+    pub fn parse(text: &str) -> Result<(Self, Value), Vec<Complaint>> {
+        let root: Node = serde_saphyr::from_str(text).map_err(|e| {
+            let line = e.location().map_or(1, |location| location.line());
+            let text = format!("is not YAML; correct the line named: {}", e.without_snippet());
+            vec![Complaint { line, place: "document".to_owned(), text }]
+        })?;
+        if !matches!(root.kind, Kind::Mapping(_)) {
+            let text = "is not a mapping; begin it with `openapi: 3.0.3`".to_owned();
+            return Err(vec![Complaint { line: 1, place: "document".to_owned(), text }]);
+        }
+        match reader::read(&root) {
+            Ok(document) => Ok((document, root.value())),
+            Err(faults) => {
+                let complaint = |(line, part, text): (u64, &Node, String)| Complaint {
+                    line,
+                    place: root.place_of(part),
+                    text,
+                };
+                let mut complaints: Vec<Complaint> = faults.into_iter().map(complaint).collect();
+                complaints.sort();
+                // A part that an alias repeats is wrong once.
+                complaints.dedup_by(|a, b| a.line == b.line && a.text == b.text);
+                Err(complaints)
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! One's way in a document: operations, references, what appears in requests and in answers.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Document, Lines, MediaType, Named, Operation, Parameter, PathItem, Referable, Reference,
+    Response, Schema,
+};
+
+/// An operation with its path and method.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    document: &'a Document,
+    item: &'a PathItem,
+    /// The path template.
+    pub path: &'a str,
+    /// The method, in lower case.
+    pub method: &'a str,
+    /// The operation.
+    pub operation: &'a Operation,
+}
+
+impl Document {
+    /// All operations, in the document's order.
+    pub fn calls(&self) -> Vec<Call<'_>> {
+        let paths = self.paths.iter();
+        paths
+            .flat_map(|(path, item)| {
+                item.operations().map(move |(method, operation)| Call {
+                    document: self,
+                    item,
+                    path,
+                    method,
+                    operation,
+                })
+            })
+            .collect()
+    }
+
+    /// The schema that a reference leads to; any other schema is itself.
+    pub fn resolve<'a>(&'a self, schema: &'a Schema) -> Option<&'a Schema> {
+        match schema.reference() {
+            Some(reference) => self.components.schemas.get(reference.name_in("schemas")?),
+            None => Some(schema),
+        }
+    }
+
+    /// The answer that is meant.
+    pub fn response<'a>(&'a self, response: &'a Referable<Response>) -> Option<&'a Response> {
+        response.target("responses", &self.components.responses)
+    }
+
+    /// The component schemas reachable from `roots`, those included.
+    pub fn closure<'a>(&'a self, roots: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let mut seen = BTreeSet::new();
+        let mut pending: Vec<&str> = roots.into_iter().collect();
+        while let Some(name) = pending.pop() {
+            if let Some(schema) = self.components.schemas.get(name)
+                && seen.insert(name)
+            {
+                pending.extend(schema.references().iter().filter_map(|r| r.name_in("schemas")));
+            }
+        }
+        seen
+    }
+
+    /// The component schemas that appear in requests.
+    pub fn request_schemas(&self) -> BTreeSet<&str> {
+        let calls = self.calls();
+        let bodies = calls.iter().filter_map(|call| call.body()?.schema.name_in("schemas"));
+        let parameters = calls.iter().flat_map(Call::parameters);
+        let parameters = parameters.flat_map(|parameter| parameter.schema.references());
+        self.closure(bodies.chain(parameters.filter_map(|reference| reference.name_in("schemas"))))
+    }
+
+    /// The component schemas that appear in answers.
+    pub fn answer_schemas(&self) -> BTreeSet<&str> {
+        let answers = self.calls().into_iter().flat_map(|call| call.operation.responses.values());
+        let bodies = answers.filter_map(|answer| self.response(answer)?.json());
+        self.closure(bodies.filter_map(|body| body.schema.name_in("schemas")))
+    }
+}
+
+impl<'a> Call<'a> {
+    /// The parameters of the path and of the operation; one that leads nowhere is left out.
+    pub fn parameters(&self) -> Vec<&'a Parameter> {
+        let all = self.item.parameters.iter().chain(&self.operation.parameters);
+        let shared = &self.document.components.parameters;
+        all.filter_map(|parameter| parameter.target("parameters", shared)).collect()
+    }
+
+    /// The day on which its page was read.
+    pub fn read_on(&self) -> &'a str {
+        let read_on = self.operation.read_on.as_deref();
+        read_on.or(self.document.read_on.as_deref()).unwrap_or_default()
+    }
+
+    /// The JSON body, if it sends one.
+    pub fn body(&self) -> Option<&'a MediaType> {
+        self.operation.request_body.as_ref().map(|body| &body.content.json)
+    }
+
+    /// The answers that mean success, 1xx and 2xx; one that leads nowhere is left out.
+    pub fn successes(&self) -> Vec<(u16, &'a Response)> {
+        let answers = self.operation.responses.iter();
+        let all = answers.filter_map(|(status, answer)| {
+            Some((status.parse().ok()?, self.document.response(answer)?))
+        });
+        all.filter(|(status, _)| *status < 300).collect()
+    }
+}
+
+impl Response {
+    /// Its JSON body, if it has one.
+    pub fn json(&self) -> Option<&MediaType> {
+        self.content.as_ref()?.json.as_ref()
+    }
+}
+
+impl<T> Referable<T> {
+    /// The reference, if it is one.
+    pub fn reference(&self) -> Option<&Reference> {
+        match self {
+            Self::Reference(reference) => Some(reference),
+            Self::Inline(_) => None,
+        }
+    }
+
+    /// The lines of the reference, or those of the thing itself.
+    pub fn lines<'a>(&'a self, inline: impl Fn(&'a T) -> &'a Lines) -> &'a Lines {
+        match self {
+            Self::Reference(reference) => &reference.lines,
+            Self::Inline(thing) => inline(thing),
+        }
+    }
+
+    /// The thing itself, or the component of `section` that is referred to.
+    fn target<'a>(&'a self, section: &str, components: &'a Named<Self>) -> Option<&'a T> {
+        match self {
+            Self::Inline(thing) => Some(thing),
+            Self::Reference(reference) => match components.get(reference.name_in(section)?)? {
+                Self::Inline(thing) => Some(thing),
+                Self::Reference(_) => None,
+            },
+        }
+    }
+}
