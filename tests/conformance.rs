@@ -172,7 +172,7 @@ mod zstack {
                     assert_eq!(output.stderr_lossy().trim(), "err", "{}", output.stream());
                 }
                 let ended = client.vm(service.vm_uuid()).run("echo out; exit 7").await.unwrap();
-                assert_eq!((ended.exit_code, &*ended.stdout), (7, &b"out\n"[..]));
+                assert_eq!((ended.exit_code(), &*ended.stdout), (Some(7), &b"out\n"[..]));
             }
             assert_eq!(service.executions(service.vm_uuid()), 6);
 

@@ -42,3 +42,22 @@ async fn zstack_captured_output_in_gbk_becomes_text() {
     assert_eq!(captured.stderr_in("gb18030").unwrap(), "不是\r\n");
     assert!(captured.stdout_in("").is_err());
 }
+
+#[tokio::test]
+async fn cci_output_in_gbk_becomes_text() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let cci = sandbox.cci();
+    let keys = guestexec_cci::Credentials::access_key(cci.access_key(), cci.secret_key());
+    let client = guestexec_cci::Client::builder()
+        .endpoint(cci.endpoint())
+        .iam_endpoint(cci.iam_endpoint())
+        .credentials(keys)
+        .build()
+        .unwrap();
+    let script = format!("{SCRIPT}; {SCRIPT} >&2; exit 3");
+    let output = client.pod(cci.namespace(), cci.pod()).exec(["sh", "-c", &script]).await.unwrap();
+    assert_eq!(output.stdout_in("gbk").unwrap(), "不是\r\n");
+    assert_eq!(output.stderr_in("gb18030").unwrap(), "不是\r\n");
+    assert!(output.stdout_in("").is_err());
+    assert_eq!((output.exit_code(), output.success()), (Some(3), false));
+}

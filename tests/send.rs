@@ -66,6 +66,8 @@ async fn cci(cci: guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
     sent(cci.pods("default").list());
     let exec = || pod().exec(["top"]).tty(guestexec_cci::TerminalSize::default()).killable();
     handle(&exec());
+    // guestexec_cci::Exec.
+    awaited(exec());
     sent(exec().output());
     sent(exec().spawn());
     let mut child = exec().spawn().await?;
@@ -85,9 +87,9 @@ fn zstack(zstack: &guestexec_zstack::Client, job: &guestexec_zstack::JobId) {
     let builder = guestexec_zstack::Client::builder().endpoint("https://zstack");
     sent(builder.login("admin", "password"));
     sent(zstack.logout());
-    sent(zstack.result_of(job, std::time::Duration::MAX));
-    sent(zstack.unchecked_result_of(job, std::time::Duration::MAX));
-    // guestexec_zstack::Run, Unchecked and EachVm.
+    // guestexec_zstack::Job, UncheckedJob, Run, Unchecked and EachVm.
+    awaited(zstack.job(job));
+    awaited(zstack.job(job).unchecked());
     awaited(zstack.vm("uuid").run("uptime"));
     awaited(zstack.vm("uuid").run("uptime").unchecked());
     awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime")));

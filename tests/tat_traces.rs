@@ -106,7 +106,9 @@ fn debug_of_the_types_shows_no_parameter_and_no_signed_url() {
     let result: types::TaskResult = serde_json::from_value(result).unwrap();
     let shown = format!("{request:?} {result:?}");
     assert!(!shown.contains("private"), "{shown}");
-    for told in ["ins-zj0f57ew", "Some(<redacted>)", "Some(3)", "parameters: Some(<redacted>)", "\"y\""] {
+    for told in
+        ["ins-zj0f57ew", "Some(<redacted>)", "Some(3)", "parameters: Some(<redacted>)", "\"y\""]
+    {
         assert!(shown.contains(told), "`{told}` is not in: {shown}");
     }
 }

@@ -80,12 +80,12 @@ async fn a_run_has_an_exit_code_and_an_unchecked_run_the_services_text() {
         let client = by_session(service).await;
         let vm = client.vm(service.vm_uuid());
         let failed = vm.run("exit 4").await.unwrap();
-        assert_eq!((failed.exit_code, failed.success()), (4, false));
+        assert_eq!((failed.exit_code(), failed.success()), (Some(4), false));
         let ended = vm.run("echo out; echo err >&2").await.unwrap();
         assert_eq!((&*ended.stdout, &*ended.stderr), (&b"out\n"[..], &b"err\n"[..]));
         assert!(ended.success());
         let much = vm.run("yes 0123456 | head -c 3000000; exit 5").await.unwrap();
-        assert_eq!((much.exit_code, much.stdout.len()), (5, 737_280), "the end of it");
+        assert_eq!((much.exit_code(), much.stdout.len()), (Some(5), 737_280), "the end of it");
         assert_eq!(much.stdout_dropped, 3_000_000 - 737_280);
         let text = vm.run("echo out; exit 4").unchecked().await.unwrap();
         assert_eq!(
@@ -98,8 +98,8 @@ async fn a_run_has_an_exit_code_and_an_unchecked_run_the_services_text() {
         // Its result can be read by the job's id.
         let job = JobId::random().unwrap();
         vm.run("exit 6").job(job.clone()).await.unwrap();
-        let again = client.result_of(&job, Duration::from_secs(5)).await.unwrap();
-        assert_eq!(again.exit_code, 6);
+        let again = client.job(&job).wait_at_most(Duration::from_secs(5)).await.unwrap();
+        assert_eq!(again.exit_code(), Some(6));
         // A command that kills its wrapper script has no known result.
         let error = vm.run("kill -9 0").await.unwrap_err();
         assert!(error.may_have_run(), "{error}");
@@ -213,7 +213,7 @@ async fn run_with(seed: u64) -> Tally {
             Ok(output) => {
                 assert_eq!(times, 1, "seed {seed}, command {number}");
                 assert_eq!(output.stdout_lossy(), format!("{seed} {number}\n"));
-                assert_eq!(output.exit_code, 3);
+                assert_eq!(output.exit_code(), Some(3));
                 tally.done += 1;
             }
             Err(error) if error.may_have_run() => {

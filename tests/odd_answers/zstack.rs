@@ -79,7 +79,7 @@ async fn a_jobs_error_ends_the_wait_whatever_its_other_members_are() {
         for status in [200, 503] {
             let tape = Tape::new().reply(reply(status, &mutation));
             let wait = std::time::Duration::from_secs(86_400);
-            let error = on(&tape).result_of(&job, wait).await.unwrap_err();
+            let error = on(&tape).job(&job).wait_at_most(wait).await.unwrap_err();
             assert_eq!(tape.requests().len(), 1, "{status} {shown}: {error}");
             assert_eq!(error.kind(), ErrorKind::Refused, "{status} {shown}: {error}");
         }

@@ -7,6 +7,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let output = zstack.vm("fc022ba201c135d8809c5e02bf6bf156").run("uname -a").await?;
     zstack.logout().await?;
     print!("{}", output.stdout_lossy());
-    assert!(output.success(), "it exited with {}", output.exit_code);
+    assert!(output.success(), "it exited with {:?}", output.exit_code());
     Ok(())
 }

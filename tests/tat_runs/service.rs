@@ -124,7 +124,7 @@ async fn exit_codes_of_windows_and_of_signals() {
         assert_eq!(result.outcome(), outcome);
         // `Debug` leaves out the output.
         assert!(
-            !format!("{finished:?}").contains("104") && format!("{result:?}").contains("2 octets")
+            !format!("{finished:?}").contains("104") && format!("{result:?}").contains("2 bytes")
         );
     }
 }

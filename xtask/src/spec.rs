@@ -306,7 +306,7 @@ pub fn enum_values(schema: &Value) -> Option<Vec<&str>> {
     Some(values.iter().filter_map(Value::as_str).collect())
 }
 
-/// Octets as lower-case hex.
-pub fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+/// Bytes as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

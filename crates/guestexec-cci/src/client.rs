@@ -1,15 +1,11 @@
 //! Making a client.
 
-use std::{env, iter};
+use std::{iter, sync::Arc};
 
-use guestexec_core::{Endpoint, ErrorKind, Settings, common_settings};
+use guestexec_core::{Endpoint, ErrorKind, Settings, common_settings, variable};
 
 use crate::{
-    Client, Credentials, Error,
-    auth::Method,
-    hooks::{Inner, Shared},
-    token::Tokens,
-    upgrade::ServerSupport,
+    Client, Credentials, Error, auth::Method, hooks::Shared, token::Tokens, upgrade::ServerSupport,
 };
 
 /// Makes a [`Client`]; begun by [`Client::builder`].
@@ -43,18 +39,12 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
-        let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
         self.credentials = Some(Credentials::from_env()?);
-        self.region = self
-            .region
-            .or_else(|| read("HUAWEICLOUD_SDK_REGION"))
-            .or_else(|| read("OS_REGION_NAME"));
-        let endpoint = &mut self.settings.endpoint;
-        *endpoint = endpoint.take().or_else(|| read("GUESTEXEC_CCI_ENDPOINT"));
-        self.iam_endpoint = self
-            .iam_endpoint
-            .or_else(|| read("GUESTEXEC_CCI_IAM_ENDPOINT"))
-            .or_else(|| read("OS_AUTH_URL"));
+        let first = |names: [&str; 2]| names.into_iter().find_map(variable);
+        self.region = self.region.or_else(|| first(["HUAWEICLOUD_SDK_REGION", "OS_REGION_NAME"]));
+        self.settings.read_endpoint("GUESTEXEC_CCI_ENDPOINT");
+        self.iam_endpoint =
+            self.iam_endpoint.or_else(|| first(["GUESTEXEC_CCI_IAM_ENDPOINT", "OS_AUTH_URL"]));
         Ok(self)
     }
 
@@ -156,16 +146,13 @@ impl ClientBuilder {
         };
         let endpoint = parse(&endpoint)?;
         let endpoints: Vec<&Endpoint> = iter::once(&endpoint).chain(&iam).collect();
-        let (http, transport) = self.settings.build_transport(&endpoints).map_err(config)?;
-        let inner = Inner::new(Shared {
+        let shared = Shared {
             credentials,
-            iam,
-            transport,
-            clock: self.settings.clock,
-            checks: self.settings.checks,
+            iam: iam.clone(),
             tokens: Tokens::default(),
             server_support: ServerSupport::default(),
-        });
+        };
+        let (http, inner) = self.settings.build(&endpoints, Arc::new(shared)).map_err(config)?;
         Ok(Client::new_with_client(endpoint.base(), http, inner))
     }
 }

@@ -18,7 +18,13 @@ mod streams;
 mod terminal;
 mod websocket;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use guestexec_core::{ErrorKind, Underway};
 use guestexec_remotecommand::{Streams, TerminalSize};
@@ -44,9 +50,9 @@ use websocket::WebSocket;
 /// The longest timeout: a longer one is more than clocks can add.
 const MAX_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// A command to run in a container, made by [`Pod::exec`]. [`Self::output`] runs it to its end,
-/// [`Self::spawn`] returns handles of its streams.
-#[must_use = "nothing runs until `output` or `spawn` is called"]
+/// A command to run in a container, made by [`Pod::exec`]. Awaiting it runs it to its end, as
+/// [`Self::output`] does; [`Self::spawn`] returns handles of its streams.
+#[must_use = "nothing runs until it is awaited, or `output` or `spawn` is called"]
 pub struct Exec<'a> {
     pod: Pod<'a>,
     argv: Vec<String>,
@@ -270,8 +276,8 @@ impl<'a> Exec<'a> {
             },
             ends_input: input.is_some() && !tty,
             transport: self.transport,
-            underway: Underway::new(),
-            in_doubt: Underway::new(),
+            underway: Underway::default(),
+            in_doubt: Underway::default(),
         };
         let connected = match earliest {
             None => request.connect().await?,
@@ -303,7 +309,7 @@ impl<'a> Exec<'a> {
         }
         let options = SessionOptions {
             operation,
-            secrets: request.pod.client.inner.shared().secrets(None),
+            secrets: request.pod.client.inner.shared.secrets(None),
             input,
             deadline,
             keepalive: self.keepalive,
@@ -343,6 +349,15 @@ impl<'a> Exec<'a> {
             tty,
             output_limit: self.output_limit,
         })
+    }
+}
+
+impl<'a> IntoFuture for Exec<'a> {
+    type Output = Result<Output, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.output())
     }
 }
 

@@ -1,19 +1,19 @@
-//! The one seam: every request is authenticated and carried here, every answer first seen here.
+//! What the client does around each generated exchange: it authenticates and sends the request, and
+//! verifies an upgrade.
 
 use std::{
-    fmt,
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use guestexec_core::{
-    Clock, Endpoint, ErrorKind, MAX_ANSWER, Marks, Operation, Secrets, Transport, Underway,
-    buffered, failure, limit_answer, observed, unix_seconds,
+    Endpoint, ErrorKind, MAX_ANSWER, Marks, Operation, Secrets, Underway, buffered, failure,
+    header_value, limit_answer, observed, secret_header, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
     Request, Response,
-    header::{AUTHORIZATION, HOST, HeaderValue},
+    header::{AUTHORIZATION, HOST},
 };
 use serde_json::{Map, Value};
 
@@ -26,32 +26,20 @@ use crate::{
     upgrade::{ServerSupport, Upgrade, UpgradeError},
 };
 
-/// That of a client which is not calling anything.
-const IDLE: Operation = Operation::undocumented("", "", "");
-
-/// What a client holds besides its address: what its clones share, and the state of one call.
-#[derive(Clone, Debug)]
-pub struct Inner {
-    shared: Arc<Shared>,
-    /// What is being called; of no meaning between calls.
-    operation: &'static Operation,
-    call: Call,
-}
+/// What a client holds besides its address.
+pub(crate) type Inner = guestexec_core::Inner<Arc<Shared>, Call>;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) credentials: Credentials,
     pub(crate) iam: Option<Endpoint>,
-    pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) checks: bool,
     pub(crate) tokens: Tokens,
     pub(crate) server_support: ServerSupport,
 }
 
 impl Shared {
-    /// What no text of a server's may tell again: what the client was given, the token at hand, and
-    /// the one that a call `used`, which another call may have replaced since.
+    /// What no error may show: the client's own secrets, the current token, and the one that a call
+    /// `used`, which another call may have replaced since.
     pub(crate) fn secrets(&self, used: Option<&Token>) -> Secrets {
         let mut secrets = Secrets::default();
         self.credentials.secrets().for_each(|secret| secrets.add(secret.expose()));
@@ -66,21 +54,21 @@ impl Shared {
 }
 
 /// The state of one call.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Call {
-    /// Whether its request has left.
+    /// Whether the request was sent.
     underway: Underway,
-    /// What its connection is to become, where that is not what the operation stands for.
+    /// The upgrade to ask for, if not the operation's usual one.
     upgrade: Option<Upgrade>,
-    /// What it got from IAM.
+    /// What IAM answered.
     token: Arc<Mutex<Fetched>>,
 }
 
-/// A token or why there is none, where one was asked for.
+/// A token, or why there is none; `None` if none was needed.
 type Fetched = Option<Result<Arc<Token>, Error>>;
 
 impl Call {
-    /// That of a call whose connection is to become this.
+    /// The state of a call that asks for `upgrade`.
     pub(crate) fn upgrading(upgrade: Upgrade, underway: Underway) -> Self {
         Self { underway, upgrade: Some(upgrade), token: Arc::default() }
     }
@@ -90,44 +78,16 @@ impl Call {
     }
 }
 
-impl fmt::Debug for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("underway", &self.underway).finish_non_exhaustive()
-    }
-}
-
 impl Client {
-    /// This client for one call of `operation`, which `call` is the state of.
-    pub(crate) fn with_call(&self, operation: &'static Operation, call: Call) -> Self {
-        let mut client = self.clone();
-        client.inner.operation = operation;
-        client.inner.call = call;
-        client
-    }
-}
-
-impl Inner {
-    pub(crate) fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared), operation: &IDLE, call: Call::default() }
-    }
-
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    /// Whether requests are checked against the spec's limits.
-    pub(crate) fn checks(&self) -> bool {
-        self.shared.checks
-    }
-
-    /// What the connection is to become, where the operation stands for an upgrade.
+    /// The upgrade to ask for, if the operation is one.
     fn upgrade(&self) -> Option<Upgrade> {
-        Upgrade::of_operation(self.operation).map(|usual| self.call.upgrade.unwrap_or(usual))
+        let Inner { operation, call, .. } = &self.inner;
+        Upgrade::of_operation(operation).map(|usual| call.upgrade.unwrap_or(usual))
     }
 
     /// Turns a request into one for IAM, keeping its query and its marks.
     fn send_to_iam(&self, request: &mut Request) -> Result<(), String> {
-        let iam = self.shared.iam.as_ref().ok_or(
+        let iam = self.inner.shared.iam.as_ref().ok_or(
             "there is no IAM endpoint: give the client's builder a region, or `iam_endpoint(…)`",
         )?;
         let mut url = iam.url().clone();
@@ -139,17 +99,17 @@ impl Inner {
     }
 
     /// Adds the token or the signature.
-    async fn authenticate(&self, client: &Client, request: &mut Request) -> Result<(), String> {
-        let header = match self.shared.credentials.method() {
+    async fn authenticate(&self, request: &mut Request) -> Result<(), String> {
+        let Inner { shared, call, clock, .. } = &self.inner;
+        let header = match shared.credentials.method() {
             Method::AccessKey { id, secret } => return self.sign(request, id, secret.expose()),
-            Method::Token(token) => secret(token.expose())?,
+            Method::Token(token) => secret_header(token.expose())?,
             Method::Login(login) => {
-                let now = self.shared.clock.now();
-                let fetch = || token::fetch(client, login, now);
-                let token = self.shared.tokens.get(now, fetch).await;
+                let now = clock.now();
+                let token = shared.tokens.get(now, || token::fetch(self, login, now)).await;
                 let header = token.as_ref().ok().map(|token| token.0.clone());
-                // Hooks can report sentences only; `call` wants the error itself.
-                *self.call.token() = Some(token);
+                // A hook can report a sentence only; `call` takes the error itself from here.
+                *call.token() = Some(token);
                 header.ok_or("IAM gave no token")?
             }
         };
@@ -161,15 +121,13 @@ impl Inner {
     ///
     /// The fewest headers possible are signed: what a proxy adds to an upgrade must not spoil it.
     fn sign(&self, request: &mut Request, id: &str, secret_key: &str) -> Result<(), String> {
-        let host = match (request.url().host_str(), request.url().port()) {
-            (Some(host), Some(port)) => format!("{host}:{port}"),
-            (Some(host), None) => host.to_owned(),
-            (None, _) => return Err("the endpoint has no host".to_owned()),
-        };
+        let credentials = &self.inner.shared.credentials;
+        // An endpoint has neither user nor password.
+        let host = request.url().authority().to_owned();
         let date =
-            sign::format_date(unix_seconds(self.shared.clock.now())).map_err(|e| e.to_string())?;
+            sign::format_date(unix_seconds(self.inner.clock.now())).map_err(|e| e.to_string())?;
         let mut signed = vec![("host", &*host), ("x-sdk-date", &*date)];
-        signed.extend(self.shared.credentials.extra_headers());
+        signed.extend(credentials.extra_headers());
         let query = sign::query_pairs(request.url().query().unwrap_or_default())
             .map_err(|e| e.to_string())?;
         let canonical = sign::canonical_request(&Canonical {
@@ -181,44 +139,32 @@ impl Inner {
         });
         let signature = sign::signature(secret_key, &sign::string_to_sign(&date, &canonical));
         let names = sign::signed_header_names(&signed);
-        let authorization = secret(&sign::authorization(id, &names, &signature))?;
+        let authorization = secret_header(&sign::authorization(id, &names, &signature))?;
 
         let headers = request.headers_mut();
-        headers.insert(HOST, value(&host)?);
-        headers.insert("x-sdk-date", value(&date)?);
-        for (name, text) in self.shared.credentials.extra_headers() {
-            headers.insert(name, secret(text)?);
+        headers.insert(HOST, header_value(&host)?);
+        headers.insert("x-sdk-date", header_value(&date)?);
+        for (name, text) in credentials.extra_headers() {
+            headers.insert(name, secret_header(text)?);
         }
         headers.insert(AUTHORIZATION, authorization);
         Ok(())
     }
 }
 
-fn value(text: &str) -> Result<HeaderValue, String> {
-    HeaderValue::from_str(text).map_err(|_| "a header value is not printable".to_owned())
-}
-
-fn secret(text: &str) -> Result<HeaderValue, String> {
-    value(text).map(|mut value| {
-        value.set_sensitive(true);
-        value
-    })
-}
-
-/// Writes spaces of the query as `%20`. Only servers of forms read `+` as a space, and a command
-/// must arrive as it is.
+/// Writes the query's spaces as `%20`: a server may read `+` as a plus sign.
 fn escape_spaces(request: &mut Request) {
-    // A plus sign of the caller's is `%2B` by now.
+    // The caller's own plus signs are `%2B` here.
     if let Some(query) = request.url().query().filter(|query| query.contains('+')) {
         let query = query.replace('+', "%20");
         request.url_mut().set_query(Some(&query));
     }
 }
 
-/// The longest address that the HTTP client carries, in bytes.
+/// Longest URL that the HTTP client sends, in bytes.
 const MAX_ADDRESS: usize = 65_534;
 
-/// Refuses an address that could not be sent, as one with a long script in its query.
+/// Rejects a URL that is too long to be sent, such as one with a script in its query.
 fn fits(request: &Request, operation: &Operation) -> Result<(), String> {
     let length = request.url().as_str().len();
     if length <= MAX_ADDRESS {
@@ -240,22 +186,21 @@ impl ClientHooks<Inner> for Client {
         let operation = self.inner.operation;
         Marks { operation, times: &["x-sdk-date"], nonces: &["sec-websocket-key"] }.put(request);
         if *operation == operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD {
-            return self.inner.send_to_iam(request).map_err(CallError::InvalidRequest);
+            return self.send_to_iam(request).map_err(CallError::InvalidRequest);
         }
         escape_spaces(request);
         fits(request, operation).map_err(CallError::InvalidRequest)?;
-        if let Some(upgrade) = self.inner.upgrade() {
+        if let Some(upgrade) = self.upgrade() {
             upgrade.add_headers(request.headers_mut()).map_err(CallError::InvalidRequest)?;
         }
-        self.inner.authenticate(self, request).await.map_err(CallError::InvalidRequest)
+        self.authenticate(request).await.map_err(CallError::InvalidRequest)
     }
 
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        let upgrade = self.inner.upgrade();
+        let upgrade = self.upgrade();
         let asked = upgrade.map(|_| request.headers().clone());
         self.inner.call.underway.begin();
-        let mut response =
-            self.inner.shared.transport.execute(self.inner.operation, request).await?;
+        let mut response = self.inner.transport.execute(self.inner.operation, request).await?;
         if let (Some(upgrade), Some(asked)) = (upgrade, asked)
             && let Err(error) = upgrade.verify(&asked, &response)
         {
@@ -265,7 +210,7 @@ impl ClientHooks<Inner> for Client {
             return Ok(limit_answer(response, MAX_ANSWER));
         }
         let mut answer = buffered(response, MAX_ANSWER).await?;
-        // The token is in a header; what the body says of it may be missing.
+        // The token is in a header; the body, which describes it, may be missing.
         let is_token = answer.headers().contains_key("x-subject-token");
         if is_token && serde_json::from_slice::<Map<String, Value>>(answer.body()).is_err() {
             *answer.body_mut() = b"{}".to_vec();
@@ -285,49 +230,31 @@ impl ClientHooks<Inner> for Client {
     }
 }
 
-/// Makes a generated exchange, and its failure the provider's error.
+/// Makes the call `exchange`; its failure becomes the provider's error.
 pub(crate) async fn call<T>(
     client: &Client,
     operation: &'static Operation,
     exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
-    // On the heap: the call for a token is nested in the call that needs it, and both grow large.
-    observed("cci", operation, Box::pin(authenticated(client, operation, exchange))).await
-}
-
-/// The exchange, with IAM's own error where no token could be had for it.
-async fn authenticated<T>(
-    client: &Client,
-    operation: &'static Operation,
-    exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
-) -> Result<ResponseValue<T>, Error> {
-    let result = exchange.await;
-    let call = &client.inner.call;
-    let token = call.token().take();
-    let error = match (result, token) {
-        (Ok(answer), _) => return Ok(answer),
-        (Err(_), Some(Err(no_token))) => return Err(no_token),
-        (Err(error), Some(Ok(token))) => {
-            let error = decoded(operation, client, Some(&token), error).await;
-            if error.kind() == ErrorKind::Unauthenticated {
-                client.inner.shared.tokens.forget(&token);
-                return Err(error.with_advice("the next call gets a new token"));
+    // Boxed, because the call for a token is nested in the call that needs it.
+    let call = Box::pin(async {
+        let error = match exchange.await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let Inner { shared, call, .. } = &client.inner;
+        // If IAM gave no token, its error is the call's.
+        let token = call.token().take().transpose()?;
+        let secrets = shared.secrets(token.as_deref());
+        let read = |answer: &_| error::read(operation, answer);
+        let error = failure(operation, &call.underway, secrets, error, read).await;
+        match token {
+            Some(token) if error.kind() == ErrorKind::Unauthenticated => {
+                shared.tokens.forget(&token);
+                Err(error.with_advice("the next call gets a new token"))
             }
-            error
+            _ => Err(error),
         }
-        (Err(error), None) => decoded(operation, client, None, error).await,
-    };
-    Err(error)
-}
-
-async fn decoded(
-    operation: &'static Operation,
-    client: &Client,
-    token: Option<&Token>,
-    error: CallError<()>,
-) -> Error {
-    let Inner { shared, call, .. } = &client.inner;
-    let secrets = shared.secrets(token);
-    failure(operation, &call.underway, secrets, error, |answer| error::read(operation, answer))
-        .await
+    });
+    observed("cci", operation, call).await
 }

@@ -22,9 +22,8 @@ mod tests;
 use std::borrow::Cow;
 use std::fmt;
 
-use guestexec_core::sign::{
-    FaultyPart, faulty, hex, in_name_order, push_lower, push_names, signed_parts,
-};
+pub use guestexec_core::sign::signed_header_names;
+use guestexec_core::sign::{FaultyPart, faulty, hex, in_name_order, push_signed, signed_parts};
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{
     AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
@@ -161,24 +160,8 @@ pub fn canonical_request(parts: &Canonical<'_>) -> String {
     text.push('\n');
     push_query(&mut text, parts.query);
     text.push('\n');
-    for (name, value) in headers.iter() {
-        push_lower(&mut text, name);
-        text.push(':');
-        text.push_str(value.trim());
-        text.push('\n');
-    }
-    text.push('\n');
-    push_names(&mut text, &headers);
-    text.push('\n');
-    text.push_str(parts.payload_hash);
+    push_signed(&mut text, &headers, "", parts.payload_hash);
     text
-}
-
-/// The `SignedHeaders` list of [`authorization`]: the names in lower case and in order, with `;` between.
-pub fn signed_header_names(signed_headers: &[(&str, &str)]) -> String {
-    let mut names = String::new();
-    push_names(&mut names, &in_name_order(signed_headers));
-    names
 }
 
 /// Stage 2: the string to sign. `date` is the value of `X-Sdk-Date`, as [`format_date`] gives it.

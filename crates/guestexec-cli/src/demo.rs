@@ -36,7 +36,7 @@ async fn through_cci(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
     let script = pod.exec(["sh", "-c", SCRIPT]).output().await?;
     show(SCRIPT, &script.stdout);
     show_more("standard error", &script.stderr);
-    if let Some(code) = script.status.code() {
+    if let Some(code) = script.exit_code() {
         println!("  exit code: {code}");
     }
     Ok(())
@@ -56,7 +56,9 @@ async fn through_zstack(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
     let script = vm.run(SCRIPT).await?;
     show(SCRIPT, &script.stdout);
     show_more("standard error", &script.stderr);
-    println!("  exit code: {}", script.exit_code);
+    if let Some(code) = script.exit_code() {
+        println!("  exit code: {code}");
+    }
     client.logout().await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use serde::{
     de::{self, Visitor},
 };
 
-/// The engine with vector instructions, on machines that the library has one for.
+/// The library's engine with vector instructions, where it has one.
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
 mod engine {
     pub(super) type Engine = base64::engine::Simd;
@@ -34,7 +34,7 @@ mod engine {
 /// Standard alphabet, padded.
 static STANDARD: LazyLock<engine::Engine> = LazyLock::new(|| engine::of(PAD));
 
-/// Standard alphabet, padding optional: what servers send is not always padded.
+/// Standard alphabet, padding optional: some servers leave it out.
 static TOLERANT: LazyLock<engine::Engine> = LazyLock::new(|| {
     engine::of(
         GeneralPurposeConfig::new()
@@ -43,38 +43,36 @@ static TOLERANT: LazyLock<engine::Engine> = LazyLock::new(|| {
     )
 });
 
-/// Octets encoded at once: whole groups of three, so that only the last piece may have padding.
+/// Bytes encoded at once. It is a multiple of three, so only the last piece has padding.
 const PIECE: usize = 3 * 1024;
 
-/// Writes the Base64 text of `octets`.
+/// Writes the Base64 text of `bytes`.
 ///
 /// # Errors
 /// The writer's.
-pub(crate) fn encode_to<W: io::Write + ?Sized>(writer: &mut W, octets: &[u8]) -> io::Result<()> {
+pub(crate) fn encode_to<W: io::Write + ?Sized>(writer: &mut W, bytes: &[u8]) -> io::Result<()> {
     let mut text = [0; PIECE / 3 * 4];
-    for piece in octets.chunks(PIECE) {
+    for piece in bytes.chunks(PIECE) {
         let length = STANDARD.encode_slice(piece, &mut text).map_err(io::Error::other)?;
         writer.write_all(&text[..length])?;
     }
     Ok(())
 }
 
-/// Octets that travel as standard, padded Base64 text.
+/// Bytes that travel as standard, padded Base64 text.
 ///
-/// Made from plain text or bytes (`"uptime".into()`, `vec![0u8].into()`): the encoding is done on
-/// the way out, so text that is *already* Base64 goes through [`Base64::from_encoded`].
+/// It is made from plain text or bytes (`"uptime".into()`, `vec![0u8].into()`) and encoded when it is
+/// serialized. Text that *already* is Base64 goes through [`Base64::from_encoded`]. A serializer that is not
+/// human-readable (`is_human_readable`) is given the bytes instead.
 ///
-/// In JSON and other forms meant for people they are that text; where a serializer says that nobody
-/// reads it (`is_human_readable`), they are octets.
-///
-/// An answer whose text is not Base64 is kept as it came (see [`Base64::is_malformed`]): one broken
-/// member must not cost the rest of the answer.
+/// Text of an answer that is not Base64 is kept as it came (see [`Base64::is_malformed`]), so that one
+/// broken member does not cost the rest of the answer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Base64(Repr);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Repr {
-    Octets(Vec<u8>),
+    Bytes(Vec<u8>),
     Malformed(String),
 }
 
@@ -87,33 +85,33 @@ impl Base64 {
             text.into()
         };
         match TOLERANT.decode(compact.as_bytes()) {
-            Ok(octets) => Self(Repr::Octets(octets)),
+            Ok(bytes) => Self(Repr::Bytes(bytes)),
             Err(_) => Self(Repr::Malformed(text.to_owned())),
         }
     }
 
-    /// The octets; for malformed text, the text's own bytes.
+    /// The bytes; for malformed text, the text's own bytes.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Repr::Octets(octets) => octets,
+            Repr::Bytes(bytes) => bytes,
             Repr::Malformed(text) => text.as_bytes(),
         }
     }
 
-    /// The octets, by value.
+    /// The bytes, by value.
     pub fn into_bytes(self) -> Vec<u8> {
         match self.0 {
-            Repr::Octets(octets) => octets,
+            Repr::Bytes(bytes) => bytes,
             Repr::Malformed(text) => text.into_bytes(),
         }
     }
 
-    /// The octets as text, with U+FFFD where they are not UTF-8.
+    /// The bytes as text, with U+FFFD where they are not UTF-8.
     pub fn to_text_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.as_bytes())
     }
 
-    /// True where the text received was not Base64.
+    /// True if the received text was not Base64.
     pub fn is_malformed(&self) -> bool {
         matches!(self.0, Repr::Malformed(_))
     }
@@ -121,7 +119,7 @@ impl Base64 {
     /// Length of the Base64 text in characters, which is what vendors limit.
     pub fn encoded_len(&self) -> usize {
         match &self.0 {
-            Repr::Octets(octets) => octets.len().div_ceil(3) * 4,
+            Repr::Bytes(bytes) => bytes.len().div_ceil(3) * 4,
             Repr::Malformed(text) => text.len(),
         }
     }
@@ -129,7 +127,7 @@ impl Base64 {
     /// The Base64 text.
     pub fn to_encoded(&self) -> String {
         match &self.0 {
-            Repr::Octets(octets) => STANDARD.encode(octets),
+            Repr::Bytes(bytes) => STANDARD.encode(bytes),
             Repr::Malformed(text) => text.clone(),
         }
     }
@@ -139,27 +137,27 @@ impl Base64 {
 impl fmt::Debug for Base64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Octets(octets) => write!(f, "Base64({} octets)", octets.len()),
-            Repr::Malformed(text) => write!(f, "Base64(malformed, {} octets)", text.len()),
+            Repr::Bytes(bytes) => write!(f, "Base64({} bytes)", bytes.len()),
+            Repr::Malformed(text) => write!(f, "Base64(malformed, {} bytes)", text.len()),
         }
     }
 }
 
 impl From<Vec<u8>> for Base64 {
-    fn from(octets: Vec<u8>) -> Self {
-        Self(Repr::Octets(octets))
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Repr::Bytes(bytes))
     }
 }
 
 impl From<&[u8]> for Base64 {
-    fn from(octets: &[u8]) -> Self {
-        octets.to_vec().into()
+    fn from(bytes: &[u8]) -> Self {
+        bytes.to_vec().into()
     }
 }
 
 impl<const N: usize> From<&[u8; N]> for Base64 {
-    fn from(octets: &[u8; N]) -> Self {
-        octets.to_vec().into()
+    fn from(bytes: &[u8; N]) -> Self {
+        bytes.to_vec().into()
     }
 }
 
@@ -178,11 +176,11 @@ impl From<&str> for Base64 {
 impl Serialize for Base64 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
-            Repr::Octets(octets) if !serializer.is_human_readable() => {
-                serializer.serialize_bytes(octets)
+            Repr::Bytes(bytes) if !serializer.is_human_readable() => {
+                serializer.serialize_bytes(bytes)
             }
             // Piece by piece, without a copy of the whole text.
-            Repr::Octets(octets) => serializer.collect_str(&Base64Display::new(octets, &*STANDARD)),
+            Repr::Bytes(bytes) => serializer.collect_str(&Base64Display::new(bytes, &*STANDARD)),
             Repr::Malformed(text) => serializer.serialize_str(text),
         }
     }
@@ -198,7 +196,7 @@ impl<'de> Deserialize<'de> for Base64 {
     }
 }
 
-/// Reads text as Base64, and octets as they are.
+/// Reads text as Base64, and bytes as they are.
 struct Either;
 
 impl Visitor<'_> for Either {
@@ -212,12 +210,12 @@ impl Visitor<'_> for Either {
         Ok(Base64::from_encoded(text))
     }
 
-    fn visit_bytes<E: de::Error>(self, octets: &[u8]) -> Result<Base64, E> {
-        Ok(octets.into())
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Base64, E> {
+        Ok(bytes.into())
     }
 
-    fn visit_byte_buf<E: de::Error>(self, octets: Vec<u8>) -> Result<Base64, E> {
-        Ok(octets.into())
+    fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Base64, E> {
+        Ok(bytes.into())
     }
 }
 
@@ -245,7 +243,7 @@ mod tests {
         let from_text: Base64 = "whoami".into();
         assert_eq!(serde_json::to_string(&from_text).unwrap(), r#""d2hvYW1p""#);
         assert_eq!(from_text.encoded_len(), 8);
-        assert_eq!(format!("{from_text:?}"), "Base64(6 octets)");
+        assert_eq!(format!("{from_text:?}"), "Base64(6 bytes)");
         assert_eq!(Base64::from(b"\xff\x00"), vec![0xff, 0].into());
     }
 

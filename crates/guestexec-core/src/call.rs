@@ -1,25 +1,25 @@
-//! From what the generated code reports to one [`Error`].
+//! The failure of a generated call, as one [`Error`].
 
 use std::{fmt, future::Future, time::Instant};
 
-use http_body_util::LengthLimitError;
 use progenitor_client::{Error as CallError, ResponseValue};
 use reqwest::{
     Response, StatusCode,
     header::{CONTENT_TYPE, HeaderMap},
 };
+use serde_json::error::Category;
 use tracing::{Instrument as _, debug, debug_span};
 
 use crate::{
     Error, ErrorKind, MAX_ANSWER, Operation, Secrets, Underway,
     http::WireStatus,
-    proof::not_acted_upon,
-    reason::{is_no_http, with_reason},
+    not_started::not_acted_upon,
+    reason::{is_no_http, is_too_large, with_reason},
     repair::repaired,
 };
 
-/// Most bytes read of a refusal that is not JSON. Longer ones are a gateway's page, cut there; what
-/// a service says in JSON is read whole, for its code stands anywhere in it.
+/// The most bytes read of an error answer that is not JSON: longer ones are a gateway's page. JSON is read
+/// whole, because the service's code may be anywhere in it.
 pub const MAX_ERROR_BODY: usize = 64 * 1024;
 
 /// An answer that is not the operation's success.
@@ -39,51 +39,40 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// Why an answer could not be read: where, but not what, since a decoder's own text quotes it.
-#[derive(Debug)]
-struct Undocumented {
-    category: serde_json::error::Category,
-    line: usize,
-    column: usize,
+/// Where and why an answer could not be read. Unlike the decoder's own text, it quotes nothing.
+fn position(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Eof => "it ends early",
+        Category::Syntax => "it is not JSON",
+        _ => "it has a member of another type, or lacks one",
+    };
+    format!("{what}, at line {}, column {}", error.line(), error.column())
 }
 
-impl fmt::Display for Undocumented {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.category {
-            serde_json::error::Category::Eof => "it ends early",
-            serde_json::error::Category::Syntax => "it is not JSON",
-            _ => "it has a member of another type, or lacks one",
-        };
-        write!(f, "{what}, at line {}, column {}", self.line, self.column)
-    }
-}
-
-impl std::error::Error for Undocumented {}
-
-/// What a provider reads from an [`Answer`].
+/// The meaning that a provider gives to an [`Answer`].
 #[derive(Debug)]
 pub struct Refusal<D> {
     /// The kind of failure.
     pub kind: ErrorKind,
     /// The service's own code.
     pub code: Option<String>,
-    /// The service's own message, or a sentence about the answer's form.
+    /// The service's message, or a sentence about the answer's form.
     pub message: String,
     /// The vendor's id of the request.
     pub request_id: Option<String>,
-    /// The answer in the service's own terms.
+    /// The service's error object.
     pub detail: Option<D>,
-    /// True where the answer proves that no command was started.
+    /// True if the answer proves that no command was started.
     pub not_started: bool,
     /// A sentence on what to do.
     pub advice: Option<String>,
 }
 
 impl<D> Refusal<D> {
-    /// A reading that goes by the HTTP status alone, for answers no vendor documents.
+    /// The meaning of the HTTP status alone, for answers that no vendor documents.
     ///
-    /// Only a status that says why the request was not acted upon proves that nothing was started;
-    /// any other may come from something on the way that gave up while the service went on.
+    /// Any status may come from a proxy that gave up while the service went on, unless it names a reason
+    /// for which the service did nothing.
     pub fn from_status(answer: &Answer) -> Self {
         let kind = kind_of(answer.status);
         Self {
@@ -114,7 +103,7 @@ fn kind_of(status: StatusCode) -> ErrorKind {
     }
 }
 
-/// One line about an answer: short plain text is a message, anything else is named by its type.
+/// One line about an answer: its text if that is short and plain, else its type.
 fn describe(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let text = text.trim();
@@ -142,9 +131,9 @@ fn describe(answer: &Answer) -> String {
     text.replace('\n', " ")
 }
 
-/// Makes a generated exchange within a tracing span, and its failure the provider's error.
+/// Makes a call within a tracing span; its failure becomes the provider's error.
 ///
-/// The span `call` names provider and operation; its one event tells the duration and, of a
+/// The span `call` has the provider and the operation; its one event has the duration and, of a
 /// failure, kind, code and request id. Nothing of request or answer is recorded.
 ///
 /// # Errors
@@ -199,10 +188,9 @@ pub async fn observed<T, D>(
 
 /// Turns the failure of a generated call into the provider's error.
 ///
-/// `decode` reads an answer that is not the operation's success. The command may have run if the
-/// request was given to the transport (`underway`, which hooks set), unless the failure proves that
-/// it started nothing; the flag then says so, too. What the answer repeats of the client's `secrets`
-/// is hidden before anybody reads it.
+/// `decode` reads an answer that is not a success. The command may have run if hooks marked the request as
+/// sent (`underway`), unless the failure proves that nothing was started; the mark is then taken back.
+/// `secrets` are hidden in the answer before `decode` reads it.
 pub async fn failure<D>(
     operation: &Operation,
     underway: &Underway,
@@ -212,7 +200,7 @@ pub async fn failure<D>(
 ) -> Error<D> {
     let error = match error {
         CallError::InvalidRequest(message) => Error::new(ErrorKind::InvalidRequest, message),
-        // Hooks report with it that an answer, though a success, is not what was asked for.
+        // Hooks report with it a successful answer that does not fit the request.
         CallError::Custom(message) => Error::new(ErrorKind::Protocol, secrets.hidden_in(message)),
         CallError::CommunicationError(source) => {
             let unsent = unsent(&source);
@@ -225,12 +213,7 @@ pub async fn failure<D>(
             broken(source, false)
         }
         CallError::InvalidResponsePayload(body, source) => {
-            let why = Undocumented {
-                category: source.classify(),
-                line: source.line(),
-                column: source.column(),
-            };
-            let bytes = body.len();
+            let (bytes, why) = (body.len(), position(&source));
             Error::new(
                 ErrorKind::Protocol,
                 format!("the answer ({bytes} bytes) does not have the documented form: {why}"),
@@ -247,7 +230,7 @@ pub async fn failure<D>(
             if refusal.not_started {
                 underway.refute();
             }
-            // A reader may have put together what the body had in pieces.
+            // `decode` may have joined the parts of a secret.
             let hidden = |text| secrets.hidden_in(text);
             let error = Error::new(refusal.kind, hidden(refusal.message))
                 .with_code(refusal.code.map(hidden))
@@ -265,18 +248,17 @@ pub async fn failure<D>(
         .with_may_have_run(operation.starts_command && underway.may_have_run())
 }
 
-/// True where a transport's failure means that no byte of the request was sent: it could not be
-/// made, or no connection could (to a proxy, through it, or with TLS). A connection that was open
-/// already and then fails, as a pooled one may, has perhaps carried it.
+/// True if the failure proves that no byte of the request was sent: the request could not be built, or no
+/// connection made (to a proxy, through it, or with TLS). A pooled connection that fails may have carried it.
 pub fn unsent(error: &reqwest::Error) -> bool {
-    // A body is read of an answer only, whatever a transport says went wrong below it.
+    // Only answers have a body to read, whatever cause the transport names.
     let answered = error.is_body() || error.is_decode();
     !answered && (error.is_builder() || error.is_connect())
 }
 
 /// A transport's failure.
 fn broken<D>(source: reqwest::Error, unsent: bool) -> Error<D> {
-    // The URL may hold what grants access (a job's address), and says nothing new.
+    // The URL may grant access, such as the address of a job.
     let source = source.without_url();
     let (kind, message) = if is_too_large(&source) {
         (ErrorKind::TooLarge, "the answer is larger than is read into memory")
@@ -292,26 +274,14 @@ fn broken<D>(source: reqwest::Error, unsent: bool) -> Error<D> {
         (ErrorKind::Lost, "the connection ended before the answer was complete")
     };
     let message = match kind {
-        // They say all there is to say.
+        // The reason would add nothing.
         ErrorKind::TooLarge | ErrorKind::Timeout => message.to_owned(),
         _ => with_reason(message, &source),
     };
     Error::new(kind, message).with_source(source)
 }
 
-/// True where an answer was cut by [`limit_answer`](crate::limit_answer).
-fn is_too_large(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
-/// Reads what there is of a refusal, up to the limit; a broken body keeps what came before.
+/// Reads an error answer up to the limit; of a body that breaks off, what came before.
 async fn read(mut response: Response) -> Answer {
     let content_type = response.headers().get(CONTENT_TYPE);
     let is_json =

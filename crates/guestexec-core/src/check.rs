@@ -1,7 +1,7 @@
-//! The limits a spec states, checked before anything is sent.
+//! The limits of a document, checked before anything is sent.
 //!
-//! The generator turns each constraint of a request schema into one call of a function here, so
-//! that every refusal names the member, its size and the limit, and never its value.
+//! The generator turns each constraint of a request schema into one call of a function here. Every
+//! violation names the member, its size and the limit, and never its value.
 
 use std::{
     fmt::{self, Display},
@@ -13,28 +13,28 @@ use serde_json::Value;
 
 use crate::Base64;
 
-/// A request that breaks a limit of its spec: which member, in what way.
+/// A limit that a request violates: the member, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     field: String,
     problem: String,
 }
 
-/// What every check returns.
+/// The result of a check.
 pub type Checked = Result<(), Violation>;
 
 impl Violation {
-    /// A violation of `field`, told as the rest of a sentence that begins with its name.
+    /// A violation by `field`; `problem` continues a sentence that begins with its name.
     pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { field: field.into(), problem: problem.into() }
     }
 
-    /// The member, by its name on the wire, with its path: `Tags[3].Key`.
+    /// The path of the member, in names of the wire: `Tags[3].Key`.
     pub fn field(&self) -> &str {
         &self.field
     }
 
-    /// The same violation, seen from the object that holds the member's object as `parent`.
+    /// Prefixes the path with `parent`, the object that holds the member.
     #[must_use]
     pub fn within(mut self, parent: impl Display) -> Self {
         self.field = format!("{parent}.{}", self.field);
@@ -56,7 +56,7 @@ impl<E> From<Violation> for progenitor_client::Error<E> {
 
 impl std::error::Error for Violation {}
 
-/// The value of a parameter that a request cannot do without.
+/// Returns the value of a required parameter.
 ///
 /// # Errors
 /// If it was not given.
@@ -64,18 +64,18 @@ pub fn required<T>(value: Option<T>, name: &str) -> Result<T, Violation> {
     value.ok_or_else(|| Violation::new(name, "is required, but was not given"))
 }
 
-/// A request type whose spec limits its members.
+/// A request type whose document limits its members.
 pub trait Validate {
-    /// Checks every limit the spec states for this type and those inside it.
+    /// Checks every limit of this type and of those inside it.
     ///
     /// # Errors
-    /// The first violation found, in the spec's order.
+    /// The first violation, in the document's order.
     fn validate(&self) -> Checked {
         Ok(())
     }
 }
 
-/// At least `least` and at most `most` of something counted.
+/// Checks that a count is from `least` to `most`.
 fn count(field: &str, is: usize, unit: &str, least: usize, most: Option<usize>) -> Checked {
     let allowed = match most {
         Some(most) if is > most => format!("at most {most}"),
@@ -85,27 +85,27 @@ fn count(field: &str, is: usize, unit: &str, least: usize, most: Option<usize>) 
     Err(Violation::new(field, format!("has {is} {unit}, but {allowed} are allowed")))
 }
 
-/// A text of `least` to `most` characters.
+/// Checks that a text has `least` to `most` characters.
 pub fn characters(field: &str, value: &str, least: usize, most: Option<usize>) -> Checked {
     count(field, value.chars().count(), "characters", least, most)
 }
 
-/// A text of at most `most` bytes of UTF-8.
+/// Checks that a text has at most `most` bytes of UTF-8.
 pub fn bytes(field: &str, value: &str, most: usize) -> Checked {
     count(field, value.len(), "bytes", 0, Some(most))
 }
 
-/// Base64 whose text has `least` to `most` characters.
+/// Checks that the Base64 text has `least` to `most` characters.
 pub fn encoded(field: &str, value: &Base64, least: usize, most: Option<usize>) -> Checked {
     count(field, value.encoded_len(), "characters of Base64", least, most)
 }
 
-/// A list of `least` to `most` items.
+/// Checks that a list has `least` to `most` items.
 pub fn items<T>(field: &str, value: &[T], least: usize, most: Option<usize>) -> Checked {
     count(field, value.len(), "items", least, most)
 }
 
-/// A number from `least` to `most`.
+/// Checks that a number is from `least` to `most`.
 pub fn range(
     field: &str,
     value: impl Into<i128>,
@@ -124,10 +124,10 @@ pub fn range(
     Err(Violation::new(field, format!("is {value}, but only {allowed}")))
 }
 
-/// A `pattern` of a spec, compiled when first used.
+/// A `pattern` of a document, compiled when first used.
 ///
-/// The generator refuses a spec whose pattern does not compile, so one that does not is a bug of
-/// hand-written code; it matches everything, for the service judges in the end.
+/// The generator rejects a pattern that does not compile; one of hand-written code that does not matches
+/// everything, since the service checks it as well.
 #[derive(Debug)]
 pub struct Pattern {
     text: &'static str,
@@ -136,7 +136,7 @@ pub struct Pattern {
 
 #[derive(Debug)]
 enum Matcher {
-    /// One class of characters, repeated: what most patterns are, at a fraction of the cost.
+    /// One class of characters, repeated. Most patterns are of this form, and it is much cheaper.
     Class {
         ascii: u128,
         others: bool,
@@ -218,7 +218,7 @@ impl Pattern {
     }
 }
 
-/// A text of the form that `pattern` describes.
+/// Checks that a text matches `pattern`.
 pub fn pattern(field: &str, value: &str, pattern: &Pattern) -> Checked {
     if pattern.matches(value) {
         return Ok(());
@@ -233,7 +233,7 @@ pub fn pattern(field: &str, value: &str, pattern: &Pattern) -> Checked {
     ))
 }
 
-/// Every item of a list, each told by its index.
+/// Checks every item of a list; a violation names the item by its index.
 pub fn each<T>(field: &str, items: &[T], check: impl Fn(&T) -> Checked) -> Checked {
     items.iter().enumerate().try_for_each(|(index, item)| {
         check(item).map_err(|violation| match violation.field.as_str() {
@@ -243,7 +243,7 @@ pub fn each<T>(field: &str, items: &[T], check: impl Fn(&T) -> Checked) -> Check
     })
 }
 
-/// One of the values of a closed set.
+/// Checks that a value is one of a closed set.
 pub fn one_of(field: &str, value: &str, allowed: &[&str]) -> Checked {
     if allowed.contains(&value) {
         return Ok(());
@@ -251,7 +251,7 @@ pub fn one_of(field: &str, value: &str, allowed: &[&str]) -> Checked {
     Err(Violation::new(field, format!("is none of the values allowed: {}", allowed.join(", "))))
 }
 
-/// A list without repeated items.
+/// Checks that no item of a list is repeated.
 pub fn unique<T: PartialEq>(field: &str, value: &[T]) -> Checked {
     for (index, item) in value.iter().enumerate() {
         if let Some(earlier) = value[..index].iter().position(|other| other == item) {
@@ -264,7 +264,7 @@ pub fn unique<T: PartialEq>(field: &str, value: &[T]) -> Checked {
     Ok(())
 }
 
-/// At most one of the members given, of those that exclude each other.
+/// Checks that at most one of the members is given.
 pub fn exclusive(members: &[(&str, bool)]) -> Checked {
     let given: Vec<&str> = members.iter().filter(|(_, given)| *given).map(|(n, _)| *n).collect();
     match given[..] {
@@ -276,7 +276,7 @@ pub fn exclusive(members: &[(&str, bool)]) -> Checked {
     }
 }
 
-/// Exactly one of the members given.
+/// Checks that exactly one of the members is given.
 pub fn exactly_one_of(members: &[(&str, bool)]) -> Checked {
     exclusive(members)?;
     if members.iter().any(|(_, given)| *given) {
@@ -286,7 +286,7 @@ pub fn exactly_one_of(members: &[(&str, bool)]) -> Checked {
     Err(Violation::new(names.join("` or `"), "has to be given, but none was"))
 }
 
-/// At least `least` of an object's members given.
+/// Checks that at least `least` of the members are given.
 pub fn some_of(least: usize, members: &[(&str, bool)]) -> Checked {
     if members.iter().filter(|(_, given)| *given).count() >= least {
         return Ok(());
@@ -298,7 +298,7 @@ pub fn some_of(least: usize, members: &[(&str, bool)]) -> Checked {
     ))
 }
 
-/// A member that needs another one to have a certain value.
+/// Checks that a member is given only if another one has a certain value.
 pub fn requires(field: &str, given: bool, other: &str, value: &str, holds: bool) -> Checked {
     if !given || holds {
         return Ok(());
@@ -306,16 +306,16 @@ pub fn requires(field: &str, given: bool, other: &str, value: &str, holds: bool)
     Err(Violation::new(field, format!("was given, which needs `{other}` to be {value}")))
 }
 
-/// What a text member that holds a JSON object may contain.
+/// The limits of a JSON object in a text member.
 #[derive(Debug)]
 pub struct JsonObject {
-    /// Most members the object may have.
+    /// The most members.
     pub max_properties: usize,
-    /// Most characters a name may have.
+    /// The most characters of a name.
     pub key_max_length: usize,
 }
 
-/// A text that is a JSON object of texts, with limited names.
+/// Checks that a text is a JSON object whose members are texts.
 pub fn json_object(field: &str, value: &str, rules: &JsonObject, key: &Pattern) -> Checked {
     let Ok(Value::Object(object)) = serde_json::from_str::<Value>(value) else {
         return Err(Violation::new(

@@ -4,7 +4,7 @@ use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
 use reqwest::StatusCode;
 
-use crate::{identifier, readable};
+use crate::{identifier, readable, reason::causes};
 
 /// The kind of an [`Error`]. Each kind has its own remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -190,17 +190,7 @@ impl<D> Error<D> {
 
     /// The first cause of type `T` in the chain of causes.
     pub fn cause<T: StdError + 'static>(&self) -> Option<&T> {
-        let mut cause: Option<&(dyn StdError + 'static)> = match &self.0.source {
-            Some(source) => Some(&**source),
-            None => None,
-        };
-        while let Some(error) = cause {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            cause = error.source();
-        }
-        None
+        causes(self.source()).find_map(|cause| cause.downcast_ref())
     }
 
     /// True if the same call may succeed later and a retry cannot run a command twice. The caller judges

@@ -1,22 +1,21 @@
-//! Named examples of the specs, as data.
+//! Named examples of the documents, as data.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::Operation;
 
-/// One named example of one operation, as its spec gives it.
+/// One named example of an operation, as in its document.
 ///
-/// The provider crates list theirs in `examples::ALL` (feature `examples`), where
-/// `examples::send` sends one through the generated client. That is what drives the request
-/// snapshots, and what a reader can run to see a request of each kind.
+/// The provider crates list theirs in `examples::ALL` (feature `examples`), and `examples::send` sends one
+/// through the generated client. The request snapshots are made of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Example {
     /// The operation's `operationId`.
     pub operation: &'static str,
-    /// The example's name; `page` is the one of the vendor's own page.
+    /// The example's name; `page` is the one on the vendor's page.
     pub name: &'static str,
-    /// What it shows, in one line.
+    /// What the example shows, in one line.
     pub summary: &'static str,
     /// The parameters, a JSON object in text.
     pub parameters: &'static str,
@@ -29,7 +28,7 @@ pub struct Example {
 }
 
 impl Example {
-    /// What the examples of an operation have in common; begins each of them in generated code.
+    /// The common part of an operation's examples; generated code begins each of them with it.
     #[doc(hidden)]
     pub const fn of(
         operation: &Operation,
@@ -48,21 +47,21 @@ impl Example {
         }
     }
 
-    /// The example called `name`.
+    /// Sets the name and the summary.
     #[doc(hidden)]
     pub const fn named(mut self, name: &'static str, summary: &'static str) -> Self {
         (self.name, self.summary) = (name, summary);
         self
     }
 
-    /// Adds its parameters.
+    /// Sets the parameters.
     #[doc(hidden)]
     pub const fn with_parameters(mut self, parameters: &'static str) -> Self {
         self.parameters = parameters;
         self
     }
 
-    /// Adds its body.
+    /// Sets the body.
     #[doc(hidden)]
     pub const fn with_body(mut self, body: &'static str) -> Self {
         self.body = Some(body);

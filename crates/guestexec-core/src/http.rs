@@ -1,13 +1,13 @@
 //! The HTTP client of all providers, and how answers are read.
 
-use std::{env, time::Duration};
+use std::{env, error::Error as _, time::Duration};
 
 use http_body_util::Limited;
 use reqwest::{NoProxy, Response, StatusCode, Url, redirect};
 
 #[cfg(feature = "__rustls")]
 use crate::tls;
-use crate::{Endpoint, Secret, endpoint::is_loopback, repair::repaired};
+use crate::{Endpoint, Secret, endpoint::is_loopback, reason::causes, repair::repaired};
 
 /// Largest answer read into memory, in bytes: ten times the largest regular one, a page of 100 task
 /// results with their outputs.
@@ -208,13 +208,8 @@ const TURN_ON: &str = "build it with the crate's feature `rustls` or `native-tls
 
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
     builder.build().map_err(|e| {
-        let mut reason = e.to_string();
-        let mut source = std::error::Error::source(&e);
-        while let Some(cause) = source {
-            reason = format!("{reason}: {cause}");
-            source = cause.source();
-        }
-        format!("the HTTP client could not be set up: {reason}")
+        let message = format!("the HTTP client could not be set up: {e}");
+        causes(e.source()).fold(message, |message, cause| format!("{message}: {cause}"))
     })
 }
 

@@ -1,8 +1,8 @@
 //! Request bodies.
 //!
-//! They are what `serde_json` writes, but for [`Base64`](crate::Base64): a script may be most of a
-//! body, and its encoded text holds nothing that JSON escapes, so it is encoded straight into the
-//! body instead of being looked through character by character.
+//! The bytes are those of `serde_json`. But a script, as [`Base64`](crate::Base64), may be most of a body,
+//! and its text needs no JSON escapes, so it is encoded straight into the body. `serde_json` would scan
+//! every character of it.
 
 use std::io;
 
@@ -24,40 +24,40 @@ pub fn json_body<T: Serialize + ?Sized>(request: RequestBuilder, value: &T) -> R
         Ok(body) => {
             request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body)
         }
-        // It fails there again, and `request` then says why.
+        // It fails again, and `request` keeps the error.
         Err(_) => request.json(value),
     }
 }
 
-/// The same octets as `serde_json::to_vec`.
+/// Writes the same bytes as `serde_json::to_vec`.
 fn to_json<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
     let mut body = Vec::with_capacity(256);
-    value.serialize(Octets(&mut serde_json::Serializer::with_formatter(&mut body, Encoding)))?;
+    value.serialize(WithBytes(&mut serde_json::Serializer::with_formatter(&mut body, Encoding)))?;
     Ok(body)
 }
 
-/// Compact JSON, in which octets are a Base64 string.
+/// Compact JSON that writes bytes as a Base64 string.
 struct Encoding;
 
 impl Formatter for Encoding {
     fn write_byte_array<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> io::Result<()> {
         writer.write_all(b"\"")?;
-        encode_to(writer, octets)?;
+        encode_to(writer, bytes)?;
         writer.write_all(b"\"")
     }
 }
 
-/// A serializer that is given octets as octets (it says that nobody reads it), or a value on its way
-/// to such a one. All else is as the serializer inside does it.
-struct Octets<T>(T);
+/// A serializer that is not human-readable, so that [`Base64`](crate::Base64) gives it bytes; or a value on
+/// its way to one. It forwards everything to the serializer inside.
+struct WithBytes<T>(T);
 
-impl<T: Serialize + ?Sized> Serialize for Octets<&T> {
+impl<T: Serialize + ?Sized> Serialize for WithBytes<&T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(Octets(serializer))
+        self.0.serialize(WithBytes(serializer))
     }
 }
 
@@ -72,21 +72,21 @@ macro_rules! forward {
 macro_rules! forward_compound {
     ($($method:ident($($argument:ident: $ty:ty),*) -> $compound:ident;)+) => {$(
         fn $method(self, $($argument: $ty),*) -> Result<Self::$compound, S::Error> {
-            self.0.$method($($argument),*).map(Octets)
+            self.0.$method($($argument),*).map(WithBytes)
         }
     )+};
 }
 
-impl<S: Serializer> Serializer for Octets<S> {
+impl<S: Serializer> Serializer for WithBytes<S> {
     type Ok = S::Ok;
     type Error = S::Error;
-    type SerializeSeq = Octets<S::SerializeSeq>;
-    type SerializeTuple = Octets<S::SerializeTuple>;
-    type SerializeTupleStruct = Octets<S::SerializeTupleStruct>;
-    type SerializeTupleVariant = Octets<S::SerializeTupleVariant>;
-    type SerializeMap = Octets<S::SerializeMap>;
-    type SerializeStruct = Octets<S::SerializeStruct>;
-    type SerializeStructVariant = Octets<S::SerializeStructVariant>;
+    type SerializeSeq = WithBytes<S::SerializeSeq>;
+    type SerializeTuple = WithBytes<S::SerializeTuple>;
+    type SerializeTupleStruct = WithBytes<S::SerializeTupleStruct>;
+    type SerializeTupleVariant = WithBytes<S::SerializeTupleVariant>;
+    type SerializeMap = WithBytes<S::SerializeMap>;
+    type SerializeStruct = WithBytes<S::SerializeStruct>;
+    type SerializeStructVariant = WithBytes<S::SerializeStructVariant>;
 
     fn is_human_readable(&self) -> bool {
         false
@@ -128,7 +128,7 @@ impl<S: Serializer> Serializer for Octets<S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.0.serialize_some(&Octets(value))
+        self.0.serialize_some(&WithBytes(value))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -136,7 +136,7 @@ impl<S: Serializer> Serializer for Octets<S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        self.0.serialize_newtype_struct(name, &Octets(value))
+        self.0.serialize_newtype_struct(name, &WithBytes(value))
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -146,13 +146,13 @@ impl<S: Serializer> Serializer for Octets<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        self.0.serialize_newtype_variant(name, index, variant, &Octets(value))
+        self.0.serialize_newtype_variant(name, index, variant, &WithBytes(value))
     }
 }
 
 macro_rules! compound {
     ($($trait:ident::$method:ident($($key:ident: $ty:ty)?);)+) => {$(
-        impl<S: $trait> $trait for Octets<S> {
+        impl<S: $trait> $trait for WithBytes<S> {
             type Ok = S::Ok;
             type Error = S::Error;
 
@@ -161,7 +161,7 @@ macro_rules! compound {
                 $($key: $ty,)?
                 value: &T,
             ) -> Result<(), S::Error> {
-                self.0.$method($($key,)? &Octets(value))
+                self.0.$method($($key,)? &WithBytes(value))
             }
 
             fn end(self) -> Result<S::Ok, S::Error> {
@@ -180,7 +180,7 @@ compound! {
     SerializeStructVariant::serialize_field(key: &'static str);
 }
 
-impl<S: SerializeMap> SerializeMap for Octets<S> {
+impl<S: SerializeMap> SerializeMap for WithBytes<S> {
     type Ok = S::Ok;
     type Error = S::Error;
 
@@ -189,7 +189,7 @@ impl<S: SerializeMap> SerializeMap for Octets<S> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-        self.0.serialize_value(&Octets(value))
+        self.0.serialize_value(&WithBytes(value))
     }
 
     fn end(self) -> Result<S::Ok, S::Error> {
@@ -206,10 +206,10 @@ mod tests {
     use super::to_json;
     use crate::Base64;
 
-    /// Every form there is, with octets in each.
+    /// Every form there is, with bytes in each.
     #[derive(Serialize)]
     struct Whole {
-        octets: Base64,
+        bytes: Base64,
         given: Option<Base64>,
         missing: Option<Base64>,
         list: Vec<Base64>,
@@ -231,34 +231,34 @@ mod tests {
         Unit,
         New(Base64),
         Tuple(Base64, u8),
-        Struct { octets: Base64 },
+        Struct { bytes: Base64 },
     }
 
     #[test]
     fn a_body_is_what_serde_json_writes() {
         for length in [0, 1, 2, 3, 127, 128, 3071, 3072, 3073, 10_000] {
-            let octets =
+            let bytes =
                 || Base64::from((0..length).map(|n| (n * 7 % 256) as u8).collect::<Vec<_>>());
             let whole = Whole {
-                octets: octets(),
-                given: Some(octets()),
+                bytes: bytes(),
+                given: Some(bytes()),
                 missing: None,
-                list: vec![octets(), "x".into(), Base64::from_encoded("\"not\\Base64\n")],
-                pair: (octets(), "é\u{1}"),
-                map: BTreeMap::from([("a \"key\"".to_owned(), octets())]),
-                new: New(octets()),
-                flat: BTreeMap::from([("flat".to_owned(), octets())]),
+                list: vec![bytes(), "x".into(), Base64::from_encoded("\"not\\Base64\n")],
+                pair: (bytes(), "é\u{1}"),
+                map: BTreeMap::from([("a \"key\"".to_owned(), bytes())]),
+                new: New(bytes()),
+                flat: BTreeMap::from([("flat".to_owned(), bytes())]),
                 variants: [
                     Variant::Unit,
-                    Variant::New(octets()),
-                    Variant::Tuple(octets(), 1),
-                    Variant::Struct { octets: octets() },
+                    Variant::New(bytes()),
+                    Variant::Tuple(bytes(), 1),
+                    Variant::Struct { bytes: bytes() },
                 ],
                 scalars: (true, -1, u64::MAX, 0.5, '"', ()),
                 text: "line\nbreak \u{2028}",
             };
             let body = String::from_utf8(to_json(&whole).unwrap()).unwrap();
-            assert_eq!(body, serde_json::to_string(&whole).unwrap(), "{length} octets");
+            assert_eq!(body, serde_json::to_string(&whole).unwrap(), "{length} bytes");
         }
     }
 }

@@ -7,14 +7,15 @@ mod credential;
 mod endpoint;
 mod error;
 mod example;
+mod hooks;
 mod http;
 mod json;
 mod lossless;
 mod marks;
+mod not_started;
 mod nulls;
 mod open_enum;
 mod operation;
-mod proof;
 mod readable;
 mod reason;
 mod renewing;
@@ -40,6 +41,7 @@ pub use credential::{check_credential, check_header_credential, check_key};
 pub use endpoint::{Endpoint, PlainHttp};
 pub use error::{Error, ErrorKind};
 pub use example::Example;
+pub use hooks::{Inner, header_value, secret_header};
 pub use http::{
     HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, mark_as_error,
 };
@@ -51,7 +53,7 @@ pub use operation::Operation;
 pub use readable::{Secrets, identifier, readable};
 pub use renewing::{Issued, Renewing};
 pub use secret::{Redacted, Secret};
-pub use settings::Settings;
+pub use settings::{Settings, variable};
 pub use shape::RequestShape;
 #[cfg(feature = "encoding")]
 pub use text::text_in;

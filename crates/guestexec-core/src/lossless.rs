@@ -1,8 +1,8 @@
-//! Answers, read whatever stands in them.
+//! A reader of answers that do not follow their document.
 //!
-//! A member that is not of its documented type costs no other: it stays empty, and what the service
-//! said is kept as it came. Generated code says of each answer type which members it has
-//! ([`answer!`](crate::answer)); the reading and writing is all here.
+//! A member of another type than documented costs no other member: its field stays empty, and the value is
+//! kept as it came. Generated code lists the members of each answer type ([`answer!`](crate::answer)); the
+//! reading and writing is all here.
 
 use std::{
     collections::BTreeMap,
@@ -19,20 +19,20 @@ use serde_json::{Map, Number, Value};
 
 use crate::{Base64, Secret};
 
-/// What an answer said beyond its typed members, as it came: members that this version does not
-/// know, and documented ones that were not of their type, by their names on the wire.
+/// The values of an answer that its typed fields do not hold: unknown members, and documented members of
+/// another type, by their names on the wire.
 ///
-/// A documented member is here whenever its typed field does not say all: `"cpuNum": "many"` leaves
-/// the field empty, `"cpuNum": "2"` is read as 2, and of a list with an odd element the field has
-/// the others and this has the whole list. Null counts as absent.
+/// A documented member is here whenever its field does not hold all of it: `"cpuNum": "many"` leaves the
+/// field empty, `"cpuNum": "2"` is read as 2, and of a list with an odd element the field has the others
+/// and this has the whole list. Null counts as absent.
 ///
-/// It reads as a map. Its `Debug` tells the names only: what a service adds tomorrow may be secret.
+/// It is used as a map. `Debug` shows the names only, because a new member may be secret.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Extra(Map<String, Value>);
 
 impl Extra {
-    /// The elements of the list `name` that are no objects and so could not be read; all there is
-    /// under that name, where it is no list.
+    /// The elements of the list `name` that could not be read because they are no objects; the value itself
+    /// if it is no list.
     pub fn odd_elements(&self, name: &str) -> Vec<&Value> {
         match self.get(name) {
             Some(Value::Array(items)) => items.iter().filter(|item| !item.is_object()).collect(),
@@ -56,36 +56,24 @@ impl DerefMut for Extra {
     }
 }
 
-impl From<Map<String, Value>> for Extra {
-    fn from(members: Map<String, Value>) -> Self {
-        Self(members)
-    }
-}
-
-impl From<Extra> for Map<String, Value> {
-    fn from(extra: Extra) -> Self {
-        extra.0
-    }
-}
-
 impl fmt::Debug for Extra {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.keys()).finish()
     }
 }
 
-/// A type that takes from a value what it can.
+/// A type that is read from a value as far as possible.
 pub trait Lenient: Sized {
-    /// The value, if it can be read at all, and whether it says everything that `raw` does.
+    /// The value, if `raw` can be read at all, and whether it holds all of `raw`.
     fn lenient(raw: &Value) -> (Option<Self>, bool);
 }
 
 /// A member of an answer.
 pub trait Member {
-    /// Takes the member from `raw` as far as it goes; true if nothing more is in it.
+    /// Reads the member from `raw` as far as possible; true if it then holds all of `raw`.
     fn read(&mut self, raw: &Value) -> bool;
 
-    /// The member as JSON; none where it is left out.
+    /// The member as JSON; `None` if it is left out.
     fn write(&self) -> Option<Value>;
 }
 
@@ -97,10 +85,10 @@ pub trait Answer {
     /// The members with their names on the wire.
     fn members(&self) -> Vec<(&'static str, &dyn Member)>;
 
-    /// What is not among them, or could not be read.
+    /// The values that no member holds.
     fn extra(&self) -> &Extra;
 
-    /// The same, to be filled.
+    /// The same, for the reader.
     fn extra_mut(&mut self) -> &mut Extra;
 }
 
@@ -122,11 +110,10 @@ pub fn object<T: Answer + Default>(raw: &Value) -> (Option<T>, bool) {
     (Some(answer), true)
 }
 
-/// Reads an answer. It has to be an object and to have the objects that are `required`: without
-/// them it is no answer, but something else's.
+/// Reads an answer: an object that has all objects that are `required`.
 ///
 /// # Errors
-/// The deserializer's, and where it is no answer.
+/// The deserializer's, and one for anything else.
 pub fn deserialize<'de, T, D>(deserializer: D, required: &[&'static str]) -> Result<T, D::Error>
 where
     T: Answer + Default,
@@ -139,7 +126,7 @@ where
     object(&raw).0.ok_or_else(|| D::Error::custom("it is no object"))
 }
 
-/// Writes an answer as it came.
+/// Writes an answer as it was received.
 ///
 /// # Errors
 /// The serializer's.
@@ -159,7 +146,7 @@ pub fn serialize<S: Serializer>(answer: &dyn Answer, serializer: S) -> Result<S:
     object.end()
 }
 
-/// A value as JSON; none where it is null.
+/// A value as JSON; `None` if that is null.
 pub fn written(value: &impl Serialize) -> Option<Value> {
     serde_json::to_value(value).ok().filter(|value| !value.is_null())
 }
@@ -256,7 +243,7 @@ impl Lenient for bool {
     }
 }
 
-/// A number, or what a text or another kind of number says that is one.
+/// Reads a number; also from a text, and from another type of number without loss.
 fn number<T: DeserializeOwned>(raw: &Value) -> (Option<T>, bool) {
     let text = match raw {
         Value::Number(number) => match T::deserialize(raw) {
@@ -289,7 +276,7 @@ impl Lenient for Base64 {
     fn lenient(raw: &Value) -> (Option<Self>, bool) {
         let Value::String(text) = raw else { return (None, false) };
         let content = Self::from_encoded(text);
-        // Without padding, or with blanks, it is not written as it came.
+        // Text without padding or with blanks would not be written as it was received.
         let whole = content.encoded_len() == text.len();
         (Some(content), whole)
     }
@@ -313,8 +300,8 @@ impl Lenient for Value {
     }
 }
 
-/// Has an answer type read whatever stands in it: its fields, with their names on the wire, and the
-/// objects without which it is no answer.
+/// Implements the reading and writing of an answer type: its fields with their names on the wire, and the
+/// required objects.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! answer {
@@ -346,7 +333,7 @@ macro_rules! answer {
             }
         }
 
-        /// A member that cannot be missing: empty where it is.
+        /// A required member; it is empty if the answer lacks it.
         impl $crate::__private::Member for $name {
             fn read(&mut self, raw: &$crate::__private::Value) -> bool {
                 let (value, whole) = $crate::__private::object(raw);

@@ -1,9 +1,8 @@
-//! Which operation a request calls, and what of it is secret or differs from call to call.
+//! Marks on a request: its operation, what of it is secret, and what differs from call to call.
 //!
-//! It is said where it is made: the document marks members and parameters, which the generated
-//! operation table lists, and hooks name the headers they set. The marks travel with the request as
-//! its URL's fragment, which no client ever sends, so that whoever holds the request can tell its
-//! [shape](crate::RequestShape).
+//! The document marks members and parameters, which the generated operation table lists; hooks mark the
+//! headers they set. The marks are the fragment of the request's URL, which no client sends, so a
+//! [shape](crate::RequestShape) can be read off any request.
 
 use std::fmt::Write as _;
 
@@ -11,29 +10,29 @@ use reqwest::{Request, Url};
 
 use crate::Operation;
 
-/// How such a fragment begins.
+/// The prefix of the fragment.
 const BEGIN: &str = "shape:";
 
 /// The mark that names the operation.
 pub(crate) const OPERATION: &str = "operation";
 
-/// What hooks know of the requests of an operation.
+/// The marks of an operation's requests.
 ///
-/// The operation's `secrets` are marks separated by commas: `body/…` with the path of a member, where
-/// `*` is any item of an array or any member of a map; `query/…` and `header/…` with the name of a
-/// parameter; `path/…` with the place of one, counted from the end.
+/// [`Operation::secrets`] has marks separated by commas: `body/…` and the path of a member, where `*` is any
+/// item of an array or any member of a map; `query/…` and `header/…` and the name of a parameter; `path/…`
+/// and the place of a segment, counted from the end.
 #[derive(Clone, Copy, Debug)]
 pub struct Marks {
     /// The operation that is called.
     pub operation: &'static Operation,
     /// Headers whose value is the time of the request, in lower case.
     pub times: &'static [&'static str],
-    /// Headers whose value is made anew for each request, in lower case.
+    /// Headers whose value is random, in lower case.
     pub nonces: &'static [&'static str],
 }
 
 impl Marks {
-    /// Has them travel with `request`.
+    /// Marks `request`.
     pub fn put(self, request: &mut Request) {
         let mut fragment = String::with_capacity(128);
         fragment.push_str(BEGIN);
@@ -53,12 +52,12 @@ impl Marks {
 pub(crate) struct Marked<'a>(&'a str);
 
 impl<'a> Marked<'a> {
-    /// Those that travel with this URL; none where it is not one of a client of ours.
+    /// The marks in a URL; `None` if no client of this library made the request.
     pub(crate) fn of(url: &'a Url) -> Option<Self> {
         url.fragment()?.strip_prefix(BEGIN).map(Self)
     }
 
-    /// What is said of one kind of thing.
+    /// The names marked as `kind`.
     pub(crate) fn each(self, kind: &str) -> impl Iterator<Item = &'a str> {
         self.0.split(',').filter_map(move |mark| mark.strip_prefix(kind)?.strip_prefix('/'))
     }

@@ -1,8 +1,8 @@
-//! Tolerance for `null` where a schema says array.
+//! Tolerance for `null` in place of an array.
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads `null` as the type's default: vendors answer `null` for an empty list.
+/// Reads `null` as the type's default: vendors send `null` for an empty list.
 ///
 /// For `#[serde(deserialize_with = "…")]` in generated code.
 pub fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>

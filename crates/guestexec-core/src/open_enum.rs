@@ -1,8 +1,8 @@
 //! Enumerations that a vendor may extend at any time.
 
-/// Declares an open enumeration: the values known today, and `Unlisted` for those of tomorrow.
+/// Declares an open enumeration: the known values, and `Unlisted` for any other.
 ///
-/// Reading never fails, an unknown value is kept as it came, and writing gives it back unchanged.
+/// Reading never fails, and an unknown value is written as it was read.
 #[macro_export]
 macro_rules! open_enum {
     (
@@ -16,7 +16,7 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $( $(#[$variant_meta])* $variant, )+
-            /// A value this version does not list, as it was received.
+            /// A value that this version does not list, as it was received.
             Unlisted(::std::string::String),
         }
 
@@ -35,10 +35,7 @@ macro_rules! open_enum {
 
         impl ::std::convert::From<&str> for $name {
             fn from(value: &str) -> Self {
-                match value {
-                    $( $value => Self::$variant, )+
-                    other => Self::Unlisted(other.to_owned()),
-                }
+                value.to_owned().into()
             }
         }
 

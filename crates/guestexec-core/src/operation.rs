@@ -1,11 +1,11 @@
-//! What is known of an operation before it is called.
+//! The facts of an operation.
 
 use progenitor_client::OperationInfo;
 
 /// An operation of a service, as its document describes it.
 ///
-/// Each provider crate has a table of its own, `operations`, made from its document: one constant
-/// an operation, and `ALL`.
+/// Each provider crate has a generated table of them, `operations`: one constant for each operation, and
+/// `ALL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// The vendor's name, which is the document's `operationId`.
@@ -14,15 +14,15 @@ pub struct Operation {
     pub method: &'static str,
     /// The path's template: `/v1/accounts/sessions/{uuid}`.
     pub path: &'static str,
-    /// True where a call starts a command, so that a lost answer leaves open whether it ran.
+    /// True if a call starts a command, so that a lost answer leaves open whether it ran.
     pub starts_command: bool,
-    /// True where a second call does no harm: it only reads, or changes nothing more.
+    /// True if a second call does no harm: it only reads, or changes nothing more.
     pub repeatable: bool,
-    /// True where the service asks for no credentials.
+    /// True if the service needs no credentials.
     pub open: bool,
-    /// How many calls the service takes in a second, where it says so.
+    /// The most calls in a second, if the vendor's page has such a limit.
     pub rate: Option<u32>,
-    /// True where the vendor advises against it.
+    /// True if the vendor advises against it.
     pub deprecated: bool,
     /// The vendor's page.
     pub page: &'static str,
@@ -34,7 +34,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// A request that no document has, such as one to a service of the vendor's for credentials.
+    /// An operation without a document, such as one of a service that issues credentials.
     pub const fn undocumented(id: &'static str, method: &'static str, path: &'static str) -> Self {
         Self {
             id,
@@ -51,7 +51,7 @@ impl Operation {
         }
     }
 
-    /// What progenitor's hooks are told.
+    /// The argument of progenitor's hooks.
     #[doc(hidden)]
     pub fn info(&self) -> OperationInfo {
         OperationInfo { operation_id: self.id }

@@ -1,6 +1,8 @@
 //! Why a transport failed.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, iter};
+
+use http_body_util::LengthLimitError;
 
 use crate::readable;
 
@@ -21,14 +23,12 @@ pub(crate) fn with_reason(message: &str, error: &reqwest::Error) -> String {
 /// `error` itself and hyper's "client error (…)" add nothing to the message before the reason.
 fn reason(error: &reqwest::Error) -> String {
     let mut texts: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = readable(&error.to_string()).replace('\n', " ");
+    for cause in causes(error.source()) {
+        let text = readable(&cause.to_string()).replace('\n', " ");
         let is_new = !texts.iter().any(|before| before.contains(&text));
         if is_new && !text.is_empty() && !text.starts_with("client error (") {
             texts.push(text);
         }
-        cause = error.source();
     }
     let reason = texts.join(": ");
     match reason.char_indices().nth(MAX_REASON) {
@@ -39,12 +39,17 @@ fn reason(error: &reqwest::Error) -> String {
 
 /// True if the answer was not HTTP.
 pub(crate) fn is_no_http(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error.source()).any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse))
+}
+
+/// True if the answer was cut by [`limit_answer`](crate::limit_answer).
+pub(crate) fn is_too_large(error: &reqwest::Error) -> bool {
+    causes(error.source()).any(|cause| cause.is::<LengthLimitError>())
+}
+
+/// An error's `source`, and the causes below it.
+pub(crate) fn causes<'a>(
+    source: Option<&'a (dyn StdError + 'static)>,
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(source, |&cause| cause.source())
 }

@@ -1,9 +1,10 @@
 //! The settings that the builders of all clients share.
 
-use std::{sync::Arc, time::Duration};
+use std::{env, sync::Arc, time::Duration};
 
 use crate::{
-    Clock, Endpoint, HttpOptions, PlainHttp, SystemClock, Transport, transport::build_transport,
+    Clock, Endpoint, HttpOptions, Inner, PlainHttp, SystemClock, Transport, hooks::IDLE,
+    transport::build_transport,
 };
 
 /// What the setters of [`common_settings!`](crate::common_settings) set.
@@ -41,7 +42,17 @@ impl Default for Settings {
     }
 }
 
+/// Reads an environment variable that is set and not empty.
+pub fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 impl Settings {
+    /// Takes the endpoint from the environment variable `name` if there is none yet.
+    pub fn read_endpoint(&mut self, name: &str) {
+        self.endpoint = self.endpoint.take().or_else(|| variable(name));
+    }
+
     /// Reads an endpoint; plain `http` as the settings allow it.
     ///
     /// # Errors
@@ -50,17 +61,21 @@ impl Settings {
         Endpoint::parse(text, self.plain_http)
     }
 
-    /// Builds the client that makes the requests to `endpoints`, and the transport that carries them.
+    /// Builds the HTTP client that makes the requests to `endpoints`, and the state of a client whose
+    /// clones share `shared`.
     ///
     /// # Errors
     /// As [`http_client`](crate::http_client); a given transport needs no TLS.
-    pub fn build_transport(
-        &self,
+    pub fn build<S, C: Default>(
+        self,
         endpoints: &[&Endpoint],
-    ) -> Result<(reqwest::Client, Arc<dyn Transport>), String> {
-        let mut options = self.http.clone();
-        options.timeout = self.call_timeout.unwrap_or(options.timeout);
-        build_transport(&options, endpoints, self.transport.clone())
+        shared: S,
+    ) -> Result<(reqwest::Client, Inner<S, C>), String> {
+        let Self { mut http, call_timeout, transport, clock, checks, .. } = self;
+        http.timeout = call_timeout.unwrap_or(http.timeout);
+        let (http, transport) = build_transport(&http, endpoints, transport)?;
+        let (operation, call) = (&IDLE, C::default());
+        Ok((http, Inner { transport, clock, checks, shared, operation, call }))
     }
 }
 

@@ -10,15 +10,14 @@ use crate::marks::{Marked, OPERATION};
 
 /// What a request looks like on the wire, without what differs from run to run.
 ///
-/// Secrets read `<secret>`, times `<time>`, random values `<nonce>`; query, headers and JSON
-/// members are sorted. What is secret is known of the requests that clients of ours make, from the
-/// document of their service; of the body of any other request, only the size is told. Two requests that mean the same have the same shape, so shapes make good
-/// snapshots; the `Display` form is meant to be read in a review.
+/// Secrets read `<secret>`, times `<time>`, random values `<nonce>`; query, headers and JSON members are
+/// sorted. So requests with the same meaning have the same shape, and shapes make good snapshots; the
+/// `Display` form is for reviews. Of a request that no client of this library made, the shape has only the
+/// body's size, because its secrets are not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RequestShape {
-    /// The vendor's name of the operation that is called; `None` for a request that no client of ours
-    /// made.
+    /// The vendor's name of the operation; `None` if no client of this library made the request.
     pub operation: Option<String>,
     /// The method, in capitals.
     pub method: String,
@@ -81,7 +80,7 @@ const SECRET: &str = "<secret>";
 
 fn header(name: &str, value: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(value.as_bytes());
-    // Whoever made the header marked it; how credentials are given is no secret.
+    // The scheme is no secret. Other secrets are marked.
     match text.split_once(' ') {
         Some((scheme, _)) if name == "authorization" => format!("{scheme} {SECRET}"),
         _ if value.is_sensitive() || name.ends_with("authorization") => SECRET.to_owned(),
@@ -89,7 +88,7 @@ fn header(name: &str, value: &HeaderValue) -> String {
     }
 }
 
-/// A path without the parameters that grant access.
+/// The path without its secret segments.
 fn path(path: &str, marked: Option<Marked<'_>>) -> String {
     let mut parts: Vec<&str> = path.split('/').collect();
     let places = marked.into_iter().flat_map(|marked| marked.each("path"));
@@ -116,7 +115,7 @@ fn body_value(bytes: &[u8], marked: Marked<'_>) -> Value {
     }
 }
 
-/// Hides what stands at `path`: names and `*`, separated by slashes.
+/// Hides the values at `path`: names and `*`, separated by slashes.
 fn hide(value: &mut Value, path: &str) {
     let (first, rest) = path.split_once('/').map_or((path, None), |(a, b)| (a, Some(b)));
     let found: Vec<&mut Value> = match value {
@@ -204,7 +203,7 @@ mod tests {
             .json(&body)
             .build()
             .unwrap();
-        // What is not known to be none may be a secret.
+        // Without marks, anything may be a secret.
         let unknown = RequestShape::of(&request).to_string();
         assert!(!unknown.contains("S2") && unknown.ends_with(" bytes>"), "{unknown}");
 

@@ -1,12 +1,12 @@
-//! What Tencent's and Huawei's signatures share: the order of headers, hexadecimal digits, and the form
-//! of the `Authorization` header, which is an algorithm and then `name=value` pairs.
+//! The common parts of Tencent's and Huawei's signatures: the order of headers, hexadecimal digits, and the
+//! form of the `Authorization` header, which is an algorithm and then `name=value` pairs.
 
 use std::{borrow::Cow, cmp::Ordering};
 
 /// Headers as they are on the wire: names and values.
 pub type Headers<'a> = [(&'a str, &'a str)];
 
-/// The headers sorted by lower-case name; copied only where they are not in order already.
+/// Sorts the headers by lower-case name; copies them only if they are not sorted yet.
 pub fn in_name_order<'h, 'a>(headers: &'h Headers<'a>) -> Cow<'h, Headers<'a>> {
     let by_name = |a: &(&str, &str), b: &(&str, &str)| name_order(a.0, b.0);
     if headers.is_sorted_by(|a, b| by_name(a, b).is_le()) {
@@ -18,7 +18,7 @@ pub fn in_name_order<'h, 'a>(headers: &'h Headers<'a>) -> Cow<'h, Headers<'a>> {
 }
 
 /// Appends the headers' names in lower case, with `;` between.
-pub fn push_names(text: &mut String, headers: &Headers<'_>) {
+fn push_names(text: &mut String, headers: &Headers<'_>) {
     for (i, (name, _)) in headers.iter().enumerate() {
         if i > 0 {
             text.push(';');
@@ -27,20 +27,45 @@ pub fn push_names(text: &mut String, headers: &Headers<'_>) {
     }
 }
 
+/// Appends the end of a canonical request: the headers, their names, and the hash of the payload. The value
+/// of the header `lower` is written in lower case.
+pub fn push_signed(text: &mut String, headers: &Headers<'_>, lower: &str, payload_hash: &str) {
+    for (name, value) in headers {
+        push_lower(text, name);
+        text.push(':');
+        match name.eq_ignore_ascii_case(lower) {
+            true => push_lower(text, value.trim()),
+            false => text.push_str(value.trim()),
+        }
+        text.push('\n');
+    }
+    text.push('\n');
+    push_names(text, headers);
+    text.push('\n');
+    text.push_str(payload_hash);
+}
+
+/// The headers' names as they are listed in the `Authorization` header: in lower case, sorted, with `;` between.
+pub fn signed_header_names(headers: &Headers<'_>) -> String {
+    let mut names = String::new();
+    push_names(&mut names, &in_name_order(headers));
+    names
+}
+
 /// Appends a text with its ASCII letters in lower case.
-pub fn push_lower(text: &mut String, part: &str) {
+fn push_lower(text: &mut String, part: &str) {
     let start = text.len();
     text.push_str(part);
     text[start..].make_ascii_lowercase();
 }
 
-/// Octets as lower-case hexadecimal digits.
-pub fn hex(octets: &[u8]) -> String {
+/// Formats bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * octets.len());
-    for octet in octets {
-        text.push(char::from(DIGITS[usize::from(octet >> 4)]));
-        text.push(char::from(DIGITS[usize::from(octet & 15)]));
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
     text
 }
@@ -54,10 +79,10 @@ pub struct FaultyPart {
     pub problem: &'static str,
 }
 
-/// A part of that name with that problem.
+/// Ends a check with a [`FaultyPart`].
 ///
 /// # Errors
-/// Always; so that it can end a check.
+/// Always.
 pub fn faulty<T>(part: &'static str, problem: &'static str) -> Result<T, FaultyPart> {
     Err(FaultyPart { part, problem })
 }
@@ -68,10 +93,10 @@ fn name_order(a: &str, b: &str) -> Ordering {
     a.bytes().map(lower).cmp(b.bytes().map(lower))
 }
 
-/// The three values of `WHO=…, SignedHeaders=…, Signature=…`, where `who` is the name of the first.
+/// Reads the three values of `WHO=…, SignedHeaders=…, Signature=…`, where `who` is the name of the first.
 ///
-/// The signed headers are sorted, none is named twice, and those in `needed` are among them (`lacking`
-/// tells of one that is not); the signature is 64 hexadecimal digits.
+/// The signed headers have to be sorted without duplicates and to include those in `needed` (`lacking` is
+/// the problem if they do not); the signature has to be 64 hexadecimal digits.
 ///
 /// # Errors
 /// The part at fault, where one is missing, repeated, unknown or of another form.
@@ -104,7 +129,7 @@ pub fn signed_parts<'a>(
     if !needed.into_iter().all(signs) {
         return faulty("SignedHeaders", lacking);
     }
-    // Also keeps a repeated name from blowing up the canonical request.
+    // A name repeated many times would also make the canonical request huge.
     if !signed_headers.split(';').is_sorted_by(|a, b| name_order(a, b).is_lt()) {
         return faulty("SignedHeaders", "is not sorted, or names a header twice");
     }

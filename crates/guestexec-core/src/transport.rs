@@ -1,4 +1,4 @@
-//! The way a finished request takes to a server.
+//! The exchange of a request for an answer.
 
 use std::{
     error::Error,
@@ -20,16 +20,16 @@ use crate::{Endpoint, HttpOptions, Operation, http::offline_client, http_client}
 /// The future of one exchange.
 pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = reqwest::Result<Response>> + Send + 'a>>;
 
-/// Carries a finished, signed request and brings its answer.
+/// Sends a finished, signed request and returns the answer.
 ///
 /// A [`reqwest::Client`] does so over the network; the testkit's tape records the request and
-/// plays a canned answer. Whatever stands here sees credentials in clear.
+/// plays a canned answer. A transport sees credentials in clear text.
 pub trait Transport: Debug + Send + Sync {
-    /// Carries `request`, which calls `operation`, once. Dropping the future ends the exchange.
+    /// Sends `request`, which calls `operation`, once. Dropping the future ends the exchange.
     ///
-    /// An error that [`is_connect`](reqwest::Error::is_connect) says that nothing was sent, so a
-    /// call that starts a command may be made again: a transport that tries more than once must not
-    /// report it after an attempt that may have arrived.
+    /// An error that [`is_connect`](reqwest::Error::is_connect) means that nothing was sent, so that even a
+    /// call that starts a command is retried. A transport that makes several attempts must not return one
+    /// after an attempt that may have arrived.
     fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_>;
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn build_transport(
     })
 }
 
-/// A transport that may know no deadline, and one for it: the request's own, or the client's.
+/// Another transport, with the deadline of the request or else of the client.
 #[derive(Debug)]
 struct Bounded {
     transport: Arc<dyn Transport>,
@@ -72,13 +72,13 @@ impl Transport for Bounded {
     fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_> {
         let length = request.timeout().copied().unwrap_or(self.timeout);
         Box::pin(async move {
-            // A deadline that no clock reaches is none.
+            // A deadline beyond the clock's range is none.
             let Some(deadline) = Instant::now().checked_add(length) else {
                 return self.transport.execute(operation, request).await;
             };
             let late = Box::pin(sleep_until(deadline));
             match timeout_at(deadline, self.transport.execute(operation, request)).await {
-                // An upgraded connection has no body, and lasts as long as it likes.
+                // An upgraded connection has no body and no deadline.
                 Ok(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     Ok(response)
                 }
@@ -94,7 +94,7 @@ impl Transport for Bounded {
     }
 }
 
-/// A timeout as reqwest reports one: it makes its errors itself, from what a body runs into.
+/// Makes reqwest's error of a timeout, which only a failing body can make it return.
 async fn timed_out(late: Pin<Box<Sleep>>) -> reqwest::Error {
     let body = Body::wrap(Timed { body: None, late });
     let mut response = Response::from(http::Response::new(body));
@@ -105,7 +105,7 @@ async fn timed_out(late: Pin<Box<Sleep>>) -> reqwest::Error {
     }
 }
 
-/// A body that ends with an error when it is late; one that never comes, where there is none.
+/// A body that fails when it is late; without a body, one that does nothing else.
 struct Timed {
     body: Option<Body>,
     late: Pin<Box<Sleep>>,
@@ -119,7 +119,7 @@ impl hyper::body::Body for Timed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        // What is there is taken, however late: a caller may have been slow to ask for it.
+        // Data that has arrived is returned even if late: the caller may have polled late.
         let body = self.body.as_mut();
         match body.map_or(Poll::Pending, |body| Pin::new(body).poll_frame(context)) {
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),

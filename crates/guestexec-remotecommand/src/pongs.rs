@@ -1,6 +1,6 @@
 //! Answers to pings, without a queue that grows.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, fmt};
 
 /// The most answers that wait.
 const MAX_WAITING: usize = 16;
@@ -17,9 +17,16 @@ pub struct Pongs<T> {
 }
 
 /// The other side sends pings without end, and reads no answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it has sent more than {MAX_UNANSWERED} pings that it takes no answers to")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PingFlood;
+
+impl fmt::Display for PingFlood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it has sent more than {MAX_UNANSWERED} pings that it takes no answers to")
+    }
+}
+
+impl std::error::Error for PingFlood {}
 
 impl<T> Default for Pongs<T> {
     fn default() -> Self {

@@ -1,5 +1,7 @@
 //! How a command ended, and the Kubernetes Status object that reports it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Deserializer, Value, json};
 
@@ -164,13 +166,10 @@ impl Termination {
 }
 
 /// Why a status could not be read. The error quotes nothing of it, since it may quote the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StatusError {
     /// The status is not a Status object.
-    #[error(
-        "the server's closing status ({len} bytes) cannot be read: {problem}; how the command ended is not known"
-    )]
     NotStatus {
         /// The status's length in bytes.
         len: usize,
@@ -178,11 +177,27 @@ pub enum StatusError {
         problem: &'static str,
     },
     /// The status is longer than [`MAX_STATUS`].
-    #[error(
-        "the server's closing status is longer than {MAX_STATUS} bytes; how the command ended is not known"
-    )]
     TooLong,
 }
+
+impl fmt::Display for StatusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStatus { len, problem } => write!(
+                f,
+                "the server's closing status ({len} bytes) cannot be read: {problem}; how the \
+                 command ended is not known"
+            ),
+            Self::TooLong => write!(
+                f,
+                "the server's closing status is longer than {MAX_STATUS} bytes; how the command \
+                 ended is not known"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StatusError {}
 
 /// Reads an exit code, given as text or as a number.
 fn exit_code(raw: &Value) -> Option<i32> {

@@ -144,24 +144,39 @@ fn names(list: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Why two sides could not agree on a [`Subprotocol`]. The error quotes nothing of the other side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NegotiationError {
     /// The server switched protocols without naming a stream protocol.
-    #[error(
-        "the server accepted the upgrade without naming a stream protocol; it does not speak remote command"
-    )]
     NoAnswer,
     /// The server named a protocol that was not offered.
-    #[error("the server answered with a stream protocol that was not offered")]
     NotOffered,
     /// The client's request names no stream protocol.
-    #[error("the request names no stream protocol; send {STREAM_PROTOCOL_HEADER}")]
     NoOffer,
     /// The server supports none of the client's protocols.
-    #[error("the request names no stream protocol that this server supports")]
     NoneCommon,
 }
+
+impl fmt::Display for NegotiationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAnswer => {
+                "the server accepted the upgrade without naming a stream protocol; it does not speak \
+                 remote command"
+            }
+            Self::NotOffered => "the server answered with a stream protocol that was not offered",
+            Self::NoOffer => {
+                return write!(
+                    f,
+                    "the request names no stream protocol; send {STREAM_PROTOCOL_HEADER}"
+                );
+            }
+            Self::NoneCommon => "the request names no stream protocol that this server supports",
+        })
+    }
+}
+
+impl std::error::Error for NegotiationError {}
 
 #[cfg(test)]
 mod tests {

@@ -7,11 +7,11 @@ mod role;
 mod source;
 
 use std::{
-    env, fmt,
+    fmt,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use guestexec_core::{ErrorKind, Secret, check_header_credential, check_key};
+use guestexec_core::{ErrorKind, Secret, check_header_credential, check_key, variable};
 use serde_json::Value;
 
 use crate::Error;
@@ -44,11 +44,6 @@ impl std::error::Error for Absent {}
 /// True if the error is about a place that has no credentials.
 fn is_absent(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<Absent>())
-}
-
-/// Reads an environment variable that is set and not empty.
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Reads a time in seconds since 1970, as a number or as a text.

@@ -2,19 +2,18 @@
 
 use std::{
     collections::HashMap,
-    env,
-    sync::atomic::{AtomicI64, AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64},
+    },
     time::Duration,
 };
 
-use guestexec_core::{ErrorKind, Settings, common_settings};
+use guestexec_core::{ErrorKind, Settings, common_settings, header_value, variable};
 use reqwest::header::HeaderValue;
 
 use crate::{
-    Client, CredentialSource, Credentials, Error,
-    auth::Keyring,
-    hooks::{Inner, Shared},
-    limit::Limiter,
+    Client, CredentialSource, Credentials, Error, auth::Keyring, hooks::Shared, limit::Limiter,
     retry::Counters,
 };
 
@@ -104,11 +103,9 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
-        let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
         self.credentials = Some(Credentials::from_env()?.into());
-        self.region = self.region.or_else(|| read("TENCENTCLOUD_REGION"));
-        let endpoint = &mut self.settings.endpoint;
-        *endpoint = endpoint.take().or_else(|| read("GUESTEXEC_TAT_ENDPOINT"));
+        self.region = self.region.or_else(|| variable("TENCENTCLOUD_REGION"));
+        self.settings.read_endpoint("GUESTEXEC_TAT_ENDPOINT");
         Ok(self)
     }
 
@@ -216,30 +213,23 @@ impl ClientBuilder {
         }
         let endpoint = self.settings.endpoint.as_deref().unwrap_or(self.root_domain.tat());
         let endpoint = self.settings.parse_endpoint(endpoint).map_err(config)?;
-        let (http, transport) = self.settings.build_transport(&[&endpoint]).map_err(config)?;
-        let host = match (endpoint.url().host_str(), endpoint.url().port()) {
-            (Some(host), Some(port)) => format!("{host}:{port}"),
-            (Some(host), None) => host.to_owned(),
-            (None, _) => return Err(config("the endpoint has no host".to_owned())),
-        };
-        let inner = Inner::new(Shared {
+        let shared = Shared {
             keyring,
-            host: HeaderValue::try_from(host).map_err(|e| config(e.to_string()))?,
-            region: HeaderValue::from_str(&region).map_err(|e| config(e.to_string()))?,
+            // An endpoint has neither user nor password.
+            host: header_value(endpoint.url().authority()).map_err(config)?,
+            region: header_value(&region).map_err(config)?,
             language: HeaderValue::from_static(match self.language {
                 Language::English => "en-US",
                 Language::Chinese => "zh-CN",
             }),
-            transport,
-            clock: self.settings.clock,
-            checks: self.settings.checks,
             limiter: Limiter::new(self.rate, self.rates),
             max_retries: self.max_retries,
             patience: self.patience,
             counters: Counters::default(),
             skew: AtomicI64::new(0),
             begun: AtomicU64::new(0),
-        });
+        };
+        let (http, inner) = self.settings.build(&[&endpoint], Arc::new(shared)).map_err(config)?;
         Ok(Client::new_with_client(endpoint.base(), http, inner))
     }
 }

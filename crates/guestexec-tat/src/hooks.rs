@@ -1,5 +1,5 @@
-//! The one seam: every request is signed, paced, carried and, where that does no harm, repeated
-//! here; every answer is first seen here.
+//! What the client does around each generated exchange: it signs the request, waits for its turn, sends
+//! it, and retries where that does no harm.
 
 use std::{
     fmt,
@@ -12,8 +12,8 @@ use std::{
 };
 
 use guestexec_core::{
-    Clock, MAX_ANSWER, Marks, Operation, Secrets, Transport, Underway, buffered, identifier,
-    mark_as_error, unix_seconds,
+    MAX_ANSWER, Marks, Operation, Secrets, Underway, buffered, exchange, header_value, identifier,
+    mark_as_error, secret_header, unix_seconds,
 };
 use progenitor_client::{
     ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue,
@@ -43,20 +43,11 @@ const TIMESTAMP: HeaderName = HeaderName::from_static("x-tc-timestamp");
 const REGION: HeaderName = HeaderName::from_static("x-tc-region");
 const LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
 const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
-/// A clock less wrong than this, in seconds, is not why a signature is refused.
+/// Largest error of a clock, in seconds, at which the service still accepts a signature.
 const SMALL_SKEW: u64 = 60;
 
-/// That of a client which is not calling anything.
-const IDLE: Operation = Operation::undocumented("", "", "");
-
-/// What a client holds besides its address: what its clones share, and the state of one call.
-#[derive(Clone)]
-pub struct Inner {
-    shared: Arc<Shared>,
-    /// What is being called; of no meaning between calls.
-    operation: &'static Operation,
-    call: Call,
-}
+/// What a client holds besides its address.
+pub(crate) type Inner = guestexec_core::Inner<Arc<Shared>, Call>;
 
 pub(crate) struct Shared {
     pub(crate) keyring: Keyring,
@@ -64,9 +55,6 @@ pub(crate) struct Shared {
     pub(crate) host: HeaderValue,
     pub(crate) region: HeaderValue,
     pub(crate) language: HeaderValue,
-    pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) checks: bool,
     pub(crate) limiter: Limiter,
     /// How often a failed call is retried.
     pub(crate) max_retries: u32,
@@ -75,55 +63,37 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Seconds to add to the clock.
     pub(crate) skew: AtomicI64,
-    /// How many commands were begun, which tells two that are begun at once apart.
+    /// How many commands were begun; a number for each tells apart those begun at the same time.
     pub(crate) begun: AtomicU64,
 }
 
 /// The state of one call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Call {
-    /// Whether its request has left.
+    /// Whether the request was sent.
     pub(crate) underway: Underway,
 }
 
 impl Client {
-    /// This client for one call of `operation`, which `call` is the state of.
-    pub(crate) fn with_call(&self, operation: &'static Operation, call: Call) -> Self {
-        let mut client = self.clone();
-        client.inner.operation = operation;
-        client.inner.call = call;
-        client
-    }
-}
-
-impl Inner {
-    pub(crate) fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared), operation: &IDLE, call: Call::default() }
+    /// How many requests were sent, throttled and retried so far, by this client and its clones.
+    pub fn counts(&self) -> retry::Counts {
+        self.inner.shared.counters.read()
     }
 
-    /// Whether requests are checked against the spec's limits.
-    pub(crate) fn checks(&self) -> bool {
-        self.shared.checks
-    }
-
-    /// All that is not to be told.
+    /// What no error may show.
     fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
-        if let Some(signer) = self.shared.keyring.signer() {
+        if let Some(signer) = self.inner.shared.keyring.signer() {
             secrets.add(signer.credentials.secret_key().expose());
             signer.credentials.token().into_iter().for_each(|token| secrets.add(token.expose()));
         }
         secrets
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    /// The time, as the service has it as far as is known.
+    /// The service's time, as far as it is known.
     pub(crate) fn now(&self) -> SystemTime {
-        let now = self.shared.clock.now();
-        let skew = self.shared.skew.load(Ordering::Relaxed);
+        let now = self.inner.clock.now();
+        let skew = self.inner.shared.skew.load(Ordering::Relaxed);
         let seconds = Duration::from_secs(skew.unsigned_abs());
         let moved = if skew < 0 { now.checked_sub(seconds) } else { now.checked_add(seconds) };
         moved.unwrap_or(now)
@@ -131,7 +101,7 @@ impl Inner {
 
     /// Adds the common headers and the signature.
     fn sign(&self, request: &mut Request, action: &str, signer: &Signer) -> Result<(), String> {
-        let host = &self.shared.host;
+        let host = &self.inner.shared.host;
         let timestamp = unix_seconds(self.now());
         let day = signer.day(timestamp, SERVICE).map_err(|e| e.to_string())?;
         let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
@@ -155,17 +125,10 @@ impl Inner {
             &signature,
         );
 
-        let unprintable = |_| "a header value is not printable".to_owned();
-        let secret = |mut value: HeaderValue| {
-            value.set_sensitive(true);
-            value
-        };
         let token = signer.credentials.token();
-        let token = token.map(|token| HeaderValue::from_str(token.expose()).map(secret));
-        let token = token.transpose().map_err(unprintable)?;
-        let action = HeaderValue::from_str(action).map_err(unprintable)?;
-        let authorization =
-            HeaderValue::try_from(authorization).map(secret).map_err(unprintable)?;
+        let token = token.map(|token| secret_header(token.expose())).transpose()?;
+        let action = header_value(action)?;
+        let authorization = secret_header(&authorization)?;
         let headers = request.headers_mut();
         headers.reserve(8);
         headers.insert(HOST, host.clone());
@@ -173,8 +136,8 @@ impl Inner {
         headers.insert(ACTION, action);
         headers.insert(VERSION, HeaderValue::from_static(Client::api_version()));
         headers.insert(TIMESTAMP, timestamp.into());
-        headers.insert(REGION, self.shared.region.clone());
-        headers.insert(LANGUAGE, self.shared.language.clone());
+        headers.insert(REGION, self.inner.shared.region.clone());
+        headers.insert(LANGUAGE, self.inner.shared.language.clone());
         match token {
             Some(token) => headers.insert(TOKEN, token),
             None => headers.remove(TOKEN),
@@ -183,50 +146,48 @@ impl Inner {
         Ok(())
     }
 
-    /// Signs again what was signed once already, so that nothing can be wrong with it.
+    /// Signs a request again. It was signed before, so this cannot fail.
     fn sign_again(&self, request: &mut Request, action: &str) -> Option<Arc<Signer>> {
-        let signer = self.shared.keyring.signer()?;
+        let signer = self.inner.shared.keyring.signer()?;
         if let Err(problem) = self.sign(request, action, &signer) {
             debug!(problem, "signed once, but not again");
         }
         Some(signer)
     }
 
-    /// Carries a signed request, again where the outcome allows it.
-    async fn carry(&self, mut request: Request) -> reqwest::Result<Response> {
-        let action = self.operation.id;
+    /// Sends a signed request, and retries it where the outcome allows that.
+    async fn send(&self, mut request: Request) -> reqwest::Result<Response> {
+        let action = self.inner.operation.id;
         let begin = Instant::now();
         let mut attempt = 0;
         let mut failures = 0;
         let mut throttles = 0;
         let [mut may_correct, mut may_renew] = [true, true];
-        let mut signer = self.shared.keyring.signer();
+        let mut signer = self.inner.shared.keyring.signer();
         loop {
             let spare = request.try_clone();
             let asked = Instant::now();
-            let permit = self.shared.limiter.permit(self.operation).await;
+            let permit = self.inner.shared.limiter.permit(self.inner.operation).await;
             if attempt > 0 || asked.elapsed() > Duration::from_secs(1) {
                 signer = self.sign_again(&mut request, action);
             }
             let dated =
                 request.headers().get(TIMESTAMP).and_then(|at| at.to_str().ok()?.parse().ok());
             attempt += 1;
-            count(&self.shared.counters.requests);
+            count(&self.inner.shared.counters.requests);
             let sent = Instant::now();
-            self.call.underway.begin();
+            self.inner.call.underway.begin();
             let result = self.attempt(request).await;
             drop(permit);
             let (verdict, envelope) = match &result {
                 Err(error) => (Verdict::of_error(error), &Envelope::default()),
-                Ok((Answer::Whole(_), envelope)) => {
+                Ok((_, Some(envelope))) => {
                     (envelope.code.as_deref().map_or(Verdict::Keep, Verdict::of_code), envelope)
                 }
-                Ok((Answer::Other(answer), envelope)) => {
-                    (Verdict::of_status(answer.status()), envelope)
-                }
+                Ok((answer, None)) => (Verdict::of_status(answer.status()), &Envelope::default()),
             };
             if verdict.proves_nothing_started() {
-                self.call.underway.refute();
+                self.inner.call.underway.refute();
             }
             debug!(
                 action,
@@ -240,10 +201,10 @@ impl Inner {
             let wait = match verdict {
                 Verdict::Keep => None,
                 Verdict::Throttled => {
-                    count(&self.shared.counters.throttled);
+                    count(&self.inner.shared.counters.throttled);
                     throttles += 1;
                     let wait = pause(THROTTLED, throttles);
-                    (begin.elapsed() + wait <= self.shared.patience).then_some(wait)
+                    (begin.elapsed() + wait <= self.inner.shared.patience).then_some(wait)
                 }
                 Verdict::Clock if may_correct => {
                     may_correct = false;
@@ -256,14 +217,14 @@ impl Inner {
                 Verdict::Credentials if may_renew => {
                     may_renew = false;
                     let renewed = match &signer {
-                        Some(used) => self.shared.keyring.renew(used).await,
+                        Some(used) => self.inner.shared.keyring.renew(used).await,
                         None => false,
                     };
                     renewed.then_some(Duration::ZERO)
                 }
                 Verdict::Unsent | Verdict::Failed
-                    if failures < self.shared.max_retries
-                        && (verdict == Verdict::Unsent || self.operation.repeatable) =>
+                    if failures < self.inner.shared.max_retries
+                        && (verdict == Verdict::Unsent || self.inner.operation.repeatable) =>
                 {
                     failures += 1;
                     Some(pause(FAILED, failures))
@@ -273,33 +234,29 @@ impl Inner {
             match (wait, spare) {
                 (Some(wait), Some(spare)) => {
                     request = spare;
-                    count(&self.shared.counters.retried);
+                    count(&self.inner.shared.counters.retried);
                     sleep(wait).await;
                 }
-                _ => {
-                    return result.map(|(answer, envelope)| match answer {
-                        // HTTP 200 carries success and refusal alike.
-                        Answer::Whole(answer) if envelope.is_error => mark_as_error(answer).into(),
-                        Answer::Whole(answer) => answer.into(),
-                        Answer::Other(answer) => answer,
-                    });
-                }
+                _ => return result.map(|(answer, _)| answer),
             }
         }
     }
 
-    async fn attempt(&self, request: Request) -> reqwest::Result<(Answer, Envelope)> {
-        let response = self.shared.transport.execute(self.operation, request).await?;
+    /// Sends a request once, and reads the envelope of an answer with status 200.
+    async fn attempt(&self, request: Request) -> reqwest::Result<(Response, Option<Envelope>)> {
+        let response = self.inner.transport.execute(self.inner.operation, request).await?;
         if response.status() != StatusCode::OK {
-            return Ok((Answer::Other(response), Envelope::default()));
+            return Ok((response, None));
         }
         let answer = buffered(response, MAX_ANSWER).await?;
         let envelope = Envelope::read(answer.body());
-        Ok((Answer::Whole(answer), envelope))
+        // A refusal has the status 200, too.
+        let answer = if envelope.is_error { mark_as_error(answer) } else { answer };
+        Ok((answer.into(), Some(envelope)))
     }
 
-    /// Takes the server's time from the answer to a request dated so; false if the date is not why
-    /// it was refused.
+    /// Takes the server's time from the answer to a request with the time `dated`. False if the two agree,
+    /// so that another reason made the service reject the signature.
     fn correct_clock(&self, headers: &HeaderMap, dated: Option<i64>) -> bool {
         let server =
             headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
@@ -307,9 +264,9 @@ impl Inner {
         if server.abs_diff(dated) < SMALL_SKEW {
             return false;
         }
-        let skew = server.saturating_sub(unix_seconds(self.shared.clock.now()));
-        // Calls that were refused together find the same.
-        if self.shared.skew.swap(skew, Ordering::Relaxed).abs_diff(skew) >= SMALL_SKEW {
+        let skew = server.saturating_sub(unix_seconds(self.inner.clock.now()));
+        // Concurrent calls find the same; one warning is enough.
+        if self.inner.shared.skew.swap(skew, Ordering::Relaxed).abs_diff(skew) >= SMALL_SKEW {
             warn!(
                 seconds = skew,
                 "this machine's clock differs from the service's by that much; requests are dated by \
@@ -320,35 +277,12 @@ impl Inner {
     }
 }
 
-/// An answer, read to its end where it came from the service itself.
-enum Answer {
-    Whole(http::Response<Vec<u8>>),
-    Other(Response),
-}
-
-impl Answer {
-    fn headers(&self) -> &HeaderMap {
-        match self {
-            Self::Whole(answer) => answer.headers(),
-            Self::Other(answer) => answer.headers(),
-        }
-    }
-}
-
-impl fmt::Debug for Inner {
+impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner")
-            .field("credentials", &self.shared.keyring)
-            .field("region", &self.shared.region)
-            .field("checks", &self.shared.checks)
+        f.debug_struct("Shared")
+            .field("credentials", &self.keyring)
+            .field("region", &self.region)
             .finish_non_exhaustive()
-    }
-}
-
-impl Client {
-    /// How many requests were sent, throttled and repeated so far, by this client and its clones.
-    pub fn counts(&self) -> retry::Counts {
-        self.inner.shared().counters.read()
     }
 }
 
@@ -359,23 +293,21 @@ impl ClientHooks<Inner> for Client {
         let Some(signer) = self.inner.shared.keyring.signer() else {
             return Err(CallError::InvalidRequest("there are no credentials".to_owned()));
         };
-        self.inner.sign(request, operation.id, &signer).map_err(CallError::InvalidRequest)
+        self.sign(request, operation.id, &signer).map_err(CallError::InvalidRequest)
     }
 
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        self.inner.carry(request).await
+        self.send(request).await
     }
 }
 
-/// Makes a generated exchange, and its failure the provider's error.
+/// Makes the call `request`; its failure becomes the provider's error.
 pub(crate) async fn call<T>(
     client: &Client,
     operation: &'static Operation,
-    exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
+    request: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
 ) -> Result<ResponseValue<T>, Error> {
-    let inner = &client.inner;
-    inner.shared.keyring.ready(inner.now()).await.map_err(|error| error.during(operation.id))?;
-    let underway = &inner.call.underway;
-    let secrets = || inner.secrets();
-    guestexec_core::exchange("tat", operation, underway, secrets, exchange, error::read).await
+    let Inner { shared, call, .. } = &client.inner;
+    shared.keyring.ready(client.now()).await.map_err(|error| error.during(operation.id))?;
+    exchange("tat", operation, &call.underway, || client.secrets(), request, error::read).await
 }

@@ -17,9 +17,8 @@ mod tests;
 
 use std::fmt;
 
-use guestexec_core::sign::{
-    FaultyPart, faulty, hex, in_name_order, push_lower, push_names, signed_parts,
-};
+pub use guestexec_core::sign::signed_header_names;
+use guestexec_core::sign::{FaultyPart, faulty, hex, in_name_order, push_signed, signed_parts};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -142,28 +141,8 @@ pub fn canonical_request(parts: &Canonical<'_>) -> String {
         text.push_str(line);
         text.push('\n');
     }
-    for (name, value) in headers.iter() {
-        push_lower(&mut text, name);
-        text.push(':');
-        if name.eq_ignore_ascii_case("x-tc-action") {
-            push_lower(&mut text, value.trim());
-        } else {
-            text.push_str(value.trim());
-        }
-        text.push('\n');
-    }
-    text.push('\n');
-    push_names(&mut text, &headers);
-    text.push('\n');
-    text.push_str(parts.payload_hash);
+    push_signed(&mut text, &headers, "x-tc-action", parts.payload_hash);
     text
-}
-
-/// The `SignedHeaders` list of [`authorization`]: the names in lower case and in order, with `;` between.
-pub fn signed_header_names(signed_headers: &[(&str, &str)]) -> String {
-    let mut names = String::new();
-    push_names(&mut names, &in_name_order(signed_headers));
-    names
 }
 
 /// Stage 2: the string to sign.

@@ -1,6 +1,6 @@
-//! The forms in which nodes answer about a command, brought to the documented ones.
+//! Undocumented forms of successful answers, and their documented equivalents.
 //!
-//! Documented are 200 with the result and 202 with, or without, the address of a job.
+//! Documented are 200 with the result and 202 with or without the address of a job.
 
 use guestexec_core::{Operation, mark_as_error};
 use http::Response;
@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{error::error_in, operations};
 
-/// Brings a successful answer to a documented form: a failure is none of success, and a job that is
-/// still running is a 202, however the node says so.
+/// Brings a successful answer to its documented form: one with an error becomes an error, and one about a
+/// job that is still running becomes a 202.
 pub(crate) fn documented(
     mut answer: Response<Vec<u8>>,
     operation: &Operation,
@@ -20,7 +20,7 @@ pub(crate) fn documented(
         return mark_as_error(answer);
     }
     let Ok(members) = serde_json::from_slice::<Map<String, Value>>(answer.body()) else {
-        // That it goes on, or that the session has ended, the status says alone.
+        // The status alone says that the job runs, or that the session was closed.
         if !is_final || *operation == operations::LOG_OUT {
             *answer.body_mut() = b"{}".to_vec();
         }
@@ -30,13 +30,13 @@ pub(crate) fn documented(
     if of_command && is_final { of_job(answer, &members) } else { answer }
 }
 
-/// A 200 about a command. What has no result is no 200.
+/// Documents a 200 about a command: without a result, it is a 202.
 fn of_job(mut answer: Response<Vec<u8>>, members: &Map<String, Value>) -> Response<Vec<u8>> {
     let there = |name: &str| members.get(name).filter(|value| !value.is_null());
     if there("stream").or(there("vmInstance")).is_some() || there("success").is_some() {
         return answer;
     }
-    // The older message interface: a job's UUID, its state, its result as JSON in a text.
+    // The older message interface has a job's UUID, its state, and its result as JSON in a text.
     let is_done = there("state").is_some_and(|state| state == "Done");
     if let Some(event) = there("result").filter(|_| is_done).and_then(event) {
         *answer.body_mut() = event;
@@ -56,7 +56,7 @@ fn of_job(mut answer: Response<Vec<u8>>, members: &Map<String, Value>) -> Respon
     answer
 }
 
-/// The event within a result of the older interface: `{"CLASS": {…}}`, as a text or as it is.
+/// The event in a result of the older interface, which is `{"CLASS": {…}}` as an object or a text.
 fn event(result: &Value) -> Option<Vec<u8>> {
     let parsed = match result {
         Value::String(text) => serde_json::from_str(text).ok()?,

@@ -1,8 +1,7 @@
 //! The caller's credentials: a session, an account or an AccessKey.
 
 use std::{
-    env, fmt,
-    fmt::Write as _,
+    fmt,
     future::Future,
     pin::Pin,
     sync::{
@@ -14,6 +13,7 @@ use std::{
 
 use guestexec_core::{
     ErrorKind, Issued, Renewing, Secret, check_credential, check_header_credential, check_key,
+    sign::hex, variable,
 };
 use sha2::{Digest as _, Sha512};
 
@@ -105,7 +105,7 @@ fn log_in<'a>(
 ) -> Pin<Box<dyn Future<Output = Result<Issued<Secret>, Error>> + Send + 'a>> {
     Box::pin(async move {
         let Login { account, password_hash, .. } = login.clone();
-        let state = Call::proving(password_hash.clone());
+        let state = Call { proof: Some(password_hash.clone()), ..Call::default() };
         let params = types::LogInByAccountParams::new(account, password_hash);
         let call = client.log_in_by_account().body(types::LogInByAccountRequest::new(params));
         let answer = call.send_in(state).await?.into_inner();
@@ -166,16 +166,15 @@ impl Credentials {
     /// # Errors
     /// [`ErrorKind::Credentials`], naming the variable that is missing or empty.
     pub fn from_env() -> Result<Self, Error> {
-        let read = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let needed = |name: &str| {
-            read(name).ok_or_else(|| {
+            variable(name).ok_or_else(|| {
                 unusable(format!(
                     "the environment variable {name} is not set: set it, or give the client its \
                      credentials with `credentials(…)`"
                 ))
             })
         };
-        match (read("ZSTACK_ACCESS_KEY_ID"), read("ZSTACK_ACCOUNT_NAME")) {
+        match (variable("ZSTACK_ACCESS_KEY_ID"), variable("ZSTACK_ACCOUNT_NAME")) {
             (None, Some(account)) => Ok(Self::password(account, needed("ZSTACK_PASSWORD")?)),
             (_, _) => Ok(Self::access_key(
                 needed("ZSTACK_ACCESS_KEY_ID")?,
@@ -235,7 +234,7 @@ impl ClientBuilder {
         password: impl Into<Secret>,
     ) -> Result<Client, Error> {
         let client = self.credentials(Credentials::password(account, password)).build()?;
-        if let Some(session) = client.inner.session() {
+        if let Some(session) = client.session() {
             session.open(&client).await?;
         }
         Ok(client)
@@ -251,7 +250,7 @@ impl Client {
     /// # Errors
     /// What the operation LogOut reports.
     pub async fn logout(&self) -> Result<(), Error> {
-        let Some(session) = self.inner.session() else { return Ok(()) };
+        let Some(session) = self.session() else { return Ok(()) };
         session.logged_out.store(true, Ordering::Release);
         match session.uuid() {
             Some(uuid) => self.log_out().uuid(uuid.expose()).send().await.map(drop),
@@ -262,11 +261,7 @@ impl Client {
 
 /// SHA-512 in lower-case hex, as passwords are sent.
 fn sha512_hex(text: &str) -> String {
-    Sha512::digest(text.as_bytes()).iter().fold(String::with_capacity(128), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&Sha512::digest(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -1,18 +1,13 @@
 //! Making a client.
 
-use std::env;
-
 use guestexec_core::{ErrorKind, Settings, common_settings};
 
-use crate::{
-    Client, Credentials, Error,
-    hooks::{Inner, Shared},
-};
+use crate::{Client, Credentials, Error};
 
 /// The path below which a management node serves its REST interface.
 const CONTEXT_PATH: &str = "/zstack";
 
-/// Makes a [`Client`]; begun by [`Client::builder`], ended by [`build`](Self::build) or
+/// Makes a [`Client`]: begin with [`Client::builder`], end with [`build`](Self::build) or
 /// [`login`](Self::login).
 ///
 /// An endpoint and credentials are needed, all else has a default. The order of the setters has no
@@ -25,31 +20,28 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// Begins a client. The operations are methods of the client; [`Client::vm`] begins the short way
-    /// to run a command.
+    /// Begins a client. Its methods are the operations; [`Client::vm`] is the short way to run a command.
     pub fn builder() -> ClientBuilder {
         ClientBuilder { settings: Settings::default(), credentials: None }
     }
 
-    /// The same client under other credentials; clones keep theirs.
+    /// Replaces the credentials; clones keep theirs.
     #[must_use]
     pub fn with_credentials(mut self, credentials: Credentials) -> Self {
-        self.inner.set_credentials(credentials);
+        self.inner.shared = credentials;
         self
     }
 }
 
 impl ClientBuilder {
-    /// Takes credentials from the environment (see [`Credentials::from_env`]); and, if it was not given
-    /// yet, the endpoint from `ZSTACK_ENDPOINT`, as a sandbox prints it.
+    /// Takes the credentials from the environment (see [`Credentials::from_env`]), and the endpoint from
+    /// `ZSTACK_ENDPOINT` if none was given.
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
         self.credentials = Some(Credentials::from_env()?);
-        let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
-        let endpoint = &mut self.settings.endpoint;
-        *endpoint = endpoint.take().or_else(|| read("ZSTACK_ENDPOINT"));
+        self.settings.read_endpoint("ZSTACK_ENDPOINT");
         Ok(self)
     }
 
@@ -99,9 +91,7 @@ impl ClientBuilder {
             "/" => format!("{}{CONTEXT_PATH}", endpoint.base()),
             _ => endpoint.base().to_owned(),
         };
-        let (http, transport) = self.settings.build_transport(&[&endpoint]).map_err(config)?;
-        let Settings { clock, checks, .. } = self.settings;
-        let inner = Inner::new(credentials, Shared { transport, clock, checks });
+        let (http, inner) = self.settings.build(&[&endpoint], credentials).map_err(config)?;
         Ok(Client::new_with_client(&base, http, inner))
     }
 }

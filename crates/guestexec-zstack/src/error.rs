@@ -5,13 +5,13 @@ use reqwest::StatusCode;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::{proof, types::ErrorCode};
+use crate::{not_started, types::ErrorCode};
 
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's own account, with
 /// the chain of causes.
 pub type Error = guestexec_core::Error<ErrorCode>;
 
-/// Longest chain of causes that is followed.
+/// The most causes that are read.
 const MAX_CAUSES: usize = 32;
 
 /// Reads an error: JSON with an error code, or the plain text of the REST layer.
@@ -35,7 +35,7 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
             "check that the AccessKey's secret is whole and that of its id, and that it is enabled"
                 .to_owned(),
         );
-    } else if proof::is_duplicate(answer) {
+    } else if not_started::is_duplicate(answer) {
         refusal.not_started = false;
         refusal.advice =
             Some("a command was sent under this job's name before; a name is used once".to_owned());
@@ -43,8 +43,7 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
     refusal
 }
 
-/// The error that an answer holds, in any of its forms; `failed` if the status says that there is one. It
-/// is the service's own statement, so nothing more is waited for.
+/// Finds the service's error in an answer, in any of its forms; `failed` if the status is one of failure.
 pub(crate) fn error_in(body: &[u8], failed: bool) -> Option<ErrorCode> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     let members = answer.as_object()?;
@@ -69,12 +68,12 @@ pub(crate) fn error_in(body: &[u8], failed: bool) -> Option<ErrorCode> {
     Some(error)
 }
 
-/// True if the service says that the session has ended, so that nothing was done.
+/// True if the service did nothing because the session has ended.
 pub(crate) fn session_ended(error: &Error) -> bool {
-    error.detail().is_some_and(says_session_ended)
+    error.detail().is_some_and(is_session_end)
 }
 
-pub(crate) fn says_session_ended(error: &ErrorCode) -> bool {
+pub(crate) fn is_session_end(error: &ErrorCode) -> bool {
     error.code.as_deref() == Some("ID.1001")
         || error.global_error_code.as_deref() == Some("ORG_ZSTACK_IDENTITY_10020")
 }
@@ -87,7 +86,7 @@ pub fn causes(error: &ErrorCode) -> impl Iterator<Item = &ErrorCode> {
 
 fn from_code(error: ErrorCode) -> Refusal<ErrorCode> {
     let code = error.code.clone().unwrap_or_default();
-    let session_ended = says_session_ended(&error);
+    let session_ended = is_session_end(&error);
     let kind = match code.as_str() {
         _ if session_ended => ErrorKind::Unauthenticated,
         "ID.1000" | "ID.1005" => ErrorKind::Unauthenticated,
@@ -106,7 +105,7 @@ fn from_code(error: ErrorCode) -> Refusal<ErrorCode> {
     Refusal {
         kind,
         message: innermost_first(&error),
-        not_started: proof::not_started(&error),
+        not_started: not_started::not_started(&error),
         code: (!code.is_empty()).then_some(code),
         request_id: None,
         advice: advice.map(str::to_owned),

@@ -1,5 +1,15 @@
 //! Running a command in a VM: what to run, where, and how.
 
+mod capture;
+mod follow;
+mod job;
+mod output;
+mod start;
+#[cfg(feature = "encoding")]
+mod text;
+mod unfinished;
+mod vms;
+
 use std::{
     fmt,
     future::{Future, IntoFuture},
@@ -7,19 +17,24 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    Captured, Client, Error, JobId, Output, capture::Shell, enums::Platform, job::random_hex,
-    start::Call,
-};
+pub use capture::{Captured, Shell};
+pub use job::{Job, JobId, UncheckedJob};
+pub use output::Output;
+pub use unfinished::{Uncaptured, Unfinished};
+pub use vms::EachVm;
+
+use crate::{Client, Error, enums::Platform};
+use job::random_hex;
+use start::Call;
 
 impl Client {
-    /// The VM a command is meant for, by its UUID: 32 hex digits.
+    /// The VM with this UUID of 32 hex digits. Sends nothing.
     pub fn vm(&self, uuid: impl Into<String>) -> Vm<'_> {
         Vm { client: self, uuid: uuid.into(), platform: Platform::Linux }
     }
 }
 
-/// A VM a command is meant for; made by [`Client::vm`].
+/// A VM in which commands run, made by [`Client::vm`].
 #[derive(Clone, Debug)]
 pub struct Vm<'a> {
     client: &'a Client,
@@ -28,17 +43,17 @@ pub struct Vm<'a> {
 }
 
 impl<'a> Vm<'a> {
-    /// Says that the guest is Windows. Default: Linux.
+    /// Sets the guest's system to Windows. Default: Linux.
     #[must_use]
     pub fn windows(mut self) -> Self {
         self.platform = Platform::Windows;
         self
     }
 
-    /// A command for the guest's shell. Await the result to run it and wait for its end: its exit
-    /// code and both its streams.
+    /// Prepares a command for the guest's shell. Await it to run the command and get its exit code and both
+    /// streams.
     ///
-    /// The service itself tells no exit code, so a small script around the command writes it down;
+    /// The service's answer has no exit code, so a small script runs the command and writes it down;
     /// [`Run::unchecked`] does without.
     pub fn run(&self, command: impl Into<String>) -> Run<'a> {
         let call = Call {
@@ -54,22 +69,22 @@ impl<'a> Vm<'a> {
     }
 }
 
-/// The method of the call. The vendor's page says PUT, its SDKs send POST; a node takes both.
+/// The method of the call. The vendor's page has PUT, its SDKs send POST; a node takes both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Method {
-    /// As the page says.
+    /// As on the page.
     #[default]
     Put,
-    /// As the SDKs do.
+    /// As in the SDKs.
     Post,
 }
 
-/// A command about to run, as [`Vm::run`] makes it.
+/// A prepared command, made by [`Vm::run`].
 ///
-/// Awaiting it sends it once, under a job name of its own. Where the node answers with a job, or
-/// its answer is lost, the job is asked for the result; the command is sent again only after an
-/// answer that proves it did not start: an ended session (logged in anew, once), or too many
-/// requests (waited out). Dropping the future stops the waiting, not the command.
+/// Awaiting it sends it once, under a job id of its own. If the node answers with a job, or its answer is
+/// lost, the job is polled for the result. The command is retried only after an answer that proves that it did
+/// not start: an ended session (after one new login) or too many requests (after a pause). Dropping the future
+/// stops the waiting, not the command.
 ///
 /// # How the exit code is found
 ///
@@ -120,35 +135,34 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// How long the command may take, in whole seconds from 10 to 86 400; a part of a second
-    /// counts as a whole one. Default: the node's own; it is then waited for five minutes.
+    /// Sets how long the command may take, from 10 s to 86 400 s, rounded up to seconds. By default the node
+    /// has its own limit, and the client waits for five minutes.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.call.timeout = Some(timeout);
         self
     }
 
-    /// The method of the call. Default: PUT.
+    /// Sets the method of the call. Default: PUT.
     pub fn method(mut self, method: Method) -> Self {
         self.call.method = method;
         self
     }
 
-    /// The name to run under, so that the result can be asked for by [`Client::result_of`], even by
-    /// another program. Default: a random one, for this run alone. A name is used once: where the
-    /// session has ended, and the client logged in itself, it logs in anew before it spends the name.
+    /// Sets the job's id, so that [`Client::job`] finds the result, even in another program. Default: a
+    /// random id. An id can be used only once, so a client that logged in itself first renews an ended session.
     pub fn job(mut self, job: JobId) -> Self {
         self.call.job = Some(job);
         self
     }
 
-    /// The interpreter of the command. Default: [`Shell::Guest`].
+    /// Sets the interpreter of the command. Default: [`Shell::Guest`].
     pub fn shell(mut self, shell: Shell) -> Self {
         self.shell = shell;
         self
     }
 
-    /// The command alone, as it is, for the shell the guest tools choose: what comes back is the
-    /// service's text, which tells no exit code. A command that fails looks like one that succeeds.
+    /// Runs the command as it is, in the shell of the guest tools. The result is the service's text without an
+    /// exit code, so a command that fails looks like one that succeeds.
     pub fn unchecked(self) -> Unchecked<'a> {
         Unchecked { call: self.call }
     }
@@ -156,7 +170,7 @@ impl<'a> Run<'a> {
     async fn finish(self) -> Result<Captured, Error> {
         let nonce = random_hex()?;
         let mut call = self.call;
-        let checks = call.client.inner.checks();
+        let checks = call.client.inner.checks;
         call.command = self.shell.script(&call.platform, &call.command, &nonce, checks)?;
         Captured::read(call.finish().await?, Some(&nonce))
     }
@@ -178,7 +192,7 @@ impl fmt::Debug for Run<'_> {
     }
 }
 
-/// A command about to run as it is, as [`Run::unchecked`] makes it.
+/// A prepared command that runs as it is, made by [`Run::unchecked`].
 #[derive(Clone)]
 #[must_use = "nothing runs until it is awaited"]
 pub struct Unchecked<'a> {

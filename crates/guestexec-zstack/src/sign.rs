@@ -16,22 +16,25 @@
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-use std::fmt;
+use std::{
+    borrow::Cow,
+    fmt,
+    time::{Duration, UNIX_EPOCH},
+};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use guestexec_core::unix_seconds;
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::percent_decode_str;
 use sha1::Sha1;
-use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
 /// The first word of the `Authorization` header; a session has `OAuth` in its place.
 pub const SCHEME: &str = "ZStack";
 
-const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// Length of a date without its zone: `Sun, 22 Nov 2026 14:04:19`.
+const FACE: usize = 25;
+/// The first second that has no date of four-digit year.
+const YEAR_10000: u64 = 253_402_300_800;
 
 /// The time zone a client writes its `Date` header in.
 ///
@@ -56,25 +59,20 @@ impl DateZone {
 ///
 /// # Errors
 /// [`SignError::Zone`] where the zone's name or offset is not allowed; [`SignError::Time`] outside the
-/// years 0 to 9999.
+/// years 1970 to 9999.
 pub fn format_date(timestamp: i64, zone: &DateZone) -> Result<String, SignError> {
-    let offset = UtcOffset::from_whole_seconds(zone.utc_offset).map_err(|_| SignError::Zone)?;
-    if zone.name.is_empty() || !zone.name.bytes().all(|b| b.is_ascii_graphic()) {
+    let is_offset = zone.utc_offset.unsigned_abs() < 26 * 3600;
+    if !is_offset || zone.name.is_empty() || !zone.name.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(SignError::Zone);
     }
-    let time = OffsetDateTime::from_unix_timestamp(timestamp)
-        .ok()
-        .and_then(|time| time.checked_to_offset(offset))
-        .filter(|time| time.year() >= 0)
+    // All but the zone is an HTTP date.
+    let face = timestamp
+        .checked_add(zone.utc_offset.into())
+        .and_then(|face| u64::try_from(face).ok())
+        .filter(|face| *face < YEAR_10000)
         .ok_or(SignError::Time { timestamp })?;
-    let (year, month, day) = time.to_calendar_date();
-    let (hour, minute, second) = time.to_hms();
-    Ok(format!(
-        "{}, {day:02} {} {year:04} {hour:02}:{minute:02}:{second:02} {}",
-        WEEKDAYS[usize::from(time.weekday().number_days_from_monday())],
-        MONTHS[usize::from(u8::from(month)) - 1],
-        zone.name
-    ))
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(face));
+    Ok(format!("{} {}", &date[..FACE], zone.name))
 }
 
 /// Reads a `Date` header of [`format_date`]'s form, for a server: the clock face, as seconds from the clock
@@ -84,22 +82,12 @@ pub fn format_date(timestamp: i64, zone: &DateZone) -> Result<String, SignError>
 /// [`SignError::Date`] where the text is not of that form or names no real time.
 pub fn parse_date(date: &str) -> Result<(i64, &str), SignError> {
     let parse = || {
-        let (weekday, rest) = date.split_once(", ")?;
-        let mut words = rest.splitn(5, ' ');
-        let day = digits(words.next()?, 2)?;
-        let month = words.next()?;
-        let year = digits(words.next()?, 4)?;
-        let mut clock = words.next()?.split(':');
-        let zone = words.next().filter(|zone| !zone.is_empty())?;
-        let mut pair = || u8::try_from(digits(clock.next()?, 2)?).ok();
-        let time = Time::from_hms(pair()?, pair()?, pair()?).ok()?;
-        if clock.next().is_some() || !WEEKDAYS.contains(&weekday) {
-            return None;
-        }
-        let month = MONTHS.iter().position(|name| *name == month)? + 1;
-        let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
-        let day = Date::from_calendar_date(year.into(), month, u8::try_from(day).ok()?).ok()?;
-        Some((day.with_time(time).assume_utc().unix_timestamp(), zone))
+        let (face, zone) = date.split_at_checked(FACE)?;
+        let zone = zone.strip_prefix(' ').filter(|zone| !zone.is_empty())?;
+        let time = httpdate::parse_http_date(&format!("{face} GMT")).ok()?;
+        // Otherwise February could have 30 days.
+        let is_same = httpdate::fmt_http_date(time)[3..FACE] == face[3..];
+        is_same.then(|| (unix_seconds(time), zone))
     };
     parse().ok_or(SignError::Date)
 }
@@ -221,7 +209,7 @@ impl fmt::Display for SignError {
             ),
             Self::Time { timestamp } => write!(
                 f,
-                "{timestamp} seconds since 1970 is outside the years 0 to 9999; set the clock, and give \
+                "{timestamp} seconds since 1970 is outside the years 1970 to 9999; set the clock, and give \
                  seconds rather than milliseconds"
             ),
             Self::Zone => f.write_str(
@@ -236,10 +224,4 @@ impl std::error::Error for SignError {}
 
 fn malformed<T>(part: &'static str, problem: &'static str) -> Result<T, SignError> {
     Err(SignError::Authorization { part, problem })
-}
-
-/// The number a text of exactly `length` digits stands for.
-fn digits(text: &str, length: usize) -> Option<u16> {
-    let plain = text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| text.parse().ok())?
 }

@@ -298,7 +298,7 @@ async fn a_job_id_of_the_callers_own_finds_the_result_later() {
     let job = JobId::parse(JOB).unwrap();
     let client = node.client();
     client.vm(VM).run("df").job(job.clone()).unchecked().await.unwrap();
-    let later = client.unchecked_result_of(&job, Duration::from_secs(5)).await.unwrap();
+    let later = client.job(&job).wait_at_most(Duration::from_secs(5)).unchecked().await.unwrap();
     assert_eq!(later.stdout_lossy(), "hi");
     assert!(JobId::parse("../../x").is_err());
     assert!(!format!("{job:?}").contains(JOB));

@@ -305,12 +305,13 @@ async fn the_job_of_an_unfinished_run_is_kept_and_can_be_resumed() {
     assert_eq!((unfinished.job().expose(), unfinished.vm()), (JOB, Some(VM)));
     assert!(!format!("{error} {error:?} {unfinished}").contains(JOB));
 
-    let still = client.result_of(unfinished.job(), Duration::from_millis(300)).await.unwrap_err();
+    let still =
+        client.job(unfinished.job()).wait_at_most(Duration::from_millis(300)).await.unwrap_err();
     assert_eq!(still.kind(), ErrorKind::Timeout, "{still}");
     assert_eq!(Unfinished::of(&still).unwrap().job().expose(), JOB);
     ended.store(true, Ordering::SeqCst);
-    let result = client.result_of(unfinished.job(), Duration::MAX).await.unwrap();
-    assert_eq!((result.exit_code, &*result.stdout), (4, &b"hi"[..]));
+    let result = client.job(unfinished.job()).wait_at_most(Duration::MAX).await.unwrap();
+    assert_eq!((result.exit_code(), &*result.stdout), (Some(4), &b"hi"[..]));
     assert_eq!(node.commands(), 1);
 }
 
@@ -324,10 +325,10 @@ async fn any_length_of_wait_is_accepted() {
     let client = node.client();
     let job = JobId::random().unwrap();
     for wait in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 40)] {
-        client.unchecked_result_of(&job, wait).await.unwrap();
+        client.job(&job).wait_at_most(wait).unchecked().await.unwrap();
     }
     // Whether the answer arrives in no time is not certain; that the call ends is.
-    let _ = client.unchecked_result_of(&job, Duration::ZERO).await;
+    let _ = client.job(&job).wait_at_most(Duration::ZERO).unchecked().await;
 }
 
 #[tokio::test]

@@ -31,6 +31,16 @@ pub(super) fn items(
                     function.attrs =
                         vec![doc("A client that reaches `baseurl` by what `inner` says.")];
                 }
+                item.items.push(parse_quote! {
+                    /// This client for one call of `operation` with the state `call`.
+                    pub(crate) fn with_call(
+                        &self,
+                        operation: &'static Operation,
+                        call: hooks::Call,
+                    ) -> Self {
+                        Self { inner: self.inner.with_call(operation, call), ..self.clone() }
+                    }
+                });
             }
             _ => {}
         }
@@ -38,6 +48,9 @@ pub(super) fn items(
     let methods =
         codes.iter().map(|code| method(maker, code)).collect::<Result<Vec<_>, String>>()?;
     let mut file: Vec<Item> = vec![
+        parse_quote!(
+            use guestexec_core::Operation;
+        ),
         parse_quote!(
             use progenitor_client::ClientInfo;
         ),

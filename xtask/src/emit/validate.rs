@@ -242,12 +242,12 @@ pub(super) fn before_send(spec: &Spec, code: &OperationCode<'_>) -> Vec<syn::Stm
     if !arguments.is_empty() {
         let method = &code.method;
         statements.push(syn::parse_quote! {
-            validate::#method(client.inner.checks(), #(#arguments),*)?;
+            validate::#method(client.inner.checks, #(#arguments),*)?;
         });
     }
     if code.operation.body_schema().is_some() {
         statements.push(syn::parse_quote! {
-            if client.inner.checks() {
+            if client.inner.checks {
                 ::guestexec_core::Validate::validate(&body)?;
             }
         });

@@ -20,6 +20,17 @@ pub struct Output {
 }
 
 impl Output {
+    /// The exit code of the [status](Self::status). `None` if the server reported a failure without a
+    /// valid code.
+    pub fn exit_code(&self) -> Option<i64> {
+        self.status.code().map(i64::from)
+    }
+
+    /// True if the command exited with 0.
+    pub fn success(&self) -> bool {
+        self.status.success()
+    }
+
     /// Whether all output came. It did not if the server was still sending output after the exit
     /// status when the wait ended: after 5 s, at the [deadline](crate::Exec::timeout), or because the
     /// server broke the protocol.
@@ -35,6 +46,25 @@ impl Output {
     /// Decodes standard error as UTF-8, with U+FFFD in place of invalid bytes.
     pub fn stderr_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stderr)
+    }
+
+    /// Decodes standard output by an encoding's label in the Encoding Standard: `gbk`, `big5`,
+    /// `shift_jis`, `windows-1252` and so on, with U+FFFD in place of invalid bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) if there is no such encoding.
+    #[cfg(feature = "encoding")]
+    pub fn stdout_in(&self, encoding: &str) -> Result<Cow<'_, str>, crate::Error> {
+        guestexec_core::text_in(&self.stdout, encoding)
+    }
+
+    /// Decodes standard error, as [`Self::stdout_in`] decodes standard output.
+    ///
+    /// # Errors
+    /// As [`Self::stdout_in`].
+    #[cfg(feature = "encoding")]
+    pub fn stderr_in(&self, encoding: &str) -> Result<Cow<'_, str>, crate::Error> {
+        guestexec_core::text_in(&self.stderr, encoding)
     }
 }
 

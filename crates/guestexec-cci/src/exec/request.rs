@@ -132,7 +132,7 @@ impl ExecRequest<'_> {
     /// Tries one upgrade after the other, as long as each refusal shows that the command does not
     /// run and that another upgrade may work.
     async fn connect_by_any(&self) -> Result<ExecConnection, Error> {
-        let support = &self.pod.client.inner.shared().server_support;
+        let support = &self.pod.client.inner.shared.server_support;
         let mut refusals: Vec<(Upgrade, Error)> = Vec::new();
         let mut forbidden: Vec<&str> = Vec::new();
         for upgrade in support.candidates(self.ends_input) {

@@ -128,7 +128,7 @@ impl<'a> ConnectCciV2GetNamespacedPodExec<'a> {
         let name = required(name, "name")?;
         let namespace = required(namespace, "namespace")?;
         validate::connect_cci_v2_get_namespaced_pod_exec(
-            client.inner.checks(),
+            client.inner.checks,
             &name,
             &namespace,
             &container,
@@ -276,7 +276,7 @@ impl<'a> ConnectCciV2PostNamespacedPodExec<'a> {
         let name = required(name, "name")?;
         let namespace = required(namespace, "namespace")?;
         validate::connect_cci_v2_post_namespaced_pod_exec(
-            client.inner.checks(),
+            client.inner.checks,
             &name,
             &namespace,
             &container,
@@ -357,7 +357,7 @@ impl<'a> ReadCciV2NamespacedPod<'a> {
         let Self { client, name, namespace } = self;
         let name = required(name, "name")?;
         let namespace = required(namespace, "namespace")?;
-        validate::read_cci_v2_namespaced_pod(client.inner.checks(), &name, &namespace)?;
+        validate::read_cci_v2_namespaced_pod(client.inner.checks, &name, &namespace)?;
         let url = format!(
             "{}/apis/cci/v2/namespaces/{}/pods/{}", client.baseurl, encode_path(&
             namespace.to_string()), encode_path(& name.to_string())
@@ -479,7 +479,7 @@ impl<'a> ListCciV2NamespacedPod<'a> {
         } = self;
         let namespace = required(namespace, "namespace")?;
         validate::list_cci_v2_namespaced_pod(
-            client.inner.checks(),
+            client.inner.checks,
             &namespace,
             &limit,
             &timeout_seconds,
@@ -571,7 +571,7 @@ impl<'a> KeystoneCreateUserTokenByPassword<'a> {
     ) -> Exchange<types::KeystoneCreateUserTokenByPasswordResponse> {
         let Self { client, nocatalog, body } = self;
         let body = required(body, "body")?;
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v3/auth/tokens", client.baseurl);

@@ -27,6 +27,8 @@ pub use client::Client;
 #[cfg(feature = "spdy-server")]
 pub use server::Server;
 
+use std::fmt;
+
 use crate::{Channel, StatusError, TerminalSize, Termination};
 
 /// The code CANCEL of RST_STREAM, by which a server closes the client's streams at the end.
@@ -62,28 +64,54 @@ pub enum Event<'a> {
 }
 
 /// Why a session has failed. The error quotes none of the other side's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The bytes are not SPDY/3.
-    #[error("a control frame of version {0} instead of 3: the other side does not speak SPDY/3.1")]
     Version(u16),
     /// A control frame is over its limit, or a DATA frame to be sent is longer than 1 MiB.
-    #[error("a frame of {0} bytes is over the limit (16384 for a control frame)")]
     TooLong(usize),
     /// A frame does not have the format of its kind.
-    #[error("a malformed {0} frame")]
     Malformed(&'static str),
     /// A header block is not zlib with the SPDY/3 dictionary, or inflates to more than 16 KiB.
-    #[error("a header block cannot be inflated to at most 16384 bytes")]
     Headers,
     /// The other side opened a stream that it must not open.
-    #[error("a stream was opened against the protocol: {0}")]
     Unexpected(&'static str),
     /// The caller wrote to a stream that is not open.
-    #[error("the {} stream is not open for writing", .0.stream_type())]
     NotOpen(Channel),
     /// The status on the error stream cannot be read.
-    #[error(transparent)]
-    Status(#[from] StatusError),
+    Status(StatusError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(version) => write!(
+                f,
+                "a control frame of version {version} instead of 3: the other side does not speak SPDY/3.1"
+            ),
+            Self::TooLong(length) => {
+                write!(f, "a frame of {length} bytes is over the limit (16384 for a control frame)")
+            }
+            Self::Malformed(kind) => write!(f, "a malformed {kind} frame"),
+            Self::Headers => {
+                f.write_str("a header block cannot be inflated to at most 16384 bytes")
+            }
+            Self::Unexpected(stream) => {
+                write!(f, "a stream was opened against the protocol: {stream}")
+            }
+            Self::NotOpen(channel) => {
+                write!(f, "the {} stream is not open for writing", channel.stream_type())
+            }
+            Self::Status(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<StatusError> for Error {
+    fn from(error: StatusError) -> Self {
+        Self::Status(error)
+    }
 }

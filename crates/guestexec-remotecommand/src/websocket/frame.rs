@@ -2,6 +2,8 @@
 //!
 //! They are hand-written because WebSocket libraries log payloads, and copy what this code decodes and masks in place.
 
+use std::fmt;
+
 use super::mask::mask;
 use crate::fill;
 
@@ -79,34 +81,43 @@ pub struct CloseReason {
 }
 
 /// How a frame violates RFC 6455. Drop the connection. The error quotes nothing of the frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameError {
     /// A reserved bit is set although no extension was agreed on.
-    #[error("a frame has a reserved bit set")]
     Reserved,
     /// The kind of a frame is unknown.
-    #[error("a frame is of the unknown kind {0}")]
     Opcode(u8),
     /// A server masked a frame, or a client did not.
-    #[error("a frame is masked by a server, or not masked by a client")]
     Masking,
     /// A control frame is longer than 125 bytes or comes in parts.
-    #[error("a control frame is longer than 125 bytes or comes in parts")]
     Control,
     /// A message continues that did not begin, or begins before the last one ended.
-    #[error("the parts of a message are out of order")]
     Order,
     /// A message is longer than the decoder's limit.
-    #[error("a message is longer than {0} bytes")]
     TooLong(usize),
     /// A text message is not UTF-8.
-    #[error("a text message is not UTF-8")]
     Text,
     /// A close frame has only half of a code.
-    #[error("a close frame has a payload of one byte")]
     Close,
 }
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reserved => "a frame has a reserved bit set",
+            Self::Opcode(kind) => return write!(f, "a frame is of the unknown kind {kind}"),
+            Self::Masking => "a frame is masked by a server, or not masked by a client",
+            Self::Control => "a control frame is longer than 125 bytes or comes in parts",
+            Self::Order => "the parts of a message are out of order",
+            Self::TooLong(most) => return write!(f, "a message is longer than {most} bytes"),
+            Self::Text => "a text message is not UTF-8",
+            Self::Close => "a close frame has a payload of one byte",
+        })
+    }
+}
+
+impl std::error::Error for FrameError {}
 
 /// A frame whose payload is arriving.
 #[derive(Clone, Copy, Debug)]

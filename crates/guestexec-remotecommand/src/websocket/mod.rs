@@ -24,6 +24,8 @@ pub use key::{accept_key, request_key};
 pub use mask::mask;
 pub use server::{ServerDecoder, ServerEvent};
 
+use std::fmt;
+
 use base64::{
     Engine as _, alphabet,
     engine::{GeneralPurpose, GeneralPurposeConfig},
@@ -41,18 +43,35 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Why a message could not be decoded. The session cannot go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// A message of a base64 protocol is not base64.
-    #[error("a WebSocket message on channel {0} is not base64; end the session")]
     NotBase64(u8),
     /// A close message is not `[255, channel]` with a channel from 0 to 4.
-    #[error("a channel close message is malformed; end the session")]
     BadClose,
     /// The status on the error channel is too long.
-    #[error(transparent)]
-    Status(#[from] StatusError),
+    Status(StatusError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotBase64(channel) => {
+                write!(f, "a WebSocket message on channel {channel} is not base64; end the session")
+            }
+            Self::BadClose => f.write_str("a channel close message is malformed; end the session"),
+            Self::Status(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<StatusError> for Error {
+    fn from(error: StatusError) -> Self {
+        Self::Status(error)
+    }
 }
 
 /// Splits messages into channel number and payload.

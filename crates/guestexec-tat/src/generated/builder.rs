@@ -50,7 +50,7 @@ impl<'a> RunCommand<'a> {
     async fn exchange(self) -> Exchange<types::RunCommandResponse> {
         let Self { client, body } = self;
         let body = required(body, "body")?;
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#RunCommand", client.baseurl);
@@ -114,7 +114,7 @@ impl<'a> InvokeCommand<'a> {
     async fn exchange(self) -> Exchange<types::InvokeCommandResponse> {
         let Self { client, body } = self;
         let body = required(body, "body")?;
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#InvokeCommand", client.baseurl);
@@ -175,7 +175,7 @@ impl<'a> CreateCommand<'a> {
     async fn exchange(self) -> Exchange<types::CreateCommandResponse> {
         let Self { client, body } = self;
         let body = required(body, "body")?;
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#CreateCommand", client.baseurl);
@@ -236,7 +236,7 @@ impl<'a> DescribeCommands<'a> {
     async fn exchange(self) -> Exchange<types::DescribeCommandsResponse> {
         let Self { client, body } = self;
         let body = body.unwrap_or_default();
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#DescribeCommands", client.baseurl);
@@ -297,7 +297,7 @@ impl<'a> DeleteCommand<'a> {
     async fn exchange(self) -> Exchange<types::DeleteCommandResponse> {
         let Self { client, body } = self;
         let body = required(body, "body")?;
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#DeleteCommand", client.baseurl);
@@ -358,7 +358,7 @@ impl<'a> DescribeInvocations<'a> {
     async fn exchange(self) -> Exchange<types::DescribeInvocationsResponse> {
         let Self { client, body } = self;
         let body = body.unwrap_or_default();
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#DescribeInvocations", client.baseurl);
@@ -419,7 +419,7 @@ impl<'a> DescribeInvocationTasks<'a> {
     async fn exchange(self) -> Exchange<types::DescribeInvocationTasksResponse> {
         let Self { client, body } = self;
         let body = body.unwrap_or_default();
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#DescribeInvocationTasks", client.baseurl);
@@ -480,7 +480,7 @@ impl<'a> CancelInvocation<'a> {
     async fn exchange(self) -> Exchange<types::CancelInvocationResponse> {
         let Self { client, body } = self;
         let body = required(body, "body")?;
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#CancelInvocation", client.baseurl);
@@ -542,7 +542,7 @@ impl<'a> DescribeAutomationAgentStatus<'a> {
     async fn exchange(self) -> Exchange<types::DescribeAutomationAgentStatusResponse> {
         let Self { client, body } = self;
         let body = body.unwrap_or_default();
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#DescribeAutomationAgentStatus", client.baseurl);
@@ -604,7 +604,7 @@ impl<'a> PreviewReplacedCommandContent<'a> {
     async fn exchange(self) -> Exchange<types::PreviewReplacedCommandContentResponse> {
         let Self { client, body } = self;
         let body = body.unwrap_or_default();
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#PreviewReplacedCommandContent", client.baseurl);
@@ -665,7 +665,7 @@ impl<'a> DescribeRegions<'a> {
     async fn exchange(self) -> Exchange<types::DescribeRegionsResponse> {
         let Self { client, body } = self;
         let body = body.unwrap_or_default();
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#DescribeRegions", client.baseurl);

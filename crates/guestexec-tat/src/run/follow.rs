@@ -73,7 +73,7 @@ impl Follow {
     ) -> Result<Self, Error> {
         let calls = plan::calls(client, &command, &ids)?;
         let wait = wait.unwrap_or_else(|| {
-            let limiter = &client.inner.shared().limiter;
+            let limiter = &client.inner.shared.limiter;
             let seconds = |calls: usize, operation: &Operation| {
                 limiter.rate(operation).map_or(0, |rate| calls as u64 / u64::from(rate))
             };

@@ -46,9 +46,9 @@ impl Marker {
         if !script.marked || script.save || bat || !takes_blanks(&script.content) {
             return None;
         }
-        let shared = client.inner.shared();
+        let shared = &client.inner.shared;
         let number = shared.begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let time = client.inner.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = client.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut hash = Sha256::new();
         hash.update(time.as_nanos().to_le_bytes());
         hash.update(number.to_le_bytes());

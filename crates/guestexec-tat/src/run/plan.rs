@@ -52,7 +52,7 @@ pub(super) fn calls(
         // It is refused by the check, or without checks by the service.
         calls.push(Vec::new());
     }
-    if client.inner.checks() {
+    if client.inner.checks {
         for (index, call) in calls.iter().enumerate() {
             let of_call = call.iter().map(|p| ids[*p].clone()).collect();
             let checked = command.request(of_call, index == 0, None).check();

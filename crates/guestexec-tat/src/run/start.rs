@@ -59,7 +59,7 @@ pub(super) async fn start(
         Kind::Saved(saved) => (None, Some(saved.id.clone()), None),
     };
     // Both by the clock of now, which may have been corrected in between.
-    let given_up = client.inner.now();
+    let given_up = client.now();
     let sent = given_up.checked_sub(begin.elapsed()).unwrap_or(given_up);
     let action = command.operation().id;
     let call = UnconfirmedCall {

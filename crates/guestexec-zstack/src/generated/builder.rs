@@ -53,7 +53,7 @@ impl<'a> LogInByAccount<'a> {
     async fn exchange(self) -> Exchange<types::LogInByAccountResponse> {
         let Self { client, body } = self;
         let body = required(body, "body")?;
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v1/accounts/login", client.baseurl);
@@ -115,7 +115,7 @@ impl<'a> LogOut<'a> {
     async fn exchange(self) -> Exchange<types::LogOutResponse> {
         let Self { client, uuid } = self;
         let uuid = required(uuid, "uuid")?;
-        validate::log_out(client.inner.checks(), &uuid)?;
+        validate::log_out(client.inner.checks, &uuid)?;
         let url = format!(
             "{}/v1/accounts/sessions/{}", client.baseurl, encode_path(& uuid.to_string())
         );
@@ -185,7 +185,7 @@ impl<'a> ValidateSession<'a> {
     async fn exchange(self) -> Exchange<types::ValidateSessionResponse> {
         let Self { client, uuid } = self;
         let uuid = required(uuid, "uuid")?;
-        validate::validate_session(client.inner.checks(), &uuid)?;
+        validate::validate_session(client.inner.checks, &uuid)?;
         let url = format!(
             "{}/v1/accounts/sessions/{}/valid", client.baseurl, encode_path(& uuid
             .to_string())
@@ -253,7 +253,7 @@ impl<'a> ExecuteGuestVmCommand<'a> {
     async fn exchange(self) -> Exchange<types::ExecuteGuestVmCommandResponse> {
         let Self { client, body } = self;
         let body = required(body, "body")?;
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v1/vm-instances/commands/exec", client.baseurl);
@@ -319,7 +319,7 @@ impl<'a> ExecuteGuestVmCommandByPost<'a> {
     async fn exchange(self) -> Exchange<types::ExecuteGuestVmCommandResponse> {
         let Self { client, body } = self;
         let body = required(body, "body")?;
-        if client.inner.checks() {
+        if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v1/vm-instances/commands/exec", client.baseurl);
@@ -388,7 +388,7 @@ impl<'a> GetApiJob<'a> {
     async fn exchange(self) -> Exchange<types::ExecuteGuestVmCommandResponse> {
         let Self { client, uuid } = self;
         let uuid = required(uuid, "uuid")?;
-        validate::get_api_job(client.inner.checks(), &uuid)?;
+        validate::get_api_job(client.inner.checks, &uuid)?;
         let url = format!(
             "{}/v1/api-jobs/{}", client.baseurl, encode_path(& uuid.to_string())
         );

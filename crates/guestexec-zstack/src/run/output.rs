@@ -1,21 +1,20 @@
-//! What a command wrote, as the service tells it.
+//! The service's text of a command's output.
 
 use std::{borrow::Cow, fmt};
 
 use crate::types::ExecuteGuestVmCommandResponse;
 
-/// The border between the streams as the vendor's page has it. The label before it has a blank at its
-/// end as well.
+/// The border between the streams on the vendor's page.
 const BORDER: &str = ", errorStream: ";
 
-/// What standard output is labelled with; the longer ones come first.
+/// The labels of standard output, longer ones first.
 const STDOUT_LABELS: [&str; 4] = ["standardStream", "标准输出流", "标准输出", "标准流"];
 
-/// What standard error is labelled with; the longer ones come first.
+/// The labels of standard error, longer ones first.
 const STDERR_LABELS: [&str; 7] =
     ["errorStream", "标准错误输出", "标准错误流", "标准错误", "错误输出流", "错误输出", "错误流"];
 
-/// What a command wrote, as the service tells it. The service tells no exit code.
+/// The service's text of a command's output. It has no exit code.
 #[derive(Clone)]
 pub struct Output {
     answer: ExecuteGuestVmCommandResponse,
@@ -26,30 +25,29 @@ impl Output {
         Self { answer }
     }
 
-    /// The answer's text as it came: both streams with their labels.
+    /// The text as it was received: both streams with their labels.
     pub fn stream(&self) -> &str {
         self.answer.stream.as_deref().unwrap_or_default()
     }
 
-    /// Standard output, as far as the text lets it be told from standard error; the whole text
-    /// where it has no labels.
+    /// Standard output, as far as its end can be found in the text; the whole text if it has no labels.
     pub fn stdout_lossy(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.split().0)
     }
 
-    /// Standard error, as far as the text lets it be told.
+    /// Standard error, as far as its beginning can be found in the text.
     pub fn stderr_lossy(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.split().1)
     }
 
-    /// True where it is a guess which stream is which: there are no labels, or what may be the border
-    /// between the streams occurs more than once (the page's own form of it is taken, or the first).
+    /// True if the streams are a guess: there are no labels, or several possible borders between the streams.
+    /// Of those, the first one of the page's form is taken, or else the first.
     pub fn ambiguous(&self) -> bool {
         let (streams, others) = split(self.stream());
         others || (streams.is_none() && !self.stream().trim().is_empty())
     }
 
-    /// The whole answer, with what it says of the VM.
+    /// The whole answer, which also describes the VM.
     pub fn answer(&self) -> &ExecuteGuestVmCommandResponse {
         &self.answer
     }
@@ -59,8 +57,8 @@ impl Output {
     }
 }
 
-/// Takes a text apart at its labels, if it begins with one: both streams, and whether there is
-/// another place where they might be taken apart.
+/// Splits a text that begins with a label into both streams; also returns whether there is another place where
+/// it could be split.
 fn split(text: &str) -> (Option<(&str, &str)>, bool) {
     let begin = text.trim_start();
     if let Some(stderr) = strip_label(begin, &STDERR_LABELS) {
@@ -80,7 +78,7 @@ fn split(text: &str) -> (Option<(&str, &str)>, bool) {
     (Some(streams), borders.len() > 1)
 }
 
-/// What follows a label, its colon, and one blank or the end of its line.
+/// Strips a label, its colon, and one blank or line end.
 fn strip_label<'a>(text: &'a str, labels: &[&str]) -> Option<&'a str> {
     let rest = labels.iter().find_map(|label| {
         let (head, rest) = text.split_at_checked(label.len())?;
@@ -91,8 +89,8 @@ fn strip_label<'a>(text: &'a str, labels: &[&str]) -> Option<&'a str> {
     Some(stripped.unwrap_or(rest))
 }
 
-/// Where labels stand after a comma, or at the beginning of a line: from what is before them to what
-/// follows.
+/// Finds the labels after a comma or at the beginning of a line, each as a range with what separates it from
+/// the streams.
 fn borders(text: &str, labels: &[&str]) -> Vec<(usize, usize)> {
     let blank = [' ', '\t', '\u{3000}'];
     let mut borders: Vec<(usize, usize)> = Vec::new();

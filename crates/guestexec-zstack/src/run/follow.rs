@@ -1,4 +1,4 @@
-//! Asking a node for the end of a job, whatever stands in between.
+//! Polling a node for the end of a job, also through proxies.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,25 +12,24 @@ use crate::{
     auth::Session,
     error::session_ended,
     hooks::Call,
-    proof::{Told, is_own_word, refuses_question, told},
+    not_started::{PollError, is_of_node, poll_error, refuses_poll},
+    operations::GET_API_JOB,
     types::ExecuteGuestVmCommandResponse,
 };
 
-/// First and longest pause between two questions.
+/// First and longest pause between two polls.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// How long a job the node has named is asked for although every question is refused, or the job is
-/// said to be unknown: one of several nodes may not have heard of it yet.
+/// How long to poll a job although every poll is refused: one of several nodes may not know it yet.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The same after a lost answer: the request may still be on its way.
+/// The same after a lost answer, whose request may still be on its way.
 const LATE: Duration = Duration::from_secs(2);
 
-/// How long is looked for a lost answer at least, however late it is.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long to poll after a lost answer at least, also beyond the deadline.
+const LEAST: Duration = Duration::from_secs(5);
 
-/// Within this time after a command was sent, that its session has ended means that it had ended
-/// before.
+/// A session that is found ended this soon after a command was sent had ended before the command.
 const PROMPT: Duration = Duration::from_secs(10);
 
 /// A command on a node, by its job.
@@ -38,38 +37,38 @@ pub(crate) struct Job<'a> {
     client: &'a Client,
     id: JobId,
     vm: Option<&'a str>,
-    /// When it was sent, if it was just now.
+    /// When it was sent, if by this run.
     sent: Option<Instant>,
-    /// The session it was sent under, or that questions are asked under.
+    /// The session of the command, or of the polls.
     session: Option<Arc<Secret>>,
 }
 
-/// What an answer to a question about a job says.
-enum Heard {
+/// The result of a poll.
+enum Polled {
     Ended(Box<ExecuteGuestVmCommandResponse>),
     Running,
-    /// The job's own failure.
+    /// The job has failed.
     Failed(Error),
-    /// A refusal of the question.
+    /// The poll was refused.
     Refused(Error),
-    /// Nothing: there was no answer, or none of the node's.
-    Nothing(Error),
+    /// There was no answer, or none of the node's.
+    Lost(Error),
 }
 
-/// What to make of an answer that the session has ended.
+/// The meaning of an answer that the session has ended.
 enum SessionEnded {
-    /// The command was refused for it.
+    /// The command was refused.
     NeverStarted,
-    /// There is a new one to ask under.
-    AskAgain,
-    /// The question was refused for it.
+    /// The client has a new session to poll with.
+    PollAgain,
+    /// The poll was refused.
     Refused,
 }
 
 impl<'a> Job<'a> {
-    /// A job of which only the name is known.
+    /// A job of which only the id is known.
     pub(crate) fn known(client: &'a Client, id: &JobId) -> Self {
-        let session = client.inner.session().and_then(Session::uuid);
+        let session = client.session().and_then(Session::uuid);
         Self { client, id: id.clone(), vm: None, sent: None, session }
     }
 
@@ -78,23 +77,21 @@ impl<'a> Job<'a> {
         Self { vm: Some(vm), sent: Some(Instant::now()), ..Self::known(client, &id) }
     }
 
-    /// Waits for the end of a job that the node has accepted, under the name it gives, if any.
+    /// Waits for the end of a job that the node has accepted, by the id it gives, if any.
     pub(crate) async fn accepted(
         mut self,
-        named: Option<JobId>,
+        id: Option<JobId>,
         deadline: Instant,
     ) -> Result<Output, Error> {
-        if let Some(named) = named {
-            self.id = named;
-        }
-        // What is refused for its session is refused by then.
+        self.id = id.unwrap_or(self.id);
+        // By then, a node has refused a command whose session has ended.
         sleep_until(deadline.min(Instant::now() + PAUSE.0 / 2)).await;
-        self.watch(deadline, PATIENCE).await
+        self.poll(deadline, PATIENCE).await
     }
 
-    /// Asks for the job of a command whose answer was lost; without one, `lost` is all there is.
-    pub(crate) async fn look_for(self, deadline: Instant, lost: Error) -> Result<Output, Error> {
-        match self.watch(deadline.max(Instant::now() + LOOK), LATE).await {
+    /// Polls the job of a command whose answer was lost; without a result, the error is `lost`.
+    pub(crate) async fn recover(self, deadline: Instant, lost: Error) -> Result<Output, Error> {
+        match self.poll(deadline.max(Instant::now() + LEAST), LATE).await {
             Err(error) if Unfinished::of(&error).is_some() => {
                 let lost = match error.kind() {
                     ErrorKind::NotFound => lost.with_advice(
@@ -102,7 +99,7 @@ impl<'a> Job<'a> {
                     ),
                     _ => lost
                         .with_advice(
-                            "asking for its result failed as well: look before you run it again",
+                            "polling its result failed as well: look inside the VM before you run it again",
                         )
                         .with_source(error),
                 };
@@ -116,40 +113,39 @@ impl<'a> Job<'a> {
         Unfinished::attach(self.id.clone(), self.vm.map(str::to_owned), error)
     }
 
-    /// Asks, ever more slowly, until the job has ended or `deadline` has come. Refusals count only
-    /// once nothing else was heard for as long as `patience`, at first, and [`PATIENCE`] after the
-    /// node has shown that it knows the job.
-    pub(crate) async fn watch(
+    /// Polls with growing pauses until the job has ended or `deadline` has passed. Refusals end it after
+    /// `patience` without another answer, or [`PATIENCE`] once the node has shown that it knows the job.
+    pub(crate) async fn poll(
         &self,
         deadline: Instant,
         mut patience: Duration,
     ) -> Result<Output, Error> {
         let mut identified = false;
         let mut pause = PAUSE.0;
-        // Since when the questions are refused.
+        // Since when polls are refused.
         let mut refused: Option<Instant> = None;
         let mut running = self.sent.is_none();
         let mut renewed = false;
         let mut last = None;
         loop {
-            let question = self.client.get_api_job().uuid(self.id.expose());
-            let question = question.send_in(Call::identified(identified));
-            let Ok(answer) = timeout_at(deadline, question).await else { break };
-            match hear(answer) {
-                Heard::Ended(answer) => return Ok(Output::new(*answer)),
-                Heard::Failed(error) => return Err(error),
-                Heard::Running => {
+            let poll = self.client.get_api_job().uuid(self.id.expose());
+            let poll = poll.send_in(Call { identified, ..Call::default() });
+            let Ok(answer) = timeout_at(deadline, poll).await else { break };
+            match polled(answer) {
+                Polled::Ended(answer) => return Ok(Output::new(*answer)),
+                Polled::Failed(error) => return Err(error),
+                Polled::Running => {
                     (running, refused, last) = (true, None, None);
                     patience = PATIENCE;
                 }
-                Heard::Nothing(error) => last = Some(error),
-                Heard::Refused(error) => {
+                Polled::Lost(error) => last = Some(error),
+                Polled::Refused(error) => {
                     if session_ended(&error) {
                         match self.on_session_ended(running, &mut renewed, deadline).await {
                             SessionEnded::NeverStarted => {
                                 return Err(error.with_may_have_run(false));
                             }
-                            SessionEnded::AskAgain => {
+                            SessionEnded::PollAgain => {
                                 identified = true;
                                 continue;
                             }
@@ -162,7 +158,7 @@ impl<'a> Job<'a> {
                         return Err(self.unfinished(explained(error)));
                     }
                     last = Some(error);
-                    // A node needs no credentials for it, but something in between may.
+                    // A node needs no credentials for a poll, but a proxy may.
                     identified = true;
                     pause = pause.min(until - now);
                 }
@@ -178,27 +174,26 @@ impl<'a> Job<'a> {
             ErrorKind::Timeout,
             "the command was started, but its end was not seen in time",
         )
-        .during("GetApiJob");
+        .during(GET_API_JOB.id);
         Err(self.unfinished(match last {
             Some(last) => error.with_source(last),
             None => error,
         }))
     }
 
-    /// Finds out what it means that the session has ended: the command was refused for it, or the
-    /// question was.
+    /// Finds out whether the command or the poll was refused because the session has ended.
     ///
-    /// A node looks at the session when a command begins, and never for a question; something in
-    /// between may look at it for both. So a command was refused only if nothing shows that it began,
-    /// the session has indeed ended, and the answer to a question under a new one stays the same.
-    /// Where no new one can be had, it counts that the session had ended so soon.
+    /// A node checks the session of a command, and not of a poll; a proxy may check both. So the command was
+    /// refused only if nothing shows that it began, the session has indeed ended, and a poll under a new
+    /// session has the same answer. If there is no new session, the command was refused if the session was
+    /// found ended soon after it was sent.
     async fn on_session_ended(
         &self,
         running: bool,
         renewed: &mut bool,
         deadline: Instant,
     ) -> SessionEnded {
-        let (Some(session), Some(used)) = (self.client.inner.session(), &self.session) else {
+        let (Some(session), Some(used)) = (self.client.session(), &self.session) else {
             return SessionEnded::Refused;
         };
         if *renewed {
@@ -211,7 +206,7 @@ impl<'a> Job<'a> {
         }
         if let Ok(Ok(true)) = timeout_at(deadline, session.renew(self.client, used)).await {
             *renewed = true;
-            return SessionEnded::AskAgain;
+            return SessionEnded::PollAgain;
         }
         match self.sent {
             Some(sent) if !running && sent.elapsed() < PROMPT => SessionEnded::NeverStarted,
@@ -220,29 +215,29 @@ impl<'a> Job<'a> {
     }
 }
 
-fn hear(answer: Result<ResponseValue<ExecuteGuestVmCommandResponse>, Error>) -> Heard {
+fn polled(answer: Result<ResponseValue<ExecuteGuestVmCommandResponse>, Error>) -> Polled {
     match answer {
         Ok(answer) if answer.status() == StatusCode::OK => {
-            Heard::Ended(Box::new(answer.into_inner()))
+            Polled::Ended(Box::new(answer.into_inner()))
         }
-        Ok(_) => Heard::Running,
-        Err(error) => match (error.detail().map(told), error.kind()) {
-            (Some(_), _) if !error.detail().is_some_and(is_own_word) => Heard::Refused(error),
-            (Some(Told::End { not_started }), _) => {
-                Heard::Failed(error.with_may_have_run(!not_started))
+        Ok(_) => Polled::Running,
+        Err(error) => match (error.detail().map(poll_error), error.kind()) {
+            (Some(_), _) if !error.detail().is_some_and(is_of_node) => Polled::Refused(error),
+            (Some(PollError::End { not_started }), _) => {
+                Polled::Failed(error.with_may_have_run(!not_started))
             }
-            (Some(Told::Nothing), _) => Heard::Refused(error),
-            // To ask again would not help.
+            (Some(PollError::Refusal), _) => Polled::Refused(error),
+            // Another poll would not help.
             (None, ErrorKind::TooLarge | ErrorKind::InvalidRequest) => {
-                Heard::Failed(error.with_may_have_run(true))
+                Polled::Failed(error.with_may_have_run(true))
             }
-            (None, _) if error.status().is_some_and(refuses_question) => Heard::Refused(error),
-            (None, _) => Heard::Nothing(error),
+            (None, _) if error.status().is_some_and(refuses_poll) => Polled::Refused(error),
+            (None, _) => Polled::Lost(error),
         },
     }
 }
 
-/// A refusal that stayed, with what it may mean.
+/// Adds to a lasting refusal what it may mean.
 fn explained(error: Error) -> Error {
     match (error.kind(), error.detail()) {
         (ErrorKind::NotFound, None) => error.with_advice(

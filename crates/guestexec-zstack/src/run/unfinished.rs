@@ -1,13 +1,13 @@
-//! What an error keeps of a command whose end, or whose result, was not understood.
+//! The part of an error that identifies a command without a known end or result.
 
 use std::{error::Error as StdError, fmt};
 
 use crate::{Error, JobId, Output};
 
-/// A command that was started, or may have been, and that was not seen to end.
+/// A command that was started, or may have been, and whose end is not known.
 ///
-/// It is part of the error of such a run, where [`Unfinished::of`] finds it. Take the command up again
-/// with [`Client::result_of`](crate::Client::result_of):
+/// It is part of the error of such a run, where [`Unfinished::of`] finds it. Resume the command with
+/// [`Client::job`](crate::Client::job):
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::{Error, JobId, Output};
 /// let ended = match zstack.vm("fc022ba201c135d8809c5e02bf6bf156").run("apt-get -y upgrade").await {
 ///     Err(error) => match Unfinished::of(&error) {
 ///         Some(unfinished) => {
-///             zstack.result_of(unfinished.job(), Duration::from_secs(3600)).await?
+///             zstack.job(unfinished.job()).wait_at_most(Duration::from_secs(3600)).await?
 ///         }
 ///         None => return Err(error),
 ///     },
@@ -35,7 +35,7 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// What an error leaves running, if anything.
+    /// Finds the command in an error.
     pub fn of(error: &Error) -> Option<&Self> {
         error.cause()
     }
@@ -45,14 +45,14 @@ impl Unfinished {
         &self.job
     }
 
-    /// The UUID of the VM it was meant for; none where only the job was known.
+    /// The UUID of its VM; `None` if only the job was known.
     pub fn vm(&self) -> Option<&str> {
         self.vm.as_deref()
     }
 
-    /// The same error, with the job as part of it.
+    /// Makes the job a part of the error.
     pub(crate) fn attach(job: JobId, vm: Option<String>, error: Error) -> Error {
-        let take_up = "take the command up with `Client::result_of`: `Unfinished::of` has its job";
+        let take_up = "take the command up with `Client::job`: `Unfinished::of` has its job";
         let advice = match error.advice() {
             Some(advice) => format!("{advice}; or {take_up}"),
             None => take_up.to_owned(),
@@ -65,7 +65,7 @@ impl Unfinished {
     }
 }
 
-/// Without the job's name, which lets whoever knows it read the output.
+/// Without the job's id, which grants access to the output.
 impl fmt::Display for Unfinished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.vm {
@@ -90,12 +90,12 @@ pub struct Uncaptured {
 }
 
 impl Uncaptured {
-    /// The text that an error is about, if it is about one.
+    /// Finds the text in an error.
     pub fn of(error: &Error) -> Option<&Self> {
         error.cause()
     }
 
-    /// What the service told.
+    /// The service's text.
     pub fn output(&self) -> &Output {
         &self.output
     }
@@ -107,7 +107,7 @@ impl Uncaptured {
 
 impl fmt::Display for Uncaptured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the service told {} bytes", self.output.stream().len())
+        write!(f, "the service's text has {} bytes", self.output.stream().len())
     }
 }
 

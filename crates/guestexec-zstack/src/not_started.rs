@@ -1,85 +1,83 @@
-//! Which answers prove that a command was not started: the one place that says so, with the reasons.
+//! The answers that prove that a command was not started, with the reasons.
 //!
-//! Bare HTTP statuses are in the table of `guestexec-core`. Whatever is in neither table may have
-//! run.
+//! `guestexec-core` has the table of bare HTTP statuses. After an answer in neither table, the command may
+//! have run.
 
 use guestexec_core::Answer;
 use reqwest::StatusCode;
 
 use crate::{
-    error::{causes, says_session_ended},
+    error::{causes, is_session_end},
     types::ErrorCode,
 };
 
-/// Codes of the service, by their first letters, and when one of them that answers a question about
-/// a job is the end of the job's command, not a refusal of the question.
+/// The prefix of a code, and whether such an error in the answer to a poll is the command's own end. If
+/// not, the poll may have been refused.
 type Row = (&'static str, fn(&ErrorCode) -> bool);
 
-/// The codes that prove, as the end of a command, that it was not started.
+/// The codes that prove that the command they end was not started.
 const NOT_STARTED: [Row; 3] = [
-    // Identity and permission are looked at before a message is handed on. What stands before a node
-    // and asks the same of a question answers alike, so a question it never ends.
+    // A node checks identity and permission before it runs a command. A gateway may check those of a poll
+    // and answer the same, so they never end a command in a poll.
     ("ID.", |_| false),
-    // What a message names is looked up before it is handed on. A job may be unknown as well.
-    ("SYS.1003", |error| speaks_of(error, "vminstance")),
-    // Parameters are checked before a message is handed on. A job's name is one as well.
-    ("SYS.1007", |error| !speaks_of(error, "job")),
+    // A node looks up the VM before it runs a command. It may not know the job of a poll either.
+    ("SYS.1003", |error| mentions(error, "vminstance")),
+    // A node checks the parameters before it runs a command. The job's id of a poll is one, too.
+    ("SYS.1007", |error| !mentions(error, "job")),
 ];
 
 fn row(error: &ErrorCode) -> Option<&'static Row> {
-    let code = match says_session_ended(error) {
+    let code = match is_session_end(error) {
         true => "ID.1001",
         false => error.code.as_deref().unwrap_or_default(),
     };
     NOT_STARTED.iter().find(|(first, _)| code.starts_with(first))
 }
 
-fn speaks_of(error: &ErrorCode, word: &str) -> bool {
+fn mentions(error: &ErrorCode, word: &str) -> bool {
     causes(error)
         .flat_map(|error| [&error.details, &error.description, &error.message])
         .flatten()
         .any(|text| text.to_ascii_lowercase().contains(word))
 }
 
-/// True where an error that answers the command itself proves that it was not started. Any other may
-/// be that of a command that ran.
+/// True if an error in the answer to the command itself proves that the command was not started.
 pub(crate) fn not_started(error: &ErrorCode) -> bool {
     row(error).is_some()
 }
 
-/// What an error that answers a question about a job says of the job's command.
+/// The meaning of an error in the answer to a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// How it ended; true where it was not started.
+pub(crate) enum PollError {
+    /// The command ended with it.
     End { not_started: bool },
-    /// Nothing: it may be the question that was refused.
-    Nothing,
+    /// The poll may have been refused.
+    Refusal,
 }
 
-/// Reads an error that answers a question about a job.
-pub(crate) fn told(error: &ErrorCode) -> Told {
+/// Reads an error in the answer to a poll.
+pub(crate) fn poll_error(error: &ErrorCode) -> PollError {
     match row(error) {
-        None => Told::End { not_started: false },
-        Some((_, is_end)) if is_end(error) => Told::End { not_started: true },
-        Some(_) => Told::Nothing,
+        None => PollError::End { not_started: false },
+        Some((_, is_end)) if is_end(error) => PollError::End { not_started: true },
+        Some(_) => PollError::Refusal,
     }
 }
 
-/// True for an error of the node's own form: an object. Web servers and gateways write
-/// `"error": "Bad Gateway"` themselves.
-pub(crate) fn is_own_word(error: &ErrorCode) -> bool {
+/// True for an error object, which only a node writes. Gateways write `"error": "Bad Gateway"`.
+pub(crate) fn is_of_node(error: &ErrorCode) -> bool {
     !error.extra.contains_key("error")
 }
 
-/// True for a status that refuses a question about a job; others may come from something on the way
-/// that gave up, and asking again may do.
-pub(crate) fn refuses_question(status: StatusCode) -> bool {
+/// True for a status that refuses a poll. After any other, which may come from a proxy that gave up, the
+/// next poll may succeed.
+pub(crate) fn refuses_poll(status: StatusCode) -> bool {
     let gave_up = matches!(status.as_u16(), 408 | 425 | 429 | 499);
     (status.is_client_error() || status.is_redirection()) && !gave_up
 }
 
-/// True where the node says that the job's name was used before. A name is used once, so this is no
-/// proof that nothing was started: something on the way may have sent the request twice.
+/// True if the job's id was used before. This does not prove that nothing was started: a proxy may have sent
+/// the request twice.
 pub(crate) fn is_duplicate(answer: &Answer) -> bool {
     let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
     answer.status == StatusCode::BAD_REQUEST
@@ -99,19 +97,19 @@ mod tests {
 
     #[test]
     fn what_is_in_the_table_proves_and_nothing_else_does() {
-        let end = |not_started| Told::End { not_started };
+        let end = |not_started| PollError::End { not_started };
         for (code, details, proves, as_answer) in [
             // As a command's own answer, and as one to a question about its job.
-            ("ID.1000", "", true, Told::Nothing),
-            ("ID.1001", "session expired", true, Told::Nothing),
-            ("ID.1002", "denied", true, Told::Nothing),
-            ("ID.1006", "too many sessions", true, Told::Nothing),
-            ("ID.2003", "second factor", true, Told::Nothing),
+            ("ID.1000", "", true, PollError::Refusal),
+            ("ID.1001", "session expired", true, PollError::Refusal),
+            ("ID.1002", "denied", true, PollError::Refusal),
+            ("ID.1006", "too many sessions", true, PollError::Refusal),
+            ("ID.2003", "second factor", true, PollError::Refusal),
             ("SYS.1003", "invalid field[vmInstanceUuid], resource not found", true, end(true)),
-            ("SYS.1003", "job[uuid:x] not found", true, Told::Nothing),
-            ("SYS.1003", "", true, Told::Nothing),
+            ("SYS.1003", "job[uuid:x] not found", true, PollError::Refusal),
+            ("SYS.1003", "", true, PollError::Refusal),
             ("SYS.1007", "commandTimeout has to be at least 10", true, end(true)),
-            ("SYS.1007", "invalid job uuid", true, Told::Nothing),
+            ("SYS.1007", "invalid job uuid", true, PollError::Refusal),
             // The rest.
             ("SYS.1000", "internal error", false, end(false)),
             ("SYS.1001", "timed out", false, end(false)),
@@ -123,12 +121,12 @@ mod tests {
         ] {
             let error = error(code, details);
             assert_eq!(not_started(&error), proves, "{code} {details}");
-            assert_eq!(told(&error), as_answer, "{code} {details}");
+            assert_eq!(poll_error(&error), as_answer, "{code} {details}");
         }
         let global = serde_json::json!({ "globalErrorCode": "ORG_ZSTACK_IDENTITY_10020" });
         let global = serde_json::from_value(global).unwrap();
         assert!(not_started(&global));
-        assert_eq!(told(&global), Told::Nothing);
+        assert_eq!(poll_error(&global), PollError::Refusal);
     }
 
     #[test]
@@ -148,7 +146,7 @@ mod tests {
 
     #[test]
     fn who_gave_up_refused_nothing() {
-        let refuses = |status| refuses_question(StatusCode::from_u16(status).unwrap());
+        let refuses = |status| refuses_poll(StatusCode::from_u16(status).unwrap());
         assert!([301, 302, 400, 401, 403, 404, 405, 407, 410, 451].into_iter().all(refuses));
         assert!(![200, 202, 204, 408, 425, 429, 499, 500, 502, 503, 504].into_iter().any(refuses));
     }

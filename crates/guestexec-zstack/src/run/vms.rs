@@ -11,17 +11,17 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::{Client, Vm};
 
-/// How many commands are under way at once where nothing else is said.
+/// How many commands run at once by default.
 const CONCURRENCY: usize = 8;
 
 impl Client {
-    /// One command for each of several VMs; `command` makes it, with the settings it needs:
+    /// Prepares a command for each of several VMs; `command` makes it:
     ///
     /// ```no_run
     /// # async fn run(zstack: guestexec_zstack::Client, uuids: Vec<String>) {
     /// let results = zstack.each_vm(uuids, |vm| vm.run("uptime")).concurrency(4).await;
     /// for (uuid, result) in results {
-    ///     println!("{uuid}: {:?}", result.map(|ended| ended.exit_code));
+    ///     println!("{uuid}: {:?}", result.map(|ended| ended.exit_code()));
     /// }
     /// # }
     /// ```
@@ -40,9 +40,8 @@ impl Client {
     }
 }
 
-/// Commands for several VMs, as [`Client::each_vm`] makes them. Awaiting it gives one result a VM,
-/// in the order the VMs were given; a failure in one does not touch the others, and a slow one does
-/// not hold them up.
+/// Commands for several VMs, made by [`Client::each_vm`]. Awaiting it gives one result for each VM, in the
+/// order of the VMs; a slow or failed command does not affect the others.
 #[must_use = "nothing runs until it is awaited"]
 pub struct EachVm<'a, R> {
     runs: Vec<(String, R)>,
@@ -51,7 +50,7 @@ pub struct EachVm<'a, R> {
 }
 
 impl<R> EachVm<'_, R> {
-    /// How many commands may be under way at once, at least 1. Default: 8.
+    /// Sets how many commands may run at once, at least 1. Default: 8.
     pub fn concurrency(mut self, most: usize) -> Self {
         self.concurrency = most.max(1);
         self

@@ -1,4 +1,4 @@
-//! One command's call: sent once, and seen to its end, however the node answers.
+//! One command's call: sends it once and follows it to its end, however the node answers.
 
 use std::{fmt, time::Duration};
 
@@ -6,28 +6,27 @@ use guestexec_core::ErrorKind;
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::{follow::Job, job::after};
 use crate::{
     Client, Error, JobId, Method, Output,
     auth::Session,
     enums::Platform,
     error::session_ended,
-    follow::Job,
     hooks,
-    job::after,
-    proof::is_own_word,
+    not_started::is_of_node,
     types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest},
 };
 
-/// How long a command is waited for where no timeout was given.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
-/// How much longer than the command's timeout is waited: the way there, and the node's own work.
-const GRACE: Duration = Duration::from_secs(30);
+/// How long to wait for a command without a timeout.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+/// How much longer than the command's timeout to wait, for the network and the node's own work.
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
 /// Longest wait of all: a command's longest timeout, and as much again.
 const LONGEST: Duration = Duration::from_secs(2 * 86_400);
-/// First and longest pause after an answer of "too many requests".
+/// First and longest pause after a throttled request.
 const THROTTLED: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
 
-/// What is to be sent, as [`Run`](crate::Run) and [`Unchecked`](crate::Unchecked) gather it.
+/// The settings of a [`Run`](crate::Run) or [`Unchecked`](crate::Unchecked).
 #[derive(Clone)]
 pub(crate) struct Call<'a> {
     pub(crate) client: &'a Client,
@@ -40,7 +39,7 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// All but the command, which may hold a secret.
+    /// Adds all fields but the command, which may hold a secret.
     pub(crate) fn fields<'f, 'a, 'b>(
         &self,
         debug: &'f mut fmt::DebugStruct<'a, 'b>,
@@ -57,19 +56,18 @@ impl Call<'_> {
         let mut params =
             ExecuteGuestVmCommandParams::new(&self.vm, self.platform.clone(), &self.command);
         if let Some(timeout) = self.timeout {
-            let part = u64::from(timeout.subsec_nanos() > 0);
-            let seconds = timeout.as_secs().saturating_add(part);
-            // What does not fit is out of range as well, and is refused with the number's name.
+            let seconds = timeout.as_nanos().div_ceil(1_000_000_000);
+            // A number that does not fit is out of range, too; the check then rejects it.
             params = params.command_timeout(i32::try_from(seconds).unwrap_or(i32::MAX));
         }
         ExecuteGuestVmCommandRequest::new(params)
     }
 
-    /// Sends the command, and again where an answer proves that it was not started and may be.
+    /// Sends the command, and retries it if an answer proves that it was not started.
     pub(crate) async fn finish(self) -> Result<Output, Error> {
         let wait = self.timeout.unwrap_or(DEFAULT_TIMEOUT).saturating_add(GRACE);
         let deadline = after(wait.min(LONGEST));
-        let session = self.client.inner.session();
+        let session = self.client.session();
         let mut may_renew = true;
         let mut pause = THROTTLED.0;
         if let (Some(session), Some(_)) = (session, &self.job) {
@@ -91,7 +89,7 @@ impl Call<'_> {
                     may_renew = false;
                     let renewed = timeout_at(deadline, session.renew(self.client, &used)).await;
                     match renewed {
-                        // The node may have noted the name.
+                        // The node may have noted the job's id.
                         _ if self.job.is_some() => {
                             return Err(error.with_advice(
                                 "the session has ended, and the job's name may be spent: run the \
@@ -108,7 +106,7 @@ impl Call<'_> {
         }
     }
 
-    /// A name is spent even where the session has ended, so that is found out before.
+    /// Renews an ended session before the command is sent: a request under one uses up the job's id, too.
     async fn renew_if_ended(&self, session: &Session, deadline: Instant) -> Result<(), Error> {
         let Some(used) = session.uuid().filter(|_| session.can_be_renewed()) else {
             return Ok(());
@@ -119,19 +117,19 @@ impl Call<'_> {
                 let renewed = timeout_at(deadline, session.renew(self.client, &used)).await;
                 renewed.unwrap_or(Ok(false)).map(drop)
             }
-            // What is not known is found out by the command.
+            // Otherwise the command finds it out.
             _ => Ok(()),
         }
     }
 
-    /// Sends the command once and sees it to its end.
+    /// Sends the command once and follows it to its end.
     async fn attempt(&self, deadline: Instant) -> Result<Output, Error> {
         let id = match &self.job {
             Some(job) => job.clone(),
             None => JobId::random()?,
         };
         let left = deadline.saturating_duration_since(Instant::now());
-        let state = hooks::Call::under(id.clone(), left);
+        let state = hooks::Call { job: Some((id.clone(), left)), ..Default::default() };
         let job = Job::of_command(self.client, id, &self.vm);
         let (client, request) = (self.client, self.request());
         let sent = match self.method {
@@ -142,14 +140,14 @@ impl Call<'_> {
         };
         let answer = match sent {
             Ok(answer) => answer,
-            // Under a name of the caller's choice there may be another command.
+            // The caller's id may be that of another command.
             Err(error) if error.status() == Some(StatusCode::BAD_REQUEST) && self.job.is_some() => {
                 return Err(match error.may_have_run() {
                     true => job.unfinished(error),
                     false => error,
                 });
             }
-            Err(lost) if is_lost(&lost) => return job.look_for(deadline, lost).await,
+            Err(lost) if is_lost(&lost) => return job.recover(deadline, lost).await,
             Err(error) => return Err(error),
         };
         if answer.status() != StatusCode::ACCEPTED {
@@ -168,9 +166,8 @@ impl Call<'_> {
     }
 }
 
-/// True where the node's own word on a command that may have run was not heard, so that it may know
-/// more than we do.
+/// True if the command may have run and the node did not answer, so that a poll may find the result.
 fn is_lost(error: &Error) -> bool {
-    let heard = error.detail().is_some_and(is_own_word);
-    error.may_have_run() && !heard && error.kind() != ErrorKind::TooLarge
+    let answered = error.detail().is_some_and(is_of_node);
+    error.may_have_run() && !answered && error.kind() != ErrorKind::TooLarge
 }

@@ -1,14 +1,14 @@
-//! Exit code and both streams, which the service does not tell: the command is run by a small script
-//! that writes them all as one line.
+//! The exit code and both streams of a command. The service's answer does not have them, so a small script
+//! runs the command and writes them as one line.
 
 use std::{borrow::Cow, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use guestexec_core::{ErrorKind, readable};
 
-use crate::{Error, Output, Uncaptured, enums::Platform};
+use crate::{Error, Output, Uncaptured, enums::Platform, operations::EXECUTE_GUEST_VM_COMMAND};
 
-/// What the line begins with, before the nonce of the call.
+/// The beginning of the line, before the call's nonce.
 const MARK: &str = "guestexec:";
 
 /// Hex digits of a nonce.
@@ -23,8 +23,8 @@ const LINUX_ARGUMENT: usize = 131_072;
 /// Longest command the service takes, in characters.
 const LONGEST: usize = 65_536;
 
-/// Bytes of both streams that fit into the MiB of output the guest tools keep, as Base64; and those
-/// of them that standard error may always have.
+/// How many bytes of both streams fit, as Base64, into the MiB of output that the guest tools keep; and how
+/// many of them standard error may always have.
 const ROOM: (usize, usize) = (737_280, 184_320);
 
 /// The interpreter of a command.
@@ -45,11 +45,11 @@ pub enum Shell {
 }
 
 impl Shell {
-    /// The script that runs `command` in this shell and writes the line; `checks` holds it to the
-    /// service's own limit.
+    /// Makes the script that runs `command` in this shell and writes the line; `checks` says whether to check
+    /// the service's limit.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRequest`], if it cannot be run so.
+    /// [`ErrorKind::InvalidRequest`] if this shell cannot run the command.
     pub(crate) fn script(
         self,
         platform: &Platform,
@@ -58,7 +58,7 @@ impl Shell {
         checks: bool,
     ) -> Result<String, Error> {
         let refused = |reason: String| Error::new(ErrorKind::InvalidRequest, reason);
-        // The script around it would hide that there is nothing to run.
+        // The service would check the script only, which is not blank.
         if command.trim().is_empty() {
             return Err(refused(
                 "`params.command` is blank: give it at least 1 character to run".to_owned(),
@@ -104,22 +104,22 @@ impl Shell {
     }
 }
 
-/// What to do about a command too long for the script around it.
+/// The remedy for a command that is too long for the script.
 const SHORTER: &str = "put the command into a file in the guest, or run it `unchecked`";
 
 fn sh_script(interpreter: &str, command: &str, nonce: &str) -> String {
-    // Within single quotes every character is itself but the quote.
+    // In single quotes, only the quote itself has a meaning.
     let quoted = command.replace('\'', r"'\''");
     let (room, least) = ROOM;
-    // Not the place for line breaks: they would count as the guest tools' 1 000 lines.
+    // Without line breaks, which the guest tools limit to 1 000.
     [
         &format!(r#"n() {{ printf '{MARK}{nonce}:-:%s:{nonce}' "$1"; exit 125; }}; "#),
-        // The guest tools take a word on standard error for a failure, and shells tell there of signals.
+        // Shells report signals on standard error, and the guest tools take any text there for a failure.
         "exec 2>/dev/null; ",
         r#"for p in mktemp rm wc tail base64 tr; do command -v "$p" >/dev/null || n "$p"; done; "#,
         r#"d=$(mktemp -d) && true >"$d/o" && true >"$d/e" || { rm -rf "$d"; n mktemp; }; "#,
         r#"exec 3>>"$d/o" 4<"$d/o" 5>>"$d/e" 6<"$d/e" 7<"$d/o" 8<"$d/e"; rm -rf "$d"; "#,
-        // In a shell of its own, for some shells tell of signals where the command's errors go.
+        // In a subshell, because some shells report signals on the command's standard error.
         &format!(r#"(exec "{interpreter}" -c '{quoted}' "#),
         r#">&3 2>&5 </dev/null 3>&- 4<&- 5>&- 6<&- 7<&- 8<&-) && c=0 || c=$?; "#,
         r#"o=$(($(wc -c <&7))); e=$(($(wc -c <&8))); "#,
@@ -134,7 +134,7 @@ fn sh_script(interpreter: &str, command: &str, nonce: &str) -> String {
     .concat()
 }
 
-/// The PowerShell script that runs `command` and writes the line, as one command line.
+/// Makes the PowerShell script that runs `command` and writes the line, as one command line.
 fn windows_line(command: &str, in_powershell: bool, nonce: &str) -> Result<String, Error> {
     let text = STANDARD.encode(command);
     let start = match in_powershell {
@@ -170,47 +170,52 @@ fn windows_line(command: &str, in_powershell: bool, nonce: &str) -> Result<Strin
     Ok(line)
 }
 
-/// A command's end: its exit code, and both streams byte for byte.
+/// The result of a command: its exit code, and both streams byte for byte.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Captured {
-    /// The exit code; on Linux 128 and the number of the signal that ended the command.
-    pub exit_code: i32,
-    /// Standard output, or its end: see [`Self::stdout_dropped`].
+    exit_code: i64,
+    /// Standard output, or the end of it: see [`Self::stdout_dropped`].
     pub stdout: Vec<u8>,
     /// Standard error, or its end: see [`Self::stderr_dropped`].
     pub stderr: Vec<u8>,
-    /// Bytes missing at the beginning of standard output. Of both streams together the last
-    /// 720 KiB are kept: the guest tools bring no more.
+    /// Bytes missing at the beginning of standard output. The guest tools keep the last 720 KiB of both
+    /// streams together.
     pub stdout_dropped: u64,
     /// Bytes missing at the beginning of standard error.
     pub stderr_dropped: u64,
 }
 
-/// The line of the script, or what it says where there is no end of a command.
+/// The content of the line.
 enum Line {
     End(Captured),
-    /// The guest lacks this, so nothing was run.
+    /// The guest lacks this program, so nothing was run.
     Lacks(String),
 }
 
 impl Captured {
+    /// The exit code, which is always known here. On Linux it is 128 and the number of the signal that
+    /// ended the command.
+    pub fn exit_code(&self) -> Option<i64> {
+        Some(self.exit_code)
+    }
+
     /// True if the command exited with 0.
     pub fn success(&self) -> bool {
         self.exit_code == 0
     }
 
-    /// Standard output as text; what is no UTF-8 becomes U+FFFD.
+    /// Standard output as text, with U+FFFD for bytes that are not UTF-8.
     pub fn stdout_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stdout)
     }
 
-    /// Standard error as text; what is no UTF-8 becomes U+FFFD.
+    /// Standard error as text, with U+FFFD for bytes that are not UTF-8.
     pub fn stderr_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stderr)
     }
 
-    /// Reads the line of `nonce`, or that of any, in what the service tells.
+    /// Reads the line of `nonce`, or of any nonce, in the service's text.
     pub(crate) fn read(output: Output, nonce: Option<&str>) -> Result<Self, Error> {
         match find(output.stream(), nonce) {
             Some(Line::End(captured)) => Ok(captured),
@@ -221,7 +226,7 @@ impl Captured {
                     readable(&program)
                 );
                 Err(Error::new(ErrorKind::Unsupported, reason)
-                    .during("ExecuteGuestVmCommand")
+                    .during(EXECUTE_GUEST_VM_COMMAND.id)
                     .with_advice("install it there, or run the command `unchecked`"))
             }
             None => {
@@ -231,7 +236,7 @@ impl Captured {
                     output.stream().chars().count()
                 );
                 Err(Error::new(ErrorKind::Protocol, reason)
-                    .during("ExecuteGuestVmCommand")
+                    .during(EXECUTE_GUEST_VM_COMMAND.id)
                     .with_may_have_run(true)
                     .with_advice("`Uncaptured::of` has the service's text")
                     .with_source(Uncaptured::new(output)))
@@ -240,7 +245,7 @@ impl Captured {
     }
 }
 
-/// The last whole line of `nonce`, or of any, in an answer's text.
+/// Finds the last whole line of `nonce`, or of any nonce, in an answer's text.
 fn find(stream: &str, nonce: Option<&str>) -> Option<Line> {
     stream.rmatch_indices(MARK).find_map(|(at, _)| {
         let (found, rest) = stream[at + MARK.len()..].split_once(':')?;
@@ -415,7 +420,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_what_the_documentation_shows() {
-        let documentation = include_str!("run.rs").split("/// ```sh\n").nth(1).unwrap();
+        let documentation = include_str!("../run.rs").split("/// ```sh\n").nth(1).unwrap();
         let lines = documentation.lines().map_while(|line| line.strip_prefix("/// "));
         let lines: Vec<&str> = lines.take_while(|line| *line != "```").collect();
         let shown = lines.join(" ").replace("NONCE", NONCE).replace("COMMAND", "'true'");

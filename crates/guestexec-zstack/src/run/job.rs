@@ -1,0 +1,179 @@
+//! Jobs: the ids under which commands run, and their results.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    pin::Pin,
+    time::Duration,
+};
+
+use guestexec_core::{ErrorKind, Secret, sign::hex};
+use tokio::time::Instant;
+
+use super::{
+    follow::{self, PATIENCE},
+    start::{DEFAULT_TIMEOUT, GRACE},
+};
+use crate::{Captured, Client, Error, Output};
+
+/// Longest wait, which is as good as for ever.
+const NEVER: Duration = Duration::from_secs(10 * 366 * 86_400);
+
+/// The id of a command's job, by which its result is found: 32 hex digits.
+///
+/// It grants access to the result, so `Debug` does not show it.
+#[derive(Clone)]
+pub struct JobId(Secret);
+
+impl JobId {
+    /// Makes a random id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if this machine gives no random numbers.
+    pub fn random() -> Result<Self, Error> {
+        Ok(Self(random_hex()?.into()))
+    }
+
+    /// Reads an id that was chosen or kept before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] if it is not 32 hex digits.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Self(text.into()));
+        }
+        Err(Error::new(ErrorKind::InvalidRequest, "the job id is not made of 32 hex digits"))
+    }
+
+    /// The digits.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// Reads the id at the end of a `location`. The host in it is the node's own name for itself, which often
+    /// cannot be reached.
+    pub(crate) fn from_location(location: &Secret) -> Option<Self> {
+        let path = location.expose().split(['?', '#']).next().unwrap_or_default();
+        let (path, name) = path.trim_end_matches('/').rsplit_once('/')?;
+        if path.rsplit('/').next() != Some("api-jobs") {
+            return None;
+        }
+        Self::parse(name).ok()
+    }
+}
+
+impl fmt::Debug for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JobId")
+    }
+}
+
+/// Makes 32 random hex digits.
+pub(crate) fn random_hex() -> Result<String, Error> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(|e| {
+        Error::new(ErrorKind::Config, format!("this machine gives no random numbers: {e}"))
+    })?;
+    Ok(hex(&bytes))
+}
+
+/// The time at the end of a wait of any length.
+pub(crate) fn after(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait.min(NEVER)).unwrap_or(now)
+}
+
+impl Client {
+    /// Resumes a command started before by [`Vm::run`](crate::Vm::run), by the name given to
+    /// [`Run::job`](crate::Run::job) or kept by [`Unfinished`](crate::Unfinished). Await the job to
+    /// wait for the command's end. A node keeps results for three hours as installed.
+    pub fn job(&self, id: &JobId) -> Job<'_> {
+        Job { client: self, id: id.clone(), wait: DEFAULT_TIMEOUT.saturating_add(GRACE) }
+    }
+}
+
+/// A command that was started before, as [`Client::job`] makes it.
+///
+/// # Errors
+/// Awaiting it gives the error that the command's own call would have given; [`ErrorKind::NotFound`],
+/// if the node does not know the job; [`ErrorKind::Timeout`], if the command has not ended in time.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is asked until it is awaited"]
+pub struct Job<'a> {
+    client: &'a Client,
+    id: JobId,
+    wait: Duration,
+}
+
+impl<'a> Job<'a> {
+    /// Sets how long to wait for the command's end. Default: 330 s, as for a command without a
+    /// timeout; [`Duration::MAX`] waits for ever.
+    pub fn wait_at_most(mut self, wait: Duration) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// Takes the result as the service's text, as of a command that was run
+    /// [`unchecked`](crate::Run::unchecked).
+    pub fn unchecked(self) -> UncheckedJob<'a> {
+        UncheckedJob { job: self }
+    }
+
+    async fn output(self) -> Result<Output, Error> {
+        follow::Job::known(self.client, &self.id).poll(after(self.wait), PATIENCE).await
+    }
+}
+
+impl<'a> IntoFuture for Job<'a> {
+    type Output = Result<Captured, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { Captured::read(self.output().await?, None) })
+    }
+}
+
+/// A command that was started before and run as it is, as [`Job::unchecked`] makes it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is asked until it is awaited"]
+pub struct UncheckedJob<'a> {
+    job: Job<'a>,
+}
+
+impl<'a> IntoFuture for UncheckedJob<'a> {
+    type Output = Result<Output, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.job.output())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::JobId;
+
+    #[test]
+    fn only_a_jobs_address_names_a_job() {
+        let name = "0123456789abcdef0123456789abcdef";
+        let named = |location: &str| JobId::from_location(&location.into());
+        for location in [
+            format!("http://node-7.internal:8080/zstack/v1/api-jobs/{name}"),
+            format!("http://localhost:8080/v1/api-jobs/{name}/?x=1#y"),
+            format!("/api-jobs/{name}"),
+        ] {
+            assert_eq!(named(&location).unwrap().expose(), name, "{location}");
+        }
+        for location in [
+            "",
+            "/",
+            "http://h/zstack/v1/api-jobs/..",
+            "http://h/zstack/v1/api-jobs/01234567-89ab-cdef-0123-456789abcdef",
+            &format!("http://h/zstack/v1/tasks/{name}"),
+            &format!("http://h/zstack/v1/api-jobs/{name}/result"),
+            name,
+        ] {
+            assert!(named(location).is_none(), "{location}");
+        }
+    }
+}

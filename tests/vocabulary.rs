@@ -1,0 +1,121 @@
+//! The same thing has the same name and type in all three clients, as CONTRIBUTING.md's "One
+//! vocabulary" says. That this file compiles is the test.
+
+use std::{
+    borrow::Cow,
+    future::{Future, IntoFuture},
+    time::Duration,
+};
+
+use guestexec_cci as cci;
+use guestexec_tat as tat;
+use guestexec_zstack as zstack;
+
+/// The settings that all clients have, and what their errors tell.
+macro_rules! client {
+    ($name:ident, $of:ident) => {
+        mod $name {
+            use std::time::Duration;
+
+            use guestexec_core::{ErrorKind, HttpOptions, SystemClock, Transport};
+            use $of::{Client, ClientBuilder, Credentials, Error};
+
+            #[expect(dead_code, reason = "its types are what is tested")]
+            fn build(transport: impl Transport + 'static) -> Result<Client, Error> {
+                let builder: ClientBuilder = Client::builder();
+                builder
+                    .from_env()?
+                    .credentials(Credentials::from_env()?)
+                    .endpoint("https://service.example")
+                    .allow_plain_http()
+                    .http_options(HttpOptions::default())
+                    .call_timeout(Duration::MAX)
+                    .transport(transport)
+                    .clock(SystemClock)
+                    .checks(true)
+                    .build()
+            }
+
+            #[expect(dead_code, reason = "its types are what is tested")]
+            fn read(error: &Error) -> (ErrorKind, Option<&str>, bool, bool) {
+                (error.kind(), error.code(), error.may_have_run(), error.is_retryable())
+            }
+        }
+    };
+}
+
+client!(cci_client, guestexec_cci);
+client!(tat_client, guestexec_tat);
+client!(zstack_client, guestexec_zstack);
+
+type Get<T, V> = fn(&T) -> V;
+type Text<T> = for<'a> fn(&'a T) -> Cow<'a, str>;
+type Decode<T, E> = for<'a> fn(&'a T, &str) -> Result<Cow<'a, str>, E>;
+type Set<T> = fn(T, Duration) -> T;
+type Find<E, T> = for<'a> fn(&'a E) -> Option<&'a T>;
+
+/// Takes what is awaited for a result.
+fn gives<T>(_: impl IntoFuture<Output = T>) {}
+
+/// Takes a future of a handle.
+fn starts<T>(_: impl Future<Output = T>) {}
+
+#[test]
+fn results_are_read_alike() {
+    let _: [Get<tat::InstanceResult, Option<i64>>; 1] = [tat::InstanceResult::exit_code];
+    let _: [Get<zstack::Captured, Option<i64>>; 1] = [zstack::Captured::exit_code];
+    let _: [Get<cci::Output, Option<i64>>; 1] = [cci::Output::exit_code];
+
+    let _: [Get<tat::InstanceResult, bool>; 1] = [tat::InstanceResult::success];
+    let _: [Get<tat::Finished, bool>; 1] = [tat::Finished::success];
+    let _: [Get<zstack::Captured, bool>; 1] = [zstack::Captured::success];
+    let _: [Get<cci::Output, bool>; 1] = [cci::Output::success];
+
+    // One stream is a field, because it is moved out; the merged output is read in place.
+    let _: fn(zstack::Captured) -> [Vec<u8>; 2] = |it| [it.stdout, it.stderr];
+    let _: fn(cci::Output) -> [Vec<u8>; 2] = |it| [it.stdout, it.stderr];
+    let _: for<'a> fn(&'a tat::InstanceResult) -> &'a [u8] = tat::InstanceResult::output;
+
+    let _: [Text<tat::InstanceResult>; 1] = [tat::InstanceResult::output_lossy];
+    let _: [Text<zstack::Captured>; 2] =
+        [zstack::Captured::stdout_lossy, zstack::Captured::stderr_lossy];
+    let _: [Text<zstack::Output>; 2] = [zstack::Output::stdout_lossy, zstack::Output::stderr_lossy];
+    let _: [Text<cci::Output>; 2] = [cci::Output::stdout_lossy, cci::Output::stderr_lossy];
+
+    let _: [Decode<tat::InstanceResult, tat::Error>; 1] = [tat::InstanceResult::output_in];
+    let _: [Decode<zstack::Captured, zstack::Error>; 2] =
+        [zstack::Captured::stdout_in, zstack::Captured::stderr_in];
+    let _: [Decode<cci::Output, cci::Error>; 2] = [cci::Output::stdout_in, cci::Output::stderr_in];
+}
+
+#[test]
+fn the_time_of_a_command_and_of_a_wait_is_set_alike() {
+    let _: [Set<tat::Run<'_>>; 2] = [tat::Run::timeout, tat::Run::wait_at_most];
+    let _: [Set<zstack::Run<'_>>; 1] = [zstack::Run::timeout];
+    let _: [Set<zstack::Job<'_>>; 1] = [zstack::Job::wait_at_most];
+    let _: [Set<cci::Exec<'_>>; 1] = [cci::Exec::timeout];
+}
+
+#[test]
+fn errors_carry_what_is_left_of_a_command_alike() {
+    let _: Find<tat::Error, tat::Unfinished> = tat::Unfinished::of;
+    let _: Find<tat::Error, tat::Unconfirmed> = tat::Unconfirmed::of;
+    let _: Find<tat::Error, tat::Unreadable> = tat::Unreadable::of;
+    let _: Find<zstack::Error, zstack::Unfinished> = zstack::Unfinished::of;
+    let _: Find<zstack::Error, zstack::Uncaptured> = zstack::Uncaptured::of;
+}
+
+/// Never called: that it compiles is the test.
+#[expect(dead_code, reason = "its types are what is tested")]
+fn handles(tat: &tat::Client, zstack: &zstack::Client, job: &zstack::JobId, cci: &cci::Client) {
+    gives::<Result<tat::Finished, tat::Error>>(tat.instances(["ins-1"]).run("uptime"));
+    gives::<Result<zstack::Captured, zstack::Error>>(zstack.vm("uuid").run("uptime"));
+    gives::<Result<cci::Output, cci::Error>>(cci.pod("default", "demo").exec(["uptime"]));
+
+    starts::<Result<tat::Running, tat::Error>>(tat.instances(["ins-1"]).run("uptime").start());
+    starts::<Result<cci::Child, cci::Error>>(cci.pod("default", "demo").exec(["uptime"]).spawn());
+
+    starts::<Result<tat::Running, tat::Error>>(tat.invocation("inv-1"));
+    gives::<Result<zstack::Captured, zstack::Error>>(zstack.job(job));
+    gives::<Result<zstack::Output, zstack::Error>>(zstack.job(job).unchecked());
+}
