@@ -26,7 +26,7 @@ pub struct Tables {
 impl Tables {
     /// Makes the tables of a document.
     pub fn of(spec: &Spec) -> Self {
-        let operations = spec.operations();
+        let operations = spec.document.calls();
         let mut days: Vec<&str> = operations.iter().map(|operation| operation.read_on()).collect();
         days.push(spec.read_on());
         days.sort_unstable();
@@ -34,13 +34,13 @@ impl Tables {
             (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
             _ => spec.read_on().to_owned(),
         };
-        let (info, page) = (&spec.document["info"], &spec.document["externalDocs"]);
-        let text = |node: &serde_json::Value| node.as_str().unwrap_or_default().to_owned();
+        let (info, page) = (&spec.document.info, spec.document.external_docs.as_ref());
+        let title = page.and_then(|page| page.description.as_deref()).unwrap_or_default();
         let row = cells(&[
             format!("`{}`", spec.file),
-            text(&info["title"]),
-            text(&info["version"]),
-            link(&text(&page["description"]), &text(&page["url"])),
+            info.title.to_string(),
+            info.version.clone(),
+            link(title, page.map_or("", |page| &page.url)),
             days,
         ]);
         let rows = operations.iter().map(|operation| {

@@ -11,10 +11,10 @@ mod schema;
 mod text;
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use find::Call;
+pub use find::{Call, NamedExample};
 use node::{Kind, Node};
 pub use schema::{
     BooleanSchema, Extra, IntegerFormat, IntegerSchema, JsonObject, ListSchema, Narrowed,
@@ -296,7 +296,7 @@ pub struct CallExample {
 }
 
 /// Where a parameter goes.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Location {
     /// Into the path.
@@ -444,7 +444,7 @@ impl Document {
     ///
     /// # Errors
     /// All that it cannot be read for, in the order of the lines.
-    pub fn parse(text: &str) -> Result<(Self, Value), Vec<Complaint>> {
+    pub fn parse(text: &str) -> Result<Self, Vec<Complaint>> {
         let root: Node = serde_saphyr::from_str(text).map_err(|e| {
             let line = e.location().map_or(1, |location| location.line());
             let text = format!("is not YAML; correct the line named: {}", e.without_snippet());
@@ -454,20 +454,17 @@ impl Document {
             let text = "is not a mapping; begin it with `openapi: 3.0.3`".to_owned();
             return Err(vec![Complaint { line: 1, place: "document".to_owned(), text }]);
         }
-        match reader::read(&root) {
-            Ok(document) => Ok((document, root.value())),
-            Err(faults) => {
-                let complaint = |(line, part, text): (u64, &Node, String)| Complaint {
-                    line,
-                    place: root.place_of(part),
-                    text,
-                };
-                let mut complaints: Vec<Complaint> = faults.into_iter().map(complaint).collect();
-                complaints.sort();
-                // A part that an alias repeats is wrong once.
-                complaints.dedup_by(|a, b| a.line == b.line && a.text == b.text);
-                Err(complaints)
-            }
-        }
+        reader::read(&root).map_err(|faults| {
+            let complaint = |(line, part, text): (u64, &Node, String)| Complaint {
+                line,
+                place: root.place_of(part),
+                text,
+            };
+            let mut complaints: Vec<Complaint> = faults.into_iter().map(complaint).collect();
+            complaints.sort();
+            // A part that an alias repeats is wrong once.
+            complaints.dedup_by(|a, b| a.line == b.line && a.text == b.text);
+            complaints
+        })
     }
 }

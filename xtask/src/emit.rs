@@ -1,8 +1,7 @@
 //! Stage 5: progenitor's code and the document become files to read.
 //!
-//! One page a file or a matter: [`table`], [`builders`], [`client`], [`types`], [`answers`], [`enums`],
-//! [`validate`] and [`examples`] make the files; [`sample`], [`paths`], [`docs`] and [`secrets`] serve
-//! several of them.
+//! One page a file or a matter: `table`, `builders`, `client`, `types`, `answers`, `enums`, `validate`
+//! and `examples` make the files; `sample`, `paths`, `docs` and `secrets` serve several of them.
 
 mod answers;
 mod builders;
@@ -24,7 +23,10 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{File, GenericArgument, Ident, Item, ItemMod, PathArguments, Type, parse_quote};
 
-use crate::spec::{Operation, Spec};
+use crate::{
+    document::{Call, Schema},
+    spec::Spec,
+};
 
 /// A file to be written: its path below `src/generated/`, and its text.
 pub type Page = (String, String);
@@ -64,7 +66,7 @@ impl Model {
 /// An operation with the names its generated code has.
 #[derive(Debug)]
 struct OperationCode<'a> {
-    operation: Operation<'a>,
+    operation: Call<'a>,
     /// The client's method.
     method: Ident,
     /// The operation's builder.
@@ -91,7 +93,8 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     let model = Model::of(&types);
     let builders = Model::of(&exchanges);
     let codes: Vec<OperationCode<'_>> = spec
-        .operations()
+        .document
+        .calls()
         .into_iter()
         .map(|operation| operation_code(operation, &builders))
         .collect::<Result<_, _>>()
@@ -146,8 +149,7 @@ impl Maker<'_> {
     }
 
     fn title(&self) -> String {
-        let title = self.spec.document["info"]["title"].as_str().unwrap_or_default();
-        format!("{title}, as `{}` describes it.", self.spec.file)
+        format!("{}, as `{}` describes it.", &*self.spec.document.info.title, self.spec.file)
     }
 }
 
@@ -200,15 +202,12 @@ fn root(spec: &Spec, has_answers: bool, has_enums: bool) -> Vec<Item> {
 
 /// A member of a request that has no field, and so could not be checked.
 fn unchecked(spec: &Spec, model: &Model) -> Option<String> {
-    for name in spec.request_schemas() {
-        let properties = spec.schema(&name).and_then(|schema| schema["properties"].as_object());
-        for (wire, _) in properties.into_iter().flatten() {
-            if !model.fields(&name).iter().any(|field| field.wire == *wire) {
-                return Some(format!("{name}.{wire}"));
-            }
-        }
-    }
-    None
+    spec.document.request_schemas().into_iter().find_map(|name| {
+        let Some(Schema::Object(object)) = spec.document.schema(name) else { return None };
+        let has_field = |wire: &String| model.fields(name).iter().any(|it| it.wire == *wire);
+        let wire = object.properties.keys().find(|wire| !has_field(wire))?;
+        Some(format!("{name}.{wire}"))
+    })
 }
 
 /// What every generated file begins with.
@@ -250,16 +249,13 @@ fn file(items: Vec<Item>) -> File {
 }
 
 /// The names of an operation's code; what progenitor's code lacks, if it lacks something.
-fn operation_code<'a>(
-    operation: Operation<'a>,
-    builders: &Model,
-) -> Result<OperationCode<'a>, String> {
+fn operation_code<'a>(operation: Call<'a>, builders: &Model) -> Result<OperationCode<'a>, String> {
     let name = operation.id().to_pascal_case();
     let fields = builders.fields(&name);
     let bare = |name: &str| name.trim_end_matches('_').to_snake_case();
     let mut parameters = Vec::new();
     for parameter in operation.parameters() {
-        let wire = parameter["name"].as_str().unwrap_or_default();
+        let wire = parameter.name.as_str();
         // A builder holds `Result<T, String>` for each parameter, under the parameter's snake name.
         let field = fields
             .iter()

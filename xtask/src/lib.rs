@@ -89,9 +89,9 @@ pub fn all_generated(root: &Path, providers: &[String]) -> Result<Vec<Generated>
 /// # Errors
 /// As [`generated`].
 pub fn from_spec(spec: &Spec) -> Result<Generated, String> {
-    let complaints = lint::lint(&spec.typed);
+    let complaints = lint::lint(&spec.document);
     if !complaints.is_empty() {
-        return Err(spec::told(&spec.file, complaints));
+        return Err(spec::listed(&spec.file, complaints));
     }
     let tokens = generate::tokens(spec, lower::lower(spec))?;
     let files = emit::files(spec, tokens)?;

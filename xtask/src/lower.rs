@@ -6,131 +6,140 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::spec::{self, Spec};
+use crate::{
+    document::{Call, Extra, Prose, Reference, Schema},
+    spec::Spec,
+};
 
 /// The document for progenitor.
 pub fn lower(spec: &Spec) -> Value {
     let mut paths = Map::new();
-    for operation in spec.operations() {
+    for operation in spec.document.calls() {
         let item = paths.entry(operation.path).or_insert_with(|| json!({}));
-        item[operation.method] = lower_operation(spec, &operation);
+        item[operation.method] = lower_operation(&operation);
     }
     let lenient = spec.lenient_schemas();
     let schemas: Map<String, Value> = spec
-        .schemas()
+        .document
+        .components
+        .schemas
+        .iter()
         .map(|(name, schema)| {
-            let lowered = lower_schema(schema);
-            let is_lenient = lenient.contains(name);
-            (name.clone(), if is_lenient { open_answer(spec, name, lowered) } else { lowered })
+            let mut lowered = lower_schema(schema);
+            if lenient.contains(name) {
+                // An answer keeps unknown members, and any member may be missing, unless it is an
+                // object, whose empty value stands in for it.
+                lowered["additionalProperties"] = json!({});
+                lowered["required"] = spec.required_objects(name).into();
+            }
+            (name.clone(), lowered)
         })
         .collect();
-    let info = &spec.document["info"];
+    let info = &spec.document.info;
     json!({
         "openapi": "3.0.3",
-        "info": { "title": info["title"], "version": info["version"], "description": text(&info["description"]) },
+        "info": {
+            "title": *info.title,
+            "version": info.version,
+            "description": text(info.description.as_ref()),
+        },
         "paths": paths,
         "components": { "schemas": schemas },
     })
 }
 
-fn lower_operation(spec: &Spec, operation: &spec::Operation<'_>) -> Value {
-    let parameters: Vec<Value> = operation
+fn lower_operation(call: &Call<'_>) -> Value {
+    let parameters: Vec<Value> = call
         .parameters()
         .into_iter()
         .map(|parameter| {
+            let schema = match &parameter.schema {
+                reference @ Schema::Reference(_) => call.document.resolve(reference),
+                schema => Some(schema),
+            };
             json!({
-                "name": parameter["name"],
-                "in": parameter["in"],
-                "required": parameter["required"].as_bool().unwrap_or(false),
-                "description": text(&parameter["description"]),
-                "schema": lower_schema(spec.resolve(&parameter["schema"])),
+                "name": parameter.name,
+                "in": parameter.location,
+                "required": parameter.required,
+                "description": text(parameter.description.as_ref()),
+                "schema": schema.map(lower_schema),
             })
         })
         .collect();
     let mut responses = Map::new();
-    for (status, response) in operation.successes() {
-        let mut lowered = json!({ "description": text(&response["description"]) });
-        if let Some(schema) = response["content"]["application/json"].get("schema") {
-            lowered["content"] = json!({ "application/json": { "schema": lower_schema(schema) } });
+    for (status, response) in call.successes() {
+        let mut lowered = json!({ "description": text(Some(&response.description)) });
+        if let Some(body) = response.json() {
+            lowered["content"] = json_content(&body.schema);
         }
         responses.insert(status.to_string(), lowered);
     }
     let mut lowered = json!({
-        "operationId": operation.id(),
-        "summary": text(&operation.node["summary"]),
-        "description": text(&operation.node["description"]),
+        "operationId": call.id(),
+        "summary": text(Some(&call.operation.summary)),
+        "description": text(call.operation.description.as_ref()),
         "parameters": parameters,
         "responses": responses,
     });
-    if let Some(body) = operation.json_body() {
-        lowered["requestBody"] = json!({
-            "required": true,
-            "content": { "application/json": { "schema": lower_schema(&body["schema"]) } },
-        });
+    if let Some(body) = call.body() {
+        lowered["requestBody"] = json!({ "required": true, "content": json_content(&body.schema) });
     }
     lowered
 }
 
-/// An answer keeps what it does not know, and any member of it may be missing; only an object stands
-/// for itself where it is empty.
-fn open_answer(spec: &Spec, name: &str, mut lowered: Value) -> Value {
-    lowered["additionalProperties"] = json!({});
-    lowered["required"] = spec.required_objects(name).into();
-    lowered
+fn json_content(schema: &Reference) -> Value {
+    json!({ "application/json": { "schema": { "$ref": schema.pointer } } })
 }
 
 /// A schema without limits.
-fn lower_schema(schema: &Value) -> Value {
-    let Some(members) = schema.as_object() else { return schema.clone() };
-    let mut lowered = Map::new();
-    let kind = members.get("type").and_then(Value::as_str).unwrap_or_default();
-    for (key, value) in members {
-        let kept = match key.as_str() {
-            "$ref" | "type" | "required" => Some(value.clone()),
-            // `false` refuses unknown members; `{}` keeps them; a bare `true` makes a free map.
-            "additionalProperties" => Some(match value {
-                Value::Bool(_) => value.clone(),
-                schema => lower_schema(schema),
-            }),
-            "description" => Some(text(value)),
-            "properties" => Some(
-                value
-                    .as_object()
-                    .into_iter()
-                    .flatten()
-                    .map(|(name, property)| (name.clone(), lower_schema(property)))
-                    .collect(),
-            ),
-            "items" => Some(lower_schema(value)),
-            "allOf" => Some(value.as_array().into_iter().flatten().map(lower_schema).collect()),
-            "format" if carries(kind, value) => Some(value.clone()),
-            // Null and absent are one for a list: both are the empty one.
-            "nullable" if kind != "array" => Some(value.clone()),
-            // An unsigned number is a type, not a limit; 1 would make it `NonZero`.
-            "minimum" if value.as_i64() >= Some(0) && !members.contains_key("format") => {
-                Some(json!(0))
-            }
-            _ => None,
-        };
-        if let Some(kept) = kept {
-            lowered.insert(key.clone(), kept);
+fn lower_schema(schema: &Schema) -> Value {
+    let mut lowered = match schema {
+        Schema::Reference(reference) => json!({ "$ref": reference.pointer }),
+        Schema::Narrowed(narrowed) => {
+            let parts = narrowed.parts.iter().map(|part| json!({ "$ref": part.pointer }));
+            json!({ "allOf": parts.collect::<Vec<_>>() })
         }
+        Schema::Text(text) => json!({ "type": "string", "format": text.format }),
+        Schema::Integer(integer) => {
+            // An unsigned number is a type, not a limit; 1 would make it `NonZero`.
+            let is_unsigned = integer.minimum >= Some(0) && integer.format.is_none();
+            let least = is_unsigned.then_some(0);
+            json!({ "type": "integer", "format": integer.format, "minimum": least })
+        }
+        Schema::Number(number) => json!({ "type": "number", "format": number.format }),
+        Schema::Boolean(_) => json!({ "type": "boolean" }),
+        Schema::List(list) => json!({ "type": "array", "items": lower_schema(&list.items) }),
+        Schema::Object(object) => {
+            let members = object.properties.iter();
+            let members = members.map(|(name, member)| (name.clone(), lower_schema(member)));
+            // `false` refuses unknown members; `{}` keeps them; a bare `true` makes a free map.
+            let extra = object.additional_properties.as_ref().map(|extra| match extra {
+                Extra::Refused => json!(false),
+                Extra::Free => json!(true),
+                Extra::Kept => json!({}),
+                Extra::Of(schema) => lower_schema(schema),
+            });
+            json!({
+                "type": "object",
+                "properties": members.collect::<Map<_, _>>(),
+                "required": object.required,
+                "additionalProperties": extra,
+            })
+        }
+    };
+    if let Some(words) = lowered.as_object_mut() {
+        let described = schema.description().map(|_| text(schema.description()));
+        words.extend(described.map(|text| ("description".to_owned(), text)));
+        // Null and absent are one for a list: both are the empty one.
+        if schema.is_nullable() && !matches!(schema, Schema::List(_)) {
+            words.insert("nullable".to_owned(), json!(true));
+        }
+        words.retain(|_, value| !value.is_null());
     }
-    Value::Object(lowered)
+    lowered
 }
 
-/// True for a format that makes a difference to the Rust type.
-pub fn carries(kind: &str, format: &Value) -> bool {
-    let Some(format) = format.as_str() else { return false };
-    match kind {
-        "string" => matches!(format, "byte" | "password"),
-        "integer" => matches!(format, "int32" | "int64" | "uint32" | "uint64"),
-        "number" => matches!(format, "float" | "double"),
-        _ => false,
-    }
-}
-
-/// A description as one trimmed text.
-fn text(value: &Value) -> Value {
-    Value::String(value.as_str().unwrap_or_default().trim().to_owned())
+/// A description as one trimmed text; none is an empty one.
+fn text(prose: Option<&Prose>) -> Value {
+    prose.map_or("", |text| text.trim()).into()
 }

@@ -50,8 +50,8 @@ pub fn settings(spec: &Spec) -> Result<GenerationSettings, String> {
                 .map_err(|e| format!("settings: format {format}: {e}"))?;
         settings.with_conversion(schema, path, std::iter::empty());
     }
-    for (name, schema) in spec.schemas() {
-        if spec::enum_values(schema).is_some() {
+    for (name, schema) in &spec.document.components.schemas {
+        if schema.values().is_some() {
             settings.with_replacement(
                 name,
                 format!("crate::generated::enums::{name}"),

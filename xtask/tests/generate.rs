@@ -340,10 +340,10 @@ fn requests_are_checked_before_they_are_sent() {
     let builder = dense(page(&generated, "builder.rs"));
     let order = [
         "implListWidgets<'a>{".replace("impl", "impl<'a>"),
-        dense("validate::list_widgets(client.inner.checks(), &room, &color)?;"),
+        dense("validate::list_widgets(client.inner.checks, &room, &color)?;"),
         dense("let url = format!("),
         "impl<'a>CreateWidget<'a>{".to_owned(),
-        dense("if client.inner.checks() { Validate::validate(&body)?;"),
+        dense("if client.inner.checks { Validate::validate(&body)?;"),
         dense("let url = format!("),
         dense("json_body(request, &body).build()?;"),
     ];

@@ -140,7 +140,7 @@ async fn a_process_that_only_visits_the_directory_is_not_killed() {
 
     // A shell on its own terminal, as a person who debugs has.
     let mut script = std::process::Command::new("script");
-    script.args(["-qec", &format!("cd {home} && cat"), "/dev/null"]).current_dir("/");
+    script.args(["-qec", &format!("cd {home} && echo inside && cat"), "/dev/null"]).current_dir("/");
     script.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let Ok(mut script) = script.spawn() else {
         println!("skipped: `script` is not installed");
@@ -148,9 +148,10 @@ async fn a_process_that_only_visits_the_directory_is_not_killed() {
     };
     let mut input = script.stdin.take().unwrap();
     let mut output = BufReader::new(script.stdout.take().unwrap());
-    input.write_all(b"here\n").unwrap();
     let mut line = String::new();
+    // The terminal's own echo would come before the shell is in the directory.
     output.read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), "inside");
     drop(sandbox);
     input.write_all(b"still here\n").unwrap();
     let mut rest = String::new();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Map, Value};
+
 use super::{
     Document, Lines, MediaType, Named, Operation, Parameter, PathItem, Referable, Reference,
     Response, Schema,
@@ -10,7 +12,7 @@ use super::{
 /// An operation with its path and method.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    document: &'a Document,
+    pub(crate) document: &'a Document,
     item: &'a PathItem,
     /// The path template.
     pub path: &'a str,
@@ -18,6 +20,19 @@ pub struct Call<'a> {
     pub method: &'a str,
     /// The operation.
     pub operation: &'a Operation,
+}
+
+/// A named example of an operation.
+#[derive(Clone, Debug)]
+pub struct NamedExample<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its summary.
+    pub summary: &'a str,
+    /// The parameters it gives.
+    pub parameters: Map<String, Value>,
+    /// The body, if the operation has one.
+    pub body: Option<&'a Value>,
 }
 
 impl Document {
@@ -37,10 +52,15 @@ impl Document {
             .collect()
     }
 
+    /// The component schema called `name`.
+    pub fn schema(&self, name: &str) -> Option<&Schema> {
+        self.components.schemas.get(name)
+    }
+
     /// The schema that a reference leads to; any other schema is itself.
     pub fn resolve<'a>(&'a self, schema: &'a Schema) -> Option<&'a Schema> {
         match schema.reference() {
-            Some(reference) => self.components.schemas.get(reference.name_in("schemas")?),
+            Some(reference) => self.schema(reference.name_in("schemas")?),
             None => Some(schema),
         }
     }
@@ -55,7 +75,7 @@ impl Document {
         let mut seen = BTreeSet::new();
         let mut pending: Vec<&str> = roots.into_iter().collect();
         while let Some(name) = pending.pop() {
-            if let Some(schema) = self.components.schemas.get(name)
+            if let Some(schema) = self.schema(name)
                 && seen.insert(name)
             {
                 pending.extend(schema.references().iter().filter_map(|r| r.name_in("schemas")));
@@ -107,6 +127,82 @@ impl<'a> Call<'a> {
             Some((status.parse().ok()?, self.document.response(answer)?))
         });
         all.filter(|(status, _)| *status < 300).collect()
+    }
+
+    /// The `operationId`.
+    pub fn id(&self) -> &'a str {
+        &self.operation.id
+    }
+
+    /// The name of the body's component schema.
+    pub fn body_schema(&self) -> Option<&'a str> {
+        self.body()?.schema.name_in("schemas")
+    }
+
+    /// True where a call starts a command on a machine.
+    pub fn starts_command(&self) -> bool {
+        self.operation.starts_command
+    }
+
+    /// True where a second call does no harm: by its method, or because the document says so.
+    pub fn is_repeatable(&self) -> bool {
+        let operation = self.operation;
+        self.method == "get" && !operation.starts_command || operation.repeatable
+    }
+
+    /// True where the document asks for no credentials.
+    pub fn is_open(&self) -> bool {
+        self.operation.security.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// What it does, in a line without a full stop.
+    pub fn summary(&self) -> &'a str {
+        self.operation.summary.trim().trim_end_matches('.')
+    }
+
+    /// How many calls the service takes in a second, where the document says so.
+    pub fn rate(&self) -> Option<u64> {
+        let limit = self.operation.rate_limit?;
+        limit.requests.checked_div(limit.per_seconds)
+    }
+
+    /// The vendor's page.
+    pub fn page(&self) -> &'a str {
+        &self.operation.external_docs.url
+    }
+
+    /// The title of that page.
+    pub fn page_title(&self) -> &'a str {
+        self.operation.external_docs.description.as_deref().unwrap_or_else(|| self.id())
+    }
+
+    /// Its named examples: those of the body, or those under `x-examples`.
+    pub fn examples(&self) -> Vec<NamedExample<'a>> {
+        let body = self.body().into_iter();
+        let bodies = body.flat_map(|body| &body.examples).map(|(name, example)| NamedExample {
+            name,
+            summary: example.summary.as_deref().unwrap_or_default(),
+            parameters: Map::new(),
+            body: Some(&example.value),
+        });
+        let others = self.operation.examples.iter().map(|(name, example)| NamedExample {
+            name,
+            summary: &example.summary,
+            parameters: example.parameters.clone().into_iter().collect(),
+            body: example.body.as_ref(),
+        });
+        bodies.chain(others).collect()
+    }
+
+    /// The named examples of its successful answers: status, name, value.
+    pub fn answers(&self) -> Vec<(u16, &'a str, &'a Value)> {
+        let successes = self.successes().into_iter();
+        successes
+            .flat_map(|(status, response)| {
+                let examples = response.json().into_iter().flat_map(|body| &body.examples);
+                examples.map(move |(name, example)| (status, name.as_str(), &example.value))
+            })
+            .collect()
     }
 }
 

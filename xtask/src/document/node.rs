@@ -38,17 +38,6 @@ impl Node {
         value.as_str()
     }
 
-    /// The same without lines.
-    pub fn value(&self) -> Value {
-        match &self.kind {
-            Kind::Scalar(value) => value.clone(),
-            Kind::List(items) => items.iter().map(Node::value).collect(),
-            Kind::Mapping(members) => {
-                members.iter().map(|(name, node)| (name.clone(), node.value())).collect()
-            }
-        }
-    }
-
     /// What to call `part`, which is somewhere in this document: `Widget.size`, `RunCommand.responses.200`.
     pub fn place_of(&self, part: &Node) -> String {
         let mut words = Vec::new();

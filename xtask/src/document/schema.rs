@@ -1,6 +1,6 @@
 //! Schemas, a type each: what limits a text is no word of a number.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Lines, Named, Pattern, Prose};
@@ -118,7 +118,7 @@ schema! {
 }
 
 /// What stands in a text.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TextFormat {
     /// Bytes as Base64.
@@ -162,7 +162,7 @@ schema! {
 }
 
 /// The size of a whole number.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "each name says all")]
 pub enum IntegerFormat {
@@ -181,7 +181,7 @@ schema! {
 }
 
 /// The size of a number.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "each name says all")]
 pub enum NumberFormat {
@@ -234,6 +234,14 @@ schema! {
     }
 }
 
+impl ObjectSchema {
+    /// True for an object with members of its own, and for one that has none at all.
+    pub fn is_struct(&self) -> bool {
+        self.lines.words().any(|word| word == "properties")
+            || matches!(self.additional_properties, Some(Extra::Refused))
+    }
+}
+
 /// Members of an object that are not named.
 #[derive(Clone, Debug, Deserialize)]
 pub enum Extra {
@@ -268,6 +276,14 @@ macro_rules! each {
 }
 
 impl Schema {
+    /// The object, if the schema becomes a struct; a free-form map does not.
+    pub fn as_struct(&self) -> Option<&ObjectSchema> {
+        match self {
+            Self::Object(object) if object.is_struct() => Some(object),
+            _ => None,
+        }
+    }
+
     /// Where its words are.
     pub fn lines(&self) -> &Lines {
         each!(self, schema => &schema.lines, reference => &reference.lines)

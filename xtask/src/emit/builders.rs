@@ -9,6 +9,7 @@ use syn::{
 };
 
 use super::{Field, Maker, OperationCode, argument, doc, last_segment, taken, validate};
+use crate::document::Schema;
 
 /// Names of progenitor's runtime that an exchange may use.
 const RUNTIME: [&str; 4] = ["ByteStream", "QueryParam", "RequestBuilderExt", "encode_path"];
@@ -145,13 +146,13 @@ fn builder(
     ));
     let constant = &code.constant;
     let text = name.to_string();
-    // Types tell no secret of theirs; a parameter is text, and may be what grants access.
-    let tells = operation.parameters().iter().any(|parameter| parameter["x-sensitive"] == true);
-    let derives: syn::Attribute = match tells {
+    // Types redact their own secrets; a parameter is plain text, and may be a credential.
+    let hides = operation.parameters().iter().any(|parameter| parameter.sensitive);
+    let derives: syn::Attribute = match hides {
         true => parse_quote!(#[derive(Clone)]),
         false => parse_quote!(#[derive(Clone, Debug)]),
     };
-    let debug: Option<Item> = tells.then(|| {
+    let debug: Option<Item> = hides.then(|| {
         parse_quote! {
             impl ::std::fmt::Debug for #name<'_> {
                 fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
@@ -210,8 +211,8 @@ fn bare(ty: &Type) -> &Type {
 fn setter(code: &OperationCode<'_>, field: &Field) -> ImplItemFn {
     let ident = &field.ident;
     let parameters = code.operation.parameters();
-    let parameter = parameters.iter().find(|parameter| parameter["name"] == *field.wire);
-    let text = parameter.and_then(|parameter| parameter["description"].as_str());
+    let parameter = parameters.iter().find(|parameter| parameter.name == field.wire);
+    let text = parameter.and_then(|parameter| parameter.description.as_deref());
     let text = doc(text.map_or("Sets the request's body.", str::trim));
     let (ty, value) = taken(bare(&field.ty), &quote::format_ident!("value"));
     parse_quote! {
@@ -241,8 +242,9 @@ fn exchange(
     let mut statements: Vec<Stmt> = vec![parse_quote!(let Self { client, #(#idents),* } = self;)];
     for field in fields.iter().filter(|field| argument(&field.ty, "Option").is_none()) {
         let (ident, wire) = (&field.ident, &field.wire);
-        let schema = code.operation.body_schema().and_then(|name| maker.spec.schema(name));
-        let needs_nothing = schema.is_some_and(|schema| schema.get("required").is_none());
+        let schema = code.operation.body_schema().and_then(|name| maker.spec.document.schema(name));
+        let needs_nothing =
+            matches!(schema, Some(Schema::Object(object)) if object.required.is_empty());
         statements.push(match wire == "body" && needs_nothing {
             true => parse_quote!(let #ident = #ident.unwrap_or_default();),
             false => parse_quote!(let #ident = ::guestexec_core::required(#ident, #wire)?;),

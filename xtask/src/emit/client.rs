@@ -3,7 +3,8 @@
 use quote::quote;
 use syn::{ImplItem, Item, ItemImpl, parse_quote};
 
-use super::{Maker, OperationCode, doc, enums, last_segment, sample};
+use super::{Maker, OperationCode, doc, last_segment, sample};
+use crate::document::Schema;
 
 /// The client's items.
 ///
@@ -78,13 +79,12 @@ fn is_methods(item: &Item) -> bool {
 }
 
 fn about(maker: &Maker<'_>) -> String {
-    let info = &maker.spec.document["info"];
-    let text = |word: &str| info[word].as_str().unwrap_or_default().trim().to_owned();
-    let version = text("version");
+    let info = &maker.spec.document.info;
     format!(
-        "A client of {}.\n\n{}\n\nVersion of the interface: {version}.",
-        text("title"),
-        text("description")
+        "A client of {}.\n\n{}\n\nVersion of the interface: {}.",
+        info.title.trim(),
+        info.description.as_deref().unwrap_or_default().trim(),
+        info.version.trim()
     )
 }
 
@@ -104,7 +104,7 @@ fn method(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<ImplItem, Strin
 fn description(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<String, String> {
     let operation = &code.operation;
     let mut parts = vec![format!("{}.", operation.summary())];
-    parts.extend(operation.node["description"].as_str().map(|text| text.trim().to_owned()));
+    parts.extend(operation.operation.description.as_ref().map(|text| text.trim().to_owned()));
     if let Some(calls) = operation.rate() {
         parts.push(format!("The service takes {calls} of these calls in a second."));
     }
@@ -119,12 +119,10 @@ fn description(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<String, St
 
 /// The codes or statuses by which the service refuses the operation.
 fn refusals(maker: &Maker<'_>, code: &OperationCode<'_>) -> Option<String> {
-    let node = &code.operation.node;
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
-    let codes: Vec<String> =
-        node["x-error-codes"].as_array().into_iter().flatten().filter_map(text).collect();
+    let (document, operation) = (&maker.spec.document, code.operation.operation);
+    let codes = &operation.error_codes;
     if !codes.is_empty() {
-        let known = maker.spec.schema("ErrorCode").is_some_and(enums::is_enum);
+        let known = document.schema("ErrorCode").and_then(Schema::values).is_some();
         let meaning = if known {
             "; [`ErrorCode`](super::enums::ErrorCode) says what each means"
         } else {
@@ -133,13 +131,13 @@ fn refusals(maker: &Maker<'_>, code: &OperationCode<'_>) -> Option<String> {
         let codes: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
         return Some(format!("# Errors\nThe service refuses with {}{meaning}.", codes.join(", ")));
     }
-    let refusals: Vec<String> = node["responses"]
-        .as_object()?
+    let refusals: Vec<String> = operation
+        .responses
         .iter()
         .filter(|(status, _)| status.parse::<u16>().is_ok_and(|status| status >= 300))
         .filter_map(|(status, response)| {
-            let said = maker.spec.resolve(response)["description"].as_str()?;
-            Some(format!("- `{status}`: {}", said.trim()))
+            let meaning = document.response(response)?.description.trim();
+            Some(format!("- `{status}`: {meaning}"))
         })
         .collect();
     let list = refusals.join("\n");

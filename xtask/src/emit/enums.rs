@@ -3,32 +3,31 @@
 use std::fmt::Write as _;
 
 use heck::ToPascalCase as _;
-use serde_json::Value;
 
 use super::docs::comment;
-use crate::spec::{Spec, enum_values};
+use crate::{document::Schema, spec::Spec};
 
 /// The file's text, or nothing if the document has no enumeration. Made as text, because no
 /// formatter lays out the inside of a macro call.
 pub(super) fn text(spec: &Spec) -> Option<String> {
     let enums: Vec<String> =
-        spec.schemas().filter_map(|(name, schema)| one(name, schema)).collect();
+        spec.document.components.schemas.iter().filter_map(|(name, it)| one(name, it)).collect();
     (!enums.is_empty()).then(|| enums.join("\n"))
 }
 
-fn one(name: &str, schema: &Value) -> Option<String> {
-    let values = enum_values(schema)?;
+fn one(name: &str, schema: &Schema) -> Option<String> {
+    let (values, Schema::Text(about)) = (schema.values()?, schema) else { return None };
     let mut text = "::guestexec_core::open_enum! {\n".to_owned();
     let mut line = |indent: usize, content: &str| {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{:indent$}{content}", "");
     };
-    for doc in comment("///", schema["description"].as_str().unwrap_or(name)).lines() {
+    for doc in comment("///", about.description.as_deref().unwrap_or(name)).lines() {
         line(4, doc);
     }
     line(4, &format!("pub enum {name} {{"));
     for value in values {
-        let described = schema["x-enum-descriptions"][value].as_str();
+        let described = about.value_descriptions.get(value).map(|text| &**text);
         for doc in comment("///", described.unwrap_or(&format!("`{value}`."))).lines() {
             line(8, doc);
         }
@@ -37,11 +36,6 @@ fn one(name: &str, schema: &Value) -> Option<String> {
     line(4, "}");
     line(0, "}");
     Some(text)
-}
-
-/// True for a schema that becomes an enum.
-pub(super) fn is_enum(schema: &Value) -> bool {
-    enum_values(schema).is_some()
 }
 
 /// The variant of a value: its words in PascalCase, `Value` before a leading digit.

@@ -24,8 +24,12 @@ pub(super) fn text(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> Result<Str
             let (name, summary) = (example.name, example.summary.trim());
             // Writing to a String cannot fail.
             let _ = write!(text, "    {}\n        .named({name:?}, {summary:?})", code.constant);
-            if example.parameters.as_object().is_some_and(|given| !given.is_empty()) {
-                let _ = write!(text, "\n        .with_parameters({})", json(&example.parameters));
+            if !example.parameters.is_empty() {
+                let _ = write!(
+                    text,
+                    "\n        .with_parameters({})",
+                    json(&example.parameters.into())
+                );
             }
             if let Some(body) = example.body {
                 let _ = write!(text, "\n        .with_body({})", json(body));

@@ -35,7 +35,7 @@ const WHOLE: [&str; 2] = ["std::fmt", "crate::hooks"];
 /// A name that is a schema's too, and so may be a type of the file, keeps its long path.
 pub(super) fn shorten(spec: &Spec, mut items: Vec<Item>) -> Vec<Item> {
     let mut short = Short {
-        taken: spec.schemas().map(|(name, _)| name.clone()).collect(),
+        taken: spec.document.components.schemas.keys().cloned().collect(),
         uses: BTreeMap::new(),
     };
     items.iter_mut().for_each(|item| short.visit_item_mut(item));

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use syn::{Ident, Type};
 
 use super::{Field, Maker, OperationCode, argument, enums, last_segment, types};
-use crate::spec::component;
+use crate::document::Schema;
 
 /// The example called `minimal`, or the first one, as the lines of a program that sends it; nothing
 /// where its values cannot be written down in Rust.
@@ -22,10 +22,13 @@ pub(super) fn of(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<Option<S
     let mut sample = Sample { maker, types: BTreeSet::new(), enums: BTreeSet::new() };
     let mut setters = TokenStream::new();
     for field in &code.parameters {
-        let schema = code.operation.parameters().into_iter().find(|p| p["name"] == *field.wire);
-        let schema = schema.map_or(&Value::Null, |parameter| &parameter["schema"]);
-        let Some(given) = example.parameters.get(&field.wire) else { continue };
-        let Some(value) = sample.value(schema, bare(&field.ty), given) else { return Ok(None) };
+        let parameters = code.operation.parameters();
+        let parameter = parameters.into_iter().find(|parameter| parameter.name == field.wire);
+        let given = example.parameters.get(&field.wire);
+        let Some((parameter, given)) = parameter.zip(given) else { continue };
+        let Some(value) = sample.value(&parameter.schema, bare(&field.ty), given) else {
+            return Ok(None);
+        };
         let setter = &field.ident;
         setters.extend(quote!(.#setter(#value)));
     }
@@ -90,17 +93,19 @@ impl Sample<'_> {
 
     /// A struct, with what it must have and what `given` has.
     fn object(&mut self, name: &str, given: &Value) -> Option<TokenStream> {
-        let (maker, schema) = (self.maker, self.maker.spec.schema(name)?);
+        let maker = self.maker;
+        let Schema::Object(schema) = maker.spec.document.schema(name)? else { return None };
         let fields: &[Field] = maker.model.fields(name);
         let mut arguments = Vec::new();
         let mut setters = TokenStream::new();
         for field in types::needed(fields, schema) {
-            let property = &schema["properties"][&field.wire];
+            let property = schema.properties.get(&field.wire)?;
             arguments.push(self.value(property, &field.ty, given.get(&field.wire)?)?);
         }
         for field in fields.iter().filter(|field| !types::is_needed(field, schema)) {
-            let Some(value) = given.get(&field.wire) else { continue };
-            let (setter, property) = (&field.ident, &schema["properties"][&field.wire]);
+            let property = schema.properties.get(&field.wire);
+            let Some((property, value)) = property.zip(given.get(&field.wire)) else { continue };
+            let setter = &field.ident;
             let value = self.value(property, bare(&field.ty), value)?;
             setters.extend(quote!(.#setter(#value)));
         }
@@ -110,18 +115,18 @@ impl Sample<'_> {
     }
 
     /// A value as it is given to a setter of a field of type `ty`.
-    fn value(&mut self, schema: &Value, ty: &Type, given: &Value) -> Option<TokenStream> {
+    fn value(&mut self, schema: &Schema, ty: &Type, given: &Value) -> Option<TokenStream> {
         if let Some(item) = argument(ty, "Vec") {
-            let schema = &schema["items"];
+            let Schema::List(list) = schema else { return None };
             let items = given.as_array()?;
             let items: Option<Vec<_>> =
-                items.iter().map(|value| self.value(schema, item, value)).collect();
+                items.iter().map(|value| self.value(&list.items, item, value)).collect();
             return items.map(|items| quote!([#(#items),*]));
         }
-        let component = component(schema);
-        let target = component.and_then(|name| self.maker.spec.schema(name)).unwrap_or(schema);
+        let component = schema.reference().and_then(|reference| reference.name_in("schemas"));
+        let target = self.maker.spec.document.resolve(schema)?;
         match (given, component) {
-            (Value::String(text), Some(name)) if enums::is_enum(target) => {
+            (Value::String(text), Some(name)) if target.values().is_some() => {
                 self.enums.insert(name.to_owned());
                 let name = Ident::new(name, Span::call_site());
                 let variant = Ident::new(&enums::variant(text), Span::call_site());

@@ -1,61 +1,61 @@
-//! What a document says is secret in the requests of an operation.
+//! Lists what a document marks as secret in the requests of an operation.
 
-use serde_json::Value;
+use crate::document::{Call, Document, Extra, Location, Schema, TextFormat, TextSchema};
 
-use crate::spec::{Operation, Spec};
-
-/// How deep a body is looked into. A schema may hold itself.
+/// How deep a body is searched, since a schema may contain itself.
 const DEPTH: usize = 12;
 
 /// The marks of `guestexec_core::Marks`, separated by commas.
-pub(super) fn of(operation: &Operation<'_>) -> String {
-    let mut marks = Vec::new();
-    for parameter in operation.parameters() {
-        let Some(name) = parameter["name"].as_str().filter(|_| parameter["x-sensitive"] == true)
-        else {
-            continue;
-        };
-        if parameter["in"] == "path" {
-            // Counted from the end, since an endpoint may have a path of its own.
-            let place = operation.path.rsplit('/').position(|part| part == format!("{{{name}}}"));
-            marks.extend(place.map(|place| format!("path/{}", place + 1)));
-        } else {
-            // Names of headers are told apart in lower case.
-            marks.push(match parameter["in"] == "header" {
-                true => format!("header/{}", name.to_ascii_lowercase()),
-                false => format!("query/{name}"),
-            });
-        }
+pub(super) fn of(operation: &Call<'_>) -> String {
+    let (mut marks, document) = (Vec::new(), &operation.document);
+    for parameter in operation.parameters().into_iter().filter(|it| it.sensitive) {
+        let name = &parameter.name;
+        marks.extend(match parameter.location {
+            Location::Path => {
+                // Counted from the end, since an endpoint may have a path of its own.
+                let part = format!("{{{name}}}");
+                let place = operation.path.rsplit('/').position(|other| other == part);
+                place.map(|place| format!("path/{}", place + 1))
+            }
+            // Names of headers are compared in lower case.
+            Location::Header => Some(format!("header/{}", name.to_ascii_lowercase())),
+            Location::Query => Some(format!("query/{name}")),
+        });
     }
-    if let Some(body) = operation.json_body() {
-        members(operation.spec, &body["schema"], "body", DEPTH, &mut marks);
+    if let Some(schema) = operation.body_schema().and_then(|name| document.schema(name)) {
+        members(document, schema, "body", DEPTH, &mut marks);
     }
     marks.join(",")
 }
 
-fn members(spec: &Spec, schema: &Value, place: &str, depth: usize, marks: &mut Vec<String>) {
-    let schema = spec.resolve(schema);
-    if depth == 0 {
-        return;
-    }
-    if schema["format"] == "password" || schema["x-sensitive"] == true {
+fn members(
+    document: &Document,
+    schema: &Schema,
+    place: &str,
+    depth: usize,
+    marks: &mut Vec<String>,
+) {
+    let Some(target) = document.resolve(schema).filter(|_| depth > 0) else { return };
+    let password = Some(TextFormat::Password);
+    // A mark beside a reference counts, too.
+    if schema.is_sensitive()
+        || target.is_sensitive()
+        || matches!(target, Schema::Text(TextSchema { format, .. }) if *format == password)
+    {
         marks.push(place.to_owned());
         return;
     }
-    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
-        // What is said beside a reference counts, too.
-        let place = format!("{place}/{name}");
-        match member["x-sensitive"] == true {
-            true => marks.push(place),
-            false => members(spec, member, &place, depth - 1, marks),
+    let mut part = |name: &str, schema: &Schema| {
+        members(document, schema, &format!("{place}/{name}"), depth - 1, marks);
+    };
+    match target {
+        Schema::List(list) => part("*", &list.items),
+        Schema::Object(object) => {
+            object.properties.iter().for_each(|(name, member)| part(name, member));
+            if let Some(Extra::Of(values)) = &object.additional_properties {
+                part("*", values);
+            }
         }
-    }
-    for part in ["items", "additionalProperties"] {
-        if let Some(item) = schema.get(part).filter(|item| item.is_object()) {
-            members(spec, item, &format!("{place}/*"), depth - 1, marks);
-        }
-    }
-    for part in schema["allOf"].as_array().into_iter().flatten() {
-        members(spec, part, place, depth - 1, marks);
+        _ => {}
     }
 }

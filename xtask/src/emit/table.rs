@@ -34,7 +34,6 @@ fn entry(code: &OperationCode<'_>) -> Item {
     let (repeatable, open) = (operation.is_repeatable(), operation.is_open());
     let rate = operation.rate().map(Literal::u64_unsuffixed);
     let rate = rate.map_or_else(|| quote!(None), |calls| quote!(Some(#calls)));
-    let deprecated = operation.node["deprecated"].as_bool().unwrap_or(false);
     let (page, read_on) = (operation.page(), operation.read_on());
     let secrets = secrets::of(operation);
     parse_quote! {
@@ -47,7 +46,7 @@ fn entry(code: &OperationCode<'_>) -> Item {
             repeatable: #repeatable,
             open: #open,
             rate: #rate,
-            deprecated: #deprecated,
+            deprecated: false,
             page: #page,
             read_on: #read_on,
             secrets: #secrets,

@@ -2,29 +2,25 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use serde_json::Value;
+use serde_json::{Value, json};
 use syn::{
     Attribute, Expr, Fields, Ident, Item, ItemStruct, LitStr, Meta, Token, parse_quote,
     punctuated::Punctuated,
 };
 
 use super::{Field, Maker, answers::EXTRA, argument, doc, last_segment, taken};
-use crate::spec::component;
-
-/// Limits that a JSON Schema says in the document's own words.
-const SCHEMA_LIMITS: [&str; 8] =
-    ["enum", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern"];
+use crate::document::{ObjectSchema, Schema};
 
 /// Progenitor's structs, each followed by its constructor, its setters and its `Debug`.
 pub(super) fn items(maker: &Maker<'_>, types: Vec<Item>) -> Vec<Item> {
     let spec = maker.spec;
-    let (requests, answers) = (spec.request_schemas(), spec.lenient_schemas());
+    let (requests, answers) = (spec.document.request_schemas(), spec.lenient_schemas());
     let mut items = Vec::new();
     for item in types {
         let Item::Struct(mut item) = item else { continue };
         let name = item.ident.to_string();
-        let Some(schema) = spec.schema(&name) else { continue };
-        let is_request = requests.contains(&name);
+        let Some(Schema::Object(schema)) = spec.document.schema(&name) else { continue };
+        let is_request = requests.contains(name.as_str());
         let debug = redacting_debug(&mut item, schema);
         describe(maker, &mut item, schema);
         // Only now, since the names on the wire go with serde's attributes.
@@ -65,19 +61,19 @@ fn wire_name(field: &syn::Field, ident: &Ident) -> String {
     wire
 }
 
-/// The fields that a value cannot do without, in the order in which the document lists them.
-pub(super) fn needed<'a>(fields: &'a [Field], schema: &Value) -> Vec<&'a Field> {
-    let required = schema["required"].as_array().into_iter().flatten();
-    required.filter_map(|wire| fields.iter().find(|field| *wire == *field.wire)).collect()
+/// The required fields, in the order in which the document lists them.
+pub(super) fn needed<'a>(fields: &'a [Field], schema: &ObjectSchema) -> Vec<&'a Field> {
+    let required = schema.required.iter();
+    required.filter_map(|wire| fields.iter().find(|field| field.wire == *wire)).collect()
 }
 
-pub(super) fn is_needed(field: &Field, schema: &Value) -> bool {
-    schema["required"].as_array().into_iter().flatten().any(|wire| *wire == *field.wire)
+pub(super) fn is_needed(field: &Field, schema: &ObjectSchema) -> bool {
+    schema.required.contains(&field.wire)
 }
 
-/// `new`, with what the type cannot do without, and a setter for each other member: a member that is
+/// `new`, with the required members, and a setter for each other member: a member that is
 /// added later breaks no code that uses them.
-fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &Value) -> Item {
+fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &ObjectSchema) -> Item {
     let name = &item.ident;
     let fields = fields(&item.fields);
     let needed = needed(&fields, schema);
@@ -114,7 +110,7 @@ fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &Value) -> Item {
         let argument = quote::format_ident!("value");
         let (ty, value) = taken(optional.unwrap_or(&field.ty), &argument);
         let value = optional.map_or_else(|| value.clone(), |_| quote!(Some(#value)));
-        let text = doc(&described(maker, &schema["properties"][&field.wire])
+        let text = doc(&described(maker, schema.properties.get(&field.wire))
             .unwrap_or_else(|| format!("Sets `{}`.", field.wire)));
         quote! {
             #text
@@ -139,21 +135,20 @@ fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &Value) -> Item {
 }
 
 /// What the document says of a member, or of the type that it refers to.
-fn described(maker: &Maker<'_>, property: &Value) -> Option<String> {
-    let own = property["description"].as_str();
-    let target = || maker.spec.schema(component(property)?)?["description"].as_str();
-    own.or_else(target).map(|text| text.trim().to_owned())
+fn described(maker: &Maker<'_>, property: Option<&Schema>) -> Option<String> {
+    let target = || maker.spec.document.resolve(property?)?.description();
+    property?.description().or_else(target).map(|text| text.trim().to_owned())
 }
 
 /// Puts the document's own words before the struct and its fields.
-fn describe(maker: &Maker<'_>, item: &mut ItemStruct, schema: &Value) {
+fn describe(maker: &Maker<'_>, item: &mut ItemStruct, schema: &ObjectSchema) {
     let is_doc = |attribute: &Attribute| attribute.path().is_ident("doc");
     item.attrs.retain(|attribute| !is_doc(attribute));
-    let text = schema["description"].as_str().map(str::trim);
+    let text = schema.description.as_deref().map(str::trim);
     item.attrs.insert(0, doc(text.unwrap_or(&format!("`{}`.", item.ident))));
     for field in &mut item.fields {
         let Some(ident) = &field.ident else { continue };
-        let text = match described(maker, &schema["properties"][wire_name(field, ident)]) {
+        let text = match described(maker, schema.properties.get(&wire_name(field, ident))) {
             Some(text) => text,
             None if *ident == EXTRA => {
                 "Members that have no field here, or were not of their type, as they came."
@@ -166,16 +161,17 @@ fn describe(maker: &Maker<'_>, item: &mut ItemStruct, schema: &Value) {
     }
 }
 
-/// In place of a derived `Debug`, one that does not tell what the document calls sensitive; nothing
+/// In place of a derived `Debug`, one that redacts what the document marks as sensitive; nothing
 /// where there is no such member.
-fn redacting_debug(item: &mut ItemStruct, schema: &Value) -> Option<Item> {
+fn redacting_debug(item: &mut ItemStruct, schema: &ObjectSchema) -> Option<Item> {
     let Fields::Named(fields) = &item.fields else { return None };
     let mut any = false;
     let mut shown = Vec::new();
     for field in &fields.named {
         let ident = field.ident.as_ref()?;
         let text = ident.to_string();
-        let sensitive = schema["properties"][wire_name(field, ident)]["x-sensitive"] == true;
+        let member = schema.properties.get(&wire_name(field, ident));
+        let sensitive = member.is_some_and(Schema::is_sensitive);
         any |= sensitive;
         let value: Expr = match (sensitive, argument(&field.ty, "Option")) {
             (false, _) => parse_quote!(&self.#ident),
@@ -213,9 +209,10 @@ fn derives(attribute: &Attribute) -> impl Iterator<Item = syn::Path> + use<> {
 
 /// Leaves reading and writing to `answers.rs`.
 fn read_leniently(item: &mut ItemStruct) {
-    let told = item.attrs.iter().any(|attribute| derives(attribute).any(|it| it.is_ident("Debug")));
+    let has_debug =
+        item.attrs.iter().any(|attribute| derives(attribute).any(|it| it.is_ident("Debug")));
     item.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
-    item.attrs.push(match told {
+    item.attrs.push(match has_debug {
         true => parse_quote!(#[derive(Clone, Debug, Default)]),
         false => parse_quote!(#[derive(Clone, Default)]),
     });
@@ -229,7 +226,7 @@ fn read_leniently(item: &mut ItemStruct) {
 
 /// Lets a vendor add members, takes null for an empty list; gives a request type a JSON Schema with
 /// the document's limits, and a `Default` where it can do without any member.
-fn open_struct(item: &mut ItemStruct, schema: &Value, is_request: bool) {
+fn open_struct(item: &mut ItemStruct, schema: &ObjectSchema, is_request: bool) {
     let all = fields(&item.fields);
     for (field, known) in item.fields.iter_mut().zip(&all) {
         if is_list(&field.ty) && field.attrs.iter().any(has_default) {
@@ -238,7 +235,7 @@ fn open_struct(item: &mut ItemStruct, schema: &Value, is_request: bool) {
             );
         }
         if is_request {
-            field.attrs.extend(schema_limits(&schema["properties"][&known.wire]));
+            field.attrs.extend(schema_limits(schema.properties.get(&known.wire)));
         }
     }
     item.attrs.push(parse_quote!(#[non_exhaustive]));
@@ -258,14 +255,29 @@ fn open_struct(item: &mut ItemStruct, schema: &Value, is_request: bool) {
 }
 
 /// The attribute that puts a member's limits into its JSON Schema.
-fn schema_limits(property: &Value) -> Option<Attribute> {
-    let limits: Vec<TokenStream> = SCHEMA_LIMITS
-        .iter()
-        .filter_map(|limit| {
-            let value: TokenStream = property.get(*limit)?.to_string().parse().ok()?;
-            Some(quote!(#limit = #value))
-        })
-        .collect();
+fn schema_limits(property: Option<&Schema>) -> Option<Attribute> {
+    let limits = match property? {
+        Schema::Text(text) => vec![
+            ("enum", json!(text.values)),
+            ("maxLength", json!(text.max_length)),
+            ("minLength", json!(text.min_length)),
+            ("pattern", json!(text.pattern.as_ref().map(|pattern| pattern.as_str()))),
+        ],
+        Schema::Narrowed(narrowed) => vec![("enum", json!(narrowed.values))],
+        Schema::Integer(integer) => {
+            vec![("maximum", json!(integer.maximum)), ("minimum", json!(integer.minimum))]
+        }
+        Schema::List(list) => {
+            vec![("maxItems", json!(list.max_items)), ("minItems", json!(list.min_items))]
+        }
+        _ => return None,
+    };
+    let given = limits.into_iter().filter(|(_, value)| !value.is_null());
+    let limit = |(word, value): (&str, Value)| {
+        let value: TokenStream = value.to_string().parse().ok()?;
+        Some(quote!(#word = #value))
+    };
+    let limits: Vec<TokenStream> = given.filter_map(limit).collect();
     (!limits.is_empty())
         .then(|| parse_quote!(#[cfg_attr(feature = "schemars", schemars(extend(#(#limits),*)))]))
 }

@@ -8,15 +8,19 @@ use serde_json::Value;
 use syn::{Ident, Type};
 
 use super::{Field, Model, OperationCode, argument, last_segment};
-use crate::spec::{Operation, Spec, component, enum_values};
+use crate::{
+    document::{IntegerSchema, Location, ObjectSchema, Schema, TextFormat},
+    spec::Spec,
+};
 
 /// The file's items: `Validate` for each request type, one function for each operation's call.
 pub(super) fn items(spec: &Spec, model: &Model, operations: &[OperationCode<'_>]) -> TokenStream {
     let mut patterns = BTreeSet::new();
-    let requests = spec.request_schemas();
-    let types: Vec<TokenStream> = spec
-        .schemas()
-        .filter(|(name, schema)| requests.contains(*name) && is_object(schema))
+    let requests = spec.document.request_schemas();
+    let schemas = spec.document.components.schemas.iter();
+    let types: Vec<TokenStream> = schemas
+        .filter(|(name, _)| requests.contains(name.as_str()))
+        .filter_map(|(name, schema)| Some((name, schema.as_struct()?)))
         .map(|(name, schema)| validate_impl(spec, model, name, schema, &mut patterns))
         .collect();
     let calls: Vec<TokenStream> =
@@ -84,17 +88,16 @@ fn validate_impl(
     spec: &Spec,
     model: &Model,
     name: &str,
-    schema: &Value,
+    schema: &ObjectSchema,
     patterns: &mut BTreeSet<String>,
 ) -> TokenStream {
     let ident = format_ident!("{name}");
     let fields = model.fields(name);
-    let required = required(schema);
     let mut statements = TokenStream::new();
-    for (wire, property) in schema["properties"].as_object().into_iter().flatten() {
+    for (wire, property) in &schema.properties {
         let Some(field) = fields.iter().find(|field| field.wire == *wire) else { continue };
         let member = &field.ident;
-        let must = required.contains(&wire.as_str());
+        let must = schema.required.contains(wire);
         statements.extend(check(
             spec,
             wire,
@@ -120,10 +123,10 @@ fn validate_impl(
 }
 
 /// The rules between members of one object.
-fn groups(schema: &Value, fields: &[Field]) -> TokenStream {
+fn groups(schema: &ObjectSchema, fields: &[Field]) -> TokenStream {
     let field = |wire: &str| fields.iter().find(|field| field.wire == wire);
-    let pairs = |group: &Value| -> Vec<TokenStream> {
-        let members = group.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let pairs = |group: &[String]| -> Vec<TokenStream> {
+        let members = group.iter();
         members
             .filter_map(|wire| {
                 let given = given(field(wire)?);
@@ -132,24 +135,23 @@ fn groups(schema: &Value, fields: &[Field]) -> TokenStream {
             .collect()
     };
     let mut statements = TokenStream::new();
-    for group in schema["x-exclusive"].as_array().into_iter().flatten() {
+    for group in &schema.exclusive {
         let pairs = pairs(group);
         statements.extend(quote!(check::exclusive(&[#(#pairs),*])?;));
     }
-    for group in schema["x-exactly-one-of"].as_array().into_iter().flatten() {
+    for group in &schema.exactly_one_of {
         let pairs = pairs(group);
         statements.extend(quote!(check::exactly_one_of(&[#(#pairs),*])?;));
     }
-    if let Some(least) = number(schema, "minProperties") {
-        let least = size(least);
+    if let Some(least) = schema.min_properties.map(size) {
         let pairs = fields.iter().map(|field| {
             let (wire, given) = (&field.wire, given(field));
             quote!((#wire, #given))
         });
         statements.extend(quote!(check::some_of(#least, &[#(#pairs),*])?;));
     }
-    for (wire, needs) in schema["x-requires"].as_object().into_iter().flatten() {
-        for (other, value) in needs.as_object().into_iter().flatten() {
+    for (wire, needs) in &schema.requires {
+        for (other, value) in needs {
             let (Some(first), Some(second)) = (field(wire), field(other)) else { continue };
             let given = given(first);
             let member = &second.ident;
@@ -192,7 +194,7 @@ fn call_check(
     code: &OperationCode<'_>,
     patterns: &mut BTreeSet<String>,
 ) -> Option<TokenStream> {
-    let operation: &Operation<'_> = &code.operation;
+    let operation = &code.operation;
     let mut always = TokenStream::new();
     let mut switchable = TokenStream::new();
     let mut arguments = Vec::new();
@@ -269,12 +271,12 @@ fn checked_parameters<'a>(
 ) -> Vec<CheckedParameter<'a>> {
     let mut checked = Vec::new();
     for parameter in code.operation.parameters() {
-        let wire = parameter["name"].as_str().unwrap_or_default();
+        let wire = parameter.name.as_str();
         let Some(field) = code.parameters.iter().find(|field| field.wire == wire) else { continue };
-        let in_path = parameter["in"] == "path";
+        let in_path = parameter.location == Location::Path;
         let member = &field.ident;
         let check =
-            check(spec, wire, quote!(#member), &parameter["schema"], &field.ty, in_path, patterns);
+            check(spec, wire, quote!(#member), &parameter.schema, &field.ty, in_path, patterns);
         if !check.is_empty() {
             checked.push(CheckedParameter { field, in_path, check });
         }
@@ -291,21 +293,12 @@ fn is_string(ty: &Type) -> bool {
     last_segment(ty).is_some_and(|segment| segment == "String")
 }
 
-/// True for a schema that becomes a struct; free-form maps do not.
-fn is_object(schema: &Value) -> bool {
-    schema.get("properties").is_some() || schema["additionalProperties"] == false
-}
-
-fn required(schema: &Value) -> Vec<&str> {
-    schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
-}
-
 /// The checks of one value: `value` is an expression of type `&ty`.
 fn check(
     spec: &Spec,
     wire: &str,
     value: TokenStream,
-    schema: &Value,
+    schema: &Schema,
     ty: &Type,
     required: bool,
     patterns: &mut BTreeSet<String>,
@@ -320,8 +313,8 @@ fn check(
     if let Some(item) = argument(ty, "Vec") {
         return list(spec, wire, value, schema, item, required, patterns);
     }
-    let target = component(schema).and_then(|name| spec.schema(name)).unwrap_or(schema);
-    if is_object(target) {
+    let target = spec.document.resolve(schema).unwrap_or(schema);
+    if target.as_struct().is_some() {
         return quote!(Validate::validate(#value).map_err(|violation| violation.within(#wire))?;);
     }
     scalar(wire, &value, schema, target, ty, patterns)
@@ -332,13 +325,14 @@ fn list(
     spec: &Spec,
     wire: &str,
     value: TokenStream,
-    schema: &Value,
+    schema: &Schema,
     item: &Type,
     required: bool,
     patterns: &mut BTreeSet<String>,
 ) -> TokenStream {
     let mut statements = TokenStream::new();
-    let (least, most) = (number(schema, "minItems").unwrap_or(0), number(schema, "maxItems"));
+    let Schema::List(limits) = schema else { return statements };
+    let (least, most) = (limits.min_items.unwrap_or(0), limits.max_items);
     // An optional list that is empty is not sent at all, so its least length does not apply.
     let may_be_empty = !required && least > 0;
     let least = if may_be_empty && least == 1 { 0 } else { least };
@@ -351,12 +345,12 @@ fn list(
             false => check,
         });
     }
-    if schema["uniqueItems"] == true {
+    if limits.unique_items {
         statements.extend(quote!(check::unique(#wire, #value)?;));
     }
-    let items = &schema["items"];
-    let target = component(items).and_then(|name| spec.schema(name)).unwrap_or(items);
-    if is_object(target) {
+    let items = &*limits.items;
+    let target = spec.document.resolve(items).unwrap_or(items);
+    if target.as_struct().is_some() {
         statements.extend(quote!(check::each(#wire, #value, Validate::validate)?;));
     } else {
         let inner = check(spec, "", quote!(item), items, item, true, patterns);
@@ -371,63 +365,62 @@ fn list(
 fn scalar(
     wire: &str,
     value: &TokenStream,
-    schema: &Value,
-    target: &Value,
+    schema: &Schema,
+    target: &Schema,
     ty: &Type,
     patterns: &mut BTreeSet<String>,
 ) -> TokenStream {
-    let keyword = |key: &str| schema.get(key).or_else(|| target.get(key)).filter(|v| !v.is_null());
-    let bound = |key: &str| keyword(key).and_then(Value::as_i64);
-    let mut statements = TokenStream::new();
-    let is_password = target["format"] == "password";
     let bare = unborrowed(value);
-    let text = if is_password {
+    let mut statements = TokenStream::new();
+    let limits = match target {
+        Schema::Text(limits) => limits,
+        Schema::Integer(IntegerSchema { minimum: least, maximum: most, format, .. }) => {
+            // Without a format, a least value of zero makes the type unsigned, which checks it already.
+            let by_type = *least == Some(0) && format.is_none();
+            if (least.is_some() && !by_type) || most.is_some() {
+                let (least, most) = (option(least.map(size)), option(most.map(size)));
+                let borrowed = bare.to_string() != value.to_string();
+                let number = if borrowed { quote!(#bare) } else { quote!(*#value) };
+                statements.extend(quote!(check::range(#wire, #number, #least, #most)?;));
+            }
+            return statements;
+        }
+        _ => return statements,
+    };
+    let text = if limits.format == Some(TextFormat::Password) {
         quote!(#bare.expose())
-    } else if enum_values(target).is_some() && !is_string(ty) {
+    } else if target.values().is_some() && !is_string(ty) {
         quote!(#bare.as_str())
     } else {
         value.clone()
     };
-    let (least, most) = (bound("minLength").unwrap_or(0), bound("maxLength"));
+    let (least, most) = (limits.min_length.unwrap_or(0), limits.max_length);
     if least > 0 || most.is_some() {
-        let function = match target["format"].as_str() {
-            Some("byte") => quote!(check::encoded),
+        let function = match limits.format {
+            Some(TextFormat::Byte) => quote!(check::encoded),
             _ => quote!(check::characters),
         };
         let (least, most) = (size(least), option(most.map(size)));
         statements.extend(quote!(#function(#wire, #text, #least, #most)?;));
     }
-    if let Some(most) = bound("x-max-bytes") {
-        let most = size(most);
+    if let Some(most) = limits.max_bytes.map(size) {
         statements.extend(quote!(check::bytes(#wire, #text, #most)?;));
     }
-    if let Some(pattern) = keyword("pattern").and_then(Value::as_str) {
+    if let Some(pattern) = limits.pattern.as_ref().map(|pattern| pattern.as_str()) {
         patterns.insert(pattern.to_owned());
         statements.extend(quote!(check::pattern(#wire, #text, &PATTERN!(#pattern))?;));
     }
-    if target["type"] == "integer" {
-        let (least, most) = (bound("minimum"), bound("maximum"));
-        // Without a format, a least value of zero makes the type unsigned, which says it already.
-        let by_type = least == Some(0) && target.get("format").is_none();
-        if (least.is_some() && !by_type) || most.is_some() {
-            let (least, most) = (option(least.map(size)), option(most.map(size)));
-            let borrowed = bare.to_string() != value.to_string();
-            let number = if borrowed { quote!(#bare) } else { quote!(*#value) };
-            statements.extend(quote!(check::range(#wire, #number, #least, #most)?;));
-        }
-    }
-    if let Some(closed) = schema.get("enum").or_else(|| target.get("enum")) {
-        let values: Vec<&str> =
-            closed.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let is_open = enum_values(target).is_some() && !is_string(ty);
-        let text = if is_open { quote!(#bare.as_str()) } else { text.clone() };
+    let narrowed = match schema {
+        Schema::Narrowed(narrowed) => narrowed.values.as_ref(),
+        _ => None,
+    };
+    if let Some(values) = narrowed.or(limits.values.as_ref()) {
         statements.extend(quote!(check::one_of(#wire, #text, &[#(#values),*])?;));
     }
-    if let Some(rules) = keyword("x-json-object") {
-        let pattern = rules["keyPattern"].as_str().unwrap_or_default();
+    if let Some(rules) = &limits.json_object {
+        let pattern = rules.key_pattern.as_str();
         patterns.insert(pattern.to_owned());
-        let most = size(rules["maxProperties"].as_i64().unwrap_or_default());
-        let key = size(rules["keyMaxLength"].as_i64().unwrap_or_default());
+        let (most, key) = (size(rules.max_properties), size(rules.key_max_length));
         statements.extend(quote! {
             check::json_object(
                 #wire,
@@ -449,12 +442,8 @@ fn unborrowed(value: &TokenStream) -> TokenStream {
     trees.collect()
 }
 
-fn number(schema: &Value, key: &str) -> Option<i64> {
-    schema.get(key)?.as_i64()
-}
-
-fn size(number: i64) -> proc_macro2::Literal {
-    proc_macro2::Literal::i64_unsuffixed(number)
+fn size(number: impl Into<i128>) -> proc_macro2::Literal {
+    proc_macro2::Literal::i128_unsuffixed(number.into())
 }
 
 fn option(value: Option<proc_macro2::Literal>) -> TokenStream {

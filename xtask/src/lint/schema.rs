@@ -60,8 +60,7 @@ pub(super) fn check(
         ),
         Schema::Object(object) => {
             let extra = object.additional_properties.as_ref();
-            let is_struct = object.lines.words().any(|word| word == "properties")
-                || matches!(extra, Some(Extra::Refused));
+            let is_struct = object.is_struct();
             unless(
                 is_root || !is_struct,
                 "",
