@@ -247,6 +247,9 @@ pub struct Operation {
     /// Addresses of its own.
     #[serde(default)]
     pub servers: Vec<Server>,
+    /// Whether the vendor advises against it.
+    #[serde(default)]
+    pub deprecated: bool,
     /// Codes of its errors.
     #[serde(default, rename = "x-error-codes")]
     pub error_codes: Vec<String>,

@@ -352,11 +352,22 @@ fn requests_are_checked_before_they_are_sent() {
         rest = rest.split_once(&part).unwrap_or_else(|| panic!("{part} is missing or too early")).1;
     }
     let table = dense(page(&generated, "operations.rs"));
+    assert!(!table.contains("deprecated:true"), "{table}");
     for (id, starts) in [("CreateWidget", true), ("ListWidgets", false)] {
         let (_, entry) = table.split_once(&dense(&format!("id: {id:?},"))).unwrap();
         let (entry, _) = entry.split_once("};").unwrap();
         assert!(entry.contains(&format!("starts_command:{starts},")), "{entry}");
     }
+}
+
+#[test]
+fn an_operation_may_be_deprecated() {
+    let from = "      x-starts-command: true\n";
+    let spec = small(&[(from, "      x-starts-command: true\n      deprecated: true\n")]);
+    let generated = from_spec(&spec).unwrap();
+    let table = dense(page(&generated, "operations.rs"));
+    assert_eq!(table.matches("deprecated:true").count(), 1, "{table}");
+    assert!(page(&generated, "client.rs").contains("The vendor advises against it."));
 }
 
 #[test]

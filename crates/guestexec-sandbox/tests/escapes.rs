@@ -140,7 +140,9 @@ async fn a_process_that_only_visits_the_directory_is_not_killed() {
 
     // A shell on its own terminal, as a person who debugs has.
     let mut script = std::process::Command::new("script");
-    script.args(["-qec", &format!("cd {home} && echo inside && cat"), "/dev/null"]).current_dir("/");
+    script
+        .args(["-qec", &format!("cd {home} && echo inside && cat"), "/dev/null"])
+        .current_dir("/");
     script.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let Ok(mut script) = script.spawn() else {
         println!("skipped: `script` is not installed");

@@ -105,6 +105,9 @@ fn description(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<String, St
     let operation = &code.operation;
     let mut parts = vec![format!("{}.", operation.summary())];
     parts.extend(operation.operation.description.as_ref().map(|text| text.trim().to_owned()));
+    if operation.operation.deprecated {
+        parts.push("The vendor advises against it.".to_owned());
+    }
     if let Some(calls) = operation.rate() {
         parts.push(format!("The service takes {calls} of these calls in a second."));
     }

@@ -34,6 +34,7 @@ fn entry(code: &OperationCode<'_>) -> Item {
     let (repeatable, open) = (operation.is_repeatable(), operation.is_open());
     let rate = operation.rate().map(Literal::u64_unsuffixed);
     let rate = rate.map_or_else(|| quote!(None), |calls| quote!(Some(#calls)));
+    let deprecated = operation.operation.deprecated;
     let (page, read_on) = (operation.page(), operation.read_on());
     let secrets = secrets::of(operation);
     parse_quote! {
@@ -46,7 +47,7 @@ fn entry(code: &OperationCode<'_>) -> Item {
             repeatable: #repeatable,
             open: #open,
             rate: #rate,
-            deprecated: false,
+            deprecated: #deprecated,
             page: #page,
             read_on: #read_on,
             secrets: #secrets,

@@ -44,13 +44,6 @@ pub const OPERATIONS: &[Broken] = &[
         "write `x-read-on",
     ),
     broken(
-        "      x-starts-command: true\n",
-        "      deprecated: true\n",
-        "CreateWidget",
-        "`deprecated` is ignored",
-        "leave it out",
-    ),
-    broken(
         "x-starts-command: true",
         "callbacks: {}",
         "CreateWidget",
