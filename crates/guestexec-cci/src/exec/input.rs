@@ -26,7 +26,7 @@ impl Input {
     /// that the command never takes a part of the input for all of it.
     ///
     /// The reader is dropped when the session ends. A reader that blocks a thread, such as
-    /// [`tokio::io::Stdin`], may go on to block it until its next byte comes, and the runtime cannot
+    /// `tokio::io::Stdin`, may go on to block it until its next byte comes, and the runtime cannot
     /// shut down before. A [file](std::fs::File) does not: on Unix, a FIFO or a terminal is read only
     /// when it has something to read, so give `File::open("/dev/stdin")` rather than tokio's reader.
     pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {

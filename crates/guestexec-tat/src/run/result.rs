@@ -286,7 +286,7 @@ impl InstanceResult {
     }
 
     /// The [output](Self::output) as text, with U+FFFD where it is not UTF-8. Batch files on Windows write
-    /// in the system's code page: see [`Self::output_in`].
+    /// in the system's code page: see `output_in`.
     pub fn output_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.output())
     }
