@@ -5,7 +5,7 @@ use guestexec::cci::Client;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cci = Client::builder().from_env()?.build()?;
     let output = cci.pod("default", "demo").exec(["uname", "-a"]).output().await?;
-    println!("{}", String::from_utf8_lossy(&output.stdout));
-    assert!(output.status.success());
+    print!("{}", output.stdout_lossy());
+    assert!(output.success(), "it exited with {:?}", output.exit_code());
     Ok(())
 }
