@@ -49,13 +49,13 @@ fn main() {
 '
 no_tls='
 use std::{future::pending, time::Duration};
-use guestexec_core::{ErrorKind, ResponseFuture, Transport};
+use guestexec_core::{ErrorKind, Operation, ResponseFuture, Transport};
 
 #[derive(Debug)]
 struct Hanging;
 
 impl Transport for Hanging {
-    fn execute(&self, _: reqwest::Request) -> ResponseFuture<'"'"'_> {
+    fn execute(&self, _: &'"'"'static Operation, _: reqwest::Request) -> ResponseFuture<'"'"'_> {
         Box::pin(pending())
     }
 }
