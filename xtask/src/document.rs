@@ -242,7 +242,7 @@ pub struct Operation {
     pub request_body: Option<RequestBody>,
     /// What it is answered.
     pub responses: Named<Referable<Response>>,
-    /// What a call needs; an empty list is nothing.
+    /// The credentials of a call; an empty list stands for none.
     pub security: Option<Vec<Named<Vec<String>>>>,
     /// Addresses of its own.
     #[serde(default)]
@@ -276,9 +276,9 @@ pub struct Operation {
 /// How often an operation may be called.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct RateLimit {
-    /// So many calls,
+    /// The number of calls.
     pub requests: u64,
-    /// in so many seconds.
+    /// The seconds in which they may be made.
     #[serde(rename = "per-seconds")]
     pub per_seconds: u64,
 }

@@ -324,6 +324,11 @@ fn last_segment(ty: &Type) -> Option<&Ident> {
     }
 }
 
+/// `T` of an `Option<T>`, any other type itself.
+fn bare(ty: &Type) -> &Type {
+    argument(ty, "Option").unwrap_or(ty)
+}
+
 /// `T` of `outer<T>`.
 fn argument<'a>(ty: &'a Type, outer: &str) -> Option<&'a Type> {
     let Type::Path(path) = ty else { return None };

@@ -8,7 +8,7 @@ use syn::{
     visit_mut::{self, VisitMut},
 };
 
-use super::{Field, Maker, OperationCode, argument, doc, last_segment, taken, validate};
+use super::{Field, Maker, OperationCode, argument, bare, doc, last_segment, taken, validate};
 use crate::document::Schema;
 
 /// Names of progenitor's runtime that an exchange may use.
@@ -201,11 +201,6 @@ fn builder(
         methods.items.push(ImplItem::Fn(exchange));
     }
     Ok([Some(declared), debug, Some(methods)].into_iter().flatten().collect())
-}
-
-/// `T` of an `Option<T>`, any other type itself.
-fn bare(ty: &Type) -> &Type {
-    argument(ty, "Option").unwrap_or(ty)
 }
 
 fn setter(code: &OperationCode<'_>, field: &Field) -> ImplItemFn {

@@ -6,7 +6,7 @@ use quote::quote;
 use serde_json::Value;
 use syn::Item;
 
-use super::{Maker, OperationCode, argument, parse};
+use super::{Maker, OperationCode, bare, parse};
 
 /// Longest line of JSON that is not one value.
 const WIDTH: usize = 96;
@@ -143,7 +143,7 @@ fn send(codes: &[OperationCode<'_>]) -> Result<Vec<Item>, String> {
         let (id, method) = (code.operation.id(), &code.method);
         let setters = code.parameters.iter().map(|field| {
             let (setter, wire) = (&field.ident, &field.wire);
-            let ty = argument(&field.ty, "Option").unwrap_or(&field.ty);
+            let ty = bare(&field.ty);
             quote! {
                 if let Some(value) = example.parameter::<#ty>(#wire).map_err(unusable)? {
                     call = call.#setter(value);

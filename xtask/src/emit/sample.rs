@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use syn::{Ident, Type};
 
-use super::{Field, Maker, OperationCode, argument, enums, last_segment, types};
+use super::{Field, Maker, OperationCode, argument, bare, enums, last_segment, types};
 use crate::document::Schema;
 
 /// The example called `minimal`, or the first one, as the lines of a program that sends it; nothing
@@ -56,11 +56,6 @@ pub(super) fn of(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<Option<S
     lines.extend(body.map(str::to_owned));
     lines.push("# Ok(()) }".to_owned());
     Ok(Some(lines.join("\n")))
-}
-
-/// `T` of an `Option<T>`, any other type itself.
-fn bare(ty: &Type) -> &Type {
-    argument(ty, "Option").unwrap_or(ty)
 }
 
 struct Sample<'a> {

@@ -97,7 +97,8 @@ fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &ObjectSchema) -> Item 
         }
     });
     let new = match (&needed[..], &others[..]) {
-        ([], _) => quote!(Self::default()),
+        // Not `Self::default()`, which may be the setter of a member.
+        ([], _) => quote!(Default::default()),
         _ => quote!(Self { #(#values,)* #(#rest,)* }),
     };
     let about = doc(match needed.is_empty() {

@@ -5,20 +5,23 @@ use heck::ToSnakeCase as _;
 use super::{Complaints, collision, schema};
 use crate::document::{Call, Document, Location, Parameter, Pattern, Schema, TextSchema};
 
-/// Names of an operation builder's own methods, and of the variables in them.
-const LOCALS: [&str; 13] = [
+/// Names of an operation builder's own methods, and of the variables and functions in them.
+const LOCALS: [&str; 16] = [
     "body",
-    "body_map",
-    "call",
     "client",
+    "encode_path",
+    "exchange",
     "header_map",
     "info",
+    "json_body",
     "new",
     "query",
     "request",
+    "required",
     "response",
     "result",
     "send",
+    "send_in",
     "url",
 ];
 

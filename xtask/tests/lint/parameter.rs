@@ -91,6 +91,20 @@ pub const PARAMETERS: &[Broken] = &[
     ),
     broken(
         "        - name: X-Trace\n",
+        "        - name: exchange\n",
+        "ListWidgets",
+        "uses for something else",
+        "leave it out",
+    ),
+    broken(
+        "        - name: X-Trace\n",
+        "        - name: required\n",
+        "ListWidgets",
+        "uses for something else",
+        "leave it out",
+    ),
+    broken(
+        "        - name: X-Trace\n",
         "        - name: header_map\n",
         "ListWidgets",
         "uses for something else",

@@ -391,7 +391,7 @@ pub struct IamScopeProject {
 impl IamScopeProject {
     /// Creates a value with no member set.
     pub fn new() -> Self {
-        Self::default()
+        Default::default()
     }
 
     /// ID of the project.

@@ -579,7 +579,7 @@ pub struct DescribeAutomationAgentStatusRequest {
 impl DescribeAutomationAgentStatusRequest {
     /// Creates a value with no member set.
     pub fn new() -> Self {
-        Self::default()
+        Default::default()
     }
 
     /// Conditions on the agents. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
@@ -663,7 +663,7 @@ pub struct DescribeCommandsRequest {
 impl DescribeCommandsRequest {
     /// Creates a value with no member set.
     pub fn new() -> Self {
-        Self::default()
+        Default::default()
     }
 
     /// The commands to show, `cmd-…`. At most 100. Not beside `Filters`.
@@ -755,7 +755,7 @@ pub struct DescribeInvocationTasksRequest {
 impl DescribeInvocationTasksRequest {
     /// Creates a value with no member set.
     pub fn new() -> Self {
-        Self::default()
+        Default::default()
     }
 
     /// Conditions on the tasks. At most 10 filters of at most 5 values. Not beside
@@ -847,7 +847,7 @@ pub struct DescribeInvocationsRequest {
 impl DescribeInvocationsRequest {
     /// Creates a value with no member set.
     pub fn new() -> Self {
-        Self::default()
+        Default::default()
     }
 
     /// Conditions on the invocations. At most 10 filters of at most 5 values. Not beside
@@ -912,7 +912,7 @@ pub struct DescribeRegionsRequest {}
 impl DescribeRegionsRequest {
     /// Creates a value with no member set.
     pub fn new() -> Self {
-        Self::default()
+        Default::default()
     }
 }
 
@@ -1295,7 +1295,7 @@ pub struct PreviewReplacedCommandContentRequest {
 impl PreviewReplacedCommandContentRequest {
     /// Creates a value with no member set.
     pub fn new() -> Self {
-        Self::default()
+        Default::default()
     }
 
     /// The saved command to preview, `cmd-…`. Either this or `Content`.
