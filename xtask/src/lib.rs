@@ -10,6 +10,7 @@
 //! 5. [`emit`]: progenitor's code and the document become files to read.
 //! 6. [`output`]: write the files, the lock and the tables of [`docs`], or compare with those there.
 
+pub mod audit;
 pub mod docs;
 pub mod document;
 pub mod emit;

@@ -26,6 +26,8 @@ pub fn lower(spec: &Spec) -> Value {
         .iter()
         .map(|(name, schema)| {
             let mut lowered = lower_schema(schema);
+            // A member that refers to it is optional already; here, null would be a type of its own.
+            lowered.as_object_mut().and_then(|words| words.remove("nullable"));
             if lenient.contains(name) {
                 // An answer keeps unknown members, and any member may be missing, unless it is an
                 // object, whose empty value stands in for it.

@@ -22,6 +22,11 @@ pub(super) fn check(document: &Document, complaints: &mut Complaints) {
             schema::check(document, place, part, place == name, used, complaints);
             closed(document, place, part, complaints);
         });
+        let sendable = !(used.in_requests && schema.is_nullable());
+        complaints.unless(sendable, (schema.lines(), "nullable"), name, || {
+            "is in a request, where a component is never null: an optional member is left out; remove \
+             `nullable`"
+        });
         match schema {
             Schema::Object(object) => members(document, name, object, used, complaints),
             Schema::Text(text) if schema.values().is_some() => enumeration(name, text, complaints),

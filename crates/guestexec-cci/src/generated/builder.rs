@@ -389,6 +389,7 @@ pub struct ListCciV2NamespacedPod<'a> {
     label_selector: Option<String>,
     limit: Option<i64>,
     resource_version: Option<String>,
+    resource_version_match: Option<String>,
     timeout_seconds: Option<i64>,
 }
 
@@ -402,6 +403,7 @@ impl<'a> ListCciV2NamespacedPod<'a> {
             label_selector: None,
             limit: None,
             resource_version: None,
+            resource_version_match: None,
             timeout_seconds: None,
         }
     }
@@ -443,6 +445,13 @@ impl<'a> ListCciV2NamespacedPod<'a> {
         self
     }
 
+    /// How `resourceVersion` is meant: `Exact`, or `NotOlderThan`, the default. It needs
+    /// `resourceVersion`.
+    pub fn resource_version_match(mut self, value: impl Into<String>) -> Self {
+        self.resource_version_match = Some(value.into());
+        self
+    }
+
     /// How long the server may work on the answer, in seconds.
     pub fn timeout_seconds(mut self, value: i64) -> Self {
         self.timeout_seconds = Some(value);
@@ -475,6 +484,7 @@ impl<'a> ListCciV2NamespacedPod<'a> {
             label_selector,
             limit,
             resource_version,
+            resource_version_match,
             timeout_seconds,
         } = self;
         let namespace = required(namespace, "namespace")?;
@@ -497,6 +507,7 @@ impl<'a> ListCciV2NamespacedPod<'a> {
             .query(&QueryParam::new("labelSelector", &label_selector))
             .query(&QueryParam::new("limit", &limit))
             .query(&QueryParam::new("resourceVersion", &resource_version))
+            .query(&QueryParam::new("resourceVersionMatch", &resource_version_match))
             .query(&QueryParam::new("timeoutSeconds", &timeout_seconds))
             .build()?;
         let info = operations::LIST_CCI_V2_NAMESPACED_POD.info();

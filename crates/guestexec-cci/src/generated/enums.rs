@@ -75,6 +75,8 @@
         Succeeded = "Succeeded",
         /// All containers have ended, at least one of them with a failure.
         Failed = "Failed",
+        /// The service has stopped the pod. On Huawei Cloud only.
+        Stopped = "Stopped",
         /// The node does not answer.
         Unknown = "Unknown",
     }

@@ -110,6 +110,7 @@ pub const ALL: &[Example] = &[
   "labelSelector": "app in (web, cache),tier!=test",
   "limit": 50,
   "resourceVersion": "0",
+  "resourceVersionMatch": "NotOlderThan",
   "timeoutSeconds": 30
 }"#),
     KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD
@@ -673,6 +674,12 @@ pub async fn send(client: &Client, example: &Example) -> Result<(), crate::Error
                 .map_err(unusable)?
             {
                 call = call.resource_version(value);
+            }
+            if let Some(value) = example
+                .parameter::<String>("resourceVersionMatch")
+                .map_err(unusable)?
+            {
+                call = call.resource_version_match(value);
             }
             if let Some(value) = example
                 .parameter::<i64>("timeoutSeconds")

@@ -31,7 +31,8 @@ use super::types::*;
 } keeps extra);
 
 ::guestexec_core::answer!(SessionInventory {
-    account_uuid = "accountUuid", create_date = "createDate", expired_date = "expiredDate",
+    account_type = "accountType", account_uuid = "accountUuid", client_info = "clientInfo",
+    create_date = "createDate", expired_date = "expiredDate", user_type = "userType",
     user_uuid = "userUuid", uuid = "uuid",
 } keeps extra);
 

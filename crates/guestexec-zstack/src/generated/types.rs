@@ -301,13 +301,19 @@ pub struct LogOutResponse(pub Map<String, Value>);
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SessionInventory {
+    /// The kind of the account, such as `SystemAdmin`. Newer servers only.
+    pub account_type: Option<String>,
     /// UUID of the account.
     pub account_uuid: Option<String>,
+    /// What the login said of the client, such as its address and browser. Newer servers only.
+    pub client_info: Option<Map<String, Value>>,
     /// When the session was opened, in the form of `expiredDate`.
     pub create_date: Option<String>,
     /// When the session ends, in the server's local time, such as `Jan 1, 2017 11:31:06 AM`. No zone
     /// is given.
     pub expired_date: Option<String>,
+    /// The kind of user who logged in. Newer servers only.
+    pub user_type: Option<String>,
     /// UUID of the user; that of the account if the account itself logged in.
     pub user_uuid: Option<String>,
     /// UUID of the session, 32 hexadecimal digits. It gives the rights of the account.

@@ -1,0 +1,5 @@
+//! Vendors' pages: what is read of them, whatever their layout.
+
+mod dump;
+mod read;
+mod render;
