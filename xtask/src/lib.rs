@@ -13,6 +13,7 @@
 pub mod audit;
 pub mod docs;
 pub mod document;
+pub mod edit;
 pub mod emit;
 pub mod generate;
 pub mod lint;

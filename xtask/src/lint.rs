@@ -11,6 +11,7 @@ mod document;
 mod operation;
 mod parameter;
 mod schema;
+mod unwritten;
 
 use crate::document::{Complaint, Document, Lines};
 
@@ -24,6 +25,7 @@ pub fn lint(document: &Document) -> Vec<Complaint> {
             operation::check(document, call, &mut complaints);
         }
         component::check(document, &mut complaints);
+        unwritten::check(document, &mut complaints);
     }
     complaints.0.sort();
     complaints.0.dedup_by(|a, b| a.line == b.line && a.text == b.text);

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::{Parser, Subcommand};
-use xtask::{all_generated, output, root, spec};
+use xtask::{all_generated, audit, output, root, spec};
 
 /// The workspace's own tasks.
 #[derive(Parser)]
@@ -23,12 +23,18 @@ enum Task {
         /// The providers, by the names of their specs; all if none is named.
         providers: Vec<String>,
     },
+    Audit(audit::Arguments),
 }
 
 fn main() -> ExitCode {
-    let Task::Generate { check, providers } = Arguments::parse().task;
-    match generate(check, providers) {
-        Ok(()) => ExitCode::SUCCESS,
+    let result = match Arguments::parse().task {
+        Task::Generate { check, providers } => {
+            generate(check, providers).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Audit(arguments) => Ok(audit::run(&arguments)),
+    };
+    match result {
+        Ok(code) => code,
         Err(complaint) => {
             eprintln!("{complaint}");
             ExitCode::FAILURE

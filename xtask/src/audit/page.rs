@@ -165,9 +165,9 @@ pub struct Limits {
     pub minimum: Option<i64>,
     /// The greatest value.
     pub maximum: Option<i64>,
-    /// The least number of items, or of members of a map.
+    /// The least number of items, or of members of a map or of a JSON object that is sent as a text.
     pub min_items: Option<u64>,
-    /// The greatest number of items, or of members of a map.
+    /// The greatest number of items, or of members of a map or of a JSON object that is sent as a text.
     pub max_items: Option<u64>,
     /// The values it may have, in the page's order.
     pub values: Vec<String>,
@@ -175,9 +175,13 @@ pub struct Limits {
     pub default: Option<String>,
     /// The characters allowed, as a class of a regular expression: `[a-zA-Z0-9-_]`.
     pub characters: Option<String>,
-    /// The members it must not stand beside.
+    /// The greatest length in characters of the names in a JSON object that is sent as a text.
+    pub key_max_characters: Option<u64>,
+    /// The characters allowed in those names, as `characters`.
+    pub key_characters: Option<String>,
+    /// The members that must not stand beside each other; this one may be among them.
     pub excludes: Vec<String>,
-    /// The members that must have a value where this one is given.
+    /// The members that must have a value where this one is given; not all need be of the same object.
     pub requires: Vec<(String, String)>,
 }
 

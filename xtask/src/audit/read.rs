@@ -18,7 +18,7 @@ mod types;
 
 use std::fmt;
 
-use super::page::Page;
+use super::{page::Page, prose};
 
 /// The greatest page, in bytes.
 const GREATEST: usize = 8 << 20;
@@ -102,10 +102,11 @@ pub fn page(text: &str) -> Result<Page, Unreadable> {
         return Err(Unreadable::Empty);
     }
     let blocks = if is_html(text) { html::blocks(text, 0) } else { lines::blocks(text) };
-    let page = meaning::page(&recover::tables(blocks));
+    let mut page = meaning::page(&recover::tables(blocks));
     if page.operations.is_empty() && page.types.is_empty() {
         return Err(Unreadable::Nothing);
     }
+    prose::fill(&mut page);
     Ok(page)
 }
 

@@ -131,7 +131,7 @@ pub fn said(page: &Page, layout: Layout) -> Page {
         for operation in &mut page.operations {
             // A list marks what is required, and nothing else.
             let request = operation.request.iter_mut().flatten();
-            request.for_each(|member| unmarked(member));
+            request.for_each(unmarked);
             if let Some(answer) = &mut operation.answer
                 && answer.iter().any(is_marked)
             {

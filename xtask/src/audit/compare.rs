@@ -1,0 +1,247 @@
+//! Compares a page with a document: pairs operations and types, then looks at each part in turn.
+//!
+//! What every document here has in common is known to the comparer and is no difference: answers state
+//! no limits and require next to nothing, a credential is a security scheme and not a parameter, and an
+//! object that wraps the members a page lists is an envelope. What only one document decides stands in
+//! that document, as a [`Decision`](crate::document::Decision).
+
+mod facts;
+mod limits;
+mod members;
+mod pair;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::{
+    decisions,
+    finding::{Finding, Kind},
+    page::{self, Page, Words},
+};
+use crate::document::{Call, Document};
+use members::{Direction, Side};
+
+/// How deep objects may lie in each other; no page of a vendor's comes near it.
+const DEPTH: usize = 32;
+
+/// What came of a comparison.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    /// What differs and is not decided, in the order of the page, then of the document.
+    pub findings: Vec<Finding>,
+    /// What differs on purpose.
+    pub decided: Vec<Decided>,
+    /// The operations that the document lacks altogether and has not decided to leave out.
+    pub missing: Vec<Finding>,
+    /// What could not be compared, and why.
+    pub refused: Vec<Words>,
+    /// What this copy of the page does not hold, though the document has it.
+    pub not_in_copy: Vec<Words>,
+    /// What no reader made sense of.
+    pub not_understood: Vec<Words>,
+    /// The operations and types that were compared, by the names that the document has for them.
+    pub compared: Vec<String>,
+}
+
+/// A difference that the document decided on.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The difference.
+    pub finding: Finding,
+    /// The line of the decision.
+    pub line: u64,
+    /// What the decision says.
+    pub says: String,
+}
+
+/// Compares a vendor's page with the document made from it.
+///
+/// A decision about a part that the page has, and about which nothing is found any more, is found itself.
+pub fn compare(document: &Document, page: &Page) -> Audit {
+    audit(document, page, true)
+}
+
+/// Compares a vendor's machine-readable definitions with the document.
+///
+/// Definitions say less than pages do, so they show of no decision that it is out of date.
+pub fn compare_definitions(document: &Document, page: &Page) -> Audit {
+    audit(document, page, false)
+}
+
+fn audit(document: &Document, page: &Page, judges_decisions: bool) -> Audit {
+    let mut comparer = Comparer::new(document, page);
+    for operation in &page.operations {
+        comparer.operation(operation);
+    }
+    comparer.types();
+    let Comparer { mut findings, missing, refused, not_in_copy, sections, compared, .. } = comparer;
+    let mut seen = BTreeSet::new();
+    findings.retain(|finding| seen.insert(finding.fingerprint()));
+    let mut audit = Audit {
+        refused,
+        not_in_copy,
+        not_understood: page.not_understood.clone(),
+        compared,
+        ..Audit::default()
+    };
+    let mut rules = decisions::Rules::of(document);
+    for finding in findings {
+        match rules.decide(&finding) {
+            Some((line, says)) => audit.decided.push(Decided { finding, line, says }),
+            None => audit.findings.push(finding),
+        }
+    }
+    // A list of all operations is no part of a page, so nothing is decided about it that could go out of date.
+    audit.missing = missing.into_iter().filter(|finding| rules.decide(finding).is_none()).collect();
+    if judges_decisions {
+        audit.findings.extend(rules.stale(&sections));
+    }
+    audit.findings.sort_by_key(order);
+    audit.decided.sort_by_key(|decided| order(&decided.finding));
+    audit
+}
+
+/// The order of the page, then of the document; what the page does not have comes last.
+fn order(finding: &Finding) -> (usize, u64) {
+    let page = if finding.page_line == 0 { usize::MAX } else { finding.page_line };
+    (page, finding.document_line)
+}
+
+/// A page and a document, and what was found so far.
+struct Comparer<'a> {
+    document: &'a Document,
+    page: &'a Page,
+    /// The component schemas that appear in requests.
+    requests: BTreeSet<&'a str>,
+    findings: Vec<Finding>,
+    missing: Vec<Finding>,
+    refused: Vec<Words>,
+    not_in_copy: Vec<Words>,
+    /// The places of which everything there is to find was found: `RunCommand.request`, `Tag`.
+    sections: BTreeSet<String>,
+    compared: Vec<String>,
+    /// Types of the page to compare with component schemas, each pair once.
+    pending: VecDeque<(&'a page::ObjectType, &'a str)>,
+    paired: BTreeSet<(&'a str, &'a str)>,
+}
+
+impl<'a> Comparer<'a> {
+    fn new(document: &'a Document, page: &'a Page) -> Self {
+        Self {
+            document,
+            page,
+            requests: document.request_schemas(),
+            findings: Vec::new(),
+            missing: Vec::new(),
+            refused: Vec::new(),
+            not_in_copy: Vec::new(),
+            sections: BTreeSet::new(),
+            compared: Vec::new(),
+            pending: VecDeque::new(),
+            paired: BTreeSet::new(),
+        }
+    }
+
+    fn found(&mut self, (page_line, document_line): (usize, u64), place: &str, kind: Kind) {
+        self.findings.push(Finding { page_line, document_line, place: place.to_owned(), kind });
+    }
+
+    fn operation(&mut self, operation: &'a page::Operation) {
+        let call = match pair::call_of(self.document, self.page, operation) {
+            pair::Pair::Call(call) => call,
+            pair::Pair::Missing(place) => {
+                self.missing.push(Finding {
+                    page_line: operation.line,
+                    document_line: self.document.lines.of("paths"),
+                    place,
+                    kind: Kind::OperationMissing { operation: Box::new(operation.clone()) },
+                });
+                return;
+            }
+            pair::Pair::Refused(text) => {
+                self.refused.push(Words { line: operation.line, text });
+                return;
+            }
+        };
+        let id = call.id();
+        if !self.compared.iter().any(|name| name == id) {
+            self.compared.push(id.to_owned());
+        }
+        self.sections.insert(id.to_owned());
+        self.facts(call, operation);
+        self.section(call, "request", operation.request.as_deref(), operation.line);
+        self.section(call, "answer", operation.answer.as_deref(), operation.line);
+        self.statuses(call, operation);
+        self.errors(call, operation);
+    }
+
+    /// Compares the members of the request or of the answer.
+    fn section(
+        &mut self,
+        call: Call<'a>,
+        name: &str,
+        page: Option<&'a [page::Member]>,
+        line: usize,
+    ) {
+        let place = format!("{}.{name}", call.id());
+        let side = match name {
+            "request" => Side::request(self.document, call),
+            _ => Side::answer(self.document, call),
+        };
+        let Some(page) = page else {
+            if !side.known.is_empty() {
+                self.absent(&place, line);
+            }
+            return;
+        };
+        self.sections.insert(place.clone());
+        let page = match page {
+            // Some pages give a body that is no object a row without a name.
+            [body] if matches!(body.name.trim(), "" | "-") => {
+                self.whole_body(call, &place, body);
+                return;
+            }
+            _ => page,
+        };
+        let side = side.opened(self.document, page);
+        self.members(&place, page, &side, 0);
+    }
+
+    /// Notes that this copy of the page has no such section.
+    fn absent(&mut self, place: &str, line: usize) {
+        self.not_in_copy.push(Words { line, text: place.to_owned() });
+    }
+
+    /// Compares the types of the page: those that operations led to, then the others by their names.
+    fn types(&mut self) {
+        self.pairs();
+        for ty in &self.page.types {
+            let name = ty.name.text.as_str();
+            let is_paired = self.paired.iter().any(|(page, _)| *page == name);
+            if let Some((schema, _)) = self.document.components.schemas.get_key_value(name)
+                && !is_paired
+            {
+                self.pair(ty, schema);
+                self.pairs();
+            }
+        }
+    }
+
+    /// Remembers to compare a type of the page with a component schema.
+    fn pair(&mut self, ty: &'a page::ObjectType, schema: &'a str) {
+        if self.paired.insert((&ty.name.text, schema)) {
+            self.pending.push_back((ty, schema));
+        }
+    }
+
+    fn pairs(&mut self) {
+        while let Some((ty, name)) = self.pending.pop_front() {
+            let Some(schema) = self.document.schema(name) else { continue };
+            let direction =
+                if self.requests.contains(name) { Direction::Request } else { Direction::Answer };
+            let side = Side::object(self.document, schema, direction);
+            self.sections.insert(name.to_owned());
+            self.compared.push(name.to_owned());
+            self.members(name, &ty.members, &side, 0);
+        }
+    }
+}

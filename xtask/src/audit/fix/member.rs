@@ -1,0 +1,467 @@
+//! Members and parameters: new, gone, of another type, required or not, deprecated.
+
+use super::{
+    Done, Finding, Fixer,
+    place::{Spot, component, member as member_way},
+    schema::{Home, Words, word},
+    to_write,
+};
+use crate::{
+    audit::page::{Member, Place, Type},
+    edit::{Put, Way, Yaml},
+};
+
+/// The order of a schema's words.
+const ORDER: [&str; 25] = [
+    "allOf",
+    "$ref",
+    "type",
+    "format",
+    "nullable",
+    "deprecated",
+    "x-sensitive",
+    "enum",
+    "x-extensible-enum",
+    "x-enum-descriptions",
+    "minLength",
+    "maxLength",
+    "x-max-bytes",
+    "pattern",
+    "x-json-object",
+    "minimum",
+    "maximum",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "required",
+    "x-exclusive",
+    "items",
+    "additionalProperties",
+];
+
+impl Fixer<'_> {
+    /// Writes a word of a schema where such words stand.
+    pub(super) fn put_word(&mut self, schema: &Way, name: &str, value: &Yaml) -> Done {
+        let rank = |word: &str| ORDER.iter().position(|one| *one == word);
+        let own = rank(name);
+        let names = self.editor.names(schema);
+        let before = names.iter().filter(|one| rank(one).is_some_and(|rank| Some(rank) < own));
+        // Behind the last of those that come first, if no description parts them.
+        let before = before.last().cloned();
+        let put = before.as_deref().map_or(Put::First, Put::After);
+        self.editor.set(schema, name, value, put)
+    }
+
+    /// Gives a reference a place for more words: `$ref` becomes `allOf`.
+    pub(super) fn open_reference(&mut self, schema: &Way) -> Done {
+        let pointer = self.editor.scalar(&schema.to("$ref")).map(str::to_owned);
+        let Some(pointer) = pointer else { return Ok(()) };
+        let parts = Yaml::List(vec![Yaml::mapping([("$ref", Yaml::text(pointer))])]);
+        self.editor.replace_value(schema, &Yaml::Mapping(vec![word("allOf", parts)]))
+    }
+
+    /// Writes a member, or a parameter, that the document lacks.
+    pub(super) fn add_member(
+        &mut self,
+        finding: &Finding,
+        member: &Member,
+        after: Option<&str>,
+    ) -> Done {
+        let place = finding.place.as_str();
+        let mut words: Vec<&str> = place.split('.').collect();
+        if words.last() != Some(&member.name.as_str()) {
+            words.push(&member.name);
+        }
+        let id = words.first().copied().unwrap_or_default();
+        if let Some(operation) = self.operation(id)
+            && words.get(1) == Some(&"request")
+            && words.len() == 3
+            && (member.place != Place::Body || self.body(&operation).is_none())
+        {
+            return self.add_parameter(finding, &operation, member, after);
+        }
+        let place = words.join(".");
+        let found = self.container(&place);
+        let (holder, name) = found.ok_or_else(|| {
+            format!("the document has no object for `{place}`; write what it stands in first")
+        })?;
+        if self.editor.has(&member_way(&holder, &name)) {
+            return Ok(());
+        }
+        if self.editor.names(&component(&holder)).is_empty() {
+            return Err(format!("there is no schema `{holder}`; correct the reference"));
+        }
+        let in_request = self.is_request(&holder);
+        let home = Home { owner: holder.clone(), in_request, depth: 0 };
+        let schema = Yaml::Mapping(self.schema(member, &home)?);
+        let properties = component(&holder).to("properties");
+        if self.editor.names(&properties).is_empty() {
+            let only = Yaml::Mapping(vec![(name.clone(), schema)]);
+            self.editor.set(&component(&holder), "properties", &only, Put::Last)?;
+        } else {
+            let put = after.map_or(Put::First, Put::After);
+            self.editor.set(&properties, &name, &schema, put)?;
+        }
+        if !in_request {
+            return Ok(());
+        }
+        let required = member.required == Some(true);
+        if required {
+            self.require(&holder, &name)?;
+        }
+        self.add_rules(&holder, &name, member)?;
+        self.show_member(&holder, &name, required)
+    }
+
+    /// Lists a member as required, in the order of the members.
+    fn require(&mut self, holder: &str, name: &str) -> Done {
+        let object = component(holder);
+        let list = object.to("required");
+        let listed = self.editor.texts(&list);
+        if listed.iter().any(|one| one == name) {
+            return Ok(());
+        }
+        if listed.is_empty() {
+            let has = self.editor.names(&object);
+            let words = ["type", "description", "additionalProperties"];
+            let before = has.iter().take_while(|one| words.contains(&one.as_str())).last();
+            let put = before.map_or(Put::First, |one| Put::After(one));
+            return self.editor.set(&object, "required", &Yaml::flow_list([name]), put);
+        }
+        let order = self.editor.names(&object.to("properties"));
+        let before = order.iter().take_while(|one| *one != name);
+        let before = before.filter(|one| listed.contains(one)).last();
+        self.editor.push(&list, &Yaml::text(name), before.map_or(Put::First, |one| Put::After(one)))
+    }
+
+    /// Writes the members it must not stand beside, and those it needs.
+    fn add_rules(&mut self, holder: &str, name: &str, member: &Member) -> Done {
+        let object = component(holder);
+        let properties = object.to("properties");
+        for other in &member.limits.excludes {
+            if self.editor.has(&properties.to(other)) && other != name {
+                self.exclude(holder, &[other.as_str(), name])?;
+            }
+        }
+        for (other, value) in &member.limits.requires {
+            if self.editor.has(&properties.to(other)) && other != name {
+                self.need(holder, name, other, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes that two members exclude each other.
+    pub(super) fn exclude(&mut self, holder: &str, names: &[&str]) -> Done {
+        let object = component(holder);
+        let list = object.to("x-exclusive");
+        for index in self.editor.names(&list) {
+            let group = self.editor.texts(&list.to(&index));
+            if names.iter().all(|name| group.iter().any(|one| one == name)) {
+                return Ok(());
+            }
+        }
+        let group = Yaml::flow_list(names);
+        if self.editor.has(&list) {
+            return self.editor.push(&list, &group, Put::Last);
+        }
+        let groups = Yaml::Flow(Box::new(Yaml::List(vec![group])));
+        self.put_rule(&object, "x-exclusive", &groups)
+    }
+
+    /// Writes that a member needs a value of another.
+    pub(super) fn need(&mut self, holder: &str, name: &str, other: &str, value: &str) -> Done {
+        let object = component(holder);
+        let rule = object.to("x-requires");
+        let ty = self.editor.scalar(&member_way(holder, other).to("type"));
+        let value = match ty {
+            Some("boolean" | "integer") => Yaml::Raw(value.to_ascii_lowercase()),
+            _ => Yaml::text(value),
+        };
+        let needs = Yaml::Flow(Box::new(Yaml::Mapping(vec![(other.to_owned(), value.clone())])));
+        if self.editor.has(&rule.to(name)) {
+            return self.editor.set(&rule.to(name), other, &value, Put::Last);
+        }
+        if self.editor.has(&rule) {
+            return self.editor.set(&rule, name, &needs, Put::Last);
+        }
+        self.put_rule(&object, "x-requires", &Yaml::Mapping(vec![(name.to_owned(), needs)]))
+    }
+
+    /// Writes a rule of an object in front of its members.
+    fn put_rule(&mut self, object: &Way, name: &str, value: &Yaml) -> Done {
+        let names = self.editor.names(object);
+        let before = names.iter().take_while(|one| *one != "properties").last();
+        let put = before.map_or(Put::First, |one| Put::After(one));
+        self.editor.set(object, name, value, put)
+    }
+
+    fn add_parameter(
+        &mut self,
+        finding: &Finding,
+        operation: &Way,
+        member: &Member,
+        after: Option<&str>,
+    ) -> Done {
+        if self.parameter(operation, &member.name).is_some() {
+            return Ok(());
+        }
+        let location = match member.place {
+            Place::Path => "path",
+            Place::Query => "query",
+            Place::Header => "header",
+            Place::Body => {
+                return Err(
+                    "the operation has no body; write where the parameter goes by hand".to_owned()
+                );
+            }
+        };
+        if location == "path" {
+            return Err(format!(
+                "the path has no `{{{}}}`; write the path as the page has it first",
+                member.name
+            ));
+        }
+        let parameter = self.parameter_of(member, location, finding)?;
+        let list = operation.to("parameters");
+        let sharers = self.sharers(finding);
+        let index = if self.editor.has(&list) {
+            self.editor.own(&list, &sharers)?;
+            let found = after.and_then(|after| self.parameter(operation, after));
+            let found = found.filter(|(way, _)| *way == list).map(|(_, index)| index);
+            let put = match (found, after) {
+                (Some(index), _) => Put::AfterItem(index),
+                (None, None) => Put::First,
+                (None, Some(_)) => Put::Last,
+            };
+            let count = self.editor.names(&list).len();
+            self.editor.push(&list, &parameter, put)?;
+            match put {
+                Put::AfterItem(index) => index + 1,
+                Put::First => 0,
+                _ => count,
+            }
+        } else {
+            let names = self.editor.names(operation);
+            let before = names.iter().take_while(|one| {
+                !matches!(one.as_str(), "x-examples" | "requestBody" | "responses")
+            });
+            let before = before.last().cloned().unwrap_or_default();
+            let parameters = Yaml::List(vec![parameter]);
+            self.editor.set(operation, "parameters", &parameters, Put::After(&before))?;
+            0
+        };
+        self.show_parameter(operation, index, &sharers)
+    }
+
+    /// A parameter as the document writes it.
+    pub(super) fn parameter_of(
+        &mut self,
+        member: &Member,
+        location: &str,
+        finding: &Finding,
+    ) -> Result<Yaml, String> {
+        let owner = finding.place.split('.').next().unwrap_or_default().to_owned();
+        let home = Home { owner, in_request: true, depth: 0 };
+        let mut schema = self.schema(member, &home)?;
+        schema.retain(|(name, _)| name != "description" && name != "deprecated");
+        let mut words: Words =
+            vec![word("name", Yaml::text(&member.name)), word("in", Yaml::text(location))];
+        if member.required == Some(true) || location == "path" {
+            words.push(word("required", Yaml::plain(true)));
+        }
+        if member.deprecated {
+            words.push(word("deprecated", Yaml::plain(true)));
+        }
+        let about = to_write("what it is", &member.text);
+        words.push(word("description", Yaml::text(about)));
+        words.push(word("schema", Yaml::Mapping(schema)));
+        Ok(Yaml::Mapping(words))
+    }
+
+    /// Takes a member or a parameter out, with what names it.
+    pub(super) fn remove_member(&mut self, finding: &Finding) -> Done {
+        let Ok(spot) = self.spot(&finding.place) else { return Ok(()) };
+        let referred = self.referred(&self.schema_way(&spot));
+        match &spot {
+            Spot::Parameter { operation, list, index, name } => {
+                let one = list.to(&index.to_string());
+                if self.editor.scalar(&one.to("in")) == Some("path") {
+                    return Err(
+                        "it is in the path; write the path as the page has it first".to_owned()
+                    );
+                }
+                let sharers = self.sharers(finding);
+                self.hide_parameter(operation, name, &sharers)?;
+                self.editor.own(list, &sharers)?;
+                // An item that others repeat by its anchor moves to the first of them.
+                self.editor.own(&one, &sharers)?;
+                self.editor.prune(&one)?;
+            }
+            Spot::Member { component: holder, name } => {
+                self.hide_member(holder, name)?;
+                let object = component(holder);
+                self.remove_item(&object.to("required"), name)?;
+                for rule in ["x-exclusive", "x-exactly-one-of"] {
+                    self.remove_from_groups(&object.to(rule), name)?;
+                }
+                let needs = object.to("x-requires");
+                for one in self.editor.names(&needs) {
+                    if one == *name {
+                        self.editor.prune(&needs.to(&one))?;
+                    } else if self.editor.has(&needs.to(&one).to(name)) {
+                        self.editor.prune(&needs.to(&one).to(name))?;
+                    }
+                }
+                self.editor.remove(&member_way(holder, name))?;
+            }
+            Spot::Component(name) => {
+                return Err(format!("`{name}` is a type; take out what refers to it first"));
+            }
+        }
+        self.remove_unused(referred)
+    }
+
+    /// Takes a text out of a list.
+    pub(super) fn remove_item(&mut self, list: &Way, text: &str) -> Done {
+        let index = self.editor.texts(list).iter().position(|one| one == text);
+        match index {
+            Some(index) => self.editor.prune(&list.to(&index.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a member out of groups; one of a single member is none.
+    fn remove_from_groups(&mut self, groups: &Way, name: &str) -> Done {
+        for index in self.editor.names(groups).into_iter().rev() {
+            let group = groups.to(&index);
+            let members = self.editor.texts(&group);
+            if !members.iter().any(|one| one == name) {
+                continue;
+            }
+            if members.len() <= 2 {
+                self.editor.prune(&group)?;
+            } else {
+                self.remove_item(&group, name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a member or a parameter the page's type; its description stays.
+    pub(super) fn change_type(&mut self, finding: &Finding, member: &Member) -> Done {
+        let spot = self.spot(&finding.place)?;
+        let way = self.schema_way(&spot);
+        let (owner, in_request) = match &spot {
+            Spot::Parameter { list, index, .. } => {
+                let sharers = self.sharers(finding);
+                self.editor.own(list, &sharers)?;
+                self.editor.own(&list.to(&index.to_string()).to("schema"), &sharers)?;
+                (finding.place.split('.').next().unwrap_or_default().to_owned(), true)
+            }
+            Spot::Member { component, .. } => (component.clone(), self.is_request(component)),
+            Spot::Component(name) => return Err(format!("`{name}` is a type; edit it by hand")),
+        };
+        let referred = self.referred(&way);
+        let home = Home { owner, in_request, depth: 0 };
+        // The page's types name what the document may have already under the same name.
+        let mut page = member.clone();
+        if page.ty.is_none() {
+            page.ty = Some(Type::Text);
+        }
+        let mut words = self.schema(&page, &home)?;
+        words.retain(|(name, _)| name != "description" && name != "deprecated");
+        let kept = ["description", "x-sensitive", "deprecated"];
+        self.open_reference(&way)?;
+        let old: Vec<String> = self.editor.names(&way);
+        let (gone, stays): (Vec<_>, Vec<_>) = old.into_iter().partition(|name| {
+            !kept.contains(&name.as_str()) && !words.iter().any(|(word, _)| word == name)
+        });
+        for (name, value) in &words {
+            if stays.contains(name) {
+                self.editor.replace_value(&way.to(name), value)?;
+            } else {
+                self.put_word(&way, name, value)?;
+            }
+        }
+        for name in gone {
+            self.editor.remove(&way.to(&name))?;
+        }
+        self.remove_unused(referred)?;
+        let value = Yaml::of(&self.sample(&way, true)?);
+        for way in self.values_shown(&spot, true) {
+            self.editor.replace_value(&way, &value)?;
+        }
+        Ok(())
+    }
+
+    /// Says that a member or a parameter is required, or no longer does.
+    pub(super) fn change_required(&mut self, finding: &Finding, page: bool) -> Done {
+        match self.spot(&finding.place)? {
+            Spot::Parameter { operation, list, index, .. } => {
+                let sharers = self.sharers(finding);
+                let one = list.to(&index.to_string());
+                self.editor.own(&one, &sharers)?;
+                if !page {
+                    if self.editor.scalar(&one.to("in")) == Some("path") {
+                        return Err("what is in the path is always required".to_owned());
+                    }
+                    return if self.editor.has(&one.to("required")) {
+                        self.editor.remove(&one.to("required"))
+                    } else {
+                        Ok(())
+                    };
+                }
+                self.editor.set(&one, "required", &Yaml::plain(true), Put::After("in"))?;
+                self.show_parameter(&operation, index, &sharers)
+            }
+            Spot::Member { component: holder, name } if page => {
+                if !self.is_request(&holder) {
+                    return Err(
+                        "an answer's member is required where it is certain to come; decide it, \
+                         and write it or an entry of `x-differs`"
+                            .to_owned(),
+                    );
+                }
+                self.require(&holder, &name)?;
+                self.show_member(&holder, &name, true)
+            }
+            Spot::Member { component: holder, name } => {
+                self.remove_item(&component(&holder).to("required"), &name)
+            }
+            Spot::Component(name) => Err(format!("`{name}` is a type; edit it by hand")),
+        }
+    }
+
+    /// Says that something is deprecated, or no longer does.
+    pub(super) fn change_deprecated(&mut self, finding: &Finding, page: bool) -> Done {
+        let yes = Yaml::plain(true);
+        let (way, after) = match self.operation(&finding.place) {
+            Some(operation) => (operation, Some("externalDocs")),
+            None => match self.spot(&finding.place)? {
+                Spot::Parameter { list, index, .. } => {
+                    let one = list.to(&index.to_string());
+                    let sharers = self.sharers(finding);
+                    self.editor.own(&one, &sharers)?;
+                    (one, Some("in"))
+                }
+                spot => {
+                    let way = self.schema_way(&spot);
+                    if page {
+                        self.open_reference(&way)?;
+                    }
+                    (way, None)
+                }
+            },
+        };
+        match (page, after) {
+            (true, Some(after)) => self.editor.set(&way, "deprecated", &yes, Put::After(after)),
+            (true, None) => self.put_word(&way, "deprecated", &yes),
+            (false, _) if self.editor.has(&way.to("deprecated")) => {
+                self.editor.remove(&way.to("deprecated"))
+            }
+            (false, _) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Layouts that an edit must keep.
+
+use super::*;
