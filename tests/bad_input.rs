@@ -58,10 +58,15 @@ async fn tat_refuses_bad_instances_and_content() {
     let result = client.instances(none).run("uptime").await;
     refused(result, &tape, &["RunCommand", "`InstanceIds`", "0 items", "at least 1"]);
 
-    // The handle takes any number of instances, and one call of the service at most 200.
-    let many: Vec<String> = (0..201).map(|n| format!("ins-{n:08}")).collect();
+    // The handle takes any number of instances, and one call of the service as many as its page says.
+    let most = *RunCommandRequest::INSTANCE_IDS_ITEMS.end();
+    let many: Vec<String> = (0..=most).map(|n| format!("ins-{n:08}")).collect();
     let call = client.run_command().body(RunCommandRequest::new("uptime", many));
-    refused(call.send().await, &tape, &["`InstanceIds`", "201 items", "at most 200"]);
+    refused(
+        call.send().await,
+        &tape,
+        &["`InstanceIds`", &format!("{} items", most + 1), &format!("at most {most}")],
+    );
 
     // A bad id is named by its place in the caller's list, before any call is made.
     let mut many: Vec<String> = (0..450).map(|n| format!("ins-{n:08}")).collect();

@@ -16,7 +16,10 @@ mod service;
 mod timing;
 
 use guestexec_sandbox::Sandbox;
-use guestexec_tat::{Client, ClientBuilder, Credentials};
+use guestexec_tat::{Client, ClientBuilder, Credentials, types::RunCommandRequest};
+
+/// Most instances of a call.
+const BATCH: usize = *RunCommandRequest::INSTANCE_IDS_ITEMS.end();
 
 /// A builder for a client with the sandbox's permanent key.
 fn builder(sandbox: &Sandbox) -> ClientBuilder {

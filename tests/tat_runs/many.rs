@@ -7,7 +7,7 @@ use guestexec_core::ErrorKind;
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::Outcome;
 
-use crate::{builder, client, unhurried};
+use crate::{BATCH, builder, client, unhurried};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_two_kinds_in_the_order_asked() {
@@ -36,18 +36,18 @@ async fn hundreds_of_two_kinds_in_the_order_asked() {
 
 #[tokio::test]
 async fn one_call_of_many_that_fails_takes_nothing_from_the_others() {
-    let sandbox = unhurried(250).await;
+    let sandbox = unhurried(BATCH + 50).await;
     let client = client(&sandbox);
     let mut ids = sandbox.tat().instances();
     ids.push(sandbox.tat().offline_instance().to_owned());
     let finished = client.instances(&ids).run("true").username("nobody-here").await.unwrap();
-    let (first, second) = finished.results().split_at(200);
+    let (first, second) = finished.results().split_at(BATCH);
     assert!(first.iter().all(|result| result.outcome() == Outcome::NotStarted));
     // Nor does the one instance that a call was refused for.
     let (refused, second) = second.split_last().unwrap();
     assert!(second.iter().all(|result| result.outcome() == Outcome::NotStarted));
     assert_eq!((second.len(), refused.outcome()), (50, Outcome::Refused));
-    assert_eq!(refused.instance_id(), ids[250]);
+    assert_eq!(refused.instance_id(), ids[BATCH + 50]);
     let failure = refused.failure().expect("its call was refused");
     assert_eq!(failure.error.code(), Some("ResourceUnavailable.AgentStatusNotOnline"));
     assert!(!failure.error.may_have_run());

@@ -16,7 +16,10 @@ use guestexec_tat::{
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::scripted::{Answer, Service, Ticking, ids};
+use crate::{
+    BATCH,
+    scripted::{Answer, Service, Ticking, ids},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -205,7 +208,7 @@ async fn the_deadline_ends_every_wait_before_the_start() {
 async fn unfinished_invocations_can_be_followed_later() {
     let service = Service::plain().ends(|_, age| age > 60 * SECOND);
     let client = service.client();
-    let run = client.instances(ids(1000)).run("true").wait_at_most(5 * SECOND).await;
+    let run = client.instances(ids(5 * BATCH)).run("true").wait_at_most(5 * SECOND).await;
     let error = run.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     let mut invocations = Unfinished::of(&error).unwrap().invocations().to_vec();
@@ -215,7 +218,7 @@ async fn unfinished_invocations_can_be_followed_later() {
     assert!(source.ends_with("and 4 more were started"), "{source}");
     for invocation in invocations {
         let finished = client.invocation(invocation).await.unwrap().await.unwrap();
-        assert!(finished.success() && finished.results().len() == 200);
+        assert!(finished.success() && finished.results().len() == BATCH);
     }
 }
 
@@ -277,7 +280,7 @@ async fn one_invocation_that_cannot_be_polled_ends_no_other() {
     let finished = client.instances(ids(4000)).run("true").timeout(2000 * SECOND).await.unwrap();
     let (known, lost): (Vec<_>, Vec<_>) =
         finished.results().iter().partition(|result| result.failure().is_none());
-    assert_eq!((known.len(), lost.len()), (3800, 200));
+    assert_eq!((known.len(), lost.len()), (4000 - BATCH, BATCH));
     let [failure] = &finished.failures().collect::<Vec<_>>()[..] else { panic!("{finished:?}") };
     assert_eq!(failure.error.code(), Some("InvalidParameterValue"));
     assert_eq!(failure.invocation_id.as_deref(), Some("inv-27"));
@@ -322,7 +325,7 @@ async fn without_permission_to_list_invocations_tasks_are_listed_and_each_output
     assert!(requests.iter().any(|request| request["Offset"] == 100), "there are pages");
     // The same for an invocation of another program.
     let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
-    assert_eq!((finished.results().len(), finished.success()), (200, true));
+    assert_eq!((finished.results().len(), finished.success()), (BATCH, true));
 
     // And if a hundred scripts are too long for an answer.
     let service = Service::new(|action, request, _| match action {
@@ -336,7 +339,7 @@ async fn without_permission_to_list_invocations_tasks_are_listed_and_each_output
     let finished = client.instances(ids(450)).run("true").await.unwrap();
     assert!(finished.success() && finished.results().len() == 450);
     let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
-    assert_eq!((finished.results().len(), finished.success()), (200, true));
+    assert_eq!((finished.results().len(), finished.success()), (BATCH, true));
 }
 
 #[tokio::test(start_paused = true)]
@@ -400,11 +403,11 @@ async fn cancelling_survives_a_lost_answer_and_reports_refusals() {
         "CancelInvocation" => Some(Answer::Refuses("LimitExceeded")),
         _ => None,
     });
-    let running = service.client().instances(ids(400)).run("true").start().await.unwrap();
+    let running = service.client().instances(ids(2 * BATCH)).run("true").start().await.unwrap();
     let cancelled = running.cancel().await.unwrap();
     let (known, open): (Vec<_>, Vec<_>) =
         cancelled.results().iter().partition(|result| result.failure().is_none());
-    assert_eq!((known.len(), open.len(), cancelled.refused().count()), (200, 200, 1));
+    assert_eq!((known.len(), open.len(), cancelled.refused().count()), (BATCH, BATCH, 1));
     assert!(Unconfirmed::of(&open[0].failure().unwrap().error).is_some());
     // If the command is over, there are results and no error.
     let service = refuse(|_| true);

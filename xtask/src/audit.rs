@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod decisions;
+pub mod definitions;
 pub mod finding;
 pub mod fix;
 pub mod page;

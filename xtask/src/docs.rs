@@ -21,6 +21,8 @@ pub struct Tables {
     row: String,
     /// The table of its operations.
     operations: String,
+    /// The tables of its decisions, by name; none where it has none.
+    decisions: Vec<(&'static str, String)>,
 }
 
 impl Tables {
@@ -51,7 +53,23 @@ impl Tables {
             ])
         });
         let operations = table(&["operation", "page", "read"], rows);
-        Self { row, operations }
+        let document = &spec.document;
+        let decisions = [
+            ("differs", ["differs", "decided", "known from"], &document.differs),
+            ("left out", ["left out", "why", "known from"], &document.left_out),
+        ];
+        let decisions = decisions.into_iter().filter(|(.., list)| !list.is_empty());
+        let decisions = decisions.map(|(name, columns, list)| {
+            let has_sources = list.iter().any(|decision| decision.source.is_some());
+            let count = if has_sources { 3 } else { 2 };
+            let rows = list.iter().map(|decision| {
+                let source = decision.source.as_deref().unwrap_or("the page");
+                let texts = [&*decision.says, &*decision.reason, source];
+                cells(&texts.into_iter().take(count).map(line).collect::<Vec<_>>())
+            });
+            (name, table(&columns[..count], rows))
+        });
+        Self { row, operations, decisions: decisions.collect() }
     }
 
     /// Gives `text`, which is that of `file`, with this document's tables in it.
@@ -79,7 +97,12 @@ impl Tables {
         })?;
         if file == FILES[0] {
             let name = format!("operations of {provider}");
-            return replace(file, &text, &name, |_| self.operations.clone());
+            let mut text = replace(file, &text, &name, |_| self.operations.clone())?;
+            for (name, table) in &self.decisions {
+                let name = format!("{name} of {provider}");
+                text = replace(file, &text, &name, |_| table.clone())?;
+            }
+            return Ok(text);
         }
         Ok(text)
     }
@@ -112,6 +135,11 @@ fn table(columns: &[&str], rows: impl Iterator<Item = String>) -> String {
 fn cells(cells: &[String]) -> String {
     let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
     format!("| {} |", cells.join(" | "))
+}
+
+/// Text in one line.
+fn line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn link(title: &str, url: &str) -> String {

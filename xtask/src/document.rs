@@ -9,13 +9,14 @@ mod node;
 mod reader;
 mod schema;
 mod text;
+mod yaml;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use find::{Call, NamedExample};
-use node::{Kind, Node};
+pub use find::{Call, NamedExample, json_name};
+pub(crate) use node::{Kind, Node};
 pub use schema::{
     BooleanSchema, Extra, IntegerFormat, IntegerSchema, JsonObject, ListSchema, Narrowed,
     NumberFormat, NumberSchema, ObjectSchema, Reference, Schema, TextFormat, TextSchema,
@@ -110,6 +111,9 @@ pub struct Decision {
     /// The fingerprints of the audit's findings that it answers; `*` stands for any name between dots.
     #[serde(default)]
     pub findings: Vec<String>,
+    /// The fingerprints of findings that only the vendor's machine-readable definitions give.
+    #[serde(default)]
+    pub definitions: Vec<String>,
     /// Where its words are.
     #[serde(rename = "$lines")]
     pub lines: Lines,
@@ -181,6 +185,8 @@ pub struct Components {
     pub responses: Named<Referable<Response>>,
     /// Parameters.
     pub parameters: Named<Referable<Parameter>>,
+    /// Bodies of requests.
+    pub request_bodies: Named<Referable<RequestBody>>,
     /// Ways to identify the caller.
     pub security_schemes: Named<SecurityScheme>,
     /// Where its words are.
@@ -262,7 +268,7 @@ pub struct Operation {
     #[serde(default)]
     pub parameters: Vec<Referable<Parameter>>,
     /// What it sends.
-    pub request_body: Option<RequestBody>,
+    pub request_body: Option<Referable<RequestBody>>,
     /// What it is answered.
     pub responses: Named<Referable<Response>>,
     /// The credentials of a call; an empty list stands for none.
@@ -352,6 +358,9 @@ pub struct Parameter {
     pub style: Option<String>,
     /// Whether a list repeats the name.
     pub explode: Option<bool>,
+    /// Whether the vendor advises against it.
+    #[serde(default)]
+    pub deprecated: bool,
     /// Whether it may hold a secret.
     #[serde(default, rename = "x-sensitive")]
     pub sensitive: bool,
@@ -373,12 +382,15 @@ pub struct RequestBody {
     pub lines: Lines,
 }
 
-/// The one form of a body: JSON.
+/// The one form of a body: JSON, under whatever name JSON has.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Content {
     /// The body as JSON.
     #[serde(rename = "application/json")]
     pub json: MediaType,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
 }
 
 /// A JSON body.
@@ -426,10 +438,26 @@ pub struct Response {
 pub struct AnswerContent {
     /// The body as JSON.
     #[serde(rename = "application/json")]
-    pub json: Option<MediaType>,
+    pub json: Option<AnswerBody>,
     /// The body as text.
     #[serde(rename = "text/plain")]
     pub text: Option<TextBody>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// The body of an answer as JSON.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AnswerBody {
+    /// Its type: a component, or a list.
+    pub schema: Schema,
+    /// Examples of it.
+    #[serde(default)]
+    pub examples: Named<Example>,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
 }
 
 /// A body of text.
@@ -471,16 +499,17 @@ impl Document {
     /// # Errors
     /// All that it cannot be read for, in the order of the lines.
     pub fn parse(text: &str) -> Result<Self, Vec<Complaint>> {
-        let root: Node = serde_saphyr::from_str(text).map_err(|e| {
-            let line = e.location().map_or(1, |location| location.line());
-            let text = format!("is not YAML; correct the line named: {}", e.without_snippet());
-            vec![Complaint { line, place: "document".to_owned(), text }]
-        })?;
-        if !matches!(root.kind, Kind::Mapping(_)) {
-            let text = "is not a mapping; begin it with `openapi: 3.0.3`".to_owned();
-            return Err(vec![Complaint { line: 1, place: "document".to_owned(), text }]);
-        }
-        reader::read(&root).map_err(|faults| {
+        Self::parse_with_nodes(text).map(|(document, _)| document)
+    }
+
+    /// The same, with all words as they stand in the text.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub(crate) fn parse_with_nodes(text: &str) -> Result<(Self, Node), Vec<Complaint>> {
+        let root = yaml::read(text)?;
+        version(&root)?;
+        let read: Result<Self, _> = reader::read(&root).map_err(|faults| {
             let complaint = |(line, part, text): (u64, &Node, String)| Complaint {
                 line,
                 place: root.place_of(part),
@@ -491,6 +520,46 @@ impl Document {
             // A part that an alias repeats is wrong once.
             complaints.dedup_by(|a, b| a.line == b.line && a.text == b.text);
             complaints
-        })
+        });
+        Ok((read?, root))
+    }
+}
+
+/// A document of another kind gets one sentence.
+fn version(root: &Node) -> Result<(), Vec<Complaint>> {
+    let complain = |part: Option<&Node>, place: &str, text: String| {
+        let line = part.map_or(root.line, |part| part.line);
+        Err(vec![Complaint { line, place: place.to_owned(), text }])
+    };
+    let Kind::Mapping(_) = root.kind else {
+        let text = "is not a mapping; begin it with `openapi: 3.0.3`".to_owned();
+        return complain(None, "document", text);
+    };
+    let (openapi, swagger) = (root.get("openapi"), root.get("swagger"));
+    if swagger.is_some() {
+        let text = "is Swagger 2; convert it to OpenAPI 3.0, for instance with swagger2openapi";
+        return complain(swagger, "swagger", text.to_owned());
+    }
+    let Some(openapi) = openapi else {
+        let text = "there is no `openapi`; write `openapi: 3.0.3`".to_owned();
+        return complain(None, "document", text);
+    };
+    let version = match &openapi.kind {
+        Kind::Scalar(Value::String(text)) => text.clone(),
+        Kind::Scalar(value) => value.to_string(),
+        _ => "no text".to_owned(),
+    };
+    match version.as_str() {
+        "3.0.0" | "3.0.1" | "3.0.2" | "3.0.3" | "3.0.4" => Ok(()),
+        _ if version.starts_with("3.0") => {
+            complain(Some(openapi), "openapi", format!("the version is {version}; write `3.0.3`"))
+        }
+        _ => {
+            let text = format!(
+                "the version is {version}, and 3.0 is read only; convert it, for instance with \
+                 openapi-down-convert, and write `3.0.3`"
+            );
+            complain(Some(openapi), "openapi", text)
+        }
     }
 }

@@ -45,7 +45,8 @@ impl Way {
         Ok((Self(first.to_vec()), last))
     }
 
-    fn begins_with(&self, other: &Self) -> bool {
+    /// True for a way that leads there, or further.
+    pub fn begins_with(&self, other: &Self) -> bool {
         self.0.starts_with(&other.0)
     }
 }
@@ -230,6 +231,21 @@ impl Editor {
         start
     }
 
+    /// The end of the last line of a part at the column `indent`: comments below it that are indented
+    /// deeper belong to it.
+    fn tail(&self, end: usize, indent: usize) -> usize {
+        let mut end = self.line_end(end);
+        loop {
+            let next = self.next_line(end);
+            let line = &self.text[next..self.line_end(next)];
+            let column = line.chars().take_while(|c| *c == ' ').count();
+            if column <= indent || !line.trim_start().starts_with('#') {
+                return end;
+            }
+            end = self.line_end(next);
+        }
+    }
+
     /// Where a part of a collection begins: its name, or its dash.
     fn begin(&self, part: Part) -> usize {
         match part.name {
@@ -352,7 +368,7 @@ impl Editor {
             let at = if is_large { self.with_comments(begin) } else { self.line_start(begin) };
             return self.replace(vec![(at..at, format!("{margin}{written}\n"))]);
         };
-        let at = self.line_end(self.end(parts[after]));
+        let at = self.tail(self.end(parts[after]), indent);
         let blank = if self.has_blank_between(&parts, after) { "\n" } else { "" };
         self.replace(vec![(at..at, format!("\n{blank}{margin}{written}"))])
     }
@@ -522,7 +538,7 @@ impl Editor {
             return self.replace(vec![(begin..next, String::new())]);
         }
         let from = if is_large { self.with_comments(begin) } else { self.line_start(begin) };
-        let mut to = self.next_line(end);
+        let mut to = self.next_line(self.tail(end, self.column(begin)));
         // An empty line stays once.
         let above = self.text[..from].ends_with("\n\n") || self.text[..from].ends_with("\r\n\r\n");
         let blank = self.text[to..].strip_prefix(self.newline);
@@ -560,7 +576,7 @@ impl Editor {
     /// A sentence, if there is none.
     pub fn prune(&mut self, way: &Way) -> Result<(), String> {
         let (parent, _) = way.split()?;
-        if self.names(&parent).len() == 1 && parent.0.len() > 1 {
+        if self.names(&parent).len() == 1 && !parent.0.is_empty() {
             return self.prune(&parent);
         }
         self.remove(way)

@@ -1,7 +1,7 @@
 //! Stage 5: progenitor's code and the document become files to read.
 //!
 //! One page a file or a matter: `table`, `builders`, `client`, `types`, `answers`, `enums`, `validate`
-//! and `examples` make the files; `sample`, `paths`, `docs` and `secrets` serve several of them.
+//! and `examples` make the files; `sample`, `limits`, `paths`, `docs` and `secrets` serve several of them.
 
 mod answers;
 mod builders;
@@ -9,6 +9,7 @@ mod client;
 mod docs;
 pub(crate) mod enums;
 mod examples;
+mod limits;
 mod paths;
 mod sample;
 mod secrets;
@@ -85,7 +86,8 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     let mut items = code.items;
     let unexpected =
         |what: &str| format!("{}: progenitor's code has no {what}: another version?", spec.file);
-    let types = take_module(&mut items, "types").ok_or_else(|| unexpected("module `types`"))?;
+    let mut types = take_module(&mut items, "types").ok_or_else(|| unexpected("module `types`"))?;
+    types::rename(spec, &mut types);
     let exchanges =
         take_module(&mut items, "builder").ok_or_else(|| unexpected("module `builder`"))?;
     take_module(&mut items, "prelude");
@@ -105,8 +107,9 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
 
     let answers = answers::text(spec, &model);
     let enums = enums::text(spec);
-    let maker = Maker { spec, model: &model };
-    let validate = parse(validate::items(spec, &model, &codes))?.items;
+    let (validate, limits) = validate::items(spec, &model, &codes);
+    let maker = Maker { spec, model: &model, limits: &limits };
+    let validate = parse(validate)?.items;
     let mut pages = vec![
         maker.page("mod.rs", root(spec, answers.is_some(), enums.is_some())),
         maker.page("builder.rs", builders::items(&maker, &exchanges, &codes)?),
@@ -128,6 +131,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
 struct Maker<'a> {
     spec: &'a Spec,
     model: &'a Model,
+    limits: &'a limits::Limits,
 }
 
 impl Maker<'_> {
@@ -151,6 +155,18 @@ impl Maker<'_> {
     fn title(&self) -> String {
         format!("{}, as `{}` describes it.", &*self.spec.document.info.title, self.spec.file)
     }
+}
+
+/// Whether something in the document is marked as deprecated.
+fn has_deprecated(spec: &Spec) -> bool {
+    let calls = spec.document.calls();
+    let mut any = calls.iter().any(|call| {
+        call.operation.deprecated || call.parameters().iter().any(|one| one.deprecated)
+    });
+    for (name, schema) in &spec.document.components.schemas {
+        schema.visit(name, &mut |_, part| any |= part.is_deprecated());
+    }
+    any
 }
 
 /// The modules.
@@ -197,6 +213,15 @@ fn root(spec: &Spec, has_answers: bool, has_enums: bool) -> Vec<Item> {
             pub use client::Client;
         ),
     ]);
+    if has_deprecated(spec) {
+        for item in &mut items {
+            if let Item::Mod(module) = item {
+                module.attrs.push(parse_quote!(
+                    #[allow(deprecated, reason = "what is marked is generated and read here")]
+                ));
+            }
+        }
+    }
     items
 }
 
@@ -275,6 +300,11 @@ fn operation_code<'a>(operation: Call<'a>, builders: &Model) -> Result<Operation
         builder: ident(&name),
         parameters,
     })
+}
+
+/// What marks what the vendor advises against.
+fn deprecated() -> syn::Attribute {
+    parse_quote!(#[deprecated(note = "the vendor advises against it")])
 }
 
 /// Takes the items of the module `name` out of `items`.

@@ -11,11 +11,19 @@
 //! 6. [`output`]: write the files, the lock and the tables of [`docs`], or compare with those there.
 
 pub mod audit;
+/// The checks of requests, as the clients make them; examples get them here.
+///
+/// The page is included and not depended on: its crate needs an HTTP client, which the generator
+/// does not.
+#[path = "../../crates/guestexec-core/src/check.rs"]
+pub mod check;
+pub mod diff;
 pub mod docs;
 pub mod document;
 pub mod edit;
 pub mod emit;
 pub mod generate;
+pub mod items;
 pub mod lint;
 pub mod lower;
 pub mod output;

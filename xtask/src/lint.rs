@@ -7,11 +7,16 @@
 //! and a limit that is written down is checked.
 
 mod component;
+mod decisions;
 mod document;
+mod example;
 mod operation;
 mod parameter;
+mod rules;
 mod schema;
+mod source;
 mod unwritten;
+mod value;
 
 use crate::document::{Complaint, Document, Lines};
 
@@ -19,12 +24,23 @@ use crate::document::{Complaint, Document, Lines};
 pub fn lint(document: &Document) -> Vec<Complaint> {
     let mut complaints = Complaints(document::references(document));
     // Whatever is said of a document with a part missing would be a consequence.
-    if complaints.0.is_empty() {
+    let whole = complaints.0.is_empty();
+    if whole {
         document::check(document, &mut complaints);
+        source::check(document, &mut complaints);
         for call in document.calls() {
             operation::check(document, call, &mut complaints);
         }
         component::check(document, &mut complaints);
+        decisions::check(document, &mut complaints);
+        rules::check(document, &mut complaints);
+    }
+    // Nor are examples held against schemas that are wrong.
+    if complaints.0.is_empty() {
+        example::check(document, &mut complaints);
+    }
+    // What is left to a person hides nothing else that is wrong.
+    if whole {
         unwritten::check(document, &mut complaints);
     }
     complaints.0.sort();

@@ -4,10 +4,13 @@
 //! answers other than success (read by the provider crate, with status and headers kept),
 //! enumerations (replaced by open ones), examples and extensions.
 
+use std::collections::BTreeSet;
+
+use heck::ToSnakeCase as _;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    document::{Call, Extra, Prose, Reference, Schema},
+    document::{Call, Extra, ObjectSchema, Prose, Schema},
     spec::Spec,
 };
 
@@ -24,6 +27,8 @@ pub fn lower(spec: &Spec) -> Value {
         .components
         .schemas
         .iter()
+        // A list is written out where it is an answer.
+        .filter(|(_, schema)| !matches!(schema, Schema::List(_)))
         .map(|(name, schema)| {
             let mut lowered = lower_schema(schema);
             // A member that refers to it is optional already; here, null would be a type of its own.
@@ -32,7 +37,10 @@ pub fn lower(spec: &Spec) -> Value {
                 // An answer keeps unknown members, and any member may be missing, unless it is an
                 // object, whose empty value stands in for it.
                 lowered["additionalProperties"] = json!({});
-                lowered["required"] = spec.required_objects(name).into();
+                if let Schema::Object(object) = schema {
+                    lowered["required"] =
+                        names_of(object, spec.required_objects(name).into_iter()).into();
+                }
             }
             (name.clone(), lowered)
         })
@@ -55,10 +63,7 @@ fn lower_operation(call: &Call<'_>) -> Value {
         .parameters()
         .into_iter()
         .map(|parameter| {
-            let schema = match &parameter.schema {
-                reference @ Schema::Reference(_) => call.document.resolve(reference),
-                schema => Some(schema),
-            };
+            let schema = call.document.resolve(&parameter.schema);
             json!({
                 "name": parameter.name,
                 "in": parameter.location,
@@ -72,7 +77,13 @@ fn lower_operation(call: &Call<'_>) -> Value {
     for (status, response) in call.successes() {
         let mut lowered = json!({ "description": text(Some(&response.description)) });
         if let Some(body) = response.json() {
-            lowered["content"] = json_content(&body.schema);
+            let schema = match body.list(call.document) {
+                Some(list) => json!({ "type": "array", "items": lower_schema(&list.items) }),
+                None => lower_schema(&body.schema),
+            };
+            lowered["content"] = json_content(&schema);
+        } else if response.text().is_some() {
+            lowered["content"] = json!({ "text/plain": { "schema": { "type": "string" } } });
         }
         responses.insert(status.to_string(), lowered);
     }
@@ -84,13 +95,40 @@ fn lower_operation(call: &Call<'_>) -> Value {
         "responses": responses,
     });
     if let Some(body) = call.body() {
-        lowered["requestBody"] = json!({ "required": true, "content": json_content(&body.schema) });
+        lowered["requestBody"] = json!({ "required": true, "content": json_content(&json!({ "$ref": body.schema.pointer })) });
     }
     lowered
 }
 
-fn json_content(schema: &Reference) -> Value {
-    json!({ "application/json": { "schema": { "$ref": schema.pointer } } })
+fn json_content(schema: &Value) -> Value {
+    json!({ "application/json": { "schema": schema } })
+}
+
+/// The names by which progenitor knows the members of an object: their own, but where two differ only in
+/// what a Rust name does not keep.
+pub fn member_names(object: &ObjectSchema) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let mut name = |wire: &String| {
+        if taken.insert(wire.to_snake_case()) {
+            return wire.clone();
+        }
+        let other = (2..).map(|number| format!("{}_{number}", wire.to_snake_case()));
+        let mut other = other.filter(|name| !object.properties.contains_key(name));
+        let name = other.find(|name| taken.insert(name.to_snake_case()));
+        name.unwrap_or_else(|| wire.clone())
+    };
+    object.properties.keys().map(&mut name).collect()
+}
+
+/// Progenitor's names for some of an object's members.
+fn names_of<'a>(object: &ObjectSchema, wires: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let names = member_names(object);
+    let place = |wire: &str| object.properties.get_index_of(wire);
+    let name = |wire: &'a str| match place(wire).and_then(|place| names.get(place)) {
+        Some(name) => name.clone(),
+        None => wire.to_owned(),
+    };
+    wires.map(name).collect()
 }
 
 /// A schema without limits.
@@ -104,16 +142,15 @@ fn lower_schema(schema: &Schema) -> Value {
         Schema::Text(text) => json!({ "type": "string", "format": text.format }),
         Schema::Integer(integer) => {
             // An unsigned number is a type, not a limit; 1 would make it `NonZero`.
-            let is_unsigned = integer.minimum >= Some(0) && integer.format.is_none();
-            let least = is_unsigned.then_some(0);
+            let least = integer.is_unsigned().then_some(0);
             json!({ "type": "integer", "format": integer.format, "minimum": least })
         }
         Schema::Number(number) => json!({ "type": "number", "format": number.format }),
         Schema::Boolean(_) => json!({ "type": "boolean" }),
         Schema::List(list) => json!({ "type": "array", "items": lower_schema(&list.items) }),
         Schema::Object(object) => {
-            let members = object.properties.iter();
-            let members = members.map(|(name, member)| (name.clone(), lower_schema(member)));
+            let members = object.properties.iter().zip(member_names(object));
+            let members = members.map(|((_, member), name)| (name, lower_schema(member)));
             // `false` refuses unknown members; `{}` keeps them; a bare `true` makes a free map.
             let extra = object.additional_properties.as_ref().map(|extra| match extra {
                 Extra::Refused => json!(false),
@@ -124,7 +161,7 @@ fn lower_schema(schema: &Schema) -> Value {
             json!({
                 "type": "object",
                 "properties": members.collect::<Map<_, _>>(),
-                "required": object.required,
+                "required": names_of(object, object.required.iter().map(String::as_str)),
                 "additionalProperties": extra,
             })
         }

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::{Parser, Subcommand};
-use xtask::{all_generated, audit, output, root, spec};
+use xtask::{all_generated, audit, diff, items, output, root, spec};
 
 /// The workspace's own tasks.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Task {
         providers: Vec<String>,
     },
     Audit(audit::Arguments),
+    Diff(diff::Arguments),
+    Items(items::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
             generate(check, providers).map(|()| ExitCode::SUCCESS)
         }
         Task::Audit(arguments) => Ok(audit::run(&arguments)),
+        Task::Diff(arguments) => diff::run(&arguments),
+        Task::Items(arguments) => items::run(&arguments),
     };
     match result {
         Ok(code) => code,
@@ -51,7 +55,14 @@ fn generate(check: bool, providers: Vec<String>) -> Result<(), String> {
     }
     let start = Instant::now();
     let mut stale = Vec::new();
-    for generated in all_generated(root, &chosen)? {
+    let all = all_generated(root, &chosen)?;
+    let crates: Vec<String> =
+        chosen.iter().filter_map(|name| output::has_crate(root, name).err()).collect();
+    if !crates.is_empty() {
+        return Err(crates.join("\n"));
+    }
+    let entries = output::orphaned_entries(root)?;
+    for generated in all {
         let report = if check {
             let differing = output::compare(root, &generated)?;
             let report = if differing.is_empty() { "up to date" } else { "STALE" };
@@ -63,13 +74,26 @@ fn generate(check: bool, providers: Vec<String>) -> Result<(), String> {
             "unchanged"
         };
         println!("{}: {report}, {} lines", generated.provider, generated.lines());
+        if report == "written" {
+            items::write(root, &generated.provider)?;
+        }
+    }
+    for verdict in diff::verdicts(root, &chosen) {
+        println!("{verdict}");
     }
     println!("{} ms", start.elapsed().as_millis());
-    if stale.is_empty() {
-        return Ok(());
+    let remedy =
+        if check { "restore it, or run `cargo xtask generate`" } else { "the entry is gone" };
+    let entries = entries.iter().map(|entry| format!("{entry}; {remedy}"));
+    let mut complaints = output::orphaned_code(root)?;
+    if check {
+        complaints.extend(entries);
+    } else {
+        entries.for_each(|entry| println!("{entry}"));
     }
-    Err(format!(
-        "{}\nrun `cargo xtask generate` and commit what it writes",
-        stale.iter().map(|file| format!("stale: {file}")).collect::<Vec<_>>().join("\n")
-    ))
+    if !stale.is_empty() {
+        complaints.extend(stale.iter().map(|file| format!("stale: {file}")));
+        complaints.push("run `cargo xtask generate` and commit what it writes".to_owned());
+    }
+    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) }
 }

@@ -58,6 +58,62 @@ impl Generated {
     }
 }
 
+/// The code of providers that have no document any more, each as a sentence that says what to do.
+///
+/// # Errors
+/// A sentence, if the folder of the crates cannot be listed.
+pub fn orphaned_code(root: &Path) -> Result<Vec<String>, String> {
+    let providers = spec::providers(root)?;
+    let mut found = Vec::new();
+    let complain = |e| format!("crates: cannot be listed: {e}");
+    for entry in fs::read_dir(root.join("crates")).map_err(complain)? {
+        let name = entry.map_err(complain)?.file_name().to_string_lossy().into_owned();
+        let code = format!("crates/{name}/src/generated");
+        let provider = name.strip_prefix("guestexec-").unwrap_or(&name);
+        if !providers.iter().any(|known| known == provider) && root.join(&code).exists() {
+            found.push(format!(
+                "{code}: there is no specs/{provider}.yaml that it would be from; restore the document, \
+                 or delete the crate"
+            ));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The entries of the lock whose providers have no document any more, each as a sentence. [`write`] takes
+/// them out.
+///
+/// # Errors
+/// A sentence, if the lock cannot be read.
+pub fn orphaned_entries(root: &Path) -> Result<Vec<String>, String> {
+    let providers = spec::providers(root)?;
+    let text = read(&root.join(LOCK))?.unwrap_or_default();
+    let entries = text.lines().enumerate().filter_map(|(index, line)| {
+        let provider = line.strip_prefix('[')?.strip_suffix(']')?;
+        let is_known = providers.iter().any(|known| known == provider);
+        let text = format!("{LOCK}:{}: {provider}: there is no specs/{provider}.yaml", index + 1);
+        (!is_known).then_some(text)
+    });
+    Ok(entries.collect())
+}
+
+/// Complains of a document without a crate: its code would have no manifest, and no `cargo` command runs
+/// in a workspace with such a folder.
+///
+/// # Errors
+/// A sentence that says how to make the crate.
+pub fn has_crate(root: &Path, provider: &str) -> Result<(), String> {
+    let manifest = format!("crates/guestexec-{provider}/Cargo.toml");
+    if root.join(&manifest).is_file() {
+        return Ok(());
+    }
+    Err(format!(
+        "specs/{provider}.yaml:1: document: there is no {manifest} for what is generated from it; make \
+         the crate with `cargo xtask new-provider {provider}`"
+    ))
+}
+
 /// The files that differ from what was generated, are missing, or should not be there.
 ///
 /// # Errors

@@ -27,7 +27,7 @@ const GENERATORS: [&str; 8] = [
     "typify",
     "typify-impl",
     "openapiv3",
-    "serde-saphyr",
+    "granit-parser",
     "prettyplease",
     "heck",
 ];

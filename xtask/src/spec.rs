@@ -25,23 +25,61 @@ pub fn listed(file: &str, complaints: Vec<Complaint>) -> String {
     complaints.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Crates of the workspace that are no provider's: `guestexec-core`, and so on.
+const OURS: [&str; 6] = ["cli", "core", "macros", "remotecommand", "sandbox", "testkit"];
+
+/// Features, modules and packages that stand beside those of the providers.
+const TAKEN: [&str; 9] =
+    ["alloc", "default", "encoding", "guestexec", "ring", "rustls", "schemars", "tests", "xtask"];
+
 /// The providers: the stems of `specs/*.yaml`, sorted.
 ///
 /// # Errors
-/// A sentence, if the folder cannot be read or holds no document.
+/// A sentence, if the folder cannot be read, holds no document, or one whose name no provider can have.
 pub fn providers(root: &Path) -> Result<Vec<String>, String> {
     let folder = root.join("specs");
     let entries = fs::read_dir(&folder).map_err(|e| format!("specs: cannot be listed: {e}"))?;
-    let names: BTreeSet<String> = entries
-        .filter_map(|entry| {
-            let name = entry.ok()?.file_name().into_string().ok()?;
-            name.strip_suffix(".yaml").map(str::to_owned)
-        })
-        .collect();
+    let mut names = BTreeSet::new();
+    let mut complaints = BTreeSet::new();
+    for entry in entries.filter_map(Result::ok) {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        // A file that begins with a dot is an editor's, unless the dot is all.
+        let Some((name, end)) = file.rsplit_once('.') else { continue };
+        if !["yaml", "yml"].contains(&end.to_ascii_lowercase().as_str()) || name.starts_with('.') {
+            continue;
+        }
+        match provider_fault(name).or((end != "yaml").then_some("does not end in `.yaml`")) {
+            None => drop(names.insert(name.to_owned())),
+            Some(fault) => {
+                let remedy =
+                    "call the document after the provider, one word of a-z and 0-9: `tat.yaml`";
+                complaints.insert(format!("specs/{file}:1: document: its name {fault}; {remedy}"));
+            }
+        }
+    }
+    if !complaints.is_empty() {
+        return Err(complaints.into_iter().collect::<Vec<_>>().join("\n"));
+    }
     if names.is_empty() {
         return Err("specs: there is no document (*.yaml) in it".to_owned());
     }
     Ok(names.into_iter().collect())
+}
+
+/// Why a provider cannot have this name, which becomes that of a crate, a module and a feature.
+pub fn provider_fault(name: &str) -> Option<&'static str> {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if !is_plain || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
+        Some("is not one word of a-z and 0-9")
+    } else if OURS.contains(&name) {
+        Some("is that of a crate of the workspace")
+    } else if syn::parse_str::<syn::Ident>(name).is_err() {
+        Some("is a word of Rust, which no module can have")
+    } else if TAKEN.contains(&name) {
+        Some("is that of a feature or package of the workspace")
+    } else {
+        None
+    }
 }
 
 impl Spec {
@@ -51,8 +89,15 @@ impl Spec {
     /// A sentence, if the file cannot be read or is not YAML.
     pub fn load(root: &Path, provider: &str) -> Result<Self, String> {
         let file = format!("specs/{provider}.yaml");
-        let text = fs::read_to_string(root.join(&file))
-            .map_err(|e| format!("{file}: cannot be read: {e}"))?;
+        let bytes =
+            fs::read(root.join(&file)).map_err(|e| format!("{file}: cannot be read: {e}"))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            format!(
+                "{file}:{line}: document: holds a byte that is not UTF-8; save the file as UTF-8"
+            )
+        })?;
         Self::parse(provider, text)
     }
 

@@ -188,12 +188,13 @@ fn a_changed_document_makes_the_code_stale() {
     output::write(root.path(), &xtask::generated(root.path(), "small").unwrap()).unwrap();
     let member = "        weight:\n          type: integer\n          maximum: 9\n          description: Its weight.\n        label:\n";
     let changed = SMALL.replace("        label:\n", member);
+    let changed = changed.replace("box: {width: 2,", "box: {weight: 3, width: 2,");
     fs::write(root.path().join("specs/small.yaml"), changed).unwrap();
     let generated = xtask::generated(root.path(), "small").unwrap();
     let stale = output::compare(root.path(), &generated).unwrap();
-    let pages = ["types.rs", "validate.rs"].map(|page| format!("{CODE}/{page}"));
-    let [types, validate] = pages;
-    assert_eq!(stale, [types, validate, format!("{LOCK} (small)")]);
+    let pages = ["types.rs", "validate.rs", "examples.rs"].map(|page| format!("{CODE}/{page}"));
+    let [types, validate, examples] = pages;
+    assert_eq!(stale, [types, validate, examples, format!("{LOCK} (small)")]);
 
     // A comment changes no code, but what the code was made from.
     fs::write(root.path().join("specs/small.yaml"), format!("# More.\n{SMALL}")).unwrap();
@@ -265,31 +266,31 @@ fn every_limit_is_one_call() {
     let validate = dense(page(&generated, "validate.rs"));
     for call in [
         // Parameters: those in the path always, others if checks are on.
-        r#"check::characters("room", room, 0, Some(63))?;"#,
+        r#"check::characters("room", room, Self::ROOM_LENGTH)?;"#,
         r#"check::pattern("room", room, &PATTERN_1)?; if !checks { return Ok(()); } if let Some(value) = color {"#,
-        r#"check::items("color", value, 0, Some(3))?;"#,
-        r#"check::each("color", value, |item| { check::characters("", item, 0, Some(20))?; Ok(()) },)?;"#,
+        r#"check::items("color", value, Self::COLOR_ITEMS)?;"#,
+        r#"check::each("color", value, |item| check::characters("", item, Self::COLOR_ITEM_LENGTH),)?;"#,
         // Texts, in their three measures, and numbers.
-        r#"check::characters("name", &self.name, 1, Some(60))?;"#,
+        r#"check::characters("name", &self.name, Self::NAME_LENGTH)?;"#,
         r#"check::pattern("name", &self.name, &PATTERN_0)?;"#,
-        r#"if let Some(value) = &self.note { check::bytes("note", value, 120)?; }"#,
-        r#"check::encoded("content", value, 0, Some(65536))?;"#,
-        r#"check::characters("secret", value.expose(), 8, None)?;"#,
-        r#"check::range("size", *value, Some(1), Some(86400))?;"#,
+        r#"if let Some(value) = &self.note { check::bytes("note", value, Self::NOTE_BYTES)?; }"#,
+        r#"check::encoded("content", value, Self::CONTENT_LENGTH)?;"#,
+        r#"check::characters("secret", value.expose(), Self::SECRET_LENGTH)?;"#,
+        r#"check::range("size", *value, Self::SIZE_RANGE)?;"#,
         r#"check::one_of("kind", self.kind.as_str(), &["ROUND"])?;"#,
         // Lists: an empty one that is not required is not sent.
-        r#"check::items("colors", &self.colors, 0, Some(5))?;"#,
+        r#"if !self.colors.is_empty() { check::items("colors", &self.colors, Self::COLORS_ITEMS)?; }"#,
         r#"check::unique("colors", &self.colors)?;"#,
-        r#"|item| { check::characters("", item, 3, None)?; Ok(()) }"#,
+        r#"|item| check::characters("", item, Self::COLORS_ITEM_LENGTH)"#,
         r#"check::each("parts", &self.parts, Validate::validate)?;"#,
         // Objects, and rules between members.
         r#"Validate::validate(&self.box_).map_err(|violation| violation.within("box"))?;"#,
-        r#"check::json_object("answers", value, &check::JsonObject { max_properties: 20, key_max_length: 64, }, &PATTERN_0,)?;"#,
+        r#"check::json_object("answers", value, &Self::ANSWERS_OBJECT, &PATTERN_0)?;"#,
         r#"check::exclusive(&[("note", self.note.is_some()), ("content", self.content.is_some())],)?;"#,
         r#"check::exactly_one_of(&[("parts", !self.parts.is_empty()), ("box", true)])?;"#,
         r#"check::requires("answers", self.answers.is_some(), "enabled", "true", self.enabled == Some(true),)?;"#,
-        r#"check::requires("note", self.note.is_some(), "kind", "\"ROUND\"", self.kind.as_str() == "ROUND",)?;"#,
-        r#"check::some_of(1, &[("label", self.label.is_some()), ("marks", !self.marks.is_empty()), ("width", self.width.is_some()),],)?;"#,
+        r#"check::requires("note", self.note.is_some(), "kind", "\"ROUND\"", self.kind.as_str() == "ROUND",)"#,
+        r#"check::some_of(1, &[("label", self.label.is_some()), ("marks", !self.marks.is_empty()), ("width", self.width.is_some()),],)"#,
         // Equal patterns are one.
         r#"static PATTERN_0: check::Pattern = check::Pattern::new("^[a-z]+$"); static PATTERN_1: check::Pattern = check::Pattern::new("^[a-z][a-z0-9]*$");"#,
     ] {
@@ -309,7 +310,21 @@ fn every_limit_is_one_call() {
 fn limits_that_depend_on_what_is_required() {
     let spec = small(&[
         ("required: [name, kind, box]", "required: [name, kind, colors, enabled, size]"),
-        ("note: {kind: ROUND}", "note: {name: lamp, size: 3}"),
+        ("note: {kind: ROUND}", "note: {name: stool, size: 3}"),
+        (
+            "{name: lamp, kind: ROUND, box: {width: 1}}",
+            "{name: lamp, kind: ROUND, colors: [red], enabled: true, size: 3, box: {width: 1}}",
+        ),
+        (
+            "                  name: stool\n",
+            "                  name: stool\n                  colors: [red]\n                  \
+             enabled: false\n                  size: 3\n",
+        ),
+        // Only now can it be given.
+        (
+            "                  box: {width: 2, label: oak, marks: {side: up}}\n",
+            "                  parts: [{width: 2}, {label: oak, marks: {side: up}}]\n",
+        ),
         (
             "            $ref: '#/components/schemas/Carton'\n        box:",
             "            $ref: '#/components/schemas/Carton'\n          minItems: 2\n        box:",
@@ -318,13 +333,13 @@ fn limits_that_depend_on_what_is_required() {
     let generated = from_spec(&spec).unwrap();
     let validate = dense(page(&generated, "validate.rs"));
     for call in [
-        r#"check::items("colors", &self.colors, 1, Some(5))?;"#,
-        r#"if !self.parts.is_empty() { check::items("parts", &self.parts, 2, None)?; }"#,
-        r#"check::range("size", self.size, Some(1), Some(86400))?;"#,
+        r#"check::items("colors", &self.colors, Self::COLORS_ITEMS)?;"#,
+        r#"if !self.parts.is_empty() { check::items("parts", &self.parts, Self::PARTS_ITEMS)?; }"#,
+        r#"check::range("size", self.size, Self::SIZE_RANGE)?;"#,
         r#"("box", self.box_.is_some())"#,
         r#""enabled", "true", self.enabled == true,"#,
-        r#""name", "\"lamp\"", self.name.as_str() == "lamp","#,
-        r#""size", "3", self.size == 3)?;"#,
+        r#""name", "\"stool\"", self.name.as_str() == "stool","#,
+        r#""size", "3", self.size == 3)"#,
     ] {
         assert!(
             validate.contains(&dense(call)),
@@ -340,7 +355,7 @@ fn requests_are_checked_before_they_are_sent() {
     let builder = dense(page(&generated, "builder.rs"));
     let order = [
         "implListWidgets<'a>{".replace("impl", "impl<'a>"),
-        dense("validate::list_widgets(client.inner.checks, &room, &color)?;"),
+        dense("Self::within_limits(client.inner.checks, &room, &color)?;"),
         dense("let url = format!("),
         "impl<'a>CreateWidget<'a>{".to_owned(),
         dense("if client.inner.checks { Validate::validate(&body)?;"),
@@ -409,6 +424,7 @@ fn an_answer_may_lack_anything_but_what_makes_it_one() {
             "      description: A room's widgets.\n      required: [first, widgets]\n      \
              properties:\n        first:\n          $ref: '#/components/schemas/Widget'\n",
         ),
+        ("value: {widgets: [{id: 7}]}", "value: {first: {id: 7}, widgets: [{id: 7}]}"),
     ]);
     let generated = from_spec(&spec).unwrap();
     let types = dense(page(&generated, "types.rs"));

@@ -12,6 +12,8 @@ use serde::{
     de::{self, Visitor},
 };
 
+use crate::check::Encoded;
+
 /// The library's engine with vector instructions, where it has one.
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
 mod engine {
@@ -134,6 +136,12 @@ impl Base64 {
 }
 
 /// Only the size: content may be a script, an output, a secret.
+impl Encoded for Base64 {
+    fn encoded_len(&self) -> usize {
+        Self::encoded_len(self)
+    }
+}
+
 impl fmt::Debug for Base64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -237,6 +245,16 @@ impl schemars::JsonSchema for Base64 {
 #[cfg(test)]
 mod tests {
     use super::Base64;
+    use crate::check::encoded;
+
+    #[test]
+    fn a_limit_is_one_of_the_text() {
+        let content: Base64 = vec![b'x'; 49_153].into();
+        assert_eq!(
+            encoded("Content", &content, 0..=65_536).unwrap_err().to_string(),
+            "`Content` has 65540 characters of Base64, but at most 65536 are allowed"
+        );
+    }
 
     #[test]
     fn text_and_bytes_are_encoded_on_the_way_out() {

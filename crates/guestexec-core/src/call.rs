@@ -11,12 +11,18 @@ use serde_json::error::Category;
 use tracing::{Instrument as _, debug, debug_span};
 
 use crate::{
-    Error, ErrorKind, MAX_ANSWER, Operation, Secrets, Underway,
+    Error, ErrorKind, MAX_ANSWER, Operation, Secrets, Underway, Violation,
     http::WireStatus,
     not_started::not_acted_upon,
     reason::{is_no_http, is_too_large, with_reason},
     repair::repaired,
 };
+
+impl<E> From<Violation> for CallError<E> {
+    fn from(violation: Violation) -> Self {
+        Self::InvalidRequest(violation.to_string())
+    }
+}
 
 /// The most bytes read of an error answer that is not JSON: longer ones are a gateway's page. JSON is read
 /// whole, because the service's code may be anywhere in it.

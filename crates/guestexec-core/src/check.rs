@@ -2,16 +2,19 @@
 //!
 //! The generator turns each constraint of a request schema into one call of a function here. Every
 //! violation names the member, its size and the limit, and never its value.
+//!
+//! The generator includes this page as it is and checks the examples of a document with it. So the page
+//! refers to nothing else of this crate.
 
 use std::{
+    collections::BTreeMap,
     fmt::{self, Display},
+    ops::{Bound, RangeBounds},
     sync::OnceLock,
 };
 
 use regex_lite::Regex;
 use serde_json::Value;
-
-use crate::Base64;
 
 /// A limit that a request violates: the member, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +40,8 @@ impl Violation {
     /// Prefixes the path with `parent`, the object that holds the member.
     #[must_use]
     pub fn within(mut self, parent: impl Display) -> Self {
-        self.field = format!("{parent}.{}", self.field);
+        let dot = if self.field.starts_with('[') { "" } else { "." };
+        self.field = format!("{parent}{dot}{}", self.field);
         self
     }
 }
@@ -45,12 +49,6 @@ impl Violation {
 impl Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {}", self.field, self.problem)
-    }
-}
-
-impl<E> From<Violation> for progenitor_client::Error<E> {
-    fn from(violation: Violation) -> Self {
-        Self::InvalidRequest(violation.to_string())
     }
 }
 
@@ -75,53 +73,84 @@ pub trait Validate {
     }
 }
 
-/// Checks that a count is from `least` to `most`.
-fn count(field: &str, is: usize, unit: &str, least: usize, most: Option<usize>) -> Checked {
-    let allowed = match most {
-        Some(most) if is > most => format!("at most {most}"),
-        _ if is < least => format!("at least {least}"),
+impl<T: Validate + ?Sized> Validate for Box<T> {
+    fn validate(&self) -> Checked {
+        T::validate(self)
+    }
+}
+
+/// Checks that a count is within `limits`.
+fn count(field: &str, is: usize, unit: &str, limits: impl RangeBounds<usize>) -> Checked {
+    let allowed = match (limits.start_bound(), limits.end_bound()) {
+        (_, Bound::Included(most)) if is > *most => format!("at most {most}"),
+        (Bound::Included(least), _) if is < *least => format!("at least {least}"),
         _ => return Ok(()),
     };
     Err(Violation::new(field, format!("has {is} {unit}, but {allowed} are allowed")))
 }
 
-/// Checks that a text has `least` to `most` characters.
-pub fn characters(field: &str, value: &str, least: usize, most: Option<usize>) -> Checked {
-    count(field, value.chars().count(), "characters", least, most)
+/// Checks how many characters a text has.
+pub fn characters(field: &str, value: &str, limits: impl RangeBounds<usize>) -> Checked {
+    count(field, value.chars().count(), "characters", limits)
 }
 
-/// Checks that a text has at most `most` bytes of UTF-8.
-pub fn bytes(field: &str, value: &str, most: usize) -> Checked {
-    count(field, value.len(), "bytes", 0, Some(most))
+/// Checks how many bytes of UTF-8 a text has.
+pub fn bytes(field: &str, value: &str, limits: impl RangeBounds<usize>) -> Checked {
+    count(field, value.len(), "bytes", limits)
 }
 
-/// Checks that the Base64 text has `least` to `most` characters.
-pub fn encoded(field: &str, value: &Base64, least: usize, most: Option<usize>) -> Checked {
-    count(field, value.encoded_len(), "characters of Base64", least, most)
+/// Bytes that travel as Base64 text.
+pub trait Encoded {
+    /// The length of the text in characters.
+    fn encoded_len(&self) -> usize;
 }
 
-/// Checks that a list has `least` to `most` items.
-pub fn items<T>(field: &str, value: &[T], least: usize, most: Option<usize>) -> Checked {
-    count(field, value.len(), "items", least, most)
+/// Checks how many characters a Base64 text has.
+pub fn encoded(field: &str, value: &impl Encoded, limits: impl RangeBounds<usize>) -> Checked {
+    count(field, value.encoded_len(), "characters of Base64", limits)
 }
 
-/// Checks that a number is from `least` to `most`.
-pub fn range(
+/// Checks how many items a list has.
+pub fn items<T>(field: &str, value: &[T], limits: impl RangeBounds<usize>) -> Checked {
+    count(field, value.len(), "items", limits)
+}
+
+/// Checks how many members a map has.
+pub fn members<T>(
     field: &str,
-    value: impl Into<i128>,
-    least: Option<i128>,
-    most: Option<i128>,
+    value: &BTreeMap<String, T>,
+    limits: impl RangeBounds<usize>,
 ) -> Checked {
-    let value = value.into();
-    if least.is_none_or(|least| value >= least) && most.is_none_or(|most| value <= most) {
+    count(field, value.len(), "members", limits)
+}
+
+/// Checks that a number is within `limits`.
+pub fn range<T: PartialOrd + Display>(
+    field: &str,
+    value: T,
+    limits: impl RangeBounds<T>,
+) -> Checked {
+    if limits.contains(&value) {
         return Ok(());
     }
-    let allowed = match (least, most) {
-        (Some(least), Some(most)) => format!("{least} to {most} is allowed"),
-        (Some(least), None) => format!("{least} or more is allowed"),
-        (_, most) => format!("at most {} is allowed", most.unwrap_or_default()),
+    let allowed = match (limits.start_bound(), limits.end_bound()) {
+        (Bound::Included(least), Bound::Included(most)) => format!("{least} to {most} is"),
+        (least, most) => {
+            let least = match least {
+                Bound::Included(least) => Some(format!("{least} or more")),
+                Bound::Excluded(least) => Some(format!("more than {least}")),
+                Bound::Unbounded => None,
+            };
+            let most = match most {
+                Bound::Included(most) => Some(format!("at most {most}")),
+                Bound::Excluded(most) => Some(format!("less than {most}")),
+                Bound::Unbounded => None,
+            };
+            let both: Vec<String> = least.into_iter().chain(most).collect();
+            format!("{} is", both.join(" and "))
+        }
     };
-    Err(Violation::new(field, format!("is {value}, but only {allowed}")))
+    Err(Violation::new(field, format!("is {value}, but only {allowed} allowed")))
 }
 
 /// A `pattern` of a document, compiled when first used.
@@ -129,8 +158,8 @@ pub fn range(
 /// The generator rejects a pattern that does not compile; one of hand-written code that does not matches
 /// everything, since the service checks it as well.
 #[derive(Debug)]
-pub struct Pattern {
-    text: &'static str,
+pub struct Pattern<'a> {
+    text: &'a str,
     compiled: OnceLock<Matcher>,
 }
 
@@ -207,9 +236,9 @@ impl Matcher {
     }
 }
 
-impl Pattern {
+impl<'a> Pattern<'a> {
     /// A pattern in the syntax that ECMA 262 and `regex-lite` share.
-    pub const fn new(text: &'static str) -> Self {
+    pub const fn new(text: &'a str) -> Self {
         Self { text, compiled: OnceLock::new() }
     }
 
@@ -219,7 +248,7 @@ impl Pattern {
 }
 
 /// Checks that a text matches `pattern`.
-pub fn pattern(field: &str, value: &str, pattern: &Pattern) -> Checked {
+pub fn pattern(field: &str, value: &str, pattern: &Pattern<'_>) -> Checked {
     if pattern.matches(value) {
         return Ok(());
     }
@@ -241,6 +270,31 @@ pub fn each<T>(field: &str, items: &[T], check: impl Fn(&T) -> Checked) -> Check
             _ => violation.within(format_args!("{field}[{index}]")),
         })
     })
+}
+
+/// Checks every value of a map; a violation names the value by its key.
+pub fn each_value<T>(
+    field: &str,
+    map: &BTreeMap<String, T>,
+    check: impl Fn(&T) -> Checked,
+) -> Checked {
+    map.iter().try_for_each(|(key, value)| {
+        check(value).map_err(|violation| match violation.field.as_str() {
+            "" => Violation::new(format!("{field}.{key}"), violation.problem),
+            _ => violation.within(format_args!("{field}.{key}")),
+        })
+    })
+}
+
+/// Checks that a number is one of a closed set.
+pub fn one_of_numbers<T: PartialEq + Display>(field: &str, value: T, allowed: &[T]) -> Checked {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+    let problem =
+        format!("is {value}, which is none of the values allowed: {}", allowed.join(", "));
+    Err(Violation::new(field, problem))
 }
 
 /// Checks that a value is one of a closed set.
@@ -315,18 +369,25 @@ pub struct JsonObject {
     pub key_max_length: usize,
 }
 
+impl JsonObject {
+    /// An object of at most `max_properties` members, with names of at most `key_max_length` characters.
+    pub const fn new(max_properties: usize, key_max_length: usize) -> Self {
+        Self { max_properties, key_max_length }
+    }
+}
+
 /// Checks that a text is a JSON object whose members are texts.
-pub fn json_object(field: &str, value: &str, rules: &JsonObject, key: &Pattern) -> Checked {
+pub fn json_object(field: &str, value: &str, rules: &JsonObject, key: &Pattern<'_>) -> Checked {
     let Ok(Value::Object(object)) = serde_json::from_str::<Value>(value) else {
         return Err(Violation::new(
             field,
             format!("({} characters) is not a JSON object in text", value.chars().count()),
         ));
     };
-    count(field, object.len(), "members", 0, Some(rules.max_properties))?;
+    count(field, object.len(), "members", ..=rules.max_properties)?;
     for (name, value) in &object {
         let at = format!("{field}.{name}");
-        characters(&format!("{at} (name)"), name, 1, Some(rules.key_max_length))?;
+        characters(&format!("{at} (name)"), name, 1..=rules.key_max_length)?;
         pattern(&format!("{at} (name)"), name, key)?;
         if !value.is_string() {
             return Err(Violation::new(at, "is not a text, and only texts are allowed there"));
@@ -347,30 +408,52 @@ mod tests {
     fn each_refusal_names_member_size_and_limit() {
         let two_byte = "é".repeat(31);
         assert_eq!(
-            says(bytes("CommandName", &two_byte, 60)),
+            says(bytes("CommandName", &two_byte, 0..=60)),
             "`CommandName` has 62 bytes, but at most 60 are allowed"
         );
-        assert_eq!(characters("CommandName", &two_byte, 0, Some(60)), Ok(()));
+        assert_eq!(characters("CommandName", &two_byte, 0..=60), Ok(()));
         assert_eq!(
-            says(items::<u8>("InstanceIds", &[], 1, Some(200))),
+            says(items::<u8>("InstanceIds", &[], 1..=200)),
             "`InstanceIds` has 0 items, but at least 1 are allowed"
         );
         assert_eq!(
-            says(range("Timeout", 86_401u32, Some(1), Some(86_400))),
+            says(range("Timeout", 86_401u32, 1..=86_400)),
             "`Timeout` is 86401, but only 1 to 86400 is allowed"
         );
         assert_eq!(
-            says(encoded("Content", &vec![b'x'; 49_153].into(), 0, Some(65_536))),
-            "`Content` has 65540 characters of Base64, but at most 65536 are allowed"
-        );
-        assert_eq!(
-            says(each("Tags", &["x", "xx"], |key| bytes("Key", key, 1))),
+            says(each("Tags", &["x", "xx"], |key| bytes("Key", key, 0..=1))),
             "`Tags[1].Key` has 2 bytes, but at most 1 are allowed"
         );
         assert_eq!(
-            says(each("Ids", &["", "x"], |id| characters("", id, 1, None))),
+            says(each("Ids", &["", "x"], |id| characters("", id, 1..))),
             "`Ids[0]` has 0 characters, but at least 1 are allowed"
         );
+        let map = BTreeMap::from([("a".to_owned(), 3u64)]);
+        assert_eq!(
+            says(each_value("Marks", &map, |size| range("", *size, ..=2))),
+            "`Marks.a` is 3, but only at most 2 is allowed"
+        );
+        assert_eq!(
+            says(members("Marks", &map, 2..)),
+            "`Marks` has 1 members, but at least 2 are allowed"
+        );
+        assert_eq!(
+            says(one_of_numbers("Size", 3, &[1, 2])),
+            "`Size` is 3, which is none of the values allowed: 1, 2"
+        );
+    }
+
+    #[test]
+    fn the_ends_of_a_range_of_numbers() {
+        let open = (Bound::Excluded(0.0), Bound::Excluded(1.5));
+        assert_eq!(range("Share", 0.5, open), Ok(()));
+        for value in [0.0, 1.5, f64::NAN] {
+            let said = says(range("Share", value, open));
+            let allowed = "only more than 0 and less than 1.5 is allowed";
+            assert_eq!(said, format!("`Share` is {value}, but {allowed}"));
+        }
+        assert!(says(range("Share", 2.5, ..=1.5)).ends_with("only at most 1.5 is allowed"));
+        assert!(says(range("Share", 0.5, 1.5..)).ends_with("only 1.5 or more is allowed"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod error;
 mod example;
 mod hooks;
 mod http;
+mod items;
 mod json;
 mod lossless;
 mod marks;
@@ -45,6 +46,7 @@ pub use hooks::{Inner, header_value, secret_header};
 pub use http::{
     HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, mark_as_error,
 };
+pub use items::{Items, text_answer};
 pub use json::json_body;
 pub use lossless::Extra;
 pub use marks::Marks;

@@ -13,7 +13,7 @@ mod pair;
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{
-    decisions,
+    decisions::{Compared, Rules},
     finding::{Finding, Kind},
     page::{self, Page, Words},
 };
@@ -57,17 +57,17 @@ pub struct Decided {
 ///
 /// A decision about a part that the page has, and about which nothing is found any more, is found itself.
 pub fn compare(document: &Document, page: &Page) -> Audit {
-    audit(document, page, true)
+    audit(document, page, Compared::Page)
 }
 
 /// Compares a vendor's machine-readable definitions with the document.
 ///
-/// Definitions say less than pages do, so they show of no decision that it is out of date.
+/// Definitions say less than pages do, so they show of no decision about pages that it is out of date.
 pub fn compare_definitions(document: &Document, page: &Page) -> Audit {
-    audit(document, page, false)
+    audit(document, page, Compared::Definitions)
 }
 
-fn audit(document: &Document, page: &Page, judges_decisions: bool) -> Audit {
+fn audit(document: &Document, page: &Page, compared_with: Compared) -> Audit {
     let mut comparer = Comparer::new(document, page);
     for operation in &page.operations {
         comparer.operation(operation);
@@ -83,7 +83,7 @@ fn audit(document: &Document, page: &Page, judges_decisions: bool) -> Audit {
         compared,
         ..Audit::default()
     };
-    let mut rules = decisions::Rules::of(document);
+    let mut rules = Rules::of(document, compared_with);
     for finding in findings {
         match rules.decide(&finding) {
             Some((line, says)) => audit.decided.push(Decided { finding, line, says }),
@@ -92,9 +92,7 @@ fn audit(document: &Document, page: &Page, judges_decisions: bool) -> Audit {
     }
     // A list of all operations is no part of a page, so nothing is decided about it that could go out of date.
     audit.missing = missing.into_iter().filter(|finding| rules.decide(finding).is_none()).collect();
-    if judges_decisions {
-        audit.findings.extend(rules.stale(&sections));
-    }
+    audit.findings.extend(rules.stale(&sections));
     audit.findings.sort_by_key(order);
     audit.decided.sort_by_key(|decided| order(&decided.finding));
     audit

@@ -79,11 +79,24 @@ impl<'a> Fingerprint<'a> {
         }
     }
 
+    /// The operation or type, and what follows it.
+    pub fn owner(self) -> (&'a str, Option<&'a str>) {
+        match self.place.split_once('.') {
+            Some((owner, rest)) => (owner, Some(rest)),
+            None => (self.place, None),
+        }
+    }
+
+    /// True for an operation that the document lacks.
+    pub fn is_of_missing_operation(self) -> bool {
+        self.rule == "operation-missing"
+    }
+
     /// True where every section that the place may lie in was compared: of all `operations`, where `*`
     /// stands for the operation.
     fn is_covered(self, operations: &[&str], sections: &BTreeSet<String>) -> bool {
-        let (first, rest) = self.place.split_once('.').unwrap_or((self.place, ""));
-        let part = rest.split('.').next().unwrap_or_default();
+        let (first, rest) = self.owner();
+        let part = rest.and_then(|rest| rest.split('.').next()).unwrap_or_default();
         let section = |name: &str| match (part, self.detail.split_once('=')) {
             ("request" | "answer" | "statuses" | "errors", _) => format!("{name}.{part}"),
             // A page need not say all there is to say of an operation as a whole.
@@ -118,6 +131,7 @@ fn is_like(pattern: &str, place: &str) -> bool {
 /// The decisions of a document, and which of them were met.
 pub(super) struct Rules<'a> {
     document: &'a Document,
+    compared: Compared,
     rules: Vec<Rule<'a>>,
 }
 
@@ -125,21 +139,36 @@ struct Rule<'a> {
     text: &'a str,
     fingerprint: Fingerprint<'a>,
     decision: &'a Decision,
+    /// The decision's word for the list it stands in: that of findings of what is compared is judged.
+    list: &'static str,
     is_met: bool,
 }
 
+/// What is compared with the document.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Compared {
+    Page,
+    /// They say less than pages do, so what is decided of pages may find nothing here.
+    Definitions,
+}
+
 impl<'a> Rules<'a> {
-    pub fn of(document: &'a Document) -> Self {
+    pub fn of(document: &'a Document, compared: Compared) -> Self {
         let decisions = document.differs.iter().chain(&document.left_out);
         let rules = decisions.flat_map(|decision| {
-            decision.findings.iter().map(move |text| Rule {
+            let rule = move |list, text: &'a String| Rule {
                 text,
                 fingerprint: Fingerprint::split(text),
                 decision,
+                list,
                 is_met: false,
-            })
+            };
+            let definitions =
+                decision.definitions.iter().filter(|_| compared == Compared::Definitions);
+            let findings = decision.findings.iter().map(move |text| rule("findings", text));
+            findings.chain(definitions.map(move |text| rule("definitions", text)))
         });
-        Self { document, rules: rules.collect() }
+        Self { document, compared, rules: rules.collect() }
     }
 
     /// The line and the sentence of the decision about a finding.
@@ -157,17 +186,21 @@ impl<'a> Rules<'a> {
     /// The decisions that met nothing, though all that they are about was compared.
     pub fn stale(self, sections: &BTreeSet<String>) -> Vec<Finding> {
         let operations: Vec<&str> = self.document.calls().iter().map(|call| call.id()).collect();
+        let judged = match self.compared {
+            Compared::Page => "findings",
+            Compared::Definitions => "definitions",
+        };
         let mut stale = Vec::new();
-        for rule in self.rules.iter().filter(|rule| !rule.is_met) {
+        for rule in self.rules.iter().filter(|rule| !rule.is_met && rule.list == judged) {
             // What a list of all operations has, no page shows.
-            if rule.fingerprint.rule == "operation-missing"
+            if rule.fingerprint.is_of_missing_operation()
                 || !rule.fingerprint.is_covered(&operations, sections)
             {
                 continue;
             }
             stale.push(Finding {
                 page_line: 0,
-                document_line: rule.decision.lines.of("findings"),
+                document_line: rule.decision.lines.of(rule.list),
                 place: rule.fingerprint.place.to_owned(),
                 kind: Kind::DecisionStale { fingerprint: rule.text.to_owned() },
             });

@@ -95,7 +95,9 @@ impl Finding {
                 String::new()
             }
         };
-        format!("{} {}{detail}", self.kind.rule(), self.place)
+        // A document says it in one line.
+        let text = format!("{} {}{detail}", self.kind.rule(), self.place);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -104,7 +106,7 @@ impl fmt::Display for Kind {
         match self {
             Self::OperationMissing { .. } => f.write_str("the document lacks this operation"),
             Self::MemberMissing { .. } => f.write_str("the document lacks this member"),
-            Self::MemberGone => f.write_str("the page no longer has this member"),
+            Self::MemberGone => f.write_str("the page lacks this member"),
             Self::TypeDiffers { page, document, .. } => {
                 write!(f, "the page's type is {page}, the document's is {document}")
             }
@@ -125,9 +127,9 @@ impl fmt::Display for Kind {
                 write!(f, "the document's {limit} is {document}, the page has none")
             }
             Self::ValueMissing { value, .. } => write!(f, "the document lacks the value `{value}`"),
-            Self::ValueGone { value } => write!(f, "the page no longer has the value `{value}`"),
+            Self::ValueGone { value } => write!(f, "the page lacks the value `{value}`"),
             Self::CodeMissing { code, .. } => write!(f, "the document lacks `{code}`"),
-            Self::CodeGone { code } => write!(f, "the page no longer has `{code}`"),
+            Self::CodeGone { code } => write!(f, "the page lacks `{code}`"),
             Self::DeprecatedDiffers { page: true } => {
                 f.write_str("the page says that it is deprecated, the document does not")
             }

@@ -33,6 +33,8 @@ pub struct Fixed {
     pub text: String,
     /// What could not be written.
     pub left: Vec<Left>,
+    /// What was written, and what a person should look at beside it.
+    pub notes: Vec<String>,
 }
 
 /// A finding that a person must write, and why.
@@ -45,12 +47,12 @@ pub struct Left {
 }
 
 /// Writes `findings`, made of `page` and the document `text`, into the document; `today` becomes the day
-/// on which the pages of the operations were read.
+/// on which the pages of the operations were read; empty, it is not written.
 ///
 /// # Errors
 /// A sentence, if the document is not YAML.
 pub fn fix(text: &str, findings: &[Finding], page: &Page, today: &str) -> Result<Fixed, String> {
-    let mut fixer = Fixer { editor: Editor::new(text)?, page, findings };
+    let mut fixer = Fixer { editor: Editor::new(text)?, page, findings, notes: Vec::new() };
     let mut left = Vec::new();
     let mut touched: Vec<String> = Vec::new();
     for finding in findings {
@@ -69,6 +71,9 @@ pub fn fix(text: &str, findings: &[Finding], page: &Page, today: &str) -> Result
             }
         }
     }
+    if today.is_empty() {
+        touched.clear();
+    }
     touched.sort();
     touched.dedup();
     for id in touched {
@@ -77,7 +82,7 @@ pub fn fix(text: &str, findings: &[Finding], page: &Page, today: &str) -> Result
             fixer.editor = Editor::new(before)?;
         }
     }
-    Ok(Fixed { text: fixer.editor.text().to_owned(), left })
+    Ok(Fixed { text: fixer.editor.text().to_owned(), left, notes: fixer.notes })
 }
 
 /// What changes, as `git apply` takes it; nothing where nothing does. `file` is the path from the root
@@ -96,13 +101,13 @@ struct Fixer<'a> {
     editor: Editor,
     page: &'a Page,
     findings: &'a [Finding],
+    notes: Vec<String>,
 }
 
 type Done = Result<(), String>;
 
 impl Fixer<'_> {
     fn write(&mut self, finding: &Finding) -> Done {
-        let place = finding.place.as_str();
         match &finding.kind {
             Kind::OperationMissing { operation } => self.add_operation(operation),
             Kind::MemberMissing { member, after } => {
@@ -121,7 +126,7 @@ impl Fixer<'_> {
             }
             Kind::CodeGone { code } => self.remove_code(finding, code),
             Kind::DeprecatedDiffers { page } => self.change_deprecated(finding, *page),
-            Kind::FactDiffers { what, page, .. } => self.change_fact(place, what, page),
+            Kind::FactDiffers { what, page, .. } => self.change_fact(finding, what, page),
             Kind::DecisionStale { fingerprint } => self.remove_decision(fingerprint),
         }
     }
@@ -148,18 +153,27 @@ fn detail(finding: &Finding) -> String {
 
 /// What a person must write, with what the page says of it.
 fn to_write(what: &str, page: &str) -> String {
+    match to_plain(page).as_str() {
+        "" => format!("{MARKER} {what}."),
+        page => format!("{MARKER} {what}, in words of your own. The page says: {page}"),
+    }
+}
+
+/// The words of a page without what a description may not hold.
+fn to_plain(page: &str) -> String {
     let page: String = page.split_whitespace().collect::<Vec<_>>().join(" ");
-    // The words of a page may hold what a description may not.
     let plain = |c: char| match c {
         '[' | '<' => '(',
         ']' | '>' => ')',
         '`' => '\'',
         other => other,
     };
-    let page: String = page.chars().filter(|c| !c.is_control()).map(plain).collect();
-    let page = page.replace("https://", "").replace("http://", "");
-    match page.as_str() {
-        "" => format!("{MARKER} {what}."),
-        page => format!("{MARKER} {what}, in words of your own. The page says: {page}"),
-    }
+    let page: String =
+        page.chars().filter(|c| !c.is_control() && !is_invisible(*c)).map(plain).collect();
+    page.replace("https://", "").replace("http://", "")
+}
+
+/// Characters that turn the direction of a text, or have no width.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

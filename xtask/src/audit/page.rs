@@ -43,6 +43,8 @@ pub struct Operation {
     pub version: Option<Words>,
     /// Where it says that it is deprecated.
     pub deprecated: Option<Words>,
+    /// What it does, in a sentence; definitions say it, pages go on for long.
+    pub about: Option<Words>,
     /// The greatest number of calls in a second.
     pub rate: Option<(usize, u64)>,
     /// What is sent: parameters of the path, the query and the headers, and members of the body.

@@ -82,6 +82,12 @@ pub fn class(class: &str) -> String {
     format!("[{}{}]", ranges.concat(), signs.into_iter().collect::<String>())
 }
 
+/// A description without HTML, in one line.
+pub fn plain(text: &str) -> String {
+    let clean = token::clean(text);
+    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn is(token: &Token, mark: Mark) -> bool {
     *token == Token::Mark(mark)
 }

@@ -59,12 +59,13 @@ impl Page {
 impl Operation {
     fn move_down(&mut self, by: usize) {
         self.line += by;
-        let words: [&mut Option<Words>; 5] = [
+        let words: [&mut Option<Words>; 6] = [
             &mut self.id,
             &mut self.method,
             &mut self.path,
             &mut self.version,
             &mut self.deprecated,
+            &mut self.about,
         ];
         words.into_iter().flatten().for_each(|words| words.line += by);
         self.rate.iter_mut().for_each(|(line, _)| *line += by);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{
-    Document, Lines, MediaType, Named, Operation, Parameter, PathItem, Referable, Reference,
-    Response, Schema,
+    AnswerBody, Document, Lines, ListSchema, MediaType, Named, Operation, Parameter, PathItem,
+    Referable, Reference, RequestBody, Response, Schema, TextBody,
 };
 
 /// An operation with its path and method.
@@ -97,16 +97,23 @@ impl Document {
     pub fn answer_schemas(&self) -> BTreeSet<&str> {
         let answers = self.calls().into_iter().flat_map(|call| call.operation.responses.values());
         let bodies = answers.filter_map(|answer| self.response(answer)?.json());
-        self.closure(bodies.filter_map(|body| body.schema.name_in("schemas")))
+        let references = bodies.flat_map(|body| body.schema.references());
+        self.closure(references.into_iter().filter_map(|of| of.name_in("schemas")))
     }
 }
 
 impl<'a> Call<'a> {
     /// The parameters of the path and of the operation; one that leads nowhere is left out.
     pub fn parameters(&self) -> Vec<&'a Parameter> {
-        let all = self.item.parameters.iter().chain(&self.operation.parameters);
         let shared = &self.document.components.parameters;
-        all.filter_map(|parameter| parameter.target("parameters", shared)).collect()
+        let target = |one: &'a Referable<Parameter>| one.target("parameters", shared);
+        let own: Vec<&Parameter> = self.operation.parameters.iter().filter_map(target).collect();
+        // The operation's own stands for the path's of the same name and place.
+        let is_own = |one: &&Parameter| {
+            own.iter().any(|own| own.name == one.name && own.location == one.location)
+        };
+        let of_path = self.item.parameters.iter().filter_map(target).filter(|one| !is_own(one));
+        of_path.chain(own.iter().copied()).collect()
     }
 
     /// The day on which its page was read.
@@ -115,9 +122,15 @@ impl<'a> Call<'a> {
         read_on.or(self.document.read_on.as_deref()).unwrap_or_default()
     }
 
+    /// What it sends, if it sends something.
+    pub fn request_body(&self) -> Option<&'a RequestBody> {
+        let shared = &self.document.components.request_bodies;
+        self.operation.request_body.as_ref()?.target("requestBodies", shared)
+    }
+
     /// The JSON body, if it sends one.
     pub fn body(&self) -> Option<&'a MediaType> {
-        self.operation.request_body.as_ref().map(|body| &body.content.json)
+        self.request_body().map(|body| &body.content.json)
     }
 
     /// The answers that mean success, 1xx and 2xx; one that leads nowhere is left out.
@@ -208,8 +221,38 @@ impl<'a> Call<'a> {
 
 impl Response {
     /// Its JSON body, if it has one.
-    pub fn json(&self) -> Option<&MediaType> {
+    pub fn json(&self) -> Option<&AnswerBody> {
         self.content.as_ref()?.json.as_ref()
+    }
+
+    /// Its body as text, if that is the only form it has.
+    pub fn text(&self) -> Option<&TextBody> {
+        self.content.as_ref()?.text.as_ref().filter(|_| self.json().is_none())
+    }
+}
+
+impl AnswerBody {
+    /// The list, if the body is one.
+    pub fn list<'a>(&'a self, document: &'a Document) -> Option<&'a ListSchema> {
+        match document.resolve(&self.schema)? {
+            Schema::List(list) => Some(list),
+            _ => None,
+        }
+    }
+}
+
+/// The name in `content` that stands for JSON there, such as `application/problem+json`.
+pub fn json_name(lines: &Lines) -> &str {
+    lines.words().find(|word| media_type(word) == "application/json").unwrap_or("application/json")
+}
+
+/// A media type by what we know of it: JSON, plain text, or itself.
+pub(super) fn media_type(name: &str) -> &str {
+    let bare = name.split(';').next().unwrap_or_default().trim();
+    match bare {
+        "text/plain" => "text/plain",
+        _ if bare == "application/json" || bare.ends_with("+json") => "application/json",
+        _ => name,
     }
 }
 

@@ -1,24 +1,19 @@
 //! YAML as it was read, with the line of every part.
 
-use std::{fmt, ptr};
+use std::ptr;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, MapAccess, SeqAccess, Visitor},
-};
-use serde_json::{Number, Value};
-use serde_saphyr::Spanned;
+use serde_json::Value;
 
 /// A part of a document.
-#[derive(Debug)]
-pub(super) struct Node {
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
     /// The line of its name, or of itself where it has none.
     pub line: u64,
     pub kind: Kind,
 }
 
-#[derive(Debug)]
-pub(super) enum Kind {
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
     /// Null, a boolean, a number or text.
     Scalar(Value),
     List(Vec<Node>),
@@ -38,6 +33,33 @@ impl Node {
         value.as_str()
     }
 
+    /// The part without its lines.
+    pub fn value(&self) -> Value {
+        match &self.kind {
+            Kind::Scalar(value) => value.clone(),
+            Kind::List(items) => items.iter().map(Self::value).collect(),
+            Kind::Mapping(members) => {
+                members.iter().map(|(name, node)| (name.clone(), node.value())).collect()
+            }
+        }
+    }
+
+    /// The members of a mapping; none of anything else.
+    pub fn members(&self) -> &[(String, Node)] {
+        match &self.kind {
+            Kind::Mapping(members) => members,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list; none of anything else.
+    pub fn items(&self) -> &[Node] {
+        match &self.kind {
+            Kind::List(items) => items,
+            _ => &[],
+        }
+    }
+
     /// What to call `part`, which is somewhere in this document: `Widget.size`, `RunCommand.responses.200`.
     pub fn place_of(&self, part: &Node) -> String {
         let mut words = Vec::new();
@@ -48,7 +70,14 @@ impl Node {
             [] => return "document".to_owned(),
             ["components", "schemas", _, ..] => {
                 names.drain(..2);
-                names.retain(|name| *name != "properties");
+                // A member may have the name of the word that it stands under.
+                let mut is_word = false;
+                let mut is_first = true;
+                names.retain(|name| {
+                    is_word = !is_first && !is_word && *name == "properties";
+                    is_first = false;
+                    !is_word
+                });
             }
             ["paths", path, method, ..] => {
                 let id = words[2].1.get("operationId").and_then(Node::text);
@@ -88,69 +117,5 @@ impl Node {
             }
             Kind::Mapping(members) => members.iter().any(|(name, node)| is_in(name.clone(), node)),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let part: Spanned<Kind> = Spanned::deserialize(deserializer)?;
-        Ok(Self { line: part.defined.line(), kind: part.value })
-    }
-}
-
-impl<'de> Deserialize<'de> for Kind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(KindVisitor)
-    }
-}
-
-struct KindVisitor;
-
-impl<'de> Visitor<'de> for KindVisitor {
-    type Value = Kind;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("YAML")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Kind, E> {
-        Ok(Kind::Scalar(Value::Null))
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Kind, E> {
-        Ok(Kind::Scalar(value.into()))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Kind, E> {
-        Ok(Kind::Scalar(value.into()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Kind, E> {
-        Ok(Kind::Scalar(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Kind, E> {
-        Ok(Kind::Scalar(Number::from_f64(value).map_or(Value::Null, Value::Number)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Kind, E> {
-        Ok(Kind::Scalar(text.into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Kind, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
-            items.push(item);
-        }
-        Ok(Kind::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut mapping: A) -> Result<Kind, A::Error> {
-        let mut members = Vec::new();
-        while let Some(name) = mapping.next_key::<Spanned<String>>()? {
-            let node: Node = mapping.next_value()?;
-            members.push((name.value, Node { line: name.defined.line(), ..node }));
-        }
-        Ok(Kind::Mapping(members))
     }
 }

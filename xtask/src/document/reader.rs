@@ -15,7 +15,10 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::node::{Kind, Node};
+use super::{
+    find::media_type,
+    node::{Kind, Node},
+};
 
 /// The field of a struct that takes the lines of its words: see [`super::Lines`].
 const LINES: &str = "$lines";
@@ -69,11 +72,18 @@ pub(super) type Note<'de> = (u64, &'de Node, String);
 struct Notes<'de> {
     complaints: RefCell<Vec<Note<'de>>>,
     left_out: RefCell<Vec<&'de Node>>,
+    /// Parts with a word that is not known.
+    odd: RefCell<Vec<&'de Node>>,
 }
 
 impl<'de> Notes<'de> {
     fn leaves_out(&self, node: &Node) -> bool {
         self.left_out.borrow().iter().any(|other| ptr::eq(*other, node))
+    }
+
+    /// True for a part with a word that is not known: it may be one that is missing, misspelled.
+    fn has_odd_word(&self, node: &Node) -> bool {
+        self.odd.borrow().iter().any(|other| ptr::eq(*other, node))
     }
 
     fn add(&self, line: u64, part: &'de Node, text: String) {
@@ -149,8 +159,9 @@ impl<'de> Reader<'_, 'de> {
             Fault::Noted => return fault,
             Fault::LeftOut => {}
             Fault::Text(text) => self.notes.add(self.node.line, self.node, text),
-            // A word that is there was left out itself: all is said of it.
-            Fault::Missing(word) if self.node.get(word).is_some() => {}
+            // A word that is there was left out itself, or is misspelled: all is said of it.
+            Fault::Missing(word)
+                if self.node.get(word).is_some() || self.notes.has_odd_word(self.node) => {}
             Fault::Missing(word) => {
                 let known = MISSING.iter().find(|(missing, _)| *missing == word);
                 let plain = || format!("there is no `{word}`; write one");
@@ -217,8 +228,16 @@ impl<'de> Reader<'_, 'de> {
                     return Ok((variant, None));
                 }
                 let Some(node) = self.node.get("type") else {
-                    let kinds = shown(variants);
-                    return Err(self.fault(format!("there is no `type`; write one of {kinds}")));
+                    let refused = members.iter().find_map(|(word, node)| {
+                        let (_, why) = REFUSED.iter().find(|(refused, _)| refused == word)?;
+                        Some((node.line, format!("`{word}` {why}")))
+                    });
+                    let (line, text) = refused.unwrap_or_else(|| {
+                        let kinds = shown(variants);
+                        (self.node.line, format!("there is no `type`; write one of {kinds}"))
+                    });
+                    self.notes.add(line, self.node, text);
+                    return Err(self.note(Fault::LeftOut));
                 };
                 return match node.text().and_then(named) {
                     Some(variant) => Ok((variant, Some("type"))),
@@ -304,7 +323,8 @@ impl<'de> de::Deserializer<'de> for Reader<'_, 'de> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let members = self.mapping()?.iter();
-        visitor.visit_map(Members { reader: self, members, value: None, lines: false })
+        let reader = self;
+        visitor.visit_map(Members { reader, members, value: None, lines: false, content: false })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -314,8 +334,11 @@ impl<'de> de::Deserializer<'de> for Reader<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let is_inline = name == "Reference" && self.node.get("$ref").is_none();
-        let is_foreign =
-            |word: &str| !words.contains(&word) && self.tag != Some(word) && !is_inline;
+        let content = matches!(name, "Content" | "AnswerContent");
+        let is_foreign = |word: &str| {
+            let word = if content { media_type(word) } else { word };
+            !words.contains(&word) && self.tag != Some(word) && !is_inline
+        };
         for (word, node) in self.mapping()?.iter().filter(|(word, _)| is_foreign(word)) {
             let refused = REFUSED.iter().find(|(refused, _)| refused == word);
             let text = match refused {
@@ -331,10 +354,13 @@ impl<'de> de::Deserializer<'de> for Reader<'_, 'de> {
                 ),
             };
             self.notes.add(node.line, self.node, text);
+            if refused.is_none() && !word.starts_with("x-") {
+                self.notes.odd.borrow_mut().push(self.node);
+            }
         }
         let members = self.mapping()?.iter();
         let lines = words.contains(&LINES);
-        visitor.visit_map(Members { reader: self, members, value: None, lines })
+        visitor.visit_map(Members { reader: self, members, value: None, lines, content })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -385,6 +411,8 @@ struct Members<'a, 'de> {
     value: Option<&'de Node>,
     /// The lines are still to be given.
     lines: bool,
+    /// The names are those of media types.
+    content: bool,
 }
 
 impl<'de> MapAccess<'de> for Members<'_, 'de> {
@@ -402,7 +430,7 @@ impl<'de> MapAccess<'de> for Members<'_, 'de> {
                 |(name, node): &&(String, Node)| tag != Some(name) && !notes.leaves_out(node);
             let Some((name, node)) = self.members.find(is_read) else { return Ok(None) };
             self.value = Some(node);
-            name
+            if self.content { media_type(name) } else { name }
         };
         seed.deserialize(StrDeserializer::new(name)).map(Some)
     }

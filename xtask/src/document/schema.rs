@@ -46,6 +46,9 @@ macro_rules! schema {
             /// Whether it may be null.
             #[serde(default)]
             pub nullable: bool,
+            /// Whether the vendor advises against it.
+            #[serde(default)]
+            pub deprecated: bool,
             /// Whether it may hold a secret.
             #[serde(default, rename = "x-sensitive")]
             pub sensitive: bool,
@@ -156,8 +159,34 @@ schema! {
         pub format: Option<IntegerFormat>,
         /// The least value.
         pub minimum: Option<i64>,
+        /// Whether even that one is too small.
+        #[serde(default)]
+        pub exclusive_minimum: bool,
         /// The greatest value.
         pub maximum: Option<i64>,
+        /// Whether even that one is too large.
+        #[serde(default)]
+        pub exclusive_maximum: bool,
+        /// The only values.
+        #[serde(rename = "enum")]
+        pub values: Option<Vec<i64>>,
+    }
+}
+
+impl IntegerSchema {
+    /// The least value that is allowed.
+    pub fn least(&self) -> Option<i64> {
+        self.minimum.map(|least| least.saturating_add(self.exclusive_minimum.into()))
+    }
+
+    /// The greatest value that is allowed.
+    pub fn most(&self) -> Option<i64> {
+        self.maximum.map(|most| most.saturating_sub(self.exclusive_maximum.into()))
+    }
+
+    /// Whether it becomes an unsigned number: without a format, if it cannot be negative.
+    pub fn is_unsigned(&self) -> bool {
+        self.minimum >= Some(0) && self.format.is_none()
     }
 }
 
@@ -177,6 +206,16 @@ schema! {
     NumberSchema {
         /// Its size.
         pub format: Option<NumberFormat>,
+        /// The least value.
+        pub minimum: Option<f64>,
+        /// Whether even that one is too small.
+        #[serde(default)]
+        pub exclusive_minimum: bool,
+        /// The greatest value.
+        pub maximum: Option<f64>,
+        /// Whether even that one is too large.
+        #[serde(default)]
+        pub exclusive_maximum: bool,
     }
 }
 
@@ -234,11 +273,31 @@ schema! {
     }
 }
 
+impl IntegerFormat {
+    /// The least and the greatest number of this size.
+    pub fn bounds(self) -> (i128, i128) {
+        match self {
+            Self::Int32 => (i32::MIN.into(), i32::MAX.into()),
+            Self::Int64 => (i64::MIN.into(), i64::MAX.into()),
+            Self::Uint32 => (0, u32::MAX.into()),
+            Self::Uint64 => (0, u64::MAX.into()),
+        }
+    }
+}
+
 impl ObjectSchema {
     /// True for an object with members of its own, and for one that has none at all.
     pub fn is_struct(&self) -> bool {
         self.lines.words().any(|word| word == "properties")
             || matches!(self.additional_properties, Some(Extra::Refused))
+    }
+
+    /// True for a member that can never be given, since a required one excludes it.
+    pub fn rules_out(&self, member: &str) -> bool {
+        let is_required = |other: &String| other != member && self.required.contains(other);
+        let mut groups = self.exclusive.iter().chain(&self.exactly_one_of);
+        groups
+            .any(|group| group.iter().any(|other| other == member) && group.iter().any(is_required))
     }
 }
 
@@ -297,6 +356,11 @@ impl Schema {
     /// Whether it may be null.
     pub fn is_nullable(&self) -> bool {
         each!(self, schema => schema.nullable, _reference => false)
+    }
+
+    /// Whether the vendor advises against it.
+    pub fn is_deprecated(&self) -> bool {
+        each!(self, schema => schema.deprecated, _reference => false)
     }
 
     /// Whether it may hold a secret.

@@ -9,7 +9,7 @@ use syn::{
 };
 
 use super::{Field, Maker, OperationCode, argument, bare, doc, last_segment, taken, validate};
-use crate::document::Schema;
+use crate::document::{Schema, json_name};
 
 /// Names of progenitor's runtime that an exchange may use.
 const RUNTIME: [&str; 4] = ["ByteStream", "QueryParam", "RequestBuilderExt", "encode_path"];
@@ -41,7 +41,7 @@ pub(super) fn items(
             use progenitor_client::{ClientHooks, Error as CallError, ResponseValue, #(#runtime),*};
         ),
         parse_quote!(
-            use super::{Client, operations, types, validate};
+            use super::{Client, operations, types};
         ),
         parse_quote!(
             use crate::{
@@ -50,9 +50,9 @@ pub(super) fn items(
             };
         ),
     ];
-    if !used.0.contains("validate") {
+    if !used.0.contains("types") {
         file[1] = parse_quote!(
-            use super::{Client, operations, types};
+            use super::{Client, operations};
         );
     }
     file.push(parse_quote! {
@@ -72,7 +72,7 @@ impl VisitMut for Used {
     fn visit_path_mut(&mut self, path: &mut syn::Path) {
         visit_mut::visit_path_mut(self, path);
         let Some(first) = path.segments.first() else { return };
-        self.0.extend(RUNTIME.iter().chain(&["validate"]).find(|name| first.ident == **name));
+        self.0.extend(RUNTIME.iter().chain(&["types"]).find(|name| first.ident == **name));
     }
 
     fn visit_macro_mut(&mut self, call: &mut syn::Macro) {
@@ -118,6 +118,14 @@ fn builder(
     let (name, operation) = (&code.builder, &code.operation);
     let success = success_of(send).ok_or_else(|| unexpected("result"))?;
     let answer = argument(success, "ResponseValue").ok_or_else(|| unexpected("answer"))?;
+    // A list is read item by item; a text is one, and no stream.
+    let answer: Type = match (argument(answer, "Vec"), last_segment(answer)) {
+        (Some(item), _) => parse_quote!(::guestexec_core::Items<#item>),
+        (None, Some(name)) if name == "ByteStream" => parse_quote!(::std::string::String),
+        _ => answer.clone(),
+    };
+    let answer = &answer;
+    let success = quote!(ResponseValue<#answer>);
     let body = operation.body_schema().map(|name| -> Field {
         let name = quote::format_ident!("{name}");
         Field {
@@ -161,6 +169,8 @@ fn builder(
             }
         }
     });
+    let limits = maker.limits.of(&text);
+    let rest = (!fields.is_empty()).then(|| quote!(..self));
     let items: [Item; 2] = [
         parse_quote! {
             #about
@@ -172,6 +182,8 @@ fn builder(
         },
         parse_quote! {
             impl<'a> #name<'a> {
+                #(#limits)*
+
                 pub(super) fn new(client: &'a Client) -> Self {
                     Self { client, #(#idents: None),* }
                 }
@@ -187,8 +199,7 @@ fn builder(
                 pub(crate) async fn send_in(self, call: Call) -> Answer<#answer> {
                     let operation = &operations::#constant;
                     let client = self.client.with_call(operation, call);
-                    let mut request = self;
-                    request.client = &client;
+                    let request = #name { client: &client, #rest };
                     // Boxed, or else the caller's own future would be as large as the whole exchange.
                     hooks::call(&client, operation, Box::pin(request.exchange())).await
                 }
@@ -210,8 +221,10 @@ fn setter(code: &OperationCode<'_>, field: &Field) -> ImplItemFn {
     let text = parameter.and_then(|parameter| parameter.description.as_deref());
     let text = doc(text.map_or("Sets the request's body.", str::trim));
     let (ty, value) = taken(bare(&field.ty), &quote::format_ident!("value"));
+    let deprecated = parameter.filter(|one| one.deprecated).map(|_| super::deprecated());
     parse_quote! {
         #text
+        #deprecated
         pub fn #ident(mut self, value: #ty) -> Self {
             self.#ident = Some(#value);
             self
@@ -248,9 +261,29 @@ fn exchange(
     statements.extend(validate::before_send(maker.spec, code));
     let mut rest: Vec<Stmt> = send.block.stmts[url..].to_vec();
     without_api_version(&mut rest);
-    let mut plain = Plain { constant: &code.constant };
+    let answers = code.operation.successes();
+    let content = answers.iter().find_map(|(_, answer)| answer.content.as_ref());
+    let accept = content.map_or("application/json", |content| json_name(&content.lines));
+    let mut plain = Plain { constant: &code.constant, accept };
     rest.iter_mut().for_each(|statement| plain.visit_stmt_mut(statement));
-    statements.extend(rest.into_iter().flat_map(in_steps));
+    let sent = code.operation.request_body().map(|body| json_name(&body.content.lines));
+    for statement in rest.into_iter().flat_map(in_steps) {
+        let is_request = match &statement {
+            Stmt::Local(local) => {
+                matches!(&local.pat, Pat::Ident(pat) if pat.ident == "request" && pat.mutability.is_some())
+            }
+            _ => false,
+        };
+        statements.push(statement);
+        if let Some(name) = sent.filter(|name| is_request && *name != "application/json") {
+            statements.push(parse_quote! {
+                request.headers_mut().insert(
+                    ::reqwest::header::CONTENT_TYPE,
+                    ::reqwest::header::HeaderValue::from_static(#name),
+                );
+            });
+        }
+    }
     let mut exchange: ImplItemFn = parse_quote! {
         async fn exchange(self) -> Exchange<#answer> {}
     };
@@ -293,7 +326,12 @@ fn without_api_version(statements: &mut Vec<Stmt>) {
     };
     statements
         .retain(|statement| !call(statement).is_some_and(|it| it.contains("\"api-version\"")));
-    if statements.iter().any(|statement| call(statement).is_some()) {
+    // An optional header is put in within a condition.
+    let is_used = |statement: &Stmt| match statement {
+        Stmt::Local(_) => false,
+        statement => statement.to_token_stream().to_string().contains("header_map ."),
+    };
+    if statements.iter().any(is_used) {
         return;
     }
     statements.retain(|statement| match statement {
@@ -317,10 +355,23 @@ impl VisitMut for NoHeaders {
     }
 }
 
+/// The answer as a stream, which progenitor makes of a text.
+fn is_stream(call: &syn::ExprCall) -> bool {
+    match call.args.first() {
+        Some(Expr::Call(inner)) => match &*inner.func {
+            Expr::Path(path) => path.path.segments.last().is_some_and(|it| it.ident == "stream"),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 /// Writes an exchange as people do: JSON through the runtime, which encodes bytes faster than reqwest;
 /// the operation by its constant; no suffixes; nothing allowed that does not occur.
 struct Plain<'a> {
     constant: &'a syn::Ident,
+    /// The name of JSON in the answer.
+    accept: &'a str,
 }
 
 impl VisitMut for Plain<'_> {
@@ -377,8 +428,16 @@ impl VisitMut for Plain<'_> {
                     && let Some(text) = value.args.first().cloned()
                     && let Some(last) = call.args.last_mut()
                 {
-                    *last = text;
+                    let accept = self.accept;
+                    *last = match text {
+                        Expr::Lit(_) if accept != "application/json" => parse_quote!(#accept),
+                        text => text,
+                    };
                 }
+            }
+            // `Ok(ResponseValue::stream(response))`
+            Expr::Call(call) if is_stream(call) => {
+                *expression = parse_quote!(::guestexec_core::text_answer(response).await);
             }
             _ => {}
         }

@@ -91,8 +91,10 @@ fn about(maker: &Maker<'_>) -> String {
 fn method(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<ImplItem, String> {
     let text = doc(&description(maker, code)?);
     let (method, builder) = (&code.method, &code.builder);
+    let deprecated = code.operation.operation.deprecated.then(super::deprecated);
     syn::parse2(quote! {
         #text
+        #deprecated
         pub fn #method(&self) -> builder::#builder<'_> {
             builder::#builder::new(self)
         }

@@ -69,14 +69,14 @@ fn operation(code: &OperationCode<'_>, text: &mut String) {
     // Writing to a String cannot fail.
     let _ = write!(
         text,
-        "const {constant}: Example = Example::of(\n    &operations::{constant},\n    {status},\n    &["
+        "const {constant}: Example =\n    Example::of(&operations::{constant}, {status}, &["
     );
     for (_, name, value) in code.operation.answers() {
         let _ = write!(text, "\n        ({name:?}, {}),", json(value));
     }
     text.push_str(match code.operation.answers().is_empty() {
-        true => "],\n);\n\n",
-        false => "\n    ],\n);\n\n",
+        true => "]);\n\n",
+        false => "\n    ]);\n\n",
     });
 }
 

@@ -17,9 +17,11 @@ const PRELUDE: [&str; 6] =
     ["std::option", "std::vec", "std::string", "std::boxed", "std::result", "std::default"];
 
 /// Modules whose names are imported.
-const IMPORTED: [&str; 7] = [
+const IMPORTED: [&str; 9] = [
+    "guestexec_core::check",
     "guestexec_core",
     "std::collections",
+    "std::ops",
     "serde",
     "serde_json",
     "crate::generated::enums",

@@ -9,7 +9,30 @@ use syn::{
 };
 
 use super::{Field, Maker, answers::EXTRA, argument, doc, last_segment, taken};
-use crate::document::{ObjectSchema, Schema};
+use crate::{
+    document::{ObjectSchema, Schema},
+    lower::member_names,
+    spec::Spec,
+};
+
+/// Gives fields whose member has another name with progenitor their name on the wire.
+pub(super) fn rename(spec: &Spec, items: &mut [Item]) {
+    for item in items {
+        let Item::Struct(item) = item else { continue };
+        let schema = spec.document.schema(&item.ident.to_string());
+        let Some(Schema::Object(object)) = schema else { continue };
+        let names = member_names(object);
+        let others: Vec<(&String, &String)> =
+            object.properties.keys().zip(&names).filter(|(wire, name)| wire != name).collect();
+        for field in &mut item.fields {
+            let Some(ident) = field.ident.clone() else { continue };
+            let known = wire_name(field, &ident);
+            if let Some((wire, _)) = others.iter().find(|(_, name)| **name == known) {
+                field.attrs.push(parse_quote!(#[serde(rename = #wire)]));
+            }
+        }
+    }
+}
 
 /// Progenitor's structs, each followed by its constructor, its setters and its `Debug`.
 pub(super) fn items(maker: &Maker<'_>, types: Vec<Item>) -> Vec<Item> {
@@ -113,8 +136,10 @@ fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &ObjectSchema) -> Item 
         let value = optional.map_or_else(|| value.clone(), |_| quote!(Some(#value)));
         let text = doc(&described(maker, schema.properties.get(&field.wire))
             .unwrap_or_else(|| format!("Sets `{}`.", field.wire)));
+        let deprecated = schema.properties.get(&field.wire).and_then(deprecated);
         quote! {
             #text
+            #deprecated
             pub fn #ident(mut self, value: #ty) -> Self {
                 self.#ident = #value;
                 self
@@ -124,8 +149,11 @@ fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &ObjectSchema) -> Item 
     let many = (needed.len() > 7).then(
         || quote!(#[expect(clippy::too_many_arguments, reason = "the service needs all of them")]),
     );
+    let limits = maker.limits.of(&name.to_string());
     parse_quote! {
         impl #name {
+            #(#limits)*
+
             #about
             #many
             pub fn new(#(#arguments),*) -> Self { #new }
@@ -158,8 +186,15 @@ fn describe(maker: &Maker<'_>, item: &mut ItemStruct, schema: &ObjectSchema) {
             None => format!("`{}`.", wire_name(field, ident)),
         };
         field.attrs.retain(|attribute| !is_doc(attribute));
+        let member = schema.properties.get(&wire_name(field, ident));
+        field.attrs.extend(member.and_then(deprecated));
         field.attrs.insert(0, doc(&text));
     }
+}
+
+/// What marks a member that the vendor advises against.
+fn deprecated(member: &Schema) -> Option<Attribute> {
+    member.is_deprecated().then(super::deprecated)
 }
 
 /// In place of a derived `Debug`, one that redacts what the document marks as sensitive; nothing
@@ -265,8 +300,20 @@ fn schema_limits(property: Option<&Schema>) -> Option<Attribute> {
             ("pattern", json!(text.pattern.as_ref().map(|pattern| pattern.as_str()))),
         ],
         Schema::Narrowed(narrowed) => vec![("enum", json!(narrowed.values))],
-        Schema::Integer(integer) => {
-            vec![("maximum", json!(integer.maximum)), ("minimum", json!(integer.minimum))]
+        Schema::Integer(integer) => vec![
+            ("enum", json!(integer.values)),
+            ("maximum", json!(integer.most())),
+            ("minimum", json!(integer.least())),
+        ],
+        Schema::Number(number) => {
+            let (least, most) = (number.minimum, number.maximum);
+            let is = |exclusive: bool, end: Option<f64>| json!(end.filter(|_| exclusive));
+            vec![
+                ("exclusiveMaximum", is(number.exclusive_maximum, most)),
+                ("exclusiveMinimum", is(number.exclusive_minimum, least)),
+                ("maximum", is(!number.exclusive_maximum, most)),
+                ("minimum", is(!number.exclusive_minimum, least)),
+            ]
         }
         Schema::List(list) => {
             vec![("maxItems", json!(list.max_items)), ("minItems", json!(list.min_items))]
@@ -275,7 +322,12 @@ fn schema_limits(property: Option<&Schema>) -> Option<Attribute> {
     };
     let given = limits.into_iter().filter(|(_, value)| !value.is_null());
     let limit = |(word, value): (&str, Value)| {
-        let value: TokenStream = value.to_string().parse().ok()?;
+        // A literal without a suffix would be an `i32`.
+        let suffix = match value.as_i64() {
+            Some(number) if i32::try_from(number).is_err() => "i64",
+            _ => "",
+        };
+        let value: TokenStream = format!("{value}{suffix}").parse().ok()?;
         Some(quote!(#word = #value))
     };
     let limits: Vec<TokenStream> = given.filter_map(limit).collect();

@@ -2,53 +2,92 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 use serde_json::Value;
 use syn::{Ident, Type};
 
-use super::{Field, Model, OperationCode, argument, last_segment};
+use super::{
+    Field, Model, OperationCode, argument, last_segment,
+    limits::{End, Limits, Measure, Place},
+};
 use crate::{
-    document::{IntegerSchema, Location, ObjectSchema, Schema, TextFormat},
+    document::{
+        Extra, IntegerSchema, ListSchema, Location, NumberSchema, ObjectSchema, Schema, TextFormat,
+        TextSchema,
+    },
     spec::Spec,
 };
 
-/// The file's items: `Validate` for each request type, one function for each operation's call.
-pub(super) fn items(spec: &Spec, model: &Model, operations: &[OperationCode<'_>]) -> TokenStream {
-    let mut patterns = BTreeSet::new();
+/// What is collected while the checks are made.
+struct Rules<'a> {
+    spec: &'a Spec,
+    patterns: BTreeSet<String>,
+    limits: Limits,
+}
+
+impl<'a> Rules<'a> {
+    fn new(spec: &'a Spec) -> Self {
+        Self { spec, patterns: BTreeSet::new(), limits: Limits::default() }
+    }
+}
+
+/// The file's items: `Validate` for each request type, one function for each operation's call; and the
+/// limits that they check.
+pub(super) fn items(
+    spec: &Spec,
+    model: &Model,
+    operations: &[OperationCode<'_>],
+) -> (TokenStream, Limits) {
+    let mut rules = Rules::new(spec);
     let requests = spec.document.request_schemas();
     let schemas = spec.document.components.schemas.iter();
     let types: Vec<TokenStream> = schemas
         .filter(|(name, _)| requests.contains(name.as_str()))
         .filter_map(|(name, schema)| Some((name, schema.as_struct()?)))
-        .map(|(name, schema)| validate_impl(spec, model, name, schema, &mut patterns))
+        .map(|(name, schema)| validate_impl(&mut rules, model, name, schema))
         .collect();
     let calls: Vec<TokenStream> =
-        operations.iter().filter_map(|code| call_check(spec, code, &mut patterns)).collect();
+        operations.iter().filter_map(|code| call_check(&mut rules, code)).collect();
+    let patterns = &rules.patterns;
     let statics = patterns.iter().map(|pattern| {
-        let name = pattern_name(&patterns, pattern);
+        let name = pattern_name(patterns, pattern);
         quote!(static #name: check::Pattern = check::Pattern::new(#pattern);)
     });
     let statics: TokenStream = statics.collect();
     // The names need the whole set, which is known only now.
-    let body = rename_patterns(quote!(#(#calls)* #(#types)*), &patterns);
+    let body = rename_patterns(quote!(#(#calls)* #(#types)*), patterns);
     // What a small document does not need would be unused.
-    let text = body.to_string();
-    let (validate, types) = match text.contains("Validate") {
-        true => (
-            quote!(Validate,),
-            quote!(
-                use super::types;
-            ),
-        ),
-        false => (quote!(), quote!()),
-    };
-    let check = text.contains("check ::").then(|| quote!(check));
-    quote! {
-        use guestexec_core::{#validate #check};
-        #types
-        #statics
-        #body
+    let occurs = Occurring::of(&body);
+    let core = occurs.among(&["Validate", "check"]);
+    let core = (!core.is_empty()).then(|| quote!(use guestexec_core::{#(#core),*};));
+    let modules = occurs.among(&["builder", "types"]);
+    let modules = (!modules.is_empty()).then(|| quote!(use super::{#(#modules),*};));
+    (quote!(#core #modules #statics #body), rules.limits)
+}
+
+/// The names that occur in code.
+struct Occurring(BTreeSet<String>);
+
+impl Occurring {
+    fn of(code: &TokenStream) -> Self {
+        fn see(code: TokenStream, names: &mut BTreeSet<String>) {
+            for tree in code {
+                match tree {
+                    proc_macro2::TokenTree::Ident(name) => drop(names.insert(name.to_string())),
+                    proc_macro2::TokenTree::Group(group) => see(group.stream(), names),
+                    _ => {}
+                }
+            }
+        }
+        let mut names = BTreeSet::new();
+        see(code.clone(), &mut names);
+        Self(names)
+    }
+
+    fn among(&self, names: &[&str]) -> Vec<Ident> {
+        let occurring = names.iter().filter(|name| self.0.contains(**name));
+        occurring.map(|name| format_ident!("{name}")).collect()
     }
 }
 
@@ -85,39 +124,30 @@ fn rename_patterns(tokens: TokenStream, all: &BTreeSet<String>) -> TokenStream {
 }
 
 fn validate_impl(
-    spec: &Spec,
+    rules: &mut Rules<'_>,
     model: &Model,
     name: &str,
     schema: &ObjectSchema,
-    patterns: &mut BTreeSet<String>,
 ) -> TokenStream {
     let ident = format_ident!("{name}");
     let fields = model.fields(name);
+    let own = quote!(Self);
     let mut statements = TokenStream::new();
     for (wire, property) in &schema.properties {
         let Some(field) = fields.iter().find(|field| field.wire == *wire) else { continue };
         let member = &field.ident;
         let must = schema.required.contains(wire);
-        statements.extend(check(
-            spec,
-            wire,
-            quote!(&self.#member),
-            property,
-            &field.ty,
-            must,
-            patterns,
-        ));
+        let place = Place::new(name, &own, member, wire);
+        statements.extend(check(rules, &place, quote!(&self.#member), property, &field.ty, must));
     }
     statements.extend(groups(schema, fields));
     if statements.is_empty() {
         return quote!(impl Validate for types::#ident {});
     }
+    let statements = checked(statements);
     quote! {
         impl Validate for types::#ident {
-            fn validate(&self) -> check::Checked {
-                #statements
-                Ok(())
-            }
+            fn validate(&self) -> check::Checked { #statements }
         }
     }
 }
@@ -189,16 +219,11 @@ fn given(field: &Field) -> TokenStream {
 }
 
 /// The check of an operation's parameters: those in the path always, others if checks are on.
-fn call_check(
-    spec: &Spec,
-    code: &OperationCode<'_>,
-    patterns: &mut BTreeSet<String>,
-) -> Option<TokenStream> {
-    let operation = &code.operation;
+fn call_check(rules: &mut Rules<'_>, code: &OperationCode<'_>) -> Option<TokenStream> {
     let mut always = TokenStream::new();
     let mut switchable = TokenStream::new();
     let mut arguments = Vec::new();
-    for parameter in checked_parameters(spec, code, patterns) {
+    for parameter in checked_parameters(rules, code) {
         let (member, ty) = (&parameter.field.ident, borrowed(&parameter.field.ty));
         arguments.push(quote!(#member: #ty));
         if parameter.in_path { &mut always } else { &mut switchable }.extend(parameter.check);
@@ -206,35 +231,44 @@ fn call_check(
     if arguments.is_empty() {
         return None;
     }
-    let method = &code.method;
-    let doc = format!(
-        " The parameters of `{}`: those in the path always, others if `checks` is on.",
-        operation.id()
-    );
-    let switch = (!switchable.is_empty()).then(|| {
-        quote! {
-            if !checks {
-                return Ok(());
-            }
-            #switchable
+    let builder = &code.builder;
+    let doc = " Checks the parameters: those in the path always, others if `checks` is on.";
+    // No parameter's own name ends like this.
+    let is_taken = code.parameters.iter().any(|field| field.ident == "checks");
+    let name = format_ident!("{}", if is_taken { "checks_" } else { "checks" });
+    let (name, body) = match switchable.is_empty() {
+        true => (format_ident!("_{name}"), checked(always)),
+        false => {
+            let switchable = checked(switchable);
+            let body = quote!(#always if !#name { return Ok(()); } #switchable);
+            (name, body)
         }
-    });
-    let checks = if switch.is_some() { quote!(checks) } else { quote!(_checks) };
+    };
     Some(quote! {
-        #[doc = #doc]
-        pub(super) fn #method(#checks: bool, #(#arguments),*) -> check::Checked {
-            #always
-            #switch
-            Ok(())
+        impl builder::#builder<'_> {
+            #[doc = #doc]
+            pub(super) fn within_limits(#name: bool, #(#arguments),*) -> check::Checked { #body }
         }
     })
+}
+
+/// Statements as the body of a function: the last check is its result.
+fn checked(statements: TokenStream) -> TokenStream {
+    let mut trees: Vec<_> = statements.into_iter().collect();
+    let ends = |tree: Option<&proc_macro2::TokenTree>, mark: char| matches!(tree, Some(proc_macro2::TokenTree::Punct(punct)) if punct.as_char() == mark);
+    if ends(trees.last(), ';') && ends(trees.iter().rev().nth(1), '?') {
+        trees.truncate(trees.len() - 2);
+        return trees.into_iter().collect();
+    }
+    let statements = trees.into_iter().collect::<TokenStream>();
+    quote!(#statements Ok(()))
 }
 
 /// The statements that check an operation's request where it is about to be sent; `body` and the
 /// parameters are in scope there by their names.
 pub(super) fn before_send(spec: &Spec, code: &OperationCode<'_>) -> Vec<syn::Stmt> {
     let mut statements = Vec::new();
-    let arguments: Vec<TokenStream> = checked_parameters(spec, code, &mut BTreeSet::new())
+    let arguments: Vec<TokenStream> = checked_parameters(&mut Rules::new(spec), code)
         .into_iter()
         .map(|parameter| {
             let member = &parameter.field.ident;
@@ -242,9 +276,8 @@ pub(super) fn before_send(spec: &Spec, code: &OperationCode<'_>) -> Vec<syn::Stm
         })
         .collect();
     if !arguments.is_empty() {
-        let method = &code.method;
         statements.push(syn::parse_quote! {
-            validate::#method(client.inner.checks, #(#arguments),*)?;
+            Self::within_limits(client.inner.checks, #(#arguments),*)?;
         });
     }
     if code.operation.body_schema().is_some() {
@@ -265,18 +298,19 @@ struct CheckedParameter<'a> {
 }
 
 fn checked_parameters<'a>(
-    spec: &Spec,
+    rules: &mut Rules<'_>,
     code: &'a OperationCode<'_>,
-    patterns: &mut BTreeSet<String>,
 ) -> Vec<CheckedParameter<'a>> {
     let mut checked = Vec::new();
+    let builder = &code.builder;
+    let (owner, path) = (builder.to_string(), quote!(Self));
     for parameter in code.operation.parameters() {
         let wire = parameter.name.as_str();
         let Some(field) = code.parameters.iter().find(|field| field.wire == wire) else { continue };
         let in_path = parameter.location == Location::Path;
         let member = &field.ident;
-        let check =
-            check(spec, wire, quote!(#member), &parameter.schema, &field.ty, in_path, patterns);
+        let place = Place::new(&owner, &path, member, wire);
+        let check = check(rules, &place, quote!(#member), &parameter.schema, &field.ty, in_path);
         if !check.is_empty() {
             checked.push(CheckedParameter { field, in_path, check });
         }
@@ -295,98 +329,213 @@ fn is_string(ty: &Type) -> bool {
 
 /// The checks of one value: `value` is an expression of type `&ty`.
 fn check(
-    spec: &Spec,
-    wire: &str,
+    rules: &mut Rules<'_>,
+    place: &Place<'_>,
     value: TokenStream,
     schema: &Schema,
     ty: &Type,
     required: bool,
-    patterns: &mut BTreeSet<String>,
 ) -> TokenStream {
     if let Some(inner) = argument(ty, "Option") {
-        let check = check(spec, wire, quote!(value), schema, inner, true, patterns);
+        let check = check(rules, place, quote!(value), schema, inner, true);
         return match check.is_empty() {
             true => check,
             false => quote!(if let Some(value) = #value { #check }),
         };
     }
-    if let Some(item) = argument(ty, "Vec") {
-        return list(spec, wire, value, schema, item, required, patterns);
+    let wire = place.wire;
+    let target = rules.spec.document.resolve(schema).unwrap_or(schema);
+    match target {
+        Schema::List(limits) => match argument(ty, "Vec") {
+            Some(item) => list(rules, place, value, limits, item, required),
+            None => TokenStream::new(),
+        },
+        Schema::Object(_) if target.as_struct().is_some() => match wire {
+            "" => quote!(Validate::validate(#value)?;),
+            _ => quote!(Validate::validate(#value).map_err(|violation| violation.within(#wire))?;),
+        },
+        Schema::Object(object) => map(rules, place, value, object, ty, required),
+        Schema::Integer(limits) => integer(rules, place, &value, limits, ty),
+        Schema::Number(limits) => number(rules, place, &value, limits, ty),
+        Schema::Text(limits) => text(rules, place, &value, (schema, target, limits), ty),
+        _ => TokenStream::new(),
     }
-    let target = spec.document.resolve(schema).unwrap_or(schema);
+}
+
+/// The checks of each part of a list or map: by the function for that one, if there is one.
+fn parts(
+    rules: &mut Rules<'_>,
+    place: &Place<'_>,
+    (function, name): (&str, &str),
+    value: &TokenStream,
+    schema: &Schema,
+    ty: &Type,
+) -> TokenStream {
+    let wire = place.wire;
+    let (function, part) = (format_ident!("{function}"), format_ident!("{name}"));
+    let target = rules.spec.document.resolve(schema).unwrap_or(schema);
     if target.as_struct().is_some() {
-        return quote!(Validate::validate(#value).map_err(|violation| violation.within(#wire))?;);
+        return quote!(check::#function(#wire, #value, Validate::validate)?;);
     }
-    scalar(wire, &value, schema, target, ty, patterns)
+    let inner = check(rules, &place.part(name), quote!(#part), schema, ty, true);
+    if inner.is_empty() {
+        return inner;
+    }
+    let count = inner.clone().into_iter().filter(is_end).count();
+    let inner = checked(inner);
+    match count {
+        1 => quote!(check::#function(#wire, #value, |#part| #inner)?;),
+        _ => quote!(check::#function(#wire, #value, |#part| { #inner })?;),
+    }
+}
+
+fn is_end(tree: &proc_macro2::TokenTree) -> bool {
+    matches!(tree, proc_macro2::TokenTree::Punct(punct) if punct.as_char() == ';')
+}
+
+/// The check of how many items or members there are; one that is optional and empty is not sent at all,
+/// so its least number does not apply.
+fn amount(
+    rules: &mut Rules<'_>,
+    place: &Place<'_>,
+    (measure, function): (Measure, &str),
+    value: &TokenStream,
+    (least, most): (u64, Option<u64>),
+    required: bool,
+) -> TokenStream {
+    if least == 0 && most.is_none() {
+        return TokenStream::new();
+    }
+    let (wire, function) = (place.wire, format_ident!("{function}"));
+    let limits = rules.limits.count(place, measure, least, most);
+    if !required && least == 1 && most.is_none() {
+        return TokenStream::new();
+    }
+    let check = quote!(check::#function(#wire, #value, #limits)?;);
+    let bare = unborrowed(value);
+    match !required && least > 0 {
+        true => quote!(if !#bare.is_empty() { #check }),
+        false => check,
+    }
 }
 
 /// The checks of a list and its items.
 fn list(
-    spec: &Spec,
-    wire: &str,
+    rules: &mut Rules<'_>,
+    place: &Place<'_>,
     value: TokenStream,
-    schema: &Schema,
+    limits: &ListSchema,
     item: &Type,
     required: bool,
-    patterns: &mut BTreeSet<String>,
 ) -> TokenStream {
-    let mut statements = TokenStream::new();
-    let Schema::List(limits) = schema else { return statements };
-    let (least, most) = (limits.min_items.unwrap_or(0), limits.max_items);
-    // An optional list that is empty is not sent at all, so its least length does not apply.
-    let may_be_empty = !required && least > 0;
-    let least = if may_be_empty && least == 1 { 0 } else { least };
-    if least > 0 || most.is_some() {
-        let (shortest, longest) = (size(least), option(most.map(size)));
-        let check = quote!(check::items(#wire, #value, #shortest, #longest)?;);
-        let bare = unborrowed(&value);
-        statements.extend(match may_be_empty && least > 0 {
-            true => quote!(if !#bare.is_empty() { #check }),
-            false => check,
-        });
-    }
+    let counts = (limits.min_items.unwrap_or(0), limits.max_items);
+    let kind = (Measure::Items, "items");
+    let mut statements = amount(rules, place, kind, &value, counts, required);
     if limits.unique_items {
+        let wire = place.wire;
         statements.extend(quote!(check::unique(#wire, #value)?;));
     }
-    let items = &*limits.items;
-    let target = spec.document.resolve(items).unwrap_or(items);
-    if target.as_struct().is_some() {
-        statements.extend(quote!(check::each(#wire, #value, Validate::validate)?;));
-    } else {
-        let inner = check(spec, "", quote!(item), items, item, true, patterns);
-        if !inner.is_empty() {
-            statements.extend(quote!(check::each(#wire, #value, |item| { #inner Ok(()) })?;));
-        }
+    statements.extend(parts(rules, place, ("each", "item"), &value, &limits.items, item));
+    statements
+}
+
+/// The checks of a map and its values.
+fn map(
+    rules: &mut Rules<'_>,
+    place: &Place<'_>,
+    value: TokenStream,
+    limits: &ObjectSchema,
+    ty: &Type,
+    required: bool,
+) -> TokenStream {
+    let Some(of) = map_value(ty) else { return TokenStream::new() };
+    let kind = (Measure::Members, "members");
+    let counts = (limits.min_properties.unwrap_or(0), None);
+    let mut statements = amount(rules, place, kind, &value, counts, required);
+    if let Some(Extra::Of(values)) = &limits.additional_properties {
+        statements.extend(parts(rules, place, ("each_value", "value"), &value, values, of));
     }
     statements
 }
 
-/// The checks of a text or number; `schema` is the member's, `target` what it refers to.
-fn scalar(
-    wire: &str,
-    value: &TokenStream,
-    schema: &Schema,
-    target: &Schema,
-    ty: &Type,
-    patterns: &mut BTreeSet<String>,
-) -> TokenStream {
+/// `T` of a `BTreeMap<String, T>`.
+fn map_value(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let segment = path.path.segments.last().filter(|segment| segment.ident == "BTreeMap")?;
+    let syn::PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    match arguments.args.last()? {
+        syn::GenericArgument::Type(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// A number itself, of an expression that borrows it.
+fn copied(value: &TokenStream) -> TokenStream {
     let bare = unborrowed(value);
+    match bare.to_string() == value.to_string() {
+        true => quote!(*#value),
+        false => bare,
+    }
+}
+
+/// The checks of a whole number.
+fn integer(
+    rules: &mut Rules<'_>,
+    place: &Place<'_>,
+    value: &TokenStream,
+    limits: &IntegerSchema,
+    ty: &Type,
+) -> TokenStream {
+    let (wire, number) = (place.wire, copied(value));
     let mut statements = TokenStream::new();
-    let limits = match target {
-        Schema::Text(limits) => limits,
-        Schema::Integer(IntegerSchema { minimum: least, maximum: most, format, .. }) => {
-            // Without a format, a least value of zero makes the type unsigned, which checks it already.
-            let by_type = *least == Some(0) && format.is_none();
-            if (least.is_some() && !by_type) || most.is_some() {
-                let (least, most) = (option(least.map(size)), option(most.map(size)));
-                let borrowed = bare.to_string() != value.to_string();
-                let number = if borrowed { quote!(#bare) } else { quote!(*#value) };
-                statements.extend(quote!(check::range(#wire, #number, #least, #most)?;));
-            }
-            return statements;
-        }
-        _ => return statements,
+    let end = |end: i64| Some((Literal::i64_unsuffixed(end), true));
+    // An unsigned number checks by its type that it is not negative.
+    let least = limits.least().filter(|least| *least != 0 || !limits.is_unsigned());
+    if least.is_some() || limits.most().is_some() {
+        let both = least.or_else(|| limits.is_unsigned().then_some(0));
+        let most = limits.most().and_then(end);
+        let range = rules.limits.number(place, both.and_then(end), most, ty);
+        statements.extend(quote!(check::range(#wire, #number, #range)?;));
+    }
+    if let Some(values) = &limits.values {
+        let values = values.iter().map(|value| Literal::i64_unsuffixed(*value));
+        statements.extend(quote!(check::one_of_numbers(#wire, #number, &[#(#values),*])?;));
+    }
+    statements
+}
+
+/// The checks of a number.
+fn number(
+    rules: &mut Rules<'_>,
+    place: &Place<'_>,
+    value: &TokenStream,
+    limits: &NumberSchema,
+    ty: &Type,
+) -> TokenStream {
+    let (wire, number) = (place.wire, copied(value));
+    let end = |end: Option<f64>, excluded: bool| -> End {
+        let literal = end.filter(|end| end.is_finite()).map(Literal::f64_unsuffixed)?;
+        Some((literal, !excluded))
     };
+    let least = end(limits.minimum, limits.exclusive_minimum);
+    let most = end(limits.maximum, limits.exclusive_maximum);
+    if least.is_none() && most.is_none() {
+        return TokenStream::new();
+    }
+    let range = rules.limits.number(place, least, most, ty);
+    quote!(check::range(#wire, #number, #range)?;)
+}
+
+/// The checks of a text; of the schemas the first is the member's, the second what it refers to.
+fn text(
+    rules: &mut Rules<'_>,
+    place: &Place<'_>,
+    value: &TokenStream,
+    (schema, target, limits): (&Schema, &Schema, &TextSchema),
+    ty: &Type,
+) -> TokenStream {
+    let (wire, bare) = (place.wire, unborrowed(value));
+    let mut statements = TokenStream::new();
     let text = if limits.format == Some(TextFormat::Password) {
         quote!(#bare.expose())
     } else if target.values().is_some() && !is_string(ty) {
@@ -396,18 +545,19 @@ fn scalar(
     };
     let (least, most) = (limits.min_length.unwrap_or(0), limits.max_length);
     if least > 0 || most.is_some() {
-        let function = match limits.format {
-            Some(TextFormat::Byte) => quote!(check::encoded),
-            _ => quote!(check::characters),
+        let (function, measure) = match limits.format {
+            Some(TextFormat::Byte) => (quote!(check::encoded), Measure::Encoded),
+            _ => (quote!(check::characters), Measure::Length),
         };
-        let (least, most) = (size(least), option(most.map(size)));
-        statements.extend(quote!(#function(#wire, #text, #least, #most)?;));
+        let limits = rules.limits.count(place, measure, least, most);
+        statements.extend(quote!(#function(#wire, #text, #limits)?;));
     }
-    if let Some(most) = limits.max_bytes.map(size) {
-        statements.extend(quote!(check::bytes(#wire, #text, #most)?;));
+    if limits.max_bytes.is_some() {
+        let limits = rules.limits.count(place, Measure::Bytes, 0, limits.max_bytes);
+        statements.extend(quote!(check::bytes(#wire, #text, #limits)?;));
     }
     if let Some(pattern) = limits.pattern.as_ref().map(|pattern| pattern.as_str()) {
-        patterns.insert(pattern.to_owned());
+        rules.patterns.insert(pattern.to_owned());
         statements.extend(quote!(check::pattern(#wire, #text, &PATTERN!(#pattern))?;));
     }
     let narrowed = match schema {
@@ -417,18 +567,12 @@ fn scalar(
     if let Some(values) = narrowed.or(limits.values.as_ref()) {
         statements.extend(quote!(check::one_of(#wire, #text, &[#(#values),*])?;));
     }
-    if let Some(rules) = &limits.json_object {
-        let pattern = rules.key_pattern.as_str();
-        patterns.insert(pattern.to_owned());
-        let (most, key) = (size(rules.max_properties), size(rules.key_max_length));
-        statements.extend(quote! {
-            check::json_object(
-                #wire,
-                #text,
-                &check::JsonObject { max_properties: #most, key_max_length: #key },
-                &PATTERN!(#pattern),
-            )?;
-        });
+    if let Some(form) = &limits.json_object {
+        let pattern = form.key_pattern.as_str();
+        rules.patterns.insert(pattern.to_owned());
+        let object = rules.limits.object(place, form.max_properties, form.key_max_length);
+        statements
+            .extend(quote!(check::json_object(#wire, #text, &#object, &PATTERN!(#pattern))?;));
     }
     statements
 }
@@ -444,11 +588,4 @@ fn unborrowed(value: &TokenStream) -> TokenStream {
 
 fn size(number: impl Into<i128>) -> proc_macro2::Literal {
     proc_macro2::Literal::i128_unsuffixed(number.into())
-}
-
-fn option(value: Option<proc_macro2::Literal>) -> TokenStream {
-    match value {
-        Some(value) => quote!(Some(#value)),
-        None => quote!(None),
-    }
 }

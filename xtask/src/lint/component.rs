@@ -1,6 +1,6 @@
 //! Rules about component schemas: enumerations and objects.
 
-use std::iter;
+use std::{collections::BTreeSet, iter};
 
 use heck::ToSnakeCase as _;
 
@@ -15,11 +15,17 @@ use crate::{
 
 pub(super) fn check(document: &Document, complaints: &mut Complaints) {
     let (requests, answers) = (document.request_schemas(), document.answer_schemas());
+    let schemas = document.components.schemas.values();
+    let parts: BTreeSet<&str> = schemas
+        .flat_map(Schema::references)
+        .filter_map(|reference| reference.name_in("schemas"))
+        .collect();
     for (name, schema) in &document.components.schemas {
         let name = name.as_str();
         let used = Use { in_requests: requests.contains(name), in_answers: answers.contains(name) };
         schema.visit(name, &mut |place, part| {
             schema::check(document, place, part, place == name, used, complaints);
+            described(place, part, complaints);
             closed(document, place, part, complaints);
         });
         let sendable = !(used.in_requests && schema.is_nullable());
@@ -31,6 +37,8 @@ pub(super) fn check(document: &Document, complaints: &mut Complaints) {
             Schema::Object(object) => members(document, name, object, used, complaints),
             Schema::Text(text) if schema.values().is_some() => enumeration(name, text, complaints),
             Schema::Reference(_) => {}
+            // The body of an answer.
+            Schema::List(_) if !used.in_requests && !parts.contains(name) => {}
             _ => complaints.add(
                 (schema.lines(), ""),
                 name,
@@ -39,6 +47,18 @@ pub(super) fn check(document: &Document, complaints: &mut Complaints) {
             ),
         }
     }
+}
+
+/// Every component and every member says what it is; what refers to a component may leave that to it.
+fn described(place: &str, schema: &Schema, complaints: &mut Complaints) {
+    let is_part = place.ends_with(".items") || place.ends_with(".additionalProperties");
+    let holds = schema.description().is_some() || schema.reference().is_some() || is_part;
+    complaints.unless(
+        holds,
+        (schema.lines(), ""),
+        place,
+        || "has no description; say in your own words what it is, with unit, default and limit",
+    );
 }
 
 /// A member that closes an open enumeration allows only values of it.
@@ -102,21 +122,15 @@ fn members(
         "is in a request and in an answer; make two of it, for a request is checked and an answer is \
          read whatever stands in it"
     });
-    let names = properties.keys().map(String::as_str);
-    if let Some((first, second)) = collision(names, |name| name.to_snake_case()) {
-        let text =
-            format!("the members `{first}` and `{second}` become the same field; leave one out");
-        complaints.add((properties[second].lines(), ""), name, text);
-    }
     let keeps =
         used.in_answers || matches!(object.additional_properties, Some(Extra::Kept | Extra::Of(_)));
-    if let Some(extra) = properties.get("extra").filter(|_| keeps) {
-        complaints.add(
-            (extra.lines(), ""),
-            name,
-            "the member `extra` has the name of the field that keeps what has none; leave it out, \
-             and it will be found there",
+    let extra = properties.iter().find(|(member, _)| member.to_snake_case() == "extra");
+    if let Some((member, extra)) = extra.filter(|_| keeps) {
+        let text = format!(
+            "the member `{member}` has the name of the field that keeps what has none; leave it \
+             out, and it will be found there"
         );
+        complaints.add((extra.lines(), ""), name, text);
     }
     for required in object.required.iter().filter(|member| !properties.contains_key(*member)) {
         let text = format!("`required` lists `{required}`, which is not a member; correct it");

@@ -5,27 +5,100 @@ use std::collections::BTreeSet;
 use heck::{ToPascalCase as _, ToSnakeCase as _};
 
 use super::{Complaints, collision, is_name};
-use crate::document::{Complaint, Document, Lines, Referable, Reference};
+use crate::document::{Complaint, Document, Lines, Referable, Reference, Schema};
 
-/// Names that generated code uses for something else.
-const TAKEN: [&str; 12] = [
+/// Names that are in every Rust file, and those of the generated files that have no other way.
+const TAKEN: [&str; 62] = [
+    "Answer",
+    "AsMut",
+    "AsRef",
     "Box",
+    "Call",
+    "CallError",
     "Client",
+    "ClientHooks",
+    "ClientInfo",
+    "Clone",
+    "Copy",
+    "Debug",
+    "Default",
+    "Deserialize",
+    "DoubleEndedIterator",
+    "Drop",
+    "Eq",
     "Err",
     "Error",
+    "ErrorKind",
+    "ExactSizeIterator",
+    "Example",
+    "Exchange",
+    "Extend",
+    "Fn",
+    "FnMut",
+    "FnOnce",
+    "From",
+    "FromIterator",
+    "Hash",
+    "Into",
+    "IntoIterator",
+    "Iterator",
+    "JsonSchema",
     "None",
     "Ok",
+    "Operation",
     "Option",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
     "ResponseValue",
     "Result",
+    "Self",
+    "Send",
+    "Serialize",
+    "Sized",
     "Some",
     "String",
+    "Sync",
+    "ToOwned",
+    "ToString",
+    "TryFrom",
+    "TryInto",
+    "Unpin",
+    "Validate",
     "Vec",
+    "ByteStream",
+    "QueryParam",
+    "RequestBuilderExt",
+    "OperationInfo",
+    "FnPtr",
 ];
 
-/// Methods the client has of its own.
-const METHODS_TAKEN: [&str; 6] =
-    ["api_version", "baseurl", "client", "inner", "new", "new_with_client"];
+/// Methods that the client has of its own or by a trait, and constants beside those of operations.
+const METHODS_TAKEN: [&str; 23] = [
+    "all",
+    "api_version",
+    "baseurl",
+    "borrow",
+    "borrow_mut",
+    "builder",
+    "client",
+    "clone",
+    "clone_from",
+    "clone_into",
+    "exec",
+    "fmt",
+    "from",
+    "inner",
+    "into",
+    "new",
+    "new_with_client",
+    "post",
+    "pre",
+    "to_owned",
+    "try_from",
+    "try_into",
+    "with_call",
+];
 
 /// References that lead nowhere, or to a reference.
 pub(super) fn references(document: &Document) -> Vec<Complaint> {
@@ -35,9 +108,23 @@ pub(super) fn references(document: &Document) -> Vec<Complaint> {
         let is_there = |name| match section {
             "schemas" => components.schemas.contains_key(name),
             "responses" => matches!(components.responses.get(name), Some(Referable::Inline(_))),
+            "requestBodies" => {
+                matches!(components.request_bodies.get(name), Some(Referable::Inline(_)))
+            }
             _ => matches!(components.parameters.get(name), Some(Referable::Inline(_))),
         };
         let leads = reference.name_in(section).is_some_and(is_there);
+        if let Some((component, _)) =
+            reference.name_in(section).and_then(|name| name.split_once('/'))
+            && is_there(component)
+        {
+            let text = format!(
+                "`$ref: {}` names a part of a component; make the part a component of its own, and \
+                 refer to that",
+                reference.pointer
+            );
+            return complaints.add((&reference.lines, "$ref"), place, text);
+        }
         complaints.unless(leads, (&reference.lines, "$ref"), place, || {
             format!(
                 "`$ref: {}` leads nowhere: components.{section} has no such component written out; \
@@ -60,12 +147,16 @@ pub(super) fn references(document: &Document) -> Vec<Complaint> {
         match response {
             Referable::Reference(reference) => check("responses", place, reference),
             Referable::Inline(response) => {
-                let _ = response.json().map(|body| check("schemas", place, &body.schema));
+                for reference in response.json().into_iter().flat_map(|it| it.schema.references()) {
+                    check("schemas", place, reference);
+                }
             }
         }
     }
     for call in &calls {
         let place = call.operation.id.as_str();
+        let body = call.operation.request_body.as_ref().and_then(Referable::reference);
+        let _ = body.map(|reference| check("requestBodies", place, reference));
         let _ = call.body().map(|body| check("schemas", place, &body.schema));
         for parameter in &call.operation.parameters {
             if let Referable::Reference(reference) = parameter {
@@ -82,10 +173,7 @@ pub(super) fn references(document: &Document) -> Vec<Complaint> {
 }
 
 pub(super) fn check(document: &Document, complaints: &mut Complaints) {
-    let Document { openapi, info, lines, .. } = document;
-    complaints.unless(openapi.starts_with("3.0."), (lines, "openapi"), "openapi", || {
-        format!("the version is {openapi}; the generator reads 3.0 only, write `3.0.3`")
-    });
+    let Document { info, lines, .. } = document;
     let printable = info.version.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     let usable = !info.version.is_empty() && printable;
     complaints.unless(usable, (&info.lines, "version"), "info.version", || {
@@ -164,6 +252,10 @@ fn schemas(document: &Document, complaints: &mut Complaints) {
             name,
             || "no operation uses the schema; use it or delete it",
         );
+        // Another name for a component is told of below.
+        if matches!(schema, Schema::Reference(_)) {
+            continue;
+        }
         let parts = schema.references();
         let inner = document.closure(parts.iter().filter_map(|part| part.name_in("schemas")));
         match (inner.contains(name.as_str()), plain) {
@@ -190,6 +282,7 @@ fn unused(document: &Document, complaints: &mut Complaints) {
         for (_, operation) in item.operations() {
             used.extend(operation.parameters.iter().filter_map(Referable::reference));
             used.extend(operation.responses.values().filter_map(Referable::reference));
+            used.extend(operation.request_body.as_ref().and_then(Referable::reference));
         }
     }
     let used: BTreeSet<&str> = used.iter().map(|reference| reference.pointer.as_str()).collect();
@@ -212,6 +305,10 @@ fn unused(document: &Document, complaints: &mut Complaints) {
     for (name, parameter) in &components.parameters {
         let is_alias = parameter.reference().is_some();
         check("parameters", name, is_alias, parameter.lines(|parameter| &parameter.lines));
+    }
+    for (name, body) in &components.request_bodies {
+        let is_alias = body.reference().is_some();
+        check("requestBodies", name, is_alias, body.lines(|body| &body.lines));
     }
     for (name, schema) in &components.schemas {
         check("schemas", name, schema.reference().is_some(), schema.lines());

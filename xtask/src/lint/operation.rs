@@ -1,10 +1,9 @@
-//! Rules about one operation: its name, source, examples, answers.
+//! Rules about one operation: its name, what a second call does, answers.
 
-use heck::{ToKebabCase as _, ToSnakeCase as _};
+use heck::ToSnakeCase as _;
 
-use super::{Complaints, collision, is_name, parameter};
-use crate::document::{Call, Document, Lines, Named, Response};
-use serde_json::Value;
+use super::{Complaints, is_name, parameter};
+use crate::document::{Call, Document, Lines, Response, Schema};
 
 pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Complaints) {
     let operation = call.operation;
@@ -20,11 +19,28 @@ pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Compla
         );
         complaints.add(at, id, text);
     }
-    complaints.unless(is_date(call.read_on()), (lines, "x-read-on"), id, || {
-        "the day on which its page was read is missing or not a day; write \
-         `x-read-on: 'YYYY-MM-DD'` here or at the top of the document"
-    });
-    if let Some(body) = &operation.request_body {
+    let summary = operation.summary.trim();
+    complaints.unless(
+        !summary.contains('\n') && summary.ends_with('.'),
+        (lines, "summary"),
+        id,
+        || "the summary is not one sentence on one line; say \"Runs a script.\", and the rest in the description",
+    );
+    if let Some(limit) = operation.rate_limit {
+        complaints.unless(
+            limit.per_seconds > 0 && limit.requests >= limit.per_seconds,
+            (lines, "x-rate-limit"),
+            id,
+            || "`x-rate-limit` is less than one call a second; leave it out and say it in the description",
+        );
+    }
+    if let Some(body) = call.request_body() {
+        for name in body.content.lines.words() {
+            let is_plain = name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+            complaints.unless(is_plain, (&body.content.lines, name), id, || {
+                format!("`{name}` is no media type; correct it")
+            });
+        }
         complaints.unless(
             body.required,
             (&body.lines, "required"),
@@ -39,6 +55,11 @@ pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Compla
         id,
         || "starts a command, so a second call starts a second one; leave out `x-repeatable`",
     );
+    let says = lines.words().any(|word| matches!(word, "x-starts-command" | "x-repeatable"));
+    complaints.unless(call.method == "get" || says, at, id, || {
+        "does not say what a second call does; write `x-starts-command: true` if it starts a command, \
+         `x-repeatable: true` if a second call does no harm, else `x-repeatable: false`"
+    });
     let schemas = &document.components.schemas;
     let known = schemas.get("ErrorCode").and_then(|schema| schema.values()).unwrap_or_default();
     for code in &operation.error_codes {
@@ -48,67 +69,8 @@ pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Compla
             )
         });
     }
-    examples(call, complaints);
     parameter::check(document, call, complaints);
     answers(document, call, complaints);
-}
-
-fn is_date(text: &str) -> bool {
-    let fits = |(index, byte): (usize, u8)| match index {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    };
-    text.len() == 10 && text.bytes().enumerate().all(fits)
-}
-
-fn examples(call: Call<'_>, complaints: &mut Complaints) {
-    let operation = call.operation;
-    let (id, none) = (operation.id.as_str(), Named::new());
-    let bodies = call.body().map(|body| &body.examples).into_iter().flatten();
-    let mut all: Vec<(&str, &str, &Named<Value>, bool, &Lines)> = bodies
-        .map(|(name, example)| {
-            (
-                name.as_str(),
-                example.summary.as_deref().unwrap_or_default(),
-                &none,
-                true,
-                &example.lines,
-            )
-        })
-        .collect();
-    all.extend(operation.examples.iter().map(|(name, example)| {
-        let has_body = example.body.is_some();
-        (name.as_str(), &*example.summary, &example.parameters, has_body, &example.lines)
-    }));
-    complaints.unless(!all.is_empty(), (&operation.lines, ""), id, || {
-        "there is no named example, so no snapshot; add one (`examples` of the body, or `x-examples`)"
-    });
-    if let Some((_, name)) = collision(all.iter().map(|(name, ..)| *name), str::to_owned) {
-        let text = format!("two examples are named `{name}`; rename one");
-        complaints.add((&operation.lines, "x-examples"), id, text);
-    }
-    let known = call.parameters();
-    for (name, summary, given, has_body, lines) in all {
-        let mut unless = |holds: bool, text: &str| {
-            complaints.unless(holds, (lines, ""), id, || format!("the example `{name}` {text}"));
-        };
-        unless(name == name.to_kebab_case(), "is not named in lower-kebab-case; rename it");
-        unless(!summary.is_empty(), "has no summary; say what it shows");
-        unless(
-            has_body == call.body().is_some(),
-            "has a body where the operation has none, or lacks it; give what the operation takes",
-        );
-        for other in given.keys().filter(|given| known.iter().all(|one| one.name != **given)) {
-            unless(false, &format!("gives a parameter `{other}` that does not exist; correct it"));
-        }
-        for needed in known.iter().filter(|one| one.required && !given.contains_key(&one.name)) {
-            let text = format!(
-                "lacks the required parameter `{}`; give it (under `x-examples`)",
-                needed.name
-            );
-            unless(false, &text);
-        }
-    }
 }
 
 fn answers(document: &Document, call: Call<'_>, complaints: &mut Complaints) {
@@ -131,7 +93,7 @@ fn answers(document: &Document, call: Call<'_>, complaints: &mut Complaints) {
         "101 stands beside another success, which panics; keep 101 and tell of the other in a comment"
     });
     let mut bodies =
-        successes.iter().map(|(_, answer)| answer.json().map(|body| &body.schema.pointer));
+        successes.iter().map(|(_, answer)| (kind_of(document, answer), answer.text().is_some()));
     let first = bodies.next();
     complaints.unless(
         bodies.all(|body| Some(body) == first),
@@ -164,15 +126,45 @@ fn one_answer(
     let Some(content) = &answer.content else { return };
     let is_success = status.starts_with(['1', '2']);
     complaints.unless(
-        !is_success || content.json.is_some(),
+        !is_success || content.json.is_some() || content.text.is_some(),
         (lines, "content"),
         place,
-        || "has content but none of `application/json`; describe that, or leave `content` out",
+        || {
+            "has content but neither JSON nor `text/plain`; describe one of these, or leave `content` out"
+        },
     );
+    if let Some(body) = &content.json {
+        let is_known = |schema: &Schema| !matches!(schema, Schema::Object(_) | Schema::Narrowed(_));
+        let holds = match &body.schema {
+            Schema::Reference(_) => true,
+            Schema::List(list) => is_known(&list.items) && !matches!(*list.items, Schema::List(_)),
+            _ => false,
+        };
+        complaints.unless(
+            holds,
+            (&body.lines, "schema"),
+            place,
+            || "the schema is inline; refer to a component schema, or to a list of one",
+        );
+    }
+    for name in content.lines.words() {
+        let is_plain = name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        complaints.unless(is_plain, (&content.lines, name), place, || {
+            format!("`{name}` is no media type; correct it")
+        });
+    }
     complaints.unless(
         status != "101",
         (lines, "content"),
         place,
         || "has content, but after 101 the connection is no longer HTTP; leave it out",
     );
+}
+
+/// What an answer's body is: the component, and whether it is a list of it.
+fn kind_of<'a>(document: &'a Document, answer: &'a Response) -> Option<(Option<&'a str>, bool)> {
+    let body = answer.json()?;
+    let list = body.list(document);
+    let schema = list.map_or(&body.schema, |list| &*list.items);
+    Some((schema.reference().map(|reference| reference.pointer.as_str()), list.is_some()))
 }

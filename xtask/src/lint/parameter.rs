@@ -6,7 +6,7 @@ use super::{Complaints, collision, schema};
 use crate::document::{Call, Document, Location, Parameter, Pattern, Schema, TextSchema};
 
 /// Names of an operation builder's own methods, and of the variables and functions in them.
-const LOCALS: [&str; 16] = [
+const LOCALS: [&str; 17] = [
     "body",
     "client",
     "encode_path",
@@ -23,6 +23,7 @@ const LOCALS: [&str; 16] = [
     "send",
     "send_in",
     "url",
+    "within_limits",
 ];
 
 /// Header parameters that are credentials, which hooks set and no caller passes.
@@ -45,6 +46,14 @@ pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Compla
         complaints.add(at, id, text);
     }
     for name in template_names(call.path) {
+        // A path parameter of another name is told of with that name.
+        let is_other = |one: &&Parameter| {
+            one.location == Location::Path
+                && !template_names(call.path).contains(&one.name.as_str())
+        };
+        if parameters.iter().any(is_other) {
+            continue;
+        }
         let declares = |one: &&Parameter| one.location == Location::Path && one.name == name;
         complaints.unless(parameters.iter().any(declares), at, id, || {
             format!("the path holds `{{{name}}}`, but no path parameter of that name is declared; declare it")
@@ -56,12 +65,27 @@ fn one(document: &Document, call: Call<'_>, parameter: &Parameter, complaints: &
     let Parameter { name, location, lines, .. } = parameter;
     let id = call.operation.id.as_str();
     let Some(schema) = document.resolve(&parameter.schema) else { return };
-    schema.visit(&format!("{id}.{name}"), &mut |place, part| {
-        schema::limits(document, place, part, complaints);
+    let used = schema::Use { in_requests: true, in_answers: false };
+    parameter.schema.visit(&format!("{id}.{name}"), &mut |place, part| {
+        schema::check(document, place, part, false, used, complaints);
+        let beside = ["description", "nullable", "x-sensitive"];
+        for word in part.lines().words().filter(|word| beside.contains(word)) {
+            let text = match word {
+                "nullable" => "`nullable` has no meaning in a parameter, which is given or left out; leave it out",
+                "description" => "a `description` here is not read; write it beside `schema`",
+                _ => "`x-sensitive` here hides nothing; write it beside `schema`",
+            };
+            complaints.add((part.lines(), word), place, text);
+        }
     });
     let mut unless = |holds: bool, word: &str, text: &str| {
         complaints.unless(holds, (lines, word), id, || format!("the parameter `{name}` {text}"));
     };
+    unless(
+        parameter.description.is_some(),
+        "",
+        "has no description; say in your own words what it is",
+    );
     unless(!name.is_empty(), "name", "has no name; give it the one it has on the wire");
     unless(
         !LOCALS.contains(&name.to_snake_case().as_str()),

@@ -35,7 +35,7 @@ pub(super) fn check(
             );
         }
         unless(
-            !matches!(schema, Schema::List(list) if !list.nullable),
+            is_root || !matches!(schema, Schema::List(list) if !list.nullable),
             "",
             "is a list in an answer and may come as null; add `nullable: true`",
         );
@@ -67,17 +67,6 @@ pub(super) fn check(
                 "is an object described in place, which gets a made-up name; make it a component schema",
             );
             let word = "additionalProperties";
-            let unchecked = match extra {
-                Some(Extra::Of(values)) => {
-                    values.reference().is_some() || !limit_words(values).is_empty()
-                }
-                _ => false,
-            };
-            unless(
-                !(used.in_requests && unchecked),
-                word,
-                "the values of a map are not checked; give `additionalProperties` a plain type without limits",
-            );
             unless(
                 !(used.in_answers && matches!(extra, Some(Extra::Refused))),
                 word,
@@ -101,6 +90,13 @@ pub(super) fn limits(
     complaints: &mut Complaints,
 ) {
     let lines = schema.lines();
+    for (word, needed) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
+        let has = |word: &str| lines.words().any(|other| other == word);
+        if has(word) && !has(needed) {
+            let text = format!("`{word}` says nothing without `{needed}`; give both");
+            complaints.add((lines, word), place, text);
+        }
+    }
     let mut in_order = |least: &str, most: &str, low: Option<i64>, high: Option<i64>| {
         let holds = low.zip(high).is_none_or(|(low, high)| low <= high);
         complaints.unless(holds, (lines, most), place, || {
@@ -119,7 +115,30 @@ pub(super) fn limits(
             }
         }
         Schema::Integer(integer) => {
-            in_order("minimum", "maximum", integer.minimum, integer.maximum)
+            in_order("minimum", "maximum", integer.least(), integer.most());
+            let (least, most) = (integer.least(), integer.most());
+            let is_allowed = |value: &i64| {
+                least.is_none_or(|least| *value >= least) && most.is_none_or(|most| *value <= most)
+            };
+            complaints.unless(
+                integer.values.as_ref().is_none_or(|values| values.iter().any(is_allowed)),
+                (lines, "enum"),
+                place,
+                || "`enum` has no value within the limits, so nothing would pass; correct it",
+            );
+        }
+        Schema::Number(number) => {
+            let is_open = number.exclusive_minimum || number.exclusive_maximum;
+            let holds = number
+                .minimum
+                .zip(number.maximum)
+                .is_none_or(|(least, most)| if is_open { least < most } else { least <= most });
+            complaints.unless(
+                holds,
+                (lines, "maximum"),
+                place,
+                || "`minimum` leaves nothing below `maximum`, so nothing would pass; correct one",
+            );
         }
         Schema::List(list) => {
             in_order("minItems", "maxItems", signed(list.min_items), signed(list.max_items));
@@ -139,8 +158,10 @@ pub(super) fn limits(
 /// The words in a schema that limit a value. An unsigned number is a type, and an open enumeration
 /// closes nothing.
 fn limit_words(schema: &Schema) -> Vec<&str> {
-    const WORDS: [&str; 14] = [
+    const WORDS: [&str; 16] = [
         "enum",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
         "maxItems",
         "maxLength",
         "maximum",

@@ -1,6 +1,6 @@
 //! A page as text: one fact a line, for snapshots and comparisons.
 
-use xtask::audit::page::{Code, Member, Page, Words};
+use xtask::audit::page::{Code, Limits, Member, Page, Words};
 
 /// The page with the line of every fact, or without, to compare layouts.
 pub fn dump(page: &Page, lines: bool) -> String {
@@ -75,6 +75,38 @@ fn members(out: &mut String, list: &[Member], depth: usize, lines: bool) {
             "",
             depth = 2 * depth
         ));
+        if lines && member.limits != Limits::default() {
+            out.push_str(&format!(
+                "{:width$}{}\n",
+                "",
+                limits(&member.limits),
+                width = 5 + 2 * depth
+            ));
+        }
         members(out, &member.members, depth + 1, lines);
     }
+}
+
+/// The limits that are stated.
+fn limits(limits: &Limits) -> String {
+    let mut said = Vec::new();
+    let numbers = [
+        ("characters >=", limits.min_characters),
+        ("characters <=", limits.max_characters),
+        ("bytes <=", limits.max_bytes),
+        ("items >=", limits.min_items),
+        ("items <=", limits.max_items),
+    ];
+    said.extend(numbers.iter().filter_map(|(name, n)| n.map(|n| format!("{name} {n}"))));
+    let numbers = [("value >=", limits.minimum), ("value <=", limits.maximum)];
+    said.extend(numbers.iter().filter_map(|(name, n)| n.map(|n| format!("{name} {n}"))));
+    let words = [("default", &limits.default), ("characters of", &limits.characters)];
+    said.extend(
+        words.iter().filter_map(|(name, word)| word.as_ref().map(|word| format!("{name} {word}"))),
+    );
+    let lists = [("one of", &limits.values), ("not beside", &limits.excludes)];
+    let lists = lists.iter().filter(|(_, list)| !list.is_empty());
+    said.extend(lists.map(|(name, list)| format!("{name} {}", list.join(", "))));
+    said.extend(limits.requires.iter().map(|(name, value)| format!("needs {name} = {value}")));
+    format!("[{}]", said.join("; "))
 }

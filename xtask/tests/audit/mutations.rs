@@ -60,20 +60,26 @@ impl Edit {
     }
 }
 
-/// What two audits find that the other does not. What was found of a member that is gone, or of another
-/// type, goes without saying.
+/// What two audits find that the other does not. What was found or decided of a member that is gone, or
+/// of another type, goes without saying.
 fn difference(before: &Audit, after: &Audit) -> BTreeSet<String> {
     let replaced: BTreeSet<&str> = every(after)
         .filter(|finding| matches!(finding.kind, Kind::MemberGone | Kind::TypeDiffers { .. }))
         .map(|finding| finding.place.as_str())
         .collect();
+    let is_replaced = |finding: &&Finding| replaced.contains(finding.place.as_str());
     let (old, new) = (fingerprints(before), fingerprints(after));
     let gone = every(before)
-        .filter(|finding| !replaced.contains(finding.place.as_str()))
+        .filter(|finding| !is_replaced(finding))
         .map(Finding::fingerprint)
         .filter(|fingerprint| !new.contains(fingerprint))
         .map(|fingerprint| format!("- {fingerprint}"));
-    let new = new.difference(&old).map(|finding| format!("+ {finding}"));
+    let is_stale = |finding: &Finding| matches!(finding.kind, Kind::DecisionStale { .. });
+    let new = every(after)
+        .filter(|finding| !(is_stale(finding) && is_replaced(finding)))
+        .map(Finding::fingerprint)
+        .filter(|fingerprint| !old.contains(fingerprint))
+        .map(|fingerprint| format!("+ {fingerprint}"));
     gone.chain(new).collect()
 }
 

@@ -5,6 +5,7 @@
 
 mod cases;
 mod layout;
+mod pages;
 
 use std::{fs, process::Command};
 
@@ -64,8 +65,12 @@ fn words(text: &str) -> Option<Words> {
     Some(Words { line: 1, text: text.to_owned() })
 }
 
-/// The text with every line that a person must write written.
+/// The text with every line that a person must write written, and what a second call does.
 fn written(text: &str) -> String {
+    let text = ["DescribeQuotas", "GetApiJob"].iter().fold(text.to_owned(), |text, id| {
+        let line = format!("    post:\n      operationId: {id}\n");
+        text.replace(&line, &format!("{line}      x-repeatable: true\n"))
+    });
     let mut lines: Vec<String> = Vec::new();
     let mut all = text.lines().peekable();
     while let Some(line) = all.next() {
@@ -87,11 +92,17 @@ fn written(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The diff, with what is left.
-fn rendered(file: &str, before: &str, fixed: &Fixed) -> String {
+/// What changes, with the lines right above and below, and what is left. It has no numbers of lines, so that
+/// an edit of a document elsewhere changes no golden file.
+fn rendered(before: &str, fixed: &Fixed) -> String {
     let left =
         fixed.left.iter().map(|left| format!("left: {}: {}\n", left.fingerprint, left.reason));
-    format!("{}{}", left.collect::<String>(), fix::diff(file, before, &fixed.text))
+    let notes = fixed.notes.iter().map(|note| format!("note: {note}\n")).collect::<String>();
+    let diff = similar::TextDiff::from_lines(before, &fixed.text);
+    let diff = diff.unified_diff().context_radius(1).to_string();
+    let lines = diff.lines().map(|line| if line.starts_with("@@ ") { "@@" } else { line });
+    let lines: Vec<&str> = lines.filter(|line| !line.contains("x-read-on")).collect();
+    format!("{}{notes}{}", left.collect::<String>(), lines.join("\n"))
 }
 
 /// What `git apply` makes of the diff.
@@ -123,7 +134,7 @@ fn fixed(name: &str, findings: &[Finding], page: &Page) -> (String, Fixed) {
     }
     let again = fix::fix(&fixed.text, findings, page, TODAY).unwrap();
     assert_eq!(fix::diff(&file, &fixed.text, &again.text), "", "a second time");
-    let rendered = rendered(&file, &before, &fixed);
+    let rendered = rendered(&before, &fixed);
     (rendered, fixed)
 }
 
@@ -134,7 +145,10 @@ fn complaints(name: &str, text: String) -> Vec<String> {
         Err(complaint) => return vec![complaint],
     };
     let said = xtask::lint::lint(&spec.document).into_iter();
-    said.filter(|of| !of.text.contains("is not written yet"))
+    let is_for_a_person = |text: &str| {
+        text.contains("is not written yet") || text.contains("does not say what a second call does")
+    };
+    said.filter(|of| !is_for_a_person(&of.text))
         .map(|of| format!("{}: {}: {}", of.line, of.place, of.text))
         .collect()
 }

@@ -5,7 +5,7 @@ use super::{Broken, broken};
 /// The head, and the document as a whole.
 pub const DOCUMENT: &[Broken] = &[
     broken("openapi: 3.0.3", "openapi: 3.1.0", "openapi", "3.1.0", "write `3.0.3`"),
-    broken("openapi: 3.0.3", "openapi: 3.0", "openapi", "not text", "in quotes"),
+    broken("openapi: 3.0.3", "openapi: 3.0", "openapi", "the version is 3.0", "write `3.0.3`"),
     broken("version: v1", "version: 版本一", "info.version", "not ASCII", "in quotes"),
     broken("version: v1", "version: 1.0", "info.version", "not text", "in quotes"),
     broken("  title: Widget service\n", "", "info", "no `title`", "write one"),

@@ -1,5 +1,6 @@
 //! Documents with one thing wrong: each gets a complaint that names the place and a remedy.
 
+mod decisions;
 mod document;
 mod operation;
 mod parameter;
@@ -76,6 +77,7 @@ fn the_good_document_passes_and_is_generated_from() {
 #[test]
 fn one_thing_wrong_is_one_sentence_with_a_remedy() {
     let tables = [
+        decisions::DECISIONS,
         document::DOCUMENT,
         document::TEXTS,
         operation::OPERATIONS,
@@ -107,13 +109,14 @@ fn what_is_no_document_at_all() {
         ("# nothing\n", "not a mapping", "begin it with"),
         ("- a\n- b\n", "not a mapping", "begin it with"),
         ("widgets", "not a mapping", "begin it with"),
-        ("a: [1", "not YAML", "correct the line"),
-        ("a: b: c", "not YAML", "correct the line"),
-        ("a: 1\na: 2\n", "not YAML", "correct the line"),
-        ("a: *b\n", "not YAML", "correct the line"),
-        (&deep, "not YAML", "correct the line"),
-        (&laughs, "not YAML", "correct the line"),
-        ("{}", "no `openapi`", "write one"),
+        ("a: [1", "not YAML", "close it"),
+        ("a: b: c", "not YAML", "put the text in quotes"),
+        ("a: 1\na: 2\n", "has `a` a second time", "keep one"),
+        ("a: *b\n", "not YAML", "correct the name"),
+        ("a: {\"\\z\": 1}\n", "not YAML", "correct the line"),
+        (&deep, "nested too deeply", "write it flatter"),
+        (&laughs, "aliases repeat too much", "write it flatter"),
+        ("{}", "no `openapi`", "write `openapi: 3.0.3`"),
         (&format!("{head}paths: {{}}"), "no operation", "write at least one"),
         (&format!("{head}paths: []"), "not a mapping", "write it as"),
         (&format!("{head}paths: {{/a: [get]}}"), "not a mapping", "write it as"),

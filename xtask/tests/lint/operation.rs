@@ -29,18 +29,12 @@ pub const OPERATIONS: &[Broken] = &[
         "no `url`",
         "name the vendor's page",
     ),
-    broken(
-        "x-read-on: '2026-11-22'\n",
-        "",
-        "ListWidgets",
-        "missing or not a day",
-        "write `x-read-on",
-    ),
+    broken("x-read-on: '2026-11-22'\n", "", "x-read-on", "is missing", "write `x-read-on"),
     broken(
         "x-read-on: '2026-11-22'\n",
         "x-read-on: '22.11.2026'\n",
-        "ListWidgets",
-        "missing or not a day",
+        "x-read-on",
+        "is not a day",
         "write `x-read-on",
     ),
     broken(
@@ -67,7 +61,7 @@ pub const OPERATIONS: &[Broken] = &[
     broken("[Widget.Jam]", "Widget.Jam", "CreateWidget.x-error-codes", "not a list", "`[A, B]`"),
     broken("[Widget.Jam]", "[Widget.Gone]", "CreateWidget", "`Widget.Gone`", "add it there"),
     broken(
-        "      x-examples:\n        page:\n          summary: The page's own.\n          parameters:\n            room: attic\n",
+        "      x-examples:\n        page:\n          summary: The page's own.\n          parameters:\n            room: attic\n        every-parameter:\n          summary: With a filter and a mark.\n          parameters: {room: cellar, color: [red, green], X-Trace: t-1}\n",
         "",
         "ListWidgets",
         "no named example",
@@ -151,8 +145,8 @@ pub const BODIES: &[Broken] = &[
         "      requestBody:\n        required: true\n        content:\n",
         "      requestBody:\n        required: true\n        contents:\n",
         "CreateWidget.requestBody",
-        "no `content`",
-        "write one",
+        "`contents` is ignored",
+        "correct it",
     ),
     broken(
         "              $ref: '#/components/schemas/CreateWidgetRequest'",
@@ -227,7 +221,7 @@ pub const BODIES: &[Broken] = &[
     broken(
         "                $ref: '#/components/schemas/Widget'\n        '4XX'",
         "                type: object\n        '4XX'",
-        "CreateWidget.responses.200.content.application/json.schema",
+        "CreateWidget: response 200: ",
         "inline",
         "refer to a component schema",
     ),

@@ -45,7 +45,7 @@ pub const PARAMETERS: &[Broken] = &[
         "'^(?!x)[a-z]+$'",
         "ListWidgets.parameters.room.schema.pattern",
         "cannot be checked",
-        "without look-around",
+        "write it without",
     ),
     broken(
         "          in: path\n          required: true",
@@ -62,10 +62,10 @@ pub const PARAMETERS: &[Broken] = &[
         "write it as `{floor}`",
     ),
     broken(
-        "        - name: room\n",
-        "        - name: floor\n",
+        "  /v1/rooms/{room}/widgets:",
+        "  /v1/rooms/{room}/{floor}/widgets:",
         "ListWidgets",
-        "the path holds `{room}`",
+        "the path holds `{floor}`",
         "declare it",
     ),
     broken(

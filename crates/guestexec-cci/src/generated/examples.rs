@@ -181,22 +181,14 @@ pub const ALL: &[Example] = &[
 }"#),
 ];
 
-const CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC: Example = Example::of(
-    &operations::CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC,
-    101,
-    &[],
-);
+const CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC: Example =
+    Example::of(&operations::CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, 101, &[]);
 
-const CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC: Example = Example::of(
-    &operations::CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC,
-    101,
-    &[],
-);
+const CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC: Example =
+    Example::of(&operations::CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC, 101, &[]);
 
-const READ_CCI_V2_NAMESPACED_POD: Example = Example::of(
-    &operations::READ_CCI_V2_NAMESPACED_POD,
-    200,
-    &[
+const READ_CCI_V2_NAMESPACED_POD: Example =
+    Example::of(&operations::READ_CCI_V2_NAMESPACED_POD, 200, &[
         ("page", r#"{
   "apiVersion": "cci/v2",
   "kind": "Pod",
@@ -394,13 +386,10 @@ const READ_CCI_V2_NAMESPACED_POD: Example = Example::of(
   "spec": { "containers": null, "runtimeClassName": "kata" },
   "status": { "phase": "Hibernated", "containerStatuses": null }
 }"#),
-    ],
-);
+    ]);
 
-const LIST_CCI_V2_NAMESPACED_POD: Example = Example::of(
-    &operations::LIST_CCI_V2_NAMESPACED_POD,
-    200,
-    &[
+const LIST_CCI_V2_NAMESPACED_POD: Example =
+    Example::of(&operations::LIST_CCI_V2_NAMESPACED_POD, 200, &[
         ("page", r#"{
   "apiVersion": "v1",
   "items": [
@@ -516,13 +505,10 @@ const LIST_CCI_V2_NAMESPACED_POD: Example = Example::of(
   },
   "items": []
 }"#),
-    ],
-);
+    ]);
 
-const KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD: Example = Example::of(
-    &operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD,
-    201,
-    &[
+const KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD: Example =
+    Example::of(&operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, 201, &[
         ("page", r#"{
   "token": {
     "catalog": [],
@@ -543,8 +529,7 @@ const KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD: Example = Example::of(
     }
   }
 }"#),
-    ],
-);
+    ]);
 
 /// Sends an example through the generated client.
 ///

@@ -42,8 +42,10 @@ impl<'a> RunCommand<'a> {
     pub(crate) async fn send_in(self, call: Call) -> Answer<types::RunCommandResponse> {
         let operation = &operations::RUN_COMMAND;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = RunCommand {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 
@@ -106,8 +108,10 @@ impl<'a> InvokeCommand<'a> {
     ) -> Answer<types::InvokeCommandResponse> {
         let operation = &operations::INVOKE_COMMAND;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = InvokeCommand {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 
@@ -167,8 +171,10 @@ impl<'a> CreateCommand<'a> {
     ) -> Answer<types::CreateCommandResponse> {
         let operation = &operations::CREATE_COMMAND;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = CreateCommand {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 
@@ -228,8 +234,10 @@ impl<'a> DescribeCommands<'a> {
     ) -> Answer<types::DescribeCommandsResponse> {
         let operation = &operations::DESCRIBE_COMMANDS;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = DescribeCommands {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 
@@ -289,8 +297,10 @@ impl<'a> DeleteCommand<'a> {
     ) -> Answer<types::DeleteCommandResponse> {
         let operation = &operations::DELETE_COMMAND;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = DeleteCommand {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 
@@ -350,8 +360,10 @@ impl<'a> DescribeInvocations<'a> {
     ) -> Answer<types::DescribeInvocationsResponse> {
         let operation = &operations::DESCRIBE_INVOCATIONS;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = DescribeInvocations {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 
@@ -411,8 +423,10 @@ impl<'a> DescribeInvocationTasks<'a> {
     ) -> Answer<types::DescribeInvocationTasksResponse> {
         let operation = &operations::DESCRIBE_INVOCATION_TASKS;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = DescribeInvocationTasks {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 
@@ -472,8 +486,10 @@ impl<'a> CancelInvocation<'a> {
     ) -> Answer<types::CancelInvocationResponse> {
         let operation = &operations::CANCEL_INVOCATION;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = CancelInvocation {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 
@@ -534,8 +550,10 @@ impl<'a> DescribeAutomationAgentStatus<'a> {
     ) -> Answer<types::DescribeAutomationAgentStatusResponse> {
         let operation = &operations::DESCRIBE_AUTOMATION_AGENT_STATUS;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = DescribeAutomationAgentStatus {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 
@@ -596,8 +614,10 @@ impl<'a> PreviewReplacedCommandContent<'a> {
     ) -> Answer<types::PreviewReplacedCommandContentResponse> {
         let operation = &operations::PREVIEW_REPLACED_COMMAND_CONTENT;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = PreviewReplacedCommandContent {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 
@@ -657,8 +677,10 @@ impl<'a> DescribeRegions<'a> {
     ) -> Answer<types::DescribeRegionsResponse> {
         let operation = &operations::DESCRIBE_REGIONS;
         let client = self.client.with_call(operation, call);
-        let mut request = self;
-        request.client = &client;
+        let request = DescribeRegions {
+            client: &client,
+            ..self
+        };
         hooks::call(&client, operation, Box::pin(request.exchange())).await
     }
 

@@ -260,10 +260,8 @@ pub const ALL: &[Example] = &[
         .with_body(r#"{}"#),
 ];
 
-const RUN_COMMAND: Example = Example::of(
-    &operations::RUN_COMMAND,
-    200,
-    &[
+const RUN_COMMAND: Example =
+    Example::of(&operations::RUN_COMMAND, 200, &[
         ("page", r#"{
   "Response": {
     "RequestId": "f3e3a951-56b1-4042-af23-ba50223a8f60",
@@ -280,39 +278,30 @@ const RUN_COMMAND: Example = Example::of(
     "RequestId": "f3e3a951-56b1-4042-af23-ba50223a8f60"
   }
 }"#),
-    ],
-);
+    ]);
 
-const INVOKE_COMMAND: Example = Example::of(
-    &operations::INVOKE_COMMAND,
-    200,
-    &[
+const INVOKE_COMMAND: Example =
+    Example::of(&operations::INVOKE_COMMAND, 200, &[
         ("page", r#"{
   "Response": {
     "RequestId": "41417f50-51b5-4c8d-85b7-f6c508cb228f",
     "InvocationId": "inv-8xgjrytm"
   }
 }"#),
-    ],
-);
+    ]);
 
-const CREATE_COMMAND: Example = Example::of(
-    &operations::CREATE_COMMAND,
-    200,
-    &[
+const CREATE_COMMAND: Example =
+    Example::of(&operations::CREATE_COMMAND, 200, &[
         ("page", r#"{
   "Response": {
     "RequestId": "9bea970a-0bab-495f-b0dd-de5eedfdf611",
     "CommandId": "cmd-7efujjs6"
   }
 }"#),
-    ],
-);
+    ]);
 
-const DESCRIBE_COMMANDS: Example = Example::of(
-    &operations::DESCRIBE_COMMANDS,
-    200,
-    &[
+const DESCRIBE_COMMANDS: Example =
+    Example::of(&operations::DESCRIBE_COMMANDS, 200, &[
         ("page", r#"{
   "Response": {
     "RequestId": "eb973a12-71e3-4c0c-b1d8-4b863e5f5daf",
@@ -369,21 +358,15 @@ const DESCRIBE_COMMANDS: Example = Example::of(
     "RequestId": "33d3d954-f73a-4a7f-869b-8792bc7a6f13"
   }
 }"#),
-    ],
-);
+    ]);
 
-const DELETE_COMMAND: Example = Example::of(
-    &operations::DELETE_COMMAND,
-    200,
-    &[
+const DELETE_COMMAND: Example =
+    Example::of(&operations::DELETE_COMMAND, 200, &[
         ("page", r#"{ "Response": { "RequestId": "7f79b764-bc0f-471b-89c1-ca1b93cf7e8d" } }"#),
-    ],
-);
+    ]);
 
-const DESCRIBE_INVOCATIONS: Example = Example::of(
-    &operations::DESCRIBE_INVOCATIONS,
-    200,
-    &[
+const DESCRIBE_INVOCATIONS: Example =
+    Example::of(&operations::DESCRIBE_INVOCATIONS, 200, &[
         ("page", r#"{
   "Response": {
     "RequestId": "958a3603-d0c3-4c97-a37d-6bc24eacddac",
@@ -475,13 +458,10 @@ const DESCRIBE_INVOCATIONS: Example = Example::of(
     "RequestId": "5b4e3c0e-9f57-4c2f-8f1e-2b64b9c3b0a1"
   }
 }"#),
-    ],
-);
+    ]);
 
-const DESCRIBE_INVOCATION_TASKS: Example = Example::of(
-    &operations::DESCRIBE_INVOCATION_TASKS,
-    200,
-    &[
+const DESCRIBE_INVOCATION_TASKS: Example =
+    Example::of(&operations::DESCRIBE_INVOCATION_TASKS, 200, &[
         ("page", r#"{
   "Response": {
     "RequestId": "a1df9725-51c6-466d-a038-4c86461a8e26",
@@ -725,21 +705,15 @@ const DESCRIBE_INVOCATION_TASKS: Example = Example::of(
     "RequestId": "4b9f0d6f-3b55-4f7a-9b2a-1c0c9b7a6e5d"
   }
 }"#),
-    ],
-);
+    ]);
 
-const CANCEL_INVOCATION: Example = Example::of(
-    &operations::CANCEL_INVOCATION,
-    200,
-    &[
+const CANCEL_INVOCATION: Example =
+    Example::of(&operations::CANCEL_INVOCATION, 200, &[
         ("page", r#"{ "Response": { "RequestId": "b27421da-0ad4-4e11-b694-cda143606701" } }"#),
-    ],
-);
+    ]);
 
-const DESCRIBE_AUTOMATION_AGENT_STATUS: Example = Example::of(
-    &operations::DESCRIBE_AUTOMATION_AGENT_STATUS,
-    200,
-    &[
+const DESCRIBE_AUTOMATION_AGENT_STATUS: Example =
+    Example::of(&operations::DESCRIBE_AUTOMATION_AGENT_STATUS, 200, &[
         ("page", r#"{
   "Response": {
     "RequestId": "520e7b93-904d-44de-a2dd-8e4c545be4ce",
@@ -783,26 +757,20 @@ const DESCRIBE_AUTOMATION_AGENT_STATUS: Example = Example::of(
     "RequestId": "9c1f6d2e-1a7b-4c7e-8f55-3d2e1b0a9c87"
   }
 }"#),
-    ],
-);
+    ]);
 
-const PREVIEW_REPLACED_COMMAND_CONTENT: Example = Example::of(
-    &operations::PREVIEW_REPLACED_COMMAND_CONTENT,
-    200,
-    &[
+const PREVIEW_REPLACED_COMMAND_CONTENT: Example =
+    Example::of(&operations::PREVIEW_REPLACED_COMMAND_CONTENT, 200, &[
         ("page", r#"{
   "Response": {
     "RequestId": "0b4c6010-42a7-45cd-b8c3-daa7de930e82",
     "ReplacedContent": "bHMgMTIzCmVjaG8ge3tifX0ge3tjfX0="
   }
 }"#),
-    ],
-);
+    ]);
 
-const DESCRIBE_REGIONS: Example = Example::of(
-    &operations::DESCRIBE_REGIONS,
-    200,
-    &[
+const DESCRIBE_REGIONS: Example =
+    Example::of(&operations::DESCRIBE_REGIONS, 200, &[
         ("page", r#"{
   "Response": {
     "TotalCount": 12,
@@ -837,8 +805,7 @@ const DESCRIBE_REGIONS: Example = Example::of(
     "RequestId": "3e8a1d55-2c0b-4a9e-9d38-1f0b6a7c5e4d"
   }
 }"#),
-    ],
-);
+    ]);
 
 /// Sends an example through the generated client.
 ///

@@ -14,23 +14,22 @@ static PATTERN_3: check::Pattern = check::Pattern::new("^[a-zA-Z0-9_-]+$");
 static PATTERN_4: check::Pattern = check::Pattern::new("^https://.+$");
 impl Validate for types::RunCommandRequest {
     fn validate(&self) -> check::Checked {
-        check::encoded("Content", &self.content, 0, Some(65536))?;
-        check::items("InstanceIds", &self.instance_ids, 1, Some(200))?;
+        check::encoded("Content", &self.content, Self::CONTENT_LENGTH)?;
+        check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
         check::each(
             "InstanceIds",
             &self.instance_ids,
             |item| {
-                check::characters("", item, 1, None)?;
-                check::pattern("", item, &PATTERN_2)?;
-                Ok(())
+                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+                check::pattern("", item, &PATTERN_2)
             },
         )?;
         if let Some(value) = &self.command_name {
-            check::bytes("CommandName", value, 60)?;
+            check::bytes("CommandName", value, Self::COMMAND_NAME_BYTES)?;
             check::pattern("CommandName", value, &PATTERN_1)?;
         }
         if let Some(value) = &self.description {
-            check::characters("Description", value, 0, Some(120))?;
+            check::characters("Description", value, Self::DESCRIPTION_LENGTH)?;
         }
         if let Some(value) = &self.command_type {
             check::one_of(
@@ -40,24 +39,20 @@ impl Validate for types::RunCommandRequest {
             )?;
         }
         if let Some(value) = &self.timeout {
-            check::range("Timeout", *value, Some(1), Some(86400))?;
+            check::range("Timeout", *value, Self::TIMEOUT_RANGE)?;
         }
         if let Some(value) = &self.default_parameters {
             check::json_object(
                 "DefaultParameters",
                 value,
-                &check::JsonObject {
-                    max_properties: 20,
-                    key_max_length: 64,
-                },
+                &Self::DEFAULT_PARAMETERS_OBJECT,
                 &PATTERN_3,
             )?;
         }
         check::items(
             "DefaultParameterConfs",
             &self.default_parameter_confs,
-            0,
-            Some(20),
+            Self::DEFAULT_PARAMETER_CONFS_ITEMS,
         )?;
         check::each(
             "DefaultParameterConfs",
@@ -68,20 +63,21 @@ impl Validate for types::RunCommandRequest {
             check::json_object(
                 "Parameters",
                 value,
-                &check::JsonObject {
-                    max_properties: 20,
-                    key_max_length: 64,
-                },
+                &Self::PARAMETERS_OBJECT,
                 &PATTERN_3,
             )?;
         }
-        check::items("Tags", &self.tags, 0, Some(10))?;
+        check::items("Tags", &self.tags, Self::TAGS_ITEMS)?;
         check::each("Tags", &self.tags, Validate::validate)?;
         if let Some(value) = &self.output_cos_bucket_url {
             check::pattern("OutputCOSBucketUrl", value, &PATTERN_4)?;
         }
         if let Some(value) = &self.output_cos_key_prefix {
-            check::characters("OutputCOSKeyPrefix", value, 0, Some(60))?;
+            check::characters(
+                "OutputCOSKeyPrefix",
+                value,
+                Self::OUTPUT_COS_KEY_PREFIX_LENGTH,
+            )?;
             check::pattern("OutputCOSKeyPrefix", value, &PATTERN_0)?;
         }
         check::exclusive(
@@ -117,43 +113,42 @@ impl Validate for types::RunCommandRequest {
             "SaveCommand",
             "true",
             self.save_command == Some(true),
-        )?;
-        Ok(())
+        )
     }
 }
 
 impl Validate for types::InvokeCommandRequest {
     fn validate(&self) -> check::Checked {
-        check::characters("CommandId", &self.command_id, 1, None)?;
-        check::items("InstanceIds", &self.instance_ids, 1, Some(200))?;
+        check::characters("CommandId", &self.command_id, Self::COMMAND_ID_LENGTH)?;
+        check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
         check::each(
             "InstanceIds",
             &self.instance_ids,
             |item| {
-                check::characters("", item, 1, None)?;
-                check::pattern("", item, &PATTERN_2)?;
-                Ok(())
+                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+                check::pattern("", item, &PATTERN_2)
             },
         )?;
         if let Some(value) = &self.parameters {
             check::json_object(
                 "Parameters",
                 value,
-                &check::JsonObject {
-                    max_properties: 20,
-                    key_max_length: 64,
-                },
+                &Self::PARAMETERS_OBJECT,
                 &PATTERN_3,
             )?;
         }
         if let Some(value) = &self.timeout {
-            check::range("Timeout", *value, Some(1), Some(86400))?;
+            check::range("Timeout", *value, Self::TIMEOUT_RANGE)?;
         }
         if let Some(value) = &self.output_cos_bucket_url {
             check::pattern("OutputCOSBucketUrl", value, &PATTERN_4)?;
         }
         if let Some(value) = &self.output_cos_key_prefix {
-            check::characters("OutputCOSKeyPrefix", value, 0, Some(60))?;
+            check::characters(
+                "OutputCOSKeyPrefix",
+                value,
+                Self::OUTPUT_COS_KEY_PREFIX_LENGTH,
+            )?;
             check::pattern("OutputCOSKeyPrefix", value, &PATTERN_0)?;
         }
         Ok(())
@@ -162,11 +157,11 @@ impl Validate for types::InvokeCommandRequest {
 
 impl Validate for types::CreateCommandRequest {
     fn validate(&self) -> check::Checked {
-        check::bytes("CommandName", &self.command_name, 60)?;
+        check::bytes("CommandName", &self.command_name, Self::COMMAND_NAME_BYTES)?;
         check::pattern("CommandName", &self.command_name, &PATTERN_1)?;
-        check::encoded("Content", &self.content, 0, Some(65536))?;
+        check::encoded("Content", &self.content, Self::CONTENT_LENGTH)?;
         if let Some(value) = &self.description {
-            check::characters("Description", value, 0, Some(120))?;
+            check::characters("Description", value, Self::DESCRIPTION_LENGTH)?;
         }
         if let Some(value) = &self.command_type {
             check::one_of(
@@ -176,37 +171,37 @@ impl Validate for types::CreateCommandRequest {
             )?;
         }
         if let Some(value) = &self.timeout {
-            check::range("Timeout", *value, Some(1), Some(86400))?;
+            check::range("Timeout", *value, Self::TIMEOUT_RANGE)?;
         }
         if let Some(value) = &self.default_parameters {
             check::json_object(
                 "DefaultParameters",
                 value,
-                &check::JsonObject {
-                    max_properties: 20,
-                    key_max_length: 64,
-                },
+                &Self::DEFAULT_PARAMETERS_OBJECT,
                 &PATTERN_3,
             )?;
         }
         check::items(
             "DefaultParameterConfs",
             &self.default_parameter_confs,
-            0,
-            Some(20),
+            Self::DEFAULT_PARAMETER_CONFS_ITEMS,
         )?;
         check::each(
             "DefaultParameterConfs",
             &self.default_parameter_confs,
             Validate::validate,
         )?;
-        check::items("Tags", &self.tags, 0, Some(10))?;
+        check::items("Tags", &self.tags, Self::TAGS_ITEMS)?;
         check::each("Tags", &self.tags, Validate::validate)?;
         if let Some(value) = &self.output_cos_bucket_url {
             check::pattern("OutputCOSBucketUrl", value, &PATTERN_4)?;
         }
         if let Some(value) = &self.output_cos_key_prefix {
-            check::characters("OutputCOSKeyPrefix", value, 0, Some(60))?;
+            check::characters(
+                "OutputCOSKeyPrefix",
+                value,
+                Self::OUTPUT_COS_KEY_PREFIX_LENGTH,
+            )?;
             check::pattern("OutputCOSKeyPrefix", value, &PATTERN_0)?;
         }
         check::exclusive(
@@ -228,137 +223,127 @@ impl Validate for types::CreateCommandRequest {
             "EnableParameter",
             "true",
             self.enable_parameter == Some(true),
-        )?;
-        Ok(())
+        )
     }
 }
 
 impl Validate for types::DescribeCommandsRequest {
     fn validate(&self) -> check::Checked {
-        check::items("CommandIds", &self.command_ids, 0, Some(100))?;
+        check::items("CommandIds", &self.command_ids, Self::COMMAND_IDS_ITEMS)?;
         check::each(
             "CommandIds",
             &self.command_ids,
-            |item| {
-                check::characters("", item, 1, None)?;
-                Ok(())
-            },
+            |item| check::characters("", item, Self::COMMAND_IDS_ITEM_LENGTH),
         )?;
-        check::items("Filters", &self.filters, 0, Some(10))?;
+        check::items("Filters", &self.filters, Self::FILTERS_ITEMS)?;
         check::each("Filters", &self.filters, Validate::validate)?;
         if let Some(value) = &self.limit {
-            check::range("Limit", *value, Some(0), Some(100))?;
+            check::range("Limit", *value, Self::LIMIT_RANGE)?;
         }
         check::exclusive(
             &[
                 ("CommandIds", !self.command_ids.is_empty()),
                 ("Filters", !self.filters.is_empty()),
             ],
-        )?;
-        Ok(())
+        )
     }
 }
 
 impl Validate for types::DeleteCommandRequest {
     fn validate(&self) -> check::Checked {
-        check::characters("CommandId", &self.command_id, 1, None)?;
-        Ok(())
+        check::characters("CommandId", &self.command_id, Self::COMMAND_ID_LENGTH)
     }
 }
 
 impl Validate for types::DescribeInvocationsRequest {
     fn validate(&self) -> check::Checked {
-        check::items("InvocationIds", &self.invocation_ids, 0, Some(100))?;
+        check::items("InvocationIds", &self.invocation_ids, Self::INVOCATION_IDS_ITEMS)?;
         check::each(
             "InvocationIds",
             &self.invocation_ids,
-            |item| {
-                check::characters("", item, 1, None)?;
-                Ok(())
-            },
+            |item| check::characters("", item, Self::INVOCATION_IDS_ITEM_LENGTH),
         )?;
-        check::items("Filters", &self.filters, 0, Some(10))?;
+        check::items("Filters", &self.filters, Self::FILTERS_ITEMS)?;
         check::each("Filters", &self.filters, Validate::validate)?;
         if let Some(value) = &self.limit {
-            check::range("Limit", *value, Some(0), Some(100))?;
+            check::range("Limit", *value, Self::LIMIT_RANGE)?;
         }
         check::exclusive(
             &[
                 ("InvocationIds", !self.invocation_ids.is_empty()),
                 ("Filters", !self.filters.is_empty()),
             ],
-        )?;
-        Ok(())
+        )
     }
 }
 
 impl Validate for types::DescribeInvocationTasksRequest {
     fn validate(&self) -> check::Checked {
-        check::items("InvocationTaskIds", &self.invocation_task_ids, 0, Some(100))?;
+        check::items(
+            "InvocationTaskIds",
+            &self.invocation_task_ids,
+            Self::INVOCATION_TASK_IDS_ITEMS,
+        )?;
         check::each(
             "InvocationTaskIds",
             &self.invocation_task_ids,
-            |item| {
-                check::characters("", item, 1, None)?;
-                Ok(())
-            },
+            |item| check::characters("", item, Self::INVOCATION_TASK_IDS_ITEM_LENGTH),
         )?;
-        check::items("Filters", &self.filters, 0, Some(10))?;
+        check::items("Filters", &self.filters, Self::FILTERS_ITEMS)?;
         check::each("Filters", &self.filters, Validate::validate)?;
         if let Some(value) = &self.limit {
-            check::range("Limit", *value, Some(0), Some(100))?;
+            check::range("Limit", *value, Self::LIMIT_RANGE)?;
         }
         check::exclusive(
             &[
                 ("InvocationTaskIds", !self.invocation_task_ids.is_empty()),
                 ("Filters", !self.filters.is_empty()),
             ],
-        )?;
-        Ok(())
+        )
     }
 }
 
 impl Validate for types::CancelInvocationRequest {
     fn validate(&self) -> check::Checked {
-        check::characters("InvocationId", &self.invocation_id, 1, None)?;
-        check::items("InstanceIds", &self.instance_ids, 0, Some(100))?;
+        check::characters(
+            "InvocationId",
+            &self.invocation_id,
+            Self::INVOCATION_ID_LENGTH,
+        )?;
+        check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
         check::each(
             "InstanceIds",
             &self.instance_ids,
             |item| {
-                check::characters("", item, 1, None)?;
-                check::pattern("", item, &PATTERN_2)?;
-                Ok(())
+                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+                check::pattern("", item, &PATTERN_2)
             },
-        )?;
-        Ok(())
+        )
     }
 }
 
 impl Validate for types::DescribeAutomationAgentStatusRequest {
     fn validate(&self) -> check::Checked {
-        check::items("InstanceIds", &self.instance_ids, 0, Some(100))?;
+        check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
         check::each(
             "InstanceIds",
             &self.instance_ids,
             |item| {
-                check::characters("", item, 1, None)?;
-                check::pattern("", item, &PATTERN_2)?;
-                Ok(())
+                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+                check::pattern("", item, &PATTERN_2)
             },
         )?;
-        check::items("Filters", &self.filters, 0, Some(10))?;
+        check::items("Filters", &self.filters, Self::FILTERS_ITEMS)?;
         check::each("Filters", &self.filters, Validate::validate)?;
         if let Some(value) = &self.limit {
-            check::range("Limit", *value, Some(0), Some(100))?;
+            check::range("Limit", *value, Self::LIMIT_RANGE)?;
         }
         check::exclusive(
             &[
                 ("InstanceIds", !self.instance_ids.is_empty()),
                 ("Filters", !self.filters.is_empty()),
             ],
-        )?;
-        Ok(())
+        )
     }
 }
 
@@ -368,43 +353,41 @@ impl Validate for types::PreviewReplacedCommandContentRequest {
             check::json_object(
                 "Parameters",
                 value,
-                &check::JsonObject {
-                    max_properties: 20,
-                    key_max_length: 64,
-                },
+                &Self::PARAMETERS_OBJECT,
                 &PATTERN_3,
             )?;
         }
         if let Some(value) = &self.command_id {
-            check::characters("CommandId", value, 1, None)?;
+            check::characters("CommandId", value, Self::COMMAND_ID_LENGTH)?;
         }
         if let Some(value) = &self.content {
-            check::encoded("Content", value, 0, Some(65536))?;
+            check::encoded("Content", value, Self::CONTENT_LENGTH)?;
         }
         check::exactly_one_of(
             &[
                 ("CommandId", self.command_id.is_some()),
                 ("Content", self.content.is_some()),
             ],
-        )?;
-        Ok(())
+        )
     }
 }
 
 impl Validate for types::DescribeRegionsRequest {}
 impl Validate for types::DefaultParameterConf {
     fn validate(&self) -> check::Checked {
-        check::characters("ParameterName", &self.parameter_name, 1, Some(64))?;
-        check::pattern("ParameterName", &self.parameter_name, &PATTERN_3)?;
-        Ok(())
+        check::characters(
+            "ParameterName",
+            &self.parameter_name,
+            Self::PARAMETER_NAME_LENGTH,
+        )?;
+        check::pattern("ParameterName", &self.parameter_name, &PATTERN_3)
     }
 }
 
 impl Validate for types::Tag {}
 impl Validate for types::Filter {
     fn validate(&self) -> check::Checked {
-        check::characters("Name", &self.name, 1, None)?;
-        check::items("Values", &self.values, 0, Some(5))?;
-        Ok(())
+        check::characters("Name", &self.name, Self::NAME_LENGTH)?;
+        check::items("Values", &self.values, Self::VALUES_ITEMS)
     }
 }

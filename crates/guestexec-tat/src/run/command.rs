@@ -16,7 +16,7 @@ use crate::{
 /// The service's default timeout of a script, in seconds.
 const DEFAULT_TIMEOUT: u64 = 60;
 /// The longest timeout the service takes, in seconds.
-pub(super) const LONGEST_TIMEOUT: u64 = 86_400;
+pub(super) const LONGEST_TIMEOUT: u64 = *RunCommandRequest::TIMEOUT_RANGE.end();
 
 /// What scripts and saved commands have in common.
 #[derive(Clone, Debug, Default)]

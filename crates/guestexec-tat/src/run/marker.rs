@@ -6,12 +6,12 @@ use guestexec_core::Base64;
 use sha2::{Digest as _, Sha256};
 
 use super::command::{Command, Kind};
-use crate::{Client, enums::CommandType};
+use crate::{Client, enums::CommandType, types::RunCommandRequest};
 
 /// Spaces and tabs of a marker, one a bit.
 const BITS: usize = 64;
 /// Longest script the service takes, in bytes.
-const LONGEST_SCRIPT: usize = 49_152;
+const LONGEST_SCRIPT: usize = *RunCommandRequest::CONTENT_LENGTH.end() / 4 * 3;
 
 /// Words of scripts that may read their own text, or text at their end.
 const SELF_READING: [&str; 13] = [

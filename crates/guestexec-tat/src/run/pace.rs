@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::types::DescribeInvocationTasksRequest;
+
 /// Shortest and longest pause between two polls.
 pub(super) const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long the last poll may take, which is made after the deadline.
@@ -24,7 +26,7 @@ const CALLS: usize = 8;
 /// Invocations polled in one call, at most. Each answer repeats the whole script.
 const BATCH: usize = 20;
 /// Tasks a page holds at most.
-pub(super) const PAGE: usize = 100;
+pub(super) const PAGE: usize = *DescribeInvocationTasksRequest::LIMIT_RANGE.end() as usize;
 
 /// The pace of a run. It is told the time, and how many calls begin and end.
 pub(super) struct Pacer {

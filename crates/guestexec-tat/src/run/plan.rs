@@ -5,10 +5,17 @@ use std::collections::HashMap;
 use guestexec_core::{ErrorKind, Violation};
 
 use super::command::Command;
-use crate::{Client, Error};
+use crate::{
+    Client, Error,
+    types::{InvokeCommandRequest, RunCommandRequest},
+};
 
-/// Most instances of a call.
-const BATCH: usize = 200;
+/// Most instances of a call, be it of a script or of a saved command.
+const BATCH: usize = {
+    let run = *RunCommandRequest::INSTANCE_IDS_ITEMS.end();
+    let invoke = *InvokeCommandRequest::INSTANCE_IDS_ITEMS.end();
+    if run < invoke { run } else { invoke }
+};
 
 /// The kind of machine: CVM, Lighthouse, or registered with TAT. One call may not mix them.
 fn kind(id: &str) -> usize {

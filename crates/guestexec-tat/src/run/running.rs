@@ -24,7 +24,7 @@ use crate::{
 /// How long a cancelled command may take to end.
 const CANCEL_WAIT: Duration = Duration::from_secs(60);
 /// Most instances that a call of CancelInvocation names.
-const CANCEL_BATCH: usize = 100;
+const CANCEL_BATCH: usize = *CancelInvocationRequest::INSTANCE_IDS_ITEMS.end();
 
 /// A command that was started; made by [`Run::start`](crate::Run::start) and [`Client::invocation`].
 ///

@@ -21,7 +21,7 @@ use crate::{
 /// How far the service's clock may differ: signatures are accepted within this time.
 const CLOCKS: Duration = Duration::from_secs(300);
 /// Most tasks or invocations of a page.
-const PAGE: u64 = 100;
+const PAGE: u64 = *DescribeInvocationsRequest::LIMIT_RANGE.end();
 /// Most pages read from either end of the list: a million tasks of one instance.
 const MOST_PAGES: u64 = 10_000;
 

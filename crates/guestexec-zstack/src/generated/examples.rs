@@ -138,10 +138,8 @@ pub const ALL: &[Example] = &[
         .with_parameters(r#"{ "uuid": "d0345d3ddcae485f8170572b15a2b581" }"#),
 ];
 
-const LOG_IN_BY_ACCOUNT: Example = Example::of(
-    &operations::LOG_IN_BY_ACCOUNT,
-    200,
-    &[
+const LOG_IN_BY_ACCOUNT: Example =
+    Example::of(&operations::LOG_IN_BY_ACCOUNT, 200, &[
         ("page", r#"{
   "inventory": {
     "uuid": "00d038b699b74e76a01705918d48d939",
@@ -151,30 +149,21 @@ const LOG_IN_BY_ACCOUNT: Example = Example::of(
     "createDate": "Jan 1, 2017 9:31:06 AM"
   }
 }"#),
-    ],
-);
+    ]);
 
-const LOG_OUT: Example = Example::of(
-    &operations::LOG_OUT,
-    200,
-    &[
+const LOG_OUT: Example =
+    Example::of(&operations::LOG_OUT, 200, &[
         ("page", r#"{}"#),
-    ],
-);
+    ]);
 
-const VALIDATE_SESSION: Example = Example::of(
-    &operations::VALIDATE_SESSION,
-    200,
-    &[
+const VALIDATE_SESSION: Example =
+    Example::of(&operations::VALIDATE_SESSION, 200, &[
         ("valid", r#"{ "valid": true }"#),
         ("expired", r#"{ "valid": false }"#),
-    ],
-);
+    ]);
 
-const EXECUTE_GUEST_VM_COMMAND: Example = Example::of(
-    &operations::EXECUTE_GUEST_VM_COMMAND,
-    200,
-    &[
+const EXECUTE_GUEST_VM_COMMAND: Example =
+    Example::of(&operations::EXECUTE_GUEST_VM_COMMAND, 200, &[
         ("page", r#"{
   "stream": "standardStream: hello world, errorStream: 1/0 is not a goodScript",
   "vmInstance": { "uuid": "fc022ba201c135d8809c5e02bf6bf156", "name": "vm_1" }
@@ -310,13 +299,10 @@ const EXECUTE_GUEST_VM_COMMAND: Example = Example::of(
   "apiTimeout": 1800000,
   "location": "http://localhost:8080/v1/api-jobs/d0345d3ddcae485f8170572b15a2b581"
 }"#),
-    ],
-);
+    ]);
 
-const EXECUTE_GUEST_VM_COMMAND_BY_POST: Example = Example::of(
-    &operations::EXECUTE_GUEST_VM_COMMAND_BY_POST,
-    200,
-    &[
+const EXECUTE_GUEST_VM_COMMAND_BY_POST: Example =
+    Example::of(&operations::EXECUTE_GUEST_VM_COMMAND_BY_POST, 200, &[
         ("page", r#"{
   "stream": "standardStream: hello world, errorStream: 1/0 is not a goodScript",
   "vmInstance": { "uuid": "fc022ba201c135d8809c5e02bf6bf156", "name": "vm_1" }
@@ -452,20 +438,16 @@ const EXECUTE_GUEST_VM_COMMAND_BY_POST: Example = Example::of(
   "apiTimeout": 1800000,
   "location": "http://localhost:8080/v1/api-jobs/d0345d3ddcae485f8170572b15a2b581"
 }"#),
-    ],
-);
+    ]);
 
-const GET_API_JOB: Example = Example::of(
-    &operations::GET_API_JOB,
-    200,
-    &[
+const GET_API_JOB: Example =
+    Example::of(&operations::GET_API_JOB, 200, &[
         ("finished", r#"{
   "stream": "standardStream: hello world, errorStream: 1/0 is not a goodScript",
   "vmInstance": { "uuid": "fc022ba201c135d8809c5e02bf6bf156", "name": "vm_1" }
 }"#),
         ("running", r#"{}"#),
-    ],
-);
+    ]);
 
 /// Sends an example through the generated client.
 ///

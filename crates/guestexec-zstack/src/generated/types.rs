@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use guestexec_core::{Extra, Redacted, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -134,6 +135,12 @@ pub struct ExecuteGuestVmCommandParams {
 }
 
 impl ExecuteGuestVmCommandParams {
+    /// Characters of `vmInstanceUuid`.
+    pub const VM_INSTANCE_UUID_LENGTH: RangeInclusive<usize> = 32..=32;
+    /// Characters of `command`.
+    pub const COMMAND_LENGTH: RangeInclusive<usize> = 1..=65536;
+    /// Values of `commandTimeout`.
+    pub const COMMAND_TIMEOUT_RANGE: RangeInclusive<i32> = 10..=86400;
     /// Creates a value with the required members.
     pub fn new(
         vm_instance_uuid: impl Into<String>,

@@ -391,7 +391,10 @@ fn stated_default(description: &str) -> Option<Stated<'_>> {
     let (_, rest) = description.split_once("Default:")?;
     let rest = rest.trim_start();
     if let Some(quoted) = rest.strip_prefix('`') {
-        return quoted.split_once('`').map(|(value, _)| Stated::Value(value));
+        let (value, rest) = quoted.split_once('`')?;
+        // `root` on Linux.
+        let depends = rest.trim_start().starts_with(char::is_alphanumeric);
+        return Some(if depends { Stated::Words } else { Stated::Value(value) });
     }
     let word = rest.split([' ', '\n', ',', ';']).next().unwrap_or_default();
     let word = word.trim_end_matches('.');

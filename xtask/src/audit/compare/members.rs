@@ -155,7 +155,7 @@ fn body_of_answer<'a>(document: &'a Document, call: Call<'a>) -> Option<&'a Sche
     let mut successes = call.successes();
     successes.sort_by_key(|(status, _)| (*status != 200, *status));
     let body = successes.into_iter().find_map(|(_, response)| response.json())?;
-    document.schema(body.schema.name_in("schemas")?)
+    document.resolve(&body.schema)
 }
 
 /// What a schema is in the end, and the name of the component it is by then.

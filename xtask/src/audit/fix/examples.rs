@@ -208,6 +208,18 @@ impl Fixer<'_> {
         .collect()
     }
 
+    /// Gives every example that has the member what it needs of others.
+    pub(super) fn give_needs(&mut self, holder: &str, name: &str) -> Done {
+        for way in self.shown(holder, false) {
+            if self.editor.has(&way.to(name)) {
+                for (needed, wanted) in self.lacking(holder, name, &way) {
+                    self.put_member(holder, &way, &needed, &wanted)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a member into a part of an example, in the order of the schema.
     fn put_member(&mut self, holder: &str, way: &Way, name: &str, value: &Yaml) -> Done {
         if self.editor.has(&way.to(name)) && !matches!(value, Yaml::Raw(_)) {
@@ -382,6 +394,11 @@ fn schema_at<'a>(document: &'a Document, way: &Way) -> Option<&'a Schema> {
             _ => None,
         },
         ["components", "schemas", name] => document.schema(name),
+        ["paths", path, "parameters", index, "schema"] => {
+            let calls = document.calls();
+            let call = calls.iter().find(|call| call.path == *path)?;
+            call.parameters().get(index.parse::<usize>().ok()?).map(|parameter| &parameter.schema)
+        }
         ["paths", path, method, "parameters", index, "schema"] => {
             let calls = document.calls();
             let call = calls.iter().find(|call| call.path == *path && call.method == *method)?;

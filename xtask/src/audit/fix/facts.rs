@@ -1,11 +1,15 @@
 //! Facts of an operation: method, path, version, rate, edition, and the day on which its page was read.
 
-use super::{Done, Fixer, schema::word};
+use super::{Done, Finding, Fixer, place::Spot, schema::word, to_plain};
 use crate::edit::{Put, Way, Yaml};
 
 impl Fixer<'_> {
     /// Gives a fact the page's value.
-    pub(super) fn change_fact(&mut self, place: &str, what: &str, page: &str) -> Done {
+    pub(super) fn change_fact(&mut self, finding: &Finding, what: &str, page: &str) -> Done {
+        let place = finding.place.as_str();
+        if place.contains('.') {
+            return self.change_fact_of_member(finding, what, page);
+        }
         let id = place.split('.').next().unwrap_or_default();
         let operation = self.operation(id);
         let operation = || operation.clone().ok_or_else(|| format!("there is no operation `{id}`"));
@@ -66,6 +70,42 @@ impl Fixer<'_> {
                 self.editor.rename(&item, &new)
             }
             other => Err(format!("`{other}` cannot be written; edit it by hand")),
+        }
+    }
+
+    /// Where a parameter goes, and the one edition of the product that has a member.
+    fn change_fact_of_member(&mut self, finding: &Finding, what: &str, page: &str) -> Done {
+        let spot = self.spot(&finding.place)?;
+        let way = match &spot {
+            Spot::Parameter { operation, list, index, .. } => {
+                let one = list.to(&index.to_string());
+                let sharers = self.sharers(finding);
+                self.own_parameter(operation, &one, &sharers)?;
+                one
+            }
+            _ => self.schema_way(&spot),
+        };
+        match (what, &spot) {
+            ("place", Spot::Parameter { .. }) if matches!(page, "query" | "header") => {
+                if self.editor.scalar(&way.to("in")) == Some("path") {
+                    return Err(
+                        "it is in the path; write the path as the page has it first".to_owned()
+                    );
+                }
+                self.editor.replace_value(&way.to("in"), &Yaml::text(page))
+            }
+            ("edition", _) => {
+                let edition = page.trim_end_matches(" only");
+                let text =
+                    self.editor.scalar(&way.to("description")).unwrap_or_default().to_owned();
+                if text.contains(edition) {
+                    return Ok(());
+                }
+                self.open_reference(&way)?;
+                let text = format!("{} Only in: {}.", text.trim(), to_plain(edition));
+                self.editor.set(&way, "description", &Yaml::text(text.trim()), Put::Last)
+            }
+            _ => Err(format!("the page has it in the {page}; edit it by hand")),
         }
     }
 

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::{
-    Done, Finding, Fixer,
+    Done, Finding, Fixer, MARKER,
     place::{Spot, component},
     schema,
 };
 use crate::edit::{Way, Yaml};
 
-/// Limits of a text, which a list has on its items.
-const OF_TEXTS: [&str; 4] = ["minLength", "maxLength", "x-max-bytes", "pattern"];
+/// Limits that a list has itself, and not on its items.
+const OF_LISTS: [&str; 2] = ["minItems", "maxItems"];
 
 impl Fixer<'_> {
     /// Gives a limit the page's value.
@@ -24,7 +24,9 @@ impl Fixer<'_> {
         let spot = self.spot(&finding.place)?;
         if let Spot::Member { component: holder, name } = &spot {
             match limit {
-                "x-exclusive" => return self.change_groups(holder, name, page, document),
+                "x-exclusive" | "x-exactly-one-of" => {
+                    return self.change_groups(holder, (limit, name), page, document);
+                }
                 "x-requires" => return self.change_needs(holder, name, page, document),
                 _ => {}
             }
@@ -32,34 +34,48 @@ impl Fixer<'_> {
                 return Err("an answer has no limits; make it an entry of `x-left-out`".to_owned());
             }
         }
-        if let Spot::Parameter { list, index, .. } = &spot {
+        if let Spot::Parameter { operation, list, index, .. } = &spot {
             let sharers = self.sharers(finding);
-            self.editor.own(&list.to(&index.to_string()).to("schema"), &sharers)?;
+            let way = list.to(&index.to_string()).to("schema");
+            self.own_parameter(operation, &way, &sharers)?;
         }
         let described = match &spot {
             Spot::Parameter { list, index, .. } => list.to(&index.to_string()).to("description"),
             other => self.schema_way(other).to("description"),
         };
         let mut way = self.schema_way(&spot);
+        match limit {
+            "default" => return self.change_default(&described, page, document),
+            "enum" => {
+                return Err(
+                    "the page lists no values any more; make it a plain text, or keep the values \
+                            with an entry of `x-differs`"
+                        .to_owned(),
+                );
+            }
+            "keyPattern" | "keyMaxLength" | "maxProperties" => {
+                return self.change_json(&way, limit, page, &finding.place);
+            }
+            _ => {}
+        }
         let is_list = self.editor.scalar(&way.to("type")) == Some("array");
-        if is_list && OF_TEXTS.contains(&limit) {
+        if is_list && !OF_LISTS.contains(&limit) {
             way = way.to("items");
         }
         let Some(page) = page else {
             if self.editor.has(&way.to(limit)) {
                 self.editor.remove(&way.to(limit))?;
+                self.notes.push(format!(
+                    "{}: `{limit}` is gone; see whether the description still names it",
+                    finding.place
+                ));
             }
             return Ok(());
         };
         let value = match limit {
             "minLength" | "maxLength" | "x-max-bytes" | "minimum" | "maximum" | "minItems"
             | "maxItems" | "minProperties" => Yaml::Raw(number(page)?),
-            "pattern" => Yaml::Raw(schema::quoted(&schema::pattern(page))),
-            "default" => {
-                return Err(format!(
-                    "the page's default is `{page}`; say so in the description, in words of your own"
-                ));
-            }
+            "pattern" => Yaml::Raw(schema::quoted(&schema::pattern(page, '*'))),
             other => {
                 return Err(format!("`{other}` is no limit that can be written; edit it by hand"));
             }
@@ -82,6 +98,14 @@ impl Fixer<'_> {
             && limit != "pattern"
         {
             self.renumber(&described, &old, new)?;
+        }
+        if let Yaml::Raw(new) = &value
+            && self.editor.scalar(&described).is_some_and(|text| !text.contains(new.as_str()))
+        {
+            self.notes.push(format!(
+                "{}: `{limit}` is {new} now; see whether the description says so",
+                finding.place
+            ));
         }
         self.fit_examples(&spot)
     }
@@ -165,14 +189,92 @@ impl Fixer<'_> {
         }
     }
 
-    fn change_groups(
+    /// Gives the form of a JSON object in a text another limit.
+    fn change_json(&mut self, schema: &Way, limit: &str, page: Option<&str>, place: &str) -> Done {
+        let form = schema.to("x-json-object");
+        let Some(page) = page.filter(|_| self.editor.has(&form)) else {
+            return Err(
+                "what a JSON object in a text allows is written as a whole: `x-json-object` with \
+                        its four words; edit it by hand"
+                    .to_owned(),
+            );
+        };
+        let value = match limit {
+            "keyPattern" => Yaml::Raw(schema::quoted(&schema::pattern(page, '+'))),
+            _ => Yaml::Raw(number(page)?),
+        };
+        let old = self.editor.scalar(&form.to(limit)).map(str::to_owned);
+        self.editor.replace_value(&form.to(limit), &value)?;
+        if let (Some(old), Yaml::Raw(new)) = (old, &value)
+            && limit != "keyPattern"
+        {
+            self.renumber(&schema.to("description"), &old, new)?;
+        }
+        self.notes
+            .push(format!("{place}: `{limit}` is {page} now; see whether the description says so"));
+        Ok(())
+    }
+
+    /// Gives the default that a description states the page's value.
+    fn change_default(
         &mut self,
-        holder: &str,
-        name: &str,
+        description: &Way,
         page: Option<&str>,
         document: Option<&str>,
     ) -> Done {
-        let groups = component(holder).to("x-exclusive");
+        let stated =
+            |value: &str| match value.parse::<f64>().is_ok() || matches!(value, "true" | "false") {
+                true => format!("Default: {value}."),
+                false => format!("Default: `{}`.", value.replace(['`', '\n', '\r'], "")),
+            };
+        let text = self.editor.scalar(description).unwrap_or_default().to_owned();
+        if text.starts_with(MARKER) {
+            return Ok(());
+        }
+        let begin = text.find("Default:");
+        let new = match (begin, page) {
+            (None, None) => return Ok(()),
+            (None, Some(page)) if text.is_empty() => stated(page),
+            (None, Some(page)) => format!("{} {}", text.trim_end(), stated(page)),
+            (Some(at), page) => {
+                let (before, rest) = text.split_at(at);
+                let old = document.unwrap_or_default();
+                if let Some(page) = page
+                    && !old.is_empty()
+                    && let Some((first, last)) = rest.split_once(old)
+                {
+                    format!("{before}{first}{page}{last}")
+                } else {
+                    // The sentence ends with a full stop that white space follows.
+                    let end = rest.find(". ").map_or(rest.len(), |end| end + 2);
+                    let after = rest.get(end..).unwrap_or_default();
+                    let middle = page.map(stated).unwrap_or_default();
+                    [before.trim_end(), &middle, after.trim()]
+                        .iter()
+                        .filter(|part| !part.is_empty())
+                        .copied()
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                }
+            }
+        };
+        if text == new {
+            return Ok(());
+        }
+        if new.trim().is_empty() {
+            return Err("the description says nothing but the default; write it anew".to_owned());
+        }
+        self.editor.replace_value(description, &Yaml::text(new.trim()))
+    }
+
+    fn change_groups(
+        &mut self,
+        holder: &str,
+        (word, name): (&str, &str),
+        page: Option<&str>,
+        document: Option<&str>,
+    ) -> Done {
+        let groups = component(holder).to(word);
         let old = names(document);
         let new = names(page);
         for other in old.iter().filter(|other| *other != name && !new.contains(other)) {
@@ -191,8 +293,22 @@ impl Fixer<'_> {
                 return Err(format!("there is no member `{other}` to exclude; write it first"));
             }
             self.exclude(holder, &[name, other.as_str()])?;
+            self.part(holder, name, other)?;
         }
         Ok(())
+    }
+
+    /// Takes a member out of the examples that have another one too, and shows it in one that has not.
+    fn part(&mut self, holder: &str, name: &str, other: &str) -> Done {
+        let spot = Spot::Member { component: holder.to_owned(), name: name.to_owned() };
+        for way in self.values_shown(&spot, false) {
+            let Some((_, object)) = way.0.split_last() else { continue };
+            if self.editor.has(&Way(object.to_vec()).to(other)) {
+                self.editor.remove(&way)?;
+            }
+        }
+        let required = self.editor.texts(&component(holder).to("required"));
+        self.show_member(holder, name, required.iter().any(|one| one == name))
     }
 
     fn change_needs(
@@ -227,7 +343,7 @@ impl Fixer<'_> {
             }
             self.need(holder, name, other, value)?;
         }
-        Ok(())
+        self.give_needs(holder, name)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Done, Finding, Fixer,
     place::{Spot, component, member as member_way},
-    schema::{Home, Words, word},
+    schema::{self, Home, Words, word},
     to_write,
 };
 use crate::{
@@ -46,9 +46,9 @@ impl Fixer<'_> {
         let rank = |word: &str| ORDER.iter().position(|one| *one == word);
         let own = rank(name);
         let names = self.editor.names(schema);
-        let before = names.iter().filter(|one| rank(one).is_some_and(|rank| Some(rank) < own));
+        let mut before = names.iter().filter(|one| rank(one).is_some_and(|rank| Some(rank) < own));
         // Behind the last of those that come first, if no description parts them.
-        let before = before.last().cloned();
+        let before = before.next_back().cloned();
         let put = before.as_deref().map_or(Put::First, Put::After);
         self.editor.set(schema, name, value, put)
     }
@@ -139,9 +139,15 @@ impl Fixer<'_> {
     fn add_rules(&mut self, holder: &str, name: &str, member: &Member) -> Done {
         let object = component(holder);
         let properties = object.to("properties");
-        for other in &member.limits.excludes {
-            if self.editor.has(&properties.to(other)) && other != name {
-                self.exclude(holder, &[other.as_str(), name])?;
+        let mut group: Vec<&str> = member.limits.excludes.iter().map(String::as_str).collect();
+        if let [_] = group.as_slice() {
+            group.push(name);
+        }
+        for (at, one) in group.iter().enumerate() {
+            for other in group.iter().skip(at + 1).filter(|other| *other != one) {
+                if [one, other].iter().all(|name| self.editor.has(&properties.to(name))) {
+                    self.exclude(holder, &[one, other])?;
+                }
             }
         }
         for (other, value) in &member.limits.requires {
@@ -156,10 +162,12 @@ impl Fixer<'_> {
     pub(super) fn exclude(&mut self, holder: &str, names: &[&str]) -> Done {
         let object = component(holder);
         let list = object.to("x-exclusive");
-        for index in self.editor.names(&list) {
-            let group = self.editor.texts(&list.to(&index));
-            if names.iter().all(|name| group.iter().any(|one| one == name)) {
-                return Ok(());
+        for rule in [list.clone(), object.to("x-exactly-one-of")] {
+            for index in self.editor.names(&rule) {
+                let group = self.editor.texts(&rule.to(&index));
+                if names.iter().all(|name| group.iter().any(|one| one == name)) {
+                    return Ok(());
+                }
             }
         }
         let group = Yaml::flow_list(names);
@@ -195,6 +203,22 @@ impl Fixer<'_> {
         let before = names.iter().take_while(|one| *one != "properties").last();
         let put = before.map_or(Put::First, |one| Put::After(one));
         self.editor.set(object, name, value, put)
+    }
+
+    /// Makes a part of a parameter one that only `sharers` have.
+    pub(super) fn own_parameter(&mut self, operation: &Way, part: &Way, sharers: &[Way]) -> Done {
+        if !part.begins_with(operation) {
+            // It stands at the path, for all operations of it.
+            let path = Way(operation.0.iter().take(2).cloned().collect());
+            let all = self.operations();
+            let mut others = all.iter().filter(|(_, way)| way.begins_with(&path));
+            if let Some((other, _)) = others.find(|(_, way)| !sharers.contains(way)) {
+                return Err(format!(
+                    "the parameter stands at the path, for `{other}` too; write it at each operation"
+                ));
+            }
+        }
+        self.editor.own(part, sharers)
     }
 
     fn add_parameter(
@@ -266,6 +290,9 @@ impl Fixer<'_> {
         let home = Home { owner, in_request: true, depth: 0 };
         let mut schema = self.schema(member, &home)?;
         schema.retain(|(name, _)| name != "description" && name != "deprecated");
+        if location == "path" {
+            self.keep_in_segment(&mut schema, &member.name);
+        }
         let mut words: Words =
             vec![word("name", Yaml::text(&member.name)), word("in", Yaml::text(location))];
         if member.required == Some(true) || location == "path" {
@@ -278,6 +305,25 @@ impl Fixer<'_> {
         words.push(word("description", Yaml::text(about)));
         words.push(word("schema", Yaml::Mapping(schema)));
         Ok(Yaml::Mapping(words))
+    }
+
+    /// Gives a parameter of a path a pattern, without which it could leave its segment: that of another
+    /// path's parameter of the name, where there is one.
+    fn keep_in_segment(&self, schema: &mut Words, name: &str) {
+        let is_text =
+            schema.iter().any(|(of, value)| of == "type" && *value == Yaml::text("string"));
+        if !is_text || schema.iter().any(|(of, _)| of == "pattern") {
+            return;
+        }
+        let known = self.operations().into_iter().find_map(|(_, operation)| {
+            let (list, index) = self.parameter(&operation, name)?;
+            let one = list.to(&index.to_string());
+            let in_path = self.editor.scalar(&one.to("in")) == Some("path");
+            let schema = one.to("schema");
+            in_path.then(|| self.editor.source(&schema.to("pattern")).map(str::to_owned))?
+        });
+        let pattern = known.unwrap_or_else(|| schema::quoted("^[^./\\\\][^/\\\\]*$"));
+        schema.push(word("pattern", Yaml::Raw(pattern)));
     }
 
     /// Takes a member or a parameter out, with what names it.
@@ -294,7 +340,7 @@ impl Fixer<'_> {
                 }
                 let sharers = self.sharers(finding);
                 self.hide_parameter(operation, name, &sharers)?;
-                self.editor.own(list, &sharers)?;
+                self.own_parameter(operation, list, &sharers)?;
                 // An item that others repeat by its anchor moves to the first of them.
                 self.editor.own(&one, &sharers)?;
                 self.editor.prune(&one)?;
@@ -354,10 +400,10 @@ impl Fixer<'_> {
         let spot = self.spot(&finding.place)?;
         let way = self.schema_way(&spot);
         let (owner, in_request) = match &spot {
-            Spot::Parameter { list, index, .. } => {
+            Spot::Parameter { operation, list, index, .. } => {
                 let sharers = self.sharers(finding);
-                self.editor.own(list, &sharers)?;
-                self.editor.own(&list.to(&index.to_string()).to("schema"), &sharers)?;
+                let way = list.to(&index.to_string()).to("schema");
+                self.own_parameter(operation, &way, &sharers)?;
                 (finding.place.split('.').next().unwrap_or_default().to_owned(), true)
             }
             Spot::Member { component, .. } => (component.clone(), self.is_request(component)),
@@ -402,7 +448,7 @@ impl Fixer<'_> {
             Spot::Parameter { operation, list, index, .. } => {
                 let sharers = self.sharers(finding);
                 let one = list.to(&index.to_string());
-                self.editor.own(&one, &sharers)?;
+                self.own_parameter(&operation, &one, &sharers)?;
                 if !page {
                     if self.editor.scalar(&one.to("in")) == Some("path") {
                         return Err("what is in the path is always required".to_owned());
@@ -440,10 +486,10 @@ impl Fixer<'_> {
         let (way, after) = match self.operation(&finding.place) {
             Some(operation) => (operation, Some("externalDocs")),
             None => match self.spot(&finding.place)? {
-                Spot::Parameter { list, index, .. } => {
+                Spot::Parameter { operation, list, index, .. } => {
                     let one = list.to(&index.to_string());
                     let sharers = self.sharers(finding);
-                    self.editor.own(&one, &sharers)?;
+                    self.own_parameter(&operation, &one, &sharers)?;
                     (one, Some("in"))
                 }
                 spot => {

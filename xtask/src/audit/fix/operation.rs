@@ -119,7 +119,8 @@ impl Fixer<'_> {
 
     /// Its name, path and method.
     fn named(&self, operation: &Operation) -> Result<(String, String, String), String> {
-        let id = operation.id.as_ref().map(|id| id.text.trim().to_owned());
+        let id =
+            operation.id.as_ref().map(|id| id.text.trim().trim_end_matches(".html").to_owned());
         let paths = self.editor.names(&Way::of(["paths"]));
         let by_name = !paths.is_empty() && paths.iter().all(|path| path.contains('#'));
         let method =

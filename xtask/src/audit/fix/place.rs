@@ -84,9 +84,11 @@ impl Fixer<'_> {
     /// The component of an operation's successful answers.
     pub(super) fn answer(&self, operation: &Way) -> Option<String> {
         let responses = operation.to("responses");
-        let statuses = self.editor.names(&responses);
-        let successes = statuses.iter().filter(|status| status.starts_with(['1', '2']));
-        successes
+        let mut statuses = self.editor.names(&responses);
+        statuses.retain(|status| status.starts_with(['1', '2']));
+        statuses.sort_by_key(|status| (status != "200", status.clone()));
+        statuses
+            .iter()
             .map(|status| self.response(&responses.to(status)))
             .find_map(|way| self.reference(&way.to("content").to("application/json").to("schema")))
     }
@@ -109,26 +111,55 @@ impl Fixer<'_> {
         first.into_iter().next().filter(|_| all_alike)
     }
 
-    /// The component that `words` lead to from `start`, through the envelope of an answer.
-    fn walk(&self, start: String, words: &[&str]) -> Option<String> {
+    /// The component that `words` lead to from `start`, through an envelope; `listed` is what the page has.
+    fn walk(&self, start: String, words: &[&str], listed: &[String]) -> Option<String> {
         let mut at = start;
-        for word in words {
-            at = self.object(&member(&self.unwrapped(at, word), word))?;
+        for (index, word) in words.iter().enumerate() {
+            let listed = if index == 0 { listed } else { &[] };
+            at = self.object(&member(&self.unwrapped(at, word, listed), word))?;
         }
         Some(at)
     }
 
-    /// The component that has the member, or would have it: what is in the envelope, if this is one.
-    fn unwrapped(&self, name: String, word: &str) -> String {
+    /// The component that has the member, or would have it: what is in the envelope, if this is one. An
+    /// envelope always comes, is not on the page, and has what the page lists.
+    fn unwrapped(&self, name: String, word: &str, listed: &[String]) -> String {
         if self.editor.has(&member(&name, word)) {
             return name;
         }
-        let Some(envelope) = self.envelope() else { return name };
-        let names = self.editor.names(&component(&name).to("properties"));
-        match names.as_slice() {
-            [only] if *only == envelope => self.object(&member(&name, only)).unwrap_or(name),
-            _ => name,
-        }
+        let object = component(&name);
+        let names = self.editor.names(&object.to("properties"));
+        let required = self.editor.texts(&object.to("required"));
+        let is_listed = |one: &String| listed.contains(one);
+        let of_all = self.envelope();
+        let found =
+            names.iter().filter(|one| required.contains(one) && !is_listed(one)).find_map(|one| {
+                let way = member(&name, one);
+                let inner = self.object(&way).filter(|_| !self.editor.has(&way.to("items")))?;
+                let has = self.editor.names(&component(&inner).to("properties"));
+                let is_of_all = names.len() == 1 && of_all.as_ref() == Some(one);
+                let has_listed = has.iter().any(|one| one == word || is_listed(one));
+                (has_listed || is_of_all).then_some(inner)
+            });
+        found.unwrap_or(name)
+    }
+
+    /// The names that the page lists in a section of an operation.
+    fn listed(&self, id: &str, section: &str) -> Vec<String> {
+        let operations = &self.page.operations;
+        let named = operations.iter().find(|operation| {
+            operation
+                .id
+                .as_ref()
+                .is_some_and(|name| name.text.trim().trim_end_matches(".html") == id)
+        });
+        let only = operations.first().filter(|_| operations.len() == 1);
+        let Some(operation) = named.or(only) else { return Vec::new() };
+        let members = match section {
+            "request" => &operation.request,
+            _ => &operation.answer,
+        };
+        members.iter().flatten().map(|member| member.name.clone()).collect()
     }
 
     /// The list of an operation's parameters that has one called `name`, and its number.
@@ -156,14 +187,18 @@ impl Fixer<'_> {
                     "answer" | "response" => self.answer(&operation)?,
                     _ => return None,
                 };
-                self.walk(start, parents)?
+                let listed = self.listed(first, section);
+                let holder = self.walk(start, parents, &listed)?;
+                let outer = if parents.is_empty() { listed } else { Vec::new() };
+                self.unwrapped(holder, name, &outer)
             }
             None if self.editor.has(&component(first)) => {
-                self.walk((*first).to_owned(), parents)?
+                let holder = self.walk((*first).to_owned(), parents, &[])?;
+                self.unwrapped(holder, name, &[])
             }
             None => return None,
         };
-        Some((self.unwrapped(holder, name), (*name).to_owned()))
+        Some((holder, (*name).to_owned()))
     }
 
     /// The parameter, member or component at `place`.

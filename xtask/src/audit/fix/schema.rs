@@ -55,6 +55,11 @@ impl Fixer<'_> {
             true => Type::Text,
             false => Type::Object(None),
         });
+        // A list of the page may not say of what.
+        let ty = match ty {
+            Type::Unknown(name) if name.is_empty() => Type::Text,
+            other => other,
+        };
         let kind = |name: &str| word("type", Yaml::text(name));
         Ok(match ty {
             Type::Text | Type::Unknown(_) if !limits.values.is_empty() => {
@@ -317,13 +322,23 @@ fn of_text(limits: &Limits, is_formatted: bool) -> Words {
         return words;
     }
     words.extend(number("x-max-bytes", limits.max_bytes));
-    let pattern = limits.characters.as_deref().map(pattern);
+    let pattern = limits.characters.as_deref().map(|class| pattern(class, '*'));
     words.extend(pattern.map(|pattern| word("pattern", Yaml::Raw(quoted(&pattern)))));
+    let keys = limits.key_characters.as_ref().zip(limits.key_max_characters).zip(limits.max_items);
+    words.extend(keys.map(|((class, length), count)| {
+        let form = Yaml::mapping([
+            ("maxProperties", Yaml::plain(count)),
+            ("keyPattern", Yaml::Raw(quoted(&self::pattern(class, '+')))),
+            ("keyMaxLength", Yaml::plain(length)),
+            ("valueType", Yaml::text("string")),
+        ]);
+        word("x-json-object", form)
+    }));
     words
 }
 
-/// A class of characters as the pattern of a text: `[a-z_-.]` becomes `^[a-z_.-]*$`.
-pub(super) fn pattern(class: &str) -> String {
+/// A class of characters as the pattern of a text: `[a-z_-.]` becomes `^[a-z_.-]*$`, with `*` for `count`.
+pub(super) fn pattern(class: &str, count: char) -> String {
     if class.starts_with('^') {
         return class.to_owned();
     }
@@ -345,7 +360,7 @@ pub(super) fn pattern(class: &str) -> String {
         }
         at += 1;
     }
-    format!("^[{kept}{}]*$", if hyphen { "-" } else { "" })
+    format!("^[{kept}{}]{count}$", if hyphen { "-" } else { "" })
 }
 
 /// A pattern in single quotes.

@@ -46,9 +46,9 @@ impl Fixer<'_> {
     /// The schema with the values: the member's own, or that of the list's items.
     fn values_way(&mut self, spot: &Spot, finding: &Finding) -> Result<Way, String> {
         let way = self.schema_way(spot);
-        if let Spot::Parameter { .. } = spot {
+        if let Spot::Parameter { operation, .. } = spot {
             let sharers = self.sharers(finding);
-            self.editor.own(&way, &sharers)?;
+            self.own_parameter(operation, &way, &sharers)?;
         }
         let items = way.to("items");
         Ok(if self.editor.has(&items) { items } else { way })

@@ -69,6 +69,9 @@ fn is_own_subject(words: &[&str]) -> bool {
 /// The one edition of the product that has what is described, where the description says so:
 /// `Only available in the Enterprise edition.`
 pub fn only_in(text: &str) -> Option<String> {
+    if !text.contains("nly") && !text.contains('仅') {
+        return None;
+    }
     let lower = text.to_ascii_lowercase();
     let beginnings = [
         "only available in",

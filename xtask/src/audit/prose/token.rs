@@ -86,10 +86,10 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
 
 /// The text without tags, character references and addresses of links; an item of a list begins with
 /// `•`, code is between backticks.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(['<', '&', ']', '\u{a0}']) {
+    while let Some(at) = rest.find(['<', '&', '[', ']', '\u{a0}']) {
         clean.push_str(&rest[..at]);
         rest = &rest[at..];
         let (taken, instead) = if rest.starts_with('<') {
@@ -97,8 +97,11 @@ fn clean(text: &str) -> String {
         } else if rest.starts_with('&') {
             reference(rest)
         } else if rest.starts_with("](") {
-            // A link's text stays; its bracket does too, and means nothing.
+            // Of a link, the text stays.
             (near(rest, 300).find([')', '\n']).map_or(1, |end| end + 1), " ")
+        } else if rest.starts_with('[') {
+            let is_link = near(rest, 300).find(']').is_some_and(|at| rest[at..].starts_with("]("));
+            (1, if is_link { "" } else { "[" })
         } else if rest.starts_with(']') {
             (1, "]")
         } else {

@@ -120,7 +120,7 @@ fn code(rest: &str, out: &mut String) -> usize {
     let ticks = rest[role..].chars().take_while(|c| *c == '`').count();
     let begin = role + ticks;
     // Code does not reach far, so a stray mark costs little.
-    let reach = limit(&rest[begin..], 2000);
+    let reach = limit(&rest[begin..], 500);
     let Some(length) = reach.find(&rest[role..begin]) else {
         out.push_str(&rest[..begin]);
         return begin;
@@ -142,7 +142,7 @@ fn code(rest: &str, out: &mut String) -> usize {
 
 /// `[text](address)`; other brackets stay.
 fn link(rest: &str, out: &mut String) -> usize {
-    let reach = limit(rest, 2000);
+    let reach = limit(rest, 400);
     let found = reach.find("](").filter(|close| !reach[1..*close].contains('['));
     let end = found.and_then(|close| Some((close, close + reach[close..].find(')')?)));
     match end {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 
 use super::{terms, types};
+use crate::audit::prose;
 
 /// Lines longer than this state no fact alone.
 const LINE: usize = 400;
@@ -141,34 +142,12 @@ pub fn used_by(text: &str) -> Option<Vec<String>> {
     Some(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
-/// Whether a line says that the operation is deprecated.
+/// Whether a line says that the operation is deprecated: in a sentence, or in a mark beside its name.
 pub fn is_deprecated(text: &str) -> bool {
-    let lower = super::block::limit(text, 2000).to_lowercase();
-    let subject = [
-        "this api",
-        "this operation",
-        "the api",
-        "this interface",
-        "(deprecated)",
-        "[deprecated]",
-        "接口",
-        "（废弃",
-        "(废弃",
-        "(已废弃",
-        "（已废弃",
-    ];
-    let says = [
-        "deprecated",
-        "discontinued",
-        "no longer maintained",
-        "废弃",
-        "已下线",
-        "不再维护",
-        "停止维护",
-    ];
-    lower.trim_matches(['.', '*']) == "deprecated"
-        || (subject.iter().any(|word| lower.contains(word))
-            && says.iter().any(|word| lower.contains(word)))
+    const MARKS: &[&str] = &["(deprecated)", "[deprecated]", "（废弃）", "(废弃)", "【废弃】"];
+    let text = super::block::limit(text, 2000);
+    let lower = text.to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark)) || prose::is_deprecated(text)
 }
 
 /// Whether a line is of an example: JSON, a header, a call of a program.

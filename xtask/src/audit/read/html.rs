@@ -62,6 +62,8 @@ struct Reader {
     /// The text since the last border of a block, and the line it begins at.
     text: String,
     line: usize,
+    /// Whether the text has a word.
+    begun: bool,
     /// What the text is part of.
     heading: bool,
     caption: bool,
@@ -206,10 +208,11 @@ impl Reader {
         if self.table.as_ref().is_some_and(|grid| !grid.in_cell) && !self.caption {
             return;
         }
-        if self.text.trim_matches(|c: char| c.is_whitespace() || c == SEAM).is_empty() {
+        let begin = text.trim_start();
+        if !self.begun && !begin.is_empty() {
             // The line of the first word.
-            let blank = &text[..text.len() - text.trim_start().len()];
-            self.line = line + blank.matches('\n').count();
+            self.line = line + text[..text.len() - begin.len()].matches('\n').count();
+            self.begun = true;
         }
         self.text.push_str(text);
     }
@@ -230,6 +233,9 @@ impl Reader {
             return;
         }
         let text = std::mem::take(&mut self.text);
+        if !std::mem::take(&mut self.begun) {
+            return;
+        }
         if self.pre {
             for (n, code) in text.lines().enumerate().filter(|(_, code)| !code.trim().is_empty()) {
                 self.out.push(Block::Code(words(self.line + n, code)));
@@ -257,6 +263,7 @@ impl Reader {
     fn end_caption(&mut self, line: usize) {
         if let (true, Some(grid)) = (self.caption, &mut self.table) {
             let text = std::mem::take(&mut self.text);
+            self.begun = false;
             grid.table.caption = Some(words(if self.line > 0 { self.line } else { line }, &text));
         }
         self.caption = false;
@@ -266,6 +273,7 @@ impl Reader {
         self.end_cell();
         self.end_caption(line);
         self.line = line;
+        self.begun = false;
         if let Some(grid) = &mut self.table {
             grid.in_cell = true;
             grid.columns = (columns.clamp(1, 64), rows.clamp(1, 1000));
@@ -278,6 +286,7 @@ impl Reader {
         if grid.in_cell {
             let cell = words(self.line, &std::mem::take(&mut self.text));
             grid.in_cell = false;
+            self.begun = false;
             grid.put(&cell);
         }
         self.inner = 0;
@@ -298,6 +307,7 @@ impl Reader {
         self.end_row();
         let Some(mut grid) = self.table.take() else { return };
         self.text.clear();
+        self.begun = false;
         self.caption = false;
         if !grid.rows.is_empty() {
             grid.table.header = grid.rows.remove(0);

@@ -44,12 +44,13 @@ impl Reader<'_> {
         }
     }
 
-    fn table(&mut self, mut table: Table, next: usize) {
+    fn table(&mut self, table: Option<Table>, next: usize) {
+        self.at = next;
+        let Some(mut table) = table else { return };
         if let Some(Block::Heading(caption)) = self.caption.take() {
             table.caption = Some(caption);
         }
         self.out.push(Block::Table(table));
-        self.at = next;
     }
 
     /// Code between marks; a mark that is never closed marks nothing.
@@ -72,7 +73,7 @@ impl Reader<'_> {
         while self.out.last().is_some_and(|block| block.line() > found.first) {
             self.out.pop();
         }
-        self.table(found.table, found.next);
+        self.table(Some(found.table), found.next);
     }
 
     /// A table of HTML inside Markdown.

@@ -278,13 +278,19 @@ impl Reader {
         };
         let text = line.words.text.as_str();
         let found = types::from_pieces(&line.pieces)
-            .or_else(|| line.bullet.and_then(|_| types::from_words(text)))
+            .or_else(|| {
+                // "IdStringA string that …" is glued: its second word is prose.
+                let found = line.bullet.and_then(|_| types::from_words(text))?;
+                let prose = found.required.is_none()
+                    && found.ty.starts_with(|c: char| c.is_ascii_lowercase())
+                    && types::unglue(text, &self.names).is_some();
+                (!prose).then_some(found)
+            })
             .or_else(|| {
                 types::unglue(text, &self.names)
                     .filter(|glued| line.bullet.is_some() || is_sure(glued))
             });
         let Some(Glued { name, ty, required, text }) = found else { return false };
-        let deprecated = rows::is_deprecated(&text);
         let member = Member {
             line: line.words.line,
             name,
@@ -292,7 +298,6 @@ impl Reader {
             ty: Some(types::parse(&ty)),
             required,
             text,
-            deprecated,
             ..Member::default()
         };
         while self.open.last().is_some_and(|(indent, _)| *indent >= line.indent) {
@@ -335,7 +340,6 @@ impl Reader {
             member.text.push_str("- ");
         }
         member.text.push_str(&line.words.text);
-        member.deprecated = rows::is_deprecated(&member.text);
         true
     }
 

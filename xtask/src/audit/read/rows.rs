@@ -4,6 +4,7 @@ use super::block::Table;
 use super::terms::{self, Column};
 use super::{facts, types};
 use crate::audit::page::{Code, Member, Place, Type, Words};
+use crate::audit::prose;
 
 /// Members inside members, at most.
 const DEPTH: usize = 32;
@@ -69,7 +70,7 @@ impl<'a> Row<'a> {
             .or_else(|| self.cell(Column::Name))?;
         let text = self.prose();
         let code = cell.text.split(' ').next().filter(|code| !code.is_empty())?.to_owned();
-        let deprecated = is_deprecated(&text);
+        let deprecated = prose::is_deprecated(&text);
         Some(Code { line: cell.line, code, text, deprecated })
     }
 
@@ -97,7 +98,6 @@ impl<'a> Row<'a> {
             place: column.or(place).unwrap_or_default(),
             ty: (!ty.is_empty()).then(|| types::parse(ty)),
             required,
-            deprecated: is_deprecated(&text),
             text,
             ..Member::default()
         };
@@ -191,21 +191,4 @@ pub fn guess(name: &str, text: &str, path: Option<&str>, is_uri: bool) -> Place 
     } else {
         Place::Body
     }
-}
-
-/// Whether a description begins by saying that what it describes is deprecated.
-pub fn is_deprecated(text: &str) -> bool {
-    let text = super::block::limit(text, 2000).to_lowercase();
-    [
-        "deprecated",
-        "no longer recommended",
-        "已废弃",
-        "已弃用",
-        "（废弃",
-        "废弃参数",
-        "该参数已",
-        "即将废弃",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
 }

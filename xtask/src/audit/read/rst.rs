@@ -3,8 +3,8 @@
 use super::block::{self, Table, width, words};
 use crate::audit::page::Words;
 
-/// The table at a line, and the line behind it.
-pub fn table(lines: &[&str], at: usize) -> Option<(Table, usize)> {
+/// The table at a line, and the line behind it. Borders alone are drawn around nothing: they are passed.
+pub fn table(lines: &[&str], at: usize) -> Option<(Option<Table>, usize)> {
     let line = lines[at].trim();
     if line.starts_with("+-") && is_border(line) {
         grid(lines, at)
@@ -56,7 +56,7 @@ fn is_border(text: &str) -> bool {
     text.ends_with('+') && text.chars().all(|c| matches!(c, '+' | '-' | '='))
 }
 
-fn grid(lines: &[&str], at: usize) -> Option<(Table, usize)> {
+fn grid(lines: &[&str], at: usize) -> Option<(Option<Table>, usize)> {
     let bounds: Vec<usize> =
         lines[at].trim().char_indices().filter(|(_, c)| *c == '+').map(|(n, _)| n).collect();
     let columns = bounds.len().checked_sub(1).filter(|columns| (1..=64).contains(columns))?;
@@ -94,7 +94,7 @@ fn grid(lines: &[&str], at: usize) -> Option<(Table, usize)> {
         }
     }
     put(&mut table, &cells, begin);
-    (!table.header.is_empty()).then_some((table, next))
+    Some(((!table.header.is_empty()).then_some(table), next))
 }
 
 /// The parts of a line of a grid. Bars inside cells are text.
@@ -133,7 +133,7 @@ fn columns(line: &str) -> Option<Vec<usize>> {
     (2..=64).contains(&columns.len()).then_some(columns)
 }
 
-fn simple(lines: &[&str], at: usize) -> Option<(Table, usize)> {
+fn simple(lines: &[&str], at: usize) -> Option<(Option<Table>, usize)> {
     let columns = columns(lines[at].trim())?;
     let indent = lines[at].chars().take_while(|c| c.is_whitespace()).count();
     let is_edge = |line: &str| self::columns(line.trim()).is_some();
@@ -145,8 +145,11 @@ fn simple(lines: &[&str], at: usize) -> Option<(Table, usize)> {
             put(&mut table, &cells, begin);
             cells = Vec::new();
             let last = lines.get(n + 1).is_none_or(|line| line.trim().is_empty());
-            if last && !table.header.is_empty() {
-                return Some((table, n + 1));
+            if table.header.is_empty() {
+                return Some((None, n));
+            }
+            if last {
+                return Some((Some(table), n + 1));
             }
             continue;
         }
@@ -170,7 +173,9 @@ fn simple(lines: &[&str], at: usize) -> Option<(Table, usize)> {
             cell.add(n + 1, part);
         }
     }
-    None
+    // Never closed: it goes to the end of the page.
+    put(&mut table, &cells, begin);
+    Some(((!table.header.is_empty()).then_some(table), lines.len()))
 }
 
 fn slices(line: &str, indent: usize, columns: &[usize]) -> Vec<String> {

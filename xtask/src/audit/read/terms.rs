@@ -1,7 +1,16 @@
 //! The words of vendors' pages, in English and in Chinese, and what they mean. A new page with other words
 //! needs a word here and nothing else.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::audit::page::Place;
+
+/// Meanings, each with its words.
+type Terms<T> = &'static [(T, &'static [&'static str])];
+
+/// The meaning of each word.
+type Words<T> = HashMap<&'static str, T>;
 
 /// What a column of a table holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +37,7 @@ pub enum Column {
     Idle,
 }
 
-const COLUMNS: &[(Column, &[&str])] = &[
+const COLUMNS: Terms<Column> = &[
     (
         Column::Name,
         &[
@@ -157,7 +166,9 @@ const COLUMNS: &[(Column, &[&str])] = &[
 
 /// The column that a header names.
 pub fn column(text: &str) -> Option<Column> {
-    find(COLUMNS, &plain(text))
+    static WORDS: LazyLock<Words<Column>> = LazyLock::new(|| words(COLUMNS));
+    // No header is longer.
+    (text.len() < 60).then(|| WORDS.get(plain(text).as_str()).copied())?
 }
 
 /// The columns that a whole line names, where it is nothing but headers.
@@ -223,7 +234,7 @@ pub enum Section {
     Types,
 }
 
-const SECTIONS: &[(Section, &[&str])] = &[
+const SECTIONS: Terms<Section> = &[
     (
         Section::Prose,
         &[
@@ -386,11 +397,12 @@ const SECTIONS: &[(Section, &[&str])] = &[
 
 /// The part that a heading begins.
 pub fn section(text: &str) -> Option<Section> {
-    let text = plain(text);
     if text.len() > 80 {
         return None;
     }
-    find(SECTIONS, &text)
+    let text = plain(text);
+    static WORDS: LazyLock<Words<Section>> = LazyLock::new(|| words(SECTIONS));
+    WORDS.get(text.as_str()).copied()
 }
 
 /// The part that the words over a table name: `Parameters in the request header`, `请求Body参数说明`.
@@ -554,6 +566,8 @@ pub fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-fn find<T: Copy>(table: &[(T, &[&str])], text: &str) -> Option<T> {
-    table.iter().find(|(_, words)| words.contains(&text)).map(|(meaning, _)| *meaning)
+fn words<T: Copy>(terms: Terms<T>) -> Words<T> {
+    let pairs =
+        terms.iter().flat_map(|(meaning, words)| words.iter().map(|word| (*word, *meaning)));
+    pairs.collect()
 }

@@ -92,8 +92,10 @@ fn longest_ticks(text: &str) -> usize {
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut is_code = false;
+    // A backtick without its fellow begins nothing.
+    let has_pairs = text.matches('`').count().is_multiple_of(2);
     for c in text.chars() {
-        is_code ^= c == '`';
+        is_code ^= c == '`' && has_pairs;
         if !is_code && matches!(c, '*' | '_' | '<' | '>' | '[' | ']' | '\\' | '#' | '@' | '!') {
             plain.push('\\');
         }

@@ -1,0 +1,122 @@
+//! What is generated compiles, is clippy clean and has documentation without a warning; and it does at
+//! run time what its document says. All documents become modules of one crate, so there is one build.
+//!
+//! The crate lies in the target folder, where its build stays warm.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use xtask::{from_spec, output::Generated, spec::Spec};
+
+const SMALL: &str = include_str!("data/small.yaml");
+/// A document with all that is supported beyond the small one, and what its code has to do.
+const WIDE: &str = include_str!("data/wide.yaml");
+const WIDE_TESTS: &str = include_str!("data/wide.rs");
+
+/// Names of files in `data/cases` with edits of the small document; those that generate are compiled.
+fn cases() -> Vec<(String, String)> {
+    let folder = xtask::root().unwrap().join("xtask/tests/data/cases");
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "diff") {
+            let name = path.file_stem().unwrap().to_string_lossy().replace('-', "_");
+            cases.push((name, edited(&fs::read_to_string(path).unwrap())));
+        }
+    }
+    cases.sort();
+    cases
+}
+
+/// The small document after an edit in the form of a diff.
+fn edited(edit: &str) -> String {
+    edit.split("@@\n").fold(SMALL.to_owned(), |text, hunk| {
+        let side = |mark: char| -> String {
+            let lines = hunk.split_inclusive('\n');
+            lines.filter(|line| line.starts_with([' ', mark])).map(|line| &line[1..]).collect()
+        };
+        text.replacen(&side('-'), &side('+'), 1)
+    })
+}
+
+/// A document of which little is needed: no types, no enumerations, no checks.
+const BARE: &str = "\
+openapi: 3.0.3
+info: {title: Pings, version: v1}
+externalDocs: {url: 'https://pings.example', description: Ping}
+x-read-on: '2026-11-22'
+paths:
+  /ping:
+    get:
+      operationId: Ping
+      summary: Pings.
+      externalDocs: {url: 'https://pings.example', description: Ping}
+      x-examples: {page: {summary: The only one.}}
+      responses: {'204': {description: Fine.}}
+";
+
+/// Writes a file where it differs, so that nothing is built twice.
+fn put(path: &Path, text: &str) {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return;
+    }
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// The crate: a module for each document.
+fn write_crate(folder: &Path) {
+    let root = xtask::root().unwrap();
+    let plain = [("plain", SMALL), ("bare", BARE), ("wide", WIDE)];
+    let plain = plain.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let mut modules = String::new();
+    for (name, text) in plain.iter().cloned().chain(cases()) {
+        let generated = Spec::parse("small", text).and_then(|spec| from_spec(&spec));
+        let Generated { files, .. } = match generated {
+            Ok(generated) => generated,
+            Err(said) if plain.iter().any(|(other, _)| *other == name) => panic!("{name}: {said}"),
+            // What is said of it is tested elsewhere.
+            Err(_) => continue,
+        };
+        for (path, text) in files {
+            put(&folder.join("src").join(&name).join(path), &text);
+        }
+        let _ = writeln!(modules, "provider!({name});");
+    }
+    put(&folder.join("src/lib.rs"), &format!("{}\n{modules}", include_str!("data/compiled.rs")));
+    put(&folder.join("tests/wide.rs"), WIDE_TESTS);
+    let crates = root.join("crates");
+    let manifest = include_str!("data/compiled.toml").replace("CRATES", &crates.to_string_lossy());
+    put(&folder.join("Cargo.toml"), &manifest);
+    put(&folder.join("Cargo.lock"), &fs::read_to_string(root.join("Cargo.lock")).unwrap());
+}
+
+fn cargo(folder: &Path, arguments: &[&str]) {
+    let mut command = Command::new(env!("CARGO"));
+    command.arg(arguments[0]).args(["--offline", "--quiet"]).args(&arguments[1..]);
+    command.current_dir(folder);
+    command.env("CARGO_TARGET_DIR", folder.join("target"));
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "cargo {arguments:?} in {}:\n{told}{said}", folder.display());
+}
+
+#[test]
+#[ignore = "builds a crate of its own with its dependencies; `.ci/run` runs it"]
+fn what_is_generated_compiles_and_does_what_the_document_says() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+    // A module of an earlier run may be none now.
+    let _ = fs::remove_dir_all(folder.join("src"));
+    write_crate(&folder);
+    cargo(&folder, &["clippy", "--all-features", "--all-targets", "--", "-D", "warnings"]);
+    cargo(&folder, &["test", "--all-features"]);
+    cargo(&folder, &["doc", "--no-deps", "--all-features"]);
+}
