@@ -7,7 +7,7 @@ use guestexec_sandbox::Sandbox;
 use guestexec_tat::{Client, Found, Outcome, Unconfirmed, types};
 
 use crate::{
-    builder, client,
+    MANY, builder, client,
     proxy::{Fault, Plan, Proxy, at_random},
     unhurried,
 };
@@ -161,19 +161,19 @@ async fn each_fault_of_the_starting_call() {
 
 #[tokio::test]
 async fn a_lost_call_among_many_is_reported_with_its_instances() {
-    let sandbox = unhurried(450).await;
+    let sandbox = unhurried(MANY).await;
     let plan = once("RunCommand", 1, Fault::Lost);
     let proxy = Proxy::start(&sandbox.tat().endpoint(), plan).await;
     let client = through(&proxy, &sandbox);
     let ids = sandbox.tat().instances();
     let finished = client.instances(&ids).run("true").username("nobody-here").await.unwrap();
-    assert_eq!(finished.results().len(), 450);
+    assert_eq!(finished.results().len(), MANY);
     let failures: Vec<_> = finished.failures().collect();
     let [failure] = &failures[..] else { panic!("{failures:?}") };
     assert!(failure.error.may_have_run());
     let lost = failure.instances.len();
     let known = finished.results().iter().filter(|result| result.failure().is_none()).count();
-    assert_eq!((known + lost, finished.invocations().len()), (450, 2));
+    assert_eq!((known + lost, finished.invocations().len()), (MANY, 2));
 
     // The lost call is found, and followed to its end.
     let found = client.find_unconfirmed(Unconfirmed::of(&failure.error).unwrap()).await.unwrap();

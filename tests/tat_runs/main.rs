@@ -21,6 +21,9 @@ use guestexec_tat::{Client, ClientBuilder, Credentials, types::RunCommandRequest
 /// Most instances of a call.
 const BATCH: usize = *RunCommandRequest::INSTANCE_IDS_ITEMS.end();
 
+/// Instances for two calls and a part of a third.
+const MANY: usize = 2 * BATCH + 50;
+
 /// A builder for a client with the sandbox's permanent key.
 fn builder(sandbox: &Sandbox) -> ClientBuilder {
     let tat = sandbox.tat();

@@ -7,21 +7,21 @@ use guestexec_core::ErrorKind;
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::Outcome;
 
-use crate::{BATCH, builder, client, unhurried};
+use crate::{BATCH, MANY, builder, client, unhurried};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_two_kinds_in_the_order_asked() {
     let sandbox = Sandbox::builder()
         .tat_rate(Some(20))
         .tat_late_tasks(true)
-        .tat_instances(450)
+        .tat_instances(MANY)
         .start()
         .await
         .unwrap();
     let client = client(&sandbox);
     let mut ids = sandbox.tat().instances();
     ids.reverse();
-    ids.insert(250, sandbox.tat().lighthouse_instance().to_owned());
+    ids.insert(BATCH + 50, sandbox.tat().lighthouse_instance().to_owned());
     // No process is started, as that would take most of the time.
     let finished = client.instances(&ids).run("true").username("nobody-here").await.unwrap();
     let order: Vec<&str> = finished.results().iter().map(|result| result.instance_id()).collect();
@@ -51,10 +51,10 @@ async fn one_call_of_many_that_fails_takes_nothing_from_the_others() {
     let failure = refused.failure().expect("its call was refused");
     assert_eq!(failure.error.code(), Some("ResourceUnavailable.AgentStatusNotOnline"));
     assert!(!failure.error.may_have_run());
-    assert_eq!(failure.instances, ids[250..]);
+    assert_eq!(failure.instances, ids[BATCH + 50..]);
     let failures: Vec<_> = finished.failures().collect();
     assert_eq!(failures.len(), 1);
-    assert!(failures[0].to_string().contains(&ids[250]), "{}", failures[0]);
+    assert!(failures[0].to_string().contains(&ids[BATCH + 50]), "{}", failures[0]);
 
     // If no call is accepted, there is only an error.
     let offline = [sandbox.tat().offline_instance()];

@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    BATCH,
+    BATCH, MANY,
     scripted::{Answer, Service, Ticking, ids},
 };
 
@@ -266,21 +266,22 @@ async fn one_invocation_that_cannot_be_polled_ends_no_other() {
     });
     // Those polled together with it end soon, the others late.
     let service =
-        service.ends(|number, age| age > if number >= 2000 { 1000 * SECOND } else { SECOND });
+        service.ends(|number, age| age > if number >= 10 * BATCH { 1000 * SECOND } else { SECOND });
     let client = service.client();
-    let run = client.instances(ids(4000)).run("true").timeout(2000 * SECOND);
+    let run = client.instances(ids(20 * BATCH)).run("true").timeout(2000 * SECOND);
     let mut events = run.start().await.unwrap().events();
     let begin = Instant::now();
-    for _ in 0..1800 {
+    for _ in 0..9 * BATCH {
         while !matches!(events.next().await.unwrap(), Event::Finished(_)) {}
     }
     assert!(begin.elapsed() < 30 * SECOND, "{:?}", begin.elapsed());
     drop(events);
     let client = service.client();
-    let finished = client.instances(ids(4000)).run("true").timeout(2000 * SECOND).await.unwrap();
+    let finished =
+        client.instances(ids(20 * BATCH)).run("true").timeout(2000 * SECOND).await.unwrap();
     let (known, lost): (Vec<_>, Vec<_>) =
         finished.results().iter().partition(|result| result.failure().is_none());
-    assert_eq!((known.len(), lost.len()), (4000 - BATCH, BATCH));
+    assert_eq!((known.len(), lost.len()), (19 * BATCH, BATCH));
     let [failure] = &finished.failures().collect::<Vec<_>>()[..] else { panic!("{finished:?}") };
     assert_eq!(failure.error.code(), Some("InvalidParameterValue"));
     assert_eq!(failure.invocation_id.as_deref(), Some("inv-27"));
@@ -313,16 +314,17 @@ async fn without_permission_to_list_invocations_tasks_are_listed_and_each_output
     });
     let service = service.ends(|number, age| age > SECOND * (number as u32 / 50));
     let client = service.client();
-    let finished = client.instances(ids(450)).run("true").await.unwrap();
-    assert!(finished.success() && finished.results().len() == 450);
+    let finished = client.instances(ids(MANY)).run("true").await.unwrap();
+    assert!(finished.success() && finished.results().len() == MANY);
     let requests = service.requests("DescribeInvocationTasks");
     let outputs: usize = requests
         .iter()
         .filter(|request| request["HideOutput"] == false)
         .map(|request| request["InvocationTaskIds"].as_array().unwrap().len())
         .sum();
-    assert_eq!(outputs, 450);
-    assert!(requests.iter().any(|request| request["Offset"] == 100), "there are pages");
+    assert_eq!(outputs, MANY);
+    let has_pages = requests.iter().any(|request| request["Offset"] == 100);
+    assert_eq!(has_pages, BATCH > 100, "a page has a hundred tasks");
     // The same for an invocation of another program.
     let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
     assert_eq!((finished.results().len(), finished.success()), (BATCH, true));
@@ -336,8 +338,8 @@ async fn without_permission_to_list_invocations_tasks_are_listed_and_each_output
         _ => None,
     });
     let client = service.client();
-    let finished = client.instances(ids(450)).run("true").await.unwrap();
-    assert!(finished.success() && finished.results().len() == 450);
+    let finished = client.instances(ids(MANY)).run("true").await.unwrap();
+    assert!(finished.success() && finished.results().len() == MANY);
     let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
     assert_eq!((finished.results().len(), finished.success()), (BATCH, true));
 }
@@ -385,15 +387,15 @@ async fn cancelling_survives_a_lost_answer_and_reports_refusals() {
         })
     };
     let service = refuse(|id| id == "inv-1").ends(|_, age| age > 20 * SECOND);
-    let running = service.client().instances(ids(600)).run("true").start().await.unwrap();
+    let running = service.client().instances(ids(3 * BATCH)).run("true").start().await.unwrap();
     let cancelled = running.cancel().await.unwrap();
     let [(invocation, error)] = &cancelled.refused().collect::<Vec<_>>()[..] else { panic!() };
     assert_eq!((*invocation, error.code()), ("inv-1", Some("LimitExceeded")));
-    assert_eq!(cancelled.results().len(), 600);
+    assert_eq!(cancelled.results().len(), 3 * BATCH);
 
     // If all are refused, the command runs on, and its ids are in the error.
     let service = refuse(|_| true).ends(|_, age| age > 20 * SECOND);
-    let running = service.client().instances(ids(600)).run("true").start().await.unwrap();
+    let running = service.client().instances(ids(3 * BATCH)).run("true").start().await.unwrap();
     let error = running.cancel().await.unwrap_err();
     assert_eq!(error.code(), Some("LimitExceeded"), "{error}");
     assert_eq!(Unfinished::of(&error).unwrap().invocations().len(), 3);
@@ -411,8 +413,8 @@ async fn cancelling_survives_a_lost_answer_and_reports_refusals() {
     assert!(Unconfirmed::of(&open[0].failure().unwrap().error).is_some());
     // If the command is over, there are results and no error.
     let service = refuse(|_| true);
-    let running = service.client().instances(ids(600)).run("true").start().await.unwrap();
-    assert_eq!(running.cancel().await.unwrap().results().len(), 600);
+    let running = service.client().instances(ids(3 * BATCH)).run("true").start().await.unwrap();
+    assert_eq!(running.cancel().await.unwrap().results().len(), 3 * BATCH);
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,8 +21,8 @@ pub struct Tables {
     row: String,
     /// The table of its operations.
     operations: String,
-    /// The tables of its decisions, by name; none where it has none.
-    decisions: Vec<(&'static str, String)>,
+    /// The tables of its decisions, by name.
+    decisions: [(&'static str, Option<String>); 2],
 }
 
 impl Tables {
@@ -58,8 +58,10 @@ impl Tables {
             ("differs", ["differs", "decided", "known from"], &document.differs),
             ("left out", ["left out", "why", "known from"], &document.left_out),
         ];
-        let decisions = decisions.into_iter().filter(|(.., list)| !list.is_empty());
         let decisions = decisions.map(|(name, columns, list)| {
+            if list.is_empty() {
+                return (name, None);
+            }
             let has_sources = list.iter().any(|decision| decision.source.is_some());
             let count = if has_sources { 3 } else { 2 };
             let rows = list.iter().map(|decision| {
@@ -67,9 +69,9 @@ impl Tables {
                 let texts = [&*decision.says, &*decision.reason, source];
                 cells(&texts.into_iter().take(count).map(line).collect::<Vec<_>>())
             });
-            (name, table(&columns[..count], rows))
+            (name, Some(table(&columns[..count], rows)))
         });
-        Self { row, operations, decisions: decisions.collect() }
+        Self { row, operations, decisions }
     }
 
     /// Gives `text`, which is that of `file`, with this document's tables in it.
@@ -100,7 +102,11 @@ impl Tables {
             let mut text = replace(file, &text, &name, |_| self.operations.clone())?;
             for (name, table) in &self.decisions {
                 let name = format!("{name} of {provider}");
-                text = replace(file, &text, &name, |_| table.clone())?;
+                // Without a decision there need be no place, but one that is there may not keep old ones.
+                if table.is_some() || text.contains(&begin(&name)) {
+                    let nothing = || "Nothing.".to_owned();
+                    text = replace(file, &text, &name, |_| table.clone().unwrap_or_else(nothing))?;
+                }
             }
             return Ok(text);
         }
@@ -115,7 +121,7 @@ fn replace(
     name: &str,
     make: impl FnOnce(&str) -> String,
 ) -> Result<String, String> {
-    let begin = format!("<!-- generated: {name} -->");
+    let begin = begin(name);
     text.split_once(&begin)
         .and_then(|(before, rest)| {
             let (old, after) = rest.split_once(END)?;
@@ -124,6 +130,11 @@ fn replace(
         .ok_or_else(|| {
             format!("{file}: there is no place for a table; add the lines `{begin}` and `{END}`")
         })
+}
+
+/// The line above the table called `name`.
+fn begin(name: &str) -> String {
+    format!("<!-- generated: {name} -->")
 }
 
 fn table(columns: &[&str], rows: impl Iterator<Item = String>) -> String {

@@ -428,7 +428,9 @@ impl Editor {
         let part = parent.and_then(|(_, parts)| parts.into_iter().find(|part| part.value == id));
         let Some(part) = part else { return Err(format!("{} stands nowhere", way.0.join("."))) };
         if let (Kind::Scalar { text, style }, Yaml::Text(new)) = (&node.kind, value) {
-            if text == new {
+            // Without quotes, `true` is no text.
+            let is_text = *style != ScalarStyle::Plain || yaml::scalar(new, part.is_flow) == *new;
+            if text == new && is_text {
                 return Ok(());
             }
             let is_short = !new.contains(['\n', '\r'])

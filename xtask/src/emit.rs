@@ -17,6 +17,8 @@ mod table;
 mod types;
 mod validate;
 
+use std::collections::BTreeMap;
+
 use docs::doc;
 
 use heck::{ToPascalCase as _, ToSnakeCase as _};
@@ -46,13 +48,13 @@ struct Field {
 /// The generated structs and their fields.
 #[derive(Debug, Default)]
 struct Model {
-    structs: Vec<(String, Vec<Field>)>,
+    structs: BTreeMap<String, Vec<Field>>,
 }
 
 impl Model {
     /// The fields of the struct `name`.
     fn fields(&self, name: &str) -> &[Field] {
-        self.structs.iter().find(|(other, _)| other == name).map_or(&[], |(_, fields)| fields)
+        self.structs.get(name).map_or(&[], Vec::as_slice)
     }
 
     fn of(items: &[Item]) -> Self {

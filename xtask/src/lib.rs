@@ -26,6 +26,7 @@ pub mod generate;
 pub mod items;
 pub mod lint;
 pub mod lower;
+pub mod new_provider;
 pub mod output;
 pub mod settings;
 pub mod spec;

@@ -18,7 +18,10 @@ mod source;
 mod unwritten;
 mod value;
 
+use std::collections::BTreeMap;
+
 use crate::document::{Complaint, Document, Lines};
+pub(crate) use parameter::{is_local, refuses_escapes};
 
 /// Everything wrong with a document; nothing if it can be generated from.
 pub fn lint(document: &Document) -> Vec<Complaint> {
@@ -76,13 +79,11 @@ fn collision<'a>(
     names: impl IntoIterator<Item = &'a str>,
     convert: impl Fn(&str) -> String,
 ) -> Option<(&'a str, &'a str)> {
-    let mut seen: Vec<(String, &str)> = Vec::new();
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for name in names {
-        let converted = convert(name);
-        if let Some((_, earlier)) = seen.iter().find(|(other, _)| *other == converted) {
+        if let Some(earlier) = seen.insert(convert(name), name) {
             return Some((earlier, name));
         }
-        seen.push((converted, name));
     }
     None
 }

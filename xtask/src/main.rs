@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::{Parser, Subcommand};
-use xtask::{all_generated, audit, diff, items, output, root, spec};
+use xtask::{all_generated, audit, diff, items, new_provider, output, root, spec};
 
 /// The workspace's own tasks.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Task {
     Audit(audit::Arguments),
     Diff(diff::Arguments),
     Items(items::Arguments),
+    /// Make a provider of a vendor's OpenAPI document: our document, its crate, and what names it.
+    NewProvider(new_provider::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,9 @@ fn main() -> ExitCode {
         Task::Audit(arguments) => Ok(audit::run(&arguments)),
         Task::Diff(arguments) => diff::run(&arguments),
         Task::Items(arguments) => items::run(&arguments),
+        Task::NewProvider(arguments) => {
+            root().and_then(|root| new_provider::run(&root, arguments)).map(|()| ExitCode::SUCCESS)
+        }
     };
     match result {
         Ok(code) => code,
@@ -62,13 +67,14 @@ fn generate(check: bool, providers: Vec<String>) -> Result<(), String> {
         return Err(crates.join("\n"));
     }
     let entries = output::orphaned_entries(root)?;
+    let generator = output::Generator::read(root)?;
     for generated in all {
         let report = if check {
-            let differing = output::compare(root, &generated)?;
+            let differing = output::compare(root, &generator, &generated)?;
             let report = if differing.is_empty() { "up to date" } else { "STALE" };
             stale.extend(differing);
             report
-        } else if output::write(root, &generated)? {
+        } else if output::write(root, &generator, &generated)? {
             "written"
         } else {
             "unchanged"

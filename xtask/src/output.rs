@@ -21,6 +21,23 @@ pub struct Generated {
     pub tables: Tables,
 }
 
+/// What the lock says of the generator: it is the same for all providers, and read once.
+#[derive(Debug)]
+pub struct Generator {
+    sources: String,
+    crates: String,
+}
+
+impl Generator {
+    /// Reads the generator's sources and the versions of its crates.
+    ///
+    /// # Errors
+    /// A sentence, if a file cannot be read.
+    pub fn read(root: &Path) -> Result<Self, String> {
+        Ok(Self { sources: settings::fingerprint(root)?, crates: settings::generators(root)? })
+    }
+}
+
 /// Where the lock lies, from the workspace's root.
 const LOCK: &str = "specs/generated.lock";
 
@@ -35,14 +52,11 @@ impl Generated {
         format!("crates/guestexec-{}/src/generated", self.provider)
     }
 
-    fn lock_entry(&self, root: &Path) -> Result<String, String> {
-        Ok(format!(
+    fn lock_entry(&self, generator: &Generator) -> String {
+        format!(
             "[{}]\nspec = \"sha256:{}\"\ngenerator = \"sha256:{}\"\ncrates = \"{}\"\n",
-            self.provider,
-            self.source_hash,
-            settings::fingerprint(root)?,
-            settings::generators(root)?
-        ))
+            self.provider, self.source_hash, generator.sources, generator.crates
+        )
     }
 
     /// The documentation with the tables in it; a file that is not there has none.
@@ -118,7 +132,11 @@ pub fn has_crate(root: &Path, provider: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// A sentence, if a file cannot be read.
-pub fn compare(root: &Path, generated: &Generated) -> Result<Vec<String>, String> {
+pub fn compare(
+    root: &Path,
+    generator: &Generator,
+    generated: &Generated,
+) -> Result<Vec<String>, String> {
     let folder = generated.folder();
     let mut differing = Vec::new();
     for (path, text) in &generated.files {
@@ -133,7 +151,7 @@ pub fn compare(root: &Path, generated: &Generated) -> Result<Vec<String>, String
             differing.push(format!("{file} ({})", generated.provider));
         }
     }
-    let (entries, entry) = (lock_entries(root)?, generated.lock_entry(root)?);
+    let (entries, entry) = (lock_entries(root)?, generated.lock_entry(generator));
     let provider = &generated.provider;
     match entries.get(provider) {
         Some(old) if *old == entry => {}
@@ -154,7 +172,7 @@ fn without_sources(entry: &str) -> Vec<&str> {
 ///
 /// # Errors
 /// A sentence, if a file cannot be read or written.
-pub fn write(root: &Path, generated: &Generated) -> Result<bool, String> {
+pub fn write(root: &Path, generator: &Generator, generated: &Generated) -> Result<bool, String> {
     let folder = generated.folder();
     let mut changed = false;
     for (file, text) in generated.documentation(root)? {
@@ -169,7 +187,7 @@ pub fn write(root: &Path, generated: &Generated) -> Result<bool, String> {
         changed = true;
     }
     let mut entries = lock_entries(root)?;
-    entries.insert(generated.provider.clone(), generated.lock_entry(root)?);
+    entries.insert(generated.provider.clone(), generated.lock_entry(generator));
     let text: Vec<String> = entries.into_values().collect();
     let head = "# Written by `cargo xtask generate`: what the committed code was generated from.\n";
     changed |= put(&root.join(LOCK), &format!("{head}\n{}", text.join("\n")))?;

@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "edits/edit.rs"]
+mod edit;
+
 use std::{
     fmt::Write as _,
     fs,
@@ -12,9 +15,11 @@ use std::{
     process::Command,
 };
 
+use edit::SMALL;
 use xtask::{from_spec, output::Generated, spec::Spec};
 
-const SMALL: &str = include_str!("data/small.yaml");
+/// How many of the random edits are compiled.
+const RANDOM: usize = 10;
 /// A document with all that is supported beyond the small one, and what its code has to do.
 const WIDE: &str = include_str!("data/wide.yaml");
 const WIDE_TESTS: &str = include_str!("data/wide.rs");
@@ -32,6 +37,21 @@ fn cases() -> Vec<(String, String)> {
     }
     cases.sort();
     cases
+}
+
+/// Random edits of the small document, of those that are accepted and change the code.
+fn random() -> Vec<(String, String)> {
+    let code = |text: &str| {
+        let spec = Spec::parse("small", text.to_owned()).ok()?;
+        from_spec(&spec).ok().map(|generated| generated.files)
+    };
+    let plain = code(SMALL);
+    let all = (0..).map(|seed| (format!("seed_{seed}"), edit::edited(seed)));
+    let accepted = all.filter(|(_, text)| {
+        let code = code(text);
+        code.is_some() && code != plain
+    });
+    accepted.take(RANDOM).collect()
 }
 
 /// The small document after an edit in the form of a diff.
@@ -76,7 +96,7 @@ fn write_crate(folder: &Path) {
     let plain = [("plain", SMALL), ("bare", BARE), ("wide", WIDE)];
     let plain = plain.map(|(name, text)| (name.to_owned(), text.to_owned()));
     let mut modules = String::new();
-    for (name, text) in plain.iter().cloned().chain(cases()) {
+    for (name, text) in plain.iter().cloned().chain(cases()).chain(random()) {
         let generated = Spec::parse("small", text).and_then(|spec| from_spec(&spec));
         let Generated { files, .. } = match generated {
             Ok(generated) => generated,

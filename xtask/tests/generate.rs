@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::{
     all_generated, from_spec, generate, lower,
-    output::{self, Generated},
+    output::{self, Generated, Generator},
     settings,
     spec::{self, Spec},
 };
@@ -22,6 +22,14 @@ const SMALL: &str = include_str!("data/small.yaml");
 fn workspace() -> &'static Path {
     static ROOT: LazyLock<PathBuf> = LazyLock::new(|| xtask::root().unwrap());
     &ROOT
+}
+
+fn compare(root: &Path, generated: &Generated) -> Result<Vec<String>, String> {
+    output::compare(root, &Generator::read(root)?, generated)
+}
+
+fn write(root: &Path, generated: &Generated) -> Result<bool, String> {
+    output::write(root, &Generator::read(root)?, generated)
 }
 
 fn small(edits: &[(&str, &str)]) -> Spec {
@@ -47,7 +55,7 @@ fn committed_code_is_what_the_specs_say() {
     let providers = spec::providers(workspace()).unwrap();
     let mut stale = Vec::new();
     for generated in all_generated(workspace(), &providers).unwrap() {
-        stale.extend(output::compare(workspace(), &generated).unwrap());
+        stale.extend(compare(workspace(), &generated).unwrap());
     }
     assert!(
         stale.is_empty(),
@@ -134,11 +142,11 @@ const LOCK: &str = "specs/generated.lock";
 fn what_is_written_is_current_and_stays() {
     let root = folder();
     let generated = xtask::generated(root.path(), "small").unwrap();
-    let all = output::compare(root.path(), &generated).unwrap();
+    let all = compare(root.path(), &generated).unwrap();
     assert_eq!(all.len(), generated.files.len() + 1, "{all:?}");
 
-    assert!(output::write(root.path(), &generated).unwrap());
-    assert_eq!(output::compare(root.path(), &generated).unwrap(), Vec::<String>::new());
+    assert!(write(root.path(), &generated).unwrap());
+    assert_eq!(compare(root.path(), &generated).unwrap(), Vec::<String>::new());
     for (path, text) in &generated.files {
         assert_eq!(&fs::read_to_string(root.path().join(CODE).join(path)).unwrap(), text);
     }
@@ -146,13 +154,13 @@ fn what_is_written_is_current_and_stays() {
     let written = |path: &str| fs::metadata(root.path().join(path)).unwrap().modified().unwrap();
     let types = format!("{CODE}/types.rs");
     let before = (written(&types), written(LOCK));
-    assert!(!output::write(root.path(), &generated).unwrap());
+    assert!(!write(root.path(), &generated).unwrap());
     assert_eq!((written(&types), written(LOCK)), before);
 
     // A checkout that turns line ends changes nothing.
     let text = fs::read_to_string(root.path().join(&types)).unwrap();
     fs::write(root.path().join(&types), text.replace('\n', "\r\n")).unwrap();
-    assert_eq!(output::compare(root.path(), &generated).unwrap(), Vec::<String>::new());
+    assert_eq!(compare(root.path(), &generated).unwrap(), Vec::<String>::new());
 }
 
 #[test]
@@ -160,7 +168,7 @@ fn what_differs_is_named_and_mended() {
     let root = folder();
     let at = |path: &str| root.path().join(path);
     let generated = xtask::generated(root.path(), "small").unwrap();
-    output::write(root.path(), &generated).unwrap();
+    write(root.path(), &generated).unwrap();
 
     fs::write(at(&format!("{CODE}/types.rs")), "// edited\n").unwrap();
     fs::remove_file(at(&format!("{CODE}/operations.rs"))).unwrap();
@@ -174,10 +182,10 @@ fn what_differs_is_named_and_mended() {
         format!("{CODE}/old/page.rs"),
         format!("{LOCK} (small)"),
     ];
-    assert_eq!(output::compare(root.path(), &generated).unwrap(), named);
+    assert_eq!(compare(root.path(), &generated).unwrap(), named);
 
-    assert!(output::write(root.path(), &generated).unwrap());
-    assert_eq!(output::compare(root.path(), &generated).unwrap(), Vec::<String>::new());
+    assert!(write(root.path(), &generated).unwrap());
+    assert_eq!(compare(root.path(), &generated).unwrap(), Vec::<String>::new());
     assert!(!at(&format!("{CODE}/old/page.rs")).exists());
     assert_eq!(fs::read_to_string(at(LOCK)).unwrap(), lock);
 }
@@ -185,13 +193,13 @@ fn what_differs_is_named_and_mended() {
 #[test]
 fn a_changed_document_makes_the_code_stale() {
     let root = folder();
-    output::write(root.path(), &xtask::generated(root.path(), "small").unwrap()).unwrap();
+    write(root.path(), &xtask::generated(root.path(), "small").unwrap()).unwrap();
     let member = "        weight:\n          type: integer\n          maximum: 9\n          description: Its weight.\n        label:\n";
     let changed = SMALL.replace("        label:\n", member);
     let changed = changed.replace("box: {width: 2,", "box: {weight: 3, width: 2,");
     fs::write(root.path().join("specs/small.yaml"), changed).unwrap();
     let generated = xtask::generated(root.path(), "small").unwrap();
-    let stale = output::compare(root.path(), &generated).unwrap();
+    let stale = compare(root.path(), &generated).unwrap();
     let pages = ["types.rs", "validate.rs", "examples.rs"].map(|page| format!("{CODE}/{page}"));
     let [types, validate, examples] = pages;
     assert_eq!(stale, [types, validate, examples, format!("{LOCK} (small)")]);
@@ -199,7 +207,7 @@ fn a_changed_document_makes_the_code_stale() {
     // A comment changes no code, but what the code was made from.
     fs::write(root.path().join("specs/small.yaml"), format!("# More.\n{SMALL}")).unwrap();
     let generated = xtask::generated(root.path(), "small").unwrap();
-    assert_eq!(output::compare(root.path(), &generated).unwrap(), [format!("{LOCK} (small)")]);
+    assert_eq!(compare(root.path(), &generated).unwrap(), [format!("{LOCK} (small)")]);
 }
 
 #[test]
@@ -217,9 +225,9 @@ fn every_file_of_the_generator_counts() {
     }
 
     let generated = xtask::generated(root.path(), "small").unwrap();
-    output::write(root.path(), &generated).unwrap();
+    write(root.path(), &generated).unwrap();
     fs::write(root.path().join("xtask/src/more.rs"), "//! More.\n").unwrap();
-    let stale = output::compare(root.path(), &generated).unwrap();
+    let stale = compare(root.path(), &generated).unwrap();
     assert_eq!(stale, [format!("{LOCK} (small: xtask/src has changed)")]);
 }
 
@@ -229,22 +237,49 @@ fn the_tables_of_the_documentation_follow_the_document() {
     let at = |path: &str| root.path().join(path);
     let generated = xtask::generated(root.path(), "small").unwrap();
     fs::write(at("CHANGELOG.md"), "# Changes\n").unwrap();
-    let complaint = output::compare(root.path(), &generated).unwrap_err();
+    let complaint = compare(root.path(), &generated).unwrap_err();
     assert!(complaint.starts_with("CHANGELOG.md: there is no place"), "{complaint}");
     assert!(complaint.contains("add the lines `<!-- generated: documents -->`"), "{complaint}");
 
     fs::write(at("CHANGELOG.md"), "A\n<!-- generated: documents -->\n<!-- end -->\nB\n").unwrap();
-    output::write(root.path(), &generated).unwrap();
+    write(root.path(), &generated).unwrap();
     let text = fs::read_to_string(at("CHANGELOG.md")).unwrap();
     assert!(text.starts_with("A\n") && text.ends_with("\nB\n"), "{text}");
     assert!(
         text.contains("| `specs/small.yaml` | Widget service | v1 |  | 2026-11-22 |"),
         "{text}"
     );
-    assert_eq!(output::compare(root.path(), &generated).unwrap(), Vec::<String>::new());
+    assert_eq!(compare(root.path(), &generated).unwrap(), Vec::<String>::new());
 
     fs::write(at("CHANGELOG.md"), text.replace("2026-11-22", "2026-11-21")).unwrap();
-    assert_eq!(output::compare(root.path(), &generated).unwrap(), ["CHANGELOG.md (small)"]);
+    assert_eq!(compare(root.path(), &generated).unwrap(), ["CHANGELOG.md (small)"]);
+}
+
+#[test]
+fn a_table_of_decisions_loses_those_that_are_gone() {
+    let root = folder();
+    let file = root.path().join("specs/README.md");
+    let place = |name: &str| format!("<!-- generated: {name} -->\n<!-- end -->\n");
+    let written = |document: Spec| {
+        write(root.path(), &xtask::from_spec(&document).unwrap()).unwrap();
+        fs::read_to_string(&file).unwrap()
+    };
+    let decided =
+        "x-differs:\n  - says: The page says GET.\n    reason: Servers take POST.\npaths:\n";
+    let with = || small(&[("paths:\n", decided)]);
+    // A document without decisions needs no place for them; one with them does.
+    let places = [place("documents"), place("operations of small")].concat();
+    fs::write(&file, &places).unwrap();
+    written(small(&[]));
+    let complaint = compare(root.path(), &xtask::from_spec(&with()).unwrap()).unwrap_err();
+    assert!(complaint.contains("`<!-- generated: differs of small -->`"), "{complaint}");
+
+    fs::write(&file, [places, place("differs of small")].concat()).unwrap();
+    let text = written(with());
+    assert!(text.contains("| The page says GET. | Servers take POST. |\n"), "{text}");
+    let text = written(small(&[]));
+    let empty = "<!-- generated: differs of small -->\n\nNothing.\n\n<!-- end -->\n";
+    assert!(text.ends_with(empty), "{text}");
 }
 
 #[test]
@@ -254,7 +289,7 @@ fn the_lock_keeps_other_providers_and_forgets_deleted_ones() {
     let others = "# Head.\n\n[gone]\nspec = \"sha256:0\"\n\n[other]\nspec = \"sha256:1\"\n";
     fs::write(&lock, others).unwrap();
     fs::write(root.path().join("specs/other.yaml"), "").unwrap();
-    output::write(root.path(), &xtask::generated(root.path(), "small").unwrap()).unwrap();
+    write(root.path(), &xtask::generated(root.path(), "small").unwrap()).unwrap();
     let text = fs::read_to_string(&lock).unwrap();
     assert!(text.contains("\n[other]\nspec = \"sha256:1\"\n\n[small]\n"), "{text}");
     assert!(!text.contains("gone"), "{text}");

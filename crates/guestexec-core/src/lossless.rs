@@ -190,6 +190,18 @@ impl<T: Lenient + Serialize> Member for BTreeMap<String, T> {
     }
 }
 
+impl Member for Map<String, Value> {
+    fn read(&mut self, raw: &Value) -> bool {
+        let (members, whole) = Self::lenient(raw);
+        *self = members.unwrap_or_default();
+        whole || raw.is_null()
+    }
+
+    fn write(&self) -> Option<Value> {
+        written(self).filter(|_| !self.is_empty())
+    }
+}
+
 impl<T: Lenient> Lenient for Vec<T> {
     fn lenient(raw: &Value) -> (Option<Self>, bool) {
         let Value::Array(items) = raw else { return (None, false) };

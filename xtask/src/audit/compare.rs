@@ -13,7 +13,7 @@ mod pair;
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{
-    decisions::{Compared, Rules},
+    decisions,
     finding::{Finding, Kind},
     page::{self, Page, Words},
 };
@@ -22,6 +22,16 @@ use members::{Direction, Side};
 
 /// How deep objects may lie in each other; no page of a vendor's comes near it.
 const DEPTH: usize = 32;
+
+/// What is compared with a document.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Source {
+    /// A page.
+    #[default]
+    Page,
+    /// Machine-readable definitions.
+    Definitions,
+}
 
 /// What came of a comparison.
 #[derive(Clone, Debug, Default)]
@@ -57,18 +67,20 @@ pub struct Decided {
 ///
 /// A decision about a part that the page has, and about which nothing is found any more, is found itself.
 pub fn compare(document: &Document, page: &Page) -> Audit {
-    audit(document, page, Compared::Page)
+    audit(document, page, Source::Page)
 }
 
 /// Compares a vendor's machine-readable definitions with the document.
 ///
-/// Definitions say less than pages do, so they show of no decision about pages that it is out of date.
+/// Definitions differ from pages, mostly by what they leave out. So they show of no decision about pages that
+/// it is out of date, and what is decided about them stands apart.
 pub fn compare_definitions(document: &Document, page: &Page) -> Audit {
-    audit(document, page, Compared::Definitions)
+    audit(document, page, Source::Definitions)
 }
 
-fn audit(document: &Document, page: &Page, compared_with: Compared) -> Audit {
+fn audit(document: &Document, page: &Page, source: Source) -> Audit {
     let mut comparer = Comparer::new(document, page);
+    comparer.source = source;
     for operation in &page.operations {
         comparer.operation(operation);
     }
@@ -83,7 +95,11 @@ fn audit(document: &Document, page: &Page, compared_with: Compared) -> Audit {
         compared,
         ..Audit::default()
     };
-    let mut rules = Rules::of(document, compared_with);
+    let is_replaced =
+        |finding: &&Finding| matches!(finding.kind, Kind::MemberGone | Kind::TypeDiffers { .. });
+    let replaced = findings.iter().filter(is_replaced).map(|finding| finding.place.clone());
+    let replaced: Vec<String> = replaced.collect();
+    let mut rules = decisions::Rules::of(document, source);
     for finding in findings {
         match rules.decide(&finding) {
             Some((line, says)) => audit.decided.push(Decided { finding, line, says }),
@@ -92,7 +108,7 @@ fn audit(document: &Document, page: &Page, compared_with: Compared) -> Audit {
     }
     // A list of all operations is no part of a page, so nothing is decided about it that could go out of date.
     audit.missing = missing.into_iter().filter(|finding| rules.decide(finding).is_none()).collect();
-    audit.findings.extend(rules.stale(&sections));
+    audit.findings.extend(rules.stale(&sections, &replaced));
     audit.findings.sort_by_key(order);
     audit.decided.sort_by_key(|decided| order(&decided.finding));
     audit
@@ -108,6 +124,7 @@ fn order(finding: &Finding) -> (usize, u64) {
 struct Comparer<'a> {
     document: &'a Document,
     page: &'a Page,
+    source: Source,
     /// The component schemas that appear in requests.
     requests: BTreeSet<&'a str>,
     findings: Vec<Finding>,
@@ -127,6 +144,7 @@ impl<'a> Comparer<'a> {
         Self {
             document,
             page,
+            source: Source::Page,
             requests: document.request_schemas(),
             findings: Vec::new(),
             missing: Vec::new(),
@@ -166,8 +184,8 @@ impl<'a> Comparer<'a> {
         }
         self.sections.insert(id.to_owned());
         self.facts(call, operation);
-        self.section(call, "request", operation.request.as_deref(), operation.line);
-        self.section(call, "answer", operation.answer.as_deref(), operation.line);
+        self.section(call, "request", operation.request.as_deref(), operation);
+        self.section(call, "answer", operation.answer.as_deref(), operation);
         self.statuses(call, operation);
         self.errors(call, operation);
     }
@@ -178,9 +196,11 @@ impl<'a> Comparer<'a> {
         call: Call<'a>,
         name: &str,
         page: Option<&'a [page::Member]>,
-        line: usize,
+        operation: &page::Operation,
     ) {
+        let (line, path) = (operation.line, operation.path.as_ref().map(|path| path.text.as_str()));
         let place = format!("{}.{name}", call.id());
+        let aliases = path.map_or(Vec::new(), |path| pair::aliases(call.path, path));
         let side = match name {
             "request" => Side::request(self.document, call),
             _ => Side::answer(self.document, call),
@@ -200,7 +220,8 @@ impl<'a> Comparer<'a> {
             }
             _ => page,
         };
-        let side = side.opened(self.document, page);
+        let mut side = side.opened(self.document, page);
+        side.aliases = aliases;
         self.members(&place, page, &side, 0);
     }
 

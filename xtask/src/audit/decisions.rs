@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::{Finding, Kind};
+use super::{
+    compare::Source,
+    finding::{Finding, Kind},
+};
 use crate::document::{Decision, Document};
 
 /// The ids of the rules, and whether a fingerprint says more than the place.
@@ -131,7 +134,6 @@ fn is_like(pattern: &str, place: &str) -> bool {
 /// The decisions of a document, and which of them were met.
 pub(super) struct Rules<'a> {
     document: &'a Document,
-    compared: Compared,
     rules: Vec<Rule<'a>>,
 }
 
@@ -139,36 +141,36 @@ struct Rule<'a> {
     text: &'a str,
     fingerprint: Fingerprint<'a>,
     decision: &'a Decision,
-    /// The decision's word for the list it stands in: that of findings of what is compared is judged.
+    /// The document's word for the list it stands in.
     list: &'static str,
+    /// True where what is compared shows whether it still applies.
+    is_judged: bool,
     is_met: bool,
 }
 
-/// What is compared with the document.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Compared {
-    Page,
-    /// They say less than pages do, so what is decided of pages may find nothing here.
-    Definitions,
-}
-
 impl<'a> Rules<'a> {
-    pub fn of(document: &'a Document, compared: Compared) -> Self {
-        let decisions = document.differs.iter().chain(&document.left_out);
-        let rules = decisions.flat_map(|decision| {
-            let rule = move |list, text: &'a String| Rule {
-                text,
-                fingerprint: Fingerprint::split(text),
-                decision,
-                list,
-                is_met: false,
-            };
-            let definitions =
-                decision.definitions.iter().filter(|_| compared == Compared::Definitions);
-            let findings = decision.findings.iter().map(move |text| rule("findings", text));
-            findings.chain(definitions.map(move |text| rule("definitions", text)))
-        });
-        Self { document, compared, rules: rules.collect() }
+    pub fn of(document: &'a Document, source: Source) -> Self {
+        let mut rules = Vec::new();
+        for decision in document.differs.iter().chain(&document.left_out) {
+            let is_page = source == Source::Page;
+            // What definitions lack or have beside the pages is no matter of a page's.
+            let definitions: &[String] = if is_page { &[] } else { &decision.definitions };
+            let lists = [
+                ("findings", decision.findings.as_slice(), is_page),
+                ("definitions", definitions, true),
+            ];
+            for (list, texts, is_judged) in lists {
+                rules.extend(texts.iter().map(|text| Rule {
+                    text,
+                    fingerprint: Fingerprint::split(text),
+                    decision,
+                    list,
+                    is_judged,
+                    is_met: false,
+                }));
+            }
+        }
+        Self { document, rules }
     }
 
     /// The line and the sentence of the decision about a finding.
@@ -183,15 +185,20 @@ impl<'a> Rules<'a> {
         decided
     }
 
-    /// The decisions that met nothing, though all that they are about was compared.
-    pub fn stale(self, sections: &BTreeSet<String>) -> Vec<Finding> {
+    /// The decisions that met nothing, though all that they are about was compared: `replaced` are the places
+    /// of members that are gone or of another type, of which nothing more was said.
+    pub fn stale(self, sections: &BTreeSet<String>, replaced: &[String]) -> Vec<Finding> {
         let operations: Vec<&str> = self.document.calls().iter().map(|call| call.id()).collect();
-        let judged = match self.compared {
-            Compared::Page => "findings",
-            Compared::Definitions => "definitions",
-        };
         let mut stale = Vec::new();
-        for rule in self.rules.iter().filter(|rule| !rule.is_met && rule.list == judged) {
+        for rule in self.rules.iter().filter(|rule| rule.is_judged && !rule.is_met) {
+            let place = rule.fingerprint.place;
+            let is_within = |outer: &String| {
+                let rest = place.strip_prefix(outer.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            if replaced.iter().any(is_within) {
+                continue;
+            }
             // What a list of all operations has, no page shows.
             if rule.fingerprint.is_of_missing_operation()
                 || !rule.fingerprint.is_covered(&operations, sections)

@@ -9,6 +9,7 @@ mod examples;
 mod facts;
 mod limits;
 mod member;
+mod needs;
 mod operation;
 mod place;
 mod sample;
@@ -62,6 +63,8 @@ pub fn fix(text: &str, findings: &[Finding], page: &Page, today: &str) -> Result
                 let operations = fixer.operations_of(&finding.place);
                 if !matches!(finding.kind, Kind::DecisionStale { .. }) {
                     touched.extend(operations);
+                    // What was decided about it is no longer so.
+                    fixer.remove_decision(&finding.fingerprint())?;
                 }
             }
             Err(reason) => {

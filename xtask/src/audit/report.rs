@@ -3,6 +3,8 @@
 mod markdown;
 mod table;
 
+use std::process::ExitCode;
+
 use serde::Serialize;
 
 use super::{compare::Audit, finding::Finding, page::Words, sources::Sources};
@@ -57,7 +59,7 @@ pub struct Row {
     pub page: Option<Position>,
     /// Where it belongs in the document.
     pub document: Position,
-    /// The YAML to write there; null where a person decides.
+    /// The YAML to write there; null where a person decides, or has decided.
     pub write: Option<String>,
 }
 
@@ -116,14 +118,14 @@ impl Report {
             let (file, line) = sources.at(line)?;
             Some(Position { file: file.to_owned(), line: line as u64 })
         };
-        let row = |finding: &Finding, document: &str| Row {
+        let row = |finding: &Finding, document: &str, write: Option<String>| Row {
             fingerprint: clean(&finding.fingerprint()),
             rule: finding.kind.rule(),
             place: clean(&finding.place),
             sentence: clean(&finding.kind.to_string()),
             page: position(finding.page_line),
             document: Position { file: document.to_owned(), line: finding.document_line },
-            write: write(finding),
+            write,
         };
         let remarks = |words: &[Words]| -> Vec<Remark> {
             let remark = |w: &Words| Remark { page: position(w.line), text: clean(&w.text) };
@@ -137,14 +139,14 @@ impl Report {
         }
         let missing = audit.missing.iter().filter(|_| all);
         for finding in audit.findings.iter().chain(missing) {
-            let row = row(finding, &self.document);
+            let row = row(finding, &self.document, write(finding));
             // A page and definitions may say the same.
             if !self.findings.iter().any(|other| other.fingerprint == row.fingerprint) {
                 self.findings.push(row);
             }
         }
         for decided in &audit.decided {
-            let row = row(&decided.finding, &self.document);
+            let row = row(&decided.finding, &self.document, None);
             let (says, decided_at) = (clean(&decided.says), decided.line);
             if !self.decided.iter().any(|other| other.row.fingerprint == row.fingerprint) {
                 self.decided.push(DecidedRow { row, says, decided_at });
@@ -175,6 +177,15 @@ impl Report {
                 Ok(text) => text + "\n",
                 Err(problem) => format!("{{\"problem\": \"{problem}\"}}\n"),
             },
+        }
+    }
+
+    /// 2 where something could not be compared, 1 where something was found, else 0.
+    pub fn exit_code(&self) -> ExitCode {
+        match (self.refused.is_empty(), self.findings.is_empty()) {
+            (false, _) => ExitCode::from(2),
+            (true, false) => ExitCode::from(1),
+            (true, true) => ExitCode::SUCCESS,
         }
     }
 

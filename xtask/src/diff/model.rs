@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heck::ToSnakeCase as _;
+use heck::{ToShoutySnakeCase as _, ToSnakeCase as _};
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -90,6 +90,55 @@ pub struct Member {
     pub ty: String,
     /// Its other words.
     pub words: Words,
+}
+
+impl Member {
+    /// The constants that the generated code has of its limits: what they count, and their types.
+    pub fn constants(&self) -> BTreeMap<String, String> {
+        let mut constants = BTreeMap::new();
+        let prefixes = [("", ""), ("items.", "ITEM_"), ("additionalProperties.", "VALUE_")];
+        for (prefix, name) in prefixes {
+            let word = |word: &str| self.words.get(&format!("{prefix}{word}"));
+            let mut add = |end: &str, ty: String| {
+                let snake = self.wire.to_shouty_snake_case();
+                constants.insert(format!("{snake}_{name}{end}"), ty);
+            };
+            for (least, most, end) in [
+                ("minLength", "maxLength", "LENGTH"),
+                ("minItems", "maxItems", "ITEMS"),
+                ("minProperties", "maxProperties", "MEMBERS"),
+            ] {
+                // An empty list that is optional is not sent, so a least length of 1 holds by itself.
+                let holds = end == "ITEMS" && !self.required;
+                let least = word(least).filter(|it| !holds || it.value != 1).is_some();
+                match (least, word(most).is_some()) {
+                    (_, true) => add(end, "RangeInclusive<usize>".to_owned()),
+                    (true, false) => add(end, "RangeFrom<usize>".to_owned()),
+                    (false, false) => {}
+                }
+            }
+            if word("x-max-bytes").is_some() {
+                add("BYTES", "RangeInclusive<usize>".to_owned());
+            }
+            if word("x-json-object").is_some() {
+                add("OBJECT", "JsonObject".to_owned());
+            }
+            let mut ty = self.ty.as_str();
+            if !prefix.is_empty() {
+                let inner = ty.split_once('<').map_or(ty, |(_, inner)| inner);
+                ty = inner.trim_end_matches('>').trim_start_matches("String, ");
+            }
+            let open = word("exclusiveMinimum").or(word("exclusiveMaximum")).is_some();
+            match (word("minimum").is_some(), word("maximum").is_some()) {
+                (false, false) => {}
+                _ if open => add("RANGE", format!("(Bound<{ty}>, Bound<{ty}>)")),
+                (true, true) => add("RANGE", format!("RangeInclusive<{ty}>")),
+                (true, false) => add("RANGE", format!("RangeFrom<{ty}>")),
+                (false, true) => add("RANGE", format!("RangeToInclusive<{ty}>")),
+            }
+        }
+        constants
+    }
 }
 
 /// What a component becomes.

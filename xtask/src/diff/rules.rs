@@ -110,7 +110,7 @@ rules! {
     ErrorCodeRemoved "error-code-removed" Behaviour Compatible None
         "{place} is no longer refused with `{before}`." "Its documentation names one code fewer.";
     OperationDeprecated "operation-deprecated" Interface Compatible Patch
-        "{place} is deprecated: the vendor advises against it." "The table of operations and the documentation say so.";
+        "{place} is deprecated: the vendor advises against it." "Code that calls it gets a warning; no item differs.";
     OperationUndeprecated "operation-undeprecated" Interface Compatible Patch
         "{place} is no longer deprecated." "The table of operations and the documentation say so.";
 
@@ -195,6 +195,12 @@ rules! {
         "{place}: the limit is {after}, no longer {before}." "What is beyond it is refused before it is sent.";
     LimitLoosened "limit-loosened" Behaviour Compatible Patch
         "{place}: the limit is {after}, no longer {before}." "More is accepted.";
+    LimitConstantAdded "limit-constant-added" Documentation None Minor
+        "{place}: the constant of the limit is new, `{after}`." "What it limits is a change of its own.";
+    LimitConstantRemoved "limit-constant-removed" Interface None Major
+        "{place}: the constant of the limit is gone; it was `{before}`." "Code that reads it no longer compiles.";
+    LimitConstantChanged "limit-constant-changed" Interface None Major
+        "{place}: the constant of the limit is `{after}`, no longer `{before}`." "A range with two ends is of another type than one with one.";
     PatternAdded "pattern-added" Behaviour Breaking Patch
         "{place} must match `{after}`." "What does not match is refused before it is sent.";
     PatternRemoved "pattern-removed" Behaviour Compatible Patch

@@ -1,10 +1,10 @@
 //! Makes `builder.rs`: a builder for each operation, around progenitor's exchange.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quote::{ToTokens as _, quote};
 use syn::{
-    Expr, ImplItem, ImplItemFn, Item, Pat, ReturnType, Stmt, Type, parse_quote,
+    Expr, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Pat, ReturnType, Stmt, Type, parse_quote,
     visit_mut::{self, VisitMut},
 };
 
@@ -23,13 +23,14 @@ pub(super) fn items(
     exchanges: &[Item],
     codes: &[OperationCode<'_>],
 ) -> Result<Vec<Item>, String> {
+    let sends = sends(exchanges);
     let mut items: Vec<Item> = Vec::new();
     for code in codes {
         let unexpected = |what: &str| {
             let (file, id) = (&maker.spec.file, code.operation.id());
             format!("{file}: {id}: progenitor's code has no {what}: another version?")
         };
-        let send = send_of(exchanges, code).ok_or_else(|| unexpected("`send`"))?;
+        let send = sends.get(&code.builder).ok_or_else(|| unexpected("`send`"))?;
         items.extend(builder(maker, code, send, &unexpected)?);
     }
     let mut used = Used(BTreeSet::new());
@@ -87,18 +88,19 @@ impl VisitMut for Used {
     }
 }
 
-/// Progenitor's `send` of an operation.
-fn send_of<'a>(exchanges: &'a [Item], code: &OperationCode<'_>) -> Option<&'a ImplItemFn> {
-    exchanges.iter().find_map(|item| {
-        let Item::Impl(item) = item else { return None };
-        if last_segment(&item.self_ty)? != &code.builder {
-            return None;
-        }
-        item.items.iter().find_map(|member| match member {
-            ImplItem::Fn(function) if function.sig.ident == "send" => Some(function),
-            _ => None,
+/// Progenitor's `send` of each operation, by the name of its builder.
+fn sends(exchanges: &[Item]) -> BTreeMap<&Ident, &ImplItemFn> {
+    exchanges
+        .iter()
+        .filter_map(|item| {
+            let Item::Impl(ItemImpl { self_ty, items, .. }) = item else { return None };
+            let send = items.iter().find_map(|member| match member {
+                ImplItem::Fn(function) if function.sig.ident == "send" => Some(function),
+                _ => None,
+            });
+            Some((last_segment(self_ty)?, send?))
         })
-    })
+        .collect()
 }
 
 /// What progenitor's `send` returns where it succeeds.

@@ -320,7 +320,11 @@ fn checked_parameters<'a>(
 
 /// `&str` for a text, `&T` for all else.
 fn borrowed(ty: &Type) -> TokenStream {
-    if is_string(ty) { quote!(&str) } else { quote!(&#ty) }
+    match argument(ty, "Vec") {
+        Some(item) => quote!(&[#item]),
+        None if is_string(ty) => quote!(&str),
+        None => quote!(&#ty),
+    }
 }
 
 fn is_string(ty: &Type) -> bool {

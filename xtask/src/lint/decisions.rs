@@ -16,12 +16,12 @@ pub(super) fn check(document: &Document, complaints: &mut Complaints) {
     let operations: BTreeSet<&str> = calls.iter().map(|call| call.id()).collect();
     let mut seen = BTreeSet::new();
     let lists = [("x-differs", &document.differs), ("x-left-out", &document.left_out)];
-    let decisions =
-        lists.into_iter().flat_map(|(word, list)| list.iter().map(move |entry| (word, entry)));
-    for (list, Decision { findings, definitions, lines, .. }) in decisions {
-        let findings = findings.iter().map(|text| ("findings", text));
-        let definitions = definitions.iter().map(|text| ("definitions", text));
-        for (word, text) in findings.chain(definitions) {
+    for (list, decision) in
+        lists.into_iter().flat_map(|(word, list)| list.iter().map(move |entry| (word, entry)))
+    {
+        let Decision { findings, definitions, lines, .. } = decision;
+        let findings = findings.iter().map(|text| (text, "findings"));
+        for (text, word) in findings.chain(definitions.iter().map(|text| (text, "definitions"))) {
             let at = (lines, word);
             let mut complain = |fault: String| {
                 complaints.add(at, list, format!("the finding `{text}` {fault}"));

@@ -32,6 +32,11 @@ const CREDENTIALS: [&str; 3] = ["authorization", "x-auth-token", "x-security-tok
 /// Header parameters that the client sets by itself.
 const OWN: [&str; 5] = ["accept", "api-version", "content-length", "content-type", "host"];
 
+/// True for a name that generated code uses for something else.
+pub(crate) fn is_local(snake: &str) -> bool {
+    LOCALS.contains(&snake)
+}
+
 pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Complaints) {
     let (id, parameters) = (call.operation.id.as_str(), call.parameters());
     for parameter in &parameters {
@@ -178,7 +183,7 @@ fn stays_in_segment(schema: &Schema) -> bool {
 }
 
 /// True if a pattern refuses what would lead out of a segment.
-fn refuses_escapes(pattern: &Pattern) -> bool {
+pub(crate) fn refuses_escapes(pattern: &Pattern) -> bool {
     let named = ["", ".", "..", "/", "\\", "../x", "..\\x", "x/..", "/x", "x/"];
     // A pattern of fixed length takes none of these and may still take a slash.
     let digits = pattern.as_str().split(|c: char| !c.is_ascii_digit());

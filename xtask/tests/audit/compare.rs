@@ -2,31 +2,31 @@
 
 use xtask::{
     audit::{
-        compare::{Audit, compare, compare_definitions},
+        compare::{Audit, compare},
         finding::Finding,
         page::{Code, Limits, Member, ObjectType, Operation, Page, Place, Type, Words},
     },
     document::Document,
 };
 
-const GADGET: &str = include_str!("../data/gadget.yaml");
+pub const GADGET: &str = include_str!("../data/gadget.yaml");
 
-fn document(text: &str) -> Document {
+pub fn document(text: &str) -> Document {
     Document::parse(text).unwrap()
 }
 
 /// The line of the document that is marked `# @word`; 0 for no word.
-fn marked(text: &str, word: &str) -> u64 {
+pub fn marked(text: &str, word: &str) -> u64 {
     let mark = format!("# @{word}");
     let line = text.lines().position(|line| line.ends_with(&mark));
     line.map(|line| line as u64 + 1).unwrap_or_else(|| panic!("no line is marked {word}"))
 }
 
-fn words(line: usize, text: &str) -> Words {
+pub fn words(line: usize, text: &str) -> Words {
     Words { line, text: text.to_owned() }
 }
 
-fn member(line: usize, name: &str, ty: Type) -> Member {
+pub fn member(line: usize, name: &str, ty: Type) -> Member {
     let text = format!("The {name}.");
     Member { line, name: name.to_owned(), ty: Some(ty), text, ..Member::default() }
 }
@@ -44,7 +44,7 @@ fn strings(all: &[&str]) -> Vec<String> {
 }
 
 /// A page that says what the document says.
-fn page() -> Page {
+pub fn page() -> Page {
     let required = |is| Some(is);
     let gadget = Member {
         place: Place::Path,
@@ -162,7 +162,7 @@ fn page() -> Page {
 }
 
 /// The member called `name` of the request.
-fn of_request<'a>(page: &'a mut Page, name: &str) -> &'a mut Member {
+pub fn of_request<'a>(page: &'a mut Page, name: &str) -> &'a mut Member {
     named(page.operations[0].request.as_mut().unwrap(), name)
 }
 
@@ -174,22 +174,22 @@ fn named<'a>(members: &'a mut [Member], name: &str) -> &'a mut Member {
     members.iter_mut().find(|member| member.name == name).unwrap()
 }
 
-fn limits<'a>(page: &'a mut Page, name: &str) -> &'a mut Limits {
+pub fn limits<'a>(page: &'a mut Page, name: &str) -> &'a mut Limits {
     &mut of_request(page, name).limits
 }
 
-fn remove(page: &mut Page, name: &str) {
+pub fn remove(page: &mut Page, name: &str) {
     page.operations[0].request.as_mut().unwrap().retain(|member| member.name != name);
 }
 
 /// One difference: the fingerprint, the page's line, the mark of the document's line.
-type Row = (&'static str, usize, &'static str);
+pub type Row = (&'static str, usize, &'static str);
 
-fn shown(findings: &[Finding]) -> Vec<(String, usize, u64)> {
+pub fn shown(findings: &[Finding]) -> Vec<(String, usize, u64)> {
     findings.iter().map(|f| (f.fingerprint(), f.page_line, f.document_line)).collect()
 }
 
-fn expected(text: &str, rows: &[Row]) -> Vec<(String, usize, u64)> {
+pub fn expected(text: &str, rows: &[Row]) -> Vec<(String, usize, u64)> {
     rows.iter().map(|(print, line, mark)| (print.to_string(), *line, marked(text, mark))).collect()
 }
 
@@ -600,85 +600,37 @@ fn a_body_that_is_no_object_has_a_type_and_no_members() {
     );
 }
 
-/// The document with decisions about these fingerprints.
-fn decided(findings: &[&str]) -> String {
-    let lines: String = findings.iter().map(|print| format!("      - '{print}'\n")).collect();
-    format!(
-        "{GADGET}x-differs:\n  - says: It is so.\n    reason: It was always so.\n    findings: # \
-         @decision\n{lines}"
-    )
-}
-
 #[test]
-fn what_is_decided_is_counted_and_not_found() {
-    let text = decided(&[
-        "member-missing *.request.Action",
-        "limit-differs SetGadget.request.note maxLength=99",
-        "operation-missing SmashGadget",
-    ]);
+fn a_request_listed_without_its_envelope_has_the_places_of_the_document() {
+    let text = GADGET.replace("SetGadgetRequest'", "Outer'").replace(
+        "    SetGadgetRequest: # @request\n",
+        "    Outer:\n      type: object\n      required: [params]\n      properties:\n        \
+             params:\n          $ref: '#/components/schemas/SetGadgetRequest'\n    \
+             SetGadgetRequest: # @request\n",
+    );
+    let document = document(&text);
     let mut page = page();
-    page.operations[0].request.as_mut().unwrap().push(member(30, "Action", Type::Text));
-    limits(&mut page, "note").max_characters = Some(99);
-    let mut other = page.operations[0].clone();
-    other.id = Some(words(90, "SmashGadget"));
-    other.path = None;
-    page.operations.push(other);
-    let audit = compare(&document(&text), &page);
-    assert_eq!(shown(&audit.findings), []);
-    assert_eq!(shown(&audit.missing), []);
-    let decided: Vec<String> = audit.decided.iter().map(|d| d.finding.fingerprint()).collect();
-    assert_eq!(
-        decided,
-        [
-            "limit-differs SetGadget.request.note maxLength=99",
-            "member-missing SetGadget.request.Action",
-        ]
-    );
-    assert_eq!(audit.decided[0].says, "It is so.");
-    // A page that says something new is found again.
-    limits(&mut page, "note").max_characters = Some(100);
-    let prints: Vec<String> =
-        compare(&document(&text), &page).findings.iter().map(Finding::fingerprint).collect();
-    assert_eq!(
-        prints,
-        [
-            "limit-differs SetGadget.request.note maxLength=100",
-            "decision-stale SetGadget.request.note limit-differs SetGadget.request.note maxLength=99",
-        ]
-    );
+    assert_eq!(shown(&compare(&document, &page).findings), []);
+    limits(&mut page, "note").max_characters = Some(9);
+    page.operations[0].request.as_mut().unwrap().push(member(30, "colour", Type::Text));
+    let rows: &[Row] = &[
+        ("limit-differs SetGadget.request.params.note maxLength=9", 24, "note-max"),
+        ("member-missing SetGadget.request.params.colour", 30, "request-properties"),
+    ];
+    assert_eq!(shown(&compare(&document, &page).findings), expected(&text, rows));
 }
 
 #[test]
-fn a_decision_about_nothing_is_found_where_its_section_was_read() {
-    type Edit = fn(&mut Page);
-    let table: [(&str, Edit, bool); 9] = [
-        ("member-missing SetGadget.request.Action", |_| {}, true),
-        (
-            "member-missing SetGadget.request.Action",
-            |page| page.operations[0].request = None,
-            false,
-        ),
-        ("code-gone SetGadget.errors Gadget.Jam", |_| {}, true),
-        ("code-gone SetGadget.errors Gadget.Jam", |page| page.operations[0].errors = None, false),
-        ("fact-differs SetGadget rate=9 a second", |_| {}, true),
-        ("fact-differs SetGadget rate=9 a second", |page| page.operations[0].rate = None, false),
-        ("member-gone GadgetTag.colour", |_| {}, true),
-        ("code-missing connectNamespacedGadgetFeed.statuses 200", |_| {}, false),
-        // The other operation may have it.
-        ("member-missing *.request.Action", |_| {}, false),
-    ];
-    for (print, edit, is_stale) in table {
-        let text = decided(&[print]);
-        let mut page = page();
-        edit(&mut page);
-        let audit = compare(&document(&text), &page);
-        let place = print.split(' ').nth(1).unwrap();
-        let expected = is_stale
-            .then(|| (format!("decision-stale {place} {print}"), 0, marked(&text, "decision")));
-        assert_eq!(shown(&audit.findings), expected.into_iter().collect::<Vec<_>>(), "{print}");
-        // Definitions have no prose, so they show nothing of the kind.
-        assert_eq!(shown(&compare_definitions(&document(&text), &page).findings), [], "{print}");
-    }
+fn what_a_placeholder_is_called_is_not_sent() {
+    let mut page = page();
+    page.operations[0].path = Some(words(2, "/v1/gadgets/{gadgetName}"));
+    of_request(&mut page, "gadget").name = "gadgetName".to_owned();
+    let known = document(GADGET);
+    assert_eq!(shown(&compare(&known, &page).findings), []);
+    of_request(&mut page, "gadgetName").required = Some(false);
+    let rows: &[Row] =
+        &[("required-differs SetGadget.request.gadget false", 20, "gadget-required")];
+    assert_eq!(shown(&compare(&known, &page).findings), expected(GADGET, rows));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod compare;
+mod decisions;
 mod dump;
 mod hostile;
 mod mutations;

@@ -130,52 +130,76 @@ fn each_edit_is_found_in_every_layout_and_nothing_else_is() {
     assert!(failures.is_empty(), "{} of {made} edits:\n{}", failures.len(), failures.join("\n"));
 }
 
+/// What `--fix` does of an edit that it should not; `unedited` is what is found of the page as it is.
+fn faults(
+    edit: &Edit,
+    layout: Layout,
+    before: &Document,
+    unedited: &BTreeSet<String>,
+) -> Vec<String> {
+    let (provider, text) = (edit.provider(), document(edit.provider()));
+    let changed = reread(&render(&edit.changed(&page(edit.page)), layout));
+    let audit = compare(before, &changed);
+    let new: Vec<Finding> =
+        every(&audit).filter(|it| !unedited.contains(&it.fingerprint())).cloned().collect();
+    let fixed = fix::fix(&text, &new, &changed, TODAY).unwrap();
+    if !fixed.left.is_empty() {
+        return vec![format!("left: {:?}", fixed.left)];
+    }
+    let after = match Document::parse(&fixed.text) {
+        Ok(after) => after,
+        Err(complaints) => return vec![format!("{complaints:?}")],
+    };
+    let mut faults = Vec::new();
+    let remaining = fingerprints(&compare(&after, &changed));
+    let remaining: Vec<&String> = new
+        .iter()
+        .map(Finding::fingerprint)
+        .filter_map(|fingerprint| remaining.get(&fingerprint))
+        .collect();
+    if !remaining.is_empty() {
+        faults.push(format!("still found: {remaining:?}"));
+    }
+    for complaint in lint::lint(&after) {
+        if !complaint.text.contains("is not written yet") {
+            faults.push(format!("{complaint:?}"));
+        }
+    }
+    let written = fixed.text.replace(MARKER, "Says");
+    let spec = Spec::parse(provider, written).unwrap_or_else(|problem| panic!("{problem}"));
+    faults.extend(from_spec(&spec).err());
+    faults
+}
+
 #[test]
 fn fix_leaves_only_what_a_person_must_write() {
     let layout = Layout { form: Form::Markdown, language: Language::English, captions: true };
-    let mut failures = Vec::new();
+    let mut known: BTreeMap<&str, (Document, BTreeSet<String>)> = BTreeMap::new();
     for edit in EDITS {
-        let (provider, text) = (edit.provider(), document(edit.provider()));
-        let before = Document::parse(&text).unwrap();
-        let original = page(edit.page);
-        let unedited = fingerprints(&compare(&before, &reread(&render(&original, layout))));
-        let changed = reread(&render(&edit.changed(&original), layout));
-        let audit = compare(&before, &changed);
-        let new: Vec<Finding> =
-            every(&audit).filter(|it| !unedited.contains(&it.fingerprint())).cloned().collect();
-        let fixed = fix::fix(&text, &new, &changed, TODAY).unwrap();
-        let mut fail =
-            |what: String| failures.push(format!("{}: {}: {what}", edit.page, edit.name));
-        if !fixed.left.is_empty() {
-            fail(format!("left: {:?}", fixed.left));
-            continue;
-        }
-        let after = match Document::parse(&fixed.text) {
-            Ok(after) => after,
-            Err(complaints) => {
-                fail(format!("{complaints:?}"));
-                continue;
-            }
-        };
-        let remaining = fingerprints(&compare(&after, &changed));
-        let remaining: Vec<&String> = new
-            .iter()
-            .map(Finding::fingerprint)
-            .filter_map(|fingerprint| remaining.get(&fingerprint))
-            .collect();
-        if !remaining.is_empty() {
-            fail(format!("still found: {remaining:?}"));
-        }
-        for complaint in lint::lint(&after) {
-            if !complaint.text.contains("is not written yet") {
-                fail(format!("{complaint:?}"));
-            }
-        }
-        let written = fixed.text.replace(MARKER, "Says");
-        let spec = Spec::parse(provider, written).unwrap_or_else(|problem| panic!("{problem}"));
-        if let Err(complaint) = from_spec(&spec) {
-            fail(complaint);
-        }
+        known.entry(edit.page).or_insert_with(|| {
+            let before = Document::parse(&document(edit.provider())).unwrap();
+            let unedited = compare(&before, &reread(&render(&page(edit.page), layout)));
+            let unedited = fingerprints(&unedited);
+            (before, unedited)
+        });
     }
+    // Each edit generates a whole document, so every core takes its share.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let known = &known;
+    let share = |first: usize| -> Vec<String> {
+        let edits = EDITS.iter().skip(first).step_by(cores);
+        let of_edit = |edit: &Edit| {
+            let (before, unedited) = &known[edit.page];
+            let (page, name) = (edit.page, edit.name);
+            let faults = faults(edit, layout, before, unedited);
+            faults.into_iter().map(move |fault| format!("{page}: {name}: {fault}"))
+        };
+        edits.flat_map(of_edit).collect()
+    };
+    let share = &share;
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let shares: Vec<_> = (0..cores).map(|first| scope.spawn(move || share(first))).collect();
+        shares.into_iter().flat_map(|share| share.join().unwrap()).collect()
+    });
     assert!(failures.is_empty(), "{}:\n{}", failures.len(), failures.join("\n"));
 }

@@ -228,6 +228,26 @@ fn members() -> Vec<Case> {
             vec![finding("RunCommand.request.CommandType", Kind::RequiredDiffers { page: true })],
         ),
         case(
+            "required-with-what-it-needs",
+            "tat",
+            vec![finding("RunCommand.request.Tags", Kind::RequiredDiffers { page: true })],
+        ),
+        case(
+            "required-in-place-of-another",
+            "tat",
+            vec![finding("DescribeCommands.request.Filters", Kind::RequiredDiffers { page: true })],
+        ),
+        case(
+            "type-to-text-that-others-need",
+            "tat",
+            vec![differs("RunCommand.request.SaveCommand", Type::Text, "Boolean")],
+        ),
+        case(
+            "type-that-others-cannot-need",
+            "tat",
+            vec![differs("RunCommand.request.SaveCommand", Type::Map, "Boolean")],
+        ),
+        case(
             "required-no-longer",
             "tat",
             vec![finding(
@@ -257,6 +277,14 @@ fn members() -> Vec<Case> {
             "deprecated-operation",
             "tat",
             vec![finding("InvokeCommand", Kind::DeprecatedDiffers { page: true })],
+        ),
+        case(
+            "deprecated-member-and-parameter",
+            "small",
+            vec![
+                finding("CreateWidget.request.note", Kind::DeprecatedDiffers { page: true }),
+                finding("ListWidgets.request.color", Kind::DeprecatedDiffers { page: true }),
+            ],
         ),
     ]
 }
@@ -437,6 +465,23 @@ fn shared() -> Vec<Case> {
             "shared-limit-of-an-item",
             "cci",
             vec![limit(&format!("{GET}.request.name"), "maxLength", Some("253"), Some("63"))],
+        ),
+        case(
+            "shared-type-of-the-first",
+            "cci",
+            vec![differs(&format!("{GET}.request.tty"), Type::Text, "Boolean")],
+        ),
+        case(
+            "shared-type-of-the-second",
+            "cci",
+            vec![differs(&format!("{POST}.request.tty"), Type::Integer, "Boolean")],
+        ),
+        case(
+            "shared-type-of-both",
+            "cci",
+            [GET, POST]
+                .map(|id| differs(&format!("{id}.request.tty"), Type::Text, "Boolean"))
+                .to_vec(),
         ),
         case(
             "shared-parameter-gone",

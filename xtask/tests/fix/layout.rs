@@ -200,6 +200,18 @@ const EDITS: &[(&str, Edit, &str, &str)] = &[
         "x:\r\n  - b\r\n",
     ),
     ("the first behind a dash out", |e| e.remove(&way("0/a")), "- a: 0\n  c: 2\n", "- c: 2\n"),
+    (
+        "a flag becomes a text",
+        |e| e.replace_value(&way("x/a"), &Yaml::text("true")),
+        "x: {a: true}\n",
+        "x: {a: 'true'}\n",
+    ),
+    (
+        "a text stays",
+        |e| e.replace_value(&way("x/a"), &Yaml::text("true")),
+        "x: {a: \"true\"}\n",
+        "x: {a: \"true\"}\n",
+    ),
     ("a name changes", |e| e.rename(&way("x/a"), "b"), "x:\n  a: 0\n", "x:\n  b: 0\n"),
     (
         "through an alias, for both",

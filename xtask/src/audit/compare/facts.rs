@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Comparer,
+    Comparer, Source,
     pair::{bare, edition_of, own},
 };
 use crate::{
@@ -72,8 +72,8 @@ impl<'a> Comparer<'a> {
         let place = format!("{}.statuses", call.id());
         let lines = &call.operation.lines;
         let Some(page) = &operation.statuses else {
-            // A service with codes of its own lists no statuses.
-            if call.operation.error_codes.is_empty() {
+            // A service with codes of its own lists no statuses, and definitions list neither.
+            if call.operation.error_codes.is_empty() && self.source == Source::Page {
                 self.absent(&place, operation.line);
             }
             return;
@@ -99,7 +99,7 @@ impl<'a> Comparer<'a> {
         let ours = &call.operation.error_codes;
         let line = call.operation.lines.of("x-error-codes");
         let Some(page) = &operation.errors else {
-            if !ours.is_empty() {
+            if !ours.is_empty() && self.source == Source::Page {
                 self.absent(&place, operation.line);
             }
             return;

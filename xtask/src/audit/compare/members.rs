@@ -24,6 +24,10 @@ pub(super) struct Side<'a> {
     /// The objects they are in: more than one where an envelope was opened.
     pub objects: Vec<&'a ObjectSchema>,
     pub direction: Direction,
+    /// What the page's path calls placeholders, and the document's names for them.
+    pub aliases: Vec<(String, String)>,
+    /// The name of the envelope of a request that the page does not show.
+    within: Option<&'a str>,
     /// Where a parameter is added.
     parameters: u64,
     /// Where a member of the body is added.
@@ -34,9 +38,12 @@ pub(super) struct Side<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known<'a> {
     pub name: &'a str,
+    /// The envelope it is in.
+    pub within: Option<&'a str>,
     pub place: Place,
     pub required: bool,
     pub description: Option<&'a str>,
+    pub deprecated: bool,
     pub schema: &'a Schema,
     /// The lines of the parameter, or those of the member's schema.
     pub lines: &'a Lines,
@@ -53,6 +60,7 @@ impl<'a> Side<'a> {
         side.parameters = call.operation.lines.of("parameters");
         let parameters = call.parameters().into_iter().map(|parameter| Known {
             name: &parameter.name,
+            within: None,
             place: match parameter.location {
                 Location::Path => Place::Path,
                 Location::Query => Place::Query,
@@ -60,6 +68,7 @@ impl<'a> Side<'a> {
             },
             required: parameter.required,
             description: parameter.description.as_deref(),
+            deprecated: parameter.deprecated,
             schema: &parameter.schema,
             lines: &parameter.lines,
         });
@@ -85,7 +94,15 @@ impl<'a> Side<'a> {
     }
 
     fn empty(direction: Direction, line: u64) -> Self {
-        Self { known: Vec::new(), objects: Vec::new(), direction, parameters: line, body: line }
+        Self {
+            known: Vec::new(),
+            objects: Vec::new(),
+            direction,
+            aliases: Vec::new(),
+            within: None,
+            parameters: line,
+            body: line,
+        }
     }
 
     /// With the members of an envelope in its place: an object that always comes, that the page does not
@@ -108,10 +125,24 @@ impl<'a> Side<'a> {
         let Some((_, object)) = inner_object(document, self.known[index].schema) else {
             return self;
         };
-        self.known.splice(index..=index, members_of(object));
+        if self.direction == Direction::Request {
+            // Every answer of a service has the same envelope, which nobody names; a request's is a member.
+            self.within = Some(self.known[index].name);
+        }
+        let within = self.within;
+        let inner = members_of(object).into_iter().map(|known| Known { within, ..known });
+        self.known.splice(index..=index, inner);
         self.objects.push(object);
         self.body = object.lines.of("properties");
         self
+    }
+
+    /// The place of a member at `place`, through the envelope it is in.
+    fn place(place: &str, within: Option<&str>, name: &str) -> String {
+        match within {
+            Some(within) => format!("{place}.{within}.{name}"),
+            None => format!("{place}.{name}"),
+        }
     }
 
     fn line(&self, place: Place) -> u64 {
@@ -126,12 +157,19 @@ impl<'a> Side<'a> {
             Place::Header => known.name.eq_ignore_ascii_case(&member.name),
             _ => known.name == member.name,
         };
+        let is_alias = |known: &Known<'_>| {
+            let mut aliases = self.aliases.iter();
+            known.place == Place::Path
+                && member.place == Place::Path
+                && aliases.any(|(page, own)| *page == member.name && own == known.name)
+        };
         let is_there = |known: &Known<'_>| known.place == member.place && is_named(known);
         let is_free = |known: &Known<'_>| {
             is_named(known) && !page.iter().any(|o| o.name == known.name && o.place == known.place)
         };
         let known = &self.known;
-        known.iter().position(is_there).or_else(|| known.iter().position(is_free))
+        let found = known.iter().position(is_there).or_else(|| known.iter().position(is_alias));
+        found.or_else(|| known.iter().position(is_free))
     }
 }
 
@@ -141,9 +179,11 @@ fn members_of(object: &ObjectSchema) -> Vec<Known<'_>> {
         .iter()
         .map(|(name, schema)| Known {
             name,
+            within: None,
             place: Place::Body,
             required: object.required.contains(name),
             description: schema.description().map(|text| &**text),
+            deprecated: schema.is_deprecated(),
             schema,
             lines: schema.lines(),
         })
@@ -238,14 +278,17 @@ impl<'a> Comparer<'a> {
             if self.is_credential(member) {
                 continue;
             }
-            let here = format!("{place}.{}", member.name);
             match side.find(member, page) {
                 Some(index) => {
+                    let known = &side.known[index];
+                    let here = Side::place(place, known.within, known.name);
                     seen[index] = true;
                     after = Some(member.name.clone());
-                    self.member(&here, member, &side.known[index], side.direction, depth);
+                    self.member(&here, member, known, side.direction, depth);
                 }
                 None => {
+                    let within = side.within.filter(|_| member.place == Place::Body);
+                    let here = Side::place(place, within, &member.name);
                     let (member, line) = (Box::new(member.clone()), side.line(member.place));
                     let at = (member.line, line);
                     self.found(at, &here, Kind::MemberMissing { member, after: after.clone() });
@@ -253,7 +296,7 @@ impl<'a> Comparer<'a> {
             }
         }
         for (known, _) in side.known.iter().zip(seen).filter(|(_, is_seen)| !is_seen) {
-            let here = format!("{place}.{}", known.name);
+            let here = Side::place(place, known.within, known.name);
             self.found((0, known.lines.own()), &here, Kind::MemberGone);
         }
         if side.direction == Direction::Request {
@@ -284,7 +327,7 @@ impl<'a> Comparer<'a> {
             let (page, document) = (word(member.place).into(), word(known.place).into());
             self.found(line("in"), place, Kind::FactDiffers { what: "place", page, document });
         }
-        if member.deprecated != is_deprecated(known) {
+        if member.deprecated != known.deprecated {
             let kind = Kind::DeprecatedDiffers { page: member.deprecated };
             self.found(line("deprecated"), place, kind);
         }
@@ -390,9 +433,4 @@ fn word(place: Place) -> &'static str {
         Place::Header => "header",
         Place::Body => "body",
     }
-}
-
-/// Whether the document says that a member is deprecated, which it does in the description.
-fn is_deprecated(known: &Known<'_>) -> bool {
-    known.description.is_some_and(|text| text.to_ascii_lowercase().contains("deprecated"))
 }

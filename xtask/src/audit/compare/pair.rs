@@ -112,6 +112,7 @@ fn is_interface(text: &str) -> bool {
     is_day(text) || digits.is_some_and(|first| first.is_ascii_digit()) && !text.contains('.')
 }
 
+/// True for `2026-11-28`.
 fn is_day(text: &str) -> bool {
     text.len() == 10
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -172,4 +173,17 @@ fn unnamed(path: &str) -> String {
         rest = after;
     }
     text + rest
+}
+
+/// What the page's path calls the placeholders that the document's path has under other names.
+pub(super) fn aliases(own: &str, page: &str) -> Vec<(String, String)> {
+    let names = |path: &str| -> Vec<String> {
+        let parts = path.split('{').skip(1);
+        parts.filter_map(|part| part.split_once('}')).map(|(name, _)| name.to_owned()).collect()
+    };
+    let (own, page) = (names(own), names(page));
+    if own.len() != page.len() {
+        return Vec::new();
+    }
+    page.into_iter().zip(own).filter(|(page, own)| page != own).collect()
 }

@@ -4,7 +4,7 @@ use heck::ToKebabCase as _;
 use serde_json::Value;
 
 use super::{
-    Done, Fixer,
+    Done, Finding, Fixer,
     place::{DEPTH, Spot, component, member},
     sample,
     schema::word,
@@ -116,7 +116,7 @@ impl Fixer<'_> {
     }
 
     /// All parts of examples that are of the component: of requests, and with `answers` of answers too.
-    fn shown(&self, name: &str, answers: bool) -> Vec<Way> {
+    pub(super) fn shown(&self, name: &str, answers: bool) -> Vec<Way> {
         let mut all = Vec::new();
         for (_, operation) in self.operations() {
             let body = self.body(&operation).map(|start| (start, self.body_examples(&operation)));
@@ -146,7 +146,7 @@ impl Fixer<'_> {
                 let all: Vec<Way> =
                     examples.iter().flat_map(|(_, way)| instances(self, way)).collect();
                 for way in all {
-                    self.put_member(holder, &way, name, &value)?;
+                    self.put_with_needs(holder, &way, name, &value)?;
                 }
                 continue;
             }
@@ -175,10 +175,7 @@ impl Fixer<'_> {
                 self.new_example(&operation, &example, &way, (holder, name), &value)?;
                 continue;
             }
-            for (needed, wanted) in self.lacking(holder, name, &way) {
-                self.put_member(holder, &way, &needed, &wanted)?;
-            }
-            self.put_member(holder, &way, name, &value)?;
+            self.put_with_needs(holder, &way, name, &value)?;
         }
         Ok(())
     }
@@ -196,35 +193,8 @@ impl Fixer<'_> {
         })
     }
 
-    /// What the member needs of others, and the example lacks.
-    fn lacking(&self, holder: &str, name: &str, way: &Way) -> Vec<(String, Yaml)> {
-        let needs = component(holder).to("x-requires").to(name);
-        let all = self.editor.names(&needs).into_iter();
-        all.filter_map(|other| {
-            let wanted = self.editor.source(&needs.to(&other))?.to_owned();
-            let has = self.editor.source(&way.to(&other)) == Some(&wanted);
-            (!has).then_some((other, Yaml::Raw(wanted)))
-        })
-        .collect()
-    }
-
-    /// Gives every example that has the member what it needs of others.
-    pub(super) fn give_needs(&mut self, holder: &str, name: &str) -> Done {
-        for way in self.shown(holder, false) {
-            if self.editor.has(&way.to(name)) {
-                for (needed, wanted) in self.lacking(holder, name, &way) {
-                    self.put_member(holder, &way, &needed, &wanted)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Puts a member into a part of an example, in the order of the schema.
-    fn put_member(&mut self, holder: &str, way: &Way, name: &str, value: &Yaml) -> Done {
-        if self.editor.has(&way.to(name)) && !matches!(value, Yaml::Raw(_)) {
-            return Ok(());
-        }
+    pub(super) fn put_member(&mut self, holder: &str, way: &Way, name: &str, value: &Yaml) -> Done {
         let order = self.editor.names(&component(holder).to("properties"));
         let before = order.iter().take_while(|one| *one != name);
         let has = self.editor.names(way);
@@ -263,10 +233,7 @@ impl Fixer<'_> {
         self.editor.set(&list, &own, &Yaml::Mapping(words), Put::Last)?;
         let rest = part.0.get(source.0.len()..).unwrap_or_default();
         let way = Way(list.to(&own).0.into_iter().chain(rest.iter().cloned()).collect());
-        for (needed, wanted) in self.lacking(holder, name, &way) {
-            self.put_member(holder, &way, &needed, &wanted)?;
-        }
-        self.put_member(holder, &way, name, value)
+        self.put_with_needs(holder, &way, name, value)
     }
 
     /// A value of the schema at `way`, as an example shows it.
@@ -382,6 +349,22 @@ impl Fixer<'_> {
             Spot::Component(_) => Vec::new(),
         };
         ways.into_iter().filter(|way| self.editor.has(way)).collect()
+    }
+
+    /// Puts another value there, which an example shows of a spot. An operation that repeats the example by
+    /// its anchor, and that the finding is not about, keeps the old one.
+    pub(super) fn show_anew(
+        &mut self,
+        finding: &Finding,
+        spot: &Spot,
+        way: &Way,
+        value: &Yaml,
+    ) -> Done {
+        if let Spot::Parameter { .. } = spot {
+            let sharers = self.sharers(finding);
+            self.editor.own(way, &sharers)?;
+        }
+        self.editor.replace_value(way, value)
     }
 }
 

@@ -107,7 +107,7 @@ impl Fixer<'_> {
                 finding.place
             ));
         }
-        self.fit_examples(&spot)
+        self.fit_examples(finding, &spot)
     }
 
     /// Puts a number in the place of the one that a description names, if it names it once.
@@ -136,21 +136,21 @@ impl Fixer<'_> {
     }
 
     /// Makes the values that examples show keep the limits.
-    fn fit_examples(&mut self, spot: &Spot) -> Done {
+    fn fit_examples(&mut self, finding: &Finding, spot: &Spot) -> Done {
         let way = self.schema_way(spot);
         let value = self.sample(&way, true)?;
         for shown in self.values_shown(spot, false) {
             let old = self.editor.plain_value(&shown)?;
             let new = self.fitted(&way, &old, &value);
             if new != old {
-                self.editor.replace_value(&shown, &Yaml::of(&new))?;
+                self.show_anew(finding, spot, &shown, &Yaml::of(&new))?;
             }
         }
         Ok(())
     }
 
     /// The value nearest to `old` that the limits of the schema allow.
-    fn fitted(&self, schema: &Way, old: &Value, sample: &Value) -> Value {
+    pub(super) fn fitted(&self, schema: &Way, old: &Value, sample: &Value) -> Value {
         let limit = |way: &Way, word: &str| -> Option<i64> {
             self.editor.scalar(&way.to(word))?.parse().ok()
         };

@@ -1,5 +1,7 @@
 //! Members and parameters: new, gone, of another type, required or not, deprecated.
 
+use serde_json::Value;
+
 use super::{
     Done, Finding, Fixer,
     place::{Spot, component, member as member_way},
@@ -182,11 +184,13 @@ impl Fixer<'_> {
     pub(super) fn need(&mut self, holder: &str, name: &str, other: &str, value: &str) -> Done {
         let object = component(holder);
         let rule = object.to("x-requires");
-        let ty = self.editor.scalar(&member_way(holder, other).to("type"));
-        let value = match ty {
-            Some("boolean" | "integer") => Yaml::Raw(value.to_ascii_lowercase()),
-            _ => Yaml::text(value),
-        };
+        let schema = member_way(holder, other);
+        let sample = self.sample(&schema, true)?;
+        let fitting = self.retyped(&schema, &Value::from(value), &sample);
+        let value = fitting.ok_or_else(|| {
+            format!("`{other}` cannot be {value}; write what `{name}` needs of it by hand")
+        })?;
+        let value = Yaml::of(&value);
         let needs = Yaml::Flow(Box::new(Yaml::Mapping(vec![(other.to_owned(), value.clone())])));
         if self.editor.has(&rule.to(name)) {
             return self.editor.set(&rule.to(name), other, &value, Put::Last);
@@ -435,11 +439,15 @@ impl Fixer<'_> {
             self.editor.remove(&way.to(&name))?;
         }
         self.remove_unused(referred)?;
-        let value = Yaml::of(&self.sample(&way, true)?);
+        let sample = self.sample(&way, true)?;
+        let value = Yaml::of(&sample);
         for way in self.values_shown(&spot, true) {
-            self.editor.replace_value(&way, &value)?;
+            self.show_anew(finding, &spot, &way, &value)?;
         }
-        Ok(())
+        match &spot {
+            Spot::Member { component: holder, name } => self.retype_needs(holder, name, &sample),
+            _ => Ok(()),
+        }
     }
 
     /// Says that a member or a parameter is required, or no longer does.

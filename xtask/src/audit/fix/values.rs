@@ -24,7 +24,7 @@ impl Fixer<'_> {
             _ => match self.reference(&way) {
                 Some(name) => name,
                 None if self.editor.scalar(&way.to("type")) == Some("string") => {
-                    return self.begin_enumeration(&spot, &way, value);
+                    return self.begin_enumeration(finding, &spot, &way, value);
                 }
                 None => {
                     return Err(
@@ -80,7 +80,13 @@ impl Fixer<'_> {
     }
 
     /// Makes a plain text an enumeration with its first value.
-    fn begin_enumeration(&mut self, spot: &Spot, way: &Way, value: &str) -> Done {
+    fn begin_enumeration(
+        &mut self,
+        finding: &Finding,
+        spot: &Spot,
+        way: &Way,
+        value: &str,
+    ) -> Done {
         let (owner, member, in_request) = match spot {
             Spot::Member { component, name } => {
                 (component.clone(), name.clone(), self.is_request(component))
@@ -116,7 +122,7 @@ impl Fixer<'_> {
         if in_request {
             self.put_word(way, "enum", &Yaml::flow_list([value]))?;
         }
-        self.show_value(spot, None, value)
+        self.show_value(finding, spot, (None, value))
     }
 
     /// Takes a value out of what a request allows, and out of the enumeration, where nothing else has it.
@@ -149,7 +155,7 @@ impl Fixer<'_> {
         let list = component(&name).to("x-extensible-enum");
         let allowed = if is_closed { self.editor.texts(&closed) } else { self.editor.texts(&list) };
         let first = allowed.into_iter().next().unwrap_or_default();
-        self.show_value(&spot, Some(value), &first)
+        self.show_value(finding, &spot, (Some(value), &first))
     }
 
     /// Takes a value out of an enumeration and the descriptions of its values.
@@ -177,14 +183,19 @@ impl Fixer<'_> {
     }
 
     /// Puts a value in the place of another, or of any that is none, in the examples.
-    fn show_value(&mut self, spot: &Spot, old: Option<&str>, new: &str) -> Done {
+    fn show_value(
+        &mut self,
+        finding: &Finding,
+        spot: &Spot,
+        (old, new): (Option<&str>, &str),
+    ) -> Done {
         for way in self.values_shown(spot, false) {
             let items = self.editor.names(&way).into_iter().map(|name| way.to(&name));
             let ways: Vec<Way> = items.chain([way.clone()]).collect();
             for way in ways {
                 let shown = self.editor.scalar(&way);
                 if shown.is_some_and(|shown| old.is_none_or(|old| old == shown)) {
-                    self.editor.replace_value(&way, &Yaml::text(new))?;
+                    self.show_anew(finding, spot, &way, &Yaml::text(new))?;
                 }
             }
         }

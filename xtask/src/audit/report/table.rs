@@ -2,6 +2,9 @@
 
 use super::{Remark, Report, Row};
 
+/// How many lines of YAML are shown of a finding.
+const SHOWN: usize = 12;
+
 pub(super) fn render(report: &Report, decided: bool) -> String {
     let compared = match report.compared.as_slice() {
         [] => "nothing".to_owned(),
@@ -67,8 +70,13 @@ fn table(rows: &[&Row], notes: &[String]) -> Vec<String> {
         lines.push(format!("{}{}: {}", first(page, own), row.place, row.sentence));
         lines.push(format!("{indent}{}", row.fingerprint));
         lines.extend(notes.get(index).map(|note| format!("{indent}{note}")));
-        let yaml = row.write.iter().flat_map(|yaml| yaml.lines());
-        lines.extend(yaml.map(|line| format!("{indent}+ {line}").trim_end().to_owned()));
+        let yaml: Vec<&str> = row.write.iter().flat_map(|yaml| yaml.lines()).collect();
+        let shown = yaml.iter().take(SHOWN);
+        lines.extend(shown.map(|line| format!("{indent}+ {line}").trim_end().to_owned()));
+        if yaml.len() > SHOWN {
+            let rest = yaml.len() - SHOWN;
+            lines.push(format!("{indent}  and {rest} lines more, which --fix --dry-run shows"));
+        }
     }
     lines
 }

@@ -144,6 +144,33 @@ pub(super) fn of_member(found: &mut Found, place: &Place, old: &Member, new: &Me
         }
         one(found, place, bare, before, after, word != bare);
     }
+    if old.ty == new.ty && old.required == new.required {
+        constants(found, place, old, new);
+    }
+}
+
+/// The constants of limits that come, go or are of another type.
+fn constants(found: &mut Found, place: &Place, old: &Member, new: &Member) {
+    let (before, after) = (old.constants(), new.constants());
+    for (name, ty) in &after {
+        let text = |ty: &str| format!("{name}: {ty}");
+        match before.get(name) {
+            Some(was) if was == ty => {}
+            Some(was) => found.add(
+                Rule::LimitConstantChanged,
+                place,
+                at(text(was), old.line),
+                at(text(ty), new.line),
+            ),
+            None => {
+                found.add(Rule::LimitConstantAdded, place, (None, None), at(text(ty), new.line));
+            }
+        }
+    }
+    for (name, ty) in before.iter().filter(|(name, _)| !after.contains_key(*name)) {
+        let before = at(format!("{name}: {ty}"), old.line);
+        found.add(Rule::LimitConstantRemoved, place, before, (None, None));
+    }
 }
 
 /// Words that limit a value.
