@@ -23,7 +23,7 @@ for page in "$@"; do
 done
 cd "$(dirname "$0")/.."
 read -ra xtask <<<"${XTASK:-cargo xtask}"
-read -ra shapes <<<"${SHAPES:-cargo test --package tests --test shapes}"
+read -ra shapes <<<"${SHAPES:-cargo test --package tests --test shapes --test answers --test schemas}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -76,5 +76,9 @@ fi
 requests=$(git status --short --untracked-files=all -- "tests/snapshots/$provider" | sed 's/^...//')
 if [ -n "$requests" ]; then
   printf '\n### Requests to review\n\n%s\n' "$(sed 's/.*/- `&`/' <<<"$requests")"
+fi
+others=$(git status --short --untracked-files=all -- "tests/snapshots/*/$provider" | sed 's/^...//')
+if [ -n "$others" ]; then
+  printf '\n### Answers, errors, schemas and limits to review\n\n%s\n' "$(sed 's/.*/- `&`/' <<<"$others")"
 fi
 exit 1

@@ -1,6 +1,10 @@
 //! What the READMEs show: the programs of the root's run, and the table of the tests' is complete.
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
+/// The test that the README shows; it runs with those here.
+#[path = "programs/snapshot.rs"]
+mod snapshot;
+
 use std::{env, fs, path::PathBuf, process::Command};
 
 use guestexec_sandbox::Sandbox;
@@ -15,11 +19,16 @@ fn readme() -> String {
     fs::read_to_string(root().join("README.md")).expect("there is a README")
 }
 
-/// Runs a program of the README against a sandbox, and returns what it printed.
-async fn run(name: &str, binary: &str) -> String {
+/// Checks that the README shows a program as it is.
+fn is_shown(name: &str) {
     let text = fs::read_to_string(root().join(format!("tests/programs/{name}.rs"))).unwrap();
     assert!(readme().contains(&format!("```rust\n{text}```")), "{name}.rs is not the README's");
     assert!(text.lines().count() <= 15, "{name}.rs is not short any more");
+}
+
+/// Runs a program of the README against a sandbox, and returns what it printed.
+async fn run(name: &str, binary: &str) -> String {
+    is_shown(name);
 
     let sandbox = Sandbox::start().await.unwrap();
     let mut command = Command::new(binary);
@@ -54,6 +63,11 @@ async fn the_zstack_program_runs() {
 #[tokio::test]
 async fn the_cci_program_runs() {
     assert_eq!(run("cci", env!("CARGO_BIN_EXE_readme-cci")).await.trim(), uname());
+}
+
+#[test]
+fn the_snapshot_of_what_is_sent_is_shown() {
+    is_shown("snapshot");
 }
 
 /// Package and name of every test target and bench, as the table names them.

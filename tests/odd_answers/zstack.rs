@@ -91,7 +91,7 @@ async fn output_is_kept_whatever_the_vms_members_are() {
     let example = guestexec_zstack::examples::ALL
         .iter()
         .flat_map(|example| example.answers)
-        .map(|(_, text)| serde_json::from_str::<Value>(text).unwrap())
+        .map(|answer| serde_json::from_str::<Value>(answer.body).unwrap())
         .find(|answer| answer["stream"].is_string() && answer["vmInstance"].is_object());
     let mut answer = example.unwrap();
     answer["stream"] = "standardStream: out, errorStream: err".into();

@@ -15,11 +15,12 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use find::{Call, NamedExample, json_name};
+pub use find::{Answer, Call, NamedExample, json_name};
 pub(crate) use node::{Kind, Node};
 pub use schema::{
-    BooleanSchema, Extra, IntegerFormat, IntegerSchema, JsonObject, ListSchema, Narrowed,
-    NumberFormat, NumberSchema, ObjectSchema, Reference, Schema, TextFormat, TextSchema,
+    BooleanSchema, Extra, IntegerFormat, IntegerSchema, JsonObject, JsonValueType, ListSchema,
+    Narrowed, NumberFormat, NumberSchema, ObjectSchema, Reference, Schema, TextContent, TextFormat,
+    TextSchema,
 };
 pub use text::{Pattern, Prose};
 

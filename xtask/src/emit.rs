@@ -1,7 +1,8 @@
 //! Stage 5: progenitor's code and the document become files to read.
 //!
 //! One page a file or a matter: `table`, `builders`, `client`, `types`, `answers`, `enums`, `validate`
-//! and `examples` make the files; `sample`, `limits`, `paths`, `docs` and `secrets` serve several of them.
+//! and `examples` make the files; `sample`, `limits`, `json_schema`, `paths`, `docs` and `secrets` serve
+//! several of them.
 
 mod answers;
 mod builders;
@@ -9,6 +10,7 @@ mod client;
 mod docs;
 pub(crate) mod enums;
 mod examples;
+mod json_schema;
 mod limits;
 mod paths;
 mod sample;
@@ -193,7 +195,7 @@ fn root(spec: &Spec, has_answers: bool, has_enums: bool) -> Vec<Item> {
         ));
     }
     let examples =
-        format!(" The named examples of `{}`, and a function that sends one.", spec.file);
+        format!(" The named examples of `{}`, and functions that make use of them.", spec.file);
     items.extend::<[Item; 5]>([
         parse_quote!(
             #[doc = #examples]

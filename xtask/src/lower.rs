@@ -109,8 +109,9 @@ fn json_content(schema: &Value) -> Value {
 pub fn member_names(object: &ObjectSchema) -> Vec<String> {
     let mut taken = BTreeSet::new();
     let mut name = |wire: &String| {
-        if taken.insert(wire.to_snake_case()) {
-            return wire.clone();
+        let plain = with_plurals(wire);
+        if taken.insert(plain.to_snake_case()) {
+            return plain;
         }
         let other = (2..).map(|number| format!("{}_{number}", wire.to_snake_case()));
         let mut other = other.filter(|name| !object.properties.contains_key(name));
@@ -118,6 +119,28 @@ pub fn member_names(object: &ObjectSchema) -> Vec<String> {
         name.unwrap_or_else(|| wire.clone())
     };
     object.properties.keys().map(&mut name).collect()
+}
+
+/// The field that is generated for a member.
+pub fn field_name(wire: &str) -> String {
+    with_plurals(wire).to_snake_case()
+}
+
+/// A name in which the plural of an acronym is one word: `podIps` for `podIPs`, which would be `pod_i_ps`.
+fn with_plurals(wire: &str) -> String {
+    let mut made = String::new();
+    let mut rest = wire;
+    while let Some(first) = rest.chars().next() {
+        let capitals = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_uppercase()).len();
+        let (word, after) = rest.split_at(capitals.max(first.len_utf8()));
+        let ends = |end: &str| !end.starts_with(char::is_lowercase);
+        match capitals > 1 && after.strip_prefix('s').is_some_and(ends) {
+            true => made.extend([&word[..1], &word[1..].to_lowercase()]),
+            false => made.push_str(word),
+        }
+        rest = after;
+    }
+    made
 }
 
 /// Progenitor's names for some of an object's members.

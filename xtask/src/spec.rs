@@ -28,9 +28,22 @@ pub fn listed(file: &str, complaints: Vec<Complaint>) -> String {
 /// Crates of the workspace that are no provider's: `guestexec-core`, and so on.
 const OURS: [&str; 6] = ["cli", "core", "macros", "remotecommand", "sandbox", "testkit"];
 
-/// Features, modules and packages that stand beside those of the providers.
-const TAKEN: [&str; 9] =
-    ["alloc", "default", "encoding", "guestexec", "ring", "rustls", "schemars", "tests", "xtask"];
+/// Features, modules, packages and folders of snapshots that stand beside those of the providers.
+const TAKEN: [&str; 13] = [
+    "alloc",
+    "answers",
+    "default",
+    "encoding",
+    "errors",
+    "guestexec",
+    "limits",
+    "ring",
+    "rustls",
+    "schemars",
+    "schemas",
+    "tests",
+    "xtask",
+];
 
 /// The providers: the stems of `specs/*.yaml`, sorted.
 ///

@@ -439,7 +439,11 @@ fn answers_are_read_with_patience() {
     assert!(answers.contains("    id = \"id\", kind = \"kind\",\n} keeps extra);"), "{answers}");
     assert!(!answers.contains("CreateWidgetRequest") && !answers.contains("Carton"), "{answers}");
     // A list of a request may come as null, a recursive member is boxed.
-    assert!(types.contains("null_as_default\")]pubparts:Vec<Carton>"), "{types}");
+    let parts = dense(
+        "null_as_default\")] #[cfg_attr(feature = \"schemars\", schemars(extend(\"type\" = [\"array\", \
+         \"null\"])))] pub parts: Vec<Carton>",
+    );
+    assert!(types.contains(&parts), "{parts}: {types}");
     assert!(types.contains("pubcause:Option<Box<Failure>>"), "{types}");
     // What is sent refuses what the service would refuse.
     assert!(types.contains(&dense("#[serde(deny_unknown_fields)]")), "{types}");

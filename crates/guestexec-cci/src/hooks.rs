@@ -145,7 +145,9 @@ impl Client {
         headers.insert(HOST, header_value(&host)?);
         headers.insert("x-sdk-date", header_value(&date)?);
         for (name, text) in credentials.extra_headers() {
-            headers.insert(name, secret_header(text)?);
+            let is_secret = name == "x-security-token";
+            headers
+                .insert(name, if is_secret { secret_header(text)? } else { header_value(text)? });
         }
         headers.insert(AUTHORIZATION, authorization);
         Ok(())
@@ -184,7 +186,8 @@ fn fits(request: &Request, operation: &Operation) -> Result<(), String> {
 impl ClientHooks<Inner> for Client {
     async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), CallError<E>> {
         let operation = self.inner.operation;
-        Marks { operation, times: &["x-sdk-date"], nonces: &["sec-websocket-key"] }.put(request);
+        Marks { operation, times: &["x-sdk-date"], nonces: &["sec-websocket-key"], made: &[] }
+            .put(request);
         if *operation == operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD {
             return self.send_to_iam(request).map_err(CallError::InvalidRequest);
         }

@@ -61,6 +61,11 @@ pub(crate) fn encode_to<W: io::Write + ?Sized>(writer: &mut W, bytes: &[u8]) -> 
     Ok(())
 }
 
+/// The bytes of text that is Base64 as this library writes it, so that no two texts have the same bytes.
+pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
 /// Bytes that travel as standard, padded Base64 text.
 ///
 /// It is made from plain text or bytes (`"uptime".into()`, `vec![0u8].into()`) and encoded when it is

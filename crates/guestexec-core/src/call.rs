@@ -109,6 +109,14 @@ fn kind_of(status: StatusCode) -> ErrorKind {
     }
 }
 
+/// A status by its number and, if it has one, its name.
+fn named(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(name) => format!("{} {name}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}
+
 /// One line about an answer: its text if that is short and plain, else its type.
 fn describe(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
@@ -120,7 +128,7 @@ fn describe(answer: &Answer) -> String {
     }
     let is_markup = text.starts_with('<') || text.starts_with('{');
     if text.is_empty() {
-        return format!("the answer is {} with an empty body", answer.status);
+        return format!("the answer is {} with an empty body", named(answer.status));
     }
     if is_markup || text.len() > 500 || text.contains(|c: char| c.is_control() && c != '\n') {
         let form = answer
@@ -130,7 +138,7 @@ fn describe(answer: &Answer) -> String {
             .unwrap_or("unnamed type");
         return format!(
             "the answer is {} with {} bytes of {form}, which the service does not document",
-            answer.status,
+            named(answer.status),
             answer.body.len()
         );
     }

@@ -23,6 +23,9 @@ pub struct Violation {
     problem: String,
 }
 
+/// What stands between members of which one has to be given.
+const OR: &str = "` or `";
+
 /// The result of a check.
 pub type Checked = Result<(), Violation>;
 
@@ -40,8 +43,12 @@ impl Violation {
     /// Prefixes the path with `parent`, the object that holds the member.
     #[must_use]
     pub fn within(mut self, parent: impl Display) -> Self {
-        let dot = if self.field.starts_with('[') { "" } else { "." };
-        self.field = format!("{parent}{dot}{}", self.field);
+        let inside = |field: &str| {
+            let dot = if field.starts_with('[') { "" } else { "." };
+            format!("{parent}{dot}{field}")
+        };
+        let members: Vec<String> = self.field.split(OR).map(inside).collect();
+        self.field = members.join(OR);
         self
     }
 }
@@ -79,24 +86,34 @@ impl<T: Validate + ?Sized> Validate for Box<T> {
     }
 }
 
-/// Checks that a count is within `limits`.
-fn count(field: &str, is: usize, unit: &str, limits: impl RangeBounds<usize>) -> Checked {
-    let allowed = match (limits.start_bound(), limits.end_bound()) {
-        (_, Bound::Included(most)) if is > *most => format!("at most {most}"),
-        (Bound::Included(least), _) if is < *least => format!("at least {least}"),
+/// Checks that a count is within `limits`; the unit is for one, and for any other number.
+fn count(field: &str, is: usize, unit: [&str; 2], limits: impl RangeBounds<usize>) -> Checked {
+    let wrong = match (limits.start_bound(), limits.end_bound()) {
+        (_, Bound::Included(1)) if is > 1 => "at most 1 is allowed".to_owned(),
+        (_, Bound::Included(most)) if is > *most => format!("at most {most} are allowed"),
+        (Bound::Included(least), _) if is < *least => format!("needs at least {least}"),
         _ => return Ok(()),
     };
-    Err(Violation::new(field, format!("has {is} {unit}, but {allowed} are allowed")))
+    let unit = unit[usize::from(is != 1)];
+    Err(Violation::new(field, format!("has {is} {unit}, but {wrong}")))
+}
+
+/// How long a text is, in words.
+fn characters_of(value: &str) -> String {
+    match value.chars().count() {
+        1 => "1 character".to_owned(),
+        many => format!("{many} characters"),
+    }
 }
 
 /// Checks how many characters a text has.
 pub fn characters(field: &str, value: &str, limits: impl RangeBounds<usize>) -> Checked {
-    count(field, value.chars().count(), "characters", limits)
+    count(field, value.chars().count(), ["character", "characters"], limits)
 }
 
 /// Checks how many bytes of UTF-8 a text has.
 pub fn bytes(field: &str, value: &str, limits: impl RangeBounds<usize>) -> Checked {
-    count(field, value.len(), "bytes", limits)
+    count(field, value.len(), ["byte", "bytes"], limits)
 }
 
 /// Bytes that travel as Base64 text.
@@ -107,12 +124,12 @@ pub trait Encoded {
 
 /// Checks how many characters a Base64 text has.
 pub fn encoded(field: &str, value: &impl Encoded, limits: impl RangeBounds<usize>) -> Checked {
-    count(field, value.encoded_len(), "characters of Base64", limits)
+    count(field, value.encoded_len(), ["character of Base64", "characters of Base64"], limits)
 }
 
 /// Checks how many items a list has.
 pub fn items<T>(field: &str, value: &[T], limits: impl RangeBounds<usize>) -> Checked {
-    count(field, value.len(), "items", limits)
+    count(field, value.len(), ["item", "items"], limits)
 }
 
 /// Checks how many members a map has.
@@ -121,7 +138,7 @@ pub fn members<T>(
     value: &BTreeMap<String, T>,
     limits: impl RangeBounds<usize>,
 ) -> Checked {
-    count(field, value.len(), "members", limits)
+    count(field, value.len(), ["member", "members"], limits)
 }
 
 /// Checks that a number is within `limits`.
@@ -255,8 +272,8 @@ pub fn pattern(field: &str, value: &str, pattern: &Pattern<'_>) -> Checked {
     Err(Violation::new(
         field,
         format!(
-            "({} characters) does not have the form the service takes, `{}`",
-            value.chars().count(),
+            "({}) does not have the form the service takes, `{}`",
+            characters_of(value),
             pattern.text
         ),
     ))
@@ -337,7 +354,7 @@ pub fn exactly_one_of(members: &[(&str, bool)]) -> Checked {
         return Ok(());
     }
     let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
-    Err(Violation::new(names.join("` or `"), "has to be given, but none was"))
+    Err(Violation::new(names.join(OR), "has to be given, but none was"))
 }
 
 /// Checks that at least `least` of the members are given.
@@ -346,10 +363,11 @@ pub fn some_of(least: usize, members: &[(&str, bool)]) -> Checked {
         return Ok(());
     }
     let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
-    Err(Violation::new(
-        names.join("`, `"),
-        format!("are fewer than {least}: give that many of them"),
-    ))
+    let problem = match least {
+        1 => "has to be given, but none was".to_owned(),
+        _ => format!("has to be given, at least {least} of them"),
+    };
+    Err(Violation::new(names.join(OR), problem))
 }
 
 /// Checks that a member is given only if another one has a certain value.
@@ -381,10 +399,10 @@ pub fn json_object(field: &str, value: &str, rules: &JsonObject, key: &Pattern<'
     let Ok(Value::Object(object)) = serde_json::from_str::<Value>(value) else {
         return Err(Violation::new(
             field,
-            format!("({} characters) is not a JSON object in text", value.chars().count()),
+            format!("({}) is not a JSON object in text", characters_of(value)),
         ));
     };
-    count(field, object.len(), "members", ..=rules.max_properties)?;
+    count(field, object.len(), ["member", "members"], ..=rules.max_properties)?;
     for (name, value) in &object {
         let at = format!("{field}.{name}");
         characters(&format!("{at} (name)"), name, 1..=rules.key_max_length)?;
@@ -414,7 +432,7 @@ mod tests {
         assert_eq!(characters("CommandName", &two_byte, 0..=60), Ok(()));
         assert_eq!(
             says(items::<u8>("InstanceIds", &[], 1..=200)),
-            "`InstanceIds` has 0 items, but at least 1 are allowed"
+            "`InstanceIds` has 0 items, but needs at least 1"
         );
         assert_eq!(
             says(range("Timeout", 86_401u32, 1..=86_400)),
@@ -422,21 +440,18 @@ mod tests {
         );
         assert_eq!(
             says(each("Tags", &["x", "xx"], |key| bytes("Key", key, 0..=1))),
-            "`Tags[1].Key` has 2 bytes, but at most 1 are allowed"
+            "`Tags[1].Key` has 2 bytes, but at most 1 is allowed"
         );
         assert_eq!(
             says(each("Ids", &["", "x"], |id| characters("", id, 1..))),
-            "`Ids[0]` has 0 characters, but at least 1 are allowed"
+            "`Ids[0]` has 0 characters, but needs at least 1"
         );
         let map = BTreeMap::from([("a".to_owned(), 3u64)]);
         assert_eq!(
             says(each_value("Marks", &map, |size| range("", *size, ..=2))),
             "`Marks.a` is 3, but only at most 2 is allowed"
         );
-        assert_eq!(
-            says(members("Marks", &map, 2..)),
-            "`Marks` has 1 members, but at least 2 are allowed"
-        );
+        assert_eq!(says(members("Marks", &map, 2..)), "`Marks` has 1 member, but needs at least 2");
         assert_eq!(
             says(one_of_numbers("Size", 3, &[1, 2])),
             "`Size` is 3, which is none of the values allowed: 1, 2"
@@ -469,7 +484,11 @@ mod tests {
     fn members_that_exclude_or_need_each_other() {
         assert_eq!(exclusive(&[("A", true), ("B", false)]), Ok(()));
         assert!(says(exclusive(&[("A", true), ("B", true)])).starts_with("`A` and `B` exclude"));
-        assert!(says(exactly_one_of(&[("A", false), ("B", false)])).starts_with("`A` or `B` has"));
+        let none = [("A", false), ("B", false)];
+        assert!(says(exactly_one_of(&none)).starts_with("`A` or `B` has"));
+        let inside = some_of(1, &none).map_err(|violation| violation.within("in"));
+        assert_eq!(says(inside), "`in.A` or `in.B` has to be given, but none was");
+        assert!(says(some_of(2, &[("A", true), ("B", false)])).ends_with("at least 2 of them"));
         assert_eq!(requires("P", false, "E", "true", false), Ok(()));
         assert!(says(requires("P", true, "E", "true", false)).contains("needs `E` to be true"));
         assert!(says(unique("ids", &["a", "b", "a"])).starts_with("`ids[2]` repeats item 0"));

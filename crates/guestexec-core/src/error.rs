@@ -215,7 +215,10 @@ impl<D> fmt::Display for Error<D> {
         if let Some(operation) = operation {
             write!(f, "{operation}: ")?;
         }
-        if let Some(code) = code {
+        // A code that is the message, or the status, says nothing more.
+        let is_said =
+            |code: &String| code == message || status.is_some_and(|status| status.as_str() == code);
+        if let Some(code) = code.as_ref().filter(|code| !is_said(code)) {
             write!(f, "{code}: ")?;
         }
         f.write_str(message)?;

@@ -8,7 +8,7 @@ use crate::Operation;
 /// One named example of an operation, as in its document.
 ///
 /// The provider crates list theirs in `examples::ALL` (feature `examples`), and `examples::send` sends one
-/// through the generated client. The request snapshots are made of them.
+/// through the generated client. The snapshots of requests, answers and errors are made of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Example {
     /// The operation's `operationId`.
@@ -23,8 +23,50 @@ pub struct Example {
     pub body: Option<&'static str>,
     /// The status of the operation's success.
     pub status: u16,
-    /// Named answers that a service gives to the operation: name and JSON text.
-    pub answers: &'static [(&'static str, &'static str)],
+    /// Answers of success that a service gives to the operation.
+    pub answers: &'static [ExampleAnswer],
+    /// Refusals that a service gives to the operation, or something on the way to it.
+    pub errors: &'static [ExampleAnswer],
+}
+
+/// One named answer to an operation, as in its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExampleAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The example's name; `page` is the one on the vendor's page. Two answers with different statuses or
+    /// media types may have the same name.
+    pub name: &'static str,
+    /// What the example shows, in one line.
+    pub summary: &'static str,
+    /// The media type of the body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: &'static str,
+}
+
+impl ExampleAnswer {
+    /// An answer whose body is JSON.
+    #[doc(hidden)]
+    pub const fn json(
+        status: u16,
+        name: &'static str,
+        summary: &'static str,
+        body: &'static str,
+    ) -> Self {
+        Self { status, name, summary, content_type: "application/json", body }
+    }
+
+    /// An answer whose body is text.
+    #[doc(hidden)]
+    pub const fn text(
+        status: u16,
+        name: &'static str,
+        summary: &'static str,
+        body: &'static str,
+    ) -> Self {
+        Self { status, name, summary, content_type: "text/plain", body }
+    }
 }
 
 impl Example {
@@ -33,7 +75,8 @@ impl Example {
     pub const fn of(
         operation: &Operation,
         status: u16,
-        answers: &'static [(&'static str, &'static str)],
+        answers: &'static [ExampleAnswer],
+        errors: &'static [ExampleAnswer],
     ) -> Self {
         let (name, summary) = ("", "");
         Self {
@@ -44,6 +87,7 @@ impl Example {
             body: None,
             status,
             answers,
+            errors,
         }
     }
 

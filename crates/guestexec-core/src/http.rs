@@ -1,9 +1,13 @@
 //! The HTTP client of all providers, and how answers are read.
 
-use std::{env, error::Error as _, time::Duration};
+use std::{env, error::Error as _, future::ready, io, time::Duration};
 
 use http_body_util::Limited;
-use reqwest::{NoProxy, Response, StatusCode, Url, redirect};
+use reqwest::{
+    NoProxy, Response, StatusCode, Url,
+    dns::{Name, Resolve, Resolving},
+    redirect,
+};
 
 #[cfg(feature = "__rustls")]
 use crate::tls;
@@ -88,6 +92,27 @@ pub fn http_client(
 /// As [`http_client`].
 pub(crate) fn offline_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
     build(with_tls(client_builder(options)?, &options.root_certificates, false)?)
+}
+
+/// Builds a client that finds no host, so that each of its requests fails before anything is sent: the error
+/// is a failed connection. It asks neither the network nor a proxy. The address has to have a name, because
+/// an IP address is not looked up.
+///
+/// # Errors
+/// As [`http_client`].
+#[doc(hidden)]
+pub fn refusing_client() -> Result<reqwest::Client, String> {
+    let options = HttpOptions { proxy: Proxy::Direct, ..HttpOptions::default() };
+    build(with_tls(client_builder(&options)?, "", false)?.dns_resolver(NoHosts))
+}
+
+/// A resolver that knows no host.
+struct NoHosts;
+
+impl Resolve for NoHosts {
+    fn resolve(&self, _: Name) -> Resolving {
+        Box::pin(ready(Err(io::Error::from(io::ErrorKind::ConnectionRefused).into())))
+    }
 }
 
 fn client_builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, String> {

@@ -41,22 +41,25 @@ pub use clock::{Clock, SystemClock, unix_seconds};
 pub use credential::{check_credential, check_header_credential, check_key};
 pub use endpoint::{Endpoint, PlainHttp};
 pub use error::{Error, ErrorKind};
-pub use example::Example;
+pub use example::{Example, ExampleAnswer};
 pub use hooks::{Inner, header_value, secret_header};
 pub use http::{
     HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, mark_as_error,
+    refusing_client,
 };
 pub use items::{Items, text_answer};
 pub use json::json_body;
 pub use lossless::Extra;
-pub use marks::Marks;
+pub use marks::{Mark, Marks};
 pub use nulls::null_as_default;
 pub use operation::Operation;
 pub use readable::{Secrets, identifier, readable};
 pub use renewing::{Issued, Renewing};
 pub use secret::{Redacted, Secret};
 pub use settings::{Settings, variable};
-pub use shape::RequestShape;
+#[doc(hidden)]
+pub use shape::{Private, Readable};
+pub use shape::{RandomTexts, RequestShape};
 #[cfg(feature = "encoding")]
 pub use text::text_in;
 pub use transport::{ResponseFuture, Transport};

@@ -5,7 +5,7 @@
 //! reading and writing is all here.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     ops::{Deref, DerefMut},
 };
@@ -58,7 +58,9 @@ impl DerefMut for Extra {
 
 impl fmt::Debug for Extra {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.keys()).finish()
+        // Sorted, since features of serde_json decide on the order.
+        let names: BTreeSet<&String> = self.keys().collect();
+        f.debug_set().entries(names).finish()
     }
 }
 

@@ -1,6 +1,9 @@
 //! The facts of an operation.
 
 use progenitor_client::OperationInfo;
+use serde_json::Value;
+
+use crate::shape::{answer_base64, answer_secrets, hide_answer, show_answer};
 
 /// An operation of a service, as its document describes it.
 ///
@@ -31,6 +34,15 @@ pub struct Operation {
     /// What is secret in its requests, in the notation of [`Marks`](crate::Marks).
     #[doc(hidden)]
     pub secrets: &'static str,
+    /// Which texts of its requests hold Base64 or JSON, in the notation of [`Marks`](crate::Marks).
+    #[doc(hidden)]
+    pub texts: &'static str,
+    /// What is secret in its answers, in the notation of `secrets`.
+    #[doc(hidden)]
+    pub answer_secrets: &'static str,
+    /// Which texts of its answers hold Base64 or JSON, in the notation of `texts`.
+    #[doc(hidden)]
+    pub answer_texts: &'static str,
 }
 
 impl Operation {
@@ -48,7 +60,67 @@ impl Operation {
             page: "",
             read_on: "",
             secrets: "",
+            texts: "",
+            answer_secrets: "",
+            answer_texts: "",
         }
+    }
+
+    /// Replaces by `<secret>` what the document calls secret in the body of an answer.
+    ///
+    /// Of a text that holds a JSON object, the values are replaced and the names stay. What a command wrote
+    /// stays, as a recording without it would be of no use.
+    pub fn hide_answer_secrets(&self, body: &mut Value) {
+        hide_answer(body, self.answer_texts, self.answer_secrets);
+    }
+
+    /// Calls `act` with each value that [`hide_answer_secrets`](Self::hide_answer_secrets) replaces.
+    #[doc(hidden)]
+    pub fn visit_answer_secrets(&self, body: &mut Value, act: &mut dyn FnMut(&mut Value)) {
+        answer_secrets(body, self.answer_texts, self.answer_secrets, act);
+    }
+
+    /// Calls `act` with each text in the body of an answer that holds Base64.
+    #[doc(hidden)]
+    pub fn visit_answer_base64(&self, body: &mut Value, act: &mut dyn FnMut(&mut Value)) {
+        answer_base64(body, self.answer_texts, act);
+    }
+
+    /// True if the body of its answers has secret members.
+    #[doc(hidden)]
+    pub fn answers_secrets(&self) -> bool {
+        self.answer_secrets.split(',').any(|mark| mark.starts_with("body/"))
+    }
+
+    /// True for a header of an answer that holds a secret, by its name in lower case: one that the document
+    /// calls so, and any cookie.
+    pub fn is_secret_answer_header(&self, name: &str) -> bool {
+        let named = self.answer_secrets.split(',').filter_map(|mark| mark.strip_prefix("header/"));
+        name == "set-cookie" || named.into_iter().any(|secret| secret == name)
+    }
+
+    /// The body of an answer for a reader: without secrets, and Base64 and JSON within texts as what they
+    /// stand for, in the notation of [`RequestShape::body`](crate::RequestShape::body).
+    ///
+    /// It is for reading only: no client reads such a body.
+    ///
+    /// ```
+    /// use guestexec_core::Operation;
+    /// use serde_json::json;
+    ///
+    /// let read = Operation {
+    ///     answer_secrets: "body/token",
+    ///     answer_texts: "base64/output",
+    ///     ..Operation::undocumented("Read", "GET", "/")
+    /// };
+    /// assert_eq!(
+    ///     read.readable_answer(json!({ "output": "aGk=", "token": "t-1" })),
+    ///     json!({ "output": "<base64> hi", "token": "<secret>" })
+    /// );
+    /// ```
+    pub fn readable_answer(&self, mut body: Value) -> Value {
+        show_answer(&mut body, self.answer_texts, self.answer_secrets);
+        body
     }
 
     /// The argument of progenitor's hooks.

@@ -1,18 +1,37 @@
 //! A request as a reviewer wants to read it.
 
-use std::fmt;
+mod body;
+mod display;
+mod private;
+mod query;
+mod random;
+#[cfg(test)]
+mod tests;
+mod unique;
 
-use reqwest::{Request, header::HeaderValue};
+use std::mem;
+
+use reqwest::{Request, Url, header::HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::marks::{Marked, OPERATION};
+pub(crate) use body::{answer_base64, answer_secrets, hide_answer, show_answer};
+pub use display::Readable;
+pub use private::Private;
+pub use random::RandomTexts;
+
+use crate::{
+    endpoint::is_loopback,
+    marks::{Marked, OPERATION},
+};
+use body::Made;
 
 /// What a request looks like on the wire, without what differs from run to run.
 ///
-/// Secrets read `<secret>`, times `<time>`, random values `<nonce>`; query, headers and JSON members are
-/// sorted. So requests with the same meaning have the same shape, and shapes make good snapshots; the
-/// `Display` form is for reviews. Of a request that no client of this library made, the shape has only the
+/// Secrets read `<secret>`, times `<time>`, random values `<nonce>` or `<marker>`, the port of a service on
+/// this machine `<port>`; query, headers and JSON members are sorted. So requests with the same meaning have
+/// the same shape, and shapes make good snapshots. The `Display` form is for reviews: it shows a text of
+/// several lines as lines. Of a request that no client of this library made, the shape has only the
 /// body's size, because its secrets are not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -21,13 +40,24 @@ pub struct RequestShape {
     pub operation: Option<String>,
     /// The method, in capitals.
     pub method: String,
+    /// Scheme and authority of the URL: `https://tat.tencentcloudapi.com`, `http://127.0.0.1:<port>`.
+    pub host: String,
     /// The URL's path, percent-encoded as sent.
     pub path: String,
     /// The query's names and values, decoded and sorted by name; repeated names keep their order.
+    ///
+    /// What is encoded in another way than this library does, such as a space as `+`, is shown as sent, with
+    /// `<raw> ` before it: servers differ in how they read it.
     pub query: Vec<(String, String)>,
     /// The headers, names in lower case, sorted.
     pub headers: Vec<(String, String)>,
-    /// The body: JSON as a value, other text as a string, anything else by its size.
+    /// The body: JSON as a value, other text as a string, anything else by its size. JSON with two members of
+    /// the same name in an object is a text.
+    ///
+    /// A text in JSON that holds Base64 of UTF-8, by the vendor's page, is what it stands for: `uptime` in
+    /// Base64 reads `<base64> uptime`. Where it is no such Base64 it stays, with `<text> ` before it if it
+    /// begins like that. A text that holds a JSON object or list is that, as the member `<json>` of an object;
+    /// where it may hold a secret, each value in it reads `<secret>`.
     pub body: Option<Value>,
 }
 
@@ -36,14 +66,13 @@ impl RequestShape {
     pub fn of(request: &Request) -> Self {
         let marked = Marked::of(request.url());
         let is = |kind, name: &str| marked.is_some_and(|marked| marked.has(kind, name));
-        let mut query: Vec<(String, String)> = request
-            .url()
-            .query_pairs()
-            .map(|(name, value)| match is("query", &name) {
-                true => (name.into_owned(), SECRET.to_owned()),
-                false => (name.into_owned(), value.into_owned()),
-            })
-            .collect();
+        let made = marked.map(Made::of);
+        let fixed = |text: String| match &made {
+            Some(made) => made.replaced(text),
+            None => text,
+        };
+        let mut query = query::pairs(request.url(), |name| is("query", name), SECRET);
+        query.iter_mut().for_each(|(_, value)| *value = fixed(mem::take(value)));
         query.sort_by(|a, b| a.0.cmp(&b.0));
         let mut headers: Vec<(String, String)> = request
             .headers()
@@ -54,7 +83,8 @@ impl RequestShape {
                     () if is("time", name) => "<time>".to_owned(),
                     () if is("nonce", name) => "<nonce>".to_owned(),
                     () if is("header", name) => SECRET.to_owned(),
-                    () => header(name, value),
+                    () if name == "host" => without_port(request.url(), header(name, value)),
+                    () => fixed(header(name, value)),
                 };
                 (name.to_owned(), shown)
             })
@@ -64,6 +94,7 @@ impl RequestShape {
         Self {
             operation: operation.map(str::to_owned),
             method: request.method().to_string(),
+            host: host(request.url()),
             path: path(request.url().path(), marked),
             query,
             headers,
@@ -88,6 +119,24 @@ fn header(name: &str, value: &HeaderValue) -> String {
     }
 }
 
+/// Scheme and authority; a user and a password are secret, and no client of this library has any.
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    let user = if has_user { format!("{SECRET}@") } else { String::new() };
+    without_port(url, format!("{}://{user}{host}{port}", url.scheme()))
+}
+
+/// An address that ends with the port of `url`, which on this machine is another one on each run.
+fn without_port(url: &Url, address: String) -> String {
+    let port = url.port().filter(|_| is_loopback(url)).map(|port| format!(":{port}"));
+    match port.and_then(|port| address.strip_suffix(&*port)) {
+        Some(host) => format!("{host}:<port>"),
+        None => address,
+    }
+}
+
 /// The path without its secret segments.
 fn path(path: &str, marked: Option<Marked<'_>>) -> String {
     let mut parts: Vec<&str> = path.split('/').collect();
@@ -102,132 +151,15 @@ fn path(path: &str, marked: Option<Marked<'_>>) -> String {
 }
 
 fn body_value(bytes: &[u8], marked: Marked<'_>) -> Value {
-    if let Ok(mut value) = serde_json::from_slice(bytes) {
-        for member in marked.each("body") {
-            hide(&mut value, member);
-        }
-        value.sort_all_objects();
+    // Servers differ in which of two members with the same name they read, so such JSON is no value.
+    if let Ok(mut value) = serde_json::from_slice(bytes)
+        && unique::members(bytes)
+    {
+        body::show(&mut value, marked);
         return value;
     }
     match std::str::from_utf8(bytes) {
         Ok(text) if marked.each("body").next().is_none() => Value::String(text.to_owned()),
         _ => Value::String(format!("<{} bytes>", bytes.len())),
-    }
-}
-
-/// Hides the values at `path`: names and `*`, separated by slashes.
-fn hide(value: &mut Value, path: &str) {
-    let (first, rest) = path.split_once('/').map_or((path, None), |(a, b)| (a, Some(b)));
-    let found: Vec<&mut Value> = match value {
-        Value::Array(items) if first == "*" => items.iter_mut().collect(),
-        Value::Object(members) if first == "*" => members.values_mut().collect(),
-        Value::Object(members) => members.get_mut(first).into_iter().collect(),
-        _ => Vec::new(),
-    };
-    for value in found {
-        match rest {
-            Some(rest) => hide(value, rest),
-            None if value.is_null() => {}
-            None => *value = SECRET.into(),
-        }
-    }
-}
-
-/// A value with its control characters escaped, so that it stays on its line.
-fn one_line(value: &str) -> String {
-    value.chars().fold(String::with_capacity(value.len()), |mut line, character| {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-        line
-    })
-}
-
-impl fmt::Display for RequestShape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(operation) = &self.operation {
-            write!(f, "{operation}: ")?;
-        }
-        writeln!(f, "{} {}", self.method, self.path)?;
-        for (index, (name, value)) in self.query.iter().enumerate() {
-            let sign = if index == 0 { '?' } else { '&' };
-            writeln!(f, "  {sign} {name}={}", one_line(value))?;
-        }
-        for (name, value) in &self.headers {
-            writeln!(f, "{name}: {value}")?;
-        }
-        match &self.body {
-            None => Ok(()),
-            Some(Value::String(text)) => write!(f, "\n{text}"),
-            Some(value) => write!(f, "\n{value:#}"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use reqwest::{Method, Url, header::HeaderValue};
-    use serde_json::json;
-
-    use super::RequestShape;
-    use crate::{HttpOptions, Marks, Operation, http::offline_client};
-
-    const MARKS: Marks = Marks {
-        operation: &Operation {
-            secrets: "body/auth/password,body/list/*/value,body/all,query/key,path/2",
-            ..Operation::undocumented("Try", "POST", "/v1/sessions/{id}/valid")
-        },
-        times: &["x-at"],
-        nonces: &["x-once"],
-    };
-
-    #[test]
-    fn what_is_marked_is_not_shown() {
-        let url = Url::parse("http://h/v1/sessions/S0/valid?key=S1&other=plain").unwrap();
-        let body = json!({
-            "auth": { "password": "S2", "user": "me" }, "password": "plain",
-            "list": [{ "value": "S3", "name": "n" }, { "value": 7777 }, "odd"],
-            "all": { "deep": ["S4"] }, "timeout": 3,
-        });
-        let mut token = HeaderValue::from_static("S5");
-        token.set_sensitive(true);
-        let mut request = offline_client(&HttpOptions::default())
-            .unwrap()
-            .request(Method::POST, url)
-            .header("authorization", "Basic S6")
-            .header("x-any", token)
-            .header("x-at", "S7")
-            .header("x-once", "S8")
-            .json(&body)
-            .build()
-            .unwrap();
-        // Without marks, anything may be a secret.
-        let unknown = RequestShape::of(&request).to_string();
-        assert!(!unknown.contains("S2") && unknown.ends_with(" bytes>"), "{unknown}");
-
-        MARKS.put(&mut request);
-        let shape = RequestShape::of(&request);
-        let shown = format!("{shape}{shape:?}{}", serde_json::to_string(&shape).unwrap());
-        for secret in ["S0", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "7777"] {
-            assert!(!shown.contains(secret), "{secret}: {shape}");
-        }
-        for plain in [
-            "Try: POST /v1/sessions/<secret>/valid\n",
-            "? key=<secret>\n",
-            "& other=plain\n",
-            "authorization: Basic <secret>\n",
-            "x-at: <time>\n",
-            "x-once: <nonce>\n",
-            "\"user\": \"me\"",
-            "\"password\": \"plain\"",
-            "\"name\": \"n\"",
-            "\"odd\"",
-            "\"all\": \"<secret>\"",
-            "\"timeout\": 3",
-        ] {
-            assert!(shape.to_string().contains(plain), "{plain}: {shape}");
-        }
     }
 }

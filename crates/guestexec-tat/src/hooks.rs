@@ -12,8 +12,8 @@ use std::{
 };
 
 use guestexec_core::{
-    MAX_ANSWER, Marks, Operation, Secrets, Underway, buffered, exchange, header_value, identifier,
-    mark_as_error, secret_header, unix_seconds,
+    MAX_ANSWER, Mark, Marks, Operation, Secrets, Underway, buffered, exchange, header_value,
+    identifier, mark_as_error, secret_header, unix_seconds,
 };
 use progenitor_client::{
     ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue,
@@ -72,6 +72,8 @@ pub(crate) struct Shared {
 pub(crate) struct Call {
     /// Whether the request was sent.
     pub(crate) underway: Underway,
+    /// What a shape is told of the texts that were made for the call.
+    pub(crate) marks: Vec<Mark>,
 }
 
 impl Client {
@@ -289,7 +291,8 @@ impl fmt::Debug for Shared {
 impl ClientHooks<Inner> for Client {
     async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), CallError<E>> {
         let operation = self.inner.operation;
-        Marks { operation, times: &["x-tc-timestamp"], nonces: &[] }.put(request);
+        let made = &self.inner.call.marks;
+        Marks { operation, times: &["x-tc-timestamp"], nonces: &[], made }.put(request);
         let Some(signer) = self.inner.shared.keyring.signer() else {
             return Err(CallError::InvalidRequest("there are no credentials".to_owned()));
         };

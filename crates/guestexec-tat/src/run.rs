@@ -187,14 +187,15 @@ impl<K> Run<'_, K> {
     /// Replaces `{{key}}` in the script by a value. At most 20 keys, each of 1 to 64 of the characters
     /// `a-zA-Z0-9-_` and given once.
     ///
-    /// The service does not quote the value: write the quotes into the script.
+    /// The service does not quote the value: write the quotes into the script. Request shapes show it.
     pub fn parameter(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.common.parameters.push((key.into(), value.into().into(), false));
         self
     }
 
     /// Replaces `{{tat-hidden:key}}` in the script by a value that the service's records show as
-    /// asterisks. A script with `{{key}}`, which would show it, is refused.
+    /// asterisks, and request shapes as `<secret>`. A script with `{{key}}`, which would show it, is
+    /// refused.
     pub fn hidden_parameter(mut self, key: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.common.parameters.push((key.into(), value.into(), true));
         self

@@ -4,8 +4,8 @@
 use std::{future::Future, time::Duration};
 
 use guestexec_core::{
-    MAX_ANSWER, Marks, Operation, Secret, Secrets, Underway, buffered, exchange, header_value,
-    limit_answer, secret_header, unix_seconds,
+    MAX_ANSWER, Mark, Marks, Operation, Secret, Secrets, Underway, buffered, exchange,
+    header_value, limit_answer, secret_header, unix_seconds,
 };
 use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
@@ -31,6 +31,8 @@ pub(crate) struct Call {
     pub(crate) job: Option<(JobId, Duration)>,
     /// Whether the request carries credentials even if the operation needs none: a proxy may.
     pub(crate) identified: bool,
+    /// What a shape is told of the texts that were made for the call.
+    pub(crate) marks: Vec<Mark>,
     /// The password hash in the body of a login.
     pub(crate) proof: Option<Secret>,
 }
@@ -95,7 +97,8 @@ impl Client {
 impl ClientHooks<Inner> for Client {
     async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), CallError<E>> {
         let operation = self.inner.operation;
-        Marks { operation, times: &["date"], nonces: &["x-job-uuid"] }.put(request);
+        let made = &self.inner.call.marks;
+        Marks { operation, times: &["date"], nonces: &["x-job-uuid"], made }.put(request);
         if request.body().is_some() {
             let json = HeaderValue::from_static("application/json;charset=UTF-8");
             request.headers_mut().insert(CONTENT_TYPE, json);

@@ -64,6 +64,7 @@ impl<'a> Vm<'a> {
             timeout: None,
             method: Method::Put,
             job: None,
+            marks: Vec::new(),
         };
         Run { call, shell: Shell::Guest }
     }
@@ -172,6 +173,7 @@ impl<'a> Run<'a> {
         let mut call = self.call;
         let checks = call.client.inner.checks;
         call.command = self.shell.script(&call.platform, &call.command, &nonce, checks)?;
+        call.marks = capture::marks(&nonce);
         Captured::read(call.finish().await?, Some(&nonce))
     }
 }

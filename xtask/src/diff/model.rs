@@ -6,14 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heck::{ToShoutySnakeCase as _, ToSnakeCase as _};
+use heck::ToSnakeCase as _;
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::types::Direction;
 use crate::{
     document::{Document, Kind, Node, Schema},
-    spec,
+    lower, spec,
 };
 
 /// A word's value and line.
@@ -100,7 +100,7 @@ impl Member {
         for (prefix, name) in prefixes {
             let word = |word: &str| self.words.get(&format!("{prefix}{word}"));
             let mut add = |end: &str, ty: String| {
-                let snake = self.wire.to_shouty_snake_case();
+                let snake = lower::field_name(&self.wire).to_uppercase();
                 constants.insert(format!("{snake}_{name}{end}"), ty);
             };
             for (least, most, end) in [
@@ -455,12 +455,12 @@ impl<'a> Maker<'a> {
                     member.words.insert("required".to_owned(), fact);
                 }
             }
-            ty.members.insert(wire.to_snake_case(), member);
+            ty.members.insert(lower::field_name(wire), member);
         }
         if !is_answer {
             let members = &ty.members;
             let is_there = |name: &String| members.contains_key(name);
-            let required = required.iter().map(|wire| wire.to_snake_case()).filter(is_there);
+            let required = required.iter().map(|wire| lower::field_name(wire)).filter(is_there);
             ty.required = (required.collect(), line_of("required"));
         }
         let extra = node.get("additionalProperties");

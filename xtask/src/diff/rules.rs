@@ -269,6 +269,8 @@ rules! {
         "{place} may hold a secret." "`Debug`, request shapes and recordings hide it.";
     SensitiveOff "sensitive-off" Behaviour None Patch
         "{place} is no longer said to hold a secret." "`Debug`, request shapes and recordings show it.";
+    TextContentChanged "text-content-changed" Behaviour None Patch
+        "{place}: what the text is said to hold, `{after}`, is new, gone or another." "Request shapes and recordings show and hide its parts by that; the same is sent.";
     MemberDeprecated "member-deprecated" Interface Compatible Minor
         "{place} is deprecated: the vendor advises against it." "Code that uses it gets a warning.";
     MemberUndeprecated "member-undeprecated" Interface Compatible Patch
@@ -285,8 +287,8 @@ rules! {
         "{place}: the example `{after}` is new, gone or another." "The feature `examples` and the request snapshots have it.";
     AnswerExampleChanged "answer-example-changed" Documentation None Patch
         "{place}: the example `{after}` of an answer is new, gone or another." "The feature `examples` has it.";
-    ErrorExampleChanged "error-example-changed" Documentation None None
-        "{place}: the example `{after}` of a refusal is new, gone or another." "Nothing is made of it.";
+    ErrorExampleChanged "error-example-changed" Documentation None Patch
+        "{place}: the example `{after}` of a refusal is new, gone or another." "The feature `examples` has it.";
     AnswerHeadersChanged "answer-headers-changed" Documentation None None
         "{place}: the headers of an answer changed." "Hand-written code reads headers; nothing is made of them.";
     PageChanged "page-changed" Documentation None Patch

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{
-    AnswerBody, Document, Lines, ListSchema, MediaType, Named, Operation, Parameter, PathItem,
-    Referable, Reference, RequestBody, Response, Schema, TextBody,
+    AnswerBody, Document, Example, Lines, ListSchema, MediaType, Named, Operation, Parameter,
+    PathItem, Referable, Reference, RequestBody, Response, Schema, TextBody,
 };
 
 /// An operation with its path and method.
@@ -33,6 +33,17 @@ pub struct NamedExample<'a> {
     pub parameters: Map<String, Value>,
     /// The body, if the operation has one.
     pub body: Option<&'a Value>,
+}
+
+/// An answer to an operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// The status.
+    pub status: u16,
+    /// The component that it is, if it is one.
+    pub component: Option<&'a str>,
+    /// What it means, and its body.
+    pub response: &'a Response,
 }
 
 impl Document {
@@ -135,11 +146,8 @@ impl<'a> Call<'a> {
 
     /// The answers that mean success, 1xx and 2xx; one that leads nowhere is left out.
     pub fn successes(&self) -> Vec<(u16, &'a Response)> {
-        let answers = self.operation.responses.iter();
-        let all = answers.filter_map(|(status, answer)| {
-            Some((status.parse().ok()?, self.document.response(answer)?))
-        });
-        all.filter(|(status, _)| *status < 300).collect()
+        let successes = self.answers().into_iter().filter(Answer::is_success);
+        successes.map(|answer| (answer.status, answer.response)).collect()
     }
 
     /// The `operationId`.
@@ -207,15 +215,37 @@ impl<'a> Call<'a> {
         bodies.chain(others).collect()
     }
 
-    /// The named examples of its successful answers: status, name, value.
-    pub fn answers(&self) -> Vec<(u16, &'a str, &'a Value)> {
-        let successes = self.successes().into_iter();
-        successes
-            .flat_map(|(status, response)| {
-                let examples = response.json().into_iter().flat_map(|body| &body.examples);
-                examples.map(move |(name, example)| (status, name.as_str(), &example.value))
+    /// All answers with their statuses, those of success first; one that leads nowhere is left out.
+    pub fn answers(&self) -> Vec<Answer<'a>> {
+        let mut all: Vec<Answer<'_>> = self
+            .operation
+            .responses
+            .iter()
+            .filter_map(|(status, answer)| {
+                let component = answer.reference().and_then(|of| of.name_in("responses"));
+                let response = self.document.response(answer)?;
+                Some(Answer { status: status.parse().ok()?, component, response })
             })
-            .collect()
+            .collect();
+        all.sort_by_key(|answer| !answer.is_success());
+        all
+    }
+}
+
+impl<'a> Answer<'a> {
+    /// Whether it means success: 1xx and 2xx.
+    pub fn is_success(&self) -> bool {
+        self.status < 300
+    }
+
+    /// Its named examples, and whether the body of each is text and no JSON.
+    pub fn examples(&self) -> Vec<(&'a str, &'a Example, bool)> {
+        let json = self.response.json().into_iter().flat_map(|body| &body.examples);
+        let json = json.map(|(name, example)| (name.as_str(), example, false));
+        let content = self.response.content.as_ref();
+        let text = content.and_then(|content| content.text.as_ref()).into_iter();
+        let text = text.flat_map(|body| &body.examples);
+        json.chain(text.map(|(name, example)| (name.as_str(), example, true))).collect()
     }
 }
 

@@ -117,7 +117,20 @@ schema! {
         /// The JSON object it must hold.
         #[serde(rename = "x-json-object")]
         pub json_object: Option<JsonObject>,
+        /// What it holds, where no other word says so.
+        #[serde(rename = "x-content")]
+        pub content: Option<TextContent>,
     }
+}
+
+/// What a text holds.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextContent {
+    /// JSON.
+    Json,
+    /// What a command wrote.
+    Output,
 }
 
 /// What stands in a text.

@@ -1,12 +1,15 @@
-//! Makes `examples.rs`: a document's named examples as data, and one function that sends them.
+//! Makes `examples.rs`: a document's named examples as data, a function that sends one, and one for the
+//! schema that their bodies fit.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
+use heck::ToShoutySnakeCase as _;
 use quote::quote;
 use serde_json::Value;
 use syn::Item;
 
 use super::{Maker, OperationCode, bare, parse};
+use crate::document::Example as Answered;
 
 /// Longest line of JSON that is not one value.
 const WIDTH: usize = 96;
@@ -38,46 +41,82 @@ pub(super) fn text(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> Result<Str
         }
     }
     text.push_str("];\n\n");
+    let mut errors = BTreeMap::new();
     for code in codes {
-        operation(code, &mut text);
+        operation(code, &mut errors, &mut text);
     }
-    let types = codes.iter().any(|code| code.operation.body_schema().is_some());
-    let uses = match types {
-        true => quote!(
-            use super::{Client, operations, types};
-        ),
-        false => quote!(
-            use super::{Client, operations};
-        ),
-    };
+    for (constant, answer) in &errors {
+        let _ = write!(text, "const {constant}: ExampleAnswer =\n    {answer};\n\n");
+    }
+    let (mut core, mut own) = (vec!["Error", "ErrorKind", "Example"], vec!["Client", "operations"]);
+    if text.contains("ExampleAnswer::") {
+        core.push("ExampleAnswer");
+    }
+    if codes.iter().any(|code| code.operation.body_schema().is_some()) {
+        own.push("types");
+    }
+    let ident = |name: &str| quote::format_ident!("{name}");
+    let (core, own) = (core.into_iter().map(ident), own.into_iter().map(ident));
     let mut rest = parse(quote! {
-        use guestexec_core::{Error, ErrorKind, Example};
-        #uses
+        use guestexec_core::{#(#core),*};
+        use progenitor_client::ResponseValue;
+        use super::{#(#own),*};
     })?
     .items;
     rest.extend(send(codes)?);
+    rest.extend(schema(codes)?);
     // The declarations come first, and a blank line after them.
     let rest = maker.text(rest);
-    let (uses, send) = rest.split_once("\n\n").unwrap_or_default();
-    Ok(format!("{uses}\n\n{text}{send}"))
+    let (uses, functions) = rest.split_once("\n\n").unwrap_or_default();
+    Ok(format!("{uses}\n\n{text}{functions}"))
 }
 
-/// Writes what the examples of an operation have in common: the success and the answers.
-fn operation(code: &OperationCode<'_>, text: &mut String) {
+/// Writes what the examples of an operation have in common: the success, the answers, the errors. The
+/// errors themselves go to `errors`, since many operations share one.
+fn operation(code: &OperationCode<'_>, errors: &mut BTreeMap<String, String>, text: &mut String) {
     let constant = &code.constant;
     let status = code.operation.successes().first().map_or(200, |(status, _)| *status);
-    // Writing to a String cannot fail.
+    let (mut good, mut bad) = (String::new(), String::new());
+    for answer in code.operation.answers() {
+        for (name, example, is_text) in answer.examples() {
+            let of = answer.component.unwrap_or(code.operation.id());
+            let example = expression(answer.status, name, example, is_text);
+            // Writing to a String cannot fail.
+            let _ = match answer.is_success() {
+                true => write!(good, "\n        {example},"),
+                false => {
+                    let kind = if is_text { " text" } else { "" };
+                    let name = format!("{of} {} {name}{kind}", answer.status);
+                    let name = name.to_shouty_snake_case();
+                    errors.insert(name.clone(), example);
+                    write!(bad, "\n        {name},")
+                }
+            };
+        }
+    }
+    let list = |items: String| match items.is_empty() {
+        true => "&[]".to_owned(),
+        false => format!("&[{items}\n    ]"),
+    };
+    let (good, bad) = (list(good), list(bad));
     let _ = write!(
         text,
-        "const {constant}: Example =\n    Example::of(&operations::{constant}, {status}, &["
+        "const {constant}: Example =\n    Example::of(&operations::{constant}, {status}, {good}, {bad});\n\n"
     );
-    for (_, name, value) in code.operation.answers() {
-        let _ = write!(text, "\n        ({name:?}, {}),", json(value));
+}
+
+/// An example of an answer, as an expression.
+fn expression(status: u16, name: &str, example: &Answered, is_text: bool) -> String {
+    let summary = example.summary.as_deref().unwrap_or_default().trim();
+    match (is_text, example.value.as_str()) {
+        (true, Some(text)) => {
+            format!("ExampleAnswer::text({status}, {name:?}, {summary:?}, {text:?})")
+        }
+        _ => {
+            let body = json(&example.value);
+            format!("ExampleAnswer::json({status}, {name:?}, {summary:?}, {body})")
+        }
     }
-    text.push_str(match code.operation.answers().is_empty() {
-        true => "]);\n\n",
-        false => "\n    ]);\n\n",
-    });
 }
 
 /// A JSON value as a raw string.
@@ -156,28 +195,67 @@ fn send(codes: &[OperationCode<'_>]) -> Result<Vec<Item>, String> {
             quote!(.body(example.body::<types::#name>().map_err(unusable)?))
         });
         match setters.is_empty() {
-            true => quote!(#id => client.#method() #body .send().await.map(drop),),
+            true => quote!(#id => client.#method() #body .send().await.map(shown),),
             false => quote! {
                 #id => {
                     let mut call = client.#method() #body;
                     #(#setters)*
-                    call.send().await.map(drop)
+                    call.send().await.map(shown)
                 }
             },
         }
     });
     let function = quote! {
-        /// Sends an example through the generated client.
+        /// Sends an example through the generated client. The answer is of its operation's own type, which
+        /// `Debug` shows.
         ///
         /// # Errors
         /// As the operation's own `send`; `InvalidRequest`, if the example is not one of this document.
-        pub async fn send(client: &Client, example: &Example) -> Result<(), crate::Error> {
+        pub async fn send(
+            client: &Client,
+            example: &Example,
+        ) -> Result<Box<dyn ::std::fmt::Debug + Send>, crate::Error> {
             let unusable = |reason| Error::new(ErrorKind::InvalidRequest, reason);
             match example.operation {
                 #(#arms)*
                 other => Err(unusable(format!("there is no operation `{other}`"))),
             }
         }
+
+        fn shown<T: ::std::fmt::Debug + Send + 'static>(
+            answer: ResponseValue<T>,
+        ) -> Box<dyn ::std::fmt::Debug + Send> {
+            Box::new(answer.into_inner())
+        }
+    };
+    Ok(parse(function)?.items)
+}
+
+/// The function that gives the schema of an operation's body.
+fn schema(codes: &[OperationCode<'_>]) -> Result<Vec<Item>, String> {
+    let arms = codes.iter().filter_map(|code| {
+        let (id, name) = (code.operation.id(), code.operation.body_schema()?);
+        let name = quote::format_ident!("{name}");
+        Some(quote!(#id => ::schemars::schema_for!(types::#name),))
+    });
+    let arms: Vec<_> = arms.collect();
+    let (argument, found) = match arms.is_empty() {
+        true => (quote!(_), quote!(None)),
+        false => {
+            let found = quote! {
+                Some(match operation {
+                    #(#arms)*
+                    _ => return None,
+                })
+            };
+            (quote!(operation), found)
+        }
+    };
+    let function = quote! {
+        /// The JSON Schema of an operation's body, which those of its examples fit; `None` for an operation
+        /// that has no body or is not one of this document.
+        #[cfg(feature = "schemars")]
+        pub fn schema(#argument: &str) -> Option<::schemars::Schema> { #found }
     };
     Ok(parse(function)?.items)
 }

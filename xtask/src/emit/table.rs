@@ -4,7 +4,7 @@ use proc_macro2::Literal;
 use quote::quote;
 use syn::{Item, parse_quote};
 
-use super::{OperationCode, doc, secrets};
+use super::{OperationCode, doc, secrets::Marks};
 
 /// A constant an operation, and all of them.
 pub(super) fn items(codes: &[OperationCode<'_>]) -> Vec<Item> {
@@ -36,7 +36,8 @@ fn entry(code: &OperationCode<'_>) -> Item {
     let rate = rate.map_or_else(|| quote!(None), |calls| quote!(Some(#calls)));
     let deprecated = operation.operation.deprecated;
     let (page, read_on) = (operation.page(), operation.read_on());
-    let secrets = secrets::of(operation);
+    let Marks { secrets, texts } = Marks::of_requests(operation);
+    let Marks { secrets: answer_secrets, texts: answer_texts } = Marks::of_answers(operation);
     parse_quote! {
         #summary
         pub const #constant: Operation = Operation {
@@ -51,6 +52,9 @@ fn entry(code: &OperationCode<'_>) -> Item {
             page: #page,
             read_on: #read_on,
             secrets: #secrets,
+            texts: #texts,
+            answer_secrets: #answer_secrets,
+            answer_texts: #answer_texts,
         };
     }
 }

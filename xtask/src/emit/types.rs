@@ -1,16 +1,14 @@
 //! Makes `types.rs`: what requests and answers are made of.
 
-use proc_macro2::TokenStream;
 use quote::quote;
-use serde_json::{Value, json};
 use syn::{
     Attribute, Expr, Fields, Ident, Item, ItemStruct, LitStr, Meta, Token, parse_quote,
     punctuated::Punctuated,
 };
 
-use super::{Field, Maker, answers::EXTRA, argument, doc, last_segment, taken};
+use super::{Field, Maker, answers::EXTRA, argument, doc, json_schema, last_segment, taken};
 use crate::{
-    document::{ObjectSchema, Schema},
+    document::{Document, ObjectSchema, Schema},
     lower::member_names,
     spec::Spec,
 };
@@ -50,7 +48,7 @@ pub(super) fn items(maker: &Maker<'_>, types: Vec<Item>) -> Vec<Item> {
         if answers.contains(&name) {
             read_leniently(&mut item);
         }
-        open_struct(&mut item, schema, is_request);
+        open_struct(&spec.document, &mut item, schema, is_request);
         let methods = is_request.then(|| methods(maker, &item, schema));
         items.push(Item::Struct(item));
         items.extend(methods);
@@ -262,16 +260,22 @@ fn read_leniently(item: &mut ItemStruct) {
 
 /// Lets a vendor add members, takes null for an empty list; gives a request type a JSON Schema with
 /// the document's limits, and a `Default` where it can do without any member.
-fn open_struct(item: &mut ItemStruct, schema: &ObjectSchema, is_request: bool) {
+fn open_struct(
+    document: &Document,
+    item: &mut ItemStruct,
+    schema: &ObjectSchema,
+    is_request: bool,
+) {
     let all = fields(&item.fields);
     for (field, known) in item.fields.iter_mut().zip(&all) {
-        if is_list(&field.ty) && field.attrs.iter().any(has_default) {
+        let takes_null = is_list(&field.ty) && field.attrs.iter().any(has_default);
+        if takes_null {
             field.attrs.push(
                 parse_quote!(#[serde(deserialize_with = "::guestexec_core::null_as_default")]),
             );
         }
-        if is_request {
-            field.attrs.extend(schema_limits(schema.properties.get(&known.wire)));
+        if is_request && let Some(member) = schema.properties.get(&known.wire) {
+            field.attrs.extend(json_schema::of_member(document, member, &field.ty, takes_null));
         }
     }
     item.attrs.push(parse_quote!(#[non_exhaustive]));
@@ -287,52 +291,8 @@ fn open_struct(item: &mut ItemStruct, schema: &ObjectSchema, is_request: bool) {
         item.attrs.push(parse_quote!(
             #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
         ));
+        item.attrs.extend(json_schema::of_type(schema, &all));
     }
-}
-
-/// The attribute that puts a member's limits into its JSON Schema.
-fn schema_limits(property: Option<&Schema>) -> Option<Attribute> {
-    let limits = match property? {
-        Schema::Text(text) => vec![
-            ("enum", json!(text.values)),
-            ("maxLength", json!(text.max_length)),
-            ("minLength", json!(text.min_length)),
-            ("pattern", json!(text.pattern.as_ref().map(|pattern| pattern.as_str()))),
-        ],
-        Schema::Narrowed(narrowed) => vec![("enum", json!(narrowed.values))],
-        Schema::Integer(integer) => vec![
-            ("enum", json!(integer.values)),
-            ("maximum", json!(integer.most())),
-            ("minimum", json!(integer.least())),
-        ],
-        Schema::Number(number) => {
-            let (least, most) = (number.minimum, number.maximum);
-            let is = |exclusive: bool, end: Option<f64>| json!(end.filter(|_| exclusive));
-            vec![
-                ("exclusiveMaximum", is(number.exclusive_maximum, most)),
-                ("exclusiveMinimum", is(number.exclusive_minimum, least)),
-                ("maximum", is(!number.exclusive_maximum, most)),
-                ("minimum", is(!number.exclusive_minimum, least)),
-            ]
-        }
-        Schema::List(list) => {
-            vec![("maxItems", json!(list.max_items)), ("minItems", json!(list.min_items))]
-        }
-        _ => return None,
-    };
-    let given = limits.into_iter().filter(|(_, value)| !value.is_null());
-    let limit = |(word, value): (&str, Value)| {
-        // A literal without a suffix would be an `i32`.
-        let suffix = match value.as_i64() {
-            Some(number) if i32::try_from(number).is_err() => "i64",
-            _ => "",
-        };
-        let value: TokenStream = format!("{value}{suffix}").parse().ok()?;
-        Some(quote!(#word = #value))
-    };
-    let limits: Vec<TokenStream> = given.filter_map(limit).collect();
-    (!limits.is_empty())
-        .then(|| parse_quote!(#[cfg_attr(feature = "schemars", schemars(extend(#(#limits),*)))]))
 }
 
 fn is_list(ty: &syn::Type) -> bool {

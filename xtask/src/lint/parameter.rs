@@ -73,11 +73,12 @@ fn one(document: &Document, call: Call<'_>, parameter: &Parameter, complaints: &
     let used = schema::Use { in_requests: true, in_answers: false };
     parameter.schema.visit(&format!("{id}.{name}"), &mut |place, part| {
         schema::check(document, place, part, false, used, complaints);
-        let beside = ["description", "nullable", "x-sensitive"];
+        let beside = ["description", "nullable", "x-content", "x-sensitive"];
         for word in part.lines().words().filter(|word| beside.contains(word)) {
             let text = match word {
                 "nullable" => "`nullable` has no meaning in a parameter, which is given or left out; leave it out",
                 "description" => "a `description` here is not read; write it beside `schema`",
+                "x-content" => "`x-content` is of a member of a body; leave it out",
                 _ => "`x-sensitive` here hides nothing; write it beside `schema`",
             };
             complaints.add((part.lines(), word), place, text);

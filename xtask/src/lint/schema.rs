@@ -1,7 +1,7 @@
 //! Rules about one schema, wherever it stands.
 
 use super::Complaints;
-use crate::document::{Document, Extra, Schema, TextFormat};
+use crate::document::{Document, Extra, Schema, TextContent, TextFormat};
 
 /// Where a schema is used.
 #[derive(Clone, Copy)]
@@ -53,6 +53,24 @@ pub(super) fn check(
         "is an enumeration described in place, which gets a made-up name; make it a component schema",
     );
     match schema {
+        Schema::Text(text) if text.content.is_some() => {
+            let word = "x-content";
+            unless(
+                text.format.is_none() && schema.values().is_none(),
+                word,
+                "`x-content` is of a text without `format` and values, which say more; leave it out",
+            );
+            unless(
+                text.json_object.is_none(),
+                word,
+                "`x-content` beside `x-json-object`, which says that it is JSON; leave it out",
+            );
+            unless(
+                text.content != Some(TextContent::Output) || !used.in_requests,
+                word,
+                "`x-content: output` is what a command wrote, and this is sent; leave it out",
+            );
+        }
         Schema::Narrowed(narrowed) => unless(
             narrowed.parts.len() == 1,
             "allOf",

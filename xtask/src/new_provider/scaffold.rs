@@ -16,7 +16,9 @@ const FILES: [(&str, &str); 7] = [
     ("src/lib.rs", include_str!("templates/lib.rs.txt")),
 ];
 
-const SHAPES: &str = include_str!("templates/shapes.rs.txt");
+const CLIENT: &str = include_str!("templates/test_client.rs.txt");
+/// The clients of the tests that take snapshots.
+pub(super) const TEST_CLIENTS: &str = "tests/common/providers.rs";
 const TRIAL: &str = include_str!("templates/trial.toml.txt");
 
 /// The features of the facade that each provider's crate has too.
@@ -104,7 +106,7 @@ impl Provider {
             let (before, after) = text.split_once("[dev-dependencies]\n")?;
             Some(format!("{before}[dev-dependencies]\n{}", with_line(after, "guestexec-", &line)?))
         })?;
-        edit(root, "tests/shapes.rs", |text| Some(format!("{text}{}", self.filled(SHAPES))))?;
+        edit(root, TEST_CLIENTS, |text| Some(format!("{text}{}", self.filled(CLIENT))))?;
         edit(root, "crates/guestexec/Cargo.toml", |text| self.facade(text))?;
         edit(root, "crates/guestexec/src/lib.rs", |text| {
             let item =
@@ -188,10 +190,7 @@ impl Provider {
     /// As [`Self::write`].
     pub fn only_its_tests(&self, root: &Path) -> Result<(), String> {
         put(root, "tests/Cargo.toml", &self.filled(TRIAL))?;
-        edit(root, "tests/shapes.rs", |text| {
-            let first = text.find("\nprovider!(")?;
-            Some(format!("{}{}", &text[..first], self.filled(SHAPES)))
-        })
+        put(root, TEST_CLIENTS, self.filled(CLIENT).trim_start())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use super::scaffold::{Provider, put};
+use super::scaffold::{Provider, TEST_CLIENTS, put};
 use crate::{from_spec, items, output, settings::files_below, spec::Spec};
 
 /// What lies at the top of a checkout and is copied.
@@ -109,8 +109,8 @@ impl Trial {
         self.cargo(&["metadata", "--format-version", "1"], "the manifests")?;
         let lock = read(&self.copy, "Cargo.lock")?;
         output::write(&self.copy, &output::Generator::read(&self.copy)?, &generated)?;
-        let (manifest, shapes) =
-            (read(&self.copy, "tests/Cargo.toml")?, read(&self.copy, "tests/shapes.rs")?);
+        let (manifest, clients) =
+            (read(&self.copy, "tests/Cargo.toml")?, read(&self.copy, TEST_CLIENTS)?);
         about.only_its_tests(&self.copy)?;
         let package = format!("guestexec-{provider}");
         let built = self
@@ -138,7 +138,7 @@ impl Trial {
                 self.cargo(&arguments, "its code")
             });
         put(&self.copy, "tests/Cargo.toml", &manifest)?;
-        put(&self.copy, "tests/shapes.rs", &shapes)?;
+        put(&self.copy, TEST_CLIENTS, &clients)?;
         put(&self.copy, "Cargo.lock", &lock)?;
         built
     }

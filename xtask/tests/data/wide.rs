@@ -128,7 +128,7 @@ fn members_are_checked() {
         (request().size(1), "`size` is 1, but only 2 to 9000000000000000000 is allowed"),
         (request().labels([("a".to_owned(), Label::new("1234567"))].into()), "`labels.a.text` has 7 characters, but at most 6 are allowed"),
         (marks(&["ab", "cd", "ef"]), "`marks.m` has 3 items, but at most 2 are allowed"),
-        (marks(&["ab", "c"]), "`marks.m[1]` has 1 characters, but at least 2 are allowed"),
+        (marks(&["ab", "c"]), "`marks.m[1]` has 1 character, but needs at least 2"),
     ] {
         assert_eq!(value.validate().unwrap_err().to_string(), said);
     }

@@ -529,8 +529,8 @@ const OTHERS: &[Edit] = &[
             "            $ref: '#/components/schemas/Failure'\n          examples: {page: {value: {code: Widget.Jam}}}\n",
         )],
         &[
-            "error-example-changed CreateWidget.4XX none none",
-            "error-example-changed ListWidgets.404 none none",
+            "error-example-changed CreateWidget.4XX none patch",
+            "error-example-changed ListWidgets.404 none patch",
         ],
     ),
     Edit {

@@ -3,8 +3,8 @@
 use super::types::*;
 
 ::guestexec_core::answer!(Container {
-    args = "args", command = "command", image = "image", name = "name", stdin = "stdin",
-    tty = "tty", working_dir = "workingDir",
+    args = "args", command = "command", env = "env", image = "image", name = "name",
+    stdin = "stdin", tty = "tty", working_dir = "workingDir",
 } keeps extra);
 
 ::guestexec_core::answer!(ContainerState {
@@ -28,6 +28,10 @@ use super::types::*;
     container_id = "containerID", image = "image", image_id = "imageID", last_state = "lastState",
     name = "name", ready = "ready", restart_count = "restartCount", started = "started",
     state = "state",
+} keeps extra);
+
+::guestexec_core::answer!(EnvironmentVariable {
+    name = "name", value = "value",
 } keeps extra);
 
 ::guestexec_core::answer!(ErrorBody {
@@ -104,7 +108,7 @@ use super::types::*;
     conditions = "conditions", container_statuses = "containerStatuses",
     ephemeral_container_statuses = "ephemeralContainerStatuses",
     init_container_statuses = "initContainerStatuses", message = "message", phase = "phase",
-    pod_i_ps = "podIPs", pod_ip = "podIP", reason = "reason", start_time = "startTime",
+    pod_ip = "podIP", pod_ips = "podIPs", reason = "reason", start_time = "startTime",
 } keeps extra);
 
 ::guestexec_core::answer!(StatusCause {

@@ -15,6 +15,9 @@ pub const CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC: Operation = Operation {
     page: "https://support.huaweicloud.com/intl/en-us/api-cci2/connectNamespacedPodExec.html",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Runs a command in a container over SPDY/3.1.
@@ -30,6 +33,9 @@ pub const CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC: Operation = Operation {
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/connecting_post_requests_to_exec_of_pod.rst",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Reads one pod.
@@ -45,6 +51,9 @@ pub const READ_CCI_V2_NAMESPACED_POD: Operation = Operation {
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_the_specified_pod.rst",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "body/spec/containers/*/env/*/value,body/spec/ephemeralContainers/*/env/*/value,body/spec/initContainers/*/env/*/value",
+    answer_texts: "",
 };
 
 /// Lists the pods of a namespace.
@@ -60,6 +69,9 @@ pub const LIST_CCI_V2_NAMESPACED_POD: Operation = Operation {
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/listing_or_watching_objects_of_kind_pod.rst",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "body/items/*/spec/containers/*/env/*/value,body/items/*/spec/ephemeralContainers/*/env/*/value,body/items/*/spec/initContainers/*/env/*/value",
+    answer_texts: "",
 };
 
 /// Gets a token from IAM.
@@ -75,6 +87,9 @@ pub const KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD: Operation = Operation {
     page: "https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html",
     read_on: "2026-11-22",
     secrets: "body/auth/identity/password/user/password,body/auth/identity/hw_ak_sk/secret/key",
+    texts: "",
+    answer_secrets: "header/x-subject-token",
+    answer_texts: "",
 };
 
 /// All operations, in the document's order.

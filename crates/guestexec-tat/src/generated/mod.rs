@@ -12,7 +12,7 @@ mod client;
 /// Enumerations, open to values of tomorrow.
 pub mod enums;
 
-/// The named examples of `specs/tat.yaml`, and a function that sends one.
+/// The named examples of `specs/tat.yaml`, and functions that make use of them.
 #[cfg(feature = "examples")]
 pub mod examples;
 

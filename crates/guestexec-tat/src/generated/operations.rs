@@ -15,6 +15,9 @@ pub const RUN_COMMAND: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46686",
     read_on: "2026-11-22",
     secrets: "body/DefaultParameters,body/DefaultParameterConfs/*/ParameterValue,body/Parameters",
+    texts: "base64/Content,json/DefaultParameters,json/Parameters",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Runs a saved or public command on up to 200 instances.
@@ -30,6 +33,9 @@ pub const INVOKE_COMMAND: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46690",
     read_on: "2026-11-22",
     secrets: "body/Parameters",
+    texts: "json/Parameters",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Saves a command for later use.
@@ -45,6 +51,9 @@ pub const CREATE_COMMAND: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46702",
     read_on: "2026-11-22",
     secrets: "body/DefaultParameters,body/DefaultParameterConfs/*/ParameterValue",
+    texts: "base64/Content,json/DefaultParameters",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Lists commands, the account's own and TAT's public ones.
@@ -60,6 +69,9 @@ pub const DESCRIBE_COMMANDS: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46697",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "body/Response/CommandSet/*/DefaultParameters,body/Response/CommandSet/*/DefaultParameterConfs/*/ParameterValue",
+    answer_texts: "base64/Response/CommandSet/*/Content,json/Response/CommandSet/*/DefaultParameters",
 };
 
 /// Deletes a saved command.
@@ -75,6 +87,9 @@ pub const DELETE_COMMAND: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46700",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Lists invocations with one status each, without output.
@@ -90,6 +105,9 @@ pub const DESCRIBE_INVOCATIONS: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46695",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "body/Response/InvocationSet/*/Parameters,body/Response/InvocationSet/*/DefaultParameters",
+    answer_texts: "json/Response/InvocationSet/*/Parameters,json/Response/InvocationSet/*/DefaultParameters,base64/Response/InvocationSet/*/CommandContent",
 };
 
 /// Lists tasks, with output and exit code on request.
@@ -105,6 +123,9 @@ pub const DESCRIBE_INVOCATION_TASKS: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46696",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "body/Response/InvocationTaskSet/*/TaskResult/OutputUrl",
+    answer_texts: "base64/Response/InvocationTaskSet/*/TaskResult/Output,base64/Response/InvocationTaskSet/*/CommandDocument/Content",
 };
 
 /// Cancels an invocation, whole or on some instances.
@@ -120,6 +141,9 @@ pub const CANCEL_INVOCATION: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46703",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Lists agents with their state and system.
@@ -135,6 +159,9 @@ pub const DESCRIBE_AUTOMATION_AGENT_STATUS: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46698",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Shows a script with its parameters filled in, without running it.
@@ -150,6 +177,9 @@ pub const PREVIEW_REPLACED_COMMAND_CONTENT: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46687",
     read_on: "2026-11-22",
     secrets: "body/Parameters",
+    texts: "json/Parameters,base64/Content",
+    answer_secrets: "body/Response/ReplacedContent",
+    answer_texts: "base64/Response/ReplacedContent",
 };
 
 /// Lists the regions where TAT is offered.
@@ -165,6 +195,9 @@ pub const DESCRIBE_REGIONS: Operation = Operation {
     page: "https://www.tencentcloud.com/document/product/1147/46705",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// All operations, in the document's order.

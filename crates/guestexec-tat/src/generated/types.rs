@@ -52,7 +52,19 @@ pub struct CancelInvocationRequest {
     /// not leave it empty to mean none.
     #[serde(rename = "InstanceIds", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxItems" = 100,
+                "items" = {"type":"string",
+                "minLength":1,
+                "pattern":"^[^ \\t\\r\\n]+$"},
+                "type" = ["array",
+                "null"]
+            )
+        )
+    )]
     pub instance_ids: Vec<String>,
     /// The invocation to cancel, `inv-…`.
     #[serde(rename = "InvocationId")]
@@ -246,20 +258,43 @@ pub struct CommandTag {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        extend(
+            "allOf" = [{"not":{"allOf":[{"required":["DefaultParameters"],
+            "properties":{"DefaultParameters":{"not":{"type":"null"}}}},
+            {"required":["DefaultParameterConfs"],
+            "properties":{"DefaultParameterConfs":{"type":"array",
+            "minItems":1}}}]}},
+            {"if":{"required":["DefaultParameters"],
+            "properties":{"DefaultParameters":{"not":{"type":"null"}}}},
+            "then":{"required":["EnableParameter"],
+            "properties":{"EnableParameter":{"const":true}}}},
+            {"if":{"required":["DefaultParameterConfs"],
+            "properties":{"DefaultParameterConfs":{"type":"array",
+            "minItems":1}}},
+            "then":{"required":["EnableParameter"],
+            "properties":{"EnableParameter":{"const":true}}}}]
+        )
+    )
+)]
 pub struct CreateCommandRequest {
     /// The command's name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`,
     /// `-` and `.`; Chinese characters are accepted as well, at three bytes each.
     #[serde(rename = "CommandName")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("pattern" = "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$"))
+        schemars(
+            extend("maxLength" = 60, "pattern" = "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$")
+        )
     )]
     pub command_name: String,
     /// The kind of script. Default: `SHELL`.
     #[serde(rename = "CommandType", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("enum" = ["SHELL", "POWERSHELL", "BAT"]))
+        schemars(extend("enum" = ["SHELL", "POWERSHELL", "BAT", null]))
     )]
     pub command_type: Option<CommandType>,
     /// The script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
@@ -275,12 +310,29 @@ pub struct CreateCommandRequest {
         skip_serializing_if = "Vec::is_empty"
     )]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 20)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("maxItems" = 20, "type" = ["array", "null"]))
+    )]
     pub default_parameter_confs: Vec<DefaultParameterConf>,
     /// Values for placeholders that a run leaves out: a JSON object in a string, such as `{"varA":
     /// "222"}`, names and values both strings. At most 20 names of at most 64 characters out of
     /// `a-zA-Z0-9-_`. Only with `EnableParameter` true, and not beside `DefaultParameterConfs`.
     #[serde(rename = "DefaultParameters", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "contentMediaType" = "application/json",
+                "contentSchema" = {"type":"object",
+                "maxProperties":20,
+                "propertyNames":{"maxLength":64,
+                "minLength":1,
+                "pattern":"^[a-zA-Z0-9_-]+$"},
+                "additionalProperties":{"type":"string"}}
+            )
+        )
+    )]
     pub default_parameters: Option<String>,
     /// What the command does. At most 120 characters.
     #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
@@ -309,7 +361,10 @@ pub struct CreateCommandRequest {
     /// Tags for the command. At most 10.
     #[serde(rename = "Tags", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
+    )]
     pub tags: Vec<Tag>,
     /// Seconds the script may run. From 1 to 86400. Default: 60 s.
     #[serde(rename = "Timeout", skip_serializing_if = "Option::is_none")]
@@ -583,16 +638,44 @@ pub struct DeleteCommandResult {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        extend(
+            "allOf" = [{"not":{"allOf":[{"required":["InstanceIds"],
+            "properties":{"InstanceIds":{"type":"array",
+            "minItems":1}}},
+            {"required":["Filters"],
+            "properties":{"Filters":{"type":"array",
+            "minItems":1}}}]}}]
+        )
+    )
+)]
 pub struct DescribeAutomationAgentStatusRequest {
     /// Conditions on the agents. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
     #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
+    )]
     pub filters: Vec<Filter>,
     /// The instances whose agents to show. At most 100. Not beside `Filters`.
     #[serde(rename = "InstanceIds", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxItems" = 100,
+                "items" = {"type":"string",
+                "minLength":1,
+                "pattern":"^[^ \\t\\r\\n]+$"},
+                "type" = ["array",
+                "null"]
+            )
+        )
+    )]
     pub instance_ids: Vec<String>,
     /// How many to return. At most 100. Default: 20.
     #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
@@ -675,16 +758,43 @@ pub struct DescribeAutomationAgentStatusResult {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        extend(
+            "allOf" = [{"not":{"allOf":[{"required":["CommandIds"],
+            "properties":{"CommandIds":{"type":"array",
+            "minItems":1}}},
+            {"required":["Filters"],
+            "properties":{"Filters":{"type":"array",
+            "minItems":1}}}]}}]
+        )
+    )
+)]
 pub struct DescribeCommandsRequest {
     /// The commands to show, `cmd-…`. At most 100. Not beside `Filters`.
     #[serde(rename = "CommandIds", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxItems" = 100,
+                "items" = {"type":"string",
+                "minLength":1},
+                "type" = ["array",
+                "null"]
+            )
+        )
+    )]
     pub command_ids: Vec<String>,
     /// Conditions on the commands. At most 10 filters of at most 5 values. Not beside `CommandIds`.
     #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
+    )]
     pub filters: Vec<Filter>,
     /// How many to return. At most 100. Default: 20.
     #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
@@ -767,12 +877,28 @@ pub struct DescribeCommandsResult {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        extend(
+            "allOf" = [{"not":{"allOf":[{"required":["InvocationTaskIds"],
+            "properties":{"InvocationTaskIds":{"type":"array",
+            "minItems":1}}},
+            {"required":["Filters"],
+            "properties":{"Filters":{"type":"array",
+            "minItems":1}}}]}}]
+        )
+    )
+)]
 pub struct DescribeInvocationTasksRequest {
     /// Conditions on the tasks. At most 10 filters of at most 5 values. Not beside
     /// `InvocationTaskIds`.
     #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
+    )]
     pub filters: Vec<Filter>,
     /// Whether to leave the output out. Default: true, so set it to false to see any output.
     #[serde(rename = "HideOutput", skip_serializing_if = "Option::is_none")]
@@ -784,7 +910,18 @@ pub struct DescribeInvocationTasksRequest {
         skip_serializing_if = "Vec::is_empty"
     )]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxItems" = 100,
+                "items" = {"type":"string",
+                "minLength":1},
+                "type" = ["array",
+                "null"]
+            )
+        )
+    )]
     pub invocation_task_ids: Vec<String>,
     /// How many to return. At most 100. Default: 20.
     #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
@@ -874,17 +1011,44 @@ pub struct DescribeInvocationTasksResult {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        extend(
+            "allOf" = [{"not":{"allOf":[{"required":["InvocationIds"],
+            "properties":{"InvocationIds":{"type":"array",
+            "minItems":1}}},
+            {"required":["Filters"],
+            "properties":{"Filters":{"type":"array",
+            "minItems":1}}}]}}]
+        )
+    )
+)]
 pub struct DescribeInvocationsRequest {
     /// Conditions on the invocations. At most 10 filters of at most 5 values. Not beside
     /// `InvocationIds`.
     #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
+    )]
     pub filters: Vec<Filter>,
     /// The invocations to show, `inv-…`. At most 100. Not beside `Filters`.
     #[serde(rename = "InvocationIds", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 100)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxItems" = 100,
+                "items" = {"type":"string",
+                "minLength":1},
+                "type" = ["array",
+                "null"]
+            )
+        )
+    )]
     pub invocation_ids: Vec<String>,
     /// How many to return. At most 100. Default: 20.
     #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
@@ -1203,7 +1367,18 @@ pub struct InvokeCommandRequest {
     /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
     /// 1 to 200 ids; CVM and Lighthouse may not be mixed.
     #[serde(rename = "InstanceIds")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 200, "minItems" = 1)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxItems" = 200,
+                "minItems" = 1,
+                "items" = {"type":"string",
+                "minLength":1,
+                "pattern":"^[^ \\t\\r\\n]+$"}
+            )
+        )
+    )]
     pub instance_ids: Vec<String>,
     /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
     #[serde(rename = "OutputCOSBucketUrl", skip_serializing_if = "Option::is_none")]
@@ -1226,6 +1401,20 @@ pub struct InvokeCommandRequest {
     /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
     /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
     #[serde(rename = "Parameters", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "contentMediaType" = "application/json",
+                "contentSchema" = {"type":"object",
+                "maxProperties":20,
+                "propertyNames":{"maxLength":64,
+                "minLength":1,
+                "pattern":"^[a-zA-Z0-9_-]+$"},
+                "additionalProperties":{"type":"string"}}
+            )
+        )
+    )]
     pub parameters: Option<String>,
     /// Seconds the script may run. From 1 to 86400. Default: the command's own.
     #[serde(rename = "Timeout", skip_serializing_if = "Option::is_none")]
@@ -1351,6 +1540,17 @@ pub struct InvokeCommandResult {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        extend(
+            "allOf" = [{"oneOf":[{"required":["CommandId"],
+            "properties":{"CommandId":{"not":{"type":"null"}}}},
+            {"required":["Content"],
+            "properties":{"Content":{"not":{"type":"null"}}}}]}]
+        )
+    )
+)]
 pub struct PreviewReplacedCommandContentRequest {
     /// The saved command to preview, `cmd-…`. Either this or `Content`.
     #[serde(rename = "CommandId", skip_serializing_if = "Option::is_none")]
@@ -1365,6 +1565,20 @@ pub struct PreviewReplacedCommandContentRequest {
     /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
     /// out of `a-zA-Z0-9-_`. May be left out where the command has defaults.
     #[serde(rename = "Parameters", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "contentMediaType" = "application/json",
+                "contentSchema" = {"type":"object",
+                "maxProperties":20,
+                "propertyNames":{"maxLength":64,
+                "minLength":1,
+                "pattern":"^[a-zA-Z0-9_-]+$"},
+                "additionalProperties":{"type":"string"}}
+            )
+        )
+    )]
     pub parameters: Option<String>,
 }
 
@@ -1423,7 +1637,7 @@ pub struct PreviewReplacedCommandContentResponse {
 }
 
 /// The answer of PreviewReplacedCommandContent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PreviewReplacedCommandContentResult {
     /// The script with its placeholders filled in, in Base64. Those without a value are still there.
@@ -1432,6 +1646,16 @@ pub struct PreviewReplacedCommandContentResult {
     pub request_id: Option<String>,
     /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
+}
+
+impl fmt::Debug for PreviewReplacedCommandContentResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreviewReplacedCommandContentResult")
+            .field("replaced_content", &self.replaced_content.as_ref().map(|_| Redacted))
+            .field("request_id", &self.request_id)
+            .field("extra", &self.extra)
+            .finish()
+    }
 }
 
 /// A region where TAT is offered.
@@ -1453,20 +1677,52 @@ pub struct RegionInfo {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        extend(
+            "allOf" = [{"not":{"allOf":[{"required":["DefaultParameters"],
+            "properties":{"DefaultParameters":{"not":{"type":"null"}}}},
+            {"required":["DefaultParameterConfs"],
+            "properties":{"DefaultParameterConfs":{"type":"array",
+            "minItems":1}}}]}},
+            {"if":{"required":["DefaultParameters"],
+            "properties":{"DefaultParameters":{"not":{"type":"null"}}}},
+            "then":{"required":["EnableParameter"],
+            "properties":{"EnableParameter":{"const":true}}}},
+            {"if":{"required":["DefaultParameterConfs"],
+            "properties":{"DefaultParameterConfs":{"type":"array",
+            "minItems":1}}},
+            "then":{"required":["EnableParameter"],
+            "properties":{"EnableParameter":{"const":true}}}},
+            {"if":{"required":["Parameters"],
+            "properties":{"Parameters":{"not":{"type":"null"}}}},
+            "then":{"required":["EnableParameter"],
+            "properties":{"EnableParameter":{"const":true}}}},
+            {"if":{"required":["Tags"],
+            "properties":{"Tags":{"type":"array",
+            "minItems":1}}},
+            "then":{"required":["SaveCommand"],
+            "properties":{"SaveCommand":{"const":true}}}}]
+        )
+    )
+)]
 pub struct RunCommandRequest {
     /// The command's name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`,
     /// `-` and `.`; Chinese characters are accepted as well, at three bytes each.
     #[serde(rename = "CommandName", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("pattern" = "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$"))
+        schemars(
+            extend("maxLength" = 60, "pattern" = "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$")
+        )
     )]
     pub command_name: Option<String>,
     /// The kind of script; it must fit the system of every instance. Default: `SHELL`.
     #[serde(rename = "CommandType", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("enum" = ["SHELL", "POWERSHELL", "BAT"]))
+        schemars(extend("enum" = ["SHELL", "POWERSHELL", "BAT", null]))
     )]
     pub command_type: Option<CommandType>,
     /// The script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
@@ -1484,12 +1740,29 @@ pub struct RunCommandRequest {
         skip_serializing_if = "Vec::is_empty"
     )]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 20)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("maxItems" = 20, "type" = ["array", "null"]))
+    )]
     pub default_parameter_confs: Vec<DefaultParameterConf>,
     /// Values for placeholders that `Parameters` leaves out: a JSON object in a string, such as
     /// `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters out
     /// of `a-zA-Z0-9-_`. Only with `EnableParameter` true, and not beside `DefaultParameterConfs`.
     #[serde(rename = "DefaultParameters", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "contentMediaType" = "application/json",
+                "contentSchema" = {"type":"object",
+                "maxProperties":20,
+                "propertyNames":{"maxLength":64,
+                "minLength":1,
+                "pattern":"^[a-zA-Z0-9_-]+$"},
+                "additionalProperties":{"type":"string"}}
+            )
+        )
+    )]
     pub default_parameters: Option<String>,
     /// What the command does. At most 120 characters.
     #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
@@ -1502,7 +1775,18 @@ pub struct RunCommandRequest {
     /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
     /// 1 to 200 ids; CVM and Lighthouse may not be mixed.
     #[serde(rename = "InstanceIds")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 200, "minItems" = 1)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxItems" = 200,
+                "minItems" = 1,
+                "items" = {"type":"string",
+                "minLength":1,
+                "pattern":"^[^ \\t\\r\\n]+$"}
+            )
+        )
+    )]
     pub instance_ids: Vec<String>,
     /// The COS bucket the whole log is uploaded to when the script is over. It must start with
     /// `https`, such as `https://BucketName-123454321.cos.ap-beijing.myqcloud.com`.
@@ -1526,6 +1810,20 @@ pub struct RunCommandRequest {
     /// such as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64
     /// characters out of `a-zA-Z0-9-_`. Only with `EnableParameter` true.
     #[serde(rename = "Parameters", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "contentMediaType" = "application/json",
+                "contentSchema" = {"type":"object",
+                "maxProperties":20,
+                "propertyNames":{"maxLength":64,
+                "minLength":1,
+                "pattern":"^[a-zA-Z0-9_-]+$"},
+                "additionalProperties":{"type":"string"}}
+            )
+        )
+    )]
     pub parameters: Option<String>,
     /// Whether to keep the command for later use. Default: false.
     #[serde(rename = "SaveCommand", skip_serializing_if = "Option::is_none")]
@@ -1533,7 +1831,10 @@ pub struct RunCommandRequest {
     /// Tags for the saved command. At most 10. Only with `SaveCommand` true.
     #[serde(rename = "Tags", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 10)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
+    )]
     pub tags: Vec<Tag>,
     /// Seconds the script may run before it is killed and its task becomes TIMEOUT; with a COS bucket
     /// the upload counts too. From 1 to 86400. Default: 60 s.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guestexec_core::{Base64, ErrorKind, Secret, Validate as _, Violation, check};
+use guestexec_core::{Base64, ErrorKind, Mark, Secret, Validate as _, Violation, check};
 use serde_json::{Map, Value};
 
 use super::marker::Marker;
@@ -162,6 +162,15 @@ impl Command {
             members.insert(name.clone(), Value::String(value.expose().to_owned()));
         }
         (!members.is_empty()).then(|| Value::Object(members).to_string())
+    }
+
+    /// What a shape is told of a call: its marker, and the parameters that are not hidden.
+    pub(super) fn marks(&self, marker: Option<&Marker>) -> Vec<Mark> {
+        let shown = self.common.parameters.iter().filter(|(.., hidden)| !hidden);
+        // A name that is a path of its own is refused by the service, and its value stays hidden.
+        let named = shown.map(|(name, ..)| name).filter(|name| !name.contains('/'));
+        let plain = named.map(|name| Mark::Plain(format!("Parameters/{name}")));
+        marker.map(Marker::mark).into_iter().chain(plain).collect()
     }
 
     /// The request for some instances. Only the `first` one saves the command.

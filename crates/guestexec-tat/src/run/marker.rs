@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use guestexec_core::Base64;
+use guestexec_core::{Base64, Mark};
 use sha2::{Digest as _, Sha256};
 
 use super::command::{Command, Kind};
@@ -60,6 +60,11 @@ impl Marker {
         let hash = hash.finalize();
         let bit = |n: usize| if hash[n / 8] >> (n % 8) & 1 == 0 { ' ' } else { '\t' };
         Some(Self((0..BITS).map(bit).collect()))
+    }
+
+    /// What a shape is told of it.
+    pub(super) fn mark(&self) -> Mark {
+        Mark::Marker(self.0.clone())
     }
 
     /// Adds the marker to the last line, so that line numbers stay the same.

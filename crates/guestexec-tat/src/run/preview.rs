@@ -7,7 +7,7 @@ use super::{
     command::{Command, Kind, What},
 };
 use crate::{
-    Error, operations::PREVIEW_REPLACED_COMMAND_CONTENT,
+    Error, hooks::Call, operations::PREVIEW_REPLACED_COMMAND_CONTENT,
     types::PreviewReplacedCommandContentRequest,
 };
 
@@ -30,8 +30,9 @@ impl<K: What> Run<'_, K> {
         };
         // The service does not know a script's defaults before it is run.
         request.parameters = command.parameters(matches!(command.kind, Kind::Script(_)));
-        let answer =
-            self.client.preview_replaced_command_content().body(request).send().await?.into_inner();
+        let call = Call { marks: command.marks(None), ..Call::default() };
+        let preview = self.client.preview_replaced_command_content().body(request);
+        let answer = preview.send_in(call).await?.into_inner();
         answer.response.replaced_content.ok_or_else(|| {
             Error::new(ErrorKind::Protocol, "the answer holds no script")
                 .during(PREVIEW_REPLACED_COMMAND_CONTENT.id)

@@ -36,7 +36,8 @@ pub(super) async fn start(
     let marker = Marker::of(&client, &command, &instances);
     let begin = Instant::now();
     let request = command.request(instances.clone(), first, marker.as_ref());
-    let call = Call::default();
+    let marks = command.marks(marker.as_ref());
+    let call = Call { marks, ..Call::default() };
     let sending = send(&client, request, call.clone());
     let error = match unless_late(deadline, &call.underway, sending).await {
         None => return Err(unmade(&command)),

@@ -10,7 +10,7 @@ use guestexec_core::Base64;
 
 use super::{follow, marker::Marker, running::Running};
 use crate::{
-    Client, Error,
+    Client, Error, hooks,
     time::{iso8601, shown},
     types::{
         DescribeInvocationTasksRequest, DescribeInvocationsRequest, Filter, Invocation,
@@ -338,8 +338,11 @@ impl Client {
             .limit(PAGE)
             .offset(page * PAGE)
             .hide_output(true);
-        let answer =
-            self.describe_invocation_tasks().body(request).send().await?.into_inner().response;
+        // The answer may repeat the marker.
+        let marks = call.marker.iter().map(Marker::mark).collect();
+        let state = hooks::Call { marks, ..hooks::Call::default() };
+        let answer = self.describe_invocation_tasks().body(request).send_in(state).await?;
+        let answer = answer.into_inner().response;
         let tasks = answer.invocation_task_set;
         let odd = answer.extra.odd_elements("InvocationTaskSet").len();
         Ok(Page { count: tasks.len() + odd, total: answer.total_count, tasks })

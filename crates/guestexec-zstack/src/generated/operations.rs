@@ -15,6 +15,9 @@ pub const LOG_IN_BY_ACCOUNT: Operation = Operation {
     page: "https://zstack-cloud.com/help/intl/dev_manual/dev_guide/v5",
     read_on: "2026-11-22",
     secrets: "body/logInByAccount/password",
+    texts: "",
+    answer_secrets: "body/inventory/uuid",
+    answer_texts: "",
 };
 
 /// Closes a session.
@@ -30,6 +33,9 @@ pub const LOG_OUT: Operation = Operation {
     page: "https://docs.zstack-cloud.com/docs/api-explorer/en/zsphere/explorer/LogOut",
     read_on: "2026-11-22",
     secrets: "path/1",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Tells whether a session is still valid.
@@ -45,6 +51,9 @@ pub const VALIDATE_SESSION: Operation = Operation {
     page: "https://github.com/zstackio/zstack/blob/10147e4f/sdk/src/main/java/org/zstack/sdk/ValidateSessionAction.java",
     read_on: "2026-11-22",
     secrets: "path/2",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Runs one command inside a virtual machine and returns what it printed.
@@ -60,6 +69,9 @@ pub const EXECUTE_GUEST_VM_COMMAND: Operation = Operation {
     page: "https://docs.zstack.io/docs/api-explorer/en/cloud/explorer/ExecuteGuestVmCommand",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "body/location",
+    answer_texts: "",
 };
 
 /// Runs one command inside a virtual machine by POST, as the vendor's SDKs do.
@@ -75,6 +87,9 @@ pub const EXECUTE_GUEST_VM_COMMAND_BY_POST: Operation = Operation {
     page: "https://github.com/zstackio/zstack/blob/f70f6f80/sdk/src/main/java/org/zstack/sdk/ExecuteGuestVmCommandAction.java",
     read_on: "2026-11-22",
     secrets: "",
+    texts: "",
+    answer_secrets: "body/location",
+    answer_texts: "",
 };
 
 /// Fetches the result of an asynchronous call.
@@ -90,6 +105,9 @@ pub const GET_API_JOB: Operation = Operation {
     page: "https://zstack-cloud.com/help/intl/dev_manual/dev_guide/v5",
     read_on: "2026-11-22",
     secrets: "path/1",
+    texts: "",
+    answer_secrets: "body/location",
+    answer_texts: "",
 };
 
 /// All operations, in the document's order.

@@ -173,10 +173,12 @@ pub struct ExecuteGuestVmCommandRequest {
     /// System tags to attach to the call.
     #[serde(rename = "systemTags", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("type" = ["array", "null"])))]
     pub system_tags: Vec<String>,
     /// User tags to attach to the call.
     #[serde(rename = "userTags", default, skip_serializing_if = "Vec::is_empty")]
     #[serde(deserialize_with = "guestexec_core::null_as_default")]
+    #[cfg_attr(feature = "schemars", schemars(extend("type" = ["array", "null"])))]
     pub user_tags: Vec<String>,
 }
 

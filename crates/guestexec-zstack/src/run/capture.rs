@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use guestexec_core::{ErrorKind, readable};
+use guestexec_core::{ErrorKind, Mark, readable};
 
 use crate::{Error, Output, Uncaptured, enums::Platform, operations::EXECUTE_GUEST_VM_COMMAND};
 
@@ -102,6 +102,15 @@ impl Shell {
         }
         Ok(script)
     }
+}
+
+/// What a shape is told of a script: its nonce, and where the Windows form has Base64.
+pub(crate) fn marks(nonce: &str) -> Vec<Mark> {
+    vec![
+        Mark::Nonce(nonce.to_owned()),
+        Mark::Utf16After("-EncodedCommand "),
+        Mark::Base64After("FromBase64String('"),
+    ]
 }
 
 /// The remedy for a command that is too long for the script.

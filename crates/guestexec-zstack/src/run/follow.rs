@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use guestexec_core::{ErrorKind, Secret};
+use guestexec_core::{ErrorKind, Mark, Secret};
 use progenitor_client::ResponseValue;
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -41,6 +41,8 @@ pub(crate) struct Job<'a> {
     sent: Option<Instant>,
     /// The session of the command, or of the polls.
     session: Option<Arc<Secret>>,
+    /// What a shape is told of the command, whose nonce the answer to a poll repeats.
+    marks: Vec<Mark>,
 }
 
 /// The result of a poll.
@@ -69,12 +71,12 @@ impl<'a> Job<'a> {
     /// A job of which only the id is known.
     pub(crate) fn known(client: &'a Client, id: &JobId) -> Self {
         let session = client.session().and_then(Session::uuid);
-        Self { client, id: id.clone(), vm: None, sent: None, session }
+        Self { client, id: id.clone(), vm: None, sent: None, session, marks: Vec::new() }
     }
 
     /// The job of a command for `vm` that is about to be sent.
-    pub(crate) fn of_command(client: &'a Client, id: JobId, vm: &'a str) -> Self {
-        Self { vm: Some(vm), sent: Some(Instant::now()), ..Self::known(client, &id) }
+    pub(crate) fn of_command(client: &'a Client, id: JobId, vm: &'a str, marks: Vec<Mark>) -> Self {
+        Self { vm: Some(vm), sent: Some(Instant::now()), marks, ..Self::known(client, &id) }
     }
 
     /// Waits for the end of a job that the node has accepted, by the id it gives, if any.
@@ -129,7 +131,8 @@ impl<'a> Job<'a> {
         let mut last = None;
         loop {
             let poll = self.client.get_api_job().uuid(self.id.expose());
-            let poll = poll.send_in(Call { identified, ..Call::default() });
+            let marks = self.marks.clone();
+            let poll = poll.send_in(Call { identified, marks, ..Call::default() });
             let Ok(answer) = timeout_at(deadline, poll).await else { break };
             match polled(answer) {
                 Polled::Ended(answer) => return Ok(Output::new(*answer)),

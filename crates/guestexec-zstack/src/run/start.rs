@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, Mark};
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -36,6 +36,8 @@ pub(crate) struct Call<'a> {
     pub(crate) timeout: Option<Duration>,
     pub(crate) method: Method,
     pub(crate) job: Option<JobId>,
+    /// What a shape is told of the command.
+    pub(crate) marks: Vec<Mark>,
 }
 
 impl Call<'_> {
@@ -129,8 +131,12 @@ impl Call<'_> {
             None => JobId::random()?,
         };
         let left = deadline.saturating_duration_since(Instant::now());
-        let state = hooks::Call { job: Some((id.clone(), left)), ..Default::default() };
-        let job = Job::of_command(self.client, id, &self.vm);
+        let state = hooks::Call {
+            job: Some((id.clone(), left)),
+            marks: self.marks.clone(),
+            ..Default::default()
+        };
+        let job = Job::of_command(self.client, id, &self.vm, self.marks.clone());
         let (client, request) = (self.client, self.request());
         let sent = match self.method {
             Method::Put => client.execute_guest_vm_command().body(request).send_in(state).await,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The order of a schema's words.
-const ORDER: [&str; 25] = [
+const ORDER: [&str; 26] = [
     "allOf",
     "$ref",
     "type",
@@ -30,6 +30,7 @@ const ORDER: [&str; 25] = [
     "x-max-bytes",
     "pattern",
     "x-json-object",
+    "x-content",
     "minimum",
     "maximum",
     "minItems",

@@ -225,6 +225,7 @@ pub(super) fn one(
         ("x-json-object", false, _) => Rule::JsonObjectAdded,
         ("x-json-object", _, false) => Rule::JsonObjectRemoved,
         ("x-json-object", ..) => Rule::JsonObjectChanged,
+        ("x-content", ..) => Rule::TextContentChanged,
         ("enum", false, _) => Rule::ValuesClosed,
         ("enum", _, false) => Rule::ValuesOpened,
         ("enum" | "x-exclusive" | "x-exactly-one-of", ..) => {

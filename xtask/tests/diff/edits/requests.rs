@@ -292,6 +292,13 @@ pub(super) const EDITS: &[Edit] = &[
     ),
     small(
         &[(
+            "          type: string\n          description: Its label.\n",
+            "          type: string\n          x-content: json\n          description: Its label.\n",
+        )],
+        &["text-content-changed Carton.label none patch"],
+    ),
+    small(
+        &[(
             "          type: boolean\n          description: Whether it takes answers.\n",
             "          type: string\n          description: Whether it takes answers.\n",
         )],

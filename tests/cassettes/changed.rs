@@ -1,0 +1,125 @@
+//! Programs that do something else than was recorded.
+
+use std::time::Duration;
+
+use guestexec_sandbox::Sandbox;
+use guestexec_tat::{operations, types::CancelInvocationRequest};
+use guestexec_testkit::{Reply, Tape};
+use serde_json::json;
+
+use crate::{Account, Folder, NOWHERE, record, sandbox, tat};
+
+#[tokio::test]
+async fn a_changed_program_fails_and_the_line_is_named() {
+    let (folder, tape, sandbox) = (Folder::new(), record(), sandbox().await);
+    let service = sandbox.tat();
+    let (instances, endpoint) = (service.instances(), service.endpoint());
+    let run = async |endpoint: &str, tape: &Tape, script: &str| {
+        let client = tat(service, endpoint, tape);
+        client.instances([&*instances[0]]).run(script).unmarked().await.map(drop)
+    };
+    run(&endpoint, &tape, "set -e\nuname -a\nuptime").await.unwrap();
+    let replay = folder.replay(&folder.save(&tape));
+    let error = run(NOWHERE, &replay, "set -e\nuname -r\nuptime").await.unwrap_err();
+    assert!(error.to_string().contains("has no such request of RunCommand left"), "{error}");
+    let unmet = replay.verify().unwrap_err().to_string();
+    for line in [
+        "1 request without a reply:",
+        "exchange 1: `-` was recorded, `+` is sent",
+        "    -  | uname -a",
+        "    +  | uname -r",
+        "       | uptime",
+        "that no request asked for:",
+        "exchange 1: RunCommand: POST http://127.0.0.1:<port>/",
+    ] {
+        assert!(unmet.contains(line), "{line}: {unmet}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_recorded_and_is_not_asked_for_is_told() {
+    let (folder, tape, sandbox) = (Folder::new(), record(), sandbox().await);
+    let account = Account::of(sandbox.zstack());
+    let client = account.client(&tape);
+    client.vm(&*account.vm).run("true").await.unwrap();
+    client.logout().await.unwrap();
+    let replay = folder.replay(&folder.save(&tape));
+    account.elsewhere().client(&replay).vm(&*account.vm).run("true").await.unwrap();
+    assert_eq!(replay.unplayed(), 1);
+    let unmet = replay.verify().unwrap_err().to_string();
+    assert!(unmet.contains("1 exchange of the cassette"), "{unmet}");
+    assert!(unmet.contains("LogOut: DELETE"), "{unmet}");
+    assert!(replay.lenient().verify().is_ok());
+}
+
+#[tokio::test]
+async fn another_number_of_polls_is_no_difference() {
+    let (folder, tape) = (Folder::new(), record());
+    let sandbox = Sandbox::builder().zstack_jobs(true).zstack_job_delay(Duration::from_millis(900));
+    let sandbox = sandbox.start().await.unwrap();
+    let account = Account::of(sandbox.zstack());
+    account.client(&tape).vm(&*account.vm).run("true").await.unwrap();
+    let polls = |tape: &Tape| {
+        tape.requests().iter().filter(|it| it.operation.as_deref() == Some("GetApiJob")).count()
+    };
+    assert!(polls(&tape) > 2, "{tape}");
+    let text = folder.save(&tape);
+    // What two polls in a row were answered alike stands there once.
+    assert_eq!(text.matches("GetApiJob: GET").count(), 2, "{text}");
+    let replay = folder.replay(&text);
+    account.elsewhere().client(&replay).vm(&*account.vm).run("true").await.unwrap();
+    assert_eq!(polls(&replay), 2);
+    replay.assert_complete();
+
+    // More polls than answers: the last is given again.
+    let never = text.replace("status = 200\n", "status = 202\n");
+    let replay = folder.replay(&never);
+    let client = account.elsewhere().client(&replay);
+    let id = guestexec_zstack::JobId::random().unwrap();
+    let job = client.job(&id).wait_at_most(Duration::from_secs(2));
+    assert_eq!(job.await.unwrap_err().kind(), guestexec_zstack::ErrorKind::Timeout);
+    assert!(polls(&replay) > 2, "{replay}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_repeatable_is_answered_once() {
+    let (folder, tape, sandbox) = (Folder::new(), record(), sandbox().await);
+    let service = sandbox.tat();
+    let call = async |endpoint: &str, tape: &Tape| {
+        let run = tat(service, endpoint, tape);
+        let run = run.instances([service.instances()[0].clone()]).run("true");
+        run.unmarked().start().await.map(drop)
+    };
+    call(&service.endpoint(), &tape).await.unwrap();
+    let replay = folder.replay(&folder.save(&tape));
+    call(NOWHERE, &replay).await.unwrap();
+    call(NOWHERE, &replay).await.unwrap_err();
+    let unmet = replay.verify().unwrap_err().to_string();
+    assert!(unmet.contains("has it once, and it is played"), "{unmet}");
+}
+
+#[tokio::test]
+async fn replies_of_the_tape_come_before_the_cassette_and_the_service() {
+    let (folder, sandbox) = (Folder::new(), sandbox().await);
+    let service = sandbox.tat();
+    let answer = json!({ "Response": { "RequestId": "r-1" } });
+    let call = async |endpoint: &str, tape: &Tape| {
+        let body = CancelInvocationRequest::new("inv-1");
+        tat(service, endpoint, tape).cancel_invocation().body(body).send().await.map(drop)
+    };
+    let tape = record().on(operations::CANCEL_INVOCATION, Reply::from(answer.clone()));
+    call(&service.endpoint(), &tape).await.unwrap();
+    let text = folder.save(&tape);
+    assert!(!text.contains("CancelInvocation"), "{text}");
+    let replay = folder.replay(&text).reply(answer);
+    call(NOWHERE, &replay).await.unwrap();
+    replay.assert_complete();
+}
+
+#[tokio::test]
+async fn a_tape_that_does_not_record_is_not_saved() {
+    let folder = Folder::new();
+    let error = Tape::new().save(folder.path("x.toml")).unwrap_err();
+    assert_eq!(error.to_string(), "the tape does not record: make it with `Tape::record`");
+    assert!(!folder.path("x.toml").exists());
+}
