@@ -84,10 +84,19 @@ async fn tat_refuses_bad_instances_and_content() {
     let result = client.instances(["ins-1"]).run(vec![b'#'; 49_153]).await;
     refused(result, &tape, &["`Content`", "65540", "at most 65536"]);
 
-    // One character over the same limit, for text that is sent unchanged.
-    let malformed = guestexec_tat::Base64::from_encoded(&"A".repeat(65_537));
-    let result = client.instances(["ins-1"]).run(malformed).await;
-    refused(result, &tape, &["`Content`", "65537", "at most 65536"]);
+    let malformed = || guestexec_tat::Base64::from_encoded("dXB0aW1l!");
+    let result = client.instances(["ins-1"]).run(malformed()).await;
+    refused(result, &tape, &["`Content` (9 characters) is not Base64"]);
+    let request = guestexec_tat::types::RunCommandRequest::new(malformed(), ["ins-1"]);
+    let result = client.run_command().body(request).send().await;
+    refused(result, &tape, &["`Content` (9 characters) is not Base64"]);
+    let request = guestexec_tat::types::CreateCommandRequest::new("uptime", malformed());
+    let result = client.create_command().body(request).send().await;
+    refused(result, &tape, &["`Content` (9 characters) is not Base64"]);
+    let preview = guestexec_tat::types::PreviewReplacedCommandContentRequest::new();
+    let result =
+        client.preview_replaced_command_content().body(preview.content(malformed())).send().await;
+    refused(result, &tape, &["`Content` (9 characters) is not Base64"]);
 
     let result = client.instances(["ins-1", "ins 2"]).run("uptime").await;
     refused(result, &tape, &["`InstanceIds[1]`", "form"]);

@@ -70,6 +70,26 @@ fn the_snapshot_of_what_is_sent_is_shown() {
     is_shown("snapshot");
 }
 
+/// The anchor of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim_start_matches('#').trim().chars().filter(|c| !c.is_ascii_punctuation());
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn the_readmes_links_lead_to_files_and_headings() {
+    let text = readme();
+    let links = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+    let ours: Vec<&str> = links.filter(|link| !link.starts_with("http")).collect();
+    assert!(ours.len() > 3, "{ours:?}");
+    for link in ours {
+        let (file, place) = link.split_once('#').unwrap_or((link, ""));
+        let text = fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let mut headings = text.lines().filter(|line| line.starts_with('#')).map(anchor);
+        assert!(place.is_empty() || headings.any(|heading| heading == place), "{link}");
+    }
+}
+
 /// Package and name of every test target and bench, as the table names them.
 fn targets() -> Vec<String> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

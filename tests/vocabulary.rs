@@ -37,8 +37,9 @@ macro_rules! client {
             }
 
             #[expect(dead_code, reason = "its types are what is tested")]
-            fn read(error: &Error) -> (ErrorKind, Option<&str>, bool, bool) {
-                (error.kind(), error.code(), error.may_have_run(), error.is_retryable())
+            fn read(error: &Error) -> (ErrorKind, Option<&str>, bool, bool, Option<Duration>) {
+                let (kind, code) = (error.kind(), error.code());
+                (kind, code, error.may_have_run(), error.is_retryable(), error.retry_after())
             }
         }
     };

@@ -6,6 +6,7 @@ mod broken;
 mod changed;
 mod providers;
 mod secrets;
+mod unfinished;
 
 use std::path::PathBuf;
 

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use guestexec_cci::{ErrorKind, operations::CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC};
 use guestexec_sandbox::{Fault, Sandbox};
 use guestexec_testkit::{ExecScript, Tape};
-use guestexec_zstack::JobId;
 use serde_json::json;
 
 use crate::{Account, Folder, NOWHERE, cci, cci_user, record, sandbox, tat};
@@ -295,12 +294,11 @@ async fn two_recordings_of_a_program_differ_in_ids_and_times_of_the_service_only
     let folder = Folder::new();
     let mut texts = Vec::new();
     for _ in 0..2 {
-        let (tape, sandbox) = (record(), sandbox().await);
+        // Without jobs: whether a poll still finds one running is a matter of time.
+        let (tape, sandbox) = (record(), Sandbox::start().await.unwrap());
         let account = Account::of(sandbox.zstack());
         let client = account.client(&tape);
         client.vm(&*account.vm).run("echo out").await.unwrap();
-        let id = JobId::parse("0123456789abcdef0123456789abcdef").unwrap();
-        assert_eq!(client.job(&id).await.unwrap_err().kind(), ErrorKind::NotFound);
         client.logout().await.unwrap();
         assert_eq!(folder.save(&tape), folder.save(&tape), "saved twice");
         texts.push(folder.save(&tape));

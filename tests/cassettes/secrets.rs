@@ -67,6 +67,25 @@ async fn the_session_and_the_job_of_a_command_are_not_in_the_file() {
 }
 
 #[tokio::test]
+async fn a_session_is_found_without_the_scheme_before_it() {
+    let folder = Folder::new();
+    let session = "5c7a3c7e1f0e4c0e9d7ad0d0c1b2a394";
+    let printed = json!({ "stream": format!("standardStream: {session}, errorStream: ") });
+    let tape = Tape::record(Tape::new().reply(printed));
+    let client = guestexec_zstack::Client::builder()
+        .endpoint("http://127.0.0.1:9")
+        .credentials(guestexec_zstack::Credentials::session(session))
+        .transport(tape.clone())
+        .build()
+        .unwrap();
+    let vm = client.vm("fc022ba201c135d8809c5e02bf6bf156");
+    vm.run("true").unchecked().await.unwrap();
+    let error = tape.save(folder.path("x.toml")).unwrap_err().to_string();
+    assert!(error.contains("the header `authorization` of request 1"), "{error}");
+    assert!(error.contains("in `stream` of its answer") && !error.contains(session), "{error}");
+}
+
+#[tokio::test]
 async fn a_parameter_that_is_not_hidden_is_no_secret() {
     let (folder, tape, sandbox) = (Folder::new(), record(), sandbox().await);
     let service = sandbox.tat();

@@ -43,9 +43,9 @@ async fn a_refusal_keeps_its_code_whatever_its_other_members_are() {
             "APIG.0301",
         ),
         (
-            json!({ "error": { "code": 404, "message": "no", "title": "Not Found" } }),
+            json!({ "error": { "code": 1101, "message": "no", "title": "Not Found" } }),
             "/error/code",
-            "404",
+            "1101",
         ),
     ];
     for (document, place, code) in forms {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use guestexec_cci::ExecTransport;
-use guestexec_core::{Clock, RandomTexts, RequestShape};
+use guestexec_core::{Clock, RequestShape, put_random_texts};
 use guestexec_tat::{Unconfirmed, types::CancelInvocationRequest};
 use guestexec_testkit::{Reply, StatusCode, Tape};
 use guestexec_zstack::{JobId, Method, Shell, sign::DateZone};
@@ -226,7 +226,7 @@ impl guestexec_core::Transport for Played {
             true => json!({ "location": "http://node/zstack/v1/api-jobs/<secret>" }),
             false => self.0.clone(),
         };
-        RandomTexts::of(&request).put_in(operation, &mut body);
+        put_random_texts(&request, operation, &mut body);
         let status =
             if operation.starts_command && body.get("location").is_some() { 202 } else { 200 };
         let response = http::Response::builder().status(status).body(body.to_string()).unwrap();

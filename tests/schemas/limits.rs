@@ -266,6 +266,17 @@ impl Cases<'_> {
         };
         // Base64 has four characters for each three bytes.
         let step = if is_encoded { 4 } else { 1 };
+        if is_encoded {
+            for (says, text) in [
+                ("no Base64", "!!"),
+                ("one character of Base64 too many", "AAAAA"),
+                ("Base64 for addresses", "ab-_"),
+            ] {
+                self.broken(format!("{place}: {says}"), around(text.into()));
+            }
+            self.edge(format!("{place}: Base64 without padding"), around("aGk".into()));
+            self.edge(format!("{place}: Base64 in lines"), around("aGkh\naGkh".into()));
+        }
         if let Some(least) = words.get("minLength").and_then(Value::as_u64) {
             self.broken(
                 format!("{place}: {} characters", least - step),

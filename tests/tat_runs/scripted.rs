@@ -20,6 +20,8 @@ pub enum Answer {
     Refuses(&'static str),
     /// The error page of a gateway.
     Fails,
+    /// The refusal of a gateway that asks to wait so many seconds.
+    Asks(u64),
     Says(Value),
     /// The service's own answer, after this time.
     Late(Duration),
@@ -119,11 +121,15 @@ impl Transport for Service {
         let mut state = self.state();
         let before = state.requests.iter().filter(|(is, _)| *is == action).count();
         state.requests.push((action.clone(), body.clone()));
-        let mut way = WAY;
+        let (mut way, mut asked) = (WAY, None);
         let answer = match (state.script)(&action, &body, before) {
             Some(Answer::Refuses(code)) => Some(json!({ "Error": { "Code": code } })),
             Some(Answer::Says(answer)) => Some(answer),
             Some(Answer::Fails) => None,
+            Some(Answer::Asks(seconds)) => {
+                asked = Some(seconds);
+                None
+            }
             Some(Answer::Late(late)) => {
                 way = late;
                 Some(state.answer(&action, &body))
@@ -137,14 +143,17 @@ impl Transport for Service {
             if let Some(date) = date {
                 response = response.header("date", date);
             }
-            let response = match answer {
-                Some(mut answer) => {
+            let response = match (answer, asked) {
+                (Some(mut answer), _) => {
                     answer["RequestId"] = "r".into();
                     response
                         .header("content-type", "application/json")
                         .body(json!({ "Response": answer }).to_string())
                 }
-                None => response.status(502).body("<html>".to_owned()),
+                (None, Some(seconds)) => {
+                    response.status(429).header("retry-after", seconds).body(String::new())
+                }
+                (None, None) => response.status(502).body("<html>".to_owned()),
             };
             Ok(response.unwrap().into())
         })

@@ -129,6 +129,22 @@ async fn the_last_poll_is_made_once_and_in_the_way_the_service_takes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn polls_keep_to_a_wait_that_is_longer_than_the_patience_of_a_call() {
+    for action in ["DescribeInvocations", "DescribeInvocationTasks"] {
+        let service = Service::new(move |asked, _, before| {
+            (asked == action && before == 0).then_some(Answer::Asks(90))
+        });
+        let begin = Instant::now();
+        let client = service.client();
+        let run = client.instances(ids(3)).run("true").timeout(300 * SECOND);
+        assert!(run.await.unwrap().success(), "{action}");
+        let waited = begin.elapsed();
+        assert!(waited >= 90 * SECOND && waited < 100 * SECOND, "{action}: {waited:?}");
+        assert_eq!(service.count(action), 2, "{action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_started_after_the_deadline() {
     let service = Service::plain();
     let client = service.builder().rate_of("RunCommand", 1).build().unwrap();

@@ -95,7 +95,7 @@ pub fn orphaned_code(root: &Path) -> Result<Vec<String>, String> {
     Ok(found)
 }
 
-/// The entries of the lock whose providers have no document any more, each as a sentence. [`write`] takes
+/// The entries of the lock whose providers have no document any more, each as a sentence. [`write()`] takes
 /// them out.
 ///
 /// # Errors

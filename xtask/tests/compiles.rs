@@ -5,18 +5,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/compiled.rs"]
+mod compiled;
 #[path = "edits/edit.rs"]
 mod edit;
 
 use std::{
-    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use edit::SMALL;
-use xtask::{from_spec, output::Generated, spec::Spec};
+use xtask::{emit::Page, from_spec, spec::Spec};
 
 /// How many of the random edits are compiled.
 const RANDOM: usize = 10;
@@ -81,40 +82,21 @@ paths:
       responses: {'204': {description: Fine.}}
 ";
 
-/// Writes a file where it differs, so that nothing is built twice.
-fn put(path: &Path, text: &str) {
-    if fs::read_to_string(path).is_ok_and(|old| old == text) {
-        return;
-    }
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-}
-
-/// The crate: a module for each document.
-fn write_crate(folder: &Path) {
-    let root = xtask::root().unwrap();
+/// The documents that generate, each with its module's name and its files.
+fn modules() -> Vec<(String, Vec<Page>)> {
     let plain = [("plain", SMALL), ("bare", BARE), ("wide", WIDE)];
     let plain = plain.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    let mut modules = String::new();
+    let mut modules = Vec::new();
     for (name, text) in plain.iter().cloned().chain(cases()).chain(random()) {
         let generated = Spec::parse("small", text).and_then(|spec| from_spec(&spec));
-        let Generated { files, .. } = match generated {
-            Ok(generated) => generated,
+        match generated {
+            Ok(generated) => modules.push((name, generated.files)),
             Err(said) if plain.iter().any(|(other, _)| *other == name) => panic!("{name}: {said}"),
             // What is said of it is tested elsewhere.
-            Err(_) => continue,
-        };
-        for (path, text) in files {
-            put(&folder.join("src").join(&name).join(path), &text);
+            Err(_) => {}
         }
-        let _ = writeln!(modules, "provider!({name});");
     }
-    put(&folder.join("src/lib.rs"), &format!("{}\n{modules}", include_str!("data/compiled.rs")));
-    put(&folder.join("tests/wide.rs"), WIDE_TESTS);
-    let crates = root.join("crates");
-    let manifest = include_str!("data/compiled.toml").replace("CRATES", &crates.to_string_lossy());
-    put(&folder.join("Cargo.toml"), &manifest);
-    put(&folder.join("Cargo.lock"), &fs::read_to_string(root.join("Cargo.lock")).unwrap());
+    modules
 }
 
 fn cargo(folder: &Path, arguments: &[&str]) {
@@ -133,9 +115,8 @@ fn cargo(folder: &Path, arguments: &[&str]) {
 #[ignore = "builds a crate of its own with its dependencies; `.ci/run` runs it"]
 fn what_is_generated_compiles_and_does_what_the_document_says() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled");
-    // A module of an earlier run may be none now.
-    let _ = fs::remove_dir_all(folder.join("src"));
-    write_crate(&folder);
+    compiled::write(&folder, &modules());
+    compiled::put(&folder.join("tests/wide.rs"), WIDE_TESTS);
     cargo(&folder, &["clippy", "--all-features", "--all-targets", "--", "-D", "warnings"]);
     cargo(&folder, &["test", "--all-features"]);
     cargo(&folder, &["doc", "--no-deps", "--all-features"]);

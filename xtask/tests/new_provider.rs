@@ -117,7 +117,10 @@ fn a_provider_is_made_built_and_snapshotted() {
             "runCommand: POST https://acme.example/v1/machines/machine/commands",
         ),
         ("tests/snapshots/acme/runCommand.every-member.snap", "\"shell\": \"sh\""),
-        ("tests/snapshots/acme/getCommand.minimal.snap", "getCommand: GET /v1/commands/id"),
+        (
+            "tests/snapshots/acme/getCommand.minimal.snap",
+            "getCommand: GET https://acme.example/v1/commands/id",
+        ),
     ] {
         let text = read(path);
         assert!(text.contains(part), "{path} lacks {part}:\n{text}");

@@ -1,5 +1,7 @@
 //! The meaning of the service's errors.
 
+use std::time::Duration;
+
 use guestexec_core::{Answer, ErrorKind, Operation, Refusal};
 use guestexec_remotecommand::ACCEPTED_STREAM_PROTOCOLS_HEADER;
 use serde::Deserialize as _;
@@ -26,13 +28,20 @@ pub(crate) fn read(operation: &Operation, answer: &Answer) -> Refusal<ErrorBody>
         refusal.code = ["errorCode", "error_code", "reason"]
             .iter()
             .find_map(|name| text(&body[*name]))
-            .or_else(|| text(&iam["code"]));
+            .or_else(|| text(&iam["code"]))
+            // IAM repeats the status there.
+            .filter(|code| code != answer.status.as_str());
         let message = [&body["message"], &body["error_msg"], &iam["message"]];
         if let Some(message) = message.into_iter().find_map(text) {
             refusal.message = readable(&message);
         }
         refusal.request_id = text(&body["request_id"]);
-        refusal.detail = ErrorBody::deserialize(body).ok();
+        let detail = ErrorBody::deserialize(body).ok();
+        let seconds = detail.as_ref().and_then(|body| body.details.as_ref()?.retry_after_seconds);
+        if let Some(seconds) = seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
+            refusal.retry_after = Some(Duration::from_secs(seconds));
+        }
+        refusal.detail = detail;
     }
     if refusal.request_id.is_none() {
         refusal.request_id = ["x-request-id", "x-openstack-request-id"]
@@ -112,6 +121,7 @@ fn advice(
 ) -> Option<&'static str> {
     let message = refusal.message.to_ascii_lowercase();
     let says = |text: &str| message.contains(text);
+    let is_login = *operation == operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD;
     Some(match answer.status.as_u16() {
         401 if says("aksk signature") => {
             "check the secret key, this machine's clock, and whether the canonical request shown is the one that was sent"
@@ -119,7 +129,7 @@ fn advice(
         401 if says("x-sdk-date") || says("expired") && says("date") => {
             "the service takes signatures within 15 minutes of its own clock: set this machine's"
         }
-        401 if operation.id == operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD.id => {
+        401 if is_login => {
             "check account, user name and password, or the access key; IAM locks a user out after a few wrong ones"
         }
         401 => {
@@ -128,7 +138,13 @@ fn advice(
         403 if refusal.kind == ErrorKind::Unsupported => {
             "ask for another with `transport`; or a proxy on the way has removed the header that offers them"
         }
-        403 => "ask the account's administrator for permission to run commands in this namespace",
+        403 if is_login => {
+            "ask the account's administrator whether this user may call APIs, and from this machine"
+        }
+        403 if operation.starts_command => {
+            "ask the account's administrator for permission to run commands in this namespace"
+        }
+        403 => "ask the account's administrator for permission to read pods in this namespace",
         404 if says("pods ") => {
             "check the names of pod and namespace, and the region; namespaces made by the 1.0 interface are not seen"
         }

@@ -73,7 +73,7 @@ pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
 /// human-readable (`is_human_readable`) is given the bytes instead.
 ///
 /// Text of an answer that is not Base64 is kept as it came (see [`Base64::is_malformed`]), so that one
-/// broken member does not cost the rest of the answer.
+/// broken member does not cost the rest of the answer. The check of a request refuses it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Base64(Repr);
 
@@ -127,7 +127,7 @@ impl Base64 {
     pub fn encoded_len(&self) -> usize {
         match &self.0 {
             Repr::Bytes(bytes) => bytes.len().div_ceil(3) * 4,
-            Repr::Malformed(text) => text.len(),
+            Repr::Malformed(text) => text.chars().count(),
         }
     }
 
@@ -140,13 +140,17 @@ impl Base64 {
     }
 }
 
-/// Only the size: content may be a script, an output, a secret.
 impl Encoded for Base64 {
     fn encoded_len(&self) -> usize {
         Self::encoded_len(self)
     }
+
+    fn is_malformed(&self) -> bool {
+        Self::is_malformed(self)
+    }
 }
 
+/// Only the size: content may be a script, an output, a secret.
 impl fmt::Debug for Base64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -250,7 +254,7 @@ impl schemars::JsonSchema for Base64 {
 #[cfg(test)]
 mod tests {
     use super::Base64;
-    use crate::check::encoded;
+    use crate::check::{base64, encoded};
 
     #[test]
     fn a_limit_is_one_of_the_text() {
@@ -259,6 +263,23 @@ mod tests {
             encoded("Content", &content, 0..=65_536).unwrap_err().to_string(),
             "`Content` has 65540 characters of Base64, but at most 65536 are allowed"
         );
+    }
+
+    #[test]
+    fn what_is_not_base64_is_refused_by_its_length() {
+        for text in ["!!", "AAAAA", "ab-_", "=", "aGk=aGk="] {
+            let said = base64("Content", &Base64::from_encoded(text)).unwrap_err().to_string();
+            assert_eq!(said.matches("is not Base64").count(), 1, "{text}: {said}");
+        }
+        let one = Base64::from_encoded("é");
+        assert_eq!(
+            base64("Content", &one).unwrap_err().to_string(),
+            "`Content` (1 character) is not Base64"
+        );
+        for text in ["", "aGk=", "aGk", "aG\nk="] {
+            assert_eq!(base64("Content", &Base64::from_encoded(text)), Ok(()), "{text}");
+        }
+        assert_eq!(base64("Content", &Base64::from("!!")), Ok(()), "plain text is encoded");
     }
 
     #[test]

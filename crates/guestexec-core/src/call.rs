@@ -1,11 +1,15 @@
 //! The failure of a generated call, as one [`Error`].
 
-use std::{fmt, future::Future, time::Instant};
+use std::{
+    fmt,
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use progenitor_client::{Error as CallError, ResponseValue};
 use reqwest::{
     Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderMap},
+    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER},
 };
 use serde_json::error::Category;
 use tracing::{Instrument as _, debug, debug_span};
@@ -72,6 +76,8 @@ pub struct Refusal<D> {
     pub not_started: bool,
     /// A sentence on what to do.
     pub advice: Option<String>,
+    /// How long the service asks to wait before a retry.
+    pub retry_after: Option<Duration>,
 }
 
 impl<D> Refusal<D> {
@@ -89,8 +95,21 @@ impl<D> Refusal<D> {
             detail: None,
             not_started: not_acted_upon(answer.status),
             advice: None,
+            retry_after: retry_after(&answer.headers),
         }
     }
+}
+
+/// How long an answer asks to wait before a retry, by its header `Retry-After`: in seconds, or up to a
+/// date, which is compared with the answer's own.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    if let Ok(seconds) = asked.parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let [until, now] = [asked, text(DATE)?].map(httpdate::parse_http_date);
+    until.ok()?.duration_since(now.ok()?).ok()
 }
 
 /// The kind of failure an HTTP status stands for.
@@ -250,6 +269,7 @@ pub async fn failure<D>(
                 .with_code(refusal.code.map(hidden))
                 .with_request_id(refusal.request_id.map(hidden))
                 .with_status(answer.status)
+                .with_retry_after(refusal.retry_after)
                 .with_detail(refusal.detail);
             match refusal.advice {
                 Some(advice) => error.with_advice(hidden(advice)),
@@ -316,4 +336,36 @@ async fn read(mut response: Response) -> Answer {
     let wire = response.extensions().get::<WireStatus>().map(|wire| wire.0);
     let status = wire.unwrap_or_else(|| response.status());
     Answer { status, headers: response.headers().clone(), body: repaired(body) }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_wait_asked_for_is_in_seconds_or_up_to_a_date() {
+        const DAY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (asked, date, seconds) in [
+            ("120", None, Some(120)),
+            (" 0 ", None, Some(0)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(DAY), Some(30)),
+            // Without the service's own date, or from a date that has passed, it says nothing.
+            ("Sun, 06 Nov 1994 08:50:07 GMT", None, None),
+            ("Sun, 06 Nov 1994 08:49:07 GMT", Some(DAY), None),
+            ("-1", None, None),
+            ("1.5", None, None),
+            ("soon", Some(DAY), None),
+            ("99999999999999999999", None, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(asked));
+            if let Some(date) = date {
+                headers.insert(DATE, HeaderValue::from_static(date));
+            }
+            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{asked}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
 }

@@ -99,8 +99,8 @@ fn count(field: &str, is: usize, unit: [&str; 2], limits: impl RangeBounds<usize
 }
 
 /// How long a text is, in words.
-fn characters_of(value: &str) -> String {
-    match value.chars().count() {
+fn in_characters(count: usize) -> String {
+    match count {
         1 => "1 character".to_owned(),
         many => format!("{many} characters"),
     }
@@ -120,6 +120,18 @@ pub fn bytes(field: &str, value: &str, limits: impl RangeBounds<usize>) -> Check
 pub trait Encoded {
     /// The length of the text in characters.
     fn encoded_len(&self) -> usize;
+
+    /// True for text that stands for no bytes.
+    fn is_malformed(&self) -> bool;
+}
+
+/// Checks that a text is Base64.
+pub fn base64(field: &str, value: &impl Encoded) -> Checked {
+    if !value.is_malformed() {
+        return Ok(());
+    }
+    let length = in_characters(value.encoded_len());
+    Err(Violation::new(field, format!("({length}) is not Base64")))
 }
 
 /// Checks how many characters a Base64 text has.
@@ -273,7 +285,7 @@ pub fn pattern(field: &str, value: &str, pattern: &Pattern<'_>) -> Checked {
         field,
         format!(
             "({}) does not have the form the service takes, `{}`",
-            characters_of(value),
+            in_characters(value.chars().count()),
             pattern.text
         ),
     ))
@@ -399,7 +411,7 @@ pub fn json_object(field: &str, value: &str, rules: &JsonObject, key: &Pattern<'
     let Ok(Value::Object(object)) = serde_json::from_str::<Value>(value) else {
         return Err(Violation::new(
             field,
-            format!("({}) is not a JSON object in text", characters_of(value)),
+            format!("({}) is not a JSON object in text", in_characters(value.chars().count())),
         ));
     };
     count(field, object.len(), ["member", "members"], ..=rules.max_properties)?;

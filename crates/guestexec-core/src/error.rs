@@ -1,6 +1,6 @@
 //! The error type of all providers.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use reqwest::StatusCode;
 
@@ -63,6 +63,7 @@ struct Inner<D> {
     status: Option<StatusCode>,
     may_have_run: bool,
     advice: Option<Cow<'static, str>>,
+    retry_after: Option<Duration>,
     detail: Option<D>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -80,6 +81,7 @@ impl<D> Error<D> {
             status: None,
             may_have_run: false,
             advice: None,
+            retry_after: None,
             detail: None,
             source: None,
         }))
@@ -131,6 +133,13 @@ impl<D> Error<D> {
     #[must_use]
     pub fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.0.advice = Some(readable(&advice.into()).into());
+        self
+    }
+
+    /// Adds how long the service asks to wait before a retry.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait;
         self
     }
 
@@ -203,6 +212,12 @@ impl<D> Error<D> {
             && !self.0.may_have_run
     }
 
+    /// How long the service asks to wait before a retry, if it says so and a retry can help: see
+    /// [`is_retryable`](Self::is_retryable).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after.filter(|_| self.is_retryable())
+    }
+
     /// True if a command may have started although this call failed. Check that before you retry.
     pub fn may_have_run(&self) -> bool {
         self.0.may_have_run
@@ -222,7 +237,10 @@ impl<D> fmt::Display for Error<D> {
             write!(f, "{code}: ")?;
         }
         f.write_str(message)?;
-        match (status, request_id) {
+        // A service that refuses with 200 says nothing by it.
+        let says_something =
+            |status: &&StatusCode| **status != StatusCode::OK || self.0.kind == ErrorKind::Protocol;
+        match (status.as_ref().filter(says_something), request_id) {
             (Some(status), Some(id)) => write!(f, " (HTTP {}, request {id})", status.as_u16())?,
             (Some(status), None) => write!(f, " (HTTP {})", status.as_u16())?,
             (None, Some(id)) => write!(f, " (request {id})")?,
@@ -230,6 +248,9 @@ impl<D> fmt::Display for Error<D> {
         }
         if self.0.may_have_run {
             f.write_str("; the command may have run")?;
+        }
+        if let Some(wait) = self.retry_after() {
+            write!(f, "; the service asks to wait {} s before a retry", wait.as_secs())?;
         }
         if let Some(advice) = advice {
             write!(f, "; {advice}")?;
@@ -251,5 +272,38 @@ impl<D> fmt::Debug for Error<D> {
 impl<D> StdError for Error<D> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_says_nothing_is_left_out() {
+        let shown = |kind, status| {
+            let status = StatusCode::from_u16(status).unwrap();
+            Error::<()>::new(kind, "no").with_status(status).to_string()
+        };
+        assert_eq!(shown(ErrorKind::Refused, 200), "no");
+        assert_eq!(shown(ErrorKind::Refused, 503), "no (HTTP 503)");
+        assert_eq!(shown(ErrorKind::Protocol, 200), "no (HTTP 200)");
+        assert_eq!(shown(ErrorKind::Protocol, 204), "no (HTTP 204)");
+        let error = Error::<()>::new(ErrorKind::Refused, "no").with_status(StatusCode::OK);
+        assert_eq!(error.status(), Some(StatusCode::OK));
+        assert_eq!(error.with_request_id(Some("r-1".to_owned())).to_string(), "no (request r-1)");
+    }
+
+    #[test]
+    fn a_wait_is_told_only_where_a_retry_can_help() {
+        let wait = Some(Duration::from_secs(7));
+        let error = |kind| Error::<()>::new(kind, "no").with_retry_after(wait);
+        let throttled = error(ErrorKind::Throttled);
+        assert_eq!(throttled.retry_after(), wait);
+        assert_eq!(throttled.to_string(), "no; the service asks to wait 7 s before a retry");
+        for error in [throttled.with_may_have_run(true), error(ErrorKind::Refused)] {
+            assert_eq!(error.retry_after(), None);
+            assert!(!error.to_string().contains("wait"), "{error}");
+        }
     }
 }

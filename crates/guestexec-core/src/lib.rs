@@ -35,7 +35,7 @@ pub mod check;
 pub mod sign;
 
 pub use base64::Base64;
-pub use call::{Answer, MAX_ERROR_BODY, Refusal, exchange, failure, observed, unsent};
+pub use call::{Answer, MAX_ERROR_BODY, Refusal, exchange, failure, observed, retry_after, unsent};
 pub use check::{Validate, Violation, required};
 pub use clock::{Clock, SystemClock, unix_seconds};
 pub use credential::{check_credential, check_header_credential, check_key};
@@ -57,9 +57,9 @@ pub use readable::{Secrets, identifier, readable};
 pub use renewing::{Issued, Renewing};
 pub use secret::{Redacted, Secret};
 pub use settings::{Settings, variable};
+pub use shape::RequestShape;
 #[doc(hidden)]
-pub use shape::{Private, Readable};
-pub use shape::{RandomTexts, RequestShape};
+pub use shape::{Private, Readable, put_random_texts};
 #[cfg(feature = "encoding")]
 pub use text::text_in;
 pub use transport::{ResponseFuture, Transport};

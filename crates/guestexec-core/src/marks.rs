@@ -1,8 +1,9 @@
 //! Marks on a request: its operation, what of it is secret, and what differs from call to call.
 //!
 //! The document marks members and parameters, which the generated operation table lists; hooks mark the
-//! headers they set, and code that makes a text of a call marks what is random in it. The marks are the fragment of the request's URL, which no client sends, so a
-//! [shape](crate::RequestShape) can be read off any request.
+//! headers they set, and code that makes a text of a call marks what is random in it. The marks are the
+//! fragment of the request's URL, which no client sends, so a [shape](crate::RequestShape) can be read off
+//! any request.
 
 use std::{borrow::Cow, fmt::Write as _};
 

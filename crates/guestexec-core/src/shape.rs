@@ -18,7 +18,7 @@ use serde_json::Value;
 pub(crate) use body::{answer_base64, answer_secrets, hide_answer, show_answer};
 pub use display::Readable;
 pub use private::Private;
-pub use random::RandomTexts;
+pub use random::put_random_texts;
 
 use crate::{
     endpoint::is_loopback,

@@ -171,7 +171,7 @@ impl ClientBuilder {
     }
 
     /// Sets how long throttling answers to one call are waited out. Default: 60 s; zero makes each of
-    /// them an error.
+    /// them an error, and so is one that asks by `Retry-After` for a longer wait.
     pub fn throttle_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

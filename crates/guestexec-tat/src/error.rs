@@ -1,6 +1,6 @@
 //! The meaning of the service's errors.
 
-use guestexec_core::{Answer, ErrorKind, Refusal};
+use guestexec_core::{Answer, ErrorKind, Refusal, retry_after};
 
 use crate::{
     enums::ErrorCode,
@@ -70,9 +70,8 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
             code: None,
             message,
             request_id,
-            detail: None,
             not_started: false,
-            advice: None,
+            ..by_status()
         };
     };
     let class = class_of(&code);
@@ -84,6 +83,7 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
         not_started: NOT_STARTED.iter().any(|(proof, _)| *proof == class),
         advice: advice(&code).map(str::to_owned),
         detail: Some(code),
+        retry_after: retry_after(&answer.headers),
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use guestexec_core::{
     MAX_ANSWER, Mark, Marks, Operation, Secrets, Underway, buffered, exchange, header_value,
-    identifier, mark_as_error, secret_header, unix_seconds,
+    identifier, mark_as_error, retry_after, secret_header, unix_seconds,
 };
 use progenitor_client::{
     ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue,
@@ -200,13 +200,16 @@ impl Client {
                 elapsed_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "attempt"
             );
+            let asked = result.as_ref().ok().and_then(|(answer, _)| retry_after(answer.headers()));
+            let asked = asked.unwrap_or_default();
+            let patience = self.inner.shared.patience;
             let wait = match verdict {
                 Verdict::Keep => None,
                 Verdict::Throttled => {
                     count(&self.inner.shared.counters.throttled);
                     throttles += 1;
-                    let wait = pause(THROTTLED, throttles);
-                    (begin.elapsed() + wait <= self.inner.shared.patience).then_some(wait)
+                    let wait = pause(THROTTLED, throttles).max(asked);
+                    (begin.elapsed() + wait <= patience).then_some(wait)
                 }
                 Verdict::Clock if may_correct => {
                     may_correct = false;
@@ -226,10 +229,11 @@ impl Client {
                 }
                 Verdict::Unsent | Verdict::Failed
                     if failures < self.inner.shared.max_retries
+                        && asked <= patience.max(FAILED.1)
                         && (verdict == Verdict::Unsent || self.inner.operation.repeatable) =>
                 {
                     failures += 1;
-                    Some(pause(FAILED, failures))
+                    Some(pause(FAILED, failures).max(asked))
                 }
                 _ => None,
             };

@@ -11,8 +11,15 @@ use std::{
 };
 
 use guestexec_tat::{Client, Credentials, Error, ErrorKind, enums::ErrorCode};
-use guestexec_testkit::peer::{Answer, Peer, closed_endpoint};
-use tokio::{io::AsyncWriteExt as _, time::timeout};
+use guestexec_testkit::{
+    Reply, StatusCode, Tape,
+    peer::{Answer, Peer, closed_endpoint},
+};
+use serde_json::json;
+use tokio::{
+    io::AsyncWriteExt as _,
+    time::{Instant, timeout},
+};
 
 fn refusal(code: &str) -> String {
     let error = format!(r#"{{"Code":"{code}","Message":"No.","Extra":1}}"#);
@@ -192,4 +199,49 @@ async fn a_reused_connection_that_ends_may_have_carried_the_command() {
     peer.close().await;
     let unsent = client.instances(["ins-1"]).run("true").await.unwrap_err();
     assert_eq!((unsent.kind(), unsent.may_have_run()), (ErrorKind::Connect, false), "{unsent}");
+}
+
+/// A client that sends to a tape.
+fn on(tape: &Tape) -> Client {
+    let credentials = Credentials::new("AKIDexample", "very-secret");
+    let builder = Client::builder().credentials(credentials).region("ap-guangzhou");
+    builder.transport(tape.clone()).build().unwrap()
+}
+
+/// An answer of a gateway that asks to wait.
+fn asking(status: StatusCode, seconds: &'static str) -> Reply {
+    Reply::text(status, "not now").header("retry-after", seconds)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_waits_as_long_as_the_service_asks() {
+    for status in [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE] {
+        let done = json!({ "Response": { "RequestId": "r-1" } });
+        let tape = Tape::new().reply(asking(status, "7")).reply(done);
+        let begin = Instant::now();
+        on(&tape).describe_regions().send().await.unwrap();
+        let waited = begin.elapsed();
+        assert!((7..9).contains(&waited.as_secs()), "{status}: {waited:?}");
+
+        // Longer than the client has patience for: the caller is told.
+        let tape = Tape::new().reply(asking(status, "3600"));
+        let begin = Instant::now();
+        let error = on(&tape).describe_regions().send().await.unwrap_err();
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)), "{error}");
+        assert!(error.to_string().contains("asks to wait 3600 s"), "{error}");
+        assert!(begin.elapsed() < Duration::from_secs(1) && tape.requests().len() == 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_may_have_run_is_not_sent_again_after_any_wait() {
+    let tape = Tape::new().reply(asking(StatusCode::SERVICE_UNAVAILABLE, "1"));
+    let error = on(&tape).instances(["ins-1"]).run("true").start().await.unwrap_err();
+    assert!(error.may_have_run() && !error.is_retryable(), "{error}");
+    assert_eq!(error.retry_after(), None);
+    let sent = tape
+        .requests()
+        .into_iter()
+        .filter(|request| request.operation.as_deref() == Some("RunCommand"));
+    assert_eq!(sent.count(), 1);
 }

@@ -139,9 +139,9 @@ impl Tape {
     ///
     /// Secrets are not in it. Requests stand in it as [`RequestShape`]s; of answers, what the vendor's
     /// document calls secret is replaced: by `<secret-1>` and so on, followed by what a replay has in its place
-    /// if the secret is 16 hex digits or more (as many digits) or an address. Then everything is searched for the secrets that crossed the tape,
-    /// those of [`never_save`](Self::never_save) included, in clear, percent-encoded, in Base64 and behind
-    /// the escapes of JSON, if they have 6 bytes or more.
+    /// if the secret is 16 hex digits or more (as many digits) or an address. Then everything is searched for
+    /// the secrets that crossed the tape, those of [`never_save`](Self::never_save) included, in clear,
+    /// percent-encoded, in Base64 and behind the escapes of JSON, if they have 6 bytes or more.
     ///
     /// The same conversation gives the same file: ports of this machine, the date of an answer and random texts
     /// are left out. Ids and times that the service gives in a body stay, and calls made at the same time stand

@@ -3,7 +3,7 @@
 use std::{fmt, future::pending, io, time::Duration};
 
 use futures_util::stream;
-use guestexec_core::{Operation, RandomTexts, refusing_client};
+use guestexec_core::{Operation, put_random_texts, refusing_client};
 use reqwest::{
     Body, Request, Response, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
@@ -218,7 +218,7 @@ impl Reply {
             && let Ok(mut body) = serde_json::from_slice::<Value>(&response.body)
         {
             let as_given = body.clone();
-            RandomTexts::of(request).put_in(operation, &mut body);
+            put_random_texts(request, operation, &mut body);
             if body != as_given {
                 response.body = body.to_string().into_bytes();
             }

@@ -1,6 +1,6 @@
 //! The meaning of the service's errors.
 
-use guestexec_core::{Answer, ErrorKind, Refusal};
+use guestexec_core::{Answer, ErrorKind, Refusal, retry_after};
 use reqwest::StatusCode;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -14,10 +14,11 @@ pub type Error = guestexec_core::Error<ErrorCode>;
 /// The most causes that are read.
 const MAX_CAUSES: usize = 32;
 
-/// Reads an error: JSON with an error code, or the plain text of the REST layer.
-pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
+/// Reads an error: JSON with an error code, or the plain text of the REST layer; `signed` if the request was
+/// signed with an AccessKey.
+pub(crate) fn read(answer: &Answer, signed: bool) -> Refusal<ErrorCode> {
     if let Some(error) = error_in(&answer.body, !answer.status.is_success()) {
-        return from_code(error);
+        return from_code(error, answer);
     }
     let mut refusal = Refusal::from_status(answer);
     if refusal.message.contains("requestTimeTooSkewed") {
@@ -31,10 +32,16 @@ pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
     {
         refusal.kind = ErrorKind::Unauthenticated;
     } else if answer.status == StatusCode::FORBIDDEN {
-        refusal.advice = Some(
-            "check that the AccessKey's secret is whole and that of its id, and that it is enabled"
-                .to_owned(),
-        );
+        let advice = match signed {
+            true => {
+                "check that the AccessKey's secret is whole and that of its id, and that it is enabled"
+            }
+            false => {
+                "a node answers so to AccessKeys only, and none was sent: check the endpoint, and ask \
+                 whoever runs a proxy or gateway before it"
+            }
+        };
+        refusal.advice = Some(advice.to_owned());
     } else if not_started::is_duplicate(answer) {
         refusal.not_started = false;
         refusal.advice =
@@ -78,22 +85,34 @@ pub(crate) fn is_session_end(error: &ErrorCode) -> bool {
         || error.global_error_code.as_deref() == Some("ORG_ZSTACK_IDENTITY_10020")
 }
 
-/// An error of the service and its causes, outermost first.
+/// An error of the service and all its causes, outermost first and each before its own causes.
 pub fn causes(error: &ErrorCode) -> impl Iterator<Item = &ErrorCode> {
-    std::iter::successors(Some(error), |error| error.cause.as_deref().or(error.causes.first()))
-        .take(MAX_CAUSES)
+    let mut open = vec![error];
+    let next = move || {
+        let error = open.pop()?;
+        open.extend(inside(error).rev());
+        Some(error)
+    };
+    std::iter::from_fn(next).take(MAX_CAUSES)
 }
 
-fn from_code(error: ErrorCode) -> Refusal<ErrorCode> {
+/// The causes of an error without theirs.
+fn inside(error: &ErrorCode) -> impl DoubleEndedIterator<Item = &ErrorCode> {
+    error.cause.as_deref().into_iter().chain(&error.causes)
+}
+
+fn from_code(error: ErrorCode, answer: &Answer) -> Refusal<ErrorCode> {
     let code = error.code.clone().unwrap_or_default();
     let session_ended = is_session_end(&error);
-    let kind = match code.as_str() {
+    let kind = match (code.as_str(), error.retryable) {
         _ if session_ended => ErrorKind::Unauthenticated,
-        "ID.1000" | "ID.1005" => ErrorKind::Unauthenticated,
-        code if code.starts_with("ID.200") => ErrorKind::Unauthenticated,
-        "ID.1002" => ErrorKind::Forbidden,
-        "SYS.1001" => ErrorKind::Timeout,
-        "SYS.1003" => ErrorKind::NotFound,
+        ("ID.1000" | "ID.1005", _) => ErrorKind::Unauthenticated,
+        (code, _) if code.starts_with("ID.200") => ErrorKind::Unauthenticated,
+        ("ID.1002", _) => ErrorKind::Forbidden,
+        ("SYS.1003", _) => ErrorKind::NotFound,
+        // A command that may have run is retryable by no kind.
+        ("SYS.1001", None | Some(true)) => ErrorKind::Timeout,
+        (_, Some(true)) => ErrorKind::Unavailable,
         _ => ErrorKind::Refused,
     };
     let advice = match code.as_str() {
@@ -102,31 +121,51 @@ fn from_code(error: ErrorCode) -> Refusal<ErrorCode> {
         "ID.1006" => Some("too many sessions are open: log out those no longer used"),
         _ => None,
     };
+    let mut left = MAX_CAUSES;
+    let message = innermost_first(&error, &mut left);
     Refusal {
         kind,
-        message: innermost_first(&error),
+        message: message.unwrap_or_else(|| "the service gives no reason".to_owned()),
         not_started: not_started::not_started(&error),
         code: (!code.is_empty()).then_some(code),
         request_id: None,
         advice: advice.map(str::to_owned),
         detail: Some(error),
+        retry_after: retry_after(&answer.headers),
     }
 }
 
-/// The chain of causes as one line, innermost first.
-fn innermost_first(error: &ErrorCode) -> String {
-    let mut chain: Vec<&str> = Vec::new();
-    for error in causes(error) {
-        let texts = [&error.details, &error.description, &error.elaboration, &error.message];
-        if let Some(text) = texts.into_iter().flatten().find(|text| !text.is_empty())
-            && chain.last() != Some(&text.as_str())
+/// What stands between a cause and its effect.
+const THEREFORE: &str = "; therefore: ";
+
+/// An error and its causes as one line, innermost first; at most `left` of them.
+fn innermost_first(error: &ErrorCode, left: &mut usize) -> Option<String> {
+    *left = left.checked_sub(1)?;
+    let mut reasons: Vec<String> = Vec::new();
+    for cause in inside(error) {
+        if let Some(reason) = innermost_first(cause, left)
+            && !reasons.contains(&reason)
         {
-            chain.push(text);
+            reasons.push(reason);
         }
     }
-    chain.reverse();
-    match chain.is_empty() {
-        true => "the service gives no reason".to_owned(),
-        false => chain.join("; therefore: "),
+    let reasons = reasons.join("; and: ");
+    match text(error) {
+        Some(text) if reasons.is_empty() => Some(text),
+        Some(text) if reasons.rsplit(THEREFORE).next() != Some(&text) => {
+            Some(format!("{reasons}{THEREFORE}{text}"))
+        }
+        _ => (!reasons.is_empty()).then_some(reasons),
+    }
+}
+
+/// What an error says of itself, and beside it how the service explains it.
+fn text(error: &ErrorCode) -> Option<String> {
+    let elaboration = &error.elaboration;
+    let texts = [&error.details, &error.description, elaboration, &error.message];
+    let text = texts.into_iter().flatten().find(|text| !text.trim().is_empty())?;
+    match elaboration.as_deref().map(str::trim) {
+        Some(more) if !text.contains(more) => Some(format!("{text} ({more})")),
+        _ => Some(text.clone()),
     }
 }

@@ -60,6 +60,11 @@ impl Client {
         secrets
     }
 
+    /// Whether a request of the call carries credentials.
+    fn identifies(&self, operation: &Operation) -> bool {
+        !operation.open || self.inner.call.identified
+    }
+
     fn authenticate(&self, request: &mut Request) -> Result<(), String> {
         let authorization = match &self.inner.shared.0 {
             Kind::Session(session) => match session.uuid() {
@@ -106,7 +111,7 @@ impl ClientHooks<Inner> for Client {
         if operation.starts_command {
             self.name_job(request).map_err(CallError::InvalidRequest)?;
         }
-        if operation.open && !self.inner.call.identified {
+        if !self.identifies(operation) {
             return Ok(());
         }
         self.authenticate(request).map_err(CallError::InvalidRequest)
@@ -132,11 +137,13 @@ pub(crate) async fn call<T>(
     // `Client::with_credentials` does not check them.
     client.inner.shared.check().map_err(|error| error.during(operation.id))?;
     match client.session() {
-        Some(session) if !operation.open || client.inner.call.identified => {
+        Some(session) if client.identifies(operation) => {
             session.open(client).await?;
         }
         _ => {}
     }
     let underway = &client.inner.call.underway;
-    exchange("zstack", operation, underway, || client.secrets(), request, error::read).await
+    let signed = client.session().is_none() && client.identifies(operation);
+    let read = |answer: &_| error::read(answer, signed);
+    exchange("zstack", operation, underway, || client.secrets(), request, read).await
 }

@@ -21,7 +21,7 @@ const NOT_STARTED: [Row; 3] = [
     // and answer the same, so they never end a command in a poll.
     ("ID.", |_| false),
     // A node looks up the VM before it runs a command. It may not know the job of a poll either.
-    ("SYS.1003", |error| mentions(error, "vminstance")),
+    ("SYS.1003", |error| mentions(error, "vminstance") && !mentions(error, "job")),
     // A node checks the parameters before it runs a command. The job's id of a poll is one, too.
     ("SYS.1007", |error| !mentions(error, "job")),
 ];
@@ -107,6 +107,7 @@ mod tests {
             ("ID.2003", "second factor", true, PollError::Refusal),
             ("SYS.1003", "invalid field[vmInstanceUuid], resource not found", true, end(true)),
             ("SYS.1003", "job[uuid:x] not found", true, PollError::Refusal),
+            ("SYS.1003", "job[uuid:x] of a VmInstance not found", true, PollError::Refusal),
             ("SYS.1003", "", true, PollError::Refusal),
             ("SYS.1007", "commandTimeout has to be at least 10", true, end(true)),
             ("SYS.1007", "invalid job uuid", true, PollError::Refusal),
@@ -140,7 +141,7 @@ mod tests {
         ] {
             let status = StatusCode::from_u16(status).unwrap();
             let answer = Answer { status, headers: HeaderMap::new(), body: body.into() };
-            assert_eq!(crate::error::read(&answer).not_started, proves, "{status} {body}");
+            assert_eq!(crate::error::read(&answer, true).not_started, proves, "{status} {body}");
         }
     }
 

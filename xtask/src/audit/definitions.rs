@@ -1,7 +1,7 @@
 //! Reads vendors' machine-readable definitions into the model of pages: one file with many operations.
 //!
-//! The kinds are told by what a file holds: `api.json` of Tencent's command line ([`tencent`]), `api_docs.json`
-//! of ZStack's server for assistants ([`zstack`]), and Huawei's Swagger files, one an operation ([`huawei`]).
+//! The kinds are told by what a file holds: `api.json` of Tencent's command line (`tencent`), `api_docs.json`
+//! of ZStack's server for assistants (`zstack`), and Huawei's Swagger files, one an operation (`huawei`).
 
 mod huawei;
 mod json;

@@ -1,8 +1,8 @@
 //! Reads a vendor's page, in any layout.
 //!
-//! [`html`] and [`lines`] make blocks of a text: headings, lines, tables, code, each with its line;
-//! [`recover`] finds the tables that a copy has made into lines; [`meaning`] knows what the words of
-//! headings, captions and columns mean ([`terms`]), and fills the model.
+//! `html` and `lines` make blocks of a text: headings, lines, tables, code, each with its line;
+//! `recover` finds the tables that a copy has made into lines; `meaning` knows what the words of
+//! headings, captions and columns mean (`terms`), and fills the model.
 
 mod block;
 mod facts;

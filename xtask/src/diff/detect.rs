@@ -1,6 +1,6 @@
 //! Finds what differs between two models: one function a place, and a rule for each word.
 //!
-//! [`types`] compares types and members; here are the document and its operations. A word without a
+//! `types` compares types and members; here are the document and its operations. A word without a
 //! rule of its own is [`Rule::OtherChange`], so that nothing is silent.
 
 mod types;

@@ -109,8 +109,8 @@ rules! {
         "{place} may be refused with `{after}`." "Its documentation names one more code.";
     ErrorCodeRemoved "error-code-removed" Behaviour Compatible None
         "{place} is no longer refused with `{before}`." "Its documentation names one code fewer.";
-    OperationDeprecated "operation-deprecated" Interface Compatible Patch
-        "{place} is deprecated: the vendor advises against it." "Code that calls it gets a warning; no item differs.";
+    OperationDeprecated "operation-deprecated" Interface Compatible Minor
+        "{place} is deprecated: the vendor advises against it." "Code that calls it gets a warning.";
     OperationUndeprecated "operation-undeprecated" Interface Compatible Patch
         "{place} is no longer deprecated." "The table of operations and the documentation say so.";
 

@@ -147,12 +147,16 @@ fn part(document: &Document, schema: &Schema) -> Option<Words> {
     Some(words)
 }
 
+/// The form of Base64 of the standard alphabet, with padding or without.
+const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$";
+
 fn of_text(text: &TextSchema) -> Words {
     // A character has at least one byte.
     let length = match text.format {
         Some(TextFormat::Byte) => text.max_length,
         _ => text.max_length.into_iter().chain(text.max_bytes).min(),
     };
+    let pattern = text.pattern.as_ref().map(|pattern| pattern.as_str());
     let object = text.json_object.as_ref();
     let object = object.map(|object| {
         let JsonValueType::String = object.value_type;
@@ -171,7 +175,7 @@ fn of_text(text: &TextSchema) -> Words {
         ("enum", json!(text.values)),
         ("maxLength", json!(length)),
         ("minLength", json!(text.min_length)),
-        ("pattern", json!(text.pattern.as_ref().map(|pattern| pattern.as_str()))),
+        ("pattern", json!(pattern.or((text.format == Some(TextFormat::Byte)).then_some(BASE64)))),
         ("contentMediaType", json!(object.as_ref().map(|_| "application/json"))),
         ("contentSchema", json!(object)),
     ])

@@ -547,6 +547,9 @@ fn text(
     } else {
         value.clone()
     };
+    if limits.format == Some(TextFormat::Byte) {
+        statements.extend(quote!(check::base64(#wire, #text)?;));
+    }
     let (least, most) = (limits.min_length.unwrap_or(0), limits.max_length);
     if least > 0 || most.is_some() {
         let (function, measure) = match limits.format {

@@ -122,8 +122,10 @@ impl<'a> Values<'a> {
     }
 
     fn text(&mut self, field: &str, limits: &TextSchema, text: &str) {
-        if limits.format == Some(TextFormat::Byte) && STANDARD.decode(text).is_err() {
-            return self.fault(field, "is not Base64");
+        if limits.format == Some(TextFormat::Byte)
+            && let Err(violation) = check::base64(field, &Text(text))
+        {
+            return self.faults.push(violation);
         }
         if self.way == Way::Answer {
             return;
@@ -257,6 +259,10 @@ struct Text<'a>(&'a str);
 impl Encoded for Text<'_> {
     fn encoded_len(&self) -> usize {
         self.0.chars().count()
+    }
+
+    fn is_malformed(&self) -> bool {
+        STANDARD.decode(self.0).is_err()
     }
 }
 

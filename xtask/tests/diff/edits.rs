@@ -29,9 +29,8 @@ const fn of(
     Edit { document, edits, back: false, said }
 }
 
-/// Rules that no edit of a document can show: their words are unknown to the reader of documents.
-pub(crate) const UNSEEN: &[Rule] =
-    &[Rule::OtherChange, Rule::MemberDeprecated, Rule::MemberUndeprecated];
+/// The rule that no edit of a document can show: it is for words unknown to the reader of documents.
+pub(crate) const UNSEEN: &[Rule] = &[Rule::OtherChange];
 
 /// An operation that the small document lacks.
 const COUNT: &str = "  /v1/count:
@@ -84,7 +83,7 @@ const OTHERS: &[Edit] = &[
             "    get:\n      operationId: ListWidgets",
             "    get:\n      deprecated: true\n      operationId: ListWidgets",
         )],
-        &["operation-deprecated ListWidgets compatible patch"],
+        &["operation-deprecated ListWidgets compatible minor"],
     ),
     small(
         &[("      x-starts-command: true\n", "")],

@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../support/compiled.rs"]
+mod compiled;
 mod edits;
 mod repository;
+mod semver;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +21,8 @@ use xtask::{
         rules::Rule,
         types::{Change, Rust},
     },
-    emit, generate, items, lower,
+    emit::{self, Page},
+    generate, items, lower,
     spec::Spec,
 };
 
@@ -70,10 +74,14 @@ struct Code {
 }
 
 /// Generates without the linter, whose rules grow and are not what is tested here.
-fn code(document: &str, text: &str) -> Code {
+fn files(document: &str, text: &str) -> Vec<Page> {
     let spec = Spec::parse(document, text.to_owned()).unwrap_or_else(|e| panic!("{e}"));
     let tokens = generate::tokens(&spec, lower::lower(&spec)).unwrap_or_else(|e| panic!("{e}"));
-    let files = emit::files(&spec, tokens).unwrap();
+    emit::files(&spec, tokens).unwrap()
+}
+
+fn code(document: &str, text: &str) -> Code {
+    let files = files(document, text);
     let find = |path: &str| {
         let name = path.strip_prefix("generated/")?;
         files.iter().find(|(file, _)| file == name).map(|(_, text)| text.clone())
@@ -97,11 +105,18 @@ fn code(document: &str, text: &str) -> Code {
     Code { items, code: code.collect() }
 }
 
+/// How many items the code marks as deprecated.
+fn advised_against(code: &Code) -> usize {
+    code.code.matches("#[deprecated").count()
+}
+
 /// The Rust verdict that two states of the generated code have.
 fn verdict(old: &Code, new: &Code) -> Rust {
     if old.items.difference(&new.items).next().is_some() {
         Rust::Major
-    } else if new.items.difference(&old.items).next().is_some() {
+    } else if new.items.difference(&old.items).next().is_some()
+        || advised_against(new) > advised_against(old)
+    {
         Rust::Minor
     } else if old.code != new.code {
         Rust::Patch

@@ -195,6 +195,7 @@ async fn a_wrong_password_is_tried_once_for_all_waiting_calls() {
             assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
             assert_eq!(error.operation(), Some("keystoneCreateUserTokenByPassword"));
             assert_eq!(error.message(), "The username or password is wrong.");
+            assert_eq!(error.code(), None, "IAM repeats the status");
             assert_eq!(error.request_id(), Some("req-1"));
             assert!(!error.may_have_run());
         }

@@ -1,5 +1,7 @@
 //! Refusals in every form that the service, its gateway and IAM use.
 
+use std::time::Duration;
+
 use guestexec_cci::{Error, ErrorKind};
 
 use crate::peer::{Peer, PeerExt as _, pod, within};
@@ -40,6 +42,24 @@ async fn a_kubernetes_status_is_read() {
         .await;
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(error.to_string().contains("[a b]") && error.advice().unwrap().contains("container"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_wait_that_the_service_asks_for_is_shown() {
+    within(async {
+        let body = r#"{"kind":"Status","reason":"TooManyRequests","message":"slow down","details":{"retryAfterSeconds":7},"code":429}"#;
+        let error = refused("429 Too Many Requests", JSON, body).await;
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        assert!(error.to_string().ends_with("; the service asks to wait 7 s before a retry"), "{error}");
+        let error = refused("429 Too Many Requests", "Retry-After: 3\r\n", "slow down").await;
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(3)));
+        // Not of a command that may have run, which is not to be retried.
+        let error = refused("503 Service Unavailable", "Retry-After: 3\r\n", "busy").await;
+        assert!(error.may_have_run());
+        assert_eq!(error.retry_after(), None);
+        assert!(!error.to_string().contains("asks to wait"), "{error}");
     })
     .await;
 }

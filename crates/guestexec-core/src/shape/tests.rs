@@ -3,7 +3,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, Url, header::HeaderValue};
 use serde_json::{Value, json};
 
-use super::{RandomTexts, RequestShape};
+use super::{RequestShape, put_random_texts};
 use crate::{HttpOptions, Mark, Marks, Operation, http::offline_client};
 
 const MARKS: Marks<'_> = Marks {
@@ -307,26 +307,24 @@ fn json_with_a_name_twice_is_no_value() {
 }
 
 #[test]
-fn what_a_service_repeats_of_a_request_is_taken_out_of_its_answer_and_put_in_again() {
+fn what_a_service_repeats_of_a_request_is_put_into_a_canned_answer() {
     let mut request = reqwest::Request::new(Method::GET, Url::parse("https://h/").unwrap());
     let made = [Mark::Nonce("0f3c".to_owned()), Mark::Marker(" \t".to_owned())];
     Marks { operation: &RUN, times: &[], nonces: &[], made: &made }.put(&mut request);
-    let answer = json!({
-        "Output": STANDARD.encode("uptime \t\n"), "list": ["x:0f3c:0:0f3c"], "number": 1, "Free": "!",
+    let canned = json!({
+        "Output": STANDARD.encode("uptime<marker>\n"), "list": ["x:<nonce>:0:<nonce>"],
+        "number": 1, "Free": "!",
     });
-    let mut body = answer.clone();
-    let random = RandomTexts::of(&request);
-    random.take_out(&RUN, &mut body);
+    let mut body = canned.clone();
+    put_random_texts(&request, &RUN, &mut body);
     assert_eq!(
         body,
         json!({
-            "Output": STANDARD.encode("uptime<marker>\n"), "list": ["x:<nonce>:0:<nonce>"],
-            "number": 1, "Free": "!",
+            "Output": STANDARD.encode("uptime \t\n"), "list": ["x:0f3c:0:0f3c"], "number": 1, "Free": "!",
         })
     );
-    random.put_in(&RUN, &mut body);
-    assert_eq!(body, answer);
     request.url_mut().set_fragment(None);
-    RandomTexts::of(&request).take_out(&RUN, &mut body);
-    assert_eq!(body, answer);
+    let mut body = canned.clone();
+    put_random_texts(&request, &RUN, &mut body);
+    assert_eq!(body, canned);
 }

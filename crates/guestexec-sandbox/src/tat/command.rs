@@ -53,9 +53,6 @@ pub(super) struct Command {
 macro_rules! command {
     ($request:ident, $name:expr) => {{
         let (request, name): (_, String) = ($request, $name);
-        if request.content.is_malformed() {
-            return Err(malformed());
-        }
         let mut defaults =
             parameters::read("DefaultParameters", request.default_parameters.as_deref())?;
         for conf in &request.default_parameter_confs {
@@ -85,10 +82,6 @@ macro_rules! command {
             created: clock::now(),
         })
     }};
-}
-
-fn malformed() -> ApiError {
-    ApiError::new("InvalidParameterValue.CommandContentInvalid", "`Content` is not Base64.")
 }
 
 impl Command {
@@ -273,7 +266,6 @@ impl Tat {
                 let command = state.command(&id)?;
                 (command.content.clone(), command.values(given)?)
             }
-            (None, Some(content)) if content.is_malformed() => return Err(malformed()),
             (None, content) => (
                 content.map(Base64::into_bytes).unwrap_or_default(),
                 parameters::read("Parameters", given)?,

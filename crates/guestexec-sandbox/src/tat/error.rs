@@ -44,6 +44,7 @@ fn code(field: &str, message: &str) -> &'static str {
         return "InvalidParameter.ConflictParameter";
     }
     match member {
+        "Content" if says("is not Base64") => "InvalidParameterValue.CommandContentInvalid",
         "Content" => "InvalidParameterValue.TooLong",
         "InstanceIds" if field == member => "InvalidParameterValue.LimitExceeded",
         "InstanceIds" => "InvalidParameterValue.InvalidInstanceId",

@@ -300,7 +300,15 @@ pub struct CreateCommandRequest {
     /// The script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
     /// bytes. With `EnableParameter` it may hold placeholders `{{key}}` and `{{tat-hidden:key}}`.
     #[serde(rename = "Content")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxLength" = 65536)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxLength" = 65536,
+                "pattern" = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
+            )
+        )
+    )]
     pub content: Base64,
     /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Only with
     /// `EnableParameter` true, and not beside `DefaultParameters`.
@@ -1559,7 +1567,15 @@ pub struct PreviewReplacedCommandContentRequest {
     /// The script to preview, in Base64. Limit: 65536 characters of encoded text. Either this or
     /// `CommandId`.
     #[serde(rename = "Content", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxLength" = 65536)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxLength" = 65536,
+                "pattern" = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
+            )
+        )
+    )]
     pub content: Option<Base64>,
     /// Values for the placeholders, laid over the command's defaults: a JSON object in a string, such
     /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
@@ -1730,7 +1746,15 @@ pub struct RunCommandRequest {
     /// `{{tat-hidden:key}}` is masked in the service's records, while `Parameters` names it plainly as
     /// `key`.
     #[serde(rename = "Content")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxLength" = 65536)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxLength" = 65536,
+                "pattern" = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
+            )
+        )
+    )]
     pub content: Base64,
     /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Only with
     /// `EnableParameter` true, and not beside `DefaultParameters`.

@@ -14,6 +14,7 @@ static PATTERN_3: check::Pattern = check::Pattern::new("^[a-zA-Z0-9_-]+$");
 static PATTERN_4: check::Pattern = check::Pattern::new("^https://.+$");
 impl Validate for types::RunCommandRequest {
     fn validate(&self) -> check::Checked {
+        check::base64("Content", &self.content)?;
         check::encoded("Content", &self.content, Self::CONTENT_LENGTH)?;
         check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
         check::each(
@@ -159,6 +160,7 @@ impl Validate for types::CreateCommandRequest {
     fn validate(&self) -> check::Checked {
         check::bytes("CommandName", &self.command_name, Self::COMMAND_NAME_BYTES)?;
         check::pattern("CommandName", &self.command_name, &PATTERN_1)?;
+        check::base64("Content", &self.content)?;
         check::encoded("Content", &self.content, Self::CONTENT_LENGTH)?;
         if let Some(value) = &self.description {
             check::characters("Description", value, Self::DESCRIPTION_LENGTH)?;
@@ -361,6 +363,7 @@ impl Validate for types::PreviewReplacedCommandContentRequest {
             check::characters("CommandId", value, Self::COMMAND_ID_LENGTH)?;
         }
         if let Some(value) = &self.content {
+            check::base64("Content", value)?;
             check::encoded("Content", value, Self::CONTENT_LENGTH)?;
         }
         check::exactly_one_of(

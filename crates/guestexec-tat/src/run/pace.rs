@@ -46,6 +46,8 @@ pub(super) struct Pacer {
     since: Instant,
     pause: Duration,
     pub(super) next_poll: Instant,
+    /// Until when the service asks not to be polled.
+    held: Instant,
     /// When the waiting ends.
     pub(super) deadline: Instant,
     closing: Closing,
@@ -97,6 +99,7 @@ impl Pacer {
             since: now,
             pause: PAUSE.0,
             next_poll: now + PAUSE.0,
+            held: now,
             deadline,
             closing: Closing::No,
             returned: false,
@@ -113,7 +116,17 @@ impl Pacer {
     pub(super) fn hurry(&mut self, now: Instant) {
         self.since = now;
         self.pause = PAUSE.0;
-        self.next_poll = self.next_poll.min(now + self.pause);
+        self.next_poll = self.next_poll.min(self.next_after(now));
+    }
+
+    /// Polls no more before `until`, except for the last time.
+    pub(super) fn hold(&mut self, until: Instant) {
+        self.held = self.held.max(until);
+    }
+
+    /// When to poll after a pause.
+    fn next_after(&self, now: Instant) -> Instant {
+        self.held.max(now + self.pause)
     }
 
     /// The caller polls, after the wake-up at `due` was asked for. The time in which it did not poll
@@ -170,7 +183,7 @@ impl Pacer {
         if !std::mem::take(&mut self.refused) {
             self.batch = (self.batch * 2).min(BATCH);
         }
-        self.next_poll = if self.closing == Closing::Due { now } else { now + self.pause };
+        self.next_poll = if self.closing == Closing::Due { now } else { self.next_after(now) };
         self.pause = (self.pause * 3 / 2).min(PAUSE.1);
     }
 
@@ -180,7 +193,7 @@ impl Pacer {
         if self.closing == Closing::Due {
             self.next_poll = now;
         } else if again {
-            self.next_poll = self.next_poll.max(now + self.pause);
+            self.next_poll = self.next_poll.max(self.next_after(now));
         }
     }
 
@@ -312,6 +325,24 @@ mod tests {
             pacer.hurry(at(1000));
             assert_eq!(pacer.next_poll, at(hurried));
         }
+    }
+
+    #[test]
+    fn polls_are_held_as_long_as_the_service_asks_but_the_last() {
+        let begin = Instant::now();
+        let at = |seconds: u32| begin + seconds * SECOND;
+        let mut pacer = pacer(begin);
+        pacer.hold(at(20));
+        pacer.hold(at(10));
+        pacer.sent(Read::Poll);
+        pacer.polled(at(1), true);
+        assert_eq!(pacer.next_poll, at(20));
+        pacer.hurry(at(2));
+        pacer.sent(Read::Fetch);
+        pacer.fetched(at(3), true);
+        assert_eq!(pacer.next_poll, at(20));
+        pacer.close(at(4));
+        assert!(pacer.begin_round(at(4)));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What is written of a recording: secrets replaced, random texts numbered, this machine left out.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use guestexec_core::{Base64, MAX_ANSWER};
@@ -175,18 +178,19 @@ impl Cleaner {
                     let place = format!("the header `{name}` of the answer to request {number}");
                     self.hide(place, &text)
                 }
-                () => self.filled(take, &text),
+                () => self.filled(take, &noted(&text)),
             };
-            lines.push(format!("{name}: {shown}"));
+            lines.push((name, format!("{name}: {shown}")));
         }
-        lines.sort();
-        lines
+        // Those of one name stay in their order.
+        lines.sort_by_key(|(name, _)| *name);
+        lines.into_iter().map(|(_, line)| line).collect()
     }
 
     fn json(&mut self, number: usize, take: &Take, value: &mut Value) {
         each_text(value, &mut |text| {
-            if NOTES.iter().any(|note| text.starts_with(note)) {
-                text.insert_str(0, "<text> ");
+            if let Cow::Owned(noted) = noted(text) {
+                *text = noted;
             }
         });
         take.operation.visit_answer_secrets(value, &mut |secret| self.hide_value(number, secret));
@@ -239,8 +243,10 @@ impl Cleaner {
 
     /// A text without what differs from recording to recording.
     fn filled(&self, take: &Take, text: &str) -> String {
+        // What reads like one of these words already.
+        let text = text.replace("<random ", "<text><random ").replace("<port>", "<text><port>");
         let mut filled = String::with_capacity(text.len());
-        self.random.replace_all_with(text, &mut filled, |found, _, filled| {
+        self.random.replace_all_with(&text, &mut filled, |found, _, filled| {
             let number = self.found.get(found.pattern().as_usize()).copied().unwrap_or_default();
             filled.push_str(&format!("<random {number}>"));
             true
@@ -253,6 +259,14 @@ impl Cleaner {
             Some((address, (host, _))) => filled.replace(address, &format!("{host}:<port>")),
             None => filled,
         }
+    }
+}
+
+/// The text with a note before it, if it begins like one that stands for another.
+fn noted(text: &str) -> Cow<'_, str> {
+    match NOTES.iter().any(|note| text.starts_with(note)) {
+        true => format!("<text> {text}").into(),
+        false => text.into(),
     }
 }
 

@@ -43,7 +43,7 @@ impl<'a> Guard<'a> {
         let mut known = HashSet::new();
         let (mut forms, mut origins) = (Vec::new(), Vec::new());
         for (origin, secret) in secrets {
-            for secret in parts(secret) {
+            for secret in parts(origin, secret) {
                 if secret.len() < SHORTEST || !known.insert(secret.clone()) {
                     continue;
                 }
@@ -131,10 +131,13 @@ impl<'a> Guard<'a> {
     }
 }
 
-/// The secret, and the secret parts of it that a service may show alone.
-fn parts(secret: &str) -> Vec<String> {
+/// The secret, and the secret parts of it that a service may show alone: those of an authorization.
+fn parts(origin: &str, secret: &str) -> Vec<String> {
     let mut parts = vec![secret.to_owned()];
-    let Some((scheme, rest)) = secret.split_once(' ') else { return parts };
+    let authorization = Some(secret).filter(|_| origin.contains("authorization` of"));
+    let Some((scheme, rest)) = authorization.and_then(|text| text.split_once(' ')) else {
+        return parts;
+    };
     match scheme {
         "Basic" => {
             let pair = Base64::from_encoded(rest).to_text_lossy().into_owned();

@@ -276,7 +276,7 @@ impl Play {
         for (name, value) in self.recorded.header_pairs() {
             let value = match name == DATE.as_str() {
                 true => date(value),
-                false => self.filled(value),
+                false => self.restored(value),
             };
             let parsed = (HeaderName::from_str(name), HeaderValue::from_str(&value));
             if let (Ok(name), Ok(value)) = parsed {
@@ -299,10 +299,15 @@ impl Play {
         }
     }
 
-    /// A text of JSON as the service would give it in this run.
+    /// A text of JSON, or a header, as the service would give it in this run; what stands for a secret, as that.
     fn restored(&self, text: &str) -> String {
         if let Some(text) = text.strip_prefix("<text> ") {
             return self.filled(text);
+        }
+        if let Some(("<secret-", rest)) = text.split_at_checked("<secret-".len())
+            && let Some((_, stand_in)) = rest.split_once("> ")
+        {
+            return stand_in.to_owned();
         }
         match text.strip_prefix("<base64> ") {
             Some(plain) => Base64::from(self.filled(plain)).to_encoded(),
@@ -310,36 +315,34 @@ impl Play {
         }
     }
 
-    /// A text with the random texts and the port of this run, and with what stands for secrets.
+    /// A text with the random texts and the port of this run.
     fn filled(&self, text: &str) -> String {
-        if let Some(("<secret-", rest)) = text.split_at_checked("<secret-".len())
-            && let Some((_, stand_in)) = rest.split_once("> ")
-        {
-            return stand_in.to_owned();
-        }
         let mut filled = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("<random ") {
-            let number = after
-                .split_once('>')
-                .and_then(|(number, rest)| Some((self.random.get(&number.parse().ok()?)?, rest)));
+            rest = after;
+            if let Some(before) = before.strip_suffix("<text>") {
+                filled.push_str(before);
+                filled.push_str("<random ");
+                continue;
+            }
             filled.push_str(before);
-            match number {
+            let found = after
+                .split_once('>')
+                .and_then(|(number, after)| Some((self.random.get(&number.parse().ok()?)?, after)));
+            match found {
                 Some((random, after)) => {
                     filled.push_str(random);
                     rest = after;
                 }
-                None => {
-                    filled.push_str("<random ");
-                    rest = after;
-                }
+                None => filled.push_str("<random "),
             }
         }
         filled.push_str(rest);
-        match self.address.as_deref().and_then(|address| address.rsplit_once(':')) {
-            Some((_, port)) => filled.replace(":<port>", &format!(":{port}")),
-            None => filled,
+        if let Some((_, port)) = self.address.as_deref().and_then(|it| it.rsplit_once(':')) {
+            filled = filled.replace(":<port>", &format!(":{port}"));
         }
+        filled.replace("<text><port>", "<port>")
     }
 }
 

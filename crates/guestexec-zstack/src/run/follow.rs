@@ -166,7 +166,11 @@ impl<'a> Job<'a> {
                     pause = pause.min(until - now);
                 }
             }
-            let next = Instant::now() + pause;
+            let now = Instant::now();
+            let asked = last.as_ref().and_then(Error::retry_after).unwrap_or_default();
+            // Before the deadline there is another poll, however long the service asks to wait.
+            let asked = asked.min(deadline.saturating_duration_since(now) / 2);
+            let next = now + pause.max(asked);
             if next >= deadline {
                 break;
             }

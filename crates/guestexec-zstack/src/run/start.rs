@@ -81,8 +81,9 @@ impl Call<'_> {
                 Err(error) if !error.may_have_run() => error,
                 ended => return ended,
             };
-            if error.kind() == ErrorKind::Throttled && Instant::now() + pause < deadline {
-                sleep(pause).await;
+            let wait = pause.max(error.retry_after().unwrap_or_default());
+            if error.kind() == ErrorKind::Throttled && Instant::now() + wait < deadline {
+                sleep(wait).await;
                 pause = (pause * 2).min(THROTTLED.1);
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Edits of the members of requests.
 
-use super::small;
+use super::{back, small};
 use crate::Edit;
 
 pub(super) const EDITS: &[Edit] = &[
@@ -325,6 +325,24 @@ pub(super) const EDITS: &[Edit] = &[
     small(
         &[("      minProperties: 1\n", "      minProperties: 1\n      additionalProperties: {}\n")],
         &["extra-members-on Carton compatible minor"],
+    ),
+    small(
+        &[(
+            "          description: Its label.\n",
+            "          deprecated: true\n          description: Its label.\n",
+        )],
+        &["member-deprecated Carton.label compatible minor"],
+    ),
+    back(
+        &[(
+            "          description: Its label.\n",
+            "          deprecated: true\n          description: Its label.\n",
+        )],
+        &["member-undeprecated Carton.label compatible patch"],
+    ),
+    small(
+        &[("          in: header\n", "          in: header\n          deprecated: true\n")],
+        &["member-deprecated ListWidgets.X-Trace compatible minor"],
     ),
     small(
         &[("          description: Its label.\n", "          description: What it is called.\n")],

@@ -332,6 +332,9 @@ impl Follow {
             ErrorKind::Protocol => self.pacer.is_unreadable(kind, now),
             _ => is_refusal(&error),
         };
+        if let Some(wait) = error.retry_after() {
+            self.pacer.hold(now + wait);
+        }
         if is_final {
             self.pacer.refused = true;
             for call in calls {
