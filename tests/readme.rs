@@ -26,10 +26,18 @@ fn is_shown(name: &str) {
     assert!(text.lines().count() <= 15, "{name}.rs is not short any more");
 }
 
-/// Runs a program of the README against a sandbox, and returns what it printed.
-async fn run(name: &str, binary: &str) -> String {
-    is_shown(name);
+/// Checks that the crate's own README shows its example as it is.
+fn is_shown_by_its_crate(provider: &str) {
+    let crate_root = root().join(format!("crates/guestexec-{provider}"));
+    let text =
+        fs::read_to_string(crate_root.join(format!("examples/blocking_{provider}.rs"))).unwrap();
+    let readme = fs::read_to_string(crate_root.join("README.md")).unwrap();
+    assert!(readme.contains(&format!("no_run\n{text}```")), "{provider}: its example differs");
+    assert!(text.lines().count() <= 15, "{provider}: its example is not short any more");
+}
 
+/// Runs a program against a sandbox, and returns what it printed.
+async fn run(name: &str, binary: &str) -> String {
     let sandbox = Sandbox::start().await.unwrap();
     let mut command = Command::new(binary);
     command.env_clear().envs(sandbox.env());
@@ -51,18 +59,34 @@ fn uname() -> String {
 
 #[tokio::test]
 async fn the_tat_program_runs() {
+    is_shown("tat");
     let printed = run("tat", env!("CARGO_BIN_EXE_readme-tat")).await;
     assert!(printed.starts_with("ins-zj0f57ew: ") && printed.contains(&uname()), "{printed}");
 }
 
 #[tokio::test]
 async fn the_zstack_program_runs() {
+    is_shown("zstack");
     assert_eq!(run("zstack", env!("CARGO_BIN_EXE_readme-zstack")).await.trim(), uname());
 }
 
 #[tokio::test]
 async fn the_cci_program_runs() {
+    is_shown("cci");
     assert_eq!(run("cci", env!("CARGO_BIN_EXE_readme-cci")).await.trim(), uname());
+}
+
+#[tokio::test]
+async fn the_blocking_programs_run() {
+    for provider in ["cci", "tat", "zstack"] {
+        is_shown_by_its_crate(provider);
+    }
+    let tat = run("blocking-tat", env!("CARGO_BIN_EXE_blocking-tat")).await;
+    assert_eq!(tat.trim(), format!("ins-zj0f57ew: {}", uname()));
+    let zstack = run("blocking-zstack", env!("CARGO_BIN_EXE_blocking-zstack")).await;
+    assert_eq!(zstack.trim(), uname());
+    let cci = run("blocking-cci", env!("CARGO_BIN_EXE_blocking-cci")).await;
+    assert_eq!(cci.trim(), uname());
 }
 
 #[test]

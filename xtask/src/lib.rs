@@ -19,6 +19,7 @@ pub mod audit;
 pub mod check;
 pub mod diff;
 pub mod docs;
+pub mod docs_count;
 pub mod document;
 pub mod edit;
 pub mod emit;

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::{Parser, Subcommand};
-use xtask::{all_generated, audit, diff, items, new_provider, output, root, spec};
+use xtask::{all_generated, audit, diff, docs_count, items, new_provider, output, root, spec};
 
 /// The workspace's own tasks.
 #[derive(Parser)]
@@ -25,6 +25,7 @@ enum Task {
     },
     Audit(audit::Arguments),
     Diff(diff::Arguments),
+    DocsCount(docs_count::Arguments),
     Items(items::Arguments),
     /// Make a provider of a vendor's OpenAPI document: our document, its crate, and what names it.
     NewProvider(new_provider::Arguments),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         }
         Task::Audit(arguments) => Ok(audit::run(&arguments)),
         Task::Diff(arguments) => diff::run(&arguments),
+        Task::DocsCount(arguments) => docs_count::run(&arguments),
         Task::Items(arguments) => items::run(&arguments),
         Task::NewProvider(arguments) => {
             root().and_then(|root| new_provider::run(&root, arguments)).map(|()| ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guestexec_core::{Answer, ErrorKind, Operation, Refusal};
+use guestexec_core::{Answer, ErrorKind, Operation, Refusal, beginning};
 use guestexec_remotecommand::ACCEPTED_STREAM_PROTOCOLS_HEADER;
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -85,7 +85,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_TEXT)]
+    beginning(text, MAX_TEXT)
 }
 
 /// Makes a message printable. The gateway's canonical request, which it writes with `|`, gets its line

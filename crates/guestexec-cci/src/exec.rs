@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::{ErrorKind, Underway};
+use guestexec_core::{ErrorKind, Underway, ensure_runtime};
 use guestexec_remotecommand::{Streams, TerminalSize};
 use tokio::time::{Instant, timeout_at};
 
@@ -250,6 +250,7 @@ impl<'a> Exec<'a> {
     /// [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command may run anyway.
     pub async fn spawn(self) -> Result<Child, Error> {
         check(&self.argv, &self.pod)?;
+        ensure_runtime()?;
         let tty = self.tty.is_some();
         let (piped, input) = match self.stdin {
             // Without a stream the command finds its input at the end, over any transport.

@@ -20,6 +20,7 @@ use crate::{
     not_started::not_acted_upon,
     reason::{is_no_http, is_too_large, with_reason},
     repair::repaired,
+    runtime::ensure_runtime,
 };
 
 impl<E> From<Violation> for CallError<E> {
@@ -191,12 +192,13 @@ pub async fn exchange<T, D>(
 /// Makes a call within its tracing span, see [`exchange`].
 ///
 /// # Errors
-/// Those of the call.
+/// As [`ensure_runtime`], and those of the call.
 pub async fn observed<T, D>(
     provider: &'static str,
     operation: &Operation,
     call: impl Future<Output = Result<ResponseValue<T>, Error<D>>>,
 ) -> Result<ResponseValue<T>, Error<D>> {
+    ensure_runtime().map_err(|error| error.during(operation.id))?;
     let span = debug_span!("call", provider, operation = operation.id);
     async {
         let start = Instant::now();

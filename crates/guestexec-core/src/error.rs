@@ -10,7 +10,8 @@ use crate::{identifier, readable, reason::causes};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The client could not be set up: correct the endpoint, region or TLS setting it names.
+    /// The client could not be set up, or there is no Tokio runtime to make the call on: correct the
+    /// endpoint, region, TLS setting or runtime that the message names.
     Config,
     /// Credentials are missing or unusable on this side: give them as the message says.
     Credentials,

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod base64;
 mod call;
@@ -21,6 +22,7 @@ mod readable;
 mod reason;
 mod renewing;
 mod repair;
+mod runtime;
 mod secret;
 mod settings;
 mod shape;
@@ -53,8 +55,9 @@ pub use lossless::Extra;
 pub use marks::{Mark, Marks};
 pub use nulls::null_as_default;
 pub use operation::Operation;
-pub use readable::{Secrets, identifier, readable};
+pub use readable::{Secrets, beginning, identifier, readable};
 pub use renewing::{Issued, Renewing};
+pub use runtime::ensure_runtime;
 pub use secret::{Redacted, Secret};
 pub use settings::{Settings, variable};
 pub use shape::RequestShape;

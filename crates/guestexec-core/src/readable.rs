@@ -19,6 +19,12 @@ pub fn identifier(text: &str) -> String {
     cut(text, MAX_IDENTIFIER, |_| false)
 }
 
+/// The beginning of a text, of at most so many bytes; no character is cut.
+pub fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=text.len().min(most)).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or_default()]
+}
+
 fn cut(text: &str, most: usize, spared: impl Fn(char) -> bool) -> String {
     let mut shown = text.chars().filter(|&c| !is_unseen(c) || spared(c));
     let mut readable: String = shown.by_ref().take(most).collect();
@@ -84,7 +90,15 @@ impl Secrets {
 
 #[cfg(test)]
 mod tests {
-    use super::{Secrets, identifier, readable};
+    use super::{Secrets, beginning, identifier, readable};
+
+    #[test]
+    fn a_beginning_ends_between_characters() {
+        for (most, kept) in [(0, ""), (1, ""), (2, "é"), (3, "é"), (4, "é"), (5, "é€"), (9, "é€")]
+        {
+            assert_eq!(beginning("é€", most), kept, "{most}");
+        }
+    }
 
     #[test]
     fn what_a_terminal_obeys_is_left_out_and_no_text_is_endless() {

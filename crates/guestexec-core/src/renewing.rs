@@ -12,7 +12,7 @@ use tokio::{
 };
 use tracing::warn;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, runtime::ensure_runtime};
 
 /// A value as its source issued it.
 #[derive(Clone, Debug)]
@@ -241,6 +241,7 @@ impl<T, D: Clone> Renewing<T, D> {
         &self,
         fetch: impl Future<Output = Result<Issued<T>, Error<D>>>,
     ) -> Result<Arc<T>, Error<D>> {
+        ensure_runtime()?;
         let issued = timeout(self.time_limit, fetch).await.unwrap_or_else(|_| {
             let waited = self.time_limit.as_secs();
             let text = format!("the source of the credentials gave none in {waited} seconds");

@@ -299,7 +299,8 @@ struct Cause {
 
 /// Bounds the length of a text, and replaces control characters, which a terminal would obey.
 fn text(raw: &str) -> String {
-    let kept = &raw[..raw.floor_char_boundary(MAX_TEXT)];
+    let end = (0..=raw.len().min(MAX_TEXT)).rev().find(|&end| raw.is_char_boundary(end));
+    let kept = &raw[..end.unwrap_or_default()];
     let ellipsis = (kept.len() < raw.len()).then_some('…');
     kept.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).chain(ellipsis).collect()
 }

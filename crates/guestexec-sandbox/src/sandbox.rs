@@ -11,7 +11,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, runtime::Handle, task::JoinSet};
 
 use crate::{
     builder::Builder,
@@ -48,6 +48,11 @@ pub enum StartError {
     /// No port on the loopback interface, or wherever else the sandbox was told to listen.
     #[error("cannot listen on {0}; allow this program to open a port there")]
     Listen(IpAddr, #[source] io::Error),
+    /// There is no Tokio runtime to serve on.
+    #[error(
+        "a sandbox needs a Tokio runtime; start it within `Runtime::block_on` of one built with `enable_all`"
+    )]
+    Runtime,
     /// The temporary directory cannot be written.
     #[error("the temporary directory cannot be written; set TMPDIR to one that can")]
     Directory(#[source] io::Error),
@@ -106,6 +111,7 @@ impl Sandbox {
     }
 
     pub(crate) async fn with(builder: &Builder) -> Result<Self, StartError> {
+        Handle::try_current().map_err(|_| StartError::Runtime)?;
         let directory = tempfile::Builder::new()
             .prefix("guestexec-sandbox-")
             // It holds scripts with their parameters, and what commands write.

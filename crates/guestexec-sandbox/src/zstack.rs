@@ -315,13 +315,15 @@ fn parse_unchecked<T: DeserializeOwned + Serialize + Validate>(
 ) -> Result<Checked<T>, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Ok(request) if let Some(path) = array_for_object(body, &request) => {
-            Err(ApiError::bad_request(format!("`{path}` is a list, and has to be an object")))
-        }
-        Ok(request) => Ok(request
-            .validate()
-            .map_err(|violation| ApiError::failed("SYS.1007", violation.to_string()))
-            .map(|()| request)),
+        Ok(request) => match array_for_object(body, &request) {
+            Some(path) => {
+                Err(ApiError::bad_request(format!("`{path}` is a list, and has to be an object")))
+            }
+            None => Ok(request
+                .validate()
+                .map_err(|violation| ApiError::failed("SYS.1007", violation.to_string()))
+                .map(|()| request)),
+        },
         Err(error) if error.inner().to_string().starts_with("missing field") => {
             let member = error.inner().to_string();
             let member = member.split('`').nth(1).unwrap_or_default().to_owned();

@@ -16,6 +16,9 @@ const FILES: [(&str, &str); 7] = [
     ("src/lib.rs", include_str!("templates/lib.rs.txt")),
 ];
 
+/// What each package holds a copy of.
+const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+
 const CLIENT: &str = include_str!("templates/test_client.rs.txt");
 /// The clients of the tests that take snapshots.
 pub(super) const TEST_CLIENTS: &str = "tests/common/providers.rs";
@@ -87,6 +90,11 @@ impl Provider {
         for (path, template) in FILES {
             let text = self.filled(template);
             put(root, &format!("crates/guestexec-{}/{path}", self.name), &text)?;
+        }
+        for licence in LICENCES {
+            let text = fs::read_to_string(root.join(licence))
+                .map_err(|e| format!("{licence}: cannot be read: {e}"))?;
+            put(root, &format!("crates/guestexec-{}/{licence}", self.name), &text)?;
         }
         edit(root, "Cargo.toml", |text| {
             let version =

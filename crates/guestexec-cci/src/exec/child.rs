@@ -2,7 +2,7 @@
 
 use std::{fmt, future::poll_fn, sync::Arc, task::Poll};
 
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, ensure_runtime};
 use guestexec_remotecommand::{ExitStatus, Subprotocol, TerminalSize};
 use tokio::{task::JoinHandle, time::timeout};
 
@@ -200,6 +200,7 @@ impl Child {
             self.progress = Progress::Dropped;
             return Ok(());
         };
+        ensure_runtime().map_err(|error: Error| error.with_may_have_run(true))?;
         killer.kill().await?;
         let limit = killer.timeout;
         self.buffers.raise_capacity();

@@ -99,11 +99,11 @@ impl Liveness {
         }
         if let Some(number) = received.pong {
             // Numbers wrap around, so "not later" is a distance of at most half their range.
-            while let Some(ping) = self
-                .unanswered
-                .pop_front_if(|ping| number.wrapping_sub(ping.number) <= u32::MAX / 2)
+            while let Some(ping) = self.unanswered.front()
+                && number.wrapping_sub(ping.number) <= u32::MAX / 2
             {
-                if self.ordered_pings {
+                let ping = self.unanswered.pop_front();
+                if let Some(ping) = ping.filter(|_| self.ordered_pings) {
                     self.taken = ping.sent;
                 }
             }

@@ -48,13 +48,13 @@ impl<'a> ConnectCciV2GetNamespacedPodExec<'a> {
         }
     }
 
-    /// Name of the pod.
+    /// Name of the pod. At most 253 characters: lower-case letters, digits, `-` and `.`.
     pub fn name(mut self, value: impl Into<String>) -> Self {
         self.name = Some(value.into());
         self
     }
 
-    /// Namespace of the pod.
+    /// Namespace of the pod. At most 63 characters: lower-case letters, digits and `-`.
     pub fn namespace(mut self, value: impl Into<String>) -> Self {
         self.namespace = Some(value.into());
         self
@@ -70,7 +70,8 @@ impl<'a> ConnectCciV2GetNamespacedPodExec<'a> {
         self
     }
 
-    /// Name of the container. May be left out if the pod has only one.
+    /// Name of the container, at most 63 characters: lower-case letters, digits and `-`. May be left
+    /// out if the pod has only one.
     pub fn container(mut self, value: impl Into<String>) -> Self {
         self.container = Some(value.into());
         self
@@ -199,13 +200,13 @@ impl<'a> ConnectCciV2PostNamespacedPodExec<'a> {
         }
     }
 
-    /// Name of the pod.
+    /// Name of the pod. At most 253 characters: lower-case letters, digits, `-` and `.`.
     pub fn name(mut self, value: impl Into<String>) -> Self {
         self.name = Some(value.into());
         self
     }
 
-    /// Namespace of the pod.
+    /// Namespace of the pod. At most 63 characters: lower-case letters, digits and `-`.
     pub fn namespace(mut self, value: impl Into<String>) -> Self {
         self.namespace = Some(value.into());
         self
@@ -221,7 +222,8 @@ impl<'a> ConnectCciV2PostNamespacedPodExec<'a> {
         self
     }
 
-    /// Name of the container. May be left out if the pod has only one.
+    /// Name of the container, at most 63 characters: lower-case letters, digits and `-`. May be left
+    /// out if the pod has only one.
     pub fn container(mut self, value: impl Into<String>) -> Self {
         self.container = Some(value.into());
         self
@@ -335,13 +337,13 @@ impl<'a> ReadCciV2NamespacedPod<'a> {
         }
     }
 
-    /// Name of the pod.
+    /// Name of the pod. At most 253 characters: lower-case letters, digits, `-` and `.`.
     pub fn name(mut self, value: impl Into<String>) -> Self {
         self.name = Some(value.into());
         self
     }
 
-    /// Namespace of the pod.
+    /// Namespace of the pod. At most 63 characters: lower-case letters, digits and `-`.
     pub fn namespace(mut self, value: impl Into<String>) -> Self {
         self.namespace = Some(value.into());
         self
@@ -427,7 +429,7 @@ impl<'a> ListCciV2NamespacedPod<'a> {
         }
     }
 
-    /// Namespace of the pod.
+    /// Namespace of the pod. At most 63 characters: lower-case letters, digits and `-`.
     pub fn namespace(mut self, value: impl Into<String>) -> Self {
         self.namespace = Some(value.into());
         self

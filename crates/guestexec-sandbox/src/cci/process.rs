@@ -318,7 +318,7 @@ struct Budget {
 impl Budget {
     /// Takes so many bytes from the budget; false if it has fewer.
     fn take(&self, bytes: usize) -> bool {
-        let taken = self.left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(bytes as u64)
         });
         if taken.is_err() {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use guestexec_core::{
-    Endpoint, HttpOptions, MAX_ERROR_BODY, PlainHttp, Proxy, buffered, http_client,
+    Endpoint, HttpOptions, MAX_ERROR_BODY, PlainHttp, Proxy, buffered, ensure_runtime, http_client,
 };
 use reqwest::{Client, Request, StatusCode};
 use serde_json::Value;
@@ -49,6 +49,7 @@ pub(super) async fn fetch(
         true => unusable(format!("{whom} cannot be reached")).with_source(Absent),
         false => unusable(format!("{whom} did not answer")),
     };
+    ensure_runtime()?;
     let answer = client.execute(request(&client).map_err(failed)?).await.map_err(failed)?;
     if answer.status() != StatusCode::OK {
         return Err(unusable(format!("{whom} answers {}", answer.status())));

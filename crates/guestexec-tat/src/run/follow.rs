@@ -13,7 +13,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, ensure_runtime};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 pub(super) use self::poll::attach;
@@ -72,6 +72,7 @@ impl Follow {
         skip: bool,
     ) -> Result<Self, Error> {
         let calls = plan::calls(client, &command, &ids)?;
+        ensure_runtime()?;
         let wait = wait.unwrap_or_else(|| {
             let limiter = &client.inner.shared.limiter;
             let seconds = |calls: usize, operation: &Operation| {
@@ -159,6 +160,13 @@ impl Follow {
     /// The next event; none once every instance has an end.
     pub(super) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         self.pacer.resume(Instant::now(), self.sleep.deadline());
+        // A handle can be taken out of the runtime in which its command was started.
+        if self.pacer.starting == 0
+            && let Err(error) = ensure_runtime()
+        {
+            self.leave_unmade();
+            self.give_up(Some(error));
+        }
         loop {
             if let Some(event) = self.roster.events.pop_front() {
                 self.pacer.returned = true;
@@ -184,10 +192,8 @@ impl Follow {
                     self.pacer.close(now);
                 }
                 Step::GiveUp => {
-                    // Nobody needs the answers of the calls in flight any more.
-                    self.work = FuturesUnordered::new();
-                    self.pacer.forget_reads();
-                    self.roster.give_up(self.last_failure.take());
+                    let cause = self.last_failure.take();
+                    self.give_up(cause);
                 }
                 Step::Sleep(until) => {
                     self.sleep.as_mut().reset(until);
@@ -198,6 +204,14 @@ impl Follow {
                 Step::Wait => return Poll::Pending,
             }
         }
+    }
+
+    /// Fails the instances whose end was not seen.
+    fn give_up(&mut self, cause: Option<Error>) {
+        // Nobody needs the answers of the calls in flight any more.
+        self.work = FuturesUnordered::new();
+        self.pacer.forget_reads();
+        self.roster.give_up(cause);
     }
 
     /// Makes the calls that start the command.

@@ -1,5 +1,6 @@
 //! The server's side of the protocol, over a WebSocket or over SPDY, without the connection.
 
+use guestexec_core::beginning;
 use guestexec_remotecommand::{
     Channel, Streams, Subprotocol, TerminalSize, Termination,
     spdy::{self, Server},
@@ -173,7 +174,7 @@ impl Wire {
 
 fn close(code: u16, reason: &str, out: &mut Vec<u8>) {
     // A control frame holds 125 bytes, of which the code takes two.
-    let reason = &reason[..reason.floor_char_boundary(123)];
+    let reason = beginning(reason, 123);
     let payload = [&code.to_be_bytes()[..], reason.as_bytes()].concat();
     encode_frame(FrameKind::Close, &payload, None, out);
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::{ErrorKind, Secret, sign::hex};
+use guestexec_core::{ErrorKind, Secret, ensure_runtime, sign::hex};
 use tokio::time::Instant;
 
 use super::{
@@ -120,7 +120,9 @@ impl<'a> Job<'a> {
     }
 
     async fn output(self) -> Result<Output, Error> {
-        follow::Job::known(self.client, &self.id).poll(after(self.wait), PATIENCE).await
+        let job = follow::Job::known(self.client, &self.id);
+        ensure_runtime().map_err(|error| job.unfinished(error))?;
+        job.poll(after(self.wait), PATIENCE).await
     }
 }
 

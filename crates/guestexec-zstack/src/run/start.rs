@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use guestexec_core::{ErrorKind, Mark};
+use guestexec_core::{ErrorKind, Mark, ensure_runtime};
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -67,6 +67,7 @@ impl Call<'_> {
 
     /// Sends the command, and retries it if an answer proves that it was not started.
     pub(crate) async fn finish(self) -> Result<Output, Error> {
+        ensure_runtime()?;
         let wait = self.timeout.unwrap_or(DEFAULT_TIMEOUT).saturating_add(GRACE);
         let deadline = after(wait.min(LONGEST));
         let session = self.client.session();

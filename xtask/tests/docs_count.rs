@@ -1,0 +1,153 @@
+//! The count of what the documentation shows: what counts, and that the crates lack no more than is allowed.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{fs, path::PathBuf};
+
+use xtask::{
+    docs_count::{self, Count, Counts},
+    spec::{self, Spec},
+};
+
+/// A crate with one of each that is counted.
+const LIB: &str = r#"
+pub use generated::{Client, builder, types};
+pub use run::{Running, Unexported as Renamed};
+pub use error::Error;
+"#;
+
+const CLIENT: &str = r#"
+pub struct Client;
+impl Client {
+    /// Shown.
+    ///
+    /// ```no_run
+    /// client.run_command("uptime", ["ins-1"]).send().await?;
+    /// ```
+    pub fn run_command(&self) -> builder::RunCommand<'_> {}
+    /// Not compiled.
+    ///
+    /// ```text
+    /// client.describe_commands()
+    /// ```
+    pub fn describe_commands(&self) -> builder::DescribeCommands<'_> {}
+    pub(crate) fn with_call(&self) -> Self {}
+}
+"#;
+
+const RUN: &str = r#"
+impl Client {
+    pub fn run(&self) -> Result<Running, Error> {}
+    #[doc(hidden)]
+    pub fn hidden(&self) -> Hidden {}
+}
+/// A handle.
+///
+/// ```
+/// let running = client.run()?;
+/// running
+///     .cancel();
+/// ```
+pub struct Running { pub stdin: Option<Stdin>, private: Private }
+impl Running {
+    pub fn cancel(self) {}
+    pub fn canc(self) {}
+}
+impl IntoFuture for Running { type Output = Result<Renamed, Error>; }
+pub struct Renamed;
+impl Renamed { pub fn results(&self) {} }
+pub struct Stdin;
+pub struct Private;
+pub struct Hidden;
+pub struct Error;
+impl Error { pub fn kind(&self) {} }
+"#;
+
+const TYPES: &str = r#"
+pub struct RunCommandRequest;
+impl RunCommandRequest {
+    /// Seconds the script may run. From 1 to 86400.
+    pub fn timeout(mut self, value: u64) -> Self {}
+    /// The name. At most 600 bytes, not characters, all in `A-Z`.
+    pub fn command_name(mut self, value: impl Into<String>) -> Self {}
+    /// No limit is known of it.
+    pub fn working_directory(mut self, value: impl Into<String>) -> Self {}
+    /// Takes nothing.
+    pub fn validate(&self) -> Self {}
+}
+"#;
+
+fn counts(files: &[(&str, &str)]) -> Counts {
+    let spec = Spec::load(&xtask::root().unwrap(), "tat").unwrap();
+    let files = files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_owned()));
+    docs_count::of(&spec, &files.collect::<Vec<_>>()).unwrap()
+}
+
+fn sample() -> Counts {
+    let generated = [("src/generated/client.rs", CLIENT), ("src/generated/types.rs", TYPES)];
+    counts(&[("src/lib.rs", LIB), ("src/run.rs", RUN), generated[0], generated[1]])
+}
+
+#[test]
+fn operations_have_an_example_that_is_compiled() {
+    let Count { all, missing } = sample().operations;
+    // The document has more, without a method here.
+    assert_eq!(all, 11);
+    assert_eq!(missing[0], "describe_commands");
+    assert_eq!(missing.len(), 10);
+}
+
+#[test]
+fn handles_are_what_methods_return_and_fields_and_futures_give() {
+    let counts = sample();
+    assert_eq!(counts.handles.all, 3);
+    assert_eq!(counts.handles.missing, ["Client", "Renamed"]);
+    assert_eq!(counts.methods.all, 4);
+    assert_eq!(counts.methods.missing, ["Client::run", "Renamed::results", "Running::canc"]);
+}
+
+#[test]
+fn setters_state_the_limits_of_their_member() {
+    let Count { all, missing } = sample().setters;
+    assert_eq!((all, missing), (2, vec!["types::RunCommandRequest::command_name: 60".to_owned()]));
+}
+
+#[test]
+fn a_setter_of_a_call_is_one_of_its_body() {
+    let builder = r#"
+        pub struct RunCommand;
+        impl RunCommand { /// How long.
+            pub fn timeout(mut self, value: u64) -> Self {} }
+    "#;
+    let counts = counts(&[("src/generated/builder.rs", builder)]);
+    assert_eq!(counts.setters.missing, ["builder::RunCommand::timeout: 86400, seconds"]);
+}
+
+#[test]
+fn what_is_missing_is_compared_with_what_is_allowed() {
+    let counts = [("tat", sample())];
+    let allowed = "# A comment.\ntat operations 10\ntat handles 2\ntat methods 3\ntat setters 1\n";
+    assert_eq!(docs_count::compare(&counts, allowed).unwrap(), [""; 0]);
+    let complaints = docs_count::compare(&counts, &allowed.replace(" 3", " 2")).unwrap();
+    assert_eq!(complaints.len(), 1, "{complaints:?}");
+    assert!(complaints[0].starts_with("tat: 3 methods lack"), "{complaints:?}");
+    for wrong in ["tat methods", "tat method 3", "tat methods many"] {
+        assert!(docs_count::compare(&counts, wrong).unwrap_err().contains(wrong));
+    }
+    let report = docs_count::report(&counts, true);
+    assert!(report.contains("1/11   9%") && report.contains("  Running::canc\n"), "{report}");
+}
+
+#[test]
+fn the_crates_lack_no_more_than_is_allowed() {
+    let root = xtask::root().unwrap();
+    let providers = spec::providers(&root).unwrap();
+    let counts: Vec<_> = providers
+        .iter()
+        .map(|provider| (provider.as_str(), docs_count::count(&root, provider).unwrap()))
+        .collect();
+    let allowed = fs::read_to_string(root.join("xtask/docs-count.txt")).unwrap();
+    let complaints = docs_count::compare(&counts, &allowed).unwrap();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    println!("{}", docs_count::report(&counts, false));
+}
