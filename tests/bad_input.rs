@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use guestexec_core::ErrorKind;
-use guestexec_tat::types::{PreviewReplacedCommandContentRequest, RunCommandRequest};
+use guestexec_tat::types::RunCommandRequest;
 use guestexec_testkit::Tape;
 
 const VM: &str = "fc022ba201c135d8809c5e02bf6bf156";
@@ -61,7 +61,7 @@ async fn tat_refuses_bad_instances_and_content() {
     // The handle takes any number of instances, and one call of the service as many as its page says.
     let most = *RunCommandRequest::INSTANCE_IDS_ITEMS.end();
     let many: Vec<String> = (0..=most).map(|n| format!("ins-{n:08}")).collect();
-    let call = client.run_command().body(RunCommandRequest::new("uptime", many));
+    let call = client.run_command("uptime", many);
     refused(
         call.send().await,
         &tape,
@@ -87,15 +87,11 @@ async fn tat_refuses_bad_instances_and_content() {
     let malformed = || guestexec_tat::Base64::from_encoded("dXB0aW1l!");
     let result = client.instances(["ins-1"]).run(malformed()).await;
     refused(result, &tape, &["`Content` (9 characters) is not Base64"]);
-    let request = guestexec_tat::types::RunCommandRequest::new(malformed(), ["ins-1"]);
-    let result = client.run_command().body(request).send().await;
+    let result = client.run_command(malformed(), ["ins-1"]).send().await;
     refused(result, &tape, &["`Content` (9 characters) is not Base64"]);
-    let request = guestexec_tat::types::CreateCommandRequest::new("uptime", malformed());
-    let result = client.create_command().body(request).send().await;
+    let result = client.create_command("uptime", malformed()).send().await;
     refused(result, &tape, &["`Content` (9 characters) is not Base64"]);
-    let preview = guestexec_tat::types::PreviewReplacedCommandContentRequest::new();
-    let result =
-        client.preview_replaced_command_content().body(preview.content(malformed())).send().await;
+    let result = client.preview_replaced_command_content().content(malformed()).send().await;
     refused(result, &tape, &["`Content` (9 characters) is not Base64"]);
 
     let result = client.instances(["ins-1", "ins 2"]).run("uptime").await;
@@ -125,14 +121,11 @@ async fn tat_refuses_members_that_exclude_each_other() {
     let client = tat(&tape);
     let preview = client.preview_replaced_command_content();
     refused(preview.clone().send().await, &tape, &["`CommandId`", "`Content`"]);
-    refused(client.run_command().send().await, &tape, &["`body` is required"]);
 
-    let request = PreviewReplacedCommandContentRequest::new().command_id("cmd-1").content("echo");
-    let both = preview.body(request);
+    let both = preview.command_id("cmd-1").content("echo");
     refused(both.send().await, &tape, &["exclude each other"]);
 
-    let request = RunCommandRequest::new("echo {{a}}", ["ins-1"]).parameters("{}");
-    let unasked = client.run_command().body(request);
+    let unasked = client.run_command("echo {{a}}", ["ins-1"]).parameters("{}");
     refused(unasked.send().await, &tape, &["`Parameters`", "`EnableParameter`"]);
 }
 
@@ -214,7 +207,7 @@ async fn zstack_refuses_bad_commands() {
     refused(client.vm("vm-1").run("df").await, &tape, &["`params.vmInstanceUuid`"]);
 
     for uuid in ["..", "", "a/b", "0123456789abcdef0123456789abcde/"] {
-        refused(client.get_api_job().uuid(uuid).send().await, &tape, &["GetApiJob", "`uuid`"]);
+        refused(client.get_api_job(uuid).send().await, &tape, &["GetApiJob", "`uuid`"]);
     }
 }
 
@@ -243,7 +236,7 @@ async fn path_parameters_are_checked_even_with_checks_off() {
         .checks(false)
         .build()
         .unwrap();
-    let result = client.read_cci_v2_namespaced_pod().namespace("default").name("..").send().await;
+    let result = client.read_pod("default", "..").send().await;
     refused(result, &tape, &["`name`"]);
 }
 

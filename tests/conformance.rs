@@ -21,12 +21,7 @@ mod tat {
         Base64, Client, Credentials,
         enums::{AgentStatus, CommandType, TaskStatus},
         examples,
-        types::{
-            CancelInvocationRequest, CreateCommandRequest, DeleteCommandRequest,
-            DescribeAutomationAgentStatusRequest, DescribeCommandsRequest,
-            DescribeInvocationTasksRequest, DescribeInvocationsRequest, Filter,
-            InvokeCommandRequest, PreviewReplacedCommandContentRequest, RunCommandRequest,
-        },
+        types::Filter,
     };
 
     fn client(sandbox: &Sandbox) -> Client {
@@ -46,48 +41,37 @@ mod tat {
         let instance = sandbox.tat().instances().remove(0);
         let on = || vec![instance.clone()];
 
-        let regions = client.describe_regions().send().await.unwrap().into_inner().response;
+        let regions = client.describe_regions().send().await.unwrap().into_inner();
         assert!(regions.region_set.iter().any(|r| r.region.as_deref() == Some("ap-guangzhou")));
 
-        let agents = client.describe_automation_agent_status();
-        let request = DescribeAutomationAgentStatusRequest::new().instance_ids(on());
-        let agents = agents.body(request).send().await.unwrap();
-        let agents = agents.into_inner().response.automation_agent_set;
-        assert_eq!(agents[0].agent_status, Some(AgentStatus::Online));
+        let agents = client.describe_automation_agent_status().instance_ids(on());
+        let agents = agents.send().await.unwrap();
+        assert_eq!(agents.automation_agent_set[0].agent_status, Some(AgentStatus::Online));
 
         let created = client
-            .create_command()
-            .body(
-                CreateCommandRequest::new("greet", "echo {{greeting}} there")
-                    .command_type(CommandType::Shell)
-                    .enable_parameter(true)
-                    .default_parameters(r#"{"greeting":"hello"}"#),
-            )
+            .create_command("greet", "echo {{greeting}} there")
+            .command_type(CommandType::Shell)
+            .enable_parameter(true)
+            .default_parameters(r#"{"greeting":"hello"}"#)
             .send()
             .await
             .unwrap();
-        let command = created.into_inner().response.command_id.unwrap();
+        let command = created.into_inner().command_id.unwrap();
 
-        let commands = client.describe_commands();
-        let commands = commands.body(DescribeCommandsRequest::new().command_ids([&command]));
-        let commands = commands.send().await.unwrap().into_inner().response.command_set;
-        assert_eq!(commands[0].command_name.as_deref(), Some("greet"));
+        let commands = client.describe_commands().command_ids([&command]).send().await.unwrap();
+        assert_eq!(commands.command_set[0].command_name.as_deref(), Some("greet"));
 
-        let preview = client.preview_replaced_command_content();
-        let request = PreviewReplacedCommandContentRequest::new().command_id(&command);
-        let preview = preview.body(request).send().await;
-        let preview = preview.unwrap().into_inner().response.replaced_content;
+        let preview = client.preview_replaced_command_content().command_id(&command).send().await;
+        let preview = preview.unwrap().into_inner().replaced_content;
         assert_eq!(preview.unwrap().to_text_lossy(), "echo hello there");
 
-        let request = InvokeCommandRequest::new(&command, on());
-        let request = request.parameters(r#"{"greeting":"good day"}"#);
-        let invoked = client.invoke_command().body(request);
-        let invoked = invoked.send().await.unwrap().into_inner().response.invocation_id.unwrap();
+        let invoked = client.invoke_command(&command, on());
+        let invoked = invoked.parameters(r#"{"greeting":"good day"}"#);
+        let invoked = invoked.send().await.unwrap().into_inner().invocation_id.unwrap();
         let filter = Filter::new("invocation-id", [&invoked]);
-        let request = DescribeInvocationTasksRequest::new().filters([filter]).hide_output(false);
-        let tasks = client.describe_invocation_tasks().body(request);
+        let tasks = client.describe_invocation_tasks().filters([filter]).hide_output(false);
         let task = loop {
-            let page = tasks.clone().send().await.unwrap().into_inner().response;
+            let page = tasks.clone().send().await.unwrap().into_inner();
             let task = page.invocation_task_set.into_iter().next();
             if let Some(task) = task.filter(|t| t.task_status == Some(TaskStatus::Success)) {
                 break task;
@@ -96,19 +80,14 @@ mod tat {
         let output = task.task_result.and_then(|result| result.output);
         assert_eq!(output.as_ref().map(Base64::to_text_lossy).unwrap(), "good day there\n");
 
-        let slow =
-            client.run_command().body(RunCommandRequest::new("sleep 1000", on()).timeout(2000));
-        let slow = slow.send().await.unwrap().into_inner().response.invocation_id.unwrap();
-        let cancel = client.cancel_invocation().body(CancelInvocationRequest::new(&slow));
-        cancel.send().await.unwrap();
-        let invocations = client.describe_invocations();
-        let invocations =
-            invocations.body(DescribeInvocationsRequest::new().invocation_ids([&slow]));
-        let invocations = invocations.send().await.unwrap().into_inner().response.invocation_set;
-        assert_eq!(invocations[0].invocation_id.as_deref(), Some(&*slow));
+        let slow = client.run_command("sleep 1000", on()).timeout(2000);
+        let slow = slow.send().await.unwrap().into_inner().invocation_id.unwrap();
+        client.cancel_invocation(&slow).send().await.unwrap();
+        let invocations = client.describe_invocations().invocation_ids([&slow]);
+        let invocations = invocations.send().await.unwrap();
+        assert_eq!(invocations.invocation_set[0].invocation_id.as_deref(), Some(&*slow));
 
-        let delete = client.delete_command();
-        delete.body(DeleteCommandRequest::new(&command)).send().await.unwrap();
+        client.delete_command(&command).send().await.unwrap();
 
         let seen = [
             "CancelInvocation",
@@ -202,7 +181,7 @@ mod zstack {
         let builder = || Client::builder().endpoint(service.endpoint());
         let client = builder().login(service.account_name(), service.password()).await.unwrap();
         let unknown = "0123456789abcdef0123456789abcdef";
-        let valid = client.validate_session().uuid(unknown).send().await.unwrap();
+        let valid = client.validate_session(unknown).send().await.unwrap();
         assert_eq!(valid.into_inner().valid, Some(false));
 
         let error = builder().login(service.account_name(), "wrong").await.unwrap_err();
@@ -249,9 +228,9 @@ mod cci {
             let service = sandbox.cci();
             let (namespace, name) = (service.namespace(), service.pod());
             for client in clients(&sandbox) {
-                let list = client.list_cci_v2_namespaced_pod().namespace(namespace).send().await;
+                let list = client.list_pods(namespace).send().await;
                 assert!(list.unwrap().into_inner().items.len() > 1);
-                let pod = client.read_cci_v2_namespaced_pod().namespace(namespace).name(name);
+                let pod = client.read_pod(namespace, name);
                 let metadata = pod.send().await.unwrap().into_inner().metadata.unwrap();
                 assert_eq!(metadata.name.as_deref(), Some(name));
 
@@ -259,14 +238,12 @@ mod cci {
                 let output = client.pod(namespace, name).exec(["sh", "-c", script]).output().await;
                 let output = output.unwrap();
                 assert_eq!((&*output.stdout, &*output.stderr), (&b"out"[..], &b"err"[..]));
-                assert_eq!(output.status.code(), Some(3));
+                assert_eq!(output.exit_code(), Some(3));
             }
             // The same by POST, up to the upgrade to SPDY.
             let post = clients(&sandbox)
                 .remove(0)
-                .connect_cci_v2_post_namespaced_pod_exec()
-                .namespace(namespace)
-                .name(name)
+                .exec_in_pod_by_post(namespace, name)
                 .command(vec!["true".to_owned()])
                 .stdout(true)
                 .send()
@@ -295,7 +272,7 @@ mod cci {
 
         let builder = Client::builder().endpoint(service.endpoint());
         let stranger = builder.credentials(Credentials::token("stolen")).build().unwrap();
-        let list = stranger.list_cci_v2_namespaced_pod().namespace("default").send().await;
+        let list = stranger.list_pods("default").send().await;
         assert_eq!(list.unwrap_err().kind(), ErrorKind::Unauthenticated);
     }
 }

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use guestexec_core::{Error, ErrorKind, ResponseFuture, Transport};
+use guestexec_core::{Error, ErrorKind, Operation, Request, ResponseFuture, Transport};
 use guestexec_testkit::{Reply, Tape};
 use http::StatusCode;
 use serde_json::json;
@@ -233,11 +233,7 @@ async fn the_error_of_a_failed_signature_advises_what_to_check() {
 struct Noting(Tape, Arc<Mutex<Vec<String>>>);
 
 impl Transport for Noting {
-    fn execute(
-        &self,
-        operation: &'static guestexec_core::Operation,
-        request: reqwest::Request,
-    ) -> ResponseFuture<'_> {
+    fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_> {
         self.1.lock().unwrap().push(request.url().to_string());
         self.0.execute(operation, request)
     }

@@ -15,11 +15,13 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::{Endpoint, HttpOptions, PlainHttp, RequestShape, ResponseFuture, Transport};
+use guestexec_core::{
+    Endpoint, HttpOptions, HttpTransport, Operation, PlainHttp, Request, RequestShape,
+    ResponseFuture, Transport,
+};
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::{CredentialSource, CvmRole, TkeOidc};
 use guestexec_testkit::peer::{Answer, Peer};
-use guestexec_zstack::types::{LogInByAccountParams, LogInByAccountRequest};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 use tokio::process::Command;
@@ -99,23 +101,19 @@ impl Subscriber for Lines {
 
 /// Prints the shapes of the requests that it sends.
 #[derive(Debug)]
-struct Shapes(reqwest::Client);
+struct Shapes(HttpTransport);
 
 impl Transport for Shapes {
-    fn execute(
-        &self,
-        operation: &'static guestexec_core::Operation,
-        request: reqwest::Request,
-    ) -> ResponseFuture<'_> {
+    fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_> {
         let shape = RequestShape::of(&request);
         tell(format_args!("{shape}{shape:?}{}", serde_json::to_string(&shape).unwrap()));
-        Transport::execute(&self.0, operation, request)
+        self.0.execute(operation, request)
     }
 }
 
 fn shapes(endpoint: &str) -> Shapes {
     let endpoint = Endpoint::parse(endpoint, PlainHttp::Loopback).unwrap();
-    Shapes(guestexec_core::http_client(&HttpOptions::default(), &[&endpoint]).unwrap())
+    Shapes(HttpTransport::for_endpoints(&HttpOptions::default(), &[&endpoint]).unwrap())
 }
 
 /// Prints an error in every way.
@@ -139,7 +137,7 @@ async fn tat(credentials: impl Into<CredentialSource>, form: &str) {
         .credentials(credentials.clone())
         .region(variable("TENCENTCLOUD_REGION"))
         .rate(None)
-        .max_retries(0);
+        .retries(0);
     let instance = variable("GUESTEXEC_TAT_INSTANCE_ID");
     let direct = builder.clone().endpoint(&*endpoint).build().unwrap();
     let recorded = builder.clone().endpoint(&*endpoint).transport(shapes(&endpoint));
@@ -197,11 +195,8 @@ async fn zstack(credentials: guestexec_zstack::Credentials, form: &str) {
     }
     for endpoint in [variable("REDIRECTING"), format!("https://zstack.{REMOTE}")] {
         let client = build(&endpoint).call_timeout(Duration::from_secs(20)).build().unwrap();
-        failed(&client.get_api_job().uuid("0".repeat(32)).send().await.unwrap_err());
-        use guestexec_zstack::types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest};
-        let params = ExecuteGuestVmCommandParams::new("0".repeat(32), "Linux", "true");
-        let request = ExecuteGuestVmCommandRequest::new(params);
-        let started = client.execute_guest_vm_command().body(request);
+        failed(&client.get_api_job("0".repeat(32)).send().await.unwrap_err());
+        let started = client.execute_guest_vm_command("0".repeat(32), "Linux", "true");
         failed(&started.send().await.unwrap_err());
     }
 }
@@ -288,12 +283,7 @@ async fn in_a_process_of_its_own() {
     let builder = || guestexec_zstack::Client::builder().endpoint(variable("ZSTACK_ENDPOINT"));
     let client = builder().login(&*account, &*password).await.unwrap();
     zstack_runs(&client, "login").await;
-    let session = client
-        .log_in_by_account()
-        .body(LogInByAccountRequest::new(LogInByAccountParams::new(&*account, sha512(&password))))
-        .send()
-        .await
-        .unwrap();
+    let session = client.log_in_by_account(&*account, sha512(&password)).send().await.unwrap();
     tell(format_args!("{session:?}"));
     let session = session.into_inner().inventory.unwrap().uuid.unwrap();
     zstack(Zstack::session(session.clone()), "session").await;

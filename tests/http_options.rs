@@ -6,7 +6,9 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use guestexec_cci::ExecTransport;
-use guestexec_core::{ErrorKind, HttpOptions, Proxy, ResponseFuture, Transport};
+use guestexec_core::{
+    ErrorKind, HttpOptions, HttpTransport, Operation, Proxy, Request, ResponseFuture, Transport,
+};
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::{Client as Tat, ClientBuilder};
 use guestexec_testkit::peer::{Answer, Peer, closed_endpoint};
@@ -18,7 +20,11 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{ServerConfig, pki_types::PrivateKeyDer},
+    rustls::{
+        RootCertStore, ServerConfig,
+        pki_types::PrivateKeyDer,
+        server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    },
 };
 
 /// The address of an endpoint of the sandbox.
@@ -31,6 +37,10 @@ fn address(endpoint: &str) -> SocketAddr {
 struct Authority {
     pem: String,
     acceptor: TlsAcceptor,
+    /// The same, for clients that show a certificate of the authority.
+    demanding: TlsAcceptor,
+    /// Such a certificate, and its key.
+    client: [String; 2],
 }
 
 fn authority() -> Authority {
@@ -40,15 +50,32 @@ fn authority() -> Authority {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
     let server = params.signed_by(&key, &authority).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(
-        tokio_rustls::rustls::crypto::ring::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .unwrap()
-    .with_no_client_auth()
-    .with_single_cert(vec![server.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-    .unwrap();
-    Authority { pem: authority.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) }
+    let client_key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["client.example".to_owned()]).unwrap();
+    let client = params.signed_by(&client_key, &authority).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let verifier = verifier.build().unwrap();
+    let acceptor = |clients: Option<Arc<dyn ClientCertVerifier>>| {
+        let config = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let config = match clients {
+            None => config.with_no_client_auth(),
+            Some(clients) => config.with_client_cert_verifier(clients),
+        };
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let config = config.with_single_cert(vec![server.der().clone()], key).unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    };
+    Authority {
+        pem: authority.pem(),
+        acceptor: acceptor(None),
+        demanding: acceptor(Some(verifier)),
+        client: [client.pem(), client_key.serialize_pem()],
+    }
 }
 
 /// Serves `endpoint` over HTTPS, and returns the URL for it.
@@ -72,9 +99,7 @@ async fn https(front: &mut JoinSet<()>, acceptor: TlsAcceptor, endpoint: &str) -
 }
 
 fn trusting(pem: &str) -> HttpOptions {
-    let mut options = HttpOptions::default();
-    options.root_certificates = pem.to_owned();
-    options
+    HttpOptions::new().root_certificates(pem)
 }
 
 fn tat(sandbox: &Sandbox) -> ClientBuilder {
@@ -82,7 +107,7 @@ fn tat(sandbox: &Sandbox) -> ClientBuilder {
     Tat::builder()
         .credentials(guestexec_tat::Credentials::new(tat.secret_id(), tat.secret_key()))
         .region(tat.region())
-        .max_retries(0)
+        .retries(0)
 }
 
 #[tokio::test]
@@ -103,7 +128,7 @@ async fn an_untrusted_certificate_fails_the_call_before_it_is_sent() {
 #[tokio::test]
 async fn commands_run_over_https_with_a_private_authority() {
     let sandbox = Sandbox::start().await.unwrap();
-    let Authority { pem, acceptor } = authority();
+    let Authority { pem, acceptor, .. } = authority();
     let mut front = JoinSet::new();
 
     let endpoint = https(&mut front, acceptor.clone(), &sandbox.tat().endpoint()).await;
@@ -149,8 +174,7 @@ async fn a_configured_proxy_is_used_and_its_password_is_not_printed() {
     .await;
     let url = format!("http://me:private@{}", proxy.address());
 
-    let mut options = HttpOptions::default();
-    options.proxy = Proxy::Url(url.as_str().into());
+    let options = HttpOptions::new().proxy(Proxy::Url(url.as_str().into()));
     assert!(!format!("{options:?}").contains("private"));
     let builder = tat(&sandbox).endpoint("http://tat.example").allow_plain_http();
     let client = builder.clone().http_options(options).build().unwrap();
@@ -161,8 +185,7 @@ async fn a_configured_proxy_is_used_and_its_password_is_not_printed() {
     assert!(head.starts_with("post http://tat.example/ http/1.1\r\n"), "{head}");
     assert!(head.contains("\r\nproxy-authorization: basic "), "{head}");
 
-    let mut options = HttpOptions::default();
-    options.proxy = Proxy::Url("private@:::".into());
+    let options = HttpOptions::new().proxy(Proxy::Url("private@:::".into()));
     let refused = builder.http_options(options).build().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Config);
     assert!(refused.to_string().contains("proxy") && !refused.to_string().contains("private"));
@@ -174,7 +197,7 @@ async fn failures(endpoint: &str, options: HttpOptions) -> [(ErrorKind, String);
         .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
         .region("ap-guangzhou")
         .endpoint(endpoint)
-        .max_retries(0)
+        .retries(0)
         .http_options(options.clone());
     let tat = tat.build().unwrap().describe_invocations().send().await.unwrap_err();
     let zstack =
@@ -195,8 +218,7 @@ async fn failures(endpoint: &str, options: HttpOptions) -> [(ErrorKind, String);
 #[tokio::test]
 async fn the_message_names_what_kept_the_call_from_the_service() {
     let proxy = Peer::saying("407 Proxy Authentication Required", "", "").await;
-    let mut options = HttpOptions::default();
-    options.proxy = Proxy::Url(proxy.endpoint.as_str().into());
+    let options = HttpOptions::new().proxy(Proxy::Url(proxy.endpoint.as_str().into()));
     for (kind, message) in failures("https://service.example", options).await {
         assert_eq!(kind, ErrorKind::Connect, "{message}");
         assert!(message.contains("proxy authorization required"), "{message}");
@@ -231,11 +253,7 @@ struct Hanging {
 }
 
 impl Transport for Hanging {
-    fn execute(
-        &self,
-        _: &'static guestexec_core::Operation,
-        _: reqwest::Request,
-    ) -> ResponseFuture<'_> {
+    fn execute(&self, _: &'static Operation, _: Request) -> ResponseFuture<'_> {
         let answers = self.answers;
         Box::pin(async move {
             if !answers {
@@ -259,7 +277,7 @@ async fn the_call_timeout_applies_to_a_custom_transport() {
         let tat = Tat::builder()
             .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
             .region("ap-guangzhou")
-            .max_retries(0)
+            .retries(0)
             .call_timeout(second)
             .http_options(slow())
             .transport(hanging.clone())
@@ -291,7 +309,7 @@ async fn the_call_timeout_applies_to_a_custom_transport() {
             .transport(hanging)
             .build()
             .unwrap();
-        let job = zstack.get_api_job().uuid("fc022ba201c135d8809c5e02bf6bf156");
+        let job = zstack.get_api_job("fc022ba201c135d8809c5e02bf6bf156");
         assert_eq!(job.send().await.unwrap_err().kind(), ErrorKind::Timeout);
         // After the loss the client looks for the command, so the bound is loose.
         assert!(begin.elapsed() < 60 * second, "{:?}", begin.elapsed());
@@ -300,9 +318,7 @@ async fn the_call_timeout_applies_to_a_custom_transport() {
 
 /// Settings whose timeout must not replace that of a call, whichever setter comes first.
 fn slow() -> HttpOptions {
-    let mut options = HttpOptions::default();
-    options.timeout = Duration::from_secs(3600);
-    options
+    HttpOptions::new().timeout(Duration::from_secs(3600))
 }
 
 /// The call timeout does not apply to an upgraded session.
@@ -313,10 +329,79 @@ async fn a_session_over_a_custom_transport_outlasts_the_call_timeout() {
         .credentials(guestexec_cci::Credentials::token(sandbox.cci().token()))
         .endpoint(sandbox.cci().endpoint())
         .call_timeout(Duration::from_secs(2))
-        .transport(guestexec_core::http_client(&HttpOptions::default(), &[]).unwrap())
+        .transport(HttpTransport::for_endpoints(&HttpOptions::default(), &[]).unwrap())
         .build()
         .unwrap();
     let exec = client.pod(sandbox.cci().namespace(), sandbox.cci().pod());
     let output = exec.exec(["sh", "-c", "sleep 3; echo done"]).output().await.unwrap();
     assert_eq!(output.stdout, b"done\n");
+}
+
+/// A service that lets nobody in without a certificate.
+#[tokio::test]
+async fn a_client_shows_its_certificate_where_it_is_demanded() {
+    let sandbox = Sandbox::builder().tat_instances(1).start().await.unwrap();
+    let Authority { pem, demanding, client: [chain, key], .. } = authority();
+    let mut front = JoinSet::new();
+    let options = trusting(&pem).client_certificate(chain.clone(), key.clone());
+    let shown = format!("{options:?}");
+    assert!(
+        !shown.contains(key.lines().nth(1).unwrap()) && shown.contains("<redacted>"),
+        "{shown}"
+    );
+
+    let at = https(&mut front, demanding.clone(), &sandbox.tat().endpoint()).await;
+    let client = tat(&sandbox).endpoint(&at).http_options(options.clone()).build().unwrap();
+    assert!(!format!("{client:?}").contains(key.lines().nth(1).unwrap()));
+    let run = client.instances(sandbox.tat().instances()).run("echo proved").await.unwrap();
+    assert_eq!(run.results()[0].output_lossy(), "proved\n");
+
+    let zstack = sandbox.zstack();
+    let at_zstack = https(&mut front, demanding.clone(), &zstack.endpoint()).await;
+    let client = guestexec_zstack::Client::builder()
+        .endpoint(at_zstack)
+        .http_options(options.clone())
+        .login(zstack.account_name(), zstack.password())
+        .await
+        .unwrap();
+    assert!(client.vm(zstack.vm_uuid()).run("true").await.unwrap().success());
+
+    let cci = sandbox.cci();
+    let at_cci = https(&mut front, demanding, &cci.endpoint()).await;
+    let client = guestexec_cci::Client::builder()
+        .endpoint(at_cci)
+        .credentials(guestexec_cci::Credentials::token(cci.token()))
+        .http_options(options)
+        .build()
+        .unwrap();
+    assert!(client.pod(cci.namespace(), cci.pod()).exec(["true"]).await.unwrap().success());
+
+    // Without a certificate, or with one of another authority, nothing gets through.
+    let stranger = authority();
+    let [chain, key] = stranger.client;
+    for options in [trusting(&pem), trusting(&pem).client_certificate(chain, key)] {
+        let client = tat(&sandbox).endpoint(&at).http_options(options).retries(0).build().unwrap();
+        let error = client.describe_regions().send().await.unwrap_err();
+        let expected = [ErrorKind::Connect, ErrorKind::Lost];
+        assert!(expected.contains(&error.kind()), "{error}");
+    }
+}
+
+#[test]
+fn a_client_certificate_that_cannot_be_used_is_refused_when_the_client_is_made() {
+    let Authority { client: [chain, key], .. } = authority();
+    let [other_chain, _] = authority().client;
+    for (chain, key) in
+        [(&*chain, "private"), ("", &*key), (&*other_chain, &*key), (&*key, &*chain)]
+    {
+        let options = HttpOptions::new().client_certificate(chain, key);
+        let builder = Tat::builder()
+            .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
+            .region("ap-guangzhou")
+            .endpoint("http://127.0.0.1:1");
+        let refused = builder.http_options(options).build().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Config);
+        let text = refused.to_string();
+        assert!(text.contains("client certificate") && !text.contains("private\""), "{text}");
+    }
 }

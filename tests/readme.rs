@@ -94,6 +94,32 @@ fn the_snapshot_of_what_is_sent_is_shown() {
     is_shown("snapshot");
 }
 
+#[test]
+fn every_example_is_named_by_a_readme_and_run_by_a_test() {
+    // They measure, and users need neither.
+    let tools = ["exec_bench", "speed"];
+    let mut count = 0;
+    for package in fs::read_dir(root().join("crates")).unwrap() {
+        let package = package.unwrap().path();
+        let text = |file: &str| fs::read_to_string(package.join(file)).unwrap_or_default();
+        for example in fs::read_dir(package.join("examples")).into_iter().flatten() {
+            let example = example.unwrap().path();
+            let name = example.file_stem().unwrap().to_str().unwrap();
+            if tools.contains(&name) {
+                continue;
+            }
+            count += 1;
+            let program = fs::read_to_string(&example).unwrap();
+            assert!(program.starts_with("//! ") && program.lines().nth(1) != Some("//!"), "{name}");
+            assert!(text("README.md").contains(&format!("| `{name}` |")), "{name}: no README");
+            let is_here = name.starts_with("blocking_");
+            let is_run = text("tests/examples.rs").contains(&format!("\"{name}\""));
+            assert!(is_here || is_run, "{name}: no test runs it");
+        }
+    }
+    assert!(count > 10, "{count}");
+}
+
 /// The anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim_start_matches('#').trim().chars().filter(|c| !c.is_ascii_punctuation());

@@ -18,7 +18,7 @@ fn tat(tape: Tape) -> guestexec_tat::Client {
                 .with_security_token("tok-canary"),
         )
         .region("ap-guangzhou")
-        .max_retries(0)
+        .retries(0)
         .transport(tape)
         .build()
         .unwrap()

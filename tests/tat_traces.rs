@@ -1,4 +1,4 @@
-//! The client traces every attempt, and no secret. Each test needs its own process, because whether a
+//! Clients trace every attempt, and no secret. Each test needs its own process, because whether a
 //! trace point is enabled is cached for all threads.
 
 #![allow(clippy::unwrap_used)]
@@ -8,8 +8,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use guestexec_cci::operations::READ_POD;
 use guestexec_sandbox::Sandbox;
 use guestexec_tat::{Client, Credentials, types};
+use guestexec_testkit::{Reply, StatusCode, Tape};
+use guestexec_zstack::operations::VALIDATE_SESSION;
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -81,8 +84,9 @@ async fn every_attempt_is_traced_and_no_secret_is() {
     for says in [
         "operation=\"RunCommand\"",
         "operation=\"DescribeInvocationTasks\"",
-        "action=\"RunCommand\"",
         "attempt=1",
+        // A refusal comes with 200.
+        "status=200 code=",
         "request_id=\"",
         "elapsed_ms=",
         "code=\"ResourceNotFound.InstanceNotFound\"",
@@ -92,6 +96,36 @@ async fn every_attempt_is_traced_and_no_secret_is() {
     for secret in [key, token, "private", "cHJpdmF0ZS", "TC3-HMAC"] {
         assert!(!text.contains(secret), "`{secret}` is in:\n{text}");
     }
+
+    // Of an attempt that is followed by another, the trace has the reason and the pause, for all clients.
+    tokio::time::pause();
+    let tape = Tape::new()
+        .on(READ_POD, Reply::text(StatusCode::BAD_GATEWAY, "private").header("retry-after", "3"))
+        .on(VALIDATE_SESSION, Reply::lost());
+    let key = guestexec_cci::Credentials::access_key("example", "private-key");
+    let cci = guestexec_cci::Client::builder().region("cn-north-4").credentials(key);
+    let cci = cci.transport(tape.clone()).build().unwrap();
+    cci.read_pod("ns", "web-0").send().await.unwrap_err();
+    let key = guestexec_zstack::Credentials::access_key("example", "private-key");
+    let zstack =
+        guestexec_zstack::Client::builder().endpoint("http://127.0.0.1:1").credentials(key);
+    let zstack = zstack.transport(tape).build().unwrap();
+    zstack.validate_session("5e551000000000005e55100000000000").send().await.unwrap_err();
+    let text = log.0.lock().unwrap().clone();
+    let attempts = |operation: &str| -> Vec<String> {
+        let is_attempt = |line: &&str| line.contains("attempt=") && line.contains(operation);
+        text.lines().filter(is_attempt).map(str::to_owned).collect()
+    };
+    let [read, validated] =
+        [READ_POD, VALIDATE_SESSION].map(|of| attempts(&format!("operation=\"{}\"", of.id)));
+    assert_eq!((read.len(), validated.len()), (4, 4), "{text}");
+    for (number, line) in read.iter().enumerate() {
+        assert!(line.contains(&format!("attempt={}", number + 1)), "{line}");
+        assert!(line.contains("status=502") && line.contains("kind=Unavailable"), "{line}");
+        assert_eq!(line.contains("retry_in_ms=3000"), number < 3, "{line}");
+    }
+    assert!(validated.iter().all(|line| line.contains("kind=Lost") && !line.contains("status")));
+    assert!(!text.contains("private"), "{text}");
 }
 
 #[test]

@@ -3,13 +3,16 @@
 
 use std::{
     borrow::Cow,
+    fmt::{Debug, Display},
     future::{Future, IntoFuture},
     time::Duration,
 };
 
 use guestexec_cci as cci;
+use guestexec_core::ExitStatus;
 use guestexec_tat as tat;
 use guestexec_zstack as zstack;
+use serde::Serialize;
 
 /// The settings that all clients have, and what their errors tell.
 macro_rules! client {
@@ -17,7 +20,7 @@ macro_rules! client {
         mod $name {
             use std::time::Duration;
 
-            use guestexec_core::{ErrorKind, HttpOptions, SystemClock, Transport};
+            use guestexec_core::{Counts, ErrorKind, HttpOptions, Retries, SystemClock, Transport};
             use $of::{Client, ClientBuilder, Credentials, Error};
 
             #[expect(dead_code, reason = "its types are what is tested")]
@@ -30,10 +33,18 @@ macro_rules! client {
                     .allow_plain_http()
                     .http_options(HttpOptions::default())
                     .call_timeout(Duration::MAX)
+                    .retries(Retries::none())
+                    .retries(5)
+                    .app_id("my-tool/1.2")
                     .transport(transport)
                     .clock(SystemClock)
                     .checks(true)
                     .build()
+            }
+
+            #[expect(dead_code, reason = "its types are what is tested")]
+            fn counts(client: &Client) -> Counts {
+                client.counts()
             }
 
             #[expect(dead_code, reason = "its types are what is tested")]
@@ -63,6 +74,11 @@ fn starts<T>(_: impl Future<Output = T>) {}
 
 #[test]
 fn results_are_read_alike() {
+    type Status = Option<ExitStatus>;
+    let _: [Get<tat::InstanceResult, Status>; 1] = [tat::InstanceResult::exit_status];
+    let _: [Get<zstack::Captured, Status>; 1] = [zstack::Captured::exit_status];
+    let _: [Get<cci::Output, Status>; 1] = [cci::Output::exit_status];
+
     let _: [Get<tat::InstanceResult, Option<i64>>; 1] = [tat::InstanceResult::exit_code];
     let _: [Get<zstack::Captured, Option<i64>>; 1] = [zstack::Captured::exit_code];
     let _: [Get<cci::Output, Option<i64>>; 1] = [cci::Output::exit_code];
@@ -87,6 +103,44 @@ fn results_are_read_alike() {
     let _: [Decode<zstack::Captured, zstack::Error>; 2] =
         [zstack::Captured::stdout_in, zstack::Captured::stderr_in];
     let _: [Decode<cci::Output, cci::Error>; 2] = [cci::Output::stdout_in, cci::Output::stderr_in];
+}
+
+/// What every result is: written as JSON, compared, and shown as a line.
+fn goes_on<T: Clone + Debug + Display + PartialEq + Serialize>() {}
+
+/// Errors that hold what is left of a command.
+fn is_of_an_error<T: Clone + PartialEq + std::error::Error>() {}
+
+#[test]
+fn results_go_on_alike() {
+    goes_on::<tat::InstanceResult>();
+    goes_on::<tat::Finished>();
+    goes_on::<tat::Cancellation>();
+    goes_on::<tat::Event>();
+    goes_on::<tat::Failure>();
+    goes_on::<zstack::Captured>();
+    goes_on::<cci::Output>();
+    goes_on::<ExitStatus>();
+    goes_on::<tat::Error>();
+    goes_on::<zstack::Error>();
+    goes_on::<cci::Error>();
+    goes_on::<guestexec::Error>();
+    is_of_an_error::<tat::Unconfirmed>();
+    is_of_an_error::<tat::Unfinished>();
+    is_of_an_error::<tat::Unreadable>();
+    is_of_an_error::<zstack::Unfinished>();
+    is_of_an_error::<zstack::Uncaptured>();
+}
+
+#[test]
+fn results_are_made_by_hand_alike() {
+    let tat = tat::InstanceResult::for_test("ins-1", 3).with_output("out");
+    let zstack = zstack::Captured::for_test(3).with_stdout("out").with_stderr("err");
+    let cci = cci::Output::for_test(3).with_stdout("out").with_stderr("err");
+    assert_eq!((tat.exit_code(), &*tat.output_lossy()), (Some(3), "out"));
+    let streams = (zstack.stdout_lossy(), zstack.stderr_lossy());
+    assert_eq!(streams, (cci.stdout_lossy(), cci.stderr_lossy()));
+    assert_eq!(zstack.exit_status(), cci.exit_status());
 }
 
 #[test]

@@ -40,9 +40,9 @@ async fn every_operation(mode: &str, builder: Builder) {
         assert_eq!(service.executions(service.vm_uuid()), 2 * (number + 1), "{mode}");
     }
     let unknown = "0123456789abcdef0123456789abcdef";
-    let valid = client.validate_session().uuid(unknown).send().await;
+    let valid = client.validate_session(unknown).send().await;
     assert_eq!(valid.unwrap().into_inner().valid, Some(false), "{mode}");
-    let job = client.get_api_job().uuid(unknown).send().await.unwrap_err();
+    let job = client.get_api_job(unknown).send().await.unwrap_err();
     assert_eq!(job.kind(), ErrorKind::NotFound, "{mode}");
     assert_eq!(service.sessions(), 1, "{mode}");
     client.logout().await.unwrap();

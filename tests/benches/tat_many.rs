@@ -23,6 +23,10 @@ use tokio::runtime::Builder;
 const INSTANCES: &str = "GUESTEXEC_BENCH_INSTANCES";
 
 fn main() {
+    // Who asks for the list of benches reads nothing else.
+    if env::args().any(|argument| argument == "--list") {
+        return;
+    }
     if let Ok(count) = env::var(INSTANCES) {
         let count = count.parse().expect("a number of instances");
         Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(serve(count));

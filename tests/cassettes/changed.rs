@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guestexec_tat::{operations, types::CancelInvocationRequest};
+use guestexec_tat::operations;
 use guestexec_testkit::{Reply, StatusCode, Tape};
 use serde_json::json;
 
@@ -119,8 +119,7 @@ async fn replies_of_the_tape_come_before_the_cassette_and_the_service() {
     let service = sandbox.tat();
     let answer = json!({ "Response": { "RequestId": "r-1" } });
     let call = async |endpoint: &str, tape: &Tape| {
-        let body = CancelInvocationRequest::new("inv-1");
-        tat(service, endpoint, tape).cancel_invocation().body(body).send().await.map(drop)
+        tat(service, endpoint, tape).cancel_invocation("inv-1").send().await.map(drop)
     };
     let tape = record().on(operations::CANCEL_INVOCATION, Reply::from(answer.clone()));
     call(&service.endpoint(), &tape).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use guestexec_cci::{ErrorKind, operations::CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC};
+use guestexec_cci::{ErrorKind, operations::EXEC_IN_POD};
 use guestexec_sandbox::{Fault, Sandbox};
 use guestexec_testkit::{ExecScript, Tape};
 use serde_json::json;
@@ -80,8 +80,7 @@ async fn an_address_that_is_secret_has_an_address_in_its_place() {
             .transport(tape.clone())
             .build()
             .unwrap();
-        let list = guestexec_tat::types::DescribeInvocationTasksRequest::default();
-        let tasks = client.describe_invocation_tasks().body(list).send().await.unwrap();
+        let tasks = client.describe_invocation_tasks().send().await.unwrap();
         serde_json::to_string(&tasks.into_inner()).unwrap()
     };
     let tape = Tape::record(Tape::new().reply(answer));
@@ -153,7 +152,7 @@ async fn a_list_of_pods_is_replayed_with_the_token_it_needs() {
     let [domain, user, password, project] = cci_user(service);
     let (endpoint, iam) = (service.endpoint(), service.iam_endpoint());
     let list = async |client: guestexec_cci::Client| {
-        let pods = client.list_cci_v2_namespaced_pod().namespace("default").send().await.unwrap();
+        let pods = client.list_pods("default").send().await.unwrap();
         serde_json::to_value(pods.into_inner()).unwrap()
     };
     let live = list(cci([&endpoint, &iam], [&domain, &user, &password, &project], &tape)).await;
@@ -190,7 +189,7 @@ async fn an_exec_session_is_passed_on_and_not_recorded() {
 
     // The rest of the conversation is recorded, the session is scripted.
     let script = ExecScript::new().stdout("hi\n");
-    let replay = folder.replay(&text).on(CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, script);
+    let replay = folder.replay(&text).on(EXEC_IN_POD, script);
     let client = cci([NOWHERE, NOWHERE], user, &replay);
     let output = client.pod("default", "demo").exec(["echo", "hi"]).output().await.unwrap();
     assert_eq!(output.stdout_lossy(), "hi\n");
@@ -209,7 +208,6 @@ async fn faults_of_the_network_are_replayed_as_such() {
         let sandbox = Sandbox::builder().fault(fault).start().await.unwrap();
         let service = sandbox.tat();
         let call = async |endpoint: &str, tape: &Tape| {
-            let body = guestexec_tat::types::CancelInvocationRequest::new("inv-12345678");
             let client = guestexec_tat::Client::builder()
                 .credentials(guestexec_tat::Credentials::new(
                     service.secret_id(),
@@ -217,11 +215,11 @@ async fn faults_of_the_network_are_replayed_as_such() {
                 ))
                 .region(service.region())
                 .endpoint(endpoint)
-                .max_retries(0)
+                .retries(0)
                 .transport(tape.clone())
                 .build()
                 .unwrap();
-            client.cancel_invocation().body(body).send().await.map(drop)
+            client.cancel_invocation("inv-12345678").send().await.map(drop)
         };
         let live = call(&service.endpoint(), &tape).await.unwrap_err();
         assert_eq!(live.kind(), kind, "{live}");
@@ -242,7 +240,7 @@ async fn a_refused_connection_and_a_caller_that_gave_up_are_replayed() {
             .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret-key"))
             .region(service.region())
             .endpoint(endpoint)
-            .max_retries(0)
+            .retries(0)
             .call_timeout(Duration::from_millis(300))
             .transport(tape.clone())
             .build()
@@ -278,7 +276,7 @@ async fn a_clock_that_is_wrong_is_corrected_on_replay_too() {
             .transport(tape.clone())
             .build()
             .unwrap();
-        client.describe_regions().send().await.unwrap().into_inner().response.total_count
+        client.describe_regions().send().await.unwrap().into_inner().total_count
     };
     let live = call(&service.endpoint(), &tape).await;
     let text = folder.save(&tape);

@@ -92,8 +92,7 @@ async fn a_parameter_that_is_not_hidden_is_no_secret() {
     let client = tat(service, &service.endpoint(), &tape);
     let run = client.instances([service.instances()[0].clone()]).run("echo {{p}}");
     run.parameter("p", "a-plain-value").await.unwrap();
-    let list = guestexec_tat::types::DescribeInvocationsRequest::default();
-    client.describe_invocations().body(list).send().await.unwrap();
+    client.describe_invocations().send().await.unwrap();
     let text = folder.save(&tape);
     assert!(text.contains("\"p\": \"a-plain-value\""), "{text}");
     assert!(text.contains("<base64> a-plain-value"), "{text}");
@@ -115,11 +114,11 @@ async fn recorded(secrets: &[String; 6], printed: &str) -> Result<String, String
             json!({ "stream": "standardStream: x, errorStream: " }),
         )
         .on(
-            guestexec_cci::operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD,
+            guestexec_cci::operations::CREATE_USER_TOKEN,
             Reply::json(StatusCode::CREATED, &json!({ "token": {} }))
                 .header("x-subject-token", iam.as_str()),
         )
-        .on(guestexec_cci::operations::LIST_CCI_V2_NAMESPACED_POD, json!({ "items": [] }))
+        .on(guestexec_cci::operations::LIST_PODS, json!({ "items": [] }))
         .on(
             guestexec_tat::operations::DESCRIBE_INVOCATIONS,
             json!({ "Response": {
@@ -147,8 +146,7 @@ async fn recorded(secrets: &[String; 6], printed: &str) -> Result<String, String
         run.start().await.map(drop)
     };
     _ = run(&tape, "echo {{tat-hidden:p}}").await;
-    let list = guestexec_tat::types::DescribeInvocationsRequest::default();
-    tat(&tape).describe_invocations().body(list).send().await.unwrap();
+    tat(&tape).describe_invocations().send().await.unwrap();
 
     let account = Account {
         endpoint: "http://127.0.0.1:9".to_owned(),
@@ -161,7 +159,7 @@ async fn recorded(secrets: &[String; 6], printed: &str) -> Result<String, String
     _ = zstack.logout().await;
 
     let cci = crate::cci(["http://127.0.0.1:9"; 2], ["domain", "user", password, "project"], &tape);
-    cci.list_cci_v2_namespaced_pod().namespace("default").send().await.unwrap();
+    cci.list_pods("default").send().await.unwrap();
 
     let path = folder.path("x.toml");
     tape.save(&path).map_err(|error| error.to_string())?;

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use guestexec_core::{Operation, Transport as _};
+use guestexec_core::{Operation, Request, Transport as _};
 use guestexec_testkit::{Reply, StatusCode, Tape};
-use reqwest::{Method, Request, Response, Url};
+use reqwest::{Method, Response, Url};
 use serde_json::json;
 
 use crate::Folder;
@@ -12,11 +12,12 @@ use crate::Folder;
 const GET: &Operation = &Operation::undocumented("Get", "GET", "/");
 
 fn request() -> Request {
-    Request::new(Method::GET, Url::parse("http://127.0.0.1:9/").unwrap())
+    let url = Url::parse("http://127.0.0.1:9/").unwrap();
+    Request::from_reqwest(reqwest::Request::new(Method::GET, url))
 }
 
 async fn get(tape: &Tape) -> Response {
-    tape.execute(GET, request()).await.unwrap()
+    tape.execute(GET, request()).await.unwrap().into_reqwest()
 }
 
 fn refused(folder: &Folder, tape: &Tape) -> String {

@@ -6,10 +6,7 @@ mod reads;
 
 use guestexec_cci::{
     Client, ClientBuilder, Credentials, Pod,
-    operations::{
-        CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC as BY_GET,
-        CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC as BY_POST,
-    },
+    operations::{EXEC_IN_POD as BY_GET, EXEC_IN_POD_BY_POST as BY_POST},
 };
 use guestexec_testkit::{ExecScript, Tape};
 
@@ -51,11 +48,11 @@ talks! { "cci",
     "exec-output-limit": faults::limit, "More output than the program takes.";
     "exec-no-answer": faults::no_answer, "The handshake is never answered.";
     "exec-lost": faults::lost, "The answer to the handshake is lost.";
-    "exec-throttled": faults::throttled, "Too many requests: the command is not retried.";
+    "exec-throttled": faults::throttled, "Too many requests: the command is retried.";
     "exec-refused": faults::refused, "The pod does not exist.";
-    "exec-connection-refused": faults::refused_connection, "Nothing was sent.";
+    "exec-connection-refused": faults::refused_connection, "Nothing was sent, so the command is retried.";
     "exec-broken-server": faults::broken, "A server that sends no frames.";
-    "read-lost": faults::lost_read, "The answer to a read is lost.";
+    "read-lost": faults::lost_read, "The answer to a read is lost, each time.";
 }
 
 fn builder(stage: &Stage, tape: &Tape) -> ClientBuilder {

@@ -9,10 +9,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use guestexec_core::{ResponseFuture, Transport};
+use guestexec_core::{Request, ResponseFuture, Transport};
 use guestexec_testkit::{Operation, Tape};
 use insta::Settings;
-use reqwest::Request;
 
 /// Where a conversation is held.
 #[derive(Clone)]

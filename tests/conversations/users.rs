@@ -136,10 +136,10 @@ async fn hostname_run(stage: Stage) -> String {
     use guestexec_cci::operations::*;
     let tape = Tape::new()
         .on(
-            READ_CCI_V2_NAMESPACED_POD,
+            READ_POD,
             json!({ "spec": { "containers": [{ "name": "nginx" }] }, "status": { "phase": "Running" } }),
         )
-        .on(CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, ExecScript::new().stdout("web-1\n"));
+        .on(EXEC_IN_POD, ExecScript::new().stdout("web-1\n"));
     let client = guestexec_cci::Client::builder()
         .region("cn-north-4")
         .credentials(guestexec_cci::Credentials::token("token"))

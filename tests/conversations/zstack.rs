@@ -37,7 +37,7 @@ talks! { "zstack",
     "gave-up": gave_up, "The job does not end in time.";
     "refused": refused, "The node refuses the command.";
     "throttled": throttled, "Too many requests: the command is retried.";
-    "connection-refused": refused_connection, "Nothing was sent, and the command is not retried.";
+    "connection-refused": refused_connection, "Nothing was sent, so the command is retried.";
     "not-captured": uncaptured, "An answer that does not tell the exit code.";
     "access-key": key, "An AccessKey whose dates are in the node's zone.";
     "operations": operations, "Operations that have no short way.";
@@ -323,9 +323,10 @@ async fn throttled(stage: Stage) -> String {
 }
 
 async fn refused_connection(stage: Stage) -> String {
-    let tape = Tape::new().on(EXECUTE_GUEST_VM_COMMAND, Reply::refused());
-    let error = client(&stage, &tape).vm(VM).run("uptime").await.unwrap_err();
-    assert!(error.kind() == ErrorKind::Connect && !error.may_have_run());
+    let tape = Tape::new()
+        .on(EXECUTE_GUEST_VM_COMMAND, Reply::refused())
+        .on(EXECUTE_GUEST_VM_COMMAND, done());
+    uptime(&client(&stage, &tape)).await;
     told(&tape)
 }
 
@@ -351,8 +352,8 @@ async fn operations(stage: Stage) -> String {
         .on(LOG_OUT, json!({}))
         .on(GET_API_JOB, running());
     let client = client(&stage, &tape);
-    client.validate_session().uuid("a".repeat(32)).send().await.unwrap();
-    client.get_api_job().uuid(JOB).send().await.unwrap();
-    client.log_out().uuid("a".repeat(32)).send().await.unwrap();
+    client.validate_session("a".repeat(32)).send().await.unwrap();
+    client.get_api_job(JOB).send().await.unwrap();
+    client.log_out("a".repeat(32)).send().await.unwrap();
     told(&tape)
 }

@@ -148,7 +148,7 @@ async fn an_access_key_gets_a_token() {
         let client = client.unwrap();
         async move { client.pod("default", "demo").exec(["true"]).output().await }
     };
-    assert!(run(service.secret_key()).await.unwrap().status.success());
+    assert!(run(service.secret_key()).await.unwrap().success());
     let error = run("wrong").await.unwrap_err();
     assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Unauthenticated, false));
 }

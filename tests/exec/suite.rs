@@ -61,9 +61,9 @@ impl Target {
         {
             let output =
                 self.sh(&format!("echo out; echo err >&2; {script}")).output().await.unwrap();
-            assert_eq!(output.status.code(), Some(code), "{script}");
-            assert_eq!(output.status.success(), code == 0);
-            assert_eq!(output.status.signal(), (code == 137).then_some(9));
+            assert_eq!(output.exit_code(), Some(code), "{script}");
+            assert_eq!(output.success(), code == 0);
+            assert_eq!(output.exit_status().unwrap().signal(), (code == 137).then_some(9));
             assert_eq!((&*output.stdout_lossy(), &*output.stderr_lossy()), ("out\n", "err\n"));
         }
     }
@@ -94,7 +94,7 @@ impl Target {
         let names = |order: &str| error.message().contains(order);
         assert!(names("[a b]") || names("[b a]"), "{error}");
         let chosen = two.clone().container("b").exec(["true"]).transport(self.transport);
-        assert!(chosen.output().await.unwrap().status.success());
+        assert!(chosen.output().await.unwrap().success());
         let wrong = two.container("c").exec(["true"]).transport(self.transport);
         let error = wrong.output().await.unwrap_err();
         assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Refused, false), "{error}");
@@ -145,7 +145,7 @@ impl Target {
         };
         let expected = "typed\r\ntyped\r\nend\r\n";
         let output = cat().stdin("typed\n").output().await.unwrap();
-        assert_eq!((output.status.code(), &*output.stdout_lossy()), (Some(4), expected));
+        assert_eq!((output.exit_code(), &*output.stdout_lossy()), (Some(4), expected));
         for is_shut_down in [true, false] {
             let mut child = cat().spawn().await.unwrap();
             let mut stdin = child.stdin.take().unwrap();
@@ -155,7 +155,7 @@ impl Target {
             }
             drop(stdin);
             let output = child.wait_with_output().await.unwrap();
-            assert_eq!((output.status.code(), &*output.stdout_lossy()), (Some(4), expected));
+            assert_eq!((output.exit_code(), &*output.stdout_lossy()), (Some(4), expected));
         }
     }
 
@@ -196,7 +196,7 @@ impl Target {
         // The end of the input does not end the output.
         let script = "cat >/dev/null; sleep 0.2; echo late; exit 4";
         let output = self.sh(script).stdin(vec![7; 300_000]).output().await.unwrap();
-        assert_eq!((output.status.code(), &*output.stdout), (Some(4), &b"late\n"[..]));
+        assert_eq!((output.exit_code(), &*output.stdout), (Some(4), &b"late\n"[..]));
     }
 
     async fn large_input(&self) {
@@ -232,7 +232,7 @@ impl Target {
             drop(digest);
         }
         let output = child.wait_with_output().await.unwrap();
-        assert!(output.status.success());
+        assert!(output.success());
         assert_eq!(
             digest_of(&output.stdout),
             digest_of(&local.wait_with_output().await.unwrap().stdout)

@@ -208,7 +208,7 @@ impl Situation {
         };
         match timeout(self.patience(), output).await {
             Ok(Ok(output)) => Outcome {
-                end: output.status.code().map_or(Failed(ErrorKind::Protocol), Exit),
+                end: output.exit_code().map_or(Failed(ErrorKind::Protocol), Exit),
                 stdout: shown(&output.stdout),
                 stderr: self.stderr_of(&output.stderr),
                 error: String::new(),

@@ -8,7 +8,7 @@ use guestexec_cci::ErrorKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The command ended with this code.
-    Exit(i32),
+    Exit(i64),
     /// The error says that nothing was started.
     NotStarted(ErrorKind),
     /// The error says that the command may have run.

@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::{ErrorKind, ResponseFuture, Transport};
+use guestexec_core::{ErrorKind, Operation, Request, Response, ResponseFuture, Transport};
 use guestexec_tat::{Client, ClientBuilder, Credentials, Finished, Outcome, Unreadable};
 use guestexec_testkit::{Reply, StatusCode, Tape};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -109,17 +110,12 @@ fn answer(action: &str, request: &Value) -> Value {
 }
 
 impl Transport for Service {
-    fn execute(
-        &self,
-        _: &'static guestexec_core::Operation,
-        request: reqwest::Request,
-    ) -> ResponseFuture<'_> {
+    fn execute(&self, _: &'static Operation, request: Request) -> ResponseFuture<'_> {
         let action = request.headers()["x-tc-action"].to_str().unwrap();
-        let body = request.body().and_then(|body| body.as_bytes()).unwrap();
-        let answer = answer(action, &serde_json::from_slice(body).unwrap());
+        let answer = answer(action, &serde_json::from_slice(request.body()).unwrap());
         let body = (self.0.lock().unwrap())(action, answer);
-        let response = http::Response::builder().header("content-type", "application/json");
-        let response = response.body(body).unwrap().into();
+        let response = Response::new(StatusCode::OK, body)
+            .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(5)).await;
             Ok(response)

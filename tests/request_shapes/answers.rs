@@ -55,7 +55,7 @@ fn the_documents_say_what_is_secret_in_an_answer() {
     use guestexec_cci::operations as cci;
     use guestexec_tat::operations as tat;
     use guestexec_zstack::operations as zstack;
-    assert!(cci::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD.is_secret_answer_header("x-subject-token"));
+    assert!(cci::CREATE_USER_TOKEN.is_secret_answer_header("x-subject-token"));
     for (operation, answer, kept) in [
         (
             &zstack::LOG_IN_BY_ACCOUNT,
@@ -68,7 +68,7 @@ fn the_documents_say_what_is_secret_in_an_answer() {
             json!({ "location": "<secret>", "stream": "what a command wrote" }),
         ),
         (
-            &cci::READ_CCI_V2_NAMESPACED_POD,
+            &cci::READ_POD,
             json!({ "spec": { "containers": [{ "env": [{ "name": "PW", "value": "S1" }] }] } }),
             json!({ "spec": { "containers": [{ "env": [{ "name": "PW", "value": "<secret>" }] }] } }),
         ),

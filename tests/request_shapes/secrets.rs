@@ -62,14 +62,14 @@ proptest! {
         script in ".{0,40}",
         seconds: u32,
     ) {
-        use guestexec_tat::{Client, Credentials, types::*};
+        use guestexec_tat::{Client, Credentials, types::DefaultParameterConf};
         let tape = Tape::new();
         let client = Client::builder()
             .credentials(Credentials::new("AKIDexample", key.clone()).with_security_token(token.clone()))
             .region("ap-guangzhou")
             .clock(clock(seconds))
             .checks(false)
-            .max_retries(0)
+            .retries(0)
             .transport(tape.clone())
             .build()
             .unwrap();
@@ -82,19 +82,19 @@ proptest! {
             let odd = secrets.iter().map(|(_, (value, _))| value.clone()).collect::<String>();
             for text in [text, odd] {
                 let confs = secrets.iter().map(|((name, _), (value, _))| DefaultParameterConf::new(name, value));
-                let request = RunCommandRequest::new(script.as_str(), ["ins-1"])
+                let _ = client.run_command(script.as_str(), ["ins-1"])
                     .parameters(&text)
                     .default_parameters(&text)
-                    .default_parameter_confs(confs.clone());
-                let _ = client.run_command().body(request).send().await;
-                let request = InvokeCommandRequest::new("cmd-1", ["ins-1"]).parameters(&text);
-                let _ = client.invoke_command().body(request).send().await;
-                let request = CreateCommandRequest::new("name", script.as_str())
+                    .default_parameter_confs(confs.clone())
+                    .send()
+                    .await;
+                let _ = client.invoke_command("cmd-1", ["ins-1"]).parameters(&text).send().await;
+                let _ = client.create_command("name", script.as_str())
                     .default_parameters(&text)
-                    .default_parameter_confs(confs);
-                let _ = client.create_command().body(request).send().await;
-                let request = PreviewReplacedCommandContentRequest::new().parameters(&text);
-                let _ = client.preview_replaced_command_content().body(request).send().await;
+                    .default_parameter_confs(confs)
+                    .send()
+                    .await;
+                let _ = client.preview_replaced_command_content().parameters(&text).send().await;
             }
             let hidden = || {
                 let run = client.instances(["ins-1"]).run(script.as_str());
@@ -120,7 +120,7 @@ proptest! {
         job in "[0-9a-f]{32}",
         seconds: u32,
     ) {
-        use guestexec_zstack::{Client, Credentials, JobId, operations::LOG_IN_BY_ACCOUNT, types::*};
+        use guestexec_zstack::{Client, Credentials, JobId, operations::LOG_IN_BY_ACCOUNT};
         let mut text = String::new();
         let given = format!("{session}given");
         for credentials in [
@@ -142,12 +142,11 @@ proptest! {
                 let id = JobId::parse(&job).unwrap();
                 let _ = client.vm("uuid").run("id").job(id.clone()).await;
                 let _ = client.job(&id).wait_at_most(Duration::ZERO).await;
-                let _ = client.get_api_job().uuid(&job).send().await;
-                let _ = client.validate_session().uuid(&session).send().await;
-                let params = LogInByAccountParams::new("admin", raw.clone());
-                let _ = client.log_in_by_account().body(LogInByAccountRequest::new(params)).send().await;
+                let _ = client.get_api_job(&job).send().await;
+                let _ = client.validate_session(&session).send().await;
+                let _ = client.log_in_by_account("admin", raw.clone()).send().await;
                 let _ = client.logout().await;
-                let _ = client.log_out().uuid(&session).send().await;
+                let _ = client.log_out(&session).send().await;
             });
             text += &shown(&tape);
         }
@@ -161,7 +160,7 @@ proptest! {
         seconds: u32,
     ) {
         use guestexec_cci::{
-            Client, Credentials, operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD,
+            Client, Credentials, operations::CREATE_USER_TOKEN,
         };
         // The ends of a password may not be blank.
         let password = format!("p{password}p");
@@ -173,7 +172,7 @@ proptest! {
             Credentials::password("domain", "user", password, "project"),
         ] {
             let reply = Reply::json(StatusCode::CREATED, &json!({})).header("x-subject-token", issued.clone());
-            let tape = Tape::new().reply_to(KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, reply);
+            let tape = Tape::new().reply_to(CREATE_USER_TOKEN, reply);
             let client = Client::builder()
                 .region("cn-north-4")
                 .credentials(credentials)

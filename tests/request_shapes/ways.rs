@@ -6,8 +6,10 @@ use std::{
 };
 
 use guestexec_cci::ExecTransport;
-use guestexec_core::{Clock, RequestShape, put_random_texts};
-use guestexec_tat::{Unconfirmed, types::CancelInvocationRequest};
+use guestexec_core::{
+    Clock, Operation, Request, RequestShape, ResponseFuture, Transport, put_random_texts,
+};
+use guestexec_tat::Unconfirmed;
 use guestexec_testkit::{Reply, StatusCode, Tape};
 use guestexec_zstack::{JobId, Method, Shell, sign::DateZone};
 use serde_json::{Value, json};
@@ -36,7 +38,7 @@ fn tat(run: Run, tape: &Tape) -> guestexec_tat::Client {
         .credentials(guestexec_tat::Credentials::new("AKIDexample", "secret"))
         .region("ap-guangzhou")
         .clock(run.clock())
-        .max_retries(0)
+        .retries(0)
         .transport(tape.clone())
         .build()
         .unwrap()
@@ -69,7 +71,7 @@ async fn tat_ways(run: Run) -> Vec<RequestShape> {
     file.write_all(b"uptime # of a file\n").unwrap();
     let _ = instances.run_file(file.path()).unwrap().await;
     let _ = client.invocation("inv-1").await;
-    let _ = client.cancel_invocation().body(CancelInvocationRequest::new("inv-1")).send().await;
+    let _ = client.cancel_invocation("inv-1").send().await;
     let ended = Tape::new().reply_to(RUN_COMMAND, started());
     let _ = tat(run, &ended).instances(["ins-1"]).run("uptime").wait_at_most(Duration::ZERO).await;
     let lost = Tape::new().reply_to(RUN_COMMAND, Reply::lost());
@@ -114,15 +116,13 @@ async fn zstack_ways(run: Run) -> Vec<RequestShape> {
 }
 
 async fn cci_ways(run: Run) -> Vec<RequestShape> {
-    use guestexec_cci::{
-        Client, Credentials, TerminalSize, operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD,
-    };
+    use guestexec_cci::{Client, Credentials, TerminalSize, operations::CREATE_USER_TOKEN};
     let key = Credentials::access_key("AK", "SK").with_security_token("token").project_id("p");
     let mut shapes = Vec::new();
     for credentials in [key, Credentials::password("domain", "user", "password", "project")] {
         let token = Reply::json(StatusCode::CREATED, &json!({}))
             .header("x-subject-token", format!("t{}", run.seconds));
-        let tape = Tape::new().reply_to(KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, token);
+        let tape = Tape::new().reply_to(CREATE_USER_TOKEN, token);
         let client = Client::builder()
             .region("cn-north-4")
             .credentials(credentials)
@@ -216,12 +216,8 @@ async fn a_session_in_a_pod_has_the_same_requests_on_every_run() {
 #[derive(Debug)]
 struct Played(Value);
 
-impl guestexec_core::Transport for Played {
-    fn execute(
-        &self,
-        operation: &'static guestexec_core::Operation,
-        request: reqwest::Request,
-    ) -> guestexec_core::ResponseFuture<'_> {
+impl Transport for Played {
+    fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_> {
         let mut body = match operation.starts_command && self.0.get("stream").is_some() {
             true => json!({ "location": "http://node/zstack/v1/api-jobs/<secret>" }),
             false => self.0.clone(),

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf};
 use serde_json::{Map, Value, json};
 
 /// Words of a schema that limit nothing.
-const SAY_NO_LIMIT: [&str; 10] = [
+const SAY_NO_LIMIT: [&str; 11] = [
     "$ref",
     "allOf",
     "deprecated",
@@ -17,6 +17,7 @@ const SAY_NO_LIMIT: [&str; 10] = [
     "type",
     "x-content",
     "x-enum-descriptions",
+    "x-envelope",
     "x-extensible-enum",
     "x-sensitive",
 ];

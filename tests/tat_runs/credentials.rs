@@ -252,9 +252,7 @@ async fn token_exchange_in_a_process_of_its_own() {
 }
 
 fn direct() -> guestexec_tat::HttpOptions {
-    let mut options = guestexec_tat::HttpOptions::default();
-    options.proxy = guestexec_tat::Proxy::Direct;
-    options
+    guestexec_tat::HttpOptions::new().proxy(guestexec_tat::Proxy::Direct)
 }
 
 #[tokio::test]

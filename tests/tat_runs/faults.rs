@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use guestexec_sandbox::Sandbox;
-use guestexec_tat::{Client, Found, Outcome, Unconfirmed, types};
+use guestexec_tat::{Client, Found, Outcome, Unconfirmed, builder::DescribeInvocationTasks, types};
 
 use crate::{
     MANY, builder, client,
@@ -31,8 +31,8 @@ async fn tasks(client: &Client, instance: &str) -> Vec<types::InvocationTask> {
         "Filters": [{ "Name": "instance-id", "Values": [instance] }], "HideOutput": false,
     });
     let request: types::DescribeInvocationTasksRequest = serde_json::from_value(filter).unwrap();
-    let answer = client.describe_invocation_tasks().body(request).send().await.unwrap();
-    answer.into_inner().response.invocation_task_set
+    let call = DescribeInvocationTasks::with_body(client, request);
+    call.send().await.unwrap().into_inner().invocation_task_set
 }
 
 /// How runs ended for their callers.
@@ -188,8 +188,7 @@ async fn finding_among_more_tasks_than_a_page_holds() {
     let clean = client_without_limit(&sandbox);
     let ids = sandbox.tat().instances();
     for _ in 0..230 {
-        let request = types::RunCommandRequest::new("echo hi", &ids).username("nobody-here");
-        clean.run_command().body(request).send().await.unwrap();
+        clean.run_command("echo hi", &ids).username("nobody-here").send().await.unwrap();
     }
     let plan = once("RunCommand", 0, Fault::Lost);
     let proxy = Proxy::start(&sandbox.tat().endpoint(), plan).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use guestexec_core::ErrorKind;
 use guestexec_sandbox::Sandbox;
-use guestexec_tat::Outcome;
+use guestexec_tat::{Outcome, Retries};
 
 use crate::{BATCH, MANY, builder, client, unhurried};
 
@@ -83,7 +83,7 @@ async fn throttling_is_avoided_or_waited_out() {
 
     // Without patience, throttling is an error.
     let none = Sandbox::builder().tat_rate(Some(0)).start().await.unwrap();
-    let client = builder(&none).throttle_patience(Duration::ZERO).build().unwrap();
+    let client = builder(&none).retries(Retries::new().patience(Duration::ZERO)).build().unwrap();
     let id = &none.tat().instances()[0];
     let error = client.instances([id]).run("true").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled, "{error}");

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use guestexec_core::{Clock, ResponseFuture, Transport};
+use guestexec_core::{Clock, Operation, Request, ResponseFuture, Transport};
 use guestexec_tat::{Client, ClientBuilder, Credentials};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -110,14 +110,9 @@ impl fmt::Debug for Service {
 }
 
 impl Transport for Service {
-    fn execute(
-        &self,
-        _: &'static guestexec_core::Operation,
-        request: reqwest::Request,
-    ) -> ResponseFuture<'_> {
+    fn execute(&self, _: &'static Operation, request: Request) -> ResponseFuture<'_> {
         let action = request.headers()["x-tc-action"].to_str().unwrap().to_owned();
-        let body = request.body().and_then(|body| body.as_bytes()).unwrap();
-        let body: Value = serde_json::from_slice(body).unwrap();
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
         let mut state = self.state();
         let before = state.requests.iter().filter(|(is, _)| *is == action).count();
         state.requests.push((action.clone(), body.clone()));

@@ -10,8 +10,8 @@ use std::{
 
 use guestexec_core::ErrorKind;
 use guestexec_tat::{
-    CredentialSource, Credentials, Event, Lease, LeaseFuture, Outcome, ProvideCredentials,
-    Unconfirmed, Unfinished, types::RunCommandRequest,
+    CredentialSource, Credentials, Event, Lease, LeaseFuture, Outcome, ProvideCredentials, Retries,
+    Unconfirmed, Unfinished,
 };
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
@@ -43,7 +43,8 @@ async fn any_length_of_time_can_be_waited() {
         }];
     for wait in waits {
         let service = Service::plain().ends(|_, so_far| so_far > 20 * SECOND);
-        let patience = service.builder().throttle_patience(wait()).call_timeout(wait());
+        let patience =
+            service.builder().retries(Retries::new().patience(wait())).call_timeout(wait());
         let client = patience.build().unwrap();
         let run = client.instances(ids(2)).run("true").wait_at_most(wait());
         let running = run.start().await;
@@ -374,7 +375,7 @@ async fn an_invocation_that_lists_its_instances_late() {
     };
     let service = Service::new(move |action, _, before| late(action, before));
     let client = service.client();
-    client.run_command().body(RunCommandRequest::new("x", ids(3))).send().await.unwrap();
+    client.run_command("x", ids(3)).send().await.unwrap();
     let finished = client.invocation("inv-0").await.unwrap().await.unwrap();
     assert_eq!((finished.results().len(), finished.success()), (3, true));
 

@@ -49,13 +49,13 @@ fn main() {
 '
 no_tls='
 use std::{future::pending, time::Duration};
-use guestexec_core::{ErrorKind, Operation, ResponseFuture, Transport};
+use guestexec_core::{ErrorKind, Operation, Request, ResponseFuture, Transport};
 
 #[derive(Debug)]
 struct Hanging;
 
 impl Transport for Hanging {
-    fn execute(&self, _: &'"'"'static Operation, _: reqwest::Request) -> ResponseFuture<'"'"'_> {
+    fn execute(&self, _: &'"'"'static Operation, _: Request) -> ResponseFuture<'"'"'_> {
         Box::pin(pending())
     }
 }
@@ -92,7 +92,7 @@ async fn main() {
     let error = client.describe_regions().send().await.unwrap_err();
     assert!(error.to_string().contains("feature `rustls` or `native-tls`"), "{error}");
     // A transport of ones own does not switch the deadline off.
-    let client = tat().transport(Hanging).max_retries(0).call_timeout(Duration::from_millis(50));
+    let client = tat().transport(Hanging).retries(0).call_timeout(Duration::from_millis(50));
     let error = client.build().unwrap().describe_regions().send().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask docs-count`: how much of the provider crates the documentation shows, by a count.
 //!
 //! `examples` has what is counted by examples: operations, handles and their methods. `setters` has the
-//! setters whose documentation states what their document limits.
+//! setters and arguments whose documentation states what their document limits, and the values of enumerations.
 
 mod examples;
 mod setters;
@@ -33,7 +33,7 @@ pub struct Arguments {
 const ALLOWED: &str = "xtask/docs-count.txt";
 
 /// What is counted, by its name in the table and in [`ALLOWED`].
-const KINDS: [&str; 4] = ["operations", "handles", "methods", "setters"];
+const KINDS: [&str; 6] = ["operations", "handles", "methods", "setters", "arguments", "values"];
 
 /// A count of one kind in one crate.
 #[derive(Clone, Debug, Default)]
@@ -65,17 +65,23 @@ pub struct Counts {
     pub methods: Count,
     /// The setters of requests whose member has a unit or a limit, with that in their documentation.
     pub setters: Count,
+    /// The arguments of operations whose member has a unit or a limit, with that in the list of arguments.
+    pub arguments: Count,
+    /// The values of the document's enumerations that have a description.
+    pub values: Count,
 }
 
 impl Counts {
     /// Each count with its name.
-    pub fn named(&self) -> [(&'static str, &Count); 4] {
-        let [operations, handles, methods, setters] = KINDS;
+    pub fn named(&self) -> [(&'static str, &Count); 6] {
+        let [operations, handles, methods, setters, arguments, values] = KINDS;
         [
             (operations, &self.operations),
             (handles, &self.handles),
             (methods, &self.methods),
             (setters, &self.setters),
+            (arguments, &self.arguments),
+            (values, &self.values),
         ]
     }
 }
@@ -126,6 +132,8 @@ pub fn of(spec: &Spec, files: &[(PathBuf, String)]) -> Result<Counts, String> {
     let mut counts = Counts {
         operations: examples::operations(spec, &source),
         setters: setters::count(spec, &source),
+        arguments: setters::arguments(spec, &source),
+        values: setters::values(spec),
         ..Counts::default()
     };
     (counts.handles, counts.methods) = examples::handles(&source);
@@ -183,8 +191,8 @@ pub fn compare(counts: &[(&str, Counts)], allowed: &str) -> Result<Vec<String>, 
             let most = found.map_or(0, |(_, _, number)| *number);
             if count.missing.len() > most {
                 complaints.push(format!(
-                    "{provider}: {} {kind} lack an example, a unit or a limit, and {ALLOWED} allows \
-                     {most}: document what `cargo xtask docs-count {provider}` lists",
+                    "{provider}: {} {kind} lack an example, a unit, a limit or a description, and \
+                     {ALLOWED} allows {most}: document what `cargo xtask docs-count {provider}` lists",
                     count.missing.len()
                 ));
             }

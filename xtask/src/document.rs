@@ -289,6 +289,12 @@ pub struct Operation {
     /// How often it may be called.
     #[serde(rename = "x-rate-limit")]
     pub rate_limit: Option<RateLimit>,
+    /// What its code is called, if not by its id.
+    #[serde(rename = "x-name")]
+    pub name: Option<String>,
+    /// How a list is read in pages, if its answer is one page.
+    #[serde(rename = "x-pages")]
+    pub pages: Option<Paging>,
     /// The day on which its page was read, if it is another one than that of the document.
     #[serde(rename = "x-read-on")]
     pub read_on: Option<String>,
@@ -298,6 +304,24 @@ pub struct Operation {
     /// Whether it starts a command on a machine.
     #[serde(default, rename = "x-starts-command")]
     pub starts_command: bool,
+    /// Where its words are.
+    #[serde(rename = "$lines")]
+    pub lines: Lines,
+}
+
+/// How a list is read in pages: the members of the answer, and the input that says where a page begins.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Paging {
+    /// The list in the content of the answer.
+    pub items: String,
+    /// The input that counts the items before the page.
+    pub offset: Option<String>,
+    /// The number of all items, in the content of the answer.
+    pub total: Option<String>,
+    /// The input that takes the mark of a page.
+    pub token: Option<String>,
+    /// The mark of the next page, in the content of the answer: its path, with dots.
+    pub next: Option<String>,
     /// Where its words are.
     #[serde(rename = "$lines")]
     pub lines: Lines,

@@ -1,7 +1,7 @@
 //! Stage 5: progenitor's code and the document become files to read.
 //!
 //! One page a file or a matter: `table`, `builders`, `client`, `types`, `answers`, `enums`, `validate`
-//! and `examples` make the files; `sample`, `limits`, `json_schema`, `paths`, `docs` and `secrets` serve
+//! and `examples` make the files; `inputs`, `exchange`, `paging`, `sample`, `limits`, `json_schema`, `paths`, `docs` and `secrets` serve
 //! several of them.
 
 mod answers;
@@ -10,8 +10,11 @@ mod client;
 mod docs;
 pub(crate) mod enums;
 mod examples;
+mod exchange;
+mod inputs;
 mod json_schema;
 mod limits;
+mod paging;
 mod paths;
 mod sample;
 mod secrets;
@@ -76,10 +79,24 @@ struct OperationCode<'a> {
     method: Ident,
     /// The operation's builder.
     builder: Ident,
+    /// Progenitor's builder of it.
+    made: Ident,
     /// The operation's constant in the table.
     constant: Ident,
     /// The parameters, in the order of the document.
     parameters: Vec<Field>,
+}
+
+impl OperationCode<'_> {
+    /// The body, as a field.
+    fn body(&self) -> Option<Field> {
+        let name = quote::format_ident!("{}", self.operation.body_schema()?);
+        Some(Field {
+            ident: quote::format_ident!("body"),
+            wire: "body".to_owned(),
+            ty: parse_quote!(types::#name),
+        })
+    }
 }
 
 /// Makes the files of a document from progenitor's code.
@@ -117,7 +134,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     let mut pages = vec![
         maker.page("mod.rs", root(spec, answers.is_some(), enums.is_some())),
         maker.page("builder.rs", builders::items(&maker, &exchanges, &codes)?),
-        maker.page("client.rs", client::items(&maker, items, &codes)?),
+        maker.page("client.rs", client::items(&maker, &codes)?),
         maker.page("operations.rs", table::items(&codes)),
         maker.page("types.rs", types::items(&maker, types)),
         maker.page("validate.rs", validate),
@@ -279,8 +296,8 @@ fn file(items: Vec<Item>) -> File {
 
 /// The names of an operation's code; what progenitor's code lacks, if it lacks something.
 fn operation_code<'a>(operation: Call<'a>, builders: &Model) -> Result<OperationCode<'a>, String> {
-    let name = operation.id().to_pascal_case();
-    let fields = builders.fields(&name);
+    let made = operation.id().to_pascal_case();
+    let fields = builders.fields(&made);
     let bare = |name: &str| name.trim_end_matches('_').to_snake_case();
     let mut parameters = Vec::new();
     for parameter in operation.parameters() {
@@ -295,13 +312,15 @@ fn operation_code<'a>(operation: Call<'a>, builders: &Model) -> Result<Operation
         let (ident, ty) = (field.ident.clone(), ty.clone());
         parameters.push(Field { ident, wire: wire.to_owned(), ty });
     }
-    let method = operation.id().to_snake_case();
+    let name = operation.name();
+    let method = name.to_snake_case();
     let ident = |name: &str| Ident::new(name, Span::call_site());
     Ok(OperationCode {
         operation,
         constant: ident(&method.to_uppercase()),
         method: ident(&method),
-        builder: ident(&name),
+        builder: ident(&name.to_pascal_case()),
+        made: ident(&made),
         parameters,
     })
 }

@@ -11,6 +11,7 @@ mod decisions;
 mod document;
 mod example;
 mod operation;
+mod paging;
 mod parameter;
 mod rules;
 mod schema;

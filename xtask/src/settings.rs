@@ -43,6 +43,7 @@ pub fn settings(spec: &Spec) -> Result<GenerationSettings, String> {
         .with_tag(TagStyle::Merged)
         .with_hooks(HooksMode::Expected)
         .with_map_type(MAP_TYPE)
+        .with_derive("PartialEq")
         .with_inner_type(quote!(crate::hooks::Inner));
     for (format, path) in FORMATS {
         let schema: SchemaObject =

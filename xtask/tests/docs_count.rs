@@ -6,6 +6,7 @@ use std::{fs, path::PathBuf};
 
 use xtask::{
     docs_count::{self, Count, Counts},
+    document::Schema,
     spec::{self, Spec},
 };
 
@@ -121,6 +122,42 @@ fn a_setter_of_a_call_is_one_of_its_body() {
     "#;
     let counts = counts(&[("src/generated/builder.rs", builder)]);
     assert_eq!(counts.setters.missing, ["builder::RunCommand::timeout: 86400, seconds"]);
+}
+
+#[test]
+fn arguments_state_the_limits_of_their_member_in_their_list() {
+    let client = r#"
+        pub struct Client;
+        impl Client {
+            /// Runs a script on 200 instances.
+            ///
+            /// # Arguments
+            /// - `content`: The script, in Base64.
+            ///   At most 65536 characters, or 49152 bytes.
+            /// - `instance_ids`: The instances, 20 at most.
+            ///
+            /// 200 of them.
+            pub fn run_command(&self, content: Base64, instance_ids: Ids) -> builder::RunCommand<'_> {}
+            /// Takes an argument that it does not list.
+            pub fn create_command(&self, command_name: String) -> builder::CreateCommand<'_> {}
+        }
+    "#;
+    let Count { all, missing } = counts(&[("src/generated/client.rs", client)]).arguments;
+    assert_eq!(all, 3);
+    assert_eq!(missing.len(), 2, "{missing:?}");
+    assert!(missing[0].starts_with("run_command, instance_ids: 200"), "{missing:?}");
+    assert!(missing[1].starts_with("create_command, command_name: 60"), "{missing:?}");
+}
+
+#[test]
+fn values_of_enumerations_have_a_description() {
+    let mut spec = Spec::load(&xtask::root().unwrap(), "tat").unwrap();
+    let all = docs_count::of(&spec, &[]).unwrap().values.all;
+    let schemas = &mut spec.document.components.schemas;
+    let Some(Schema::Text(about)) = schemas.get_mut("CommandType") else { panic!("it is there") };
+    about.value_descriptions.shift_remove("SHELL");
+    let Count { all: now, missing } = docs_count::of(&spec, &[]).unwrap().values;
+    assert_eq!((now, missing), (all, vec!["CommandType: SHELL".to_owned()]));
 }
 
 #[test]

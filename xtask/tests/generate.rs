@@ -429,7 +429,7 @@ fn answers_are_read_with_patience() {
     for answer in ["Failure", "ListWidgetsResponse", "Widget"] {
         assert!(answers.contains(&format!("answer!({answer} {{")), "{answers}");
         let derived = dense(&format!(
-            "#[derive(Clone, Debug, Default)] #[non_exhaustive] pub struct {answer} {{"
+            "#[derive(Clone, Debug, Default, PartialEq)] #[non_exhaustive] pub struct {answer} {{"
         ));
         let (_, fields) = types.split_once(&derived).unwrap_or_else(|| panic!("{types}"));
         let (fields, _) = fields.split_once('}').unwrap();
@@ -501,7 +501,10 @@ fn what_is_sensitive_is_not_told() {
     }
     let request = types.split_once("pubstructCreateWidgetRequest{").unwrap().0;
     let derives = request.rsplit_once("#[derive(").unwrap().1.split_once(")]").unwrap().0;
-    assert!(derives.contains("Clone,Deserialize") && !derives.contains("Debug"), "{derives}");
+    assert!(
+        derives.contains("Clone,PartialEq,Deserialize") && !derives.contains("Debug"),
+        "{derives}"
+    );
 }
 
 #[test]

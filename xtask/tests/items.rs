@@ -101,6 +101,15 @@ const SOURCES: &[(&str, &[&str])] = &[
         "#[cfg_attr(feature = \"schemars\", derive(schemars::JsonSchema))] pub struct A; impl A { #[cfg(unix)] pub fn f() {} #[doc(hidden)] pub fn h() {} }",
         &["A: fn f() [unix]", "A: impl JsonSchema [feature=\"schemars\"]", "A: struct"],
     ),
+    // What a module adds to a type of another is there when the module is.
+    (
+        "pub struct A; #[cfg(feature = \"x\")] mod b { impl super::A { pub fn f() {} } }",
+        &["A: fn f() [feature=\"x\"]", "A: struct"],
+    ),
+    (
+        "#[cfg(feature = \"x\")] pub mod a { pub struct B; impl B { pub fn f() {} } }",
+        &["a::B: fn f() [feature=\"x\"]", "a::B: struct [feature=\"x\"]", "a: mod [feature=\"x\"]"],
+    ),
     // Macros.
     (
         "pub struct A; impl A { common_settings! { x } } macro_rules! m { () => {} } m!();",

@@ -9,6 +9,17 @@ use crate::Error;
 /// A token, an access key, or a user's name and password.
 ///
 /// Debug shows names and ids, never a token, key or password.
+///
+/// ```
+/// use guestexec_cci::Credentials;
+///
+/// let key = Credentials::access_key("its-id", "its-secret").project_id("0123456789abcdef");
+/// let temporary = Credentials::access_key("its-id", "its-secret").with_security_token("its-token");
+/// let user = Credentials::password("account", "user", "password", "cn-north-4");
+/// let token_by_key = Credentials::access_key_token("its-id", "its-secret", "cn-north-4");
+/// let token = Credentials::token("MIIE…");
+/// assert!(!format!("{key:?}{user:?}").contains("its-secret"));
+/// ```
 #[derive(Clone)]
 pub struct Credentials {
     method: Method,

@@ -12,6 +12,38 @@ use crate::{
 ///
 /// A region (or an endpoint) and credentials are needed, all else has a default. The order of the
 /// setters has no meaning.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_cci::{Client, Credentials, HttpOptions, HttpTransport, Retries, SystemClock};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let (cci, iam_endpoint) = (sandbox.cci(), sandbox.cci().iam_endpoint());
+/// # let (id, secret, endpoint) = (cci.access_key(), cci.secret_key(), cci.endpoint());
+/// let http = HttpOptions::new().connect_timeout(Duration::from_secs(5));
+/// let client = Client::builder()
+///     .region("cn-north-4")
+///     .credentials(Credentials::access_key(id, secret))
+///     // What follows has a default.
+///     .endpoint(endpoint)
+///     .iam_endpoint(iam_endpoint)
+///     .allow_plain_http()
+///     .call_timeout(Duration::from_secs(20))
+///     .retries(Retries::from(5).total_timeout(Duration::from_secs(120)))
+///     .app_id("my-tool/1.2")
+///     .http_options(http.clone())
+///     // Or a transport of your own, or a clock that stands still.
+///     .transport(HttpTransport::new(&http)?)
+///     .clock(SystemClock)
+///     .checks(true)
+///     .build()?;
+/// assert!(client.pod("default", "demo").exec(["true"]).await?.success());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
@@ -24,6 +56,18 @@ pub struct ClientBuilder {
 impl Client {
     /// Begins a client. The operations are methods of the client; [`Client::pod`] begins the short
     /// way to run a command.
+    ///
+    /// ```
+    /// use guestexec_cci::{Client, Credentials};
+    ///
+    /// # fn main() -> Result<(), guestexec_cci::Error> {
+    /// let client = Client::builder()
+    ///     .region("cn-north-4")
+    ///     .credentials(Credentials::access_key("its-id", "its-secret"))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> ClientBuilder {
         let settings = Settings::default();
         ClientBuilder { settings, credentials: None, region: None, iam_endpoint: None }
@@ -35,6 +79,15 @@ impl ClientBuilder {
     /// yet: the region from `HUAWEICLOUD_SDK_REGION` or `OS_REGION_NAME`, the endpoint from
     /// `GUESTEXEC_CCI_ENDPOINT`, that of IAM from `GUESTEXEC_CCI_IAM_ENDPOINT` or `OS_AUTH_URL`,
     /// which may end with `/v3`.
+    ///
+    /// ```no_run
+    /// use guestexec_cci::Client;
+    ///
+    /// # fn main() -> Result<(), guestexec_cci::Error> {
+    /// let client = Client::builder().from_env()?.build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
@@ -59,6 +112,11 @@ impl ClientBuilder {
         /// It bounds the beginning of a command, not the command: see
         /// [`Exec::timeout`](crate::Exec::timeout).
         call_timeout,
+        /// The pods' operations and the fetch of a token are retried too, the latter and a command only if the
+        /// request was not sent or was one too many. No pause goes beyond
+        /// [`Exec::handshake_timeout`](crate::Exec::handshake_timeout).
+        retries,
+        app_id,
         http_options,
         ///
         /// A `reqwest::Client` needs `tcp_user_timeout(None)`: by default its connections end when a
@@ -153,7 +211,7 @@ impl ClientBuilder {
             server_support: ServerSupport::default(),
         };
         let (http, inner) = self.settings.build(&endpoints, Arc::new(shared)).map_err(config)?;
-        Ok(Client::new_with_client(endpoint.base(), http, inner))
+        Ok(Client { baseurl: endpoint.base().to_owned(), client: http, inner })
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use guestexec_core::{Answer, ErrorKind, Operation, Refusal, beginning};
+use guestexec_core::{Detail, ErrorAnswer, ErrorKind, Operation, Refusal, beginning};
 use guestexec_remotecommand::ACCEPTED_STREAM_PROTOCOLS_HEADER;
+use reqwest::header::HeaderMap;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -11,7 +12,27 @@ use crate::{not_started, operations, types::ErrorBody};
 
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the body of the answer, if it was
 /// JSON of one of the service's forms.
+///
+/// ```
+/// use guestexec_cci::ErrorKind;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.cci().client()?;
+/// let absent = client.pod("default", "absent").exec(["true"]).await;
+/// let error = absent.expect_err("there is no such pod");
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// assert!(!error.may_have_run() && !error.is_retryable());
+/// println!("{error}; {:?}, {:?}", error.status(), error.detail());
+/// # Ok(())
+/// # }
+/// ```
 pub type Error = guestexec_core::Error<ErrorBody>;
+
+impl Detail for ErrorBody {
+    const PROVIDER: &'static str = "cci";
+}
 
 /// Longest text of the service that is kept, in bytes: room for a canonical request.
 const MAX_TEXT: usize = 8 * 1024;
@@ -19,8 +40,14 @@ const MAX_TEXT: usize = 8 * 1024;
 pub(crate) const NO_CONTAINER: &str =
     "the container has ended or not begun: commands run only in running containers";
 
+/// The vendor's id of a request, by the headers of its answer.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
+    let names = ["x-request-id", "x-openstack-request-id"];
+    names.iter().find_map(|name| Some(headers.get(*name)?.to_str().ok()?.to_owned()))
+}
+
 /// Reads an error in any of the forms of the service, its gateway and IAM.
-pub(crate) fn read(operation: &Operation, answer: &Answer) -> Refusal<ErrorBody> {
+pub(crate) fn read(operation: &Operation, answer: &ErrorAnswer) -> Refusal<ErrorBody> {
     let mut refusal = Refusal::from_status(answer);
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
     if let Some(body) = &body {
@@ -43,11 +70,7 @@ pub(crate) fn read(operation: &Operation, answer: &Answer) -> Refusal<ErrorBody>
         }
         refusal.detail = detail;
     }
-    if refusal.request_id.is_none() {
-        refusal.request_id = ["x-request-id", "x-openstack-request-id"]
-            .iter()
-            .find_map(|name| answer.headers.get(*name)?.to_str().ok().map(str::to_owned));
-    }
+    refusal.request_id = refusal.request_id.or_else(|| request_id(&answer.headers));
     let proof =
         not_started::by_http(answer.status.as_u16(), is_of_service(&body), &refusal.message);
     refusal.not_started = proof.is_some();
@@ -116,12 +139,12 @@ fn readable(message: &str) -> String {
 
 fn advice(
     operation: &Operation,
-    answer: &Answer,
+    answer: &ErrorAnswer,
     refusal: &Refusal<ErrorBody>,
 ) -> Option<&'static str> {
     let message = refusal.message.to_ascii_lowercase();
     let says = |text: &str| message.contains(text);
-    let is_login = *operation == operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD;
+    let is_login = *operation == operations::CREATE_USER_TOKEN;
     Some(match answer.status.as_u16() {
         401 if says("aksk signature") => {
             "check the secret key, this machine's clock, and whether the canonical request shown is the one that was sent"

@@ -6,6 +6,8 @@ mod connection;
 mod failure;
 #[cfg(unix)]
 mod file;
+#[cfg(feature = "test-util")]
+mod for_test;
 mod input;
 mod kill;
 mod liveness;
@@ -52,6 +54,62 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// A command to run in a container, made by [`Pod::exec`]. Awaiting it runs it to its end, as
 /// [`Self::output`] does; [`Self::spawn`] returns handles of its streams.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.cci().client()?;
+/// let pod = client.pod("default", "demo");
+/// let sorted = pod
+///     .exec(["sort", "-n"])
+///     .stdin("10\n9\n")
+///     .timeout(Duration::from_secs(60))
+///     .handshake_timeout(Duration::from_secs(10))
+///     .output_limit(1024 * 1024)
+///     .output()
+///     .await?;
+/// assert_eq!(sorted.stdout_lossy(), "9\n10\n");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// With handles of its streams, a terminal, and what a session can be told:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_cci::{ExecTransport, TerminalSize};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.cci().client()?;
+/// let pod = client.pod("default", "demo");
+/// let mut child = pod
+///     .exec(["sh", "-c", "echo ready; exec sleep 600"])
+///     .killable()
+///     .keep_stdin_open()
+///     .transport(ExecTransport::WebSocketV5)
+///     .keepalive(Duration::from_secs(20))
+///     .dead_after(Duration::from_secs(90))
+///     .buffer(64 * 1024)
+///     .spawn()
+///     .await?;
+/// child.kill().await?;
+/// assert_eq!(child.wait().await?.code(), Some(137));
+///
+/// let typed = pod.exec(["sh"]).tty(TerminalSize { width: 80, height: 24 }).stdin("exit 3\n").await?;
+/// assert_eq!(typed.exit_code(), Some(3));
+///
+/// let mut piped = pod.exec(["cat"]).stdin_piped().spawn().await?;
+/// drop(piped.stdin.take());
+/// assert!(piped.wait().await?.success());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing runs until it is awaited, or `output` or `spawn` is called"]
 pub struct Exec<'a> {
     pod: Pod<'a>,
@@ -160,8 +218,8 @@ impl<'a> Exec<'a> {
         self
     }
 
-    /// Bounds the time until the server accepts the command. Default: 30 s, and never longer than the
-    /// client's [`call_timeout`](crate::ClientBuilder::call_timeout). Over SPDY the server has the same
+    /// Bounds the time until the server accepts the command, retries included. Default: 30 s. Each attempt
+    /// has the client's [`call_timeout`](crate::ClientBuilder::call_timeout) at most. Over SPDY the server has the same
     /// time again to accept the streams, as with kubectl.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
@@ -277,6 +335,7 @@ impl<'a> Exec<'a> {
             },
             ends_input: input.is_some() && !tty,
             transport: self.transport,
+            deadline: earliest.map(|(at, _)| at),
             underway: Underway::default(),
             in_doubt: Underway::default(),
         };

@@ -7,15 +7,16 @@ use std::{
 };
 
 use guestexec_core::{
-    Endpoint, ErrorKind, MAX_ANSWER, Marks, Operation, Secrets, Underway, buffered, failure,
-    header_value, limit_answer, observed, secret_header, unix_seconds,
+    Answer, Attempts, CallError, Counts, Endpoint, ErrorKind, MAX_ANSWER, Marks, Operation,
+    Refusal, RequestId, Secrets, Underway, buffered, failure, header_value, observed, read_ahead,
+    secret_header, unix_seconds, within,
 };
-use progenitor_client::{ClientHooks, Error as CallError, OperationInfo, ResponseValue};
 use reqwest::{
-    Request, Response,
+    Request, Response, StatusCode,
     header::{AUTHORIZATION, HOST},
 };
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use crate::{
     Client, Credentials, Error,
@@ -23,7 +24,8 @@ use crate::{
     error, operations,
     sign::{self, Canonical},
     token::{self, Token, Tokens},
-    upgrade::{ServerSupport, Upgrade, UpgradeError},
+    types::ErrorBody,
+    upgrade::{ServerSupport, Upgrade},
 };
 
 /// What a client holds besides its address.
@@ -60,6 +62,8 @@ pub(crate) struct Call {
     underway: Underway,
     /// The upgrade to ask for, if not the operation's usual one.
     upgrade: Option<Upgrade>,
+    /// When the caller gives up.
+    deadline: Option<Instant>,
     /// What IAM answered.
     token: Arc<Mutex<Fetched>>,
 }
@@ -68,9 +72,13 @@ pub(crate) struct Call {
 type Fetched = Option<Result<Arc<Token>, Error>>;
 
 impl Call {
-    /// The state of a call that asks for `upgrade`.
-    pub(crate) fn upgrading(upgrade: Upgrade, underway: Underway) -> Self {
-        Self { underway, upgrade: Some(upgrade), token: Arc::default() }
+    /// The state of a call that asks for `upgrade`, whose caller gives up at `deadline`.
+    pub(crate) fn upgrading(
+        upgrade: Upgrade,
+        underway: Underway,
+        deadline: Option<Instant>,
+    ) -> Self {
+        Self { underway, upgrade: Some(upgrade), deadline, token: Arc::default() }
     }
 
     fn token(&self) -> MutexGuard<'_, Fetched> {
@@ -79,6 +87,24 @@ impl Call {
 }
 
 impl Client {
+    /// How many requests were sent, throttled and retried so far, by this client and its clones.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// client.pod("default", "demo").get().await?;
+    /// let counts = client.counts();
+    /// assert_eq!((counts.requests, counts.throttled, counts.retried), (1, 0, 0));
+    /// println!("{counts}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn counts(&self) -> Counts {
+        self.inner.counts()
+    }
+
     /// The upgrade to ask for, if the operation is one.
     fn upgrade(&self) -> Option<Upgrade> {
         let Inner { operation, call, .. } = &self.inner;
@@ -183,34 +209,60 @@ fn fits(request: &Request, operation: &Operation) -> Result<(), String> {
     ))
 }
 
-impl ClientHooks<Inner> for Client {
-    async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), CallError<E>> {
-        let operation = self.inner.operation;
-        Marks { operation, times: &["x-sdk-date"], nonces: &["sec-websocket-key"], made: &[] }
-            .put(request);
-        if *operation == operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD {
-            return self.send_to_iam(request).map_err(CallError::InvalidRequest);
+/// Authenticates and sends the request of a call, and retries it where that does no harm.
+pub(crate) async fn send(client: &Client, mut request: Request) -> Result<Response, CallError> {
+    let Inner { operation, call, .. } = &client.inner;
+    Marks { operation, times: &["x-sdk-date"], nonces: &["sec-websocket-key"], made: &[] }
+        .put(&mut request);
+    if **operation == operations::CREATE_USER_TOKEN {
+        client.send_to_iam(&mut request).map_err(CallError::InvalidRequest)?;
+    } else {
+        escape_spaces(&mut request);
+        fits(&request, operation).map_err(CallError::InvalidRequest)?;
+    }
+    let mut attempts = client.inner.attempts(call.deadline);
+    loop {
+        let spare = request.try_clone();
+        let limit = attempts.limit();
+        let result = within(limit, client.attempt(request, &mut attempts)).await;
+        match spare {
+            Some(spare) if attempts.follow(&result, &call.underway).await => request = spare,
+            _ => return result.map(|(response, _)| response),
         }
-        escape_spaces(request);
-        fits(request, operation).map_err(CallError::InvalidRequest)?;
-        if let Some(upgrade) = self.upgrade() {
+    }
+}
+
+impl Client {
+    /// Authenticates and sends a request once. With an answer that may be followed by another attempt comes
+    /// its meaning.
+    async fn attempt(
+        &self,
+        mut request: Request,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<(Response, Option<Refusal<ErrorBody>>), CallError> {
+        let Inner { operation, call, .. } = &self.inner;
+        let upgrade = self.upgrade();
+        if let Some(upgrade) = upgrade {
             upgrade.add_headers(request.headers_mut()).map_err(CallError::InvalidRequest)?;
         }
-        self.authenticate(request).await.map_err(CallError::InvalidRequest)
-    }
-
-    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        let upgrade = self.upgrade();
-        let asked = upgrade.map(|_| request.headers().clone());
-        self.inner.call.underway.begin();
-        let mut response = self.inner.transport.execute(self.inner.operation, request).await?;
-        if let (Some(upgrade), Some(asked)) = (upgrade, asked)
-            && let Err(error) = upgrade.verify(&asked, &response)
-        {
-            response.extensions_mut().insert(error);
+        if **operation != operations::CREATE_USER_TOKEN {
+            self.authenticate(&mut request).await.map_err(CallError::InvalidRequest)?;
+        }
+        let asked = upgrade.map(|upgrade| (upgrade, request.headers().clone()));
+        self.inner.prepare(&mut request)?;
+        attempts.begin();
+        call.underway.begin();
+        let response = self.inner.send(request).await?;
+        if let Some((upgrade, asked)) = asked {
+            let verified = upgrade.verify(&asked, &response);
+            verified.map_err(|error| CallError::Undocumented(error.to_string()))?;
+        }
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok((response, None));
         }
         if !response.status().is_success() {
-            return Ok(limit_answer(response, MAX_ANSWER));
+            let (response, answer) = read_ahead(response).await;
+            return Ok((response, Some(error::read(operation, &answer))));
         }
         let mut answer = buffered(response, MAX_ANSWER).await?;
         // The token is in a header; the body, which describes it, may be missing.
@@ -218,30 +270,22 @@ impl ClientHooks<Inner> for Client {
         if is_token && serde_json::from_slice::<Map<String, Value>>(answer.body()).is_err() {
             *answer.body_mut() = b"{}".to_vec();
         }
-        Ok(answer.into())
-    }
-
-    async fn post<E>(
-        &self,
-        result: &reqwest::Result<Response>,
-        _: &OperationInfo,
-    ) -> Result<(), CallError<E>> {
-        match result.as_ref().ok().and_then(|answer| answer.extensions().get::<UpgradeError>()) {
-            Some(error) => Err(CallError::Custom(error.to_string())),
-            None => Ok(()),
+        if let Some(id) = error::request_id(answer.headers()) {
+            answer.extensions_mut().insert(RequestId(id));
         }
+        Ok((answer.into(), None))
     }
 }
 
-/// Makes the call `exchange`; its failure becomes the provider's error.
+/// Makes the call whose `answer` is awaited; its failure becomes the provider's error.
 pub(crate) async fn call<T>(
     client: &Client,
     operation: &'static Operation,
-    exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
-) -> Result<ResponseValue<T>, Error> {
+    answer: impl Future<Output = Result<Answer<T>, CallError>>,
+) -> Result<Answer<T>, Error> {
     // Boxed, because the call for a token is nested in the call that needs it.
     let call = Box::pin(async {
-        let error = match exchange.await {
+        let error = match answer.await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };

@@ -22,9 +22,11 @@ pub use exec::{Child, ChildStderr, ChildStdin, ChildStdout, Exec, ExecTransport,
 pub use generated::examples;
 pub use generated::{Client, builder, enums, operations, types};
 pub use guestexec_core::{
-    Base64, Clock, ErrorKind, HttpOptions, Operation, Proxy, RequestShape, Secret, SystemClock,
-    Transport, Validate, Violation,
+    Answer, Base64, Bytes, CallOptions, Clock, Counts, Detail, ErrorKind, Example, ExampleAnswer,
+    ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions, HttpTransport, Items,
+    Operation, PageItems, Paged, Pages, Part, Place, Proxy, Request, RequestShape, Response,
+    ResponseFuture, Retries, Secret, StatusCode, SystemClock, Transport, TransportError, Upgraded,
+    Validate, Violation,
 };
-pub use guestexec_remotecommand::{ExitStatus, Subprotocol, TerminalSize};
+pub use guestexec_remotecommand::{Subprotocol, TerminalSize};
 pub use pods::{Pod, Pods};
-pub use progenitor_client::ResponseValue;

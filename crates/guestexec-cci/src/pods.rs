@@ -1,29 +1,72 @@
 //! Pods: the handle of one, and lists of them.
 
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, PageItems};
+use reqwest::StatusCode;
 
-use crate::{Client, Error, Exec, enums::PodPhase, operations, types};
+use crate::{Client, Error, Exec, builder::ListPods, enums::PodPhase, operations, types};
 
 /// The annotation that names the container for callers who name none.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 /// The pods of one page.
 const PAGE_SIZE: i64 = 500;
-/// The most consecutive pages without a pod: selectors may leave a page empty, but not all pages.
-const MAX_EMPTY_PAGES: usize = 100;
+/// How often a list is begun that expires before its end.
+const MOST_BEGINNINGS: usize = 3;
 
 impl Client {
     /// The pod with this namespace (1 to 63 characters) and name (1 to 253). Sends nothing.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// let hello = client.pod("default", "demo").exec(["echo", "hello"]).await?;
+    /// assert_eq!(hello.stdout_lossy(), "hello\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pod(&self, namespace: impl Into<String>, name: impl Into<String>) -> Pod<'_> {
         Pod { client: self, namespace: namespace.into(), name: name.into(), container: None }
     }
 
     /// The pods of a namespace. Sends nothing.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// for pod in client.pods("default").list().await? {
+    ///     println!("{:?}", pod.metadata.and_then(|metadata| metadata.name));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pods(&self, namespace: impl Into<String>) -> Pods<'_> {
         Pods { client: self, namespace: namespace.into(), labels: None, fields: None }
     }
 }
 
 /// A pod in which commands run, made by [`Client::pod`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.cci().client()?;
+/// let pod = client.pod("default", "two").container("b");
+/// let output = pod.exec(["sh", "-c", "echo $((6 * 7))"]).await?;
+/// assert_eq!(output.stdout_lossy(), "42\n");
+///
+/// let containers = pod.get().await?.spec.unwrap_or_default().containers;
+/// assert_eq!(containers.len(), 2);
+///
+/// // The one that kubectl would choose.
+/// let chosen = client.pod("default", "two").choose_container().await?;
+/// assert!(chosen.exec(["true"]).await?.success());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Pod<'a> {
@@ -46,9 +89,10 @@ impl<'a> Pod<'a> {
     pub fn exec<I>(&self, argv: I) -> Exec<'a>
     where
         I: IntoIterator,
-        I::Item: Into<String>,
+        I::Item: AsRef<str>,
     {
-        Exec::new(self.clone(), argv.into_iter().map(Into::into).collect())
+        let argv = argv.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
+        Exec::new(self.clone(), argv)
     }
 
     /// Reads the pod: its containers and their state.
@@ -56,8 +100,7 @@ impl<'a> Pod<'a> {
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such pod, and any error of a call.
     pub async fn get(&self) -> Result<types::Pod, Error> {
-        let call = self.client.read_cci_v2_namespaced_pod();
-        let answer = call.namespace(&*self.namespace).name(&*self.name).send().await?;
+        let answer = self.client.read_pod(&*self.namespace, &*self.name).send().await?;
         Ok(answer.into_inner())
     }
 
@@ -70,8 +113,7 @@ impl<'a> Pod<'a> {
     pub async fn choose_container(mut self) -> Result<Self, Error> {
         let pod = self.get().await?;
         let missing = |message: String| {
-            Err(Error::new(ErrorKind::NotFound, message)
-                .during(operations::READ_CCI_V2_NAMESPACED_POD.id))
+            Err(Error::new(ErrorKind::NotFound, message).during(operations::READ_POD.id))
         };
         if let Some(phase @ (PodPhase::Succeeded | PodPhase::Failed)) =
             pod.status.as_ref().and_then(|status| status.phase.as_ref())
@@ -106,8 +148,25 @@ impl<'a> Pod<'a> {
 }
 
 /// The pods of a namespace, or some of them, made by [`Client::pods`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.cci().client()?;
+/// let running = client.pods("default").field_selector("status.phase=Running");
+/// assert_eq!(running.list().await?.len(), 2);
+///
+/// // One by one, a page at a time.
+/// let mut pods = client.pods("default").label_selector("app!=web").items();
+/// while let Some(pod) = pods.next().await {
+///     println!("{:?}", pod?.status.and_then(|status| status.phase));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
-#[must_use = "nothing is sent until `list` is called"]
+#[must_use = "nothing is sent until `list` is called or a stream is read"]
 pub struct Pods<'a> {
     client: &'a Client,
     namespace: String,
@@ -115,7 +174,7 @@ pub struct Pods<'a> {
     fields: Option<String>,
 }
 
-impl Pods<'_> {
+impl<'a> Pods<'a> {
     /// Selects pods by their labels, such as `app=web,tier!=cache`.
     pub fn label_selector(mut self, selector: impl Into<String>) -> Self {
         self.labels = Some(selector.into());
@@ -128,55 +187,40 @@ impl Pods<'_> {
         self
     }
 
-    /// Lists the pods, page by page.
+    /// Lists the pods, page by page. A list that the service no longer keeps is begun anew.
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`] if the service's pages do not end, and any error of a call.
     pub async fn list(self) -> Result<Vec<types::Pod>, Error> {
-        let mut pods = Vec::new();
-        let mut from: Option<String> = None;
-        let mut empty_pages = 0;
+        let mut begun = 1;
         loop {
-            let mut call = self
-                .client
-                .list_cci_v2_namespaced_pod()
-                .namespace(&*self.namespace)
-                .limit(PAGE_SIZE);
-            if let Some(selector) = &self.labels {
-                call = call.label_selector(&**selector);
-            }
-            if let Some(selector) = &self.fields {
-                call = call.field_selector(&**selector);
-            }
-            if let Some(from) = &from {
-                call = call.continue_(&**from);
-            }
-            let page = call.send().await?.into_inner();
-            let metadata = page.metadata.unwrap_or_default();
-            // Without a readable `continue`, a part of the list would pass for all of it.
-            let is_odd = page.extra.contains_key("metadata")
-                || (metadata.continue_.is_none() && metadata.extra.contains_key("continue"));
-            if is_odd || page.extra.get("items").is_some_and(|items| !items.is_array()) {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    "the service lists pods in a form that cannot be read",
-                )
-                .during(operations::LIST_CCI_V2_NAMESPACED_POD.id));
-            }
-            let next = metadata.continue_.filter(|next| !next.is_empty());
-            empty_pages = if page.items.is_empty() { empty_pages + 1 } else { 0 };
-            pods.extend(page.items);
-            match next {
-                None => return Ok(pods),
-                Some(_) if next == from || empty_pages > MAX_EMPTY_PAGES => {
-                    return Err(Error::new(
-                        ErrorKind::Protocol,
-                        "the service says that the list goes on, and gives nothing more of it",
-                    )
-                    .during(operations::LIST_CCI_V2_NAMESPACED_POD.id));
+            match self.call().items().all().await {
+                Err(error)
+                    if error.status() == Some(StatusCode::GONE) && begun < MOST_BEGINNINGS =>
+                {
+                    begun += 1;
                 }
-                next => from = next,
+                result => return result,
             }
         }
+    }
+
+    /// The pods as a stream, each page asked for when it is needed.
+    ///
+    /// The stream ends with an error where the service no longer keeps the list (status 410): what came
+    /// before it is then a part of the list.
+    pub fn items(self) -> PageItems<'a, ListPods<'a>> {
+        self.call().items()
+    }
+
+    fn call(&self) -> ListPods<'a> {
+        let mut call = self.client.list_pods(&*self.namespace).limit(PAGE_SIZE);
+        if let Some(selector) = &self.labels {
+            call = call.label_selector(&**selector);
+        }
+        if let Some(selector) = &self.fields {
+            call = call.field_selector(&**selector);
+        }
+        call
     }
 }

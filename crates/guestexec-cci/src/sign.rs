@@ -22,8 +22,8 @@ mod tests;
 use std::borrow::Cow;
 use std::fmt;
 
-pub use guestexec_core::sign::signed_header_names;
-use guestexec_core::sign::{FaultyPart, faulty, hex, in_name_order, push_signed, signed_parts};
+pub use guestexec_core::sign::{FaultyPart, signed_header_names};
+use guestexec_core::sign::{faulty, hex, in_name_order, push_signed, signed_parts};
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{
     AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,

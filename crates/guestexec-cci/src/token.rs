@@ -18,7 +18,6 @@ use crate::{
     types::{
         ErrorBody, IamAccessKey, IamAccessKeyId, IamAccessKeySecret, IamAuth, IamIdentity,
         IamPassword, IamPasswordUser, IamScope, IamScopeProject, IamToken, IamUserDomain,
-        KeystoneCreateUserTokenByPasswordRequest,
     },
 };
 
@@ -44,12 +43,7 @@ pub(crate) fn fetch<'a>(
     now: SystemTime,
 ) -> Pin<Box<dyn Future<Output = Result<Issued<Token>, Error>> + Send + 'a>> {
     Box::pin(async move {
-        let answer = client
-            .keystone_create_user_token_by_password()
-            .nocatalog("true")
-            .body(request(login))
-            .send()
-            .await?;
+        let answer = client.create_user_token(auth(login)).nocatalog("true").send().await?;
         let mut header = answer
             .headers()
             .get("x-subject-token")
@@ -60,7 +54,7 @@ pub(crate) fn fetch<'a>(
                     ErrorKind::Protocol,
                     "the answer has no X-Subject-Token header, where the token should be",
                 )
-                .during(operations::KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD.id)
+                .during(operations::CREATE_USER_TOKEN.id)
             })?;
         header.set_sensitive(true);
         let life = answer.into_inner().token.as_ref().and_then(life).unwrap_or(ASSUMED_LIFE);
@@ -72,7 +66,7 @@ pub(crate) fn fetch<'a>(
     })
 }
 
-fn request(login: &Login) -> KeystoneCreateUserTokenByPasswordRequest {
+fn auth(login: &Login) -> IamAuth {
     let is_id = login.project.len() == 32 && login.project.bytes().all(|b| b.is_ascii_hexdigit());
     let project = Some(login.project.clone());
     let (id, name) = if is_id { (project, None) } else { (None, project) };
@@ -94,8 +88,7 @@ fn request(login: &Login) -> KeystoneCreateUserTokenByPasswordRequest {
         },
     };
     let scope = IamScope::new(IamScopeProject { id, name });
-    let auth = IamAuth { scope: Some(scope), ..IamAuth::new(identity) };
-    KeystoneCreateUserTokenByPasswordRequest::new(auth)
+    IamAuth { scope: Some(scope), ..IamAuth::new(identity) }
 }
 
 /// The life of a token by IAM's clock, so that this machine's may be wrong.

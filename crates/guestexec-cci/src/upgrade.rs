@@ -72,8 +72,8 @@ impl Upgrade {
     /// The id of the operation that asks for it.
     pub(crate) fn operation(self) -> &'static str {
         match self {
-            Self::SpdyPost => operations::CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC.id,
-            _ => operations::CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC.id,
+            Self::SpdyPost => operations::EXEC_IN_POD_BY_POST.id,
+            _ => operations::EXEC_IN_POD.id,
         }
     }
 

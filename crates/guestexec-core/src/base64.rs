@@ -74,10 +74,20 @@ pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
 ///
 /// Text of an answer that is not Base64 is kept as it came (see [`Base64::is_malformed`]), so that one
 /// broken member does not cost the rest of the answer. The check of a request refuses it.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// ```
+/// use guestexec_core::Base64;
+///
+/// let script = Base64::from("uptime");
+/// assert_eq!(script.as_bytes(), b"uptime");
+/// assert_eq!(script.to_text_lossy(), "uptime");
+/// assert_eq!(serde_json::to_value(&script)?, "dXB0aW1l");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Base64(Repr);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
     Bytes(Vec<u8>),
     Malformed(String),
@@ -160,16 +170,26 @@ impl fmt::Debug for Base64 {
     }
 }
 
-impl From<Vec<u8>> for Base64 {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(Repr::Bytes(bytes))
-    }
+macro_rules! from_bytes {
+    ($($from:ty: $bytes:expr;)*) => {$(
+        impl From<$from> for Base64 {
+            fn from(given: $from) -> Self {
+                let bytes: fn($from) -> Vec<u8> = $bytes;
+                Self(Repr::Bytes(bytes(given)))
+            }
+        }
+    )*};
 }
 
-impl From<&[u8]> for Base64 {
-    fn from(bytes: &[u8]) -> Self {
-        bytes.to_vec().into()
-    }
+from_bytes! {
+    Vec<u8>: |bytes| bytes;
+    &Vec<u8>: Vec::clone;
+    &[u8]: <[u8]>::to_vec;
+    Cow<'_, [u8]>: |bytes| bytes.into_owned();
+    String: String::into_bytes;
+    &String: |text| text.as_bytes().to_vec();
+    &str: |text| text.as_bytes().to_vec();
+    Cow<'_, str>: |text| text.into_owned().into_bytes();
 }
 
 impl<const N: usize> From<&[u8; N]> for Base64 {
@@ -178,15 +198,9 @@ impl<const N: usize> From<&[u8; N]> for Base64 {
     }
 }
 
-impl From<String> for Base64 {
-    fn from(text: String) -> Self {
-        text.into_bytes().into()
-    }
-}
-
-impl From<&str> for Base64 {
-    fn from(text: &str) -> Self {
-        text.as_bytes().into()
+impl<const N: usize> From<[u8; N]> for Base64 {
+    fn from(bytes: [u8; N]) -> Self {
+        Vec::from(bytes).into()
     }
 }
 
@@ -253,6 +267,8 @@ impl schemars::JsonSchema for Base64 {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::Base64;
     use crate::check::{base64, encoded};
 
@@ -289,6 +305,25 @@ mod tests {
         assert_eq!(from_text.encoded_len(), 8);
         assert_eq!(format!("{from_text:?}"), "Base64(6 bytes)");
         assert_eq!(Base64::from(b"\xff\x00"), vec![0xff, 0].into());
+    }
+
+    #[test]
+    fn whatever_is_at_hand_is_taken() {
+        let (text, bytes) = ("whoami".to_owned(), b"whoami".to_vec());
+        let borrowed: Cow<'_, [u8]> = Cow::Borrowed(&bytes);
+        let all: [Base64; 10] = [
+            text.as_str().into(),
+            (&text).into(),
+            text.clone().into(),
+            Cow::Borrowed(&*text).into(),
+            bytes.as_slice().into(),
+            (&bytes).into(),
+            bytes.clone().into(),
+            borrowed.into(),
+            b"whoami".into(),
+            (*b"whoami").into(),
+        ];
+        assert!(all.iter().all(|it| it.as_bytes() == bytes));
     }
 
     #[test]

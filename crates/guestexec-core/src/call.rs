@@ -3,29 +3,70 @@
 use std::{
     fmt,
     future::Future,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
-use progenitor_client::{Error as CallError, ResponseValue};
 use reqwest::{
     Response, StatusCode,
-    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER},
+    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, InvalidHeaderValue, RETRY_AFTER},
 };
 use serde_json::error::Category;
 use tracing::{Instrument as _, debug, debug_span};
 
 use crate::{
-    Error, ErrorKind, MAX_ANSWER, Operation, Secrets, Underway, Violation,
-    http::WireStatus,
-    not_started::not_acted_upon,
-    reason::{is_no_http, is_too_large, with_reason},
-    repair::repaired,
-    runtime::ensure_runtime,
+    Answer, Error, ErrorKind, MAX_ANSWER, Operation, Read, Secrets, TransportError, Underway,
+    Upgraded, Violation, http::WireStatus, not_started::not_acted_upon, repair::repaired,
+    runtime::ensure_runtime, transport::error::Fault,
 };
 
-impl<E> From<Violation> for CallError<E> {
+/// Why an exchange has no answer of success.
+#[derive(Debug)]
+pub enum CallError {
+    /// The request breaks a limit or could not be made, for the reason said. It was not sent.
+    InvalidRequest(String),
+    /// An answer of success does not fit the request: the sentence says how.
+    Undocumented(String),
+    /// There is no answer.
+    Transport(TransportError),
+    /// The answer is not one of success.
+    Refused(Box<Response>),
+}
+
+impl From<Violation> for CallError {
     fn from(violation: Violation) -> Self {
         Self::InvalidRequest(violation.to_string())
+    }
+}
+
+impl From<TransportError> for CallError {
+    fn from(error: TransportError) -> Self {
+        Self::Transport(error)
+    }
+}
+
+/// A request that could not be built.
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Transport(TransportError::from_reqwest(error))
+    }
+}
+
+/// A parameter that goes into a header.
+impl From<InvalidHeaderValue> for CallError {
+    fn from(_: InvalidHeaderValue) -> Self {
+        Self::InvalidRequest("a header value is not printable".to_owned())
+    }
+}
+
+/// The answer, if its status is one of `successes`.
+///
+/// # Errors
+/// [`CallError::Refused`] with the answer, if not.
+pub fn accepted(response: Response, successes: &[u16]) -> Result<Response, CallError> {
+    match successes.contains(&response.status().as_u16()) {
+        true => Ok(response),
+        false => Err(CallError::Refused(Box::new(response))),
     }
 }
 
@@ -34,7 +75,7 @@ impl<E> From<Violation> for CallError<E> {
 pub const MAX_ERROR_BODY: usize = 64 * 1024;
 
 /// An answer that is not the operation's success.
-pub struct Answer {
+pub struct ErrorAnswer {
     /// The HTTP status on the wire.
     pub status: StatusCode,
     /// The headers.
@@ -44,9 +85,9 @@ pub struct Answer {
 }
 
 /// Without headers and body, which may hold secrets.
-impl fmt::Debug for Answer {
+impl fmt::Debug for ErrorAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+        write!(f, "ErrorAnswer({}, {} bytes)", self.status, self.body.len())
     }
 }
 
@@ -60,7 +101,7 @@ fn position(error: &serde_json::Error) -> String {
     format!("{what}, at line {}, column {}", error.line(), error.column())
 }
 
-/// The meaning that a provider gives to an [`Answer`].
+/// The meaning that a provider gives to an [`ErrorAnswer`].
 #[derive(Debug)]
 pub struct Refusal<D> {
     /// The kind of failure.
@@ -86,7 +127,7 @@ impl<D> Refusal<D> {
     ///
     /// Any status may come from a proxy that gave up while the service went on, unless it names a reason
     /// for which the service did nothing.
-    pub fn from_status(answer: &Answer) -> Self {
+    pub fn from_status(answer: &ErrorAnswer) -> Self {
         let kind = kind_of(answer.status);
         Self {
             kind,
@@ -138,7 +179,7 @@ fn named(status: StatusCode) -> String {
 }
 
 /// One line about an answer: its text if that is short and plain, else its type.
-fn describe(answer: &Answer) -> String {
+fn describe(answer: &ErrorAnswer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let text = text.trim();
     if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
@@ -177,16 +218,90 @@ pub async fn exchange<T, D>(
     operation: &Operation,
     underway: &Underway,
     secrets: impl FnOnce() -> Secrets,
-    exchange: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
-    decode: impl FnOnce(&Answer) -> Refusal<D>,
-) -> Result<ResponseValue<T>, Error<D>> {
+    answer: impl Future<Output = Result<Answer<T>, CallError>>,
+    decode: impl FnOnce(&ErrorAnswer) -> Refusal<D>,
+) -> Result<Answer<T>, Error<D>> {
     observed(provider, operation, async {
-        match exchange.await {
+        match answer.await {
             Ok(answer) => Ok(answer),
             Err(error) => Err(failure(operation, underway, secrets(), error, decode).await),
         }
     })
     .await
+}
+
+/// An exchange of generated code. Boxed and without its type, so that what is around it is compiled once.
+pub type Exchanging<'a> = Pin<Box<dyn Future<Output = Result<Response, CallError>> + Send + 'a>>;
+
+/// Reads the answer of an exchange.
+///
+/// # Errors
+/// The exchange's; [`CallError::Undocumented`], if the body cannot be read.
+pub async fn answer<T>(exchange: Exchanging<'_>, read: Read<T>) -> Result<Answer<T>, CallError> {
+    let response = exchange.await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let request_id = response.extensions().get::<RequestId>().cloned();
+    let body = response.bytes().await?;
+    let size = body.len();
+    let value = read(body).map_err(|error| {
+        let why = position(&error);
+        CallError::Undocumented(format!(
+            "the answer ({size} bytes) does not have the documented form: {why}"
+        ))
+    })?;
+    Ok(Answer::new(value, status, headers).with_request_id(request_id.map(|id| id.0)))
+}
+
+/// Takes the connection of an exchange that was upgraded.
+///
+/// # Errors
+/// The exchange's, or the connection's.
+pub async fn upgraded(exchange: Exchanging<'_>) -> Result<Answer<Upgraded>, CallError> {
+    let response = exchange.await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    Ok(Answer::new(Upgraded::new(response.upgrade().await?), status, headers))
+}
+
+/// The vendor's id of a request, which hooks find in its answer: an extension of the response.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// Reads the body of an answer.
+pub mod read {
+    use hyper::body::Bytes;
+    use serde::de::DeserializeOwned;
+
+    /// What is read as JSON.
+    ///
+    /// # Errors
+    /// Where it is not of the documented form.
+    pub fn json<T: DeserializeOwned>(body: Bytes) -> serde_json::Result<T> {
+        serde_json::from_slice(&body)
+    }
+
+    /// Text, with U+FFFD for what is not UTF-8.
+    ///
+    /// # Errors
+    /// None.
+    pub fn text(body: Bytes) -> serde_json::Result<String> {
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// The bytes as they came.
+    ///
+    /// # Errors
+    /// None.
+    pub fn bytes(body: Bytes) -> serde_json::Result<Bytes> {
+        Ok(body)
+    }
+
+    /// Nothing, whatever there is.
+    ///
+    /// # Errors
+    /// None.
+    pub fn nothing(_: Bytes) -> serde_json::Result<()> {
+        Ok(())
+    }
 }
 
 /// Makes a call within its tracing span, see [`exchange`].
@@ -196,8 +311,8 @@ pub async fn exchange<T, D>(
 pub async fn observed<T, D>(
     provider: &'static str,
     operation: &Operation,
-    call: impl Future<Output = Result<ResponseValue<T>, Error<D>>>,
-) -> Result<ResponseValue<T>, Error<D>> {
+    call: impl Future<Output = Result<Answer<T>, Error<D>>>,
+) -> Result<Answer<T>, Error<D>> {
     ensure_runtime().map_err(|error| error.during(operation.id))?;
     let span = debug_span!("call", provider, operation = operation.id);
     async {
@@ -230,36 +345,22 @@ pub async fn failure<D>(
     operation: &Operation,
     underway: &Underway,
     secrets: Secrets,
-    error: CallError<()>,
-    decode: impl FnOnce(&Answer) -> Refusal<D>,
+    error: CallError,
+    decode: impl FnOnce(&ErrorAnswer) -> Refusal<D>,
 ) -> Error<D> {
     let error = match error {
         CallError::InvalidRequest(message) => Error::new(ErrorKind::InvalidRequest, message),
-        // Hooks report with it a successful answer that does not fit the request.
-        CallError::Custom(message) => Error::new(ErrorKind::Protocol, secrets.hidden_in(message)),
-        CallError::CommunicationError(source) => {
-            let unsent = unsent(&source);
-            if unsent {
+        CallError::Undocumented(message) => {
+            Error::new(ErrorKind::Protocol, secrets.hidden_in(message))
+        }
+        CallError::Transport(error) => {
+            if error.is_not_sent() {
                 underway.refute();
             }
-            broken(source, unsent)
+            broken(error)
         }
-        CallError::InvalidUpgrade(source) | CallError::ResponseBodyError(source) => {
-            broken(source, false)
-        }
-        CallError::InvalidResponsePayload(body, source) => {
-            let (bytes, why) = (body.len(), position(&source));
-            Error::new(
-                ErrorKind::Protocol,
-                format!("the answer ({bytes} bytes) does not have the documented form: {why}"),
-            )
-        }
-        CallError::ErrorResponse(answer) => {
-            Error::new(ErrorKind::Protocol, "the answer has an undocumented status")
-                .with_status(answer.status())
-        }
-        CallError::UnexpectedResponse(response) => {
-            let mut answer = read(response).await;
+        CallError::Refused(response) => {
+            let mut answer = read_error(*response).await;
             secrets.hide_in(&mut answer.body);
             let refusal = decode(&answer);
             if refusal.not_started {
@@ -284,41 +385,43 @@ pub async fn failure<D>(
         .with_may_have_run(operation.starts_command && underway.may_have_run())
 }
 
-/// True if the failure proves that no byte of the request was sent: the request could not be built, or no
-/// connection made (to a proxy, through it, or with TLS). A pooled connection that fails may have carried it.
-pub fn unsent(error: &reqwest::Error) -> bool {
-    // Only answers have a body to read, whatever cause the transport names.
-    let answered = error.is_body() || error.is_decode();
-    !answered && (error.is_builder() || error.is_connect())
+/// A transport's failure.
+fn broken<D>(error: TransportError) -> Error<D> {
+    let kind = match error.fault() {
+        Fault::Unusable => ErrorKind::InvalidRequest,
+        Fault::NotSent => ErrorKind::Connect,
+        Fault::TimedOut => ErrorKind::Timeout,
+        Fault::TooLarge => ErrorKind::TooLarge,
+        Fault::NotHttp => ErrorKind::Protocol,
+        Fault::Lost => ErrorKind::Lost,
+    };
+    let (message, source) = error.into_parts();
+    let error = Error::new(kind, message);
+    match source {
+        Some(source) => error.caused_by(source),
+        None => error,
+    }
 }
 
-/// A transport's failure.
-fn broken<D>(source: reqwest::Error, unsent: bool) -> Error<D> {
-    // The URL may grant access, such as the address of a job.
-    let source = source.without_url();
-    let (kind, message) = if is_too_large(&source) {
-        (ErrorKind::TooLarge, "the answer is larger than is read into memory")
-    } else if unsent && source.is_builder() {
-        (ErrorKind::InvalidRequest, "the request could not be made")
-    } else if unsent {
-        (ErrorKind::Connect, "no connection could be made")
-    } else if source.is_timeout() {
-        (ErrorKind::Timeout, "the deadline passed before the answer was complete")
-    } else if is_no_http(&source) {
-        (ErrorKind::Protocol, "what answers does not speak HTTP/1.1")
-    } else {
-        (ErrorKind::Lost, "the connection ended before the answer was complete")
-    };
-    let message = match kind {
-        // The reason would add nothing.
-        ErrorKind::TooLarge | ErrorKind::Timeout => message.to_owned(),
-        _ => with_reason(message, &source),
-    };
-    Error::new(kind, message).with_source(source)
+/// The status of an answer on the wire, which [`mark_as_error`](crate::mark_as_error) may have changed.
+pub fn wire_status(response: &Response) -> StatusCode {
+    let wire = response.extensions().get::<WireStatus>().map(|wire| wire.0);
+    wire.unwrap_or_else(|| response.status())
+}
+
+/// Reads an error answer before the provider does, and returns it as it was, with its body at hand.
+pub async fn read_ahead(response: Response) -> (Response, ErrorAnswer) {
+    let (status, extensions) = (response.status(), response.extensions().clone());
+    let answer = read_error(response).await;
+    let mut read = http::Response::new(answer.body.clone());
+    *read.status_mut() = status;
+    *read.headers_mut() = answer.headers.clone();
+    *read.extensions_mut() = extensions;
+    (read.into(), answer)
 }
 
 /// Reads an error answer up to the limit; of a body that breaks off, what came before.
-async fn read(mut response: Response) -> Answer {
+async fn read_error(mut response: Response) -> ErrorAnswer {
     let content_type = response.headers().get(CONTENT_TYPE);
     let is_json =
         content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
@@ -335,9 +438,8 @@ async fn read(mut response: Response) -> Answer {
             break;
         }
     }
-    let wire = response.extensions().get::<WireStatus>().map(|wire| wire.0);
-    let status = wire.unwrap_or_else(|| response.status());
-    Answer { status, headers: response.headers().clone(), body: repaired(body) }
+    let status = wire_status(&response);
+    ErrorAnswer { status, headers: response.headers().clone(), body: repaired(body) }
 }
 
 #[cfg(test)]

@@ -17,6 +17,18 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 /// A limit that a request violates: the member, and how.
+///
+/// ```
+/// use guestexec_core::Violation;
+///
+/// let problem = "has 200 characters, but at most 127 are allowed";
+/// let violation = Violation::new("Key", problem).within("Tags[3]");
+/// assert_eq!(violation.field(), "Tags[3].Key");
+/// assert_eq!(
+///     violation.to_string(),
+///     "`Tags[3].Key` has 200 characters, but at most 127 are allowed"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     field: String,

@@ -10,6 +10,25 @@ use std::{
 /// Every signature carries a date the service compares with its own clock, so a client asks its
 /// clock once per request; tests pin it, and a program on a machine with a wrong clock can correct
 /// it.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use guestexec_core::Clock;
+///
+/// /// The clock of a machine that is an hour slow.
+/// #[derive(Debug)]
+/// struct Corrected;
+///
+/// impl Clock for Corrected {
+///     fn now(&self) -> SystemTime {
+///         SystemTime::now() + Duration::from_secs(3600)
+///     }
+/// }
+///
+/// assert!(Corrected.now() > SystemTime::now());
+/// // client.clock(Corrected)
+/// ```
 pub trait Clock: Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> SystemTime;

@@ -1,12 +1,39 @@
 //! The error type of all providers.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
+mod account;
+mod any;
+
+use std::{
+    borrow::Cow,
+    error::Error as StdError,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use reqwest::StatusCode;
+use serde::{Serialize, Serializer};
+
+pub use any::{AnyError, Detail};
 
 use crate::{identifier, readable, reason::causes};
+use account::Account;
 
 /// The kind of an [`Error`]. Each kind has its own remedy.
+///
+/// ```
+/// use guestexec_core::ErrorKind;
+///
+/// /// Whether a person has to correct something before another attempt.
+/// fn needs_a_person(kind: ErrorKind) -> bool {
+///     use ErrorKind::{Connect, Lost, Throttled, Timeout, Unavailable};
+///     !matches!(kind, Connect | Lost | Throttled | Timeout | Unavailable)
+/// }
+///
+/// assert!(needs_a_person(ErrorKind::Forbidden));
+/// assert_eq!(ErrorKind::InvalidRequest.as_str(), "invalid_request");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -46,25 +73,61 @@ pub enum ErrorKind {
     Input,
 }
 
+impl ErrorKind {
+    /// The kind's name in programs' output: `invalid_request`, `timeout` and so on. It stays the same
+    /// from version to version.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Credentials => "credentials",
+            Self::InvalidRequest => "invalid_request",
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::Lost => "lost",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Throttled => "throttled",
+            Self::Unavailable => "unavailable",
+            Self::Refused => "refused",
+            Self::Protocol => "protocol",
+            Self::Unsupported => "unsupported",
+            Self::TooLarge => "too_large",
+            Self::Input => "input",
+        }
+    }
+}
+
+/// The [name](Self::as_str).
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The [name](Self::as_str).
+impl Serialize for ErrorKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// A failed call, with all that the next decision needs.
 ///
 /// `D` is the service's own account of a failure: an error code, a Kubernetes `Status`, a chain of
 /// causes. The text holds the service's code and message, and never a secret, a header or a whole
 /// body.
+///
+/// Serialized, it has the members `kind`, `operation`, `code`, `message`, `request_id`, `status`,
+/// `may_have_run`, `retryable`, `retry_after_seconds` and `advice`; those without a value are left out.
+/// The [detail](Self::detail) and the causes are not among them. Two errors are equal if these members
+/// are.
 #[derive(Clone)]
 pub struct Error<D>(Box<Inner<D>>);
 
 #[derive(Clone)]
 struct Inner<D> {
-    kind: ErrorKind,
-    operation: Option<&'static str>,
-    code: Option<String>,
-    message: String,
-    request_id: Option<String>,
-    status: Option<StatusCode>,
-    may_have_run: bool,
-    advice: Option<Cow<'static, str>>,
-    retry_after: Option<Duration>,
+    account: Account,
     detail: Option<D>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -73,74 +136,63 @@ impl<D> Error<D> {
     /// Makes an error of `kind` with a message of one sentence, in which a service's text is made
     /// [`readable`].
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            operation: None,
-            code: None,
-            message: readable(&message.into()),
-            request_id: None,
-            status: None,
-            may_have_run: false,
-            advice: None,
-            retry_after: None,
-            detail: None,
-            source: None,
-        }))
+        let account = Account::new(kind, readable(&message.into()));
+        Self(Box::new(Inner { account, detail: None, source: None }))
     }
 
     /// Names the operation that failed.
     #[must_use]
     pub fn during(mut self, operation: &'static str) -> Self {
-        self.0.operation = Some(operation);
+        self.0.account.operation = Some(operation);
         self
     }
 
     /// Replaces the message.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
-        self.0.message = readable(&message.into());
+        self.0.account.message = readable(&message.into());
         self
     }
 
     /// Adds the service's own code.
     #[must_use]
     pub fn with_code(mut self, code: Option<String>) -> Self {
-        self.0.code = code.as_deref().map(identifier);
+        self.0.account.code = code.as_deref().map(identifier);
         self
     }
 
     /// Adds the request's id, by which the vendor's support finds it.
     #[must_use]
     pub fn with_request_id(mut self, id: Option<String>) -> Self {
-        self.0.request_id = id.as_deref().map(identifier);
+        self.0.account.request_id = id.as_deref().map(identifier);
         self
     }
 
     /// Adds the HTTP status of the answer.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
-        self.0.status = Some(status);
+        self.0.account.status = Some(status);
         self
     }
 
     /// Sets whether the command may have run although the call failed.
     #[must_use]
     pub fn with_may_have_run(mut self, may_have_run: bool) -> Self {
-        self.0.may_have_run = may_have_run;
+        self.0.account.may_have_run = may_have_run;
         self
     }
 
     /// Adds what to do about it, as a sentence.
     #[must_use]
     pub fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
-        self.0.advice = Some(readable(&advice.into()).into());
+        self.0.account.advice = Some(readable(&advice.into()).into());
         self
     }
 
     /// Adds how long the service asks to wait before a retry.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
-        self.0.retry_after = wait;
+        self.0.account.retry_after = wait;
         self
     }
 
@@ -158,39 +210,45 @@ impl<D> Error<D> {
         self
     }
 
+    /// Adds the error that caused this one, which others share.
+    pub(crate) fn caused_by(mut self, source: Arc<dyn StdError + Send + Sync>) -> Self {
+        self.0.source = Some(source);
+        self
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.account.kind
     }
 
     /// The vendor's name of the operation that failed, if the failure is one of a call.
     pub fn operation(&self) -> Option<&'static str> {
-        self.0.operation
+        self.0.account.operation
     }
 
     /// The service's own code, if it gave one.
     pub fn code(&self) -> Option<&str> {
-        self.0.code.as_deref()
+        self.0.account.code.as_deref()
     }
 
     /// What went wrong: the service's own message, or this library's sentence.
     pub fn message(&self) -> &str {
-        &self.0.message
+        &self.0.account.message
     }
 
     /// The request's id, by which the vendor's support finds it.
     pub fn request_id(&self) -> Option<&str> {
-        self.0.request_id.as_deref()
+        self.0.account.request_id.as_deref()
     }
 
     /// The HTTP status on the wire, if there was an answer.
     pub fn status(&self) -> Option<StatusCode> {
-        self.0.status
+        self.0.account.status
     }
 
     /// What to do about it, if the kind does not say it all.
     pub fn advice(&self) -> Option<&str> {
-        self.0.advice.as_deref()
+        self.0.account.advice.as_deref()
     }
 
     /// The service's own account.
@@ -208,62 +266,46 @@ impl<D> Error<D> {
     ///
     /// Never true together with [`may_have_run`](Self::may_have_run).
     pub fn is_retryable(&self) -> bool {
-        use ErrorKind::{Connect, Lost, Throttled, Timeout, Unavailable};
-        matches!(self.0.kind, Connect | Lost | Throttled | Timeout | Unavailable)
-            && !self.0.may_have_run
+        self.0.account.is_retryable()
     }
 
     /// How long the service asks to wait before a retry, if it says so and a retry can help: see
     /// [`is_retryable`](Self::is_retryable).
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after.filter(|_| self.is_retryable())
+        self.0.account.retry_after()
     }
 
     /// True if a command may have started although this call failed. Check that before you retry.
     pub fn may_have_run(&self) -> bool {
-        self.0.may_have_run
+        self.0.account.may_have_run
     }
+}
+
+/// An error whose account of the service has a type.
+#[doc(hidden)]
+pub trait Detailed {
+    /// The type.
+    type Detail;
+}
+
+/// The type of an error's account of the service.
+#[doc(hidden)]
+pub type DetailOf<E> = <E as Detailed>::Detail;
+
+impl<D> Detailed for Error<D> {
+    type Detail = D;
 }
 
 impl<D> fmt::Display for Error<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { operation, code, message, request_id, status, advice, .. } = &*self.0;
-        if let Some(operation) = operation {
-            write!(f, "{operation}: ")?;
-        }
-        // A code that is the message, or the status, says nothing more.
-        let is_said =
-            |code: &String| code == message || status.is_some_and(|status| status.as_str() == code);
-        if let Some(code) = code.as_ref().filter(|code| !is_said(code)) {
-            write!(f, "{code}: ")?;
-        }
-        f.write_str(message)?;
-        // A service that refuses with 200 says nothing by it.
-        let says_something =
-            |status: &&StatusCode| **status != StatusCode::OK || self.0.kind == ErrorKind::Protocol;
-        match (status.as_ref().filter(says_something), request_id) {
-            (Some(status), Some(id)) => write!(f, " (HTTP {}, request {id})", status.as_u16())?,
-            (Some(status), None) => write!(f, " (HTTP {})", status.as_u16())?,
-            (None, Some(id)) => write!(f, " (request {id})")?,
-            (None, None) => {}
-        }
-        if self.0.may_have_run {
-            f.write_str("; the command may have run")?;
-        }
-        if let Some(wait) = self.retry_after() {
-            write!(f, "; the service asks to wait {} s before a retry", wait.as_secs())?;
-        }
-        if let Some(advice) = advice {
-            write!(f, "; {advice}")?;
-        }
-        Ok(())
+        self.0.account.fmt(f)
     }
 }
 
 impl<D> fmt::Debug for Error<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
-            .field("kind", &self.0.kind)
+            .field("kind", &self.kind())
             .field("message", &format_args!("{self}"))
             .field("source", &self.0.source)
             .finish_non_exhaustive()
@@ -273,6 +315,26 @@ impl<D> fmt::Debug for Error<D> {
 impl<D> StdError for Error<D> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl<D> PartialEq for Error<D> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.account == other.0.account
+    }
+}
+
+impl<D> Eq for Error<D> {}
+
+impl<D> Hash for Error<D> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.account.hash(state);
+    }
+}
+
+impl<D> Serialize for Error<D> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.account.serialize(serializer)
     }
 }
 
@@ -306,5 +368,30 @@ mod tests {
             assert_eq!(error.retry_after(), None);
             assert!(!error.to_string().contains("wait"), "{error}");
         }
+    }
+
+    #[test]
+    fn errors_go_on_as_json_without_detail_and_cause() {
+        let cause = Error::<&str>::new(ErrorKind::Config, "s3cret");
+        let error = Error::new(ErrorKind::Throttled, "too many")
+            .during("RunCommand")
+            .with_code(Some("RequestLimitExceeded".to_owned()))
+            .with_request_id(Some("r-1".to_owned()))
+            .with_status(StatusCode::TOO_MANY_REQUESTS)
+            .with_retry_after(Some(Duration::from_secs(7)))
+            .with_advice("wait")
+            .with_detail(Some("s3cret"));
+        let caused = error.clone().with_source(cause);
+        assert_eq!(
+            serde_json::to_string(&caused).unwrap(),
+            r#"{"kind":"throttled","operation":"RunCommand","code":"RequestLimitExceeded","message":"too many","request_id":"r-1","status":429,"may_have_run":false,"retryable":true,"retry_after_seconds":7,"advice":"wait"}"#
+        );
+        assert_eq!(caused, error);
+        assert_ne!(caused, error.with_may_have_run(true));
+        let short = Error::<()>::new(ErrorKind::InvalidRequest, "no").with_may_have_run(true);
+        assert_eq!(
+            serde_json::to_string(&short).unwrap(),
+            r#"{"kind":"invalid_request","message":"no","may_have_run":true,"retryable":false}"#
+        );
     }
 }

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderValue, USER_AGENT};
+use tokio::time::Instant;
 
-use crate::{Clock, Operation, Transport};
+use crate::{
+    Attempts, CallError, CallOptions, Clock, Counts, Operation, Request, Response, Transport,
+    TransportError, retry::Retrying,
+};
 
 /// The operation of a client that is not calling anything.
 pub(crate) const IDLE: Operation = Operation::undocumented("", "", "");
@@ -27,13 +31,63 @@ pub struct Inner<S, C> {
     pub operation: &'static Operation,
     /// The state of one call.
     pub call: C,
+    /// The options of one call.
+    pub options: CallOptions,
+    /// The `User-Agent` of a program that has named itself; else the transport has its own.
+    pub(crate) user_agent: Option<HeaderValue>,
+    pub(crate) retrying: Arc<Retrying>,
 }
 
 impl<S: Clone, C: Clone> Inner<S, C> {
-    /// The same for one call of `operation`.
+    /// The same for one call of `operation`, whose own `options` come before those held.
     #[must_use]
-    pub fn with_call(&self, operation: &'static Operation, call: C) -> Self {
-        Self { operation, call, ..self.clone() }
+    pub fn with_call(&self, operation: &'static Operation, call: C, options: &CallOptions) -> Self {
+        Self { operation, call, options: options.or(&self.options), ..self.clone() }
+    }
+
+    /// The same for calls with these options, which come before those held.
+    #[must_use]
+    pub fn with_options(&self, options: CallOptions) -> Self {
+        Self { options: options.or(&self.options), ..self.clone() }
+    }
+
+    /// Applies the call's options to a request that is finished but for them.
+    ///
+    /// # Errors
+    /// [`CallError::InvalidRequest`], if an option cannot be applied.
+    pub fn prepare(&self, request: &mut reqwest::Request) -> Result<(), CallError> {
+        self.options.apply(request)?;
+        if let Some(agent) = &self.user_agent {
+            request.headers_mut().entry(USER_AGENT).or_insert_with(|| agent.clone());
+        }
+        Ok(())
+    }
+
+    /// Begins the attempts of a call. No pause goes beyond `deadline`, at which the caller gives up.
+    pub fn attempts(&self, deadline: Option<Instant>) -> Attempts<'_> {
+        Attempts::new(&self.retrying, self.operation, self.options.max_retries(), deadline)
+    }
+
+    /// The one attempt of a call that its caller repeats.
+    pub fn single_attempt(&self) -> Attempts<'_> {
+        Attempts::new(&self.retrying, self.operation, Some(0), None)
+    }
+
+    /// How many requests were sent, throttled and retried so far, by the client and its clones.
+    pub fn counts(&self) -> Counts {
+        self.retrying.counts()
+    }
+
+    /// Gives a finished request to the transport.
+    ///
+    /// # Errors
+    /// The transport's.
+    pub async fn send(
+        &self,
+        request: reqwest::Request,
+    ) -> Result<reqwest::Response, TransportError> {
+        let request = Request::from_reqwest(request);
+        self.transport.execute(self.operation, request).await.map(Response::into_reqwest)
     }
 }
 

@@ -1,42 +1,63 @@
 //! The HTTP client of all providers, and how answers are read.
 
-use std::{env, error::Error as _, future::ready, io, time::Duration};
+use std::{env, error::Error as _, time::Duration};
 
 use http_body_util::Limited;
-use reqwest::{
-    NoProxy, Response, StatusCode, Url,
-    dns::{Name, Resolve, Resolving},
-    redirect,
-};
+use reqwest::{NoProxy, Response, StatusCode, Url, redirect};
 
 #[cfg(feature = "__rustls")]
 use crate::tls;
-use crate::{Endpoint, Secret, endpoint::is_loopback, reason::causes, repair::repaired};
+use crate::{
+    Endpoint, Secret, TransportError, endpoint::is_loopback, reason::causes, repair::repaired,
+};
 
 /// Largest answer read into memory, in bytes: ten times the largest regular one, a page of 100 task
 /// results with their outputs.
 pub const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 /// Settings of the HTTP client.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_core::{HttpOptions, Proxy};
+///
+/// let options = HttpOptions::new()
+///     .connect_timeout(Duration::from_secs(3))
+///     .proxy(Proxy::Url("http://proxy:3128".into()));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[must_use]
 pub struct HttpOptions {
-    /// How long connecting may take. Default: 10 s.
-    pub connect_timeout: Duration,
-    /// How long one exchange may take, from the first byte sent to the last one received. It does not
-    /// end an upgraded stream. Default: 60 s.
-    pub timeout: Duration,
-    /// The `User-Agent` header. Default: this library's name and version.
-    pub user_agent: String,
-    /// The proxy. An endpoint on this machine (`localhost`, `127.0.0.0/8`, `::1`) is
-    /// always reached directly.
-    pub proxy: Proxy,
-    /// Certificates in PEM that are trusted besides those of this machine, such as the one of a
-    /// company's own authority. Default: none.
-    pub root_certificates: String,
+    connect_timeout: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) user_agent: String,
+    proxy: Proxy,
+    root_certificates: String,
+    client_certificate: Option<Identity>,
+}
+
+/// A certificate of the client's own, and its key.
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    not(any(feature = "__rustls", feature = "native-tls")),
+    expect(dead_code, reason = "without HTTPS it is refused unread")
+)]
+pub(crate) struct Identity {
+    pub(crate) chain: String,
+    pub(crate) key: Secret,
 }
 
 /// The proxy that requests go through.
+///
+/// ```
+/// use guestexec_core::{HttpOptions, Proxy};
+///
+/// let options = HttpOptions::new().proxy(Proxy::Url("http://user:password@proxy:3128".into()));
+/// let direct = HttpOptions::new().proxy(Proxy::Direct);
+/// // client.http_options(options)
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Proxy {
@@ -57,7 +78,102 @@ impl Default for HttpOptions {
             user_agent: concat!("guestexec/", env!("CARGO_PKG_VERSION")).to_owned(),
             proxy: Proxy::default(),
             root_certificates: String::new(),
+            client_certificate: None,
         }
+    }
+}
+
+impl HttpOptions {
+    /// The usual settings.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how long connecting may take. Default: 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how long one exchange may take, from the first byte sent to the last one received. It does not
+    /// end an upgraded stream. Default: 60 s.
+    ///
+    /// A client's `call_timeout` comes before it.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets the `User-Agent` header. Default: this library's name and version. A client's `app_id` adds the
+    /// name of the program.
+    pub fn user_agent(mut self, text: impl Into<String>) -> Self {
+        self.user_agent = text.into();
+        self
+    }
+
+    /// Sets the proxy. An endpoint on this machine (`localhost`, `127.0.0.0/8`, `::1`) is always reached
+    /// directly. Default: that of the environment.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Sets certificates in PEM that are trusted besides those of this machine, such as the one of a
+    /// company's own authority. Default: none.
+    pub fn root_certificates(mut self, pem: impl Into<String>) -> Self {
+        self.root_certificates = pem.into();
+        self
+    }
+
+    /// Sets the certificate by which the client proves to a server or gateway who it is (mutual TLS), and
+    /// its key. Default: none.
+    ///
+    /// `chain` is in PEM: the client's certificate first, then those that vouch for it, if the server needs
+    /// them. `key` is its private key in PEM (`-----BEGIN PRIVATE KEY-----`, PKCS #8), of RSA, of ECDSA on
+    /// P-256 or P-384, or of Ed25519. With rustls the older forms of a key (PKCS #1, SEC 1) serve too.
+    ///
+    /// A client made with a certificate or key that cannot be used is refused when it is built. `Debug`
+    /// does not show the key.
+    ///
+    /// ```no_run
+    /// use guestexec_core::HttpOptions;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let options = HttpOptions::new().client_certificate(
+    ///     std::fs::read_to_string("client.pem")?,
+    ///     std::fs::read_to_string("client.key")?,
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn client_certificate(mut self, chain: impl Into<String>, key: impl Into<Secret>) -> Self {
+        self.client_certificate = Some(Identity { chain: chain.into(), key: key.into() });
+        self
+    }
+
+    /// How long connecting may take.
+    pub fn get_connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// How long one exchange may take.
+    pub fn get_timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The `User-Agent` header.
+    pub fn get_user_agent(&self) -> &str {
+        &self.user_agent
+    }
+
+    /// The proxy.
+    pub fn get_proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// The certificates that are trusted besides those of this machine, in PEM.
+    pub fn get_root_certificates(&self) -> &str {
+        &self.root_certificates
     }
 }
 
@@ -82,7 +198,7 @@ pub fn http_client(
              client a transport of your own"
         ));
     }
-    build(with_tls(client_builder(options)?, &options.root_certificates, needs_tls)?)
+    build(with_tls(client_builder(options)?, options, needs_tls)?)
 }
 
 /// Builds a client for requests that another [`Transport`](crate::Transport) carries. It trusts no
@@ -91,28 +207,17 @@ pub fn http_client(
 /// # Errors
 /// As [`http_client`].
 pub(crate) fn offline_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
-    build(with_tls(client_builder(options)?, &options.root_certificates, false)?)
+    build(with_tls(client_builder(options)?, options, false)?)
 }
 
-/// Builds a client that finds no host, so that each of its requests fails before anything is sent: the error
-/// is a failed connection. It asks neither the network nor a proxy. The address has to have a name, because
-/// an IP address is not looked up.
+/// Builds a client for any endpoint, see [`HttpTransport`](crate::HttpTransport): with TLS, if the program
+/// was built with it.
 ///
 /// # Errors
 /// As [`http_client`].
-#[doc(hidden)]
-pub fn refusing_client() -> Result<reqwest::Client, String> {
-    let options = HttpOptions { proxy: Proxy::Direct, ..HttpOptions::default() };
-    build(with_tls(client_builder(&options)?, "", false)?.dns_resolver(NoHosts))
-}
-
-/// A resolver that knows no host.
-struct NoHosts;
-
-impl Resolve for NoHosts {
-    fn resolve(&self, _: Name) -> Resolving {
-        Box::pin(ready(Err(io::Error::from(io::ErrorKind::ConnectionRefused).into())))
-    }
+pub(crate) fn any_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
+    let has_tls = cfg!(any(feature = "__rustls", feature = "native-tls"));
+    build(with_tls(client_builder(options)?, options, has_tls)?)
 }
 
 fn client_builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, String> {
@@ -183,13 +288,14 @@ fn proxy_url(text: &str) -> Option<Url> {
 #[cfg(feature = "__rustls")]
 fn with_tls(
     builder: reqwest::ClientBuilder,
-    pem: &str,
+    options: &HttpOptions,
     needed: bool,
 ) -> Result<reqwest::ClientBuilder, String> {
-    // Text that is no certificate is rejected in any case.
-    let config = match needed || !pem.trim().is_empty() {
-        true => tls::client_config(pem)?,
-        false => tls::offline_config()?,
+    let (roots, identity) = (&*options.root_certificates, options.client_certificate.as_ref());
+    // Text that is no certificate or key is rejected in any case.
+    let config = match needed || !roots.trim().is_empty() {
+        true => tls::client_config(roots, identity)?,
+        false => tls::offline_config(identity)?,
     };
     Ok(builder.tls_backend_preconfigured(config))
 }
@@ -197,10 +303,16 @@ fn with_tls(
 #[cfg(all(feature = "native-tls", not(feature = "__rustls")))]
 fn with_tls(
     builder: reqwest::ClientBuilder,
-    pem: &str,
+    options: &HttpOptions,
     needed: bool,
 ) -> Result<reqwest::ClientBuilder, String> {
-    let builder = builder.tls_backend_native();
+    let mut builder = builder.tls_backend_native();
+    if let Some(Identity { chain, key }) = &options.client_certificate {
+        let identity = reqwest::Identity::from_pkcs8_pem(chain.as_bytes(), key.expose().as_bytes());
+        // The library's error may quote the key.
+        builder = builder.identity(identity.map_err(|_| NO_IDENTITY.to_owned())?);
+    }
+    let pem = &options.root_certificates;
     if pem.trim().is_empty() {
         return Ok(if needed { builder } else { builder.tls_certs_only([]) });
     }
@@ -213,16 +325,23 @@ fn with_tls(
 #[cfg(not(any(feature = "__rustls", feature = "native-tls")))]
 fn with_tls(
     builder: reqwest::ClientBuilder,
-    pem: &str,
+    options: &HttpOptions,
     _: bool,
 ) -> Result<reqwest::ClientBuilder, String> {
-    match pem.trim().is_empty() {
-        true => Ok(builder),
-        false => Err(format!(
-            "this program was built without HTTPS, so root certificates have no use: {TURN_ON}"
-        )),
+    let without = |what: &str| {
+        Err(format!("this program was built without HTTPS, so {what} no use: {TURN_ON}"))
+    };
+    match options {
+        _ if options.client_certificate.is_some() => without("a client certificate has"),
+        _ if !options.root_certificates.trim().is_empty() => without("root certificates have"),
+        _ => Ok(builder),
     }
 }
+
+#[cfg(any(feature = "__rustls", feature = "native-tls"))]
+pub(crate) const NO_IDENTITY: &str = "the client certificate cannot be used: give a certificate in PEM \
+     (`-----BEGIN CERTIFICATE-----`) and the private key that belongs to it (`-----BEGIN PRIVATE \
+     KEY-----`), of RSA, of ECDSA on P-256 or P-384, or of Ed25519, without a password";
 
 #[cfg(any(feature = "__rustls", feature = "native-tls"))]
 pub(crate) const NO_CERTIFICATE: &str = "the root certificates hold none in PEM: give the text of \
@@ -261,10 +380,11 @@ pub(crate) struct WireStatus(pub(crate) StatusCode);
 pub async fn buffered(
     response: Response,
     limit: usize,
-) -> reqwest::Result<http::Response<Vec<u8>>> {
+) -> Result<http::Response<Vec<u8>>, TransportError> {
     let (parts, body) =
         http::Response::<reqwest::Body>::from(limit_answer(response, limit)).into_parts();
-    let body = Response::from(http::Response::new(body)).bytes().await?;
+    let body = Response::from(http::Response::new(body)).bytes().await;
+    let body = body.map_err(TransportError::from_reqwest)?;
     Ok(http::Response::from_parts(parts, repaired(body.into())))
 }
 
@@ -277,3 +397,7 @@ pub fn mark_as_error(mut answer: http::Response<Vec<u8>>) -> http::Response<Vec<
     *answer.status_mut() = StatusCode::BAD_REQUEST;
     answer
 }
+
+#[cfg(test)]
+#[cfg(any(feature = "__rustls", feature = "native-tls"))]
+mod tests;

@@ -1,9 +1,7 @@
-//! Answers that are no object: a list, a text.
+//! Answers that are a list.
 
 use std::ops::{Deref, DerefMut};
 
-use progenitor_client::{Error as CallError, ResponseValue};
-use reqwest::Response;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 
@@ -13,6 +11,15 @@ use crate::lossless::Lenient;
 ///
 /// It is used as a `Vec`. An item of another kind than documented costs no other: it is in
 /// [`odd`](Self::odd), as it came.
+///
+/// ```
+/// use guestexec_core::Items;
+///
+/// let numbers: Items<u64> = serde_json::from_str("[1, 2, null]")?;
+/// assert_eq!(numbers.len(), 2);
+/// assert_eq!(numbers.odd().len(), 1);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Items<T> {
     items: Vec<T>,
@@ -105,17 +112,6 @@ impl<T: Serialize> Serialize for Either<'_, T> {
             Err(item) => item.serialize(serializer),
         }
     }
-}
-
-/// Reads an answer that is text, with U+FFFD for what is not UTF-8.
-///
-/// # Errors
-/// If the answer ends too early.
-pub async fn text_answer<E>(response: Response) -> Result<ResponseValue<String>, CallError<E>> {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = response.bytes().await.map_err(CallError::ResponseBodyError)?;
-    let text = String::from_utf8_lossy(&body).into_owned();
-    Ok(ResponseValue::new(text, status, headers))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod answer;
+mod app_id;
 mod base64;
 mod call;
 mod clock;
@@ -8,6 +10,7 @@ mod credential;
 mod endpoint;
 mod error;
 mod example;
+mod exit_status;
 mod hooks;
 mod http;
 mod items;
@@ -18,10 +21,14 @@ mod not_started;
 mod nulls;
 mod open_enum;
 mod operation;
+mod options;
+mod output;
+mod paging;
 mod readable;
 mod reason;
 mod renewing;
 mod repair;
+mod retry;
 mod runtime;
 mod secret;
 mod settings;
@@ -36,27 +43,40 @@ mod underway;
 pub mod check;
 pub mod sign;
 
+pub use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+pub use answer::{Answer, Read, Upgraded};
+pub use app_id::AppId;
 pub use base64::Base64;
-pub use call::{Answer, MAX_ERROR_BODY, Refusal, exchange, failure, observed, retry_after, unsent};
+pub use call::{
+    CallError, ErrorAnswer, Exchanging, MAX_ERROR_BODY, Refusal, RequestId, accepted, answer,
+    exchange, failure, observed, read, read_ahead, retry_after, upgraded, wire_status,
+};
 pub use check::{Validate, Violation, required};
 pub use clock::{Clock, SystemClock, unix_seconds};
 pub use credential::{check_credential, check_header_credential, check_key};
 pub use endpoint::{Endpoint, PlainHttp};
-pub use error::{Error, ErrorKind};
+pub use error::{AnyError, Detail, Error, ErrorKind};
+#[doc(hidden)]
+pub use error::{DetailOf, Detailed};
 pub use example::{Example, ExampleAnswer};
+pub use exit_status::ExitStatus;
 pub use hooks::{Inner, header_value, secret_header};
 pub use http::{
     HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, mark_as_error,
-    refusing_client,
 };
-pub use items::{Items, text_answer};
+pub use hyper::body::Bytes;
+pub use items::Items;
 pub use json::json_body;
 pub use lossless::Extra;
 pub use marks::{Mark, Marks};
 pub use nulls::null_as_default;
 pub use operation::Operation;
+pub use options::CallOptions;
+pub use output::serialize_output;
+pub use paging::{PageItems, Paged, Pages, Part, Place};
 pub use readable::{Secrets, beginning, identifier, readable};
 pub use renewing::{Issued, Renewing};
+pub use retry::{Attempts, Counts, Retries, Seen, Verdict, within};
 pub use runtime::ensure_runtime;
 pub use secret::{Redacted, Secret};
 pub use settings::{Settings, variable};
@@ -65,7 +85,7 @@ pub use shape::RequestShape;
 pub use shape::{Private, Readable, put_random_texts};
 #[cfg(feature = "encoding")]
 pub use text::text_in;
-pub use transport::{ResponseFuture, Transport};
+pub use transport::{HttpTransport, Request, Response, ResponseFuture, Transport, TransportError};
 pub use underway::Underway;
 
 // What the macros `answer!` and `open_enum!` need in the crates that call them.

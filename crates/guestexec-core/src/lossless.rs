@@ -31,6 +31,14 @@ use crate::{Base64, Secret};
 pub struct Extra(Map<String, Value>);
 
 impl Extra {
+    /// Takes the members of an envelope around the content that has these. A member of the content comes
+    /// before one of the same name around it.
+    pub fn join(&mut self, around: Self) {
+        for (name, value) in around.0 {
+            self.0.entry(name).or_insert(value);
+        }
+    }
+
     /// The elements of the list `name` that could not be read because they are no objects; the value itself
     /// if it is no list.
     pub fn odd_elements(&self, name: &str) -> Vec<&Value> {
@@ -548,6 +556,14 @@ mod tests {
             BTreeMap::from([("a", "b"), ("n", "1")].map(|(k, v)| (k.into(), v.into())))
         );
         assert_eq!(whole.extra["Labels"]["o"], json!({}));
+    }
+
+    #[test]
+    fn what_is_around_the_content_joins_it() {
+        let mut content = read(&json!({ "Part": {}, "Both": 1, "Inner": 2 })).extra;
+        content.join(read(&json!({ "Part": {}, "Both": 3, "Outer": 4 })).extra);
+        assert_eq!(content["Both"], json!(1));
+        assert_eq!((&content["Inner"], &content["Outer"]), (&json!(2), &json!(4)));
     }
 
     #[test]

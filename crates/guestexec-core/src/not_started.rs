@@ -40,10 +40,11 @@ mod tests {
     use reqwest::header::HeaderMap;
 
     use super::*;
-    use crate::{Answer, ErrorKind, Refusal};
+    use crate::{ErrorAnswer, ErrorKind, Refusal};
 
     fn refusal(status: StatusCode) -> Refusal<()> {
-        Refusal::from_status(&Answer { status, headers: HeaderMap::new(), body: Vec::new() })
+        let headers = HeaderMap::new();
+        Refusal::from_status(&ErrorAnswer { status, headers, body: Vec::new() })
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The facts of an operation.
 
-use progenitor_client::OperationInfo;
 use serde_json::Value;
 
 use crate::shape::{answer_base64, answer_secrets, hide_answer, show_answer};
@@ -121,12 +120,6 @@ impl Operation {
     pub fn readable_answer(&self, mut body: Value) -> Value {
         show_answer(&mut body, self.answer_texts, self.answer_secrets);
         body
-    }
-
-    /// The argument of progenitor's hooks.
-    #[doc(hidden)]
-    pub fn info(&self) -> OperationInfo {
-        OperationInfo { operation_id: self.id }
     }
 
     /// The parameters of a path that fits the template, in order; `None` for any other path.

@@ -10,20 +10,20 @@ use crate::readable;
 const MAX_REASON: usize = 300;
 
 /// Appends the reason that the chain of causes gives to `message`.
-pub(crate) fn with_reason(message: &str, error: &reqwest::Error) -> String {
-    let reason = reason(error);
+pub(crate) fn with_reason(message: &str, cause: Option<&(dyn StdError + 'static)>) -> String {
+    let reason = reason(cause);
     match reason.is_empty() {
         true => message.to_owned(),
         false => format!("{message}: {reason}"),
     }
 }
 
-/// Joins the texts of an error's causes, from the outermost to the innermost.
+/// Joins the texts of `cause` and the causes below it, from the outermost to the innermost.
 ///
-/// `error` itself and hyper's "client error (…)" add nothing to the message before the reason.
-fn reason(error: &reqwest::Error) -> String {
+/// hyper's "client error (…)" adds nothing to the message before the reason.
+fn reason(cause: Option<&(dyn StdError + 'static)>) -> String {
     let mut texts: Vec<String> = Vec::new();
-    for cause in causes(error.source()) {
+    for cause in causes(cause) {
         let text = readable(&cause.to_string()).replace('\n', " ");
         let is_new = !texts.iter().any(|before| before.contains(&text));
         if is_new && !text.is_empty() && !text.starts_with("client error (") {

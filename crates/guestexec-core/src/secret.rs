@@ -1,6 +1,6 @@
 //! Text that is never printed.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,6 +9,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// `Debug` shows a placeholder and there is no `Display`; only [`Secret::expose`] gives the text.
 /// Serializing writes the clear text, because request bodies carry passwords.
+///
+/// ```
+/// use guestexec_core::Secret;
+///
+/// let password = Secret::from("its-password");
+/// assert_eq!(password.expose(), "its-password");
+/// assert_eq!(format!("{password:?}"), "<redacted>");
+/// ```
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
@@ -51,6 +59,29 @@ impl From<&str> for Secret {
     }
 }
 
+impl From<&String> for Secret {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Cow<'_, str>> for Secret {
+    fn from(text: Cow<'_, str>) -> Self {
+        text.into_owned().into()
+    }
+}
+
+/// In a time that depends on the lengths only.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        let (mine, others) = (self.expose().as_bytes(), other.expose().as_bytes());
+        let different = mine.iter().zip(others).fold(0, |all, (a, b)| all | (a ^ b));
+        mine.len() == others.len() && different == 0
+    }
+}
+
+impl Eq for Secret {}
+
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.expose())
@@ -65,7 +96,7 @@ impl<'de> Deserialize<'de> for Secret {
 
 #[cfg(feature = "schemars")]
 impl schemars::JsonSchema for Secret {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "Secret".into()
     }
 
@@ -88,5 +119,14 @@ mod tests {
         assert_eq!(format!("{secret:?}"), "<redacted>");
         assert_eq!(secret.expose(), "hunter2");
         assert_eq!(serde_json::to_string(&secret).unwrap(), r#""hunter2""#);
+    }
+
+    #[test]
+    fn secrets_are_compared_whole() {
+        let is_same = |a: &str, b: &str| Secret::from(a) == Secret::from(b);
+        assert!(is_same("", "") && is_same("hunter2", "hunter2"));
+        for other in ["", "hunter", "hunter3", "xunter2", "hunter22"] {
+            assert!(!is_same("hunter2", other), "{other}");
+        }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::{env, sync::Arc, time::Duration};
 
+use reqwest::header::HeaderValue;
+
 use crate::{
-    Clock, Endpoint, HttpOptions, Inner, PlainHttp, SystemClock, Transport, hooks::IDLE,
-    transport::build_transport,
+    AppId, CallOptions, Clock, Endpoint, HttpOptions, Inner, PlainHttp, Retries, SystemClock,
+    Transport, hooks::IDLE, retry::Retrying, transport::build_transport,
 };
 
 /// What the setters of [`common_settings!`](crate::common_settings) set.
@@ -18,8 +20,12 @@ pub struct Settings {
     pub plain_http: PlainHttp,
     /// How the HTTP client works.
     pub http: HttpOptions,
-    /// How long a call may take, if not what `http` says.
+    /// How long each attempt of a call may take, if not what `http` says.
     pub call_timeout: Option<Duration>,
+    /// What is retried.
+    pub retries: Retries,
+    /// The name of the program.
+    pub app_id: Option<String>,
     /// The transport, if it is not an HTTP client made here.
     pub transport: Option<Arc<dyn Transport>>,
     /// The source of the time.
@@ -35,6 +41,8 @@ impl Default for Settings {
             plain_http: PlainHttp::Loopback,
             http: HttpOptions::default(),
             call_timeout: None,
+            retries: Retries::default(),
+            app_id: None,
             transport: None,
             clock: Arc::new(SystemClock),
             checks: true,
@@ -61,21 +69,49 @@ impl Settings {
         Endpoint::parse(text, self.plain_http)
     }
 
+    /// Reads the name of the program, if it has given one.
+    ///
+    /// # Errors
+    /// As [`AppId::parse`].
+    pub fn parse_app_id(&self) -> Result<Option<AppId>, String> {
+        self.app_id.as_deref().map(AppId::parse).transpose()
+    }
+
     /// Builds the HTTP client that makes the requests to `endpoints`, and the state of a client whose
     /// clones share `shared`.
     ///
     /// # Errors
-    /// As [`http_client`](crate::http_client); a given transport needs no TLS.
+    /// As [`http_client`](crate::http_client), where a given transport needs no TLS; and as
+    /// [`parse_app_id`](Self::parse_app_id).
     pub fn build<S, C: Default>(
         self,
         endpoints: &[&Endpoint],
         shared: S,
     ) -> Result<(reqwest::Client, Inner<S, C>), String> {
-        let Self { mut http, call_timeout, transport, clock, checks, .. } = self;
+        let app_id = self.parse_app_id()?;
+        let Self { mut http, call_timeout, transport, clock, checks, retries, .. } = self;
         http.timeout = call_timeout.unwrap_or(http.timeout);
+        let user_agent = app_id.map(|app_id| {
+            let agent = format!("{} {}", http.user_agent, app_id.as_str());
+            HeaderValue::from_str(agent.trim_start())
+                .map_err(|_| "the `User-Agent` of the HTTP options is not printable".to_owned())
+        });
+        let user_agent = user_agent.transpose()?;
         let (http, transport) = build_transport(&http, endpoints, transport)?;
-        let (operation, call) = (&IDLE, C::default());
-        Ok((http, Inner { transport, clock, checks, shared, operation, call }))
+        let (operation, call, options) = (&IDLE, C::default(), CallOptions::default());
+        let retrying = Arc::new(Retrying::new(retries));
+        let inner = Inner {
+            transport,
+            clock,
+            checks,
+            shared,
+            operation,
+            call,
+            options,
+            user_agent,
+            retrying,
+        };
+        Ok((http, inner))
     }
 }
 
@@ -87,6 +123,8 @@ macro_rules! common_settings {
         $(#[$endpoint:meta])* endpoint,
         $(#[$allow_plain_http:meta])* allow_plain_http,
         $(#[$call_timeout:meta])* call_timeout,
+        $(#[$retries:meta])* retries,
+        $(#[$app_id:meta])* app_id,
         $(#[$http_options:meta])* http_options,
         $(#[$transport:meta])* transport,
         $(#[$clock:meta])* clock,
@@ -108,11 +146,31 @@ macro_rules! common_settings {
             self
         }
 
-        /// Sets how long one call may take, in place of [`HttpOptions::timeout`](crate::HttpOptions::timeout).
-        /// Default: 60 s.
+        /// Sets how long each attempt of a call may take, from the first byte sent to the last one
+        /// received, in place of [`HttpOptions::timeout`](crate::HttpOptions::timeout). Default: 60 s.
+        ///
+        /// A call that is retried takes longer: [`Retries::total_timeout`](crate::Retries::total_timeout)
+        /// limits all attempts together.
         $(#[$call_timeout])*
         pub fn call_timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.settings.call_timeout = Some(timeout);
+            self
+        }
+
+        /// Sets what is retried after a failure: [`Retries`](crate::Retries), or a number of retries, of
+        /// which zero is none. Default: three, with growing pauses, and a minute for a service that is
+        /// busy. What may have started a command is never sent again.
+        $(#[$retries])*
+        pub fn retries(mut self, retries: impl Into<$crate::Retries>) -> Self {
+            self.settings.retries = retries.into();
+            self
+        }
+
+        /// Names the program to the service, such as `my-tool/1.2`: at most 64 printable characters of
+        /// ASCII. The `User-Agent` is then this library's, a space, and the name.
+        $(#[$app_id])*
+        pub fn app_id(mut self, name: impl Into<String>) -> Self {
+            self.settings.app_id = Some(name.into());
             self
         }
 

@@ -11,7 +11,7 @@ mod unique;
 
 use std::mem;
 
-use reqwest::{Request, Url, header::HeaderValue};
+use reqwest::{Url, header::HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,6 +21,7 @@ pub use private::Private;
 pub use random::put_random_texts;
 
 use crate::{
+    Request,
     endpoint::is_loopback,
     marks::{Marked, OPERATION},
 };
@@ -29,7 +30,7 @@ use body::Made;
 /// What a request looks like on the wire, without what differs from run to run.
 ///
 /// Secrets read `<secret>`, times `<time>`, random values `<nonce>` or `<marker>`, the port of a service on
-/// this machine `<port>`; query, headers and JSON members are sorted. So requests with the same meaning have
+/// this machine `<port>`, this library's version in a header `<version>`; query, headers and JSON members are sorted. So requests with the same meaning have
 /// the same shape, and shapes make good snapshots. The `Display` form is for reviews: it shows a text of
 /// several lines as lines. Of a request that no client of this library made, the shape has only the
 /// body's size, because its secrets are not known.
@@ -64,6 +65,7 @@ pub struct RequestShape {
 impl RequestShape {
     /// Reads the shape off a finished request.
     pub fn of(request: &Request) -> Self {
+        let request = request.as_reqwest();
         let marked = Marked::of(request.url());
         let is = |kind, name: &str| marked.is_some_and(|marked| marked.has(kind, name));
         let made = marked.map(Made::of);
@@ -84,7 +86,7 @@ impl RequestShape {
                     () if is("nonce", name) => "<nonce>".to_owned(),
                     () if is("header", name) => SECRET.to_owned(),
                     () if name == "host" => without_port(request.url(), header(name, value)),
-                    () => fixed(header(name, value)),
+                    () => fixed(without_version(header(name, value))),
                 };
                 (name.to_owned(), shown)
             })
@@ -108,6 +110,18 @@ impl RequestShape {
 }
 
 const SECRET: &str = "<secret>";
+
+/// A header by which this library names itself, without its version.
+fn without_version(text: String) -> String {
+    let names = [
+        (concat!("guestexec/", env!("CARGO_PKG_VERSION")), "guestexec/<version>"),
+        (concat!("guestexec_", env!("CARGO_PKG_VERSION")), "guestexec_<version>"),
+    ];
+    match names.into_iter().find_map(|(own, name)| Some((text.strip_prefix(own)?, name))) {
+        Some((rest, name)) => format!("{name}{rest}"),
+        None => text,
+    }
+}
 
 fn header(name: &str, value: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(value.as_bytes());

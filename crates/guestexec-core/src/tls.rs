@@ -6,6 +6,7 @@
 //! provider of our own client is made here from `ring` or `aws-lc-rs`, by the interface that rustls has
 //! for that. It follows rustls' own provider (Apache-2.0, ISC or MIT) suite by suite.
 
+mod keys;
 mod kx;
 mod records;
 mod suites;
@@ -13,12 +14,14 @@ mod suites;
 use std::sync::{Arc, LazyLock};
 
 use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom},
+    ClientConfig, ConfigBuilder, RootCertStore,
+    client::WantsClientCert,
+    crypto::{CryptoProvider, GetRandomFailed, SecureRandom},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    sign::SigningKey,
 };
 use rustls_platform_verifier::Verifier;
+
+use crate::http::{Identity, NO_IDENTITY};
 
 #[cfg(feature = "aws-lc-rs")]
 use aws_lc_rs as primitives;
@@ -31,15 +34,20 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
         kx_groups: kx::ALL.to_vec(),
         signature_verification_algorithms: suites::SIGNATURES,
         secure_random: &System,
-        key_provider: &System,
+        key_provider: &keys::Keys,
     })
 });
 
-/// A configuration that trusts the certificates of this machine and those in `roots`.
+/// A configuration that trusts the certificates of this machine and those in `roots`, and shows
+/// `identity` to a server that asks for it.
 ///
 /// # Errors
-/// A sentence, if `roots` is not empty and holds no certificate, or if this machine's cannot be read.
-pub(crate) fn client_config(roots: &str) -> Result<ClientConfig, String> {
+/// A sentence, if `roots` is not empty and holds no certificate, if `identity` cannot be used, or if this
+/// machine's certificates cannot be read.
+pub(crate) fn client_config(
+    roots: &str,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, String> {
     let roots = certificates(roots)?;
     let failed = |e: rustls::Error| format!("TLS could not be set up on this machine: {e}");
     let verifier = verifier(roots).map_err(failed)?;
@@ -47,18 +55,30 @@ pub(crate) fn client_config(roots: &str) -> Result<ClientConfig, String> {
         .with_safe_default_protocol_versions()
         .map_err(failed)?;
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
-    Ok(http1(builder.with_no_client_auth()))
+    with_identity(builder, identity).map(http1)
 }
 
 /// A configuration that trusts nobody, for clients that never speak TLS.
 ///
 /// # Errors
-/// A sentence, if the provider supports no protocol version.
-pub(crate) fn offline_config() -> Result<ClientConfig, String> {
+/// A sentence, if `identity` cannot be used, or the provider supports no protocol version.
+pub(crate) fn offline_config(identity: Option<&Identity>) -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(PROVIDER.clone())
         .with_safe_default_protocol_versions()
         .map_err(|e| format!("TLS could not be set up: {e}"))?;
-    Ok(http1(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()))
+    with_identity(builder.with_root_certificates(RootCertStore::empty()), identity).map(http1)
+}
+
+fn with_identity(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, String> {
+    let Some(Identity { chain, key }) = identity else { return Ok(builder.with_no_client_auth()) };
+    // No cause is told: it might quote the key.
+    let unusable = || NO_IDENTITY.to_owned();
+    let chain = certificates(chain).ok().filter(|chain| !chain.is_empty()).ok_or_else(unusable)?;
+    let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes()).map_err(|_| unusable())?;
+    builder.with_client_auth_cert(chain, key).map_err(|_| unusable())
 }
 
 fn http1(mut config: ClientConfig) -> ClientConfig {
@@ -99,7 +119,7 @@ fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
-/// Random numbers, and the keys of client certificates, of which there are none.
+/// Random numbers.
 #[derive(Debug)]
 struct System;
 
@@ -107,15 +127,6 @@ impl SecureRandom for System {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), GetRandomFailed> {
         use primitives::rand::SecureRandom as _;
         primitives::rand::SystemRandom::new().fill(buffer).map_err(|_| GetRandomFailed)
-    }
-}
-
-impl KeyProvider for System {
-    fn load_private_key(
-        &self,
-        _: PrivateKeyDer<'static>,
-    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
-        Err(rustls::Error::General("clients here have no certificates of their own".to_owned()))
     }
 }
 

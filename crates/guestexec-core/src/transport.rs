@@ -1,5 +1,8 @@
 //! The exchange of a request for an answer.
 
+pub(crate) mod error;
+mod message;
+
 use std::{
     error::Error,
     fmt::Debug,
@@ -12,30 +15,104 @@ use std::{
 };
 
 use hyper::body::{Bytes, Frame, SizeHint};
-use reqwest::{Body, Request, Response, StatusCode};
+use reqwest::{Body, StatusCode};
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use crate::{Endpoint, HttpOptions, Operation, http::offline_client, http_client};
+use crate::{
+    Endpoint, HttpOptions, Operation,
+    http::{any_client, http_client, offline_client},
+};
+
+pub use error::TransportError;
+pub use message::{Request, Response};
 
 /// The future of one exchange.
-pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = reqwest::Result<Response>> + Send + 'a>>;
+pub type ResponseFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>>;
 
 /// Sends a finished, signed request and returns the answer.
 ///
-/// A [`reqwest::Client`] does so over the network; the testkit's tape records the request and
-/// plays a canned answer. A transport sees credentials in clear text.
+/// [`HttpTransport`] does so over the network, and is what a client has by default. A transport of your own
+/// can stand in its place, or around it: then it sees each attempt of a call, repetitions included. It sees
+/// credentials in clear text.
+///
+/// ```
+/// use guestexec_core::{
+///     HttpOptions, HttpTransport, Operation, Request, ResponseFuture, Transport,
+/// };
+///
+/// /// Prints the status of each attempt.
+/// #[derive(Debug)]
+/// struct Printed(HttpTransport);
+///
+/// impl Transport for Printed {
+///     fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_> {
+///         Box::pin(async move {
+///             let response = self.0.execute(operation, request).await?;
+///             eprintln!("{}: {}", operation.id, response.status());
+///             Ok(response)
+///         })
+///     }
+/// }
+///
+/// # fn main() -> Result<(), guestexec_core::TransportError> {
+/// let transport = Printed(HttpTransport::new(&HttpOptions::default())?);
+/// // client.transport(transport)
+/// # Ok(())
+/// # }
+/// ```
 pub trait Transport: Debug + Send + Sync {
     /// Sends `request`, which calls `operation`, once. Dropping the future ends the exchange.
     ///
-    /// An error that [`is_connect`](reqwest::Error::is_connect) means that nothing was sent, so that even a
-    /// call that starts a command is retried. A transport that makes several attempts must not return one
-    /// after an attempt that may have arrived.
+    /// # Errors
+    /// [`TransportError::not_sent`] says that nothing was sent, so that even a call that starts a command is
+    /// retried. A transport that makes several attempts must not return it after an attempt that may have
+    /// arrived.
     fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_>;
 }
 
-impl Transport for reqwest::Client {
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_> {
+        (**self).execute(operation, request)
+    }
+}
+
+/// The transport over the network: HTTP/1.1, TLS verified, redirects not followed.
+///
+/// Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct HttpTransport(reqwest::Client);
+
+impl HttpTransport {
+    /// Sets up an HTTP client by `options`. It reads the certificates of this machine.
+    ///
+    /// Requests to an endpoint on this machine (`localhost`, `127.0.0.0/8`, `::1`) are sent directly, whatever
+    /// proxy the options or the environment name.
+    ///
+    /// # Errors
+    /// [`TransportError`] with a sentence, if an option cannot be used or TLS could not be set up.
+    pub fn new(options: &HttpOptions) -> Result<Self, TransportError> {
+        any_client(options).map(Self).map_err(TransportError::setup)
+    }
+
+    /// The same for these endpoints alone: without TLS where none of them needs it.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and if an endpoint needs TLS and the program was built without it.
+    pub fn for_endpoints(
+        options: &HttpOptions,
+        endpoints: &[&Endpoint],
+    ) -> Result<Self, TransportError> {
+        http_client(options, endpoints).map(Self).map_err(TransportError::setup)
+    }
+}
+
+impl Transport for HttpTransport {
     fn execute(&self, _: &'static Operation, request: Request) -> ResponseFuture<'_> {
-        Box::pin(reqwest::Client::execute(self, request))
+        Box::pin(async move {
+            let response = self.0.execute(request.into_reqwest()).await;
+            response.map(Response::from_reqwest).map_err(TransportError::from_reqwest)
+        })
     }
 }
 
@@ -52,7 +129,7 @@ pub(crate) fn build_transport(
     Ok(match given {
         None => {
             let client = http_client(options, endpoints)?;
-            (client.clone(), Arc::new(client))
+            (client.clone(), Arc::new(HttpTransport(client)))
         }
         Some(transport) => {
             let timeout = options.timeout;
@@ -70,7 +147,7 @@ struct Bounded {
 
 impl Transport for Bounded {
     fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_> {
-        let length = request.timeout().copied().unwrap_or(self.timeout);
+        let length = request.timeout().unwrap_or(self.timeout);
         Box::pin(async move {
             // A deadline beyond the clock's range is none.
             let Some(deadline) = Instant::now().checked_add(length) else {
@@ -83,31 +160,21 @@ impl Transport for Bounded {
                     Ok(response)
                 }
                 Ok(Ok(response)) => {
+                    let response = response.into_reqwest();
                     let (parts, body) = http::Response::<Body>::from(response).into_parts();
-                    let body = Body::wrap(Timed { body: Some(body), late });
-                    Ok(http::Response::from_parts(parts, body).into())
+                    let body = Body::wrap(Timed { body, late });
+                    Ok(Response::from_reqwest(http::Response::from_parts(parts, body).into()))
                 }
                 Ok(Err(error)) => Err(error),
-                Err(_) => Err(timed_out(late).await),
+                Err(_) => Err(TransportError::timed_out()),
             }
         })
     }
 }
 
-/// Makes reqwest's error of a timeout, which only a failing body can make it return.
-async fn timed_out(late: Pin<Box<Sleep>>) -> reqwest::Error {
-    let body = Body::wrap(Timed { body: None, late });
-    let mut response = Response::from(http::Response::new(body));
-    loop {
-        if let Err(error) = response.chunk().await {
-            return error;
-        }
-    }
-}
-
-/// A body that fails when it is late; without a body, one that does nothing else.
+/// A body that fails when it is late.
 struct Timed {
-    body: Option<Body>,
+    body: Body,
     late: Pin<Box<Sleep>>,
 }
 
@@ -120,8 +187,7 @@ impl hyper::body::Body for Timed {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         // Data that has arrived is returned even if late: the caller may have polled late.
-        let body = self.body.as_mut();
-        match body.map_or(Poll::Pending, |body| Pin::new(body).poll_frame(context)) {
+        match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
             Poll::Pending => self
                 .late
@@ -132,6 +198,6 @@ impl hyper::body::Body for Timed {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(SizeHint::new, Body::size_hint)
+        self.body.size_hint()
     }
 }

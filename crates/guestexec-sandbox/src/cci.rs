@@ -19,11 +19,7 @@ use std::{
 };
 
 use guestexec_cci::{
-    operations::{
-        CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC,
-        KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, LIST_CCI_V2_NAMESPACED_POD,
-        READ_CCI_V2_NAMESPACED_POD,
-    },
+    operations::{CREATE_USER_TOKEN, EXEC_IN_POD, EXEC_IN_POD_BY_POST, LIST_PODS, READ_POD},
     sign,
 };
 use guestexec_core::Operation;
@@ -96,7 +92,7 @@ impl Cci {
 
     async fn route(&self, head: Parts, body: &mut Body) -> Result<Answer, ErrorAnswer> {
         if is_iam(&head.uri) {
-            if head.method.as_str() != KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD.method {
+            if head.method.as_str() != CREATE_USER_TOKEN.method {
                 return Err(iam(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed."));
             }
             let body = body.read_unproven(MAX_BODY).await.map_err(|error| match error {
@@ -140,7 +136,7 @@ impl Cci {
             found.ok_or_else(|| no_such_pod(name))
         };
         match (*operation, &parameters[..]) {
-            (LIST_CCI_V2_NAMESPACED_POD, &[namespace]) => {
+            (LIST_PODS, &[namespace]) => {
                 let pods: Vec<&Pod> = self
                     .pods
                     .iter()
@@ -149,13 +145,10 @@ impl Cci {
                     .collect();
                 pod::list(&pods, &query, api_version)
             }
-            (READ_CCI_V2_NAMESPACED_POD, &[namespace, name]) => {
+            (READ_POD, &[namespace, name]) => {
                 Ok(service::json(StatusCode::OK, &pod(namespace, name)?.to_json(api_version)))
             }
-            (
-                CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC | CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC,
-                &[namespace, name],
-            ) => {
+            (EXEC_IN_POD | EXEC_IN_POD_BY_POST, &[namespace, name]) => {
                 let pod = pod(namespace, name)?;
                 self.exec(head, pod, &query)
             }
@@ -210,7 +203,7 @@ impl Service for Cci {
 }
 
 fn is_iam(uri: &Uri) -> bool {
-    uri.path() == KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD.path
+    uri.path() == CREATE_USER_TOKEN.path
 }
 
 /// The path as the operations have it.
@@ -245,6 +238,20 @@ impl fmt::Debug for CciHandle {
 }
 
 impl CciHandle {
+    /// Makes a client of this service, with the access key.
+    ///
+    /// # Errors
+    /// Those of [`guestexec_cci::ClientBuilder::build`].
+    pub fn client(&self) -> Result<guestexec_cci::Client, guestexec_cci::Error> {
+        let credentials =
+            guestexec_cci::Credentials::access_key(self.access_key(), self.secret_key());
+        guestexec_cci::Client::builder()
+            .endpoint(self.endpoint())
+            .iam_endpoint(self.iam_endpoint())
+            .credentials(credentials)
+            .build()
+    }
+
     /// CCI's URL, `http://127.0.0.1:<port>`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.0.address)

@@ -335,6 +335,18 @@ impl fmt::Debug for TatHandle {
 }
 
 impl TatHandle {
+    /// Makes a client of this service, with the permanent key.
+    ///
+    /// # Errors
+    /// Those of [`guestexec_tat::ClientBuilder::build`].
+    pub fn client(&self) -> Result<guestexec_tat::Client, guestexec_tat::Error> {
+        guestexec_tat::Client::builder()
+            .endpoint(self.endpoint())
+            .region(self.region())
+            .credentials(guestexec_tat::Credentials::new(self.secret_id(), self.secret_key()))
+            .build()
+    }
+
     /// The service's URL, `http://127.0.0.1:<port>`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.0.address)

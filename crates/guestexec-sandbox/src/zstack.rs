@@ -350,6 +350,20 @@ impl fmt::Debug for ZstackHandle {
 }
 
 impl ZstackHandle {
+    /// Makes a client of this service, which logs in by the account's name and password when the first
+    /// request is made.
+    ///
+    /// # Errors
+    /// Those of [`guestexec_zstack::ClientBuilder::build`].
+    pub fn client(&self) -> Result<guestexec_zstack::Client, guestexec_zstack::Error> {
+        let credentials =
+            guestexec_zstack::Credentials::password(self.account_name(), self.password());
+        guestexec_zstack::Client::builder()
+            .endpoint(self.endpoint())
+            .credentials(credentials)
+            .build()
+    }
+
     /// The URL of the REST interface, `http://127.0.0.1:<port>/zstack`.
     pub fn endpoint(&self) -> String {
         self.0.endpoint()

@@ -63,6 +63,15 @@ fn since_1970(raw: &Value) -> Option<SystemTime> {
 /// A key pair of Tencent Cloud's access management, with a token if it is temporary.
 ///
 /// Debug shows the id and never the key or the token.
+///
+/// ```
+/// use guestexec_tat::Credentials;
+///
+/// let permanent = Credentials::new("AKIDEXAMPLE", "its-secret-key");
+/// let temporary = Credentials::new("AKIDEXAMPLE", "its-key").with_security_token("its-token");
+/// assert_eq!(temporary.secret_id(), "AKIDEXAMPLE");
+/// assert!(!format!("{permanent:?}").contains("its-secret-key"));
+/// ```
 #[derive(Clone)]
 pub struct Credentials {
     secret_id: String,

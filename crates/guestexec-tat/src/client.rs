@@ -6,21 +6,14 @@ use std::{
         Arc,
         atomic::{AtomicI64, AtomicU64},
     },
-    time::Duration,
 };
 
-use guestexec_core::{ErrorKind, Settings, common_settings, header_value, variable};
+use guestexec_core::{AppId, ErrorKind, Settings, common_settings, header_value, variable};
 use reqwest::header::HeaderValue;
 
 use crate::{
     Client, CredentialSource, Credentials, Error, auth::Keyring, hooks::Shared, limit::Limiter,
-    retry::Counters,
 };
-
-/// How often a failed call is retried.
-const MAX_RETRIES: u32 = 3;
-/// How long throttling answers are waited out.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which of the vendor's two sites an account belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +56,43 @@ pub enum Language {
 ///
 /// A region and credentials are needed, all else has a default. The order of the setters has no
 /// meaning.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_tat::{
+///     Client, Credentials, HttpOptions, HttpTransport, Language, Retries, RootDomain, SystemClock,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let tat = sandbox.tat();
+/// # let (id, key, endpoint) = (tat.secret_id(), tat.secret_key(), tat.endpoint());
+/// let http = HttpOptions::new().connect_timeout(Duration::from_secs(5));
+/// let client = Client::builder()
+///     .region("ap-guangzhou")
+///     .credentials(Credentials::new(id, key))
+///     // What follows has a default.
+///     .root_domain(RootDomain::Mainland)
+///     .endpoint(endpoint)
+///     .allow_plain_http()
+///     .language(Language::Chinese)
+///     .rate(10)
+///     .rate_of("DescribeInvocationTasks", 5)
+///     .call_timeout(Duration::from_secs(20))
+///     .retries(Retries::from(5).total_timeout(Duration::from_secs(120)))
+///     .app_id("my-tool/1.2")
+///     .http_options(http.clone())
+///     // Or a transport of your own, or a clock that stands still.
+///     .transport(HttpTransport::new(&http)?)
+///     .clock(SystemClock)
+///     .checks(true)
+///     .build()?;
+/// assert!(client.instances(["ins-zj0f57ew"]).run("true").await?.success());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
@@ -73,13 +103,23 @@ pub struct ClientBuilder {
     language: Language,
     rate: Option<Option<u32>>,
     rates: HashMap<String, Option<u32>>,
-    max_retries: u32,
-    patience: Duration,
 }
 
 impl Client {
     /// Begins a client. The operations are methods of the client; [`Client::instances`] begins the
     /// short way to run a command.
+    ///
+    /// ```
+    /// use guestexec_tat::{Client, Credentials};
+    ///
+    /// # fn main() -> Result<(), guestexec_tat::Error> {
+    /// let client = Client::builder()
+    ///     .region("ap-guangzhou")
+    ///     .credentials(Credentials::new("AKIDEXAMPLE", "its-secret-key"))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
             settings: Settings::default(),
@@ -89,8 +129,6 @@ impl Client {
             language: Language::default(),
             rate: None,
             rates: HashMap::new(),
-            max_retries: MAX_RETRIES,
-            patience: PATIENCE,
         }
     }
 }
@@ -99,6 +137,15 @@ impl ClientBuilder {
     /// Takes credentials from the environment (see [`Credentials::from_env`]); and what was not given
     /// yet: the region from `TENCENTCLOUD_REGION`, the endpoint from `GUESTEXEC_TAT_ENDPOINT`, as a
     /// sandbox prints them.
+    ///
+    /// ```no_run
+    /// use guestexec_tat::Client;
+    ///
+    /// # fn main() -> Result<(), guestexec_tat::Error> {
+    /// let client = Client::builder().from_env()?.build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
@@ -115,6 +162,12 @@ impl ClientBuilder {
         allow_plain_http,
         /// How long a *script* may take is its own timeout.
         call_timeout,
+        /// Calls that change nothing are repeated after a lost answer too. A clock that was corrected and
+        /// credentials that were renewed give each call one attempt more, whatever is set here.
+        retries,
+        /// It is in the header `X-TC-RequestClient` too, where other characters than letters, digits and
+        /// `-_,;.` are `_`.
+        app_id,
         http_options,
         transport,
         clock,
@@ -162,21 +215,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how often a call that starts nothing is retried after a lost answer or a fault of the
-    /// service, and any call after a refused connection. Default: 3. A call that may have started a
-    /// command is never retried.
-    pub fn max_retries(mut self, retries: u32) -> Self {
-        self.max_retries = retries;
-        self
-    }
-
-    /// Sets how long throttling answers to one call are waited out. Default: 60 s; zero makes each of
-    /// them an error, and so is one that asks by `Retry-After` for a longer wait.
-    pub fn throttle_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
     /// Makes the client.
     ///
     /// # Errors
@@ -213,6 +251,7 @@ impl ClientBuilder {
         }
         let endpoint = self.settings.endpoint.as_deref().unwrap_or(self.root_domain.tat());
         let endpoint = self.settings.parse_endpoint(endpoint).map_err(config)?;
+        let app_id = self.settings.parse_app_id().map_err(config)?;
         let shared = Shared {
             keyring,
             // An endpoint has neither user nor password.
@@ -223,13 +262,11 @@ impl ClientBuilder {
                 Language::Chinese => "zh-CN",
             }),
             limiter: Limiter::new(self.rate, self.rates),
-            max_retries: self.max_retries,
-            patience: self.patience,
-            counters: Counters::default(),
+            request_client: header_value(&AppId::of_client(app_id.as_ref())).map_err(config)?,
             skew: AtomicI64::new(0),
             begun: AtomicU64::new(0),
         };
         let (http, inner) = self.settings.build(&[&endpoint], Arc::new(shared)).map_err(config)?;
-        Ok(Client::new_with_client(endpoint.base(), http, inner))
+        Ok(Client { baseurl: endpoint.base().to_owned(), client: http, inner })
     }
 }

@@ -1,6 +1,6 @@
 //! The meaning of the service's errors.
 
-use guestexec_core::{Answer, ErrorKind, Refusal, retry_after};
+use guestexec_core::{Detail, ErrorAnswer, ErrorKind, Refusal, retry_after};
 
 use crate::{
     enums::ErrorCode,
@@ -8,7 +8,28 @@ use crate::{
 };
 
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's typed code.
+///
+/// ```
+/// use guestexec_tat::ErrorKind;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let unknown = client.instances(["ins-unknown0"]).run("uptime").skip_unreachable().await;
+/// let error = unknown.expect_err("there is no such instance");
+/// assert_eq!(error.operation(), Some("RunCommand"));
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// assert!(!error.may_have_run() && !error.is_retryable());
+/// println!("{error}; {:?}, {:?}, {:?}", error.code(), error.detail(), error.request_id());
+/// # Ok(())
+/// # }
+/// ```
 pub type Error = guestexec_core::Error<ErrorCode>;
+
+impl Detail for ErrorCode {
+    const PROVIDER: &'static str = "tat";
+}
 
 /// The classes of codes (the part before the first dot) that prove that a call started no command, each
 /// with its reason. After any other a command may run: `FailedOperation`, `InternalError` and unknown
@@ -46,7 +67,7 @@ fn class_of(code: &ErrorCode) -> &str {
 }
 
 /// Reads an error: the vendor's envelope, or what a gateway sent in its place.
-pub(crate) fn read(answer: &Answer) -> Refusal<ErrorCode> {
+pub(crate) fn read(answer: &ErrorAnswer) -> Refusal<ErrorCode> {
     let by_status = || Refusal::from_status(answer);
     let envelope = serde_json::from_slice::<ErrorEnvelope>(&answer.body);
     let Some(ErrorResult { error, request_id, extra }) = envelope.ok().map(|it| it.response) else {
@@ -136,16 +157,17 @@ pub(crate) fn advice(code: &ErrorCode) -> Option<&'static str> {
 mod tests {
     use std::collections::HashSet;
 
+    use guestexec_core::Verdict;
     use reqwest::{StatusCode, header::HeaderMap};
     use serde_json::json;
 
     use super::*;
-    use crate::retry::Verdict;
+    use crate::retry::Meaning;
 
     /// What is read from an answer with this status and, if given, the service's own word.
     fn proves_nothing_started(status: u16, code: Option<&str>) -> bool {
         let error = |code| json!({ "Response": { "Error": { "Code": code, "Message": "No." } } });
-        read(&Answer {
+        read(&ErrorAnswer {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body: code.map(|code| error(code).to_string().into_bytes()).unwrap_or_default(),
@@ -189,7 +211,7 @@ mod tests {
     fn every_answer_after_which_a_command_is_sent_again_is_in_the_table() {
         for status in 100..600 {
             let verdict = Verdict::of_status(StatusCode::from_u16(status).unwrap());
-            if verdict.proves_nothing_started() {
+            if verdict.has_no_effect() {
                 assert!(proves_nothing_started(status, None), "{status}");
             }
         }
@@ -198,7 +220,7 @@ mod tests {
         let more =
             ["RequestLimitExceeded.New", "AuthFailure.TokenFailure", "InternalError", "Unheard.Of"];
         for code in known.chain(classes).chain(more) {
-            if Verdict::of_code(code).proves_nothing_started() {
+            if Meaning::of_code(code).has_no_effect() {
                 assert!(proves_nothing_started(200, Some(code)), "{code}");
             }
         }

@@ -4,6 +4,7 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -12,17 +13,15 @@ use std::{
 };
 
 use guestexec_core::{
-    MAX_ANSWER, Mark, Marks, Operation, Secrets, Underway, buffered, exchange, header_value,
-    identifier, mark_as_error, retry_after, secret_header, unix_seconds,
-};
-use progenitor_client::{
-    ClientHooks, ClientInfo, Error as CallError, OperationInfo, ResponseValue,
+    Answer, Attempts, CallError, Counts, MAX_ANSWER, Mark, Marks, Operation, RequestId, Secrets,
+    Seen, TransportError, Underway, Verdict, buffered, exchange, header_value, identifier,
+    mark_as_error, retry_after, secret_header, unix_seconds, wire_status, within,
 };
 use reqwest::{
     Request, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue},
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::{
@@ -30,7 +29,7 @@ use crate::{
     auth::{Keyring, Signer},
     error,
     limit::Limiter,
-    retry::{self, Counters, Envelope, FAILED, THROTTLED, Verdict, count, pause},
+    retry::{Envelope, Meaning},
     sign::{self, Canonical, Scope},
 };
 
@@ -41,6 +40,7 @@ const ACTION: HeaderName = HeaderName::from_static("x-tc-action");
 const VERSION: HeaderName = HeaderName::from_static("x-tc-version");
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-tc-timestamp");
 const REGION: HeaderName = HeaderName::from_static("x-tc-region");
+const REQUEST_CLIENT: HeaderName = HeaderName::from_static("x-tc-requestclient");
 const LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
 const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
 /// Largest error of a clock, in seconds, at which the service still accepts a signature.
@@ -56,11 +56,8 @@ pub(crate) struct Shared {
     pub(crate) region: HeaderValue,
     pub(crate) language: HeaderValue,
     pub(crate) limiter: Limiter,
-    /// How often a failed call is retried.
-    pub(crate) max_retries: u32,
-    /// How long throttling answers are waited out.
-    pub(crate) patience: Duration,
-    pub(crate) counters: Counters,
+    /// The names of this library and of the program.
+    pub(crate) request_client: HeaderValue,
     /// Seconds to add to the clock.
     pub(crate) skew: AtomicI64,
     /// How many commands were begun; a number for each tells apart those begun at the same time.
@@ -78,8 +75,21 @@ pub(crate) struct Call {
 
 impl Client {
     /// How many requests were sent, throttled and retried so far, by this client and its clones.
-    pub fn counts(&self) -> retry::Counts {
-        self.inner.shared.counters.read()
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.tat().client()?;
+    /// client.describe_regions().send().await?;
+    /// let counts = client.counts();
+    /// assert_eq!((counts.requests, counts.throttled, counts.retried), (1, 0, 0));
+    /// println!("{counts}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn counts(&self) -> Counts {
+        self.inner.counts()
     }
 
     /// What no error may show.
@@ -132,14 +142,15 @@ impl Client {
         let action = header_value(action)?;
         let authorization = secret_header(&authorization)?;
         let headers = request.headers_mut();
-        headers.reserve(8);
+        headers.reserve(9);
         headers.insert(HOST, host.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         headers.insert(ACTION, action);
-        headers.insert(VERSION, HeaderValue::from_static(Client::api_version()));
+        headers.insert(VERSION, HeaderValue::from_static(Client::API_VERSION));
         headers.insert(TIMESTAMP, timestamp.into());
         headers.insert(REGION, self.inner.shared.region.clone());
         headers.insert(LANGUAGE, self.inner.shared.language.clone());
+        headers.insert(REQUEST_CLIENT, self.inner.shared.request_client.clone());
         match token {
             Some(token) => headers.insert(TOKEN, token),
             None => headers.remove(TOKEN),
@@ -158,107 +169,95 @@ impl Client {
     }
 
     /// Sends a signed request, and retries it where the outcome allows that.
-    async fn send(&self, mut request: Request) -> reqwest::Result<Response> {
-        let action = self.inner.operation.id;
-        let begin = Instant::now();
-        let mut attempt = 0;
-        let mut failures = 0;
-        let mut throttles = 0;
-        let [mut may_correct, mut may_renew] = [true, true];
+    async fn send(&self, mut request: Request) -> Result<Response, TransportError> {
+        let mut attempts = self.inner.attempts(None);
+        let mut corrections = Corrections { clock: true, credentials: true };
         let mut signer = self.inner.shared.keyring.signer();
         loop {
             let spare = request.try_clone();
-            let asked = Instant::now();
-            let permit = self.inner.shared.limiter.permit(self.inner.operation).await;
-            if attempt > 0 || asked.elapsed() > Duration::from_secs(1) {
-                signer = self.sign_again(&mut request, action);
-            }
-            let dated =
-                request.headers().get(TIMESTAMP).and_then(|at| at.to_str().ok()?.parse().ok());
-            attempt += 1;
-            count(&self.inner.shared.counters.requests);
-            let sent = Instant::now();
-            self.inner.call.underway.begin();
-            let result = self.attempt(request).await;
-            drop(permit);
-            let (verdict, envelope) = match &result {
-                Err(error) => (Verdict::of_error(error), &Envelope::default()),
+            let mut dated = None;
+            let limit = attempts.limit();
+            let attempt = self.attempt(request, &mut attempts, &mut signer, &mut dated);
+            let result = within(limit, attempt).await;
+            let (meaning, envelope) = match &result {
+                Err(error) => (Meaning::Common(Verdict::of_error(error)), &Envelope::default()),
                 Ok((_, Some(envelope))) => {
-                    (envelope.code.as_deref().map_or(Verdict::Keep, Verdict::of_code), envelope)
+                    (Meaning::of_code(envelope.code.as_deref().unwrap_or_default()), envelope)
                 }
-                Ok((answer, None)) => (Verdict::of_status(answer.status()), &Envelope::default()),
+                Ok((answer, None)) => {
+                    (Meaning::Common(Verdict::of_status(answer.status())), &Envelope::default())
+                }
             };
-            if verdict.proves_nothing_started() {
+            if meaning.has_no_effect() {
                 self.inner.call.underway.refute();
             }
-            debug!(
-                action,
-                attempt,
-                request_id = envelope.request_id.as_deref().map(identifier),
-                code = envelope.code.as_deref().map(identifier),
-                ?verdict,
-                elapsed_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX),
-                "attempt"
-            );
-            let asked = result.as_ref().ok().and_then(|(answer, _)| retry_after(answer.headers()));
-            let asked = asked.unwrap_or_default();
-            let patience = self.inner.shared.patience;
-            let wait = match verdict {
-                Verdict::Keep => None,
-                Verdict::Throttled => {
-                    count(&self.inner.shared.counters.throttled);
-                    throttles += 1;
-                    let wait = pause(THROTTLED, throttles).max(asked);
-                    (begin.elapsed() + wait <= patience).then_some(wait)
-                }
-                Verdict::Clock if may_correct => {
-                    may_correct = false;
-                    let corrected = match &result {
-                        Ok((answer, _)) => self.correct_clock(answer.headers(), dated),
-                        Err(_) => false,
-                    };
-                    corrected.then_some(Duration::ZERO)
-                }
-                Verdict::Credentials if may_renew => {
-                    may_renew = false;
-                    let renewed = match &signer {
-                        Some(used) => self.inner.shared.keyring.renew(used).await,
-                        None => false,
-                    };
-                    renewed.then_some(Duration::ZERO)
-                }
-                Verdict::Unsent | Verdict::Failed
-                    if failures < self.inner.shared.max_retries
-                        && asked <= patience.max(FAILED.1)
-                        && (verdict == Verdict::Unsent || self.inner.operation.repeatable) =>
-                {
-                    failures += 1;
-                    Some(pause(FAILED, failures).max(asked))
-                }
-                _ => None,
+            let answer = result.as_ref().ok().map(|(answer, _)| answer);
+            let verdict = match meaning {
+                Meaning::Common(verdict) => verdict,
+                meaning => self.correct(meaning, &mut corrections, answer, dated, &signer).await,
             };
-            match (wait, spare) {
-                (Some(wait), Some(spare)) => {
-                    request = spare;
-                    count(&self.inner.shared.counters.retried);
-                    sleep(wait).await;
-                }
+            let seen = Seen {
+                status: answer.map(wire_status),
+                retry_after: answer.and_then(|answer| retry_after(answer.headers())),
+                code: envelope.code.as_deref(),
+                request_id: envelope.request_id.as_deref(),
+            };
+            match spare {
+                Some(spare) if attempts.again(verdict, seen).await => request = spare,
                 _ => return result.map(|(answer, _)| answer),
             }
         }
     }
 
-    /// Sends a request once, and reads the envelope of an answer with status 200.
-    async fn attempt(&self, request: Request) -> reqwest::Result<(Response, Option<Envelope>)> {
-        let response = self.inner.transport.execute(self.inner.operation, request).await?;
+    /// Sends a request once, when it is its turn, and reads the envelope of an answer with status 200.
+    async fn attempt(
+        &self,
+        mut request: Request,
+        attempts: &mut Attempts<'_>,
+        signer: &mut Option<Arc<Signer>>,
+        dated: &mut Option<i64>,
+    ) -> Result<(Response, Option<Envelope>), TransportError> {
+        let asked = Instant::now();
+        let _permit = self.inner.shared.limiter.permit(self.inner.operation).await;
+        if attempts.made() > 0 || asked.elapsed() > Duration::from_secs(1) {
+            *signer = self.sign_again(&mut request, self.inner.operation.id);
+        }
+        *dated = request.headers().get(TIMESTAMP).and_then(|at| at.to_str().ok()?.parse().ok());
+        attempts.begin();
+        self.inner.call.underway.begin();
+        let response = self.inner.send(request).await?;
         if response.status() != StatusCode::OK {
             return Ok((response, None));
         }
-        let answer = buffered(response, MAX_ANSWER).await?;
+        let mut answer = buffered(response, MAX_ANSWER).await?;
         let envelope = Envelope::read(answer.body());
+        if let Some(id) = envelope.request_id.as_deref() {
+            answer.extensions_mut().insert(RequestId(identifier(id)));
+        }
         // A refusal has the status 200, too.
         let answer = if envelope.is_error { mark_as_error(answer) } else { answer };
         Ok((answer.into(), Some(envelope)))
+    }
+
+    /// Removes the reason for which the service refused a signature, once for each call.
+    async fn correct(
+        &self,
+        meaning: Meaning,
+        corrections: &mut Corrections,
+        answer: Option<&Response>,
+        dated: Option<i64>,
+        signer: &Option<Arc<Signer>>,
+    ) -> Verdict {
+        let corrected = match (meaning, signer) {
+            (Meaning::Clock, _) if mem::take(&mut corrections.clock) => {
+                answer.is_some_and(|answer| self.correct_clock(answer.headers(), dated))
+            }
+            (Meaning::Credentials, Some(used)) if mem::take(&mut corrections.credentials) => {
+                self.inner.shared.keyring.renew(used).await
+            }
+            _ => false,
+        };
+        if corrected { Verdict::Again } else { Verdict::Final }
     }
 
     /// Takes the server's time from the answer to a request with the time `dated`. False if the two agree,
@@ -283,6 +282,12 @@ impl Client {
     }
 }
 
+/// The corrections that are left to a call.
+struct Corrections {
+    clock: bool,
+    credentials: bool,
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
@@ -292,29 +297,26 @@ impl fmt::Debug for Shared {
     }
 }
 
-impl ClientHooks<Inner> for Client {
-    async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), CallError<E>> {
-        let operation = self.inner.operation;
-        let made = &self.inner.call.marks;
-        Marks { operation, times: &["x-tc-timestamp"], nonces: &[], made }.put(request);
-        let Some(signer) = self.inner.shared.keyring.signer() else {
-            return Err(CallError::InvalidRequest("there are no credentials".to_owned()));
-        };
-        self.sign(request, operation.id, &signer).map_err(CallError::InvalidRequest)
-    }
-
-    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        self.send(request).await
-    }
+/// Signs and sends the request of a call.
+pub(crate) async fn send(client: &Client, mut request: Request) -> Result<Response, CallError> {
+    let Inner { operation, call, shared, .. } = &client.inner;
+    Marks { operation, times: &["x-tc-timestamp"], nonces: &[], made: &call.marks }
+        .put(&mut request);
+    let Some(signer) = shared.keyring.signer() else {
+        return Err(CallError::InvalidRequest("there are no credentials".to_owned()));
+    };
+    client.sign(&mut request, operation.id, &signer).map_err(CallError::InvalidRequest)?;
+    client.inner.prepare(&mut request)?;
+    Ok(client.send(request).await?)
 }
 
-/// Makes the call `request`; its failure becomes the provider's error.
+/// Makes the call whose `answer` is awaited; its failure becomes the provider's error.
 pub(crate) async fn call<T>(
     client: &Client,
     operation: &'static Operation,
-    request: impl Future<Output = Result<ResponseValue<T>, CallError<()>>>,
-) -> Result<ResponseValue<T>, Error> {
+    answer: impl Future<Output = Result<Answer<T>, CallError>>,
+) -> Result<Answer<T>, Error> {
     let Inner { shared, call, .. } = &client.inner;
     shared.keyring.ready(client.now()).await.map_err(|error| error.during(operation.id))?;
-    exchange("tat", operation, &call.underway, || client.secrets(), request, error::read).await
+    exchange("tat", operation, &call.underway, || client.secrets(), answer, error::read).await
 }

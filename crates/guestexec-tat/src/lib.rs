@@ -22,14 +22,15 @@ pub use error::Error;
 #[cfg(feature = "examples")]
 pub use generated::examples;
 pub use generated::{Client, builder, enums, operations, types};
+pub use guestexec_core::check::JsonObject;
 pub use guestexec_core::{
-    Base64, Clock, ErrorKind, HttpOptions, Operation, Proxy, RequestShape, Secret, SystemClock,
-    Transport, Validate, Violation,
+    Answer, Base64, Bytes, CallOptions, Clock, Counts, Detail, ErrorKind, Example, ExampleAnswer,
+    ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions, HttpTransport, Operation,
+    PageItems, Paged, Pages, Part, Place, Proxy, Request, RequestShape, Response, ResponseFuture,
+    Retries, Secret, StatusCode, SystemClock, Transport, TransportError, Validate, Violation,
 };
-pub use progenitor_client::ResponseValue;
-pub use retry::Counts;
 pub use run::{
     Cancellation, Event, Events, Failure, Finished, Found, InstanceResult, Instances, Outcome,
-    OutputUrl, Run, Running, SavedCommand, Script, Unconfirmed, UnconfirmedCall, Unfinished,
-    Unreadable,
+    OutputUrl, Run, Runnable, Running, SavedCommand, Script, Unconfirmed, UnconfirmedCall,
+    Unfinished, Unreadable,
 };

@@ -1,62 +1,8 @@
-//! What is retried after a failure, and when.
+//! What the service's answers say about another attempt.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
-
-use guestexec_core::unsent;
-use reqwest::StatusCode;
+use guestexec_core::{ErrorKind, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
-
-/// First and longest pause after a throttled call.
-pub(crate) const THROTTLED: (Duration, Duration) =
-    (Duration::from_millis(300), Duration::from_secs(5));
-/// First and longest pause after a call that failed or whose answer was lost.
-pub(crate) const FAILED: (Duration, Duration) =
-    (Duration::from_millis(200), Duration::from_secs(5));
-
-/// What a client has done so far, from [`Client::counts`](crate::Client::counts).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Requests sent, retries included.
-    pub requests: u64,
-    /// Answers that said there were too many calls.
-    pub throttled: u64,
-    /// Requests that were sent again, for whatever reason.
-    pub retried: u64,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) requests: AtomicU64,
-    pub(crate) throttled: AtomicU64,
-    pub(crate) retried: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn read(&self) -> Counts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
-            requests: read(&self.requests),
-            throttled: read(&self.throttled),
-            retried: read(&self.retried),
-        }
-    }
-}
-
-pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// The pause before the next attempt: doubled each time, with a jitter of half of it, so that callers
-/// throttled together do not come back together.
-pub(crate) fn pause((first, longest): (Duration, Duration), attempt: u32) -> Duration {
-    let doubled = first.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(longest);
-    doubled.mul_f64(0.5 + fastrand::f64())
-}
 
 /// The vendor's envelope around the content of an HTTP 200.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -99,59 +45,39 @@ impl Envelope {
     }
 }
 
-/// What to do after an attempt.
+/// What an answer of the service means for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Return the answer.
-    Keep,
-    /// Nothing was done, as there were too many calls: wait, then retry.
-    Throttled,
-    /// The signature's time was refused: correct the clock, then retry.
+pub(crate) enum Meaning {
+    /// What it means for any service.
+    Common(Verdict),
+    /// The signature's time was refused: correct the clock first.
     Clock,
-    /// The credentials were refused: renew them, then retry.
+    /// The credentials were refused: renew them first.
     Credentials,
-    /// There was no answer, or a gateway's: retry what does no harm twice.
-    Failed,
-    /// Nothing was sent: retry.
-    Unsent,
 }
 
-impl Verdict {
-    /// Whether the attempt certainly started no command: it was not sent, or its answer has a row in the
-    /// table of [`error`](crate::error).
-    pub(crate) fn proves_nothing_started(self) -> bool {
-        matches!(self, Self::Throttled | Self::Clock | Self::Credentials | Self::Unsent)
-    }
-
-    pub(crate) fn of_error(error: &reqwest::Error) -> Self {
-        if error.is_builder() {
-            Self::Keep
-        } else if unsent(error) {
-            Self::Unsent
-        } else {
-            Self::Failed
-        }
-    }
-
-    pub(crate) fn of_status(status: StatusCode) -> Self {
-        match status.as_u16() {
-            429 => Self::Throttled,
-            500 | 502..=504 => Self::Failed,
-            _ => Self::Keep,
-        }
-    }
-
+impl Meaning {
     pub(crate) fn of_code(code: &str) -> Self {
+        let failed = |kind, no_effect| Self::Common(Verdict::Failed { kind, no_effect });
         match code.split('.').next().unwrap_or_default() {
-            "RequestLimitExceeded" => Self::Throttled,
-            "InternalError" | "ServiceUnavailable" => Self::Failed,
+            "RequestLimitExceeded" => failed(ErrorKind::Throttled, true),
+            "InternalError" | "ServiceUnavailable" => failed(ErrorKind::Unavailable, false),
             _ => match code {
                 "AuthFailure.SignatureExpire" => Self::Clock,
                 "AuthFailure.TokenFailure"
                 | "AuthFailure.SecretIdNotFound"
                 | "UnauthorizedOperation.InvalidToken" => Self::Credentials,
-                _ => Self::Keep,
+                _ => Self::Common(Verdict::Final),
             },
+        }
+    }
+
+    /// Whether the attempt certainly started no command: its answer has a row in the table of
+    /// [`error`](crate::error), or it was not sent.
+    pub(crate) fn has_no_effect(self) -> bool {
+        match self {
+            Self::Common(verdict) => verdict.has_no_effect(),
+            Self::Clock | Self::Credentials => true,
         }
     }
 }
@@ -159,15 +85,6 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_grow_and_differ() {
-        for attempt in 1..40 {
-            let pause = pause(THROTTLED, attempt);
-            assert!(pause >= THROTTLED.0 / 2 && pause <= THROTTLED.1.mul_f64(1.5), "{pause:?}");
-        }
-        assert_ne!(pause(FAILED, 1), pause(FAILED, 1));
-    }
 
     #[test]
     fn envelopes() {

@@ -3,6 +3,8 @@
 mod command;
 
 mod follow;
+#[cfg(feature = "test-util")]
+mod for_test;
 mod marker;
 mod pace;
 mod plan;
@@ -11,6 +13,7 @@ mod report;
 mod result;
 mod roster;
 mod running;
+mod serialized;
 mod start;
 mod unconfirmed;
 
@@ -24,7 +27,7 @@ use std::{
 use guestexec_core::{Base64, ErrorKind, Secret};
 
 use self::{
-    command::{Command, Common, What},
+    command::{Command, Common},
     follow::Follow,
 };
 use crate::{
@@ -35,7 +38,7 @@ use crate::{
     types::{DefaultParameterConf, Tag},
 };
 
-pub use command::{SavedCommand, Script};
+pub use command::{Runnable, SavedCommand, Script};
 pub use report::Unreadable;
 pub use result::{Failure, InstanceResult, Outcome, OutputUrl};
 pub use running::{Cancellation, Event, Events, Finished, Running};
@@ -53,13 +56,33 @@ impl Client {
     pub fn instances<I>(&self, ids: I) -> Instances<'_>
     where
         I: IntoIterator,
-        I::Item: Into<String>,
+        I::Item: AsRef<str>,
     {
-        Instances { client: self, ids: ids.into_iter().map(Into::into).collect() }
+        let ids = ids.into_iter().map(|id| id.as_ref().to_owned()).collect();
+        Instances { client: self, ids }
     }
 }
 
 /// Instances to run a command on; made by [`Client::instances`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let on = client.instances(["ins-zj0f57ew", "ins-zj0f57ex"]);
+/// let hello = on.run("echo hello").await?;
+/// assert_eq!(hello.results()[1].output_lossy(), "hello\n");
+///
+/// let path = std::env::temp_dir().join("guestexec-count.sh");
+/// std::fs::write(&path, "ls /proc | wc -l")?;
+/// let counted = on.run_file(&path)?.save().await?;
+///
+/// let again = on.invoke(counted.command_id().unwrap_or_default()).await?;
+/// assert!(again.success());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Instances<'a> {
     client: &'a Client,
@@ -131,6 +154,71 @@ impl<'a> Instances<'a> {
 /// Dropping the future ends the waiting, not the command. Calls not made yet are not made, and what a
 /// call in flight started stays unknown. To follow the command instance by instance or to end it, use
 /// [`Run::start`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let finished = client
+///     .instances(["ins-zj0f57ew"])
+///     .run("echo {{greeting}} in $(pwd); login --token '{{tat-hidden:token}}' || exit 3")
+///     .parameter("greeting", "hello")
+///     .hidden_parameter("token", "s3cret")
+///     .working_directory("/tmp")
+///     .username("root")
+///     .timeout(Duration::from_secs(10))
+///     .wait_at_most(Duration::from_secs(60))
+///     .await?;
+/// let result = &finished.results()[0];
+/// assert!(result.output_lossy().starts_with("hello in /tmp\n"));
+/// assert_eq!(result.exit_code(), Some(3));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A script can be saved, and run again with other parameters:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let on = client.instances(["ins-zj0f57ew"]);
+/// let greet = on
+///     .run("echo {{greeting}} {{name}}")
+///     .enable_parameters()
+///     .name("greet")
+///     .description("Greets somebody.")
+///     .default_parameter("greeting", "hello")
+///     .described_parameter("name", "world", "Who is greeted.")
+///     .tag("team", "operations")
+///     .save();
+/// assert_eq!(greet.preview().await?.as_bytes(), b"echo hello world");
+///
+/// let saved = greet.await?;
+/// let greeted = on.invoke(saved.command_id().unwrap_or_default()).parameter("name", "you").await?;
+/// assert_eq!(greeted.results()[0].output_lossy(), "hello you\n");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// On Windows, with the whole output kept in COS, which the sandbox does not have:
+///
+/// ```no_run
+/// use guestexec_tat::enums::CommandType;
+///
+/// # async fn example(client: guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+/// let on = client.instances(["ins-zj0f57ew"]);
+/// let bucket = "https://logs-1250000000.cos.ap-guangzhou.myqcloud.com";
+/// on.run("Get-HotFix").powershell().output_to_cos(bucket).await?;
+/// on.run("@echo off\r\nver").bat().output_to_cos_below(bucket, "systems/versions").await?;
+/// on.run("Get-Date").command_type(CommandType::Powershell).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing runs until it is awaited or started"]
 pub struct Run<'a, K = Script> {
@@ -165,6 +253,19 @@ impl<K> Run<'_, K> {
     /// not installed, and those whose system the script is not for. They have no result and no event, and
     /// do not count in [`Finished::success`]. Where the service refuses all, there is an error all the
     /// same. Normally each of them has a [result](Outcome::Refused).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.tat().client()?;
+    /// # let offline = sandbox.tat().offline_instance();
+    /// let on = client.instances(["ins-zj0f57ew", offline]);
+    /// let finished = on.run("uptime").skip_unreachable().await?;
+    /// assert_eq!(finished.results().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn skip_unreachable(mut self) -> Self {
         self.skip = true;
         self
@@ -310,9 +411,9 @@ impl Run<'_> {
     }
 }
 
-impl<'a, K: What> Run<'a, K> {
+impl<'a, K: Runnable> Run<'a, K> {
     fn follow(self) -> Result<Follow, Error> {
-        let command = Command { common: self.common, kind: self.what.into() };
+        let command = Command { common: self.common, kind: self.what.into_kind() };
         Follow::new(self.client, command, self.ids, self.wait, self.skip)
     }
 
@@ -320,6 +421,22 @@ impl<'a, K: What> Run<'a, K> {
     /// for all, await the `Run` itself.
     ///
     /// Calls not made yet are not made if the future is dropped.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.tat().client()?;
+    /// let running = client.instances(["ins-zj0f57ew"]).run("uptime").unmarked().start().await?;
+    /// let id = running.invocations().next().unwrap_or_default().to_owned();
+    /// drop(running);
+    ///
+    /// // Later, or in another program.
+    /// let finished = client.invocation(id).await?.await?;
+    /// assert!(finished.success());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If no call was accepted: the first call's failure. [`may_have_run`] is true if any of them may have
@@ -334,7 +451,7 @@ impl<'a, K: What> Run<'a, K> {
     }
 }
 
-impl<'a, K: What> IntoFuture for Run<'a, K> {
+impl<'a, K: Runnable> IntoFuture for Run<'a, K> {
     type Output = Result<Finished, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 

@@ -17,8 +17,8 @@ mod tests;
 
 use std::fmt;
 
-pub use guestexec_core::sign::signed_header_names;
-use guestexec_core::sign::{FaultyPart, faulty, hex, in_name_order, push_signed, signed_parts};
+pub use guestexec_core::sign::{FaultyPart, signed_header_names};
+use guestexec_core::sign::{faulty, hex, in_name_order, push_signed, signed_parts};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use guestexec_tat::{Client, Credentials, Error, ErrorKind, enums::ErrorCode};
+use guestexec_tat::{Client, Credentials, Error, ErrorKind, Retries, enums::ErrorCode};
 use guestexec_testkit::{
     Reply, StatusCode, Tape,
     peer::{Answer, Peer, closed_endpoint},
@@ -33,7 +33,7 @@ fn client(endpoint: &str) -> Client {
         .endpoint(endpoint)
         .call_timeout(Duration::from_millis(500))
         // A throttled call is not sent again.
-        .throttle_patience(Duration::ZERO)
+        .retries(Retries::new().patience(Duration::ZERO))
         .build()
         .unwrap()
 }

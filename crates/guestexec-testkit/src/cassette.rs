@@ -9,7 +9,7 @@ mod recorder;
 use std::{error::Error, fmt, io, path::Path, sync::Arc};
 
 use guestexec_core::{
-    Endpoint, HttpOptions, Operation, PlainHttp, RequestShape, Secret, Transport, http_client,
+    Endpoint, HttpOptions, HttpTransport, Operation, PlainHttp, RequestShape, Secret, Transport,
 };
 use reqwest::Url;
 
@@ -88,9 +88,8 @@ impl Error for CassetteError {
 /// ```
 impl Tape {
     /// A tape that passes requests on to a real service and records both sides, to be
-    /// [saved](Self::save). `transport` is anything that carries requests, such as a [`reqwest::Client`] that
-    /// speaks HTTP/1.1 and follows no redirects; [`record_http`](Self::record_http) makes the one that a client
-    /// would make itself.
+    /// [saved](Self::save). `transport` is anything that carries requests;
+    /// [`record_http`](Self::record_http) makes the one that a client would make itself.
     ///
     /// Replies and rules that the tape has of its own are given first, and such exchanges are not
     /// recorded. Answers are passed on as they come, whole and with their headers. What a session says
@@ -120,8 +119,8 @@ impl Tape {
     /// ```
     pub fn record_http(endpoint: &str) -> Result<Self, CassetteError> {
         let endpoint = Endpoint::parse(endpoint, PlainHttp::Allowed).map_err(CassetteError::new)?;
-        let client = http_client(&HttpOptions::default(), &[&endpoint]);
-        Ok(Self::record(client.map_err(CassetteError::new)?))
+        let http = HttpTransport::for_endpoints(&HttpOptions::default(), &[&endpoint]);
+        Ok(Self::record(http.map_err(|error| CassetteError::new(error.to_string()))?))
     }
 
     /// Adds a text that a cassette may not hold, such as the key that signs requests: it never crosses the

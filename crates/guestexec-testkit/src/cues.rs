@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use guestexec_core::{Operation, RequestShape};
-
-use reqwest::Request;
+use guestexec_core::{Operation, Request, RequestShape};
 
 use crate::{Reply, Times};
 

@@ -10,9 +10,10 @@ mod wire;
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join;
+use guestexec_core::{Request, Response};
 use guestexec_remotecommand::{Channel, TerminalSize};
 use hyper::client::conn::http1;
-use reqwest::{Body, Request, Response, StatusCode};
+use reqwest::StatusCode;
 
 use self::{
     handshake::Granted,
@@ -48,14 +49,14 @@ pub enum ExecProtocol {
 /// ```
 /// use std::time::Duration;
 ///
-/// use guestexec_cci::{Client, Credentials, operations::CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC};
+/// use guestexec_cci::{Client, Credentials, operations::EXEC_IN_POD};
 /// use guestexec_testkit::{ExecScript, Tape};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let script =
 ///     ExecScript::new().stdout("web-1\n").after(Duration::from_millis(5)).stderr("warn\n").exit(3);
-/// let tape = Tape::new().reply_to(&CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, script);
+/// let tape = Tape::new().reply_to(&EXEC_IN_POD, script);
 /// let client = Client::builder()
 ///     .region("cn-north-4")
 ///     .credentials(Credentials::token("token"))
@@ -336,13 +337,11 @@ impl Grant {
             join(sent, connection.with_upgrades()).await.0
         };
         match exchange.await {
-            Ok(response) => response.map(Body::wrap).into(),
+            Ok(response) => Response::from(response),
             // The peer answers with a head that is valid, so this is not reached.
             Err(error) => {
                 let text = format!("the scripted peer's answer cannot be read: {error}");
-                let mut response = http::Response::new(text);
-                *response.status_mut() = StatusCode::BAD_GATEWAY;
-                response.into()
+                Response::new(StatusCode::BAD_GATEWAY, text)
             }
         }
     }

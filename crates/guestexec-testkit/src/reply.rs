@@ -3,9 +3,9 @@
 use std::{fmt, future::pending, io, time::Duration};
 
 use futures_util::stream;
-use guestexec_core::{Operation, put_random_texts, refusing_client};
+use guestexec_core::{Operation, Request, Response, TransportError, put_random_texts};
 use reqwest::{
-    Body, Request, Response, StatusCode,
+    Body, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use serde::Serialize;
@@ -29,8 +29,7 @@ pub struct Reply {
 #[derive(Clone)]
 enum Kind {
     Response(Canned),
-    /// With the client whose connections fail.
-    Refused(reqwest::Client),
+    Refused,
     Pending,
     /// The script of a session, before the request is known.
     Exec(ExecScript),
@@ -81,20 +80,10 @@ impl Reply {
         Self::json(StatusCode::OK, &Value::Null).lost_after(0)
     }
 
-    /// A connection that is refused before anything is sent, so that nothing can have run: the error's
-    /// [`is_connect`](reqwest::Error::is_connect) is true. A client retries such a call, even one that
-    /// starts a command.
-    ///
-    /// No connection is tried, and the proxies of the environment are not asked.
-    ///
-    /// # Panics
-    /// If no HTTP client can be set up on this machine.
-    #[track_caller]
+    /// A connection that is refused before anything is sent, so that nothing can have run: the kind of the
+    /// error is `Connect`. A client retries such a call, even one that starts a command.
     pub fn refused() -> Self {
-        match refusing_client() {
-            Ok(client) => Self::new(Kind::Refused(client)),
-            Err(problem) => panic!("{problem}"),
-        }
+        Self::new(Kind::Refused)
     }
 
     /// No answer, ever: the call ends by its own timeout, or does not end. Under a paused clock
@@ -153,7 +142,7 @@ impl Reply {
     fn response(&mut self, part: &str) -> &mut Canned {
         match &mut self.kind {
             Kind::Response(response) => response,
-            Kind::Refused(_) => panic!("a refused connection has no {part} to set"),
+            Kind::Refused => panic!("a refused connection has no {part} to set"),
             Kind::Pending => panic!("a reply that never comes has no {part} to set"),
             Kind::Exec(_) | Kind::Session(_) => panic!("an exec session has no {part} to set"),
         }
@@ -205,7 +194,7 @@ impl Reply {
             Kind::Response(Canned { status, headers, body, lost }) => {
                 Answer::Response(ResponseShape::new(operation, *status, headers, body, *lost))
             }
-            Kind::Refused(_) => Answer::Refused,
+            Kind::Refused => Answer::Refused,
             Kind::Pending => Answer::Never,
             Kind::Exec(_) => Answer::Waiting,
             Kind::Session(grant) => Answer::Session(grant.session.clone()),
@@ -231,13 +220,13 @@ impl Reply {
         self,
         _operation: &'static Operation,
         request: Request,
-    ) -> reqwest::Result<Response> {
+    ) -> Result<Response, TransportError> {
         if let Some(delay) = self.after {
             sleep(delay).await;
         }
         match self.resolved_for(&request).kind {
             Kind::Response(response) => Ok(response.into()),
-            Kind::Refused(client) => refuse(&client, &request).await,
+            Kind::Refused => Err(refused()),
             Kind::Pending => pending().await,
             Kind::Session(grant) => Ok(grant.answer().await),
             // It is resolved above.
@@ -246,10 +235,9 @@ impl Reply {
     }
 }
 
-/// Fails as `request` would. The request itself is not sent, as its host may be an IP address.
-async fn refuse(client: &reqwest::Client, request: &Request) -> reqwest::Result<Response> {
-    let result = client.get("http://refused.invalid/").send().await;
-    result.map_err(|error| error.with_url(request.url().clone()))
+/// What a refused connection makes of a request.
+fn refused() -> TransportError {
+    TransportError::not_sent(io::Error::from(io::ErrorKind::ConnectionRefused))
 }
 
 impl From<Canned> for Response {
@@ -264,7 +252,7 @@ impl From<Canned> for Response {
         let mut response = http::Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;
-        response.into()
+        Self::from(response)
     }
 }
 

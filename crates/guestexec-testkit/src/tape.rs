@@ -7,8 +7,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use guestexec_core::{Operation, RequestShape, ResponseFuture, Transport};
-use reqwest::{Request, Response, StatusCode};
+use guestexec_core::{
+    Operation, Request, RequestShape, Response, ResponseFuture, Transport, TransportError,
+};
+use reqwest::StatusCode;
 
 use crate::{
     Answer, Conversation, Exchange, ExecSession, Reply, Times, Unmet,
@@ -343,7 +345,7 @@ async fn answered_beyond(
     entry: Entry,
     operation: &'static Operation,
     request: Request,
-) -> reqwest::Result<Response> {
+) -> Result<Response, TransportError> {
     match beyond {
         Beyond::Passed(taking) => taking.pass(operation, request, entry).await,
         Beyond::Played(play) => {

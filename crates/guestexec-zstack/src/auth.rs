@@ -20,6 +20,16 @@ use sha2::{Digest as _, Sha512};
 use crate::{Client, ClientBuilder, Error, hooks::Call, operations, sign::DateZone, types};
 
 /// A session, an account or an AccessKey. Debug shows no secret.
+///
+/// ```
+/// use guestexec_zstack::{Credentials, sign::DateZone};
+///
+/// let account = Credentials::password("admin", "its-password");
+/// let session = Credentials::session("0123456789abcdef0123456789abcdef");
+/// let key = Credentials::access_key("its-id", "its-secret")
+///     .date_zone(DateZone { name: "CST".into(), utc_offset: 8 * 3600 });
+/// assert!(!format!("{key:?}").contains("its-secret"));
+/// ```
 #[derive(Clone)]
 pub struct Credentials(pub(crate) Kind);
 
@@ -106,8 +116,7 @@ fn log_in<'a>(
     Box::pin(async move {
         let Login { account, password_hash, .. } = login.clone();
         let state = Call { proof: Some(password_hash.clone()), ..Call::default() };
-        let params = types::LogInByAccountParams::new(account, password_hash);
-        let call = client.log_in_by_account().body(types::LogInByAccountRequest::new(params));
+        let call = client.log_in_by_account(account, password_hash);
         let answer = call.send_in(state).await?.into_inner();
         let uuid = answer.inventory.and_then(|session| session.uuid).ok_or_else(|| {
             Error::new(ErrorKind::Protocol, "the answer to the login names no session")
@@ -224,6 +233,22 @@ impl fmt::Debug for Credentials {
 impl ClientBuilder {
     /// Makes the client and logs in at once, by [`Credentials::password`].
     ///
+    /// ```
+    /// use guestexec_zstack::Client;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let (endpoint, account) = (sandbox.zstack().endpoint(), sandbox.zstack().account_name());
+    /// # let password = sandbox.zstack().password();
+    /// let client = Client::builder().endpoint(endpoint).login(account, password).await?;
+    /// assert_eq!(sandbox.zstack().sessions(), 1);
+    /// client.logout().await?;
+    /// assert_eq!(sandbox.zstack().sessions(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`ClientBuilder::build`], [`ErrorKind::Credentials`] for a name or password that is empty or
     /// has a blank at either end, and whatever the login reports; `ID.1000` is a wrong name or
@@ -247,13 +272,25 @@ impl Client {
     ///
     /// Dropping a client does not log out, because a drop cannot wait for an answer.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.zstack().client()?;
+    /// client.vm("fc022ba201c135d8809c5e02bf6bf156").run("uptime").await?;
+    /// client.logout().await?;
+    /// assert_eq!(sandbox.zstack().sessions(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What the operation LogOut reports.
     pub async fn logout(&self) -> Result<(), Error> {
         let Some(session) = self.session() else { return Ok(()) };
         session.logged_out.store(true, Ordering::Release);
         match session.uuid() {
-            Some(uuid) => self.log_out().uuid(uuid.expose()).send().await.map(drop),
+            Some(uuid) => self.log_out(uuid.expose()).send().await.map(drop),
             None => Ok(()),
         }
     }

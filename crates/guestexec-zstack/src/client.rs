@@ -12,6 +12,37 @@ const CONTEXT_PATH: &str = "/zstack";
 ///
 /// An endpoint and credentials are needed, all else has a default. The order of the setters has no
 /// meaning.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_zstack::{Client, Credentials, HttpOptions, HttpTransport, Retries, SystemClock};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let zstack = sandbox.zstack();
+/// # let (id, secret) = (zstack.access_key_id(), zstack.access_key_secret());
+/// # let endpoint = zstack.endpoint();
+/// let http = HttpOptions::new().connect_timeout(Duration::from_secs(5));
+/// let client = Client::builder()
+///     .endpoint(endpoint)
+///     .credentials(Credentials::access_key(id, secret))
+///     // What follows has a default.
+///     .allow_plain_http()
+///     .call_timeout(Duration::from_secs(20))
+///     .retries(Retries::from(5).total_timeout(Duration::from_secs(120)))
+///     .app_id("my-tool/1.2")
+///     .http_options(http.clone())
+///     // Or a transport of your own, or a clock that stands still.
+///     .transport(HttpTransport::new(&http)?)
+///     .clock(SystemClock)
+///     .checks(true)
+///     .build()?;
+/// assert!(client.vm("fc022ba201c135d8809c5e02bf6bf156").run("true").await?.success());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
@@ -21,11 +52,37 @@ pub struct ClientBuilder {
 
 impl Client {
     /// Begins a client. Its methods are the operations; [`Client::vm`] is the short way to run a command.
+    ///
+    /// ```
+    /// use guestexec_zstack::{Client, Credentials};
+    ///
+    /// # fn main() -> Result<(), guestexec_zstack::Error> {
+    /// let client = Client::builder()
+    ///     .endpoint("https://zstack.example")
+    ///     .credentials(Credentials::access_key("its-id", "its-secret"))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> ClientBuilder {
         ClientBuilder { settings: Settings::default(), credentials: None }
     }
 
     /// Replaces the credentials; clones keep theirs.
+    ///
+    /// ```
+    /// use guestexec_zstack::Credentials;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.zstack().client()?;
+    /// # let (account, password) = (sandbox.zstack().account_name(), sandbox.zstack().password());
+    /// let other = client.clone().with_credentials(Credentials::password(account, password));
+    /// assert!(other.vm("fc022ba201c135d8809c5e02bf6bf156").run("true").await?.success());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_credentials(mut self, credentials: Credentials) -> Self {
         self.inner.shared = credentials;
@@ -36,6 +93,15 @@ impl Client {
 impl ClientBuilder {
     /// Takes the credentials from the environment (see [`Credentials::from_env`]), and the endpoint from
     /// `ZSTACK_ENDPOINT` if none was given.
+    ///
+    /// ```no_run
+    /// use guestexec_zstack::Client;
+    ///
+    /// # fn main() -> Result<(), guestexec_zstack::Error> {
+    /// let client = Client::builder().from_env()?.build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
@@ -54,6 +120,10 @@ impl ClientBuilder {
         allow_plain_http,
         /// A node answers only when a command has ended, so [`Run`](crate::Run) waits longer by itself.
         call_timeout,
+        /// A login and a command are retried only if the request was not sent or was one too many. No
+        /// pause goes beyond the timeout of a [`Run`](crate::Run).
+        retries,
+        app_id,
         http_options,
         transport,
         clock,
@@ -92,6 +162,6 @@ impl ClientBuilder {
             _ => endpoint.base().to_owned(),
         };
         let (http, inner) = self.settings.build(&[&endpoint], credentials).map_err(config)?;
-        Ok(Client::new_with_client(&base, http, inner))
+        Ok(Client { baseurl: base, client: http, inner })
     }
 }

@@ -1,6 +1,6 @@
 //! The meaning of the service's errors.
 
-use guestexec_core::{Answer, ErrorKind, Refusal, retry_after};
+use guestexec_core::{Detail, ErrorAnswer, ErrorKind, Refusal, retry_after};
 use reqwest::StatusCode;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -9,14 +9,32 @@ use crate::{not_started, types::ErrorCode};
 
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the service's own account, with
 /// the chain of causes.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.zstack().client()?;
+/// # let stopped = sandbox.zstack().stopped_vm_uuid();
+/// let error = client.vm(stopped).run("true").await.expect_err("the VM is stopped");
+/// assert_eq!(error.operation(), Some("ExecuteGuestVmCommand"));
+/// assert!(!error.is_retryable());
+/// println!("{error}; {:?}, {:?}, {:?}", error.kind(), error.code(), error.detail());
+/// # Ok(())
+/// # }
+/// ```
 pub type Error = guestexec_core::Error<ErrorCode>;
+
+impl Detail for ErrorCode {
+    const PROVIDER: &'static str = "zstack";
+}
 
 /// The most causes that are read.
 const MAX_CAUSES: usize = 32;
 
 /// Reads an error: JSON with an error code, or the plain text of the REST layer; `signed` if the request was
 /// signed with an AccessKey.
-pub(crate) fn read(answer: &Answer, signed: bool) -> Refusal<ErrorCode> {
+pub(crate) fn read(answer: &ErrorAnswer, signed: bool) -> Refusal<ErrorCode> {
     if let Some(error) = error_in(&answer.body, !answer.status.is_success()) {
         return from_code(error, answer);
     }
@@ -101,7 +119,7 @@ fn inside(error: &ErrorCode) -> impl DoubleEndedIterator<Item = &ErrorCode> {
     error.cause.as_deref().into_iter().chain(&error.causes)
 }
 
-fn from_code(error: ErrorCode, answer: &Answer) -> Refusal<ErrorCode> {
+fn from_code(error: ErrorCode, answer: &ErrorAnswer) -> Refusal<ErrorCode> {
     let code = error.code.clone().unwrap_or_default();
     let session_ended = is_session_end(&error);
     let kind = match (code.as_str(), error.retryable) {

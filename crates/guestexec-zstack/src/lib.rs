@@ -19,10 +19,11 @@ pub use error::{Error, causes};
 pub use generated::examples;
 pub use generated::{Client, builder, enums, operations, types};
 pub use guestexec_core::{
-    Clock, ErrorKind, HttpOptions, Operation, Proxy, RequestShape, Secret, SystemClock, Transport,
-    Validate, Violation,
+    Answer, Bytes, CallOptions, Clock, Counts, Detail, ErrorKind, Example, ExampleAnswer,
+    ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions, HttpTransport, Operation,
+    Proxy, Request, RequestShape, Response, ResponseFuture, Retries, Secret, StatusCode,
+    SystemClock, Transport, TransportError, Validate, Violation,
 };
-pub use progenitor_client::ResponseValue;
 pub use run::{
     Captured, EachVm, Job, JobId, Method, Output, Run, Shell, Uncaptured, Unchecked, UncheckedJob,
     Unfinished, Vm,

@@ -3,7 +3,7 @@
 //! `guestexec-core` has the table of bare HTTP statuses. After an answer in neither table, the command may
 //! have run.
 
-use guestexec_core::Answer;
+use guestexec_core::ErrorAnswer;
 use reqwest::StatusCode;
 
 use crate::{
@@ -78,7 +78,7 @@ pub(crate) fn refuses_poll(status: StatusCode) -> bool {
 
 /// True if the job's id was used before. This does not prove that nothing was started: a proxy may have sent
 /// the request twice.
-pub(crate) fn is_duplicate(answer: &Answer) -> bool {
+pub(crate) fn is_duplicate(answer: &ErrorAnswer) -> bool {
     let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
     answer.status == StatusCode::BAD_REQUEST
         && text.contains("duplicate")
@@ -140,7 +140,7 @@ mod tests {
             (409, "", false),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            let answer = Answer { status, headers: HeaderMap::new(), body: body.into() };
+            let answer = ErrorAnswer { status, headers: HeaderMap::new(), body: body.into() };
             assert_eq!(crate::error::read(&answer, true).not_started, proves, "{status} {body}");
         }
     }

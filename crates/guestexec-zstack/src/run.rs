@@ -2,8 +2,11 @@
 
 mod capture;
 mod follow;
+#[cfg(feature = "test-util")]
+mod for_test;
 mod job;
 mod output;
+mod serialized;
 mod start;
 #[cfg(feature = "encoding")]
 mod text;
@@ -35,6 +38,32 @@ impl Client {
 }
 
 /// A VM in which commands run, made by [`Client::vm`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.zstack().client()?;
+/// let vm = client.vm("fc022ba201c135d8809c5e02bf6bf156");
+/// let ended = vm.run("echo hello; exit 3").await?;
+/// assert_eq!(ended.exit_code(), Some(3));
+/// assert_eq!(ended.stdout_lossy(), "hello\n");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A Windows guest, which the sandbox does not have:
+///
+/// ```no_run
+/// use guestexec_zstack::Shell;
+///
+/// # async fn example(client: guestexec_zstack::Client) -> Result<(), guestexec_zstack::Error> {
+/// let vm = client.vm("fc022ba201c135d8809c5e02bf6bf156").windows();
+/// let version = vm.run("ver").await?;
+/// let fixes = vm.run("Get-HotFix").shell(Shell::PowerShell).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Vm<'a> {
     client: &'a Client,
@@ -52,6 +81,8 @@ impl<'a> Vm<'a> {
 
     /// Prepares a command for the guest's shell. Await it to run the command and get its exit code and both
     /// streams.
+    ///
+    /// A command is text: the service takes it as a JSON string, which cannot hold other bytes.
     ///
     /// The service's answer has no exit code, so a small script runs the command and writes it down;
     /// [`Run::unchecked`] does without.
@@ -83,9 +114,9 @@ pub enum Method {
 /// A prepared command, made by [`Vm::run`].
 ///
 /// Awaiting it sends it once, under a job id of its own. If the node answers with a job, or its answer is
-/// lost, the job is polled for the result. The command is retried only after an answer that proves that it did
-/// not start: an ended session (after one new login) or too many requests (after a pause). Dropping the future
-/// stops the waiting, not the command.
+/// lost, the job is polled for the result. The command is retried only where it certainly did not start: if
+/// nothing was sent, after too many requests, and once under a new login if the session had ended. Dropping
+/// the future stops the waiting, not the command.
 ///
 /// # How the exit code is found
 ///
@@ -128,6 +159,32 @@ pub enum Method {
 /// This project has run the Linux form only; the Windows form is written after Microsoft's
 /// documentation and has met no Windows guest yet. It leaves its two files in the guest's temporary
 /// folder if PowerShell itself is killed.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_zstack::{JobId, Method, Shell};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.zstack().client()?;
+/// let id = JobId::random()?;
+/// let ended = client
+///     .vm("fc022ba201c135d8809c5e02bf6bf156")
+///     .run("echo \"$BASH_VERSION\"")
+///     .shell(Shell::Bash)
+///     .timeout(Duration::from_secs(30))
+///     .method(Method::Post)
+///     .job(id.clone())
+///     .await?;
+/// assert!(ended.success());
+///
+/// // The same result, perhaps in another program.
+/// assert_eq!(client.job(&id).await?, ended);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use = "nothing runs until it is awaited"]
 pub struct Run<'a> {
@@ -164,6 +221,18 @@ impl<'a> Run<'a> {
 
     /// Runs the command as it is, in the shell of the guest tools. The result is the service's text without an
     /// exit code, so a command that fails looks like one that succeeds.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.zstack().client()?;
+    /// let vm = client.vm("fc022ba201c135d8809c5e02bf6bf156");
+    /// let output = vm.run("echo hello; exit 3").unchecked().await?;
+    /// assert!(output.stream().starts_with("standardStream: hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn unchecked(self) -> Unchecked<'a> {
         Unchecked { call: self.call }
     }
@@ -195,6 +264,18 @@ impl fmt::Debug for Run<'_> {
 }
 
 /// A prepared command that runs as it is, made by [`Run::unchecked`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.zstack().client()?;
+/// let vm = client.vm("fc022ba201c135d8809c5e02bf6bf156");
+/// let output = vm.run("echo hello; exit 3").unchecked().await?;
+/// assert_eq!(output.stdout_lossy().trim_end(), "hello");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use = "nothing runs until it is awaited"]
 pub struct Unchecked<'a> {

@@ -362,8 +362,8 @@ fn nothing_secret_is_printed() {
     let session = client(Credentials::session(SESSION));
     let key = client(Credentials::access_key("id", "very-secret"));
     let run = session.vm(VM).run("echo very-private");
-    let logout = session.log_out().uuid(SESSION);
-    let job = session.get_api_job().uuid(JOB);
+    let logout = session.log_out(SESSION);
+    let job = session.get_api_job(JOB);
     let shown = format!("{session:?} {key:?} {run:?} {logout:?} {job:?}");
     for secret in [SESSION, JOB, "very-secret", "very-private"] {
         assert!(!shown.contains(secret), "{shown}");

@@ -52,7 +52,7 @@ async fn all_causes_and_explanations_are_shown() {
         ],
     });
     let tape = Tape::new().reply(failed(error));
-    let error = by_key(&tape).log_out().uuid(UUID).send().await.unwrap_err();
+    let error = by_key(&tape).log_out(UUID).retries(0).send().await.unwrap_err();
     assert_eq!(
         error.message(),
         "inner; therefore: middle; and: first; and: second; therefore: outer (check the guest tools)"
@@ -66,7 +66,7 @@ async fn all_causes_and_explanations_are_shown() {
 async fn a_thousand_causes_are_read_in_part() {
     let many = vec![json!({ "causes": [{}, {}] }); 1000];
     let tape = Tape::new().reply(failed(json!({ "details": "outer", "causes": many })));
-    let error = by_key(&tape).log_out().uuid(UUID).send().await.unwrap_err();
+    let error = by_key(&tape).log_out(UUID).retries(0).send().await.unwrap_err();
     assert_eq!(error.message(), "outer");
     assert_eq!(causes(error.detail().unwrap()).count(), 32);
 }
@@ -87,7 +87,7 @@ async fn the_nodes_word_on_retries_counts_where_nothing_can_run_twice() {
                 .header("retry-after", "5")
         };
         let tape = Tape::new().reply(refusal());
-        let error = by_key(&tape).log_out().uuid(UUID).send().await.unwrap_err();
+        let error = by_key(&tape).log_out(UUID).retries(0).send().await.unwrap_err();
         assert_eq!(error.is_retryable(), helps, "{code} {retryable:?}: {error}");
         assert_eq!(error.retry_after(), helps.then_some(Duration::from_secs(5)), "{error}");
 
@@ -110,8 +110,8 @@ async fn advice_on_access_keys_is_given_only_where_one_was_sent() {
     };
     let [signed, check, poll] = [
         advice(key.vm(UUID).run("df").unchecked().await.unwrap_err()),
-        advice(key.validate_session().uuid(UUID).send().await.unwrap_err()),
-        advice(key.get_api_job().uuid(UUID).send().await.unwrap_err()),
+        advice(key.validate_session(UUID).send().await.unwrap_err()),
+        advice(key.get_api_job(UUID).send().await.unwrap_err()),
     ];
     assert!(signed.contains("the AccessKey's secret"), "{signed}");
     let session = client(&tape, Credentials::session(UUID));

@@ -7,3 +7,11 @@ pub use guestexec_cci as cci;
 pub use guestexec_tat as tat;
 #[cfg(feature = "zstack")]
 pub use guestexec_zstack as zstack;
+
+pub use guestexec_core::{
+    Answer, AnyError as Error, Base64, Bytes, CallOptions, Clock, Counts, Detail, ErrorKind,
+    Example, ExampleAnswer, ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions,
+    HttpTransport, Items, Operation, PageItems, Paged, Pages, Part, Place, Proxy, Request,
+    RequestShape, Response, ResponseFuture, Retries, Secret, StatusCode, SystemClock, Transport,
+    TransportError, Validate, Violation,
+};

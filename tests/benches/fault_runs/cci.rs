@@ -61,7 +61,7 @@ async fn one(client: &Client, pod: &str, id: &str, number: usize) -> Told {
     let exec = client.pod("default", pod).exec(["echo", id]);
     let exec = exec.transport(TRANSPORTS[number % TRANSPORTS.len()]);
     match exec.handshake_timeout(Duration::from_millis(1500)).output().await {
-        Ok(output) if output.status.success() && output.stdout == format!("{id}\n").as_bytes() => {
+        Ok(output) if output.success() && output.stdout == format!("{id}\n").as_bytes() => {
             Told::Right
         }
         Ok(output) => Told::Otherwise(format!("{output:?}")),

@@ -159,7 +159,7 @@ pub async fn killable(stage: Stage) -> String {
         .stdout("guestexec-pid:4711\nworking\n")
         .after(Duration::from_secs(1))
         .killed_by(9);
-    let tape = session(running).reply_to(CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, ExecScript::new());
+    let tape = session(running).reply_to(EXEC_IN_POD, ExecScript::new());
     let client = client(&stage, &tape);
     let mut child = pod(&client).exec(["sleep", "3600"]).killable().spawn().await.unwrap();
     child.kill().await.unwrap();
@@ -188,7 +188,7 @@ pub async fn forbidden(stage: Stage) -> String {
     let refusal = json!({ "kind": "Status", "status": "Failure", "reason": "Forbidden",
         "message": "pods \"web\" is forbidden: User \"u\" cannot get resource \"pods/exec\"", "code": 403 });
     let tape = session_by_post(ExecScript::new())
-        .on(CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, Reply::json(StatusCode::FORBIDDEN, &refusal));
+        .on(EXEC_IN_POD, Reply::json(StatusCode::FORBIDDEN, &refusal));
     let client = client(&stage, &tape);
     assert!(pod(&client).exec(["true"]).await.unwrap().success());
     told(&tape)

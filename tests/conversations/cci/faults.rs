@@ -16,8 +16,8 @@ async fn failing(
     reply: impl Into<Reply>,
 ) -> (String, Error) {
     let operation = match transport {
-        ExecTransport::SpdyPost => CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC,
-        _ => CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC,
+        ExecTransport::SpdyPost => EXEC_IN_POD_BY_POST,
+        _ => EXEC_IN_POD,
     };
     let tape = Tape::new().reply_to(operation, reply);
     let client = client(&stage, &tape);
@@ -92,11 +92,19 @@ pub async fn lost(stage: Stage) -> String {
     text
 }
 
+/// The conversation of a command that is started by the second request, after the first got this reply.
+async fn retried(stage: Stage, reply: Reply) -> String {
+    let tape = Tape::new()
+        .reply_to(EXEC_IN_POD, reply)
+        .reply_to(EXEC_IN_POD, ExecScript::new().stdout("done\n").exit(0));
+    let client = client(&stage, &tape);
+    assert!(pod(&client).exec(["backup", "--all"]).await.unwrap().success());
+    assert_eq!(client.counts().retried, 1);
+    told(&tape)
+}
+
 pub async fn throttled(stage: Stage) -> String {
-    let reply = Reply::text(StatusCode::TOO_MANY_REQUESTS, "").header("retry-after", "1");
-    let (text, error) = failing_by_get(stage, reply).await;
-    assert!(error.kind() == ErrorKind::Throttled && !error.may_have_run());
-    text
+    retried(stage, Reply::text(StatusCode::TOO_MANY_REQUESTS, "").header("retry-after", "1")).await
 }
 
 pub async fn refused(stage: Stage) -> String {
@@ -108,9 +116,7 @@ pub async fn refused(stage: Stage) -> String {
 }
 
 pub async fn refused_connection(stage: Stage) -> String {
-    let (text, error) = failing_by_get(stage, Reply::refused()).await;
-    assert!(error.kind() == ErrorKind::Connect && !error.may_have_run());
-    text
+    retried(stage, Reply::refused()).await
 }
 
 pub async fn broken(stage: Stage) -> String {
@@ -120,7 +126,7 @@ pub async fn broken(stage: Stage) -> String {
 }
 
 pub async fn lost_read(stage: Stage) -> String {
-    let tape = Tape::new().on(READ_CCI_V2_NAMESPACED_POD, Reply::lost());
+    let tape = Tape::new().on(READ_POD, Reply::lost());
     let client = client(&stage, &tape);
     let error = client.pod("default", "web").choose_container().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Lost);

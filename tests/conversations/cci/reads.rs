@@ -33,9 +33,7 @@ fn token(name: &str) -> Reply {
 }
 
 pub async fn choose(stage: Stage) -> String {
-    let tape = Tape::new()
-        .on(READ_CCI_V2_NAMESPACED_POD, web())
-        .on(CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, ExecScript::new().stdout("web\n"));
+    let tape = Tape::new().on(READ_POD, web()).on(EXEC_IN_POD, ExecScript::new().stdout("web\n"));
     let client = client(&stage, &tape);
     let pod = client.pod("default", "web").choose_container().await.unwrap();
     assert_eq!(pod.exec(["hostname"]).await.unwrap().stdout_lossy(), "web\n");
@@ -49,9 +47,9 @@ pub async fn pages(stage: Stage) -> String {
         Reply::from(json!({ "kind": "PodList", "metadata": { "continue": next }, "items": items }))
     };
     let tape = Tape::new()
-        .on(LIST_CCI_V2_NAMESPACED_POD, page(&["a", "b"], "next=1&of 3"))
-        .on(LIST_CCI_V2_NAMESPACED_POD, page(&[], "next=2"))
-        .on(LIST_CCI_V2_NAMESPACED_POD, page(&["c"], ""));
+        .on(LIST_PODS, page(&["a", "b"], "next=1&of 3"))
+        .on(LIST_PODS, page(&[], "next=2"))
+        .on(LIST_PODS, page(&["c"], ""));
     let client = client(&stage, &tape);
     let pods = client
         .pods("default")
@@ -65,9 +63,7 @@ pub async fn pages(stage: Stage) -> String {
 }
 
 pub async fn password(stage: Stage) -> String {
-    let tape = Tape::new()
-        .on(KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, token("one"))
-        .on(READ_CCI_V2_NAMESPACED_POD, web());
+    let tape = Tape::new().on(CREATE_USER_TOKEN, token("one")).on(READ_POD, web());
     let credentials = Credentials::password("domain", "user", "password", "cn-north-4");
     let client = builder(&stage, &tape).credentials(credentials).build().unwrap();
     for _ in 0..2 {
@@ -77,9 +73,7 @@ pub async fn password(stage: Stage) -> String {
 }
 
 pub async fn key_token(stage: Stage) -> String {
-    let tape = Tape::new()
-        .on(KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, token("one"))
-        .on(READ_CCI_V2_NAMESPACED_POD, web());
+    let tape = Tape::new().on(CREATE_USER_TOKEN, token("one")).on(READ_POD, web());
     let project = "0123456789abcdef0123456789abcdef";
     let client = builder(&stage, &tape)
         .credentials(Credentials::access_key_token("AK", "SK", project))
@@ -102,10 +96,10 @@ impl Clock for Hours {
 
 pub async fn renewed(stage: Stage) -> String {
     let tape = Tape::new()
-        .on(KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, token("one"))
-        .on(KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, token("two"))
-        .on(READ_CCI_V2_NAMESPACED_POD, web())
-        .expect(KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, 2);
+        .on(CREATE_USER_TOKEN, token("one"))
+        .on(CREATE_USER_TOKEN, token("two"))
+        .on(READ_POD, web())
+        .expect(CREATE_USER_TOKEN, 2);
     let hours = Arc::new(AtomicU64::new(0));
     let client = builder(&stage, &tape)
         .credentials(Credentials::password("domain", "user", "password", "cn-north-4"))
@@ -123,10 +117,10 @@ pub async fn refused_token(stage: Stage) -> String {
     let refusal = json!({ "kind": "Status", "status": "Failure", "reason": "Unauthorized",
         "message": "Unauthorized", "code": 401 });
     let tape = Tape::new()
-        .on(KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, token("one"))
-        .on(KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD, token("two"))
-        .on(READ_CCI_V2_NAMESPACED_POD, Reply::json(StatusCode::UNAUTHORIZED, &refusal))
-        .on(READ_CCI_V2_NAMESPACED_POD, web());
+        .on(CREATE_USER_TOKEN, token("one"))
+        .on(CREATE_USER_TOKEN, token("two"))
+        .on(READ_POD, Reply::json(StatusCode::UNAUTHORIZED, &refusal))
+        .on(READ_POD, web());
     let credentials = Credentials::password("domain", "user", "password", "cn-north-4");
     let client = builder(&stage, &tape).credentials(credentials).build().unwrap();
     let error = client.pod("default", "web").get().await.unwrap_err();
@@ -136,9 +130,7 @@ pub async fn refused_token(stage: Stage) -> String {
 }
 
 pub async fn access_key(stage: Stage) -> String {
-    let tape = Tape::new()
-        .on(READ_CCI_V2_NAMESPACED_POD, web())
-        .on(CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, ExecScript::new());
+    let tape = Tape::new().on(READ_POD, web()).on(EXEC_IN_POD, ExecScript::new());
     let key =
         Credentials::access_key("AK", "SK").with_security_token("token").project_id("project");
     let client = builder(&stage, &tape).credentials(key).build().unwrap();
@@ -148,9 +140,9 @@ pub async fn access_key(stage: Stage) -> String {
 }
 
 pub async fn operations(stage: Stage) -> String {
-    let tape = Tape::new().on(LIST_CCI_V2_NAMESPACED_POD, json!({ "items": [] }));
+    let tape = Tape::new().on(LIST_PODS, json!({ "items": [] }));
     let client = client(&stage, &tape);
-    let call = client.list_cci_v2_namespaced_pod().namespace("default").limit(5);
+    let call = client.list_pods("default").limit(5);
     let call = call.continue_("more/+ ").resource_version("7").resource_version_match("Exact");
     call.timeout_seconds(30).send().await.unwrap();
     told(&tape)

@@ -12,13 +12,13 @@ use std::{
 };
 
 use futures_util::future::join;
-use guestexec_core::{ResponseFuture, Transport};
+use guestexec_core::{Request, Response, ResponseFuture, Transport};
 use guestexec_testkit::{Operation, Tape, Value};
 use hyper::{
     client::conn::http1,
     rt::{Read, ReadBufCursor, Write},
 };
-use reqwest::{Body, Request, Response, Upgraded};
+use reqwest::Upgraded;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::stage::Around;
@@ -27,7 +27,7 @@ use crate::stage::Around;
 #[derive(Clone, Copy)]
 pub enum Edit {
     /// The request of this number, from 1.
-    Request(usize, fn(&mut Request)),
+    Request(usize, fn(&mut reqwest::Request)),
     /// It is sent twice.
     Double(usize),
     /// It is not sent, and this is its answer.
@@ -72,16 +72,20 @@ impl Transport for Changing {
         Box::pin(async move {
             let tape = &self.tape;
             match self.edit {
-                Edit::Request(at, edit) if at == number => edit(&mut request),
+                Edit::Request(at, edit) if at == number => {
+                    let mut changed = request.into_reqwest();
+                    edit(&mut changed);
+                    request = Request::from_reqwest(changed);
+                }
                 Edit::Double(at) if at == number => {
-                    let copy = request.try_clone().expect("the body is in memory");
+                    let copy = request.clone();
                     tape.execute(operation, copy).await?;
                 }
                 Edit::Drop(at, answer) if at == number => {
                     return Tape::new().reply(answer()).execute(operation, request).await;
                 }
                 Edit::Swap(at, answer) if at == number => {
-                    let other = request.try_clone().expect("the body is in memory");
+                    let other = request.clone();
                     *self.held.lock().unwrap() = Some((operation, request));
                     return Tape::new().reply(answer()).execute(operation, other).await;
                 }
@@ -107,7 +111,7 @@ async fn rewired(response: Response, edit: fn(&mut [u8])) -> Response {
         write!(head, "{name}: {}\r\n", value.to_str().unwrap()).unwrap();
     }
     head.extend(b"\r\n");
-    let server = response.upgrade().await.expect("a session was granted");
+    let server = response.into_reqwest().upgrade().await.expect("a session was granted");
     let wire = Wire {
         head,
         server,
@@ -120,7 +124,7 @@ async fn rewired(response: Response, edit: fn(&mut [u8])) -> Response {
     let (mut sender, connection) = http1::handshake(wire).await.unwrap();
     let sent = async move { sender.send_request(http::Request::new(String::new())).await };
     let response = join(sent, connection.with_upgrades()).await.0.unwrap();
-    response.map(Body::wrap).into()
+    response.into()
 }
 
 /// The client's connection: an answer, and then the session of `server`.

@@ -2,15 +2,7 @@
 
 use std::{io::Write as _, time::Duration};
 
-use guestexec_tat::{
-    Credentials, Event, Language, RootDomain,
-    enums::CommandType,
-    operations::*,
-    types::{
-        CreateCommandRequest, DeleteCommandRequest, DescribeAutomationAgentStatusRequest,
-        DescribeCommandsRequest,
-    },
-};
+use guestexec_tat::{Credentials, Event, Language, RootDomain, enums::CommandType, operations::*};
 use guestexec_testkit::{Reply, Tape};
 use serde_json::json;
 
@@ -302,13 +294,10 @@ pub async fn operations(stage: Stage) -> String {
         )
         .on(DESCRIBE_REGIONS, Reply::from(answer(json!({ "TotalCount": 0, "RegionSet": [] }))));
     let client = client(&stage, &tape);
-    let command = CreateCommandRequest::new("logs", "tail -n 5 /var/log/*");
-    client.create_command().body(command).send().await.unwrap();
-    let which = DescribeCommandsRequest::new().command_ids(["cmd-1"]);
-    client.describe_commands().body(which).send().await.unwrap();
-    client.delete_command().body(DeleteCommandRequest::new("cmd-1")).send().await.unwrap();
-    let which = DescribeAutomationAgentStatusRequest::new().instance_ids(["ins-1"]);
-    client.describe_automation_agent_status().body(which).send().await.unwrap();
+    client.create_command("logs", "tail -n 5 /var/log/*").send().await.unwrap();
+    client.describe_commands().command_ids(["cmd-1"]).send().await.unwrap();
+    client.delete_command("cmd-1").send().await.unwrap();
+    client.describe_automation_agent_status().instance_ids(["ins-1"]).send().await.unwrap();
     client.describe_regions().send().await.unwrap();
     tape.assert_complete();
     tape.to_string()

@@ -173,8 +173,12 @@ fn operations(found: &mut Found, old: &Model, new: &Model) {
         match (twins().count(), twins().next()) {
             (1, Some(before)) => {
                 renamed.push(before.id.clone());
-                let (old, new) = (at(&before.id, before.line), at(&operation.id, operation.line));
-                found.add(Rule::OperationRenamed, &place, old, new);
+                let (rule, (before_name, name)) = match before.id == operation.id {
+                    true => (Rule::OperationNameChanged, (&before.name, &operation.name)),
+                    false => (Rule::OperationRenamed, (&before.id, &operation.id)),
+                };
+                let (old, new) = (at(before_name, before.line), at(name, operation.line));
+                found.add(rule, &place, old, new);
                 one(found, &place, before, operation);
             }
             _ => found.add(
@@ -223,6 +227,7 @@ fn one(found: &mut Found, place: &Place, old: &Operation, new: &Operation) {
     }
     body(found, place, old, new);
     parameters(found, place, (&old.parameters, &new.parameters), &renamed);
+    arguments(found, place, old, new);
     answers(found, place, &old.answers, &new.answers);
     for (word, before, after) in pairs(&old.words, &new.words) {
         words::of_operation(found, place, word, before, after);
@@ -250,6 +255,7 @@ fn body(found: &mut Found, place: &Place, old: &Operation, new: &Operation) {
     let rule = match (&old.body, &new.body) {
         (None, None) => return,
         (Some(old), Some(new)) if old.value == new.value => return,
+        (None, Some(_)) if new.body_needs => Rule::RequestBodyAddedRequired,
         (None, Some(_)) => Rule::RequestBodyAdded,
         (Some(_), None) => Rule::RequestBodyRemoved,
         (Some(_), Some(_)) => Rule::RequestTypeChanged,
@@ -291,6 +297,29 @@ fn parameters(
         }
     }
     order(found, operation, old.keys(), new.keys());
+}
+
+/// Arguments that both have come in another order.
+fn arguments(found: &mut Found, place: &Place, old: &Operation, new: &Operation) {
+    // Those of the path come in its order.
+    let names = |operation: &Operation| -> Vec<String> {
+        let required = operation.parameters.iter().filter(|(_, member)| member.required);
+        let mut names: Vec<(usize, &String)> = required
+            .map(|(name, member)| {
+                let at = operation.path.find(&format!("{{{}}}", member.wire));
+                (at.unwrap_or(usize::MAX), name)
+            })
+            .collect();
+        names.sort_by_key(|(at, _)| *at);
+        names.into_iter().map(|(_, name)| name.clone()).collect()
+    };
+    let (mut before, mut after) = (names(old), names(new));
+    before.retain(|name| new.parameters.get(name).is_some_and(|it| it.required));
+    after.retain(|name| before.contains(name));
+    if before != after {
+        let sides = (at(before.join(", "), old.line), at(after.join(", "), new.line));
+        found.add(Rule::ArgumentsReordered, place, sides.0, sides.1);
+    }
 }
 
 fn parameter(found: &mut Found, place: &Place, old: &Member, new: &Member) {

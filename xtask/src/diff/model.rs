@@ -44,6 +44,8 @@ pub struct Model {
 pub struct Operation {
     /// Its name.
     pub id: String,
+    /// What its code is called.
+    pub name: String,
     /// Its line.
     pub line: u64,
     /// Its method, in capitals.
@@ -58,6 +60,8 @@ pub struct Operation {
     pub parameters: IndexMap<String, Member>,
     /// The type of its body.
     pub body: Option<Fact>,
+    /// Whether that type has required members.
+    pub body_needs: bool,
     /// Its answers by status.
     pub answers: IndexMap<String, Answer>,
 }
@@ -274,6 +278,10 @@ impl<'a> Maker<'a> {
             let Some(node) = item.get(call.method) else { continue };
             let mut operation = Operation {
                 id: call.id().to_owned(),
+                name: call.name().to_owned(),
+                body_needs: call.body_schema().and_then(|name| self.document.schema(name)).is_some_and(
+                    |schema| matches!(schema, Schema::Object(object) if !object.required.is_empty()),
+                ),
                 line: node.get("operationId").map_or(node.line, |id| id.line),
                 method: call.method.to_uppercase(),
                 path: call.path.split('#').next().unwrap_or_default().to_owned(),
@@ -298,13 +306,13 @@ impl<'a> Maker<'a> {
                     }
                     "externalDocs" => nested(word, part, &mut operation.words),
                     "x-examples" => nested("example", part, &mut operation.words),
-                    "operationId" | "x-read-on" | "get" | "put" | "post" | "delete" | "patch"
-                    | "head" => {}
+                    "operationId" | "x-name" | "x-read-on" | "get" | "put" | "post" | "delete"
+                    | "patch" | "head" => {}
                     _ => put(word, part, &mut operation.words),
                 }
             }
             self.effective(&call, node.line, &mut operation.words);
-            operations.insert(call.id().to_snake_case(), operation);
+            operations.insert(call.name().to_snake_case(), operation);
         }
         operations
     }

@@ -65,12 +65,22 @@ rules! {
         "{place} is sent by `{after}`, no longer by `{before}`." "The request is another one; the code that makes it stays.";
     PathChanged "path-changed" Interface Breaking Patch
         "{place} goes to `{after}`, no longer to `{before}`." "The request is another one; the code that makes it stays.";
+    OperationNameChanged "operation-name-changed" Interface None Major
+        "{place}: its code is called `{after}`, no longer `{before}`." "Its method, builder and constant have another name; the request stays.";
+    PagesAdded "pages-added" Interface None Minor
+        "{place} is read in pages." "The builder gains `pages` and `items`.";
+    PagesRemoved "pages-removed" Interface None Major
+        "{place} is no longer read in pages." "The builder loses `pages` and `items`.";
+    PagesChanged "pages-changed" Behaviour None Patch
+        "{place} is read in pages in another way." "The streams stay; where they go on may change.";
     RequestBodyAdded "request-body-added" Interface Breaking Minor
-        "{place} has a body now, `{after}`." "The builder gains a setter, and refuses to send without it where members are required.";
+        "{place} has a body now, `{after}`." "The builder gains setters and `with_body`.";
+    RequestBodyAddedRequired "request-body-added-required" Interface Breaking Major
+        "{place} has a body now, `{after}`, with required members." "The method takes more arguments.";
     RequestBodyRemoved "request-body-removed" Interface Breaking Major
-        "{place} has no body any more; it was `{before}`." "The builder loses its setter.";
+        "{place} has no body any more; it was `{before}`." "The builder loses its setters.";
     RequestTypeChanged "request-type-changed" Interface Breaking Major
-        "{place} sends `{after}`, no longer `{before}`." "The setter of the body takes another type.";
+        "{place} sends `{after}`, no longer `{before}`." "`with_body` takes another type.";
     AnswerTypeChanged "answer-type-changed" Interface Breaking Major
         "{place} is answered by {after}, no longer by {before}." "`send` returns another type.";
     SuccessStatusAdded "success-status-added" Behaviour Compatible Patch
@@ -117,16 +127,18 @@ rules! {
     // Parameters.
     ParameterAdded "parameter-added" Interface Compatible Minor
         "{place} is a new parameter, and optional." "The builder gains a setter.";
-    ParameterAddedRequired "parameter-added-required" Interface Breaking Minor
-        "{place} is a new parameter, and required." "The builder gains a setter, and refuses to send without it.";
+    ParameterAddedRequired "parameter-added-required" Interface Breaking Major
+        "{place} is a new parameter, and required." "The method takes one more argument.";
     ParameterRemoved "parameter-removed" Interface Breaking Major
-        "{place} is gone." "The builder loses its setter.";
+        "{place} is gone." "The method loses its argument, or the builder its setter.";
     ParameterRenamed "parameter-renamed" Interface None Major
         "{place} was called `{before}`." "A part of a path has no name on the wire; the setter has another one.";
-    ParameterRequired "parameter-became-required" Interface Breaking Patch
-        "{place} is required now." "The builder refuses to send without it; its setter stays.";
-    ParameterOptional "parameter-became-optional" Interface Compatible Patch
-        "{place} is optional now." "The builder sends without it; its setter stays.";
+    ParameterRequired "parameter-became-required" Interface Breaking Major
+        "{place} is required now." "The method takes one more argument, and the setter goes.";
+    ParameterOptional "parameter-became-optional" Interface Compatible Major
+        "{place} is optional now." "The method takes one argument fewer, and the builder gains a setter.";
+    ArgumentsReordered "arguments-reordered" Interface None Major
+        "{place}: its arguments come as {after}, no longer as {before}." "The method takes its arguments in another order, so that one may be given for the other.";
     ParameterMoved "parameter-moved" Interface Breaking Patch
         "{place} goes into the {after}, no longer into the {before}." "The request is another one; the setter stays.";
     WireNameChanged "wire-name-changed" Interface Breaking Patch
@@ -135,6 +147,8 @@ rules! {
         "{place}: the words on its form changed." "Only the usual form is accepted, so nothing else is sent.";
 
     // Members of requests.
+    EnvelopeChanged "envelope-changed" Interface None Major
+        "{place}: callers see the members of another part, `{after}`; it was `{before}`." "`send` returns another type, or the method takes other arguments.";
     RequestMemberAdded "request-member-added" Interface Compatible Minor
         "{place} is a new member, and optional." "The type is `#[non_exhaustive]`; it gains a field and a setter.";
     RequestMemberAddedRequired "request-member-added-required" Interface Breaking Major

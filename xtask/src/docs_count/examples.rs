@@ -9,7 +9,7 @@ use super::{
 use crate::spec::Spec;
 
 /// The client's name, in every crate.
-const CLIENT: &str = "Client";
+pub(super) const CLIENT: &str = "Client";
 
 /// The code of the fences that `cargo test --doc` compiles.
 pub(super) fn compiled(docs: &str) -> Vec<String> {
@@ -45,7 +45,7 @@ pub(super) fn compiled(docs: &str) -> Vec<String> {
 pub(super) fn operations(spec: &Spec, source: &Source) -> Count {
     let mut count = Count::default();
     let methods = source.types.get(CLIENT).map_or(&[][..], |client| &client.methods);
-    for method in methods.iter().filter(|method| method.is_generated) {
+    for method in methods.iter().filter(|method| method.is_operation) {
         count.add(!compiled(&method.docs).is_empty(), || method.name.clone());
     }
     // An operation without a method is not shown at all.
@@ -63,7 +63,7 @@ pub(super) fn handles(source: &Source) -> (Count, Count) {
     let mut open = vec![CLIENT];
     while let Some(name) = open.pop() {
         let Some(handle) = source.types.get(name).filter(|it| it.is_there) else { continue };
-        let by_hand: Vec<&Method> = handle.methods.iter().filter(|it| !it.is_generated).collect();
+        let by_hand: Vec<&Method> = handle.methods.iter().filter(|it| !it.is_operation).collect();
         let docs = by_hand.iter().map(|method| method.docs.as_str()).chain([handle.docs.as_str()]);
         let examples: String = docs.flat_map(compiled).collect();
         // Rust that is spread over lines is searched as if it were not.

@@ -1,10 +1,11 @@
-//! Setters of requests, and what their document limits.
+//! Setters of requests and arguments of operations, by what their document limits, and the values of its
+//! enumerations.
 
 use heck::{ToSnakeCase as _, ToUpperCamelCase as _};
 
-use super::{Count, source::Source};
+use super::{Count, examples::CLIENT, source::Source};
 use crate::{
-    document::{Call, Document, Schema, TextFormat},
+    document::{Call, Document, ObjectSchema, Schema, TextFormat},
     lower::field_name,
     spec::Spec,
 };
@@ -21,18 +22,67 @@ pub(super) fn count(spec: &Spec, source: &Source) -> Count {
         let Some((module, bare)) = name.split_once("::") else { continue };
         for method in of.methods.iter().filter(|method| method.is_setter) {
             let Some(member) = member(document, module, bare, &method.name) else { continue };
-            let wanted = wanted(document, member.0, member.1);
-            if !wanted.is_empty() {
-                let lacking: Vec<&Wanted> =
-                    wanted.iter().filter(|it| !it.is_in(&method.docs)).collect();
-                count.add(lacking.is_empty(), || {
-                    let lacking: Vec<&str> = lacking.iter().map(|it| &*it.0[0]).collect();
-                    format!("{name}::{}: {}", method.name, lacking.join(", "))
-                });
-            }
+            add(&mut count, document, member, &method.docs, || format!("{name}::{}", method.name));
         }
     }
     count
+}
+
+/// The arguments of operations whose member has a unit or a limit, which their item in the list of arguments
+/// has to say.
+pub(super) fn arguments(spec: &Spec, source: &Source) -> Count {
+    let document = &spec.document;
+    let mut count = Count::default();
+    let methods = source.types.get(CLIENT).map_or(&[][..], |client| &client.methods);
+    for method in methods.iter().filter(|method| method.is_operation) {
+        for argument in &method.arguments {
+            let Some(member) = member(document, "builder", &method.name, argument) else {
+                continue;
+            };
+            let said = listed(&method.docs, argument);
+            add(&mut count, document, member, said, || format!("{}, {argument}", method.name));
+        }
+    }
+    count
+}
+
+/// The values of the document's enumerations, which a description tells apart.
+pub(super) fn values(spec: &Spec) -> Count {
+    let mut count = Count::default();
+    for (name, schema) in &spec.document.components.schemas {
+        let (Some(values), Schema::Text(about)) = (schema.values(), schema) else { continue };
+        for value in values {
+            count.add(about.value_descriptions.contains_key(value), || format!("{name}: {value}"));
+        }
+    }
+    count
+}
+
+/// The item of an argument in the list of a method's arguments; empty if it is not there.
+fn listed<'d>(docs: &'d str, argument: &str) -> &'d str {
+    let begin = format!("- `{argument}`: ");
+    let Some(item) = docs.find(&begin).map(|at| &docs[at + begin.len()..]) else { return "" };
+    let end = ["\n- ", "\n\n"].iter().filter_map(|end| item.find(end)).min();
+    &item[..end.unwrap_or(item.len())]
+}
+
+/// Counts a member that has a unit or a limit, which `said` has to say.
+fn add(
+    count: &mut Count,
+    document: &Document,
+    (schema, description): (&Schema, &str),
+    said: &str,
+    name: impl Fn() -> String,
+) {
+    let wanted = wanted(document, schema, description);
+    if wanted.is_empty() {
+        return;
+    }
+    let lacking: Vec<&Wanted> = wanted.iter().filter(|it| !it.is_in(said)).collect();
+    count.add(lacking.is_empty(), || {
+        let lacking: Vec<&str> = lacking.iter().map(|it| &*it.0[0]).collect();
+        format!("{}: {}", name(), lacking.join(", "))
+    });
 }
 
 /// The schema of the member that a setter sets, and its description.
@@ -42,17 +92,24 @@ fn member<'a>(
     owner: &str,
     setter: &str,
 ) -> Option<(&'a Schema, &'a str)> {
-    let of_object = |name: &str| {
-        let object = document.schema(name)?.as_struct()?;
+    let in_object = |object: &'a ObjectSchema| {
         let (_, schema) = object.properties.iter().find(|(wire, _)| is_named(wire, setter))?;
         Some((schema, schema.description().map_or("", |it| it)))
+    };
+    let of_object = |name: &str| {
+        let object = document.schema(name)?.as_struct()?;
+        in_object(object).or_else(|| {
+            // A member within the envelope, where the call takes those.
+            let content = object.properties.get(object.envelope.as_ref()?)?;
+            in_object(document.resolve(content)?.as_struct()?)
+        })
     };
     if module == "types" {
         let mut names = document.components.schemas.keys();
         return of_object(names.find(|name| name.to_upper_camel_case() == owner)?);
     }
     let calls = document.calls();
-    let is_it = |call: &&Call<'_>| call.id().to_upper_camel_case() == owner.to_upper_camel_case();
+    let is_it = |call: &&Call<'_>| call.name().to_upper_camel_case() == owner.to_upper_camel_case();
     let call = *calls.iter().find(is_it)?;
     let parameter = call.parameters().into_iter().find(|it| is_named(&it.name, setter));
     match parameter {

@@ -40,10 +40,12 @@ pub(super) struct Struct {
 pub(super) struct Method {
     pub name: String,
     pub docs: String,
-    /// True if a document made it.
-    pub is_generated: bool,
+    /// True if it begins a call of an operation of the document.
+    pub is_operation: bool,
     /// True for `fn name(mut self, value: T) -> Self`.
     pub is_setter: bool,
+    /// The names of its arguments.
+    pub arguments: Vec<String>,
     /// The words of the type it returns.
     pub returns: BTreeSet<String>,
 }
@@ -125,13 +127,23 @@ fn method(item: &ImplItemFn, is_generated: bool) -> Method {
     let inputs = &item.sig.inputs;
     let is_setter =
         inputs.len() == 2 && inputs.first().is_some_and(takes_itself) && returns.contains("Self");
+    let argument = |it: &FnArg| match it {
+        FnArg::Typed(it) => Some(bare(&it.pat.to_token_stream().to_string())),
+        FnArg::Receiver(_) => None,
+    };
     Method {
-        name: item.sig.ident.to_string().trim_start_matches("r#").to_owned(),
+        name: bare(&item.sig.ident.to_string()),
         docs: docs(&item.attrs),
-        is_generated,
+        is_operation: is_generated && returns.contains("builder"),
         is_setter,
+        arguments: inputs.iter().filter_map(argument).collect(),
         returns,
     }
+}
+
+/// A name as it is read, without the mark of a keyword.
+fn bare(name: &str) -> String {
+    name.trim_start_matches("r#").to_owned()
 }
 
 /// The names that a `pub use` gives.

@@ -155,6 +155,11 @@ impl<'a> Call<'a> {
         &self.operation.id
     }
 
+    /// What its code is called: a name of the document's own, or the `operationId`.
+    pub fn name(&self) -> &'a str {
+        self.operation.name.as_deref().unwrap_or(&self.operation.id)
+    }
+
     /// The name of the body's component schema.
     pub fn body_schema(&self) -> Option<&'a str> {
         self.body()?.schema.name_in("schemas")

@@ -280,6 +280,9 @@ schema! {
         /// Groups of which exactly one member is given.
         #[serde(default, rename = "x-exactly-one-of")]
         pub exactly_one_of: Vec<Vec<String>>,
+        /// The member that holds the content: callers see the members of that one as those of the whole.
+        #[serde(rename = "x-envelope")]
+        pub envelope: Option<String>,
         /// The values that members need of others.
         #[serde(default, rename = "x-requires")]
         pub requires: Named<Named<Value>>,

@@ -1,18 +1,22 @@
-//! Makes `builder.rs`: a builder for each operation, around progenitor's exchange.
+//! Makes `builder.rs`: a builder for each operation, around its exchange.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quote::{ToTokens as _, quote};
+use quote::{format_ident, quote};
 use syn::{
-    Expr, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Pat, ReturnType, Stmt, Type, parse_quote,
+    Ident, ImplItem, ImplItemFn, Item, ItemImpl, ReturnType, Type, parse_quote,
     visit_mut::{self, VisitMut},
 };
 
-use super::{Field, Maker, OperationCode, argument, bare, doc, last_segment, taken, validate};
-use crate::document::{Schema, json_name};
+use super::{
+    Field, Maker, OperationCode, argument, doc, exchange,
+    inputs::{Input, Inputs, in_types},
+    last_segment, paging,
+};
+use crate::document::Schema;
 
 /// Names of progenitor's runtime that an exchange may use.
-const RUNTIME: [&str; 4] = ["ByteStream", "QueryParam", "RequestBuilderExt", "encode_path"];
+const RUNTIME: [&str; 3] = ["QueryParam", "RequestBuilderExt", "encode_path"];
 
 /// A builder an operation: parameters, body, `send`.
 ///
@@ -30,37 +34,38 @@ pub(super) fn items(
             let (file, id) = (&maker.spec.file, code.operation.id());
             format!("{file}: {id}: progenitor's code has no {what}: another version?")
         };
-        let send = sends.get(&code.builder).ok_or_else(|| unexpected("`send`"))?;
+        let send = sends.get(&code.made).ok_or_else(|| unexpected("`send`"))?;
         items.extend(builder(maker, code, send, &unexpected)?);
     }
     let mut used = Used(BTreeSet::new());
     items.iter_mut().for_each(|item| used.visit_item_mut(item));
-    let runtime = RUNTIME.iter().filter(|name| used.0.contains(*name));
-    let runtime = runtime.map(|name| quote::format_ident!("{name}"));
-    let mut file: Vec<Item> = vec![
-        parse_quote!(
-            use progenitor_client::{ClientHooks, Error as CallError, ResponseValue, #(#runtime),*};
-        ),
-        parse_quote!(
+    let runtime: Vec<Ident> = RUNTIME
+        .iter()
+        .filter(|name| used.0.contains(*name))
+        .map(|name| format_ident!("{name}"))
+        .collect();
+    let mut file: Vec<Item> = Vec::new();
+    if !runtime.is_empty() {
+        file.push(parse_quote!(
+            use progenitor_client::{#(#runtime),*};
+        ));
+    }
+    file.push(match used.0.contains("types") {
+        true => parse_quote!(
             use super::{Client, operations, types};
         ),
-        parse_quote!(
-            use crate::{
-                Error,
-                hooks::{self, Call},
-            };
-        ),
-    ];
-    if !used.0.contains("types") {
-        file[1] = parse_quote!(
+        false => parse_quote!(
             use super::{Client, operations};
-        );
-    }
-    file.push(parse_quote! {
-        type Answer<T> = Result<ResponseValue<T>, Error>;
+        ),
     });
+    file.push(parse_quote!(
+        use crate::{
+            Error,
+            hooks::{self, Call},
+        };
+    ));
     file.push(parse_quote! {
-        type Exchange<T> = Result<ResponseValue<T>, CallError<()>>;
+        type Exchange = Result<reqwest::Response, ::guestexec_core::CallError>;
     });
     file.extend(items);
     Ok(file)
@@ -103,11 +108,48 @@ fn sends(exchanges: &[Item]) -> BTreeMap<&Ident, &ImplItemFn> {
         .collect()
 }
 
-/// What progenitor's `send` returns where it succeeds.
-fn success_of(send: &ImplItemFn) -> Option<&Type> {
-    match &send.sig.output {
-        ReturnType::Type(_, ty) => argument(ty, "Result"),
-        ReturnType::Default => None,
+/// What an operation answers, and how it is read.
+struct Success {
+    /// The content of the answer.
+    content: Type,
+    /// How a body is read; `None` where the connection leaves HTTP.
+    read: Option<Ident>,
+    /// The type of the body, and its member that is the content, where it is an envelope.
+    envelope: Option<(Type, Ident)>,
+}
+
+impl Success {
+    fn of(maker: &Maker<'_>, send: &ImplItemFn) -> Option<Self> {
+        let ReturnType::Type(_, ty) = &send.sig.output else { return None };
+        let ty = argument(argument(ty, "Result")?, "ResponseValue")?;
+        let (content, read): (Type, _) = match (argument(ty, "Vec"), last_segment(ty)) {
+            // A list is read item by item; a text is one, and no stream.
+            (Some(item), _) => (parse_quote!(::guestexec_core::Items<#item>), Some("json")),
+            (None, Some(name)) if name == "ByteStream" => {
+                (parse_quote!(::std::string::String), Some("text"))
+            }
+            (None, Some(name)) if name == "Upgraded" => {
+                (parse_quote!(::guestexec_core::Upgraded), None)
+            }
+            (None, None) => (ty.clone(), Some("nothing")),
+            _ => (ty.clone(), Some("json")),
+        };
+        let read = read.map(|name| format_ident!("{name}"));
+        let schema = last_segment(&content).map(ToString::to_string).unwrap_or_default();
+        let member = match maker.spec.document.schema(&schema) {
+            Some(Schema::Object(object)) => object.envelope.as_deref(),
+            _ => None,
+        };
+        let fields = maker.model.fields(&schema);
+        let field = member.and_then(|wire| fields.iter().find(|field| field.wire == *wire));
+        Some(match field {
+            Some(field) => Self {
+                content: in_types(maker, &field.ty),
+                read,
+                envelope: Some((content, field.ident.clone())),
+            },
+            None => Self { content, read, envelope: None },
+        })
     }
 }
 
@@ -118,43 +160,14 @@ fn builder(
     unexpected: &dyn Fn(&str) -> String,
 ) -> Result<Vec<Item>, String> {
     let (name, operation) = (&code.builder, &code.operation);
-    let success = success_of(send).ok_or_else(|| unexpected("result"))?;
-    let answer = argument(success, "ResponseValue").ok_or_else(|| unexpected("answer"))?;
-    // A list is read item by item; a text is one, and no stream.
-    let answer: Type = match (argument(answer, "Vec"), last_segment(answer)) {
-        (Some(item), _) => parse_quote!(::guestexec_core::Items<#item>),
-        (None, Some(name)) if name == "ByteStream" => parse_quote!(::std::string::String),
-        _ => answer.clone(),
-    };
-    let answer = &answer;
-    let success = quote!(ResponseValue<#answer>);
-    let body = operation.body_schema().map(|name| -> Field {
-        let name = quote::format_ident!("{name}");
-        Field {
-            ident: quote::format_ident!("body"),
-            wire: "body".to_owned(),
-            ty: parse_quote!(types::#name),
-        }
-    });
+    let success = Success::of(maker, send).ok_or_else(|| unexpected("answer"))?;
+    let inputs = Inputs::of(maker, code);
+    let body = code.body();
     let fields: Vec<&Field> = code.parameters.iter().chain(&body).collect();
     let idents: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-    let tys = fields.iter().map(|field| bare(&field.ty));
-    let setters = fields.iter().map(|field| setter(code, field));
-    let exchange = exchange(maker, code, (send, answer), &fields, unexpected)?;
+    let tys = fields.iter().map(|field| &field.ty);
     let about =
         doc(&format!("A call of `{}`; [`Client::{}`] begins it.", operation.id(), code.method));
-    let danger = match operation.starts_command() {
-        true => {
-            "It starts a command and is never sent a second time after it may have arrived. After a \
-             failure, [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command \
-             may have run.\n\n"
-        }
-        false => "",
-    };
-    let sends = doc(&format!(
-        "Sends the request.\n\n{danger}# Errors\nIf a limit is violated (nothing is sent) or the call fails."
-    ));
-    let constant = &code.constant;
     let text = name.to_string();
     // Types redact their own secrets; a parameter is plain text, and may be a credential.
     let hides = operation.parameters().iter().any(|parameter| parameter.sensitive);
@@ -172,276 +185,167 @@ fn builder(
         }
     });
     let limits = maker.limits.of(&text);
-    let rest = (!fields.is_empty()).then(|| quote!(..self));
-    let items: [Item; 2] = [
-        parse_quote! {
-            #about
-            #derives
-            pub struct #name<'a> {
-                client: &'a Client,
-                #(#idents: Option<#tys>,)*
-            }
-        },
-        parse_quote! {
-            impl<'a> #name<'a> {
-                #(#limits)*
-
-                pub(super) fn new(client: &'a Client) -> Self {
-                    Self { client, #(#idents: None),* }
-                }
-
-                #(#setters)*
-
-                #sends
-                pub async fn send(self) -> Result<#success, Error> {
-                    self.send_in(Call::default()).await
-                }
-
-                /// The same, for a call whose state is `call`.
-                pub(crate) async fn send_in(self, call: Call) -> Answer<#answer> {
-                    let operation = &operations::#constant;
-                    let client = self.client.with_call(operation, call);
-                    let request = #name { client: &client, #rest };
-                    // Boxed, or else the caller's own future would be as large as the whole exchange.
-                    hooks::call(&client, operation, Box::pin(request.exchange())).await
-                }
-
-            }
-        },
-    ];
-    let [declared, mut methods] = items;
-    if let Item::Impl(methods) = &mut methods {
-        methods.items.push(ImplItem::Fn(exchange));
-    }
-    Ok([Some(declared), debug, Some(methods)].into_iter().flatten().collect())
-}
-
-fn setter(code: &OperationCode<'_>, field: &Field) -> ImplItemFn {
-    let ident = &field.ident;
-    let parameters = code.operation.parameters();
-    let parameter = parameters.iter().find(|parameter| parameter.name == field.wire);
-    let text = parameter.and_then(|parameter| parameter.description.as_deref());
-    let text = doc(text.map_or("Sets the request's body.", str::trim));
-    let (ty, value) = taken(bare(&field.ty), &quote::format_ident!("value"));
-    let deprecated = parameter.filter(|one| one.deprecated).map(|_| super::deprecated());
-    parse_quote! {
-        #text
-        #deprecated
-        pub fn #ident(mut self, value: #ty) -> Self {
-            self.#ident = Some(#value);
-            self
+    let begin = begin(code, &inputs, body.as_ref());
+    let setters = inputs.setters.iter().map(Input::setter);
+    let sends = sending(code, &success);
+    let paging = paging::of(maker, code, &success.content, &inputs);
+    let lists = paging.as_ref().map(|_| paging::methods()).unwrap_or_default();
+    let exchange = exchange::function(maker, code, send, &fields, unexpected)?;
+    let declared: Item = parse_quote! {
+        #about
+        #derives
+        #[must_use = "nothing is sent before `send`"]
+        pub struct #name<'a> {
+            client: &'a Client,
+            options: ::guestexec_core::CallOptions,
+            #(#idents: #tys,)*
         }
-    }
-}
-
-/// Progenitor's `send` with our own way to take the request apart, and with the checks before the
-/// URL is made.
-fn exchange(
-    maker: &Maker<'_>,
-    code: &OperationCode<'_>,
-    (send, answer): (&ImplItemFn, &Type),
-    fields: &[&Field],
-    unexpected: &dyn Fn(&str) -> String,
-) -> Result<ImplItemFn, String> {
-    let is_url = |statement: &Stmt| match statement {
-        Stmt::Local(local) => matches!(&local.pat, Pat::Ident(pat) if pat.ident == "url"),
-        _ => false,
     };
-    let url = send.block.stmts.iter().position(is_url).ok_or_else(|| unexpected("URL"))?;
-    let idents = fields.iter().map(|field| &field.ident);
-    let mut statements: Vec<Stmt> = vec![parse_quote!(let Self { client, #(#idents),* } = self;)];
-    for field in fields.iter().filter(|field| argument(&field.ty, "Option").is_none()) {
-        let (ident, wire) = (&field.ident, &field.wire);
-        let schema = code.operation.body_schema().and_then(|name| maker.spec.document.schema(name));
-        let needs_nothing =
-            matches!(schema, Some(Schema::Object(object)) if object.required.is_empty());
-        statements.push(match wire == "body" && needs_nothing {
-            true => parse_quote!(let #ident = #ident.unwrap_or_default();),
-            false => parse_quote!(let #ident = ::guestexec_core::required(#ident, #wire)?;),
-        });
-    }
-    statements.extend(validate::before_send(maker.spec, code));
-    let mut rest: Vec<Stmt> = send.block.stmts[url..].to_vec();
-    without_api_version(&mut rest);
-    let answers = code.operation.successes();
-    let content = answers.iter().find_map(|(_, answer)| answer.content.as_ref());
-    let accept = content.map_or("application/json", |content| json_name(&content.lines));
-    let mut plain = Plain { constant: &code.constant, accept };
-    rest.iter_mut().for_each(|statement| plain.visit_stmt_mut(statement));
-    let sent = code.operation.request_body().map(|body| json_name(&body.content.lines));
-    for statement in rest.into_iter().flat_map(in_steps) {
-        let is_request = match &statement {
-            Stmt::Local(local) => {
-                matches!(&local.pat, Pat::Ident(pat) if pat.ident == "request" && pat.mutability.is_some())
-            }
-            _ => false,
-        };
-        statements.push(statement);
-        if let Some(name) = sent.filter(|name| is_request && *name != "application/json") {
-            statements.push(parse_quote! {
-                request.headers_mut().insert(
-                    ::reqwest::header::CONTENT_TYPE,
-                    ::reqwest::header::HeaderValue::from_static(#name),
-                );
-            });
+    let methods: Item = parse_quote! {
+        impl<'a> #name<'a> {
+            #(#limits)*
+
+            #(#begin)*
+
+            #(#setters)*
+
+            ::guestexec_core::call_options! {}
+
+            #(#lists)*
+
+            #(#sends)*
+
+            #exchange
         }
-    }
-    let mut exchange: ImplItemFn = parse_quote! {
-        async fn exchange(self) -> Exchange<#answer> {}
     };
-    exchange.block.stmts = statements;
-    Ok(exchange)
+    Ok([Some(declared), debug, Some(methods), paging].into_iter().flatten().collect())
 }
 
-/// The request in two steps, where its body is JSON.
-fn in_steps(statement: Stmt) -> Vec<Stmt> {
-    let mut first = None;
-    let mut rest = statement;
-    First(&mut first).visit_stmt_mut(&mut rest);
-    first.map(|request| parse_quote!(let request = #request;)).into_iter().chain([rest]).collect()
-}
-
-/// Takes the request out of `json_body(request, body)`.
-struct First<'a>(&'a mut Option<Expr>);
-
-impl VisitMut for First<'_> {
-    fn visit_expr_call_mut(&mut self, call: &mut syn::ExprCall) {
-        let is_body = match &*call.func {
-            Expr::Path(path) => path.path.segments.last().is_some_and(|it| it.ident == "json_body"),
-            _ => false,
-        };
-        if is_body && let Some(request) = call.args.first_mut() {
-            *self.0 = Some(std::mem::replace(request, parse_quote!(request)));
-        }
-    }
-}
-
-/// Leaves out the header `api-version`, which progenitor sends with every request and no vendor knows;
-/// with it goes the map of headers, where it was the only one.
-fn without_api_version(statements: &mut Vec<Stmt>) {
-    let is_map = |expression: &Expr| matches!(expression, Expr::Path(path) if path.path.is_ident("header_map"));
-    let call = |statement: &Stmt| match statement {
-        Stmt::Expr(Expr::MethodCall(call), _) if is_map(&call.receiver) => {
-            Some(call.args.to_token_stream().to_string())
-        }
-        _ => None,
-    };
-    statements
-        .retain(|statement| !call(statement).is_some_and(|it| it.contains("\"api-version\"")));
-    // An optional header is put in within a condition.
-    let is_used = |statement: &Stmt| match statement {
-        Stmt::Local(_) => false,
-        statement => statement.to_token_stream().to_string().contains("header_map ."),
-    };
-    if statements.iter().any(is_used) {
-        return;
-    }
-    statements.retain(|statement| match statement {
-        Stmt::Local(local) => !matches!(&local.pat, Pat::Ident(pat) if pat.ident == "header_map"),
-        _ => true,
+/// The constructors: `new` with what must be given, and `with_body` where there is a body.
+fn begin(code: &OperationCode<'_>, inputs: &Inputs, body: Option<&Field>) -> Vec<ImplItemFn> {
+    let many = inputs.too_many();
+    let arguments = inputs.arguments.iter().map(Input::argument);
+    let values = code.parameters.iter().map(|field| {
+        let ident = &field.ident;
+        let given = inputs.arguments.iter().find(|input| input.is_parameter(ident));
+        given.map_or_else(|| quote!(#ident: None), Input::value)
     });
-    statements.iter_mut().for_each(|statement| NoHeaders.visit_stmt_mut(statement));
-}
-
-/// Takes `.headers(…)` out of a chain of calls.
-struct NoHeaders;
-
-impl VisitMut for NoHeaders {
-    fn visit_expr_mut(&mut self, expression: &mut Expr) {
-        visit_mut::visit_expr_mut(self, expression);
-        if let Expr::MethodCall(call) = expression
-            && call.method == "headers"
-        {
-            *expression = (*call.receiver).clone();
-        }
-    }
-}
-
-/// The answer as a stream, which progenitor makes of a text.
-fn is_stream(call: &syn::ExprCall) -> bool {
-    match call.args.first() {
-        Some(Expr::Call(inner)) => match &*inner.func {
-            Expr::Path(path) => path.path.segments.last().is_some_and(|it| it.ident == "stream"),
-            _ => false,
+    let Some((body, made)) = body.zip(inputs.body.as_ref()) else {
+        let body = body.map(|body| body.ident.clone());
+        return vec![parse_quote! {
+            #many
+            pub(super) fn new(client: &'a Client, #(#arguments),*) -> Self {
+                Self { client, options: Default::default(), #(#values,)* #body }
+            }
+        }];
+    };
+    let (ident, ty) = (&body.ident, &body.ty);
+    let given: Vec<&Input> =
+        inputs.arguments.iter().filter(|input| input.is_any_parameter()).collect();
+    let names = given.iter().map(|input| &input.ident);
+    let parameters = given.iter().map(|input| input.argument());
+    vec![
+        parse_quote! {
+            #many
+            pub(super) fn new(client: &'a Client, #(#arguments),*) -> Self {
+                Self::with_body(client, #(#names,)* #made)
+            }
         },
-        _ => false,
-    }
+        parse_quote! {
+            /// A call whose body was made elsewhere, such as one read from a file.
+            pub fn with_body(client: &'a Client, #(#parameters,)* #ident: #ty) -> Self {
+                Self { client, options: Default::default(), #(#values,)* #ident }
+            }
+        },
+    ]
 }
 
-/// Writes an exchange as people do: JSON through the runtime, which encodes bytes faster than reqwest;
-/// the operation by its constant; no suffixes; nothing allowed that does not occur.
-struct Plain<'a> {
-    constant: &'a syn::Ident,
-    /// The name of JSON in the answer.
-    accept: &'a str,
-}
-
-impl VisitMut for Plain<'_> {
-    fn visit_local_mut(&mut self, local: &mut syn::Local) {
-        local.attrs.clear();
-        visit_mut::visit_local_mut(self, local);
-    }
-
-    fn visit_path_mut(&mut self, path: &mut syn::Path) {
-        visit_mut::visit_path_mut(self, path);
-        let first = path.segments.first().map(|segment| segment.ident.to_string());
-        if matches!(first.as_deref(), Some("reqwest")) {
-            path.leading_colon = None;
+/// `send`, `send_raw` and what they share.
+fn sending(code: &OperationCode<'_>, success: &Success) -> Vec<ImplItemFn> {
+    let (name, constant) = (&code.builder, &code.constant);
+    let Success { content, read, envelope } = success;
+    let danger = match code.operation.starts_command() {
+        true => {
+            "It starts a command and is never sent a second time after it may have arrived. After a \
+             failure, [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command \
+             may have run.\n\n"
         }
-        // Ours has that name.
-        if let (Some("Error"), Some(segment)) = (first.as_deref(), path.segments.first_mut()) {
-            segment.ident = quote::format_ident!("CallError");
+        false => "",
+    };
+    let about = doc(&format!(
+        "Sends the request.\n\n{danger}# Errors\nIf a limit is violated (nothing is sent) or the call fails."
+    ));
+    let send: ImplItemFn = parse_quote! {
+        #about
+        pub async fn send(self) -> Result<::guestexec_core::Answer<#content>, Error> {
+            self.send_in(Call::default()).await
         }
-        if matches!(first.as_deref(), Some("progenitor_client")) && path.segments.len() > 1 {
-            path.leading_colon = None;
-            path.segments = path.segments.iter().skip(1).cloned().collect();
-        }
-    }
-
-    fn visit_macro_mut(&mut self, call: &mut syn::Macro) {
-        // `format!("{}/v1/{}", client.baseurl, encode_path(&uuid.to_string()),)`
-        use syn::{Token, punctuated::Punctuated};
-        let arguments = call.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated);
-        if let Ok(arguments) = arguments {
-            let mut arguments: Vec<Expr> = arguments.into_iter().collect();
-            arguments.iter_mut().for_each(|argument| self.visit_expr_mut(argument));
-            call.tokens = quote!(#(#arguments),*);
-        }
-    }
-
-    fn visit_lit_int_mut(&mut self, literal: &mut syn::LitInt) {
-        *literal = syn::LitInt::new(literal.base10_digits(), literal.span());
-    }
-
-    fn visit_expr_mut(&mut self, expression: &mut Expr) {
-        visit_mut::visit_expr_mut(self, expression);
-        match expression {
-            Expr::Struct(info) if info.path.is_ident("OperationInfo") => {
-                let constant = self.constant;
-                *expression = parse_quote!(operations::#constant.info());
-            }
-            Expr::MethodCall(call) if call.method == "json" => {
-                let (request, value) = (&call.receiver, &call.args);
-                *expression = parse_quote!(::guestexec_core::json_body(#request, #value));
-            }
-            // `HeaderValue::from_static("application/json")`: a request takes the text as well.
-            Expr::MethodCall(call) if call.method == "header" => {
-                if let Some(Expr::Call(value)) = call.args.last()
-                    && let Some(text) = value.args.first().cloned()
-                    && let Some(last) = call.args.last_mut()
-                {
-                    let accept = self.accept;
-                    *last = match text {
-                        Expr::Lit(_) if accept != "application/json" => parse_quote!(#accept),
-                        text => text,
-                    };
+    };
+    let prepared = quote! {
+        let operation = &operations::#constant;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = #name { client: &client, ..self };
+    };
+    let Some(read) = read else {
+        return vec![
+            send,
+            parse_quote! {
+                /// The same, for a call whose state is `call`.
+                pub(crate) async fn send_in(
+                    self,
+                    call: Call,
+                ) -> Result<::guestexec_core::Answer<#content>, Error> {
+                    #prepared
+                    let exchange = Box::pin(request.exchange());
+                    hooks::call(&client, operation, ::guestexec_core::upgraded(exchange)).await
                 }
+            },
+        ];
+    };
+    let answered = match envelope {
+        Some((whole, member)) => quote! {
+            let answer = self.receive(call, ::guestexec_core::read::#read::<#whole>).await?;
+            Ok(answer.map(|mut envelope| {
+                envelope.#member.extra.join(envelope.extra);
+                envelope.#member
+            }))
+        },
+        None => quote!(self.receive(call, ::guestexec_core::read::#read).await),
+    };
+    vec![
+        send,
+        parse_quote! {
+            /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+            /// UTF-8, and numbers that no reader takes, are replaced.
+            ///
+            /// # Errors
+            /// As [`send`](Self::send).
+            pub async fn send_raw(
+                self,
+            ) -> Result<::guestexec_core::Answer<::guestexec_core::Bytes>, Error> {
+                self.receive(Call::default(), ::guestexec_core::read::bytes).await
             }
-            // `Ok(ResponseValue::stream(response))`
-            Expr::Call(call) if is_stream(call) => {
-                *expression = parse_quote!(::guestexec_core::text_answer(response).await);
+        },
+        parse_quote! {
+            /// As `send`, for a call whose state is `call`.
+            pub(crate) async fn send_in(
+                self,
+                call: Call,
+            ) -> Result<::guestexec_core::Answer<#content>, Error> {
+                #answered
             }
-            _ => {}
-        }
-    }
+        },
+        parse_quote! {
+            async fn receive<T>(
+                self,
+                call: Call,
+                read: ::guestexec_core::Read<T>,
+            ) -> Result<::guestexec_core::Answer<T>, Error> {
+                #prepared
+                // Boxed, or else the caller's own future would be as large as the whole exchange.
+                let exchange = Box::pin(request.exchange());
+                hooks::call(&client, operation, ::guestexec_core::answer(exchange, read)).await
+            }
+        },
+    ]
 }

@@ -1,81 +1,88 @@
 //! Makes `client.rs`: the client, and a method for each operation.
 
-use quote::quote;
-use syn::{ImplItem, Item, ItemImpl, parse_quote};
+use quote::{ToTokens as _, quote};
+use syn::{ImplItem, Item, parse_quote};
 
-use super::{Maker, OperationCode, doc, last_segment, sample};
+use super::{
+    Maker, OperationCode, doc,
+    inputs::{Input, Inputs},
+    sample,
+};
 use crate::document::Schema;
 
 /// The client's items.
 ///
 /// # Errors
-/// A sentence, if progenitor's client does not have the form known.
-pub(super) fn items(
-    maker: &Maker<'_>,
-    mut items: Vec<Item>,
-    codes: &[OperationCode<'_>],
-) -> Result<Vec<Item>, String> {
-    // Progenitor proves with this that there are hooks, which every call does as well.
-    items.retain(|item| !matches!(item, Item::Use(_) | Item::Const(_)));
-    items.retain(|item| !is_methods(item));
-    for item in &mut items {
-        match item {
-            Item::Struct(item) if item.ident == "Client" => {
-                item.attrs.retain(|attribute| !attribute.path().is_ident("doc"));
-                item.attrs.insert(0, doc(&about(maker)));
-            }
-            Item::Impl(item) if item.trait_.is_none() => {
-                item.items.retain(is_constructor);
-                for member in &mut item.items {
-                    let ImplItem::Fn(function) = member else { continue };
-                    function.vis = parse_quote!(pub(crate));
-                    function.attrs =
-                        vec![doc("A client that reaches `baseurl` by what `inner` says.")];
-                }
-                item.items.push(parse_quote! {
-                    /// This client for one call of `operation` with the state `call`.
-                    pub(crate) fn with_call(
-                        &self,
-                        operation: &'static Operation,
-                        call: hooks::Call,
-                    ) -> Self {
-                        Self { inner: self.inner.with_call(operation, call), ..self.clone() }
-                    }
-                });
-            }
-            _ => {}
-        }
-    }
+/// A sentence, if the generator made what is not Rust.
+pub(super) fn items(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> Result<Vec<Item>, String> {
     let methods =
         codes.iter().map(|code| method(maker, code)).collect::<Result<Vec<_>, String>>()?;
-    let mut file: Vec<Item> = vec![
+    let about = doc(&about(maker));
+    let uses_types =
+        methods.iter().any(|method| method.to_token_stream().to_string().contains("types ::"));
+    let types = uses_types.then(|| quote!(, types));
+    let version = maker.spec.document.info.version.trim();
+    let with_options = doc(&with_options(maker));
+    Ok(vec![
         parse_quote!(
-            use guestexec_core::Operation;
+            use guestexec_core::{CallOptions, Operation};
         ),
         parse_quote!(
-            use progenitor_client::ClientInfo;
+            use super::{builder #types};
         ),
         parse_quote!(
-            use super::builder;
+            use crate::hooks;
         ),
-    ];
-    file.extend(items);
-    file.push(Item::Impl(parse_quote! {
-        /// The operations: each method begins a call, which `send` makes.
-        impl Client { #(#methods)* }
-    }));
-    Ok(file)
+        parse_quote! {
+            #about
+            #[derive(Clone, Debug)]
+            pub struct Client {
+                pub(crate) baseurl: String,
+                pub(crate) client: ::reqwest::Client,
+                pub(crate) inner: hooks::Inner,
+            }
+        },
+        parse_quote! {
+            impl Client {
+                /// The version of the interface that the document describes.
+                pub const API_VERSION: &'static str = #version;
+
+                /// This client for one call of `operation` with the state `call` and the options of both.
+                pub(crate) fn with_call(
+                    &self,
+                    operation: &'static Operation,
+                    call: hooks::Call,
+                    options: &CallOptions,
+                ) -> Self {
+                    Self { inner: self.inner.with_call(operation, call, options), ..self.clone() }
+                }
+
+                #with_options
+                #[must_use]
+                pub fn with_options(&self, options: CallOptions) -> Self {
+                    Self { inner: self.inner.with_options(options), ..self.clone() }
+                }
+            }
+        },
+        Item::Impl(parse_quote! {
+            /// The operations: each method begins a call, which `send` makes.
+            impl Client { #(#methods)* }
+        }),
+    ])
 }
 
-fn is_constructor(member: &ImplItem) -> bool {
-    matches!(member, ImplItem::Fn(function) if function.sig.ident == "new_with_client")
-}
-
-/// Progenitor's own methods of the operations, and its empty implementation of the hooks.
-fn is_methods(item: &Item) -> bool {
-    let Item::Impl(ItemImpl { trait_: None, items, self_ty, .. }) = item else { return false };
-    let of_client = last_segment(self_ty).is_some_and(|name| name == "Client");
-    of_client && !items.iter().any(is_constructor)
+/// What `with_options` does, with an example.
+fn with_options(maker: &Maker<'_>) -> String {
+    let provider = &maker.spec.provider;
+    format!(
+        "Returns a clone of this client for calls with these options: of its operations, and of what its \
+         handles do. Options that a call sets itself come before these.\n\n# Example\n```\n\
+         use std::time::Duration;\n\nuse guestexec_{provider}::{{CallOptions, Client}};\n\n\
+         /// Makes a client whose calls take 5 s at most and carry the id of a trace.\n\
+         fn traced(client: &Client, trace: &str) -> Client {{\n\
+         \x20   let options = CallOptions::new().call_timeout(Duration::from_secs(5));\n\
+         \x20   client.with_options(options.header(\"traceparent\", trace))\n}}\n```"
+    )
 }
 
 fn about(maker: &Maker<'_>) -> String {
@@ -89,21 +96,30 @@ fn about(maker: &Maker<'_>) -> String {
 }
 
 fn method(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<ImplItem, String> {
-    let text = doc(&description(maker, code)?);
+    let inputs = Inputs::of(maker, code);
+    let text = doc(&description(maker, code, &inputs)?);
     let (method, builder) = (&code.method, &code.builder);
     let deprecated = code.operation.operation.deprecated.then(super::deprecated);
+    let many = inputs.too_many();
+    let arguments = inputs.arguments.iter().map(Input::argument);
+    let names = inputs.arguments.iter().map(|input| &input.ident);
     syn::parse2(quote! {
         #text
         #deprecated
-        pub fn #method(&self) -> builder::#builder<'_> {
-            builder::#builder::new(self)
+        #many
+        pub fn #method(&self, #(#arguments),*) -> builder::#builder<'_> {
+            builder::#builder::new(self, #(#names),*)
         }
     })
     .map_err(|e| e.to_string())
 }
 
 /// What an operation does, its limits, what its refusals mean, an example and the vendor's page.
-fn description(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<String, String> {
+fn description(
+    maker: &Maker<'_>,
+    code: &OperationCode<'_>,
+    inputs: &Inputs,
+) -> Result<String, String> {
     let operation = &code.operation;
     let mut parts = vec![format!("{}.", operation.summary())];
     parts.extend(operation.operation.description.as_ref().map(|text| text.trim().to_owned()));
@@ -113,8 +129,12 @@ fn description(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<String, St
     if let Some(calls) = operation.rate() {
         parts.push(format!("The service takes {calls} of these calls in a second."));
     }
+    if !inputs.arguments.is_empty() {
+        let list = inputs.arguments.iter().map(Input::listed).collect::<Vec<_>>().join("\n");
+        parts.push(format!("# Arguments\n{list}"));
+    }
     parts.extend(refusals(maker, code));
-    if let Some(example) = sample::of(maker, code)? {
+    if let Some(example) = sample::of(maker, code, inputs)? {
         parts.push(format!("# Example\n```no_run\n{example}\n```"));
     }
     let (id, page, read_on) = (operation.id(), operation.page(), operation.read_on());

@@ -8,7 +8,11 @@ use quote::quote;
 use serde_json::Value;
 use syn::Item;
 
-use super::{Maker, OperationCode, bare, parse};
+use super::{
+    Maker, OperationCode,
+    inputs::{Input, Inputs},
+    parse,
+};
 use crate::document::Example as Answered;
 
 /// Longest line of JSON that is not one value.
@@ -48,22 +52,22 @@ pub(super) fn text(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> Result<Str
     for (constant, answer) in &errors {
         let _ = write!(text, "const {constant}: ExampleAnswer =\n    {answer};\n\n");
     }
-    let (mut core, mut own) = (vec!["Error", "ErrorKind", "Example"], vec!["Client", "operations"]);
+    let (mut core, mut own) =
+        (vec!["Answer", "Error", "ErrorKind", "Example"], vec!["Client", "operations"]);
     if text.contains("ExampleAnswer::") {
         core.push("ExampleAnswer");
     }
     if codes.iter().any(|code| code.operation.body_schema().is_some()) {
-        own.push("types");
+        own.extend(["builder", "types"]);
     }
     let ident = |name: &str| quote::format_ident!("{name}");
     let (core, own) = (core.into_iter().map(ident), own.into_iter().map(ident));
     let mut rest = parse(quote! {
         use guestexec_core::{#(#core),*};
-        use progenitor_client::ResponseValue;
         use super::{#(#own),*};
     })?
     .items;
-    rest.extend(send(codes)?);
+    rest.extend(send(maker, codes)?);
     rest.extend(schema(codes)?);
     // The declarations come first, and a blank line after them.
     let rest = maker.text(rest);
@@ -177,28 +181,50 @@ fn on_one_line(value: &Value) -> String {
 }
 
 /// The function that sends an example.
-fn send(codes: &[OperationCode<'_>]) -> Result<Vec<Item>, String> {
+fn send(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> Result<Vec<Item>, String> {
     let arms = codes.iter().map(|code| {
-        let (id, method) = (code.operation.id(), &code.method);
-        let setters = code.parameters.iter().map(|field| {
-            let (setter, wire) = (&field.ident, &field.wire);
-            let ty = bare(&field.ty);
-            quote! {
-                if let Some(value) = example.parameter::<#ty>(#wire).map_err(unusable)? {
-                    call = call.#setter(value);
+        let (id, method, builder) = (code.operation.id(), &code.method, &code.builder);
+        let inputs = Inputs::of(maker, code);
+        let of = |input: &Input| {
+            let (ty, wire) = (&input.ty, &input.wire);
+            quote!(example.parameter::<#ty>(#wire).map_err(unusable)?)
+        };
+        let parameters = inputs.arguments.iter().filter(|input| input.is_any_parameter());
+        let needed: Vec<_> = parameters
+            .map(|input| {
+                let (value, wire) = (of(input), &input.wire);
+                quote!(#value.ok_or_else(|| unusable(format!("`{}` is missing", #wire)))?)
+            })
+            .collect();
+        let begin = match code.operation.body_schema() {
+            Some(name) => {
+                let name = quote::format_ident!("{name}");
+                let body = quote!(example.body::<types::#name>().map_err(unusable)?);
+                match inputs.body.is_some() {
+                    true => quote!(builder::#builder::with_body(client, #(#needed,)* #body)),
+                    false => quote!(client.#method(#(#needed,)* #body)),
                 }
             }
-        });
-        let setters: Vec<_> = setters.collect();
-        let body = code.operation.body_schema().map(|name| {
-            let name = quote::format_ident!("{name}");
-            quote!(.body(example.body::<types::#name>().map_err(unusable)?))
-        });
+            None => quote!(client.#method(#(#needed),*)),
+        };
+        let setters: Vec<_> = inputs
+            .setters
+            .iter()
+            .filter(|input| input.is_any_parameter())
+            .map(|input| {
+                let (setter, value) = (&input.ident, of(input));
+                quote! {
+                    if let Some(value) = #value {
+                        call = call.#setter(value);
+                    }
+                }
+            })
+            .collect();
         match setters.is_empty() {
-            true => quote!(#id => client.#method() #body .send().await.map(shown),),
+            true => quote!(#id => #begin.send().await.map(shown),),
             false => quote! {
                 #id => {
-                    let mut call = client.#method() #body;
+                    let mut call = #begin;
                     #(#setters)*
                     call.send().await.map(shown)
                 }
@@ -223,7 +249,7 @@ fn send(codes: &[OperationCode<'_>]) -> Result<Vec<Item>, String> {
         }
 
         fn shown<T: ::std::fmt::Debug + Send + 'static>(
-            answer: ResponseValue<T>,
+            answer: Answer<T>,
         ) -> Box<dyn ::std::fmt::Debug + Send> {
             Box::new(answer.into_inner())
         }

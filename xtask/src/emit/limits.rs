@@ -33,11 +33,11 @@ impl Measure {
     /// The end of the constant's name, and what it counts.
     fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Length => ("LENGTH", "Characters"),
-            Self::Encoded => ("LENGTH", "Characters of Base64"),
-            Self::Bytes => ("BYTES", "Bytes"),
-            Self::Items => ("ITEMS", "Items"),
-            Self::Members => ("MEMBERS", "Members"),
+            Self::Length => ("LENGTH", "How many characters"),
+            Self::Encoded => ("LENGTH", "How many characters of Base64"),
+            Self::Bytes => ("BYTES", "How many bytes of UTF-8"),
+            Self::Items => ("ITEMS", "How many items"),
+            Self::Members => ("MEMBERS", "How many members"),
         }
     }
 }
@@ -98,7 +98,7 @@ impl Limits {
 
     /// A limit on a number; the constant's path.
     pub fn number(&mut self, place: &Place<'_>, least: End, most: End, ty: &Type) -> TokenStream {
-        self.add(place, "RANGE", "Values", range(least, most, ty))
+        self.add(place, "RANGE", "Which values", range(least, most, ty))
     }
 
     /// The rules of a JSON object in a text; the constant's path.
@@ -108,7 +108,7 @@ impl Limits {
             quote!(::guestexec_core::check::JsonObject),
             quote!(::guestexec_core::check::JsonObject::new(#members, #name)),
         );
-        self.add(place, "OBJECT", "The JSON object", rules)
+        self.add(place, "OBJECT", "What the JSON object in", rules)
     }
 
     fn add(
@@ -120,8 +120,7 @@ impl Limits {
     ) -> TokenStream {
         let constants = self.0.entry(place.owner.to_owned()).or_default();
         let mut name = format_ident!("{}_{end}", place.prefix);
-        let joint = if end == "OBJECT" { "in" } else { "of" };
-        let about = doc(&format!("{counted} {joint} {}.", place.called));
+        let about = doc(&format!("{counted} {} may have.", place.called));
         // The item of one member may have the name of another member.
         while constants.iter().any(|(other, _)| *other == name) {
             name = format_ident!("{name}_2");

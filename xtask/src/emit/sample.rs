@@ -7,7 +7,11 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use syn::{Ident, Type};
 
-use super::{Field, Maker, OperationCode, argument, bare, enums, last_segment, types};
+use super::{
+    Field, Maker, OperationCode, argument, bare, enums,
+    inputs::{Input, Inputs},
+    last_segment, types,
+};
 use crate::document::Schema;
 
 /// The example called `minimal`, or the first one, as the lines of a program that sends it; nothing
@@ -15,35 +19,34 @@ use crate::document::Schema;
 ///
 /// # Errors
 /// A sentence, if the generator made what is not Rust.
-pub(super) fn of(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<Option<String>, String> {
+pub(super) fn of(
+    maker: &Maker<'_>,
+    code: &OperationCode<'_>,
+    inputs: &Inputs,
+) -> Result<Option<String>, String> {
     let examples = code.operation.examples();
     let minimal = examples.iter().find(|example| example.name == "minimal");
     let Some(example) = minimal.or_else(|| examples.first()) else { return Ok(None) };
     let mut sample = Sample { maker, types: BTreeSet::new(), enums: BTreeSet::new() };
-    let mut setters = TokenStream::new();
-    for field in &code.parameters {
-        let parameters = code.operation.parameters();
-        let parameter = parameters.into_iter().find(|parameter| parameter.name == field.wire);
-        let given = example.parameters.get(&field.wire);
-        let Some((parameter, given)) = parameter.zip(given) else { continue };
-        let Some(value) = sample.value(&parameter.schema, bare(&field.ty), given) else {
+    let (mut arguments, mut setters) = (Vec::new(), TokenStream::new());
+    for input in &inputs.arguments {
+        let given = input.given(example);
+        let Some(value) = given.and_then(|given| sample.input(input, given)) else {
             return Ok(None);
         };
-        let setter = &field.ident;
-        setters.extend(quote!(.#setter(#value)));
+        arguments.push(value);
     }
-    let mut body = TokenStream::new();
-    if let (Some(name), Some(given)) = (code.operation.body_schema(), example.body) {
-        let Some(value) = sample.object(name, given) else { return Ok(None) };
-        setters.extend(quote!(.body(body)));
-        body = quote!(let body = #value;);
+    for input in &inputs.setters {
+        let Some(given) = input.given(example) else { continue };
+        let Some(value) = sample.input(input, given) else { return Ok(None) };
+        let setter = &input.ident;
+        setters.extend(quote!(.#setter(#value)));
     }
     let method = &code.method;
     let provider = &maker.spec.provider;
     let function: syn::File = syn::parse2(quote! {
         fn example() {
-            #body
-            let answer = client.#method() #setters .send().await?;
+            let answer = client.#method(#(#arguments),*) #setters .send().await?;
         }
     })
     .map_err(|e| e.to_string())?;
@@ -65,6 +68,14 @@ struct Sample<'a> {
 }
 
 impl Sample<'_> {
+    /// An input's value, as it is given to the method or the setter.
+    fn input(&mut self, input: &Input, given: &Value) -> Option<TokenStream> {
+        match &input.schema {
+            Some(schema) => self.value(schema, &input.ty, given),
+            None => self.object(&last_segment(&input.ty)?.to_string(), given),
+        }
+    }
+
     fn imports(&self) -> Option<String> {
         let provider = &self.maker.spec.provider;
         let group = |module: &str, names: &BTreeSet<String>| {

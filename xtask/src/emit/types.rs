@@ -162,7 +162,7 @@ fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &ObjectSchema) -> Item 
 }
 
 /// What the document says of a member, or of the type that it refers to.
-fn described(maker: &Maker<'_>, property: Option<&Schema>) -> Option<String> {
+pub(super) fn described(maker: &Maker<'_>, property: Option<&Schema>) -> Option<String> {
     let target = || maker.spec.document.resolve(property?)?.description();
     property?.description().or_else(target).map(|text| text.trim().to_owned())
 }
@@ -247,8 +247,8 @@ fn read_leniently(item: &mut ItemStruct) {
         item.attrs.iter().any(|attribute| derives(attribute).any(|it| it.is_ident("Debug")));
     item.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
     item.attrs.push(match has_debug {
-        true => parse_quote!(#[derive(Clone, Debug, Default)]),
-        false => parse_quote!(#[derive(Clone, Default)]),
+        true => parse_quote!(#[derive(Clone, Debug, Default, PartialEq)]),
+        false => parse_quote!(#[derive(Clone, Default, PartialEq)]),
     });
     for field in &mut item.fields {
         field.attrs.retain(|attribute| !attribute.path().is_ident("serde"));

@@ -23,6 +23,8 @@ pub(super) struct Tree {
 #[derive(Default)]
 struct Module {
     items: Vec<Item>,
+    /// What it is there for, with the conditions of the modules around it.
+    conditions: Vec<String>,
     /// Names that it brings into scope: the name here, and the path.
     uses: Vec<(String, Vec<String>, bool)>,
     /// Paths of which it brings all names into scope.
@@ -35,7 +37,7 @@ impl Tree {
         let mut tree = Self::default();
         let text = read("lib.rs")?.ok_or("lib.rs: there is none")?;
         let items = parse("lib.rs", &text)?;
-        tree.add(read, Vec::new(), "", items)?;
+        tree.add(read, Vec::new(), "", items, Vec::new())?;
         Ok(tree)
     }
 
@@ -46,6 +48,7 @@ impl Tree {
         name: Name,
         folder: &str,
         items: Vec<Item>,
+        under: Vec<String>,
     ) -> Result<(), String> {
         if name.len() > DEPTH {
             return Err(format!("{folder}: the modules are too deep"));
@@ -72,7 +75,8 @@ impl Tree {
                     };
                     let mut path = name.clone();
                     path.push(ident);
-                    self.add(read, path, &inner, items)?;
+                    let under = under.iter().cloned().chain(conditions(&child.attrs)).collect();
+                    self.add(read, path, &inner, items, under)?;
                     module.items.push(Item::Mod(child));
                 }
                 Item::Use(item) => {
@@ -83,6 +87,7 @@ impl Tree {
                 other => module.items.push(other),
             }
         }
+        module.conditions = under;
         self.modules.insert(name, module);
         Ok(())
     }
@@ -370,11 +375,13 @@ impl Walk<'_> {
         for (name, module) in &tree.modules {
             for item in &module.items {
                 match item {
-                    Item::Impl(item) if !is_hidden(&item.attrs) => self.implementation(name, item),
+                    Item::Impl(item) if !is_hidden(&item.attrs) => {
+                        self.implementation(name, item, &module.conditions);
+                    }
                     Item::Macro(item) => {
                         if let Some(Made::Answer { name: ty }) = Made::of(&item.mac) {
                             let path = [ty];
-                            self.of_type(name, &path, &[], |path| {
+                            self.of_type(name, &path, &module.conditions, |path| {
                                 ["Deserialize", "Serialize"]
                                     .map(|name| format!("{path}: impl {name}"))
                                     .to_vec()
@@ -397,14 +404,15 @@ impl Walk<'_> {
     ) {
         let Some(found) = self.tree.resolve(module, ty, DEPTH) else { return };
         for (path, conditions) in self.shown.get(&found).cloned().unwrap_or_default() {
-            let under: Vec<String> = conditions.iter().chain(under).cloned().collect();
+            let more = under.iter().filter(|condition| !conditions.contains(condition));
+            let under: Vec<String> = conditions.iter().chain(more).cloned().collect();
             lines(&path).into_iter().for_each(|line| self.line(&under, line));
         }
     }
 
-    fn implementation(&mut self, module: &Name, item: &ItemImpl) {
+    fn implementation(&mut self, module: &Name, item: &ItemImpl, around: &[String]) {
         let Some(ty) = path_of(&item.self_ty) else { return };
-        let under = conditions(&item.attrs);
+        let under: Vec<String> = around.iter().cloned().chain(conditions(&item.attrs)).collect();
         if let Some((of, _)) = &item.trait_ {
             let of = signature::trait_of(of);
             let generics = signature::generics(&item.generics);

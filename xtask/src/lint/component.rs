@@ -136,6 +136,17 @@ fn members(
         let text = format!("`required` lists `{required}`, which is not a member; correct it");
         complaints.add((lines, "required"), name, text);
     }
+    if let Some(envelope) = &object.envelope {
+        let target = properties.get(envelope).and_then(|property| document.resolve(property));
+        let is_object = matches!(target, Some(Schema::Object(inner)) if inner.is_struct());
+        let fits = is_object && object.required.contains(envelope);
+        complaints.unless(fits, (lines, "x-envelope"), name, || {
+            format!(
+                "`x-envelope` names `{envelope}`, which is no required member that is an object; correct \
+                 it, or leave it out"
+            )
+        });
+    }
     let least = object.min_properties.unwrap_or_default();
     complaints.unless(
         least <= properties.len() as u64,

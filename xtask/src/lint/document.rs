@@ -5,24 +5,25 @@ use std::collections::BTreeSet;
 use heck::{ToPascalCase as _, ToSnakeCase as _};
 
 use super::{Complaints, collision, is_name};
-use crate::document::{Complaint, Document, Lines, Referable, Reference, Schema};
+use crate::document::{Call, Complaint, Document, Lines, Referable, Reference, Schema};
 
 /// Names that are in every Rust file, and those of the generated files that have no other way.
-const TAKEN: [&str; 62] = [
+const TAKEN: [&str; 68] = [
     "Answer",
     "AsMut",
     "AsRef",
     "Box",
+    "Bytes",
     "Call",
     "CallError",
+    "CallOptions",
     "Client",
-    "ClientHooks",
-    "ClientInfo",
     "Clone",
     "Copy",
     "Debug",
     "Default",
     "Deserialize",
+    "DetailOf",
     "DoubleEndedIterator",
     "Drop",
     "Eq",
@@ -48,9 +49,14 @@ const TAKEN: [&str; 62] = [
     "Operation",
     "Option",
     "Ord",
+    "PageItems",
+    "Paged",
+    "Pages",
+    "Part",
     "PartialEq",
     "PartialOrd",
-    "ResponseValue",
+    "Place",
+    "Read",
     "Result",
     "Self",
     "Send",
@@ -64,19 +70,18 @@ const TAKEN: [&str; 62] = [
     "TryFrom",
     "TryInto",
     "Unpin",
+    "Upgraded",
     "Validate",
     "Vec",
     "ByteStream",
     "QueryParam",
     "RequestBuilderExt",
-    "OperationInfo",
     "FnPtr",
 ];
 
 /// Methods that the client has of its own or by a trait, and constants beside those of operations.
-const METHODS_TAKEN: [&str; 23] = [
+const METHODS_TAKEN: [&str; 19] = [
     "all",
-    "api_version",
     "baseurl",
     "borrow",
     "borrow_mut",
@@ -85,19 +90,16 @@ const METHODS_TAKEN: [&str; 23] = [
     "clone",
     "clone_from",
     "clone_into",
-    "exec",
     "fmt",
     "from",
     "inner",
     "into",
     "new",
-    "new_with_client",
-    "post",
-    "pre",
     "to_owned",
     "try_from",
     "try_into",
     "with_call",
+    "with_options",
 ];
 
 /// References that lead nowhere, or to a reference.
@@ -201,26 +203,36 @@ pub(super) fn check(document: &Document, complaints: &mut Complaints) {
 
 fn identities(document: &Document, complaints: &mut Complaints) {
     let calls = document.calls();
+    // Progenitor names its code by the id, and ours is named by the name: neither may occur twice.
     let ids = || calls.iter().map(|call| call.operation.id.as_str());
-    if let Some((first, second)) = collision(ids(), |id| id.to_snake_case()) {
-        let last = calls.iter().rfind(|call| call.operation.id == second);
+    let names = || calls.iter().map(Call::name);
+    let twice = collision(ids(), |id| id.to_snake_case());
+    if let Some((first, second)) = twice.or_else(|| collision(names(), |id| id.to_snake_case())) {
+        let last = calls.iter().rfind(|call| call.name() == second || call.id() == second);
         let lines = last.map_or(&document.lines, |call| &call.operation.lines);
+        let word = last.map_or("operationId", |call| called(*call));
         complaints.add(
-            (lines, "operationId"),
+            (lines, word),
             second,
-            format!("its operationId becomes the same method as `{first}`; rename one of the two"),
+            format!("its {word} becomes the same method as `{first}`; rename one of the two"),
         );
     }
     for call in &calls {
-        let id = call.operation.id.as_str();
-        let is_taken = TAKEN.contains(&id.to_pascal_case().as_str())
-            || METHODS_TAKEN.contains(&id.to_snake_case().as_str());
-        complaints.unless(
-            !is_taken,
-            (&call.operation.lines, "operationId"),
-            id,
-            || "its operationId hides a name that generated code uses; choose a longer one",
-        );
+        let name = call.name();
+        let is_taken = TAKEN.contains(&name.to_pascal_case().as_str())
+            || METHODS_TAKEN.contains(&name.to_snake_case().as_str());
+        let word = called(*call);
+        complaints.unless(!is_taken, (&call.operation.lines, word), name, || {
+            format!("its {word} hides a name that generated code uses; choose a longer one")
+        });
+    }
+}
+
+/// The word that names an operation's code.
+pub(super) fn called(call: Call<'_>) -> &'static str {
+    match call.operation.name {
+        Some(_) => "x-name",
+        None => "operationId",
     }
 }
 

@@ -2,22 +2,30 @@
 
 use heck::ToSnakeCase as _;
 
-use super::{Complaints, is_name, parameter};
+use super::{Complaints, is_name, paging, parameter};
 use crate::document::{Call, Document, Lines, Response, Schema};
 
 pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Complaints) {
     let operation = call.operation;
     let (id, lines) = (operation.id.as_str(), &operation.lines);
     let at = (lines, "operationId");
-    if !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        let text = "the operationId is not made of ASCII letters, digits and `_`; rename it";
-        complaints.add(at, id, text);
-    } else if !is_name(&id.to_snake_case()) {
-        let method = id.to_snake_case();
-        let text = format!(
-            "the operationId becomes the method `{method}`, which Rust does not take; rename it"
-        );
-        complaints.add(at, id, text);
+    let names = [("operationId", Some(id)), ("x-name", operation.name.as_deref())];
+    for (word, name) in names.into_iter().filter_map(|(word, name)| Some((word, name?))) {
+        let at = (lines, word);
+        if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            let text =
+                format!("the {word} is not made of ASCII letters, digits and `_`; rename it");
+            complaints.add(at, id, text);
+        } else if !is_name(&name.to_snake_case()) {
+            let method = name.to_snake_case();
+            let text = format!(
+                "the {word} becomes the method `{method}`, which Rust does not take; rename it"
+            );
+            complaints.add(at, id, text);
+        }
+    }
+    if let Some(pages) = &operation.pages {
+        paging::check(document, call, pages, complaints);
     }
     let summary = operation.summary.trim();
     complaints.unless(

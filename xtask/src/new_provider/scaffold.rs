@@ -27,6 +27,13 @@ const TRIAL: &str = include_str!("templates/trial.toml.txt");
 /// The features of the facade that each provider's crate has too.
 const FEATURES: [&str; 5] = ["rustls", "ring", "aws-lc-rs", "native-tls", "schemars"];
 
+/// The type of error answers that a document does not describe.
+const BODY: &str = "/// The JSON of an answer that is an error.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Body(pub serde_json::Value);
+
+";
+
 /// What is said of a provider.
 #[derive(Debug)]
 pub(super) struct Provider {
@@ -38,8 +45,8 @@ pub(super) struct Provider {
     pub operations: usize,
     /// The service's address, if it has a single one.
     pub endpoint: Option<String>,
-    /// The type of its error answers.
-    pub detail: String,
+    /// The type of its error answers, if the document has one.
+    pub detail: Option<String>,
     /// The modules that are generated and public.
     pub modules: Vec<&'static str>,
 }
@@ -62,8 +69,7 @@ impl Provider {
             page: page.unwrap_or_default().to_owned(),
             operations: operations.sum(),
             endpoint: address.map(str::to_owned),
-            detail: detail(document)
-                .map_or("serde_json::Value".to_owned(), |name| format!("crate::types::{name}")),
+            detail: detail(document).map(|name| format!("crate::types::{name}")),
             modules: public.into_iter().filter(is_there).collect(),
         }
     }
@@ -78,7 +84,9 @@ impl Provider {
             .replace("@UPPER@", &self.name.to_uppercase())
             .replace("@TITLE@", &self.title)
             .replace("@ENDPOINT@", &endpoint)
-            .replace("@DETAIL@", &self.detail)
+            .replace("@DETAIL@", self.detail.as_deref().unwrap_or("Body"))
+            .replace("@BODY@", if self.detail.is_some() { "" } else { BODY })
+            .replace("@ERRORS@", if self.detail.is_some() { "Error" } else { "{Body, Error}" })
             .replace("@MODULES@", &modules.join(", "))
     }
 

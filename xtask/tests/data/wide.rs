@@ -70,7 +70,7 @@ async fn a_list_is_an_answer() {
 #[tokio::test]
 async fn a_text_is_an_answer_and_json_has_the_name_of_the_document() {
     let (client, sent) = serve("text/plain", "made").await;
-    let answer = client.create_thing().body(request().message_2("two")).send().await.unwrap();
+    let answer = client.create_thing("lamp", "one").message_2("two").send().await.unwrap();
     assert_eq!(*answer, "made");
     let sent = sent.await.unwrap();
     assert!(sent.starts_with("POST /v1/things HTTP/1.1\r\n"), "{sent}");
@@ -79,6 +79,36 @@ async fn a_text_is_an_answer_and_json_has_the_name_of_the_document() {
     let (_, body) = sent.split_once("\r\n\r\n").unwrap();
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(body, serde_json::json!({ "name": "lamp", "Message": "one", "message": "two" }));
+}
+
+#[tokio::test]
+async fn an_envelope_is_not_seen_and_a_list_goes_on() {
+    let body = r#"{"result": {"parts": [{"Id": "a"}, 5], "total": 3}}"#;
+    let (client, sent) = serve("application/json", body).await;
+    let mut pages = client.list_parts("lamp").from(1).header_member("a").header("X-Mark", "m").pages();
+    let page = pages.next().await.unwrap().unwrap();
+    assert_eq!((page.parts.len(), page.total), (1, Some(3)));
+    // Of three, one was skipped and two are here, one of them unreadable.
+    assert!(pages.next().await.is_none());
+    let sent = sent.await.unwrap();
+    assert!(sent.contains("\r\nx-mark: m\r\n"), "{sent}");
+    let (_, body) = sent.split_once("\r\n\r\n").unwrap();
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body, serde_json::json!({ "query": { "thing": "lamp", "from": 1 }, "header": "a" }));
+
+    let (client, _) = serve("application/json", r#"{"rooms": ["a"], "about": {"next": "m"}}"#).await;
+    let mut rooms = client.list_rooms("one", "north").mark("m").items();
+    let error = rooms.next().await.unwrap().unwrap_err().to_string();
+    assert!(error.contains("gives nothing more of it"), "{error}");
+    assert!(rooms.next().await.is_none());
+    let (client, _) = serve("application/json", r#"{"rooms": ["a"], "about": {"next": ["m"]}}"#).await;
+    let error = client.list_rooms("one", "north").items().all().await.unwrap_err().to_string();
+    assert!(error.contains("a form that cannot be read"), "{error}");
+    let (client, _) = serve("application/json", r#"{"rooms": ["a"]}"#).await;
+    assert_eq!(client.list_rooms("one", "north").items().all().await.unwrap(), ["a"]);
+    let (client, _) = serve("application/json", r#"{"rooms": ["a"]}"#).await;
+    let raw = client.list_rooms("one", "north").send_raw().await.unwrap();
+    assert_eq!(&raw[..], br#"{"rooms": ["a"]}"#);
 }
 
 #[tokio::test]

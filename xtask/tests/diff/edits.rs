@@ -1,5 +1,6 @@
 //! The edits: each with what is said of it, `rule place wire rust`.
 
+mod operations;
 mod requests;
 
 use xtask::diff::rules::Rule;
@@ -50,7 +51,7 @@ components:
   responses:
 ";
 
-pub(crate) const EDITS: &[&[Edit]] = &[OTHERS, requests::EDITS];
+pub(crate) const EDITS: &[&[Edit]] = &[OTHERS, operations::EDITS, requests::EDITS];
 
 const OTHERS: &[Edit] = &[
     // Operations.
@@ -262,7 +263,7 @@ const OTHERS: &[Edit] = &[
             "        - name: X-Trace\n",
             "        - name: size\n          in: query\n          required: true\n          description: Their size.\n          schema: {type: integer}\n        - name: X-Trace\n",
         )],
-        &["parameter-added-required ListWidgets.size breaking minor"],
+        &["parameter-added-required ListWidgets.size breaking major"],
     ),
     small(
         &[(
@@ -276,14 +277,14 @@ const OTHERS: &[Edit] = &[
             "          in: query\n          description: Only",
             "          in: query\n          required: true\n          description: Only",
         )],
-        &["parameter-became-required ListWidgets.color breaking patch"],
+        &["parameter-became-required ListWidgets.color breaking major"],
     ),
     back(
         &[(
             "          in: query\n          description: Only",
             "          in: query\n          required: true\n          description: Only",
         )],
-        &["parameter-became-optional ListWidgets.color compatible patch"],
+        &["parameter-became-optional ListWidgets.color compatible major"],
     ),
     small(
         &[(

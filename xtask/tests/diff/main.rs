@@ -28,7 +28,7 @@ use xtask::{
 
 /// An edit of a document, and what is said of it.
 struct Edit {
-    /// `small`, or a provider.
+    /// `small`, `wide`, or a provider.
     document: &'static str,
     /// What is replaced, first occurrence, by what.
     edits: &'static [(&'static str, &'static str)],
@@ -46,6 +46,7 @@ fn text(document: &str) -> String {
             .map(|name| (name.to_owned(), read(&format!("specs/{name}.yaml"))))
             .into();
         all.insert("small".to_owned(), include_str!("../data/small.yaml").to_owned());
+        all.insert("wide".to_owned(), include_str!("../data/wide.yaml").to_owned());
         all
     });
     ALL[document].clone()

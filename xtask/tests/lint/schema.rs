@@ -386,6 +386,13 @@ pub const SCHEMAS: &[Broken] = &[
     broken("minProperties: 1", "minProperties: 4", "Carton", "nothing would pass", "correct it"),
     broken(
         "x-exclusive: [[note, content]]",
+        "x-exclusive: [[note, content]]\n      x-envelope: note",
+        "CreateWidgetRequest",
+        "`x-envelope` names `note`, which is no required member that is an object",
+        "leave it out",
+    ),
+    broken(
+        "x-exclusive: [[note, content]]",
         "x-exclusive: [[note, contents]]",
         "CreateWidgetRequest",
         "names `contents`",

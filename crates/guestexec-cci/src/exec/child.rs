@@ -2,8 +2,8 @@
 
 use std::{fmt, future::poll_fn, sync::Arc, task::Poll};
 
-use guestexec_core::{ErrorKind, ensure_runtime};
-use guestexec_remotecommand::{ExitStatus, Subprotocol, TerminalSize};
+use guestexec_core::{ErrorKind, ExitStatus, ensure_runtime};
+use guestexec_remotecommand::{Subprotocol, TerminalSize};
 use tokio::{task::JoinHandle, time::timeout};
 
 use super::{
@@ -22,6 +22,29 @@ use crate::Error;
 /// An output that is not read stops the whole session once its buffer is full
 /// ([`Exec::buffer`](crate::Exec::buffer)). So read both outputs, or drop the handle of one that does
 /// not matter, which throws that output away.
+///
+/// ```
+/// use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.cci().client()?;
+/// let pod = client.pod("default", "demo");
+/// let mut child = pod.exec(["sh", "-c", "read n; echo $((n * 2))"]).stdin_piped().spawn().await?;
+/// let mut input = child.stdin.take().expect("it is piped");
+/// let mut lines = BufReader::new(child.stdout.take().expect("it was not taken")).lines();
+/// input.write_all(b"21\n").await?;
+/// assert_eq!(lines.next_line().await?.as_deref(), Some("42"));
+/// input.shutdown().await?;
+/// assert!(child.wait().await?.success());
+///
+/// let child = pod.exec(["echo", "hello"]).spawn().await?;
+/// println!("{:?} over {:?}", child.protocol(), child.transport());
+/// assert_eq!(child.wait_with_output().await?.stdout_lossy(), "hello\n");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Child {
     // Dropped first, so that dropping `stdin` sends no end of input to an abandoned command.
     pub(super) progress: Progress,
@@ -163,6 +186,21 @@ impl Child {
 
     /// Resizes the command's terminal, in character cells.
     ///
+    /// ```
+    /// use guestexec_cci::TerminalSize;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// let sh = client.pod("default", "demo").exec(["sh"]).tty(TerminalSize { width: 80, height: 24 });
+    /// let child = sh.spawn().await?;
+    /// child.resize(120, 40).await?;
+    /// assert!(child.wait_with_output().await?.success());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] if the command has no terminal.
     pub async fn resize(&self, width: u16, height: u16) -> Result<(), Error> {
@@ -186,6 +224,18 @@ impl Child {
     /// The server decides what becomes of the process. Of the servers that were tried, containerd 2.1
     /// kills it; containerd 1.6 lets it run on, and so does a Kubernetes API server with
     /// `v5.channel.k8s.io` in front of any runtime.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// let mut child = client.pod("default", "demo").exec(["sleep", "600"]).killable().spawn().await?;
+    /// child.kill().await?;
+    /// assert_eq!(child.wait().await?.signal(), Some(9));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`] if the process id did not come, or the process did not end, within the

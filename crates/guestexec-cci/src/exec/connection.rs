@@ -6,8 +6,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use guestexec_core::Upgraded;
 use guestexec_remotecommand::{Pongs, TerminalSize, Termination};
-use reqwest::Upgraded;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use super::{buffers::Buffers, failure::protocol_error, liveness::Received};

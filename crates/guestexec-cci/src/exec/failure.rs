@@ -2,8 +2,8 @@
 
 use std::{io, time::Duration};
 
-use guestexec_core::ErrorKind;
-use guestexec_remotecommand::{ExitStatus, Subprotocol, Termination};
+use guestexec_core::{ErrorKind, ExitStatus};
+use guestexec_remotecommand::{Subprotocol, Termination};
 
 use super::buffers::OutputEnd;
 use crate::{Error, error::NO_CONTAINER, not_started};
@@ -60,7 +60,9 @@ pub(super) fn cannot_end_input(protocol: Subprotocol) -> Error {
 /// says.
 pub(super) fn exit_status(end: Termination, had_output: bool) -> Result<ExitStatus, Error> {
     let (reason, message) = match end {
-        Termination::Exited(status) => return Ok(status),
+        Termination::Exited(status) => {
+            return Ok(status.code().map_or(ExitStatus::WITHOUT_CODE, ExitStatus::from));
+        }
         Termination::Failed { reason, message } => (reason, message),
         _ => return Err(lost(None)),
     };

@@ -1,6 +1,7 @@
 //! The standard input of a command.
 
 use std::{
+    borrow::Cow,
     fmt, io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -12,6 +13,21 @@ use super::buffers::MAX_INPUT;
 
 /// The standard input of a command, given before it starts by
 /// [`Exec::stdin`](crate::Exec::stdin): text, bytes, a file, or any reader.
+///
+/// ```
+/// use guestexec_cci::Input;
+/// use tokio::io::AsyncReadExt as _;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.cci().client()?;
+/// let pod = client.pod("default", "demo");
+/// let counted = pod.exec(["wc", "-c"]).stdin(Input::reader(tokio::io::repeat(b'x').take(5))).await?;
+/// assert_eq!(counted.stdout_lossy().trim(), "5");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Input(Source);
 
 enum Source {
@@ -45,16 +61,32 @@ impl Input {
 }
 
 macro_rules! from_bytes {
-    ($($from:ty),*) => {$(
+    ($($from:ty: $bytes:expr;)*) => {$(
         impl From<$from> for Input {
-            fn from(bytes: $from) -> Self {
-                Self(Source::Bytes(bytes.into()))
+            fn from(given: $from) -> Self {
+                let bytes: fn($from) -> Vec<u8> = $bytes;
+                Self(Source::Bytes(bytes(given)))
             }
         }
     )*};
 }
 
-from_bytes!(Vec<u8>, &[u8], String, &str);
+from_bytes! {
+    Vec<u8>: |bytes| bytes;
+    &Vec<u8>: Vec::clone;
+    &[u8]: <[u8]>::to_vec;
+    Cow<'_, [u8]>: |bytes| bytes.into_owned();
+    String: String::into_bytes;
+    &String: |text| text.as_bytes().to_vec();
+    &str: |text| text.as_bytes().to_vec();
+    Cow<'_, str>: |text| text.into_owned().into_bytes();
+}
+
+impl<const N: usize> From<&[u8; N]> for Input {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self(Source::Bytes(bytes.to_vec()))
+    }
+}
 
 impl<const N: usize> From<[u8; N]> for Input {
     fn from(bytes: [u8; N]) -> Self {

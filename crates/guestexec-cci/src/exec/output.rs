@@ -2,16 +2,42 @@
 
 use std::{borrow::Cow, fmt};
 
-use guestexec_remotecommand::ExitStatus;
+use guestexec_core::{ExitStatus, serialize_output};
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 /// The exit status of a command and all its output.
 ///
 /// `Debug` shows the lengths of the outputs, not their content.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// Serialized, it has the members `exit_code`, where there is one, `success`, `stdout`, `stderr` and
+/// `complete`. A stream that is not UTF-8 is Base64, under the name `stdout_base64` or `stderr_base64`:
+///
+/// ```json
+/// {"exit_code":3,"success":false,"stdout":"","stderr_base64":"/w==","complete":true}
+/// ```
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.cci().client()?;
+/// let sh = client.pod("default", "demo").exec(["sh", "-c", "echo hello; echo no >&2; exit 3"]);
+/// let output = sh.await?;
+/// assert_eq!(output.exit_status(), Some(3.into()));
+/// assert_eq!(output.exit_code(), Some(3));
+/// assert!(!output.success());
+/// assert_eq!(output.stdout, b"hello\n");
+/// assert_eq!(output.stdout_lossy(), "hello\n");
+/// assert_eq!(output.stderr_lossy(), "no\n");
+/// assert!(output.is_complete());
+/// assert_eq!(output.to_string(), "exited with 3");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Output {
-    /// How the command ended.
-    pub status: ExitStatus,
+    pub(super) status: ExitStatus,
     /// Its standard output; with a terminal, all output.
     pub stdout: Vec<u8>,
     /// Its standard error.
@@ -20,10 +46,14 @@ pub struct Output {
 }
 
 impl Output {
-    /// The exit code of the [status](Self::status). `None` if the server reported a failure without a
-    /// valid code.
+    /// The exit status, which is always known here.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        Some(self.status)
+    }
+
+    /// The exit code. `None` if the server reported a failure without a valid code.
     pub fn exit_code(&self) -> Option<i64> {
-        self.status.code().map(i64::from)
+        self.status.code()
     }
 
     /// True if the command exited with 0.
@@ -51,6 +81,19 @@ impl Output {
     /// Decodes standard output by an encoding's label in the Encoding Standard: `gbk`, `big5`,
     /// `shift_jis`, `windows-1252` and so on, with U+FFFD in place of invalid bytes.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// let script = r"printf '\304\343'; printf '\272\303' >&2";
+    /// let output = client.pod("default", "demo").exec(["sh", "-c", script]).await?;
+    /// assert_eq!(output.stdout_in("gbk")?, "你");
+    /// assert_eq!(output.stderr_in("gbk")?, "好");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) if there is no such encoding.
     #[cfg(feature = "encoding")]
@@ -65,6 +108,33 @@ impl Output {
     #[cfg(feature = "encoding")]
     pub fn stderr_in(&self, encoding: &str) -> Result<Cow<'_, str>, crate::Error> {
         guestexec_core::text_in(&self.stderr, encoding)
+    }
+}
+
+impl Serialize for Output {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let has_code = self.exit_code().is_some();
+        let mut to = serializer.serialize_struct("Output", 4 + usize::from(has_code))?;
+        match self.exit_code() {
+            Some(code) => to.serialize_field("exit_code", &code)?,
+            None => to.skip_field("exit_code")?,
+        }
+        to.serialize_field("success", &self.success())?;
+        serialize_output(&mut to, ["stdout", "stdout_base64"], &self.stdout)?;
+        serialize_output(&mut to, ["stderr", "stderr_base64"], &self.stderr)?;
+        to.serialize_field("complete", &self.complete)?;
+        to.end()
+    }
+}
+
+/// One line: how the command ended, and whether output is missing. The output itself is left out.
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status.fmt(f)?;
+        if !self.complete {
+            f.write_str("; the end of its output did not come")?;
+        }
+        Ok(())
     }
 }
 

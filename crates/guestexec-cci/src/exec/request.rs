@@ -1,9 +1,12 @@
 //! The exec request: which upgrades to ask for, and what to do about a server that refuses one.
 
-use guestexec_core::{ErrorKind, Underway};
+use std::fmt;
+
+use guestexec_core::{Answer, ErrorKind, Underway, Upgraded};
 use guestexec_remotecommand::{Streams, Subprotocol};
-use progenitor_client::ResponseValue;
-use reqwest::{StatusCode, Upgraded};
+use reqwest::StatusCode;
+use serde::{Serialize, Serializer};
+use tokio::time::Instant;
 
 use super::{
     failure::cannot_end_input,
@@ -12,6 +15,21 @@ use super::{
 use crate::{Error, Pod, hooks::Call, upgrade::Upgrade};
 
 /// The transport of a session.
+///
+/// ```
+/// use guestexec_cci::ExecTransport;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.cci().client()?;
+/// let exec = client.pod("default", "demo").exec(["cat"]).transport(ExecTransport::SpdyPost);
+/// let child = exec.stdin("hello").spawn().await?;
+/// assert_eq!(child.transport(), ExecTransport::SpdyPost);
+/// assert_eq!(child.wait_with_output().await?.stdout_lossy(), "hello");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExecTransport {
@@ -37,8 +55,34 @@ pub enum ExecTransport {
 }
 
 impl ExecTransport {
+    /// Its name in programs' output: `auto`, `websocket_v5`, `websocket_v4`, `spdy_post` or `spdy_get`. It
+    /// stays the same from version to version.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::WebSocketV5 => "websocket_v5",
+            Self::WebSocketV4 => "websocket_v4",
+            Self::SpdyPost => "spdy_post",
+            Self::SpdyGet => "spdy_get",
+        }
+    }
+
     pub(super) fn is_spdy(self) -> bool {
         matches!(self, Self::SpdyPost | Self::SpdyGet)
+    }
+}
+
+/// The [name](Self::as_str).
+impl fmt::Display for ExecTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The [name](Self::as_str).
+impl Serialize for ExecTransport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -53,6 +97,8 @@ pub(super) struct ExecRequest<'a> {
     /// The command must be told where its input ends.
     pub(super) ends_input: bool,
     pub(super) transport: ExecTransport,
+    /// When the caller gives up.
+    pub(super) deadline: Option<Instant>,
     /// Whether a request was sent.
     pub(super) underway: Underway,
     /// Whether an earlier upgrade was refused by an answer that does not prove that nothing ran.
@@ -71,14 +117,9 @@ pub(super) struct ExecConnection {
 /// common.
 macro_rules! request {
     ($self:ident, $upgrade:ident, $method:ident) => {{
-        let ExecRequest { pod, argv, streams, underway, .. } = $self;
-        let mut call = pod
-            .client
-            .$method()
-            .namespace(&*pod.namespace)
-            .name(&*pod.name)
-            .command(argv.clone())
-            .stdout(streams.stdout);
+        let ExecRequest { pod, argv, streams, deadline, underway, .. } = $self;
+        let call = pod.client.$method(&*pod.namespace, &*pod.name);
+        let mut call = call.command(argv.clone()).stdout(streams.stdout);
         if let Some(container) = &pod.container {
             call = call.container(&**container);
         }
@@ -91,7 +132,7 @@ macro_rules! request {
         if streams.tty {
             call = call.tty(true);
         }
-        call.send_in(Call::upgrading($upgrade, underway.clone()))
+        call.send_in(Call::upgrading($upgrade, underway.clone(), *deadline))
     }};
 }
 
@@ -197,11 +238,9 @@ impl ExecRequest<'_> {
     }
 
     async fn send(&self, upgrade: Upgrade) -> Result<ExecConnection, Error> {
-        let response: Result<ResponseValue<Upgraded>, Error> = match upgrade {
-            Upgrade::SpdyPost => {
-                request!(self, upgrade, connect_cci_v2_post_namespaced_pod_exec).await
-            }
-            _ => request!(self, upgrade, connect_cci_v2_get_namespaced_pod_exec).await,
+        let response: Result<Answer<Upgraded>, Error> = match upgrade {
+            Upgrade::SpdyPost => request!(self, upgrade, exec_in_pod_by_post).await,
+            _ => request!(self, upgrade, exec_in_pod).await,
         };
         let (response, operation) = (response?, upgrade.operation());
         let protocol = upgrade.protocol(response.headers()).map_err(|error| {

@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::Secrets;
-use guestexec_remotecommand::{ExitStatus, Termination};
+use guestexec_core::{ExitStatus, Secrets};
+use guestexec_remotecommand::Termination;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep, sleep_until};
 
 use super::{

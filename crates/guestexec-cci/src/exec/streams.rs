@@ -21,6 +21,22 @@ use super::{
 /// other by the protocol. A WebSocket with `v4.channel.k8s.io` cannot do that without a terminal:
 /// `shutdown` then fails with [`io::ErrorKind::Unsupported`], drop does nothing, and the command
 /// waits for more input.
+///
+/// ```
+/// use tokio::io::AsyncWriteExt as _;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.cci().client()?;
+/// let mut child = client.pod("default", "demo").exec(["wc", "-c"]).stdin_piped().spawn().await?;
+/// let mut input = child.stdin.take().expect("it is piped");
+/// input.write_all(b"hello").await?;
+/// input.shutdown().await?;
+/// assert_eq!(child.wait_with_output().await?.stdout_lossy().trim(), "5");
+/// # Ok(())
+/// # }
+/// ```
 pub struct ChildStdin {
     pub(super) buffers: Arc<Buffers>,
     /// The protocol, if it cannot end input.
@@ -149,10 +165,42 @@ macro_rules! output {
 
 output! {
     /// The standard output of a [`Child`](crate::Child); with a terminal, all its output.
+    ///
+    /// ```
+    /// use tokio::io::AsyncReadExt as _;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// let mut child = client.pod("default", "demo").exec(["sh", "-c", "echo hello"]).spawn().await?;
+    /// let mut text = String::new();
+    /// child.stdout.take().expect("it was not taken").read_to_string(&mut text).await?;
+    /// assert_eq!(text, "hello\n");
+    /// assert!(child.wait().await?.success());
+    /// # Ok(())
+    /// # }
+    /// ```
     ChildStdout
 }
 
 output! {
     /// The standard error of a [`Child`](crate::Child).
+    ///
+    /// ```
+    /// use tokio::io::AsyncReadExt as _;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// let mut child = client.pod("default", "demo").exec(["sh", "-c", "echo hello >&2"]).spawn().await?;
+    /// let mut text = String::new();
+    /// child.stderr.take().expect("it was not taken").read_to_string(&mut text).await?;
+    /// assert_eq!(text, "hello\n");
+    /// assert!(child.wait().await?.success());
+    /// # Ok(())
+    /// # }
+    /// ```
     ChildStderr
 }

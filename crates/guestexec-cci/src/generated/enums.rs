@@ -3,9 +3,9 @@
 ::guestexec_core::open_enum! {
     /// Whether the operation succeeded.
     pub enum StatusOutcome {
-        /// `Success`.
+        /// The operation succeeded.
         Success = "Success",
-        /// `Failure`.
+        /// The operation failed; the reason and the message say why.
         Failure = "Failure",
     }
 }
@@ -13,41 +13,41 @@
 ::guestexec_core::open_enum! {
     /// Why the operation failed, for a program.
     pub enum StatusReason {
-        /// `Unauthorized`.
+        /// The server accepts none of the credentials that came with the request.
         Unauthorized = "Unauthorized",
-        /// `Forbidden`.
+        /// The caller is known, and may not do this.
         Forbidden = "Forbidden",
-        /// `NotFound`.
+        /// The object or the API does not exist.
         NotFound = "NotFound",
-        /// `AlreadyExists`.
+        /// There is an object of this name.
         AlreadyExists = "AlreadyExists",
-        /// `Conflict`.
+        /// The object is not in the state that the request expects; read it again.
         Conflict = "Conflict",
-        /// `Gone`.
+        /// The object is no longer on the server.
         Gone = "Gone",
-        /// `Invalid`.
+        /// A value of the object is not valid.
         Invalid = "Invalid",
-        /// `ServerTimeout`.
+        /// The server understood the request and could not complete it in time; retry.
         ServerTimeout = "ServerTimeout",
-        /// `Timeout`.
+        /// The request was not completed within its own time limit.
         Timeout = "Timeout",
-        /// `TooManyRequests`.
+        /// There were too many requests; wait before the next.
         TooManyRequests = "TooManyRequests",
-        /// `BadRequest`.
+        /// The request is malformed or contradicts itself.
         BadRequest = "BadRequest",
-        /// `MethodNotAllowed`.
+        /// The object does not support this action.
         MethodNotAllowed = "MethodNotAllowed",
-        /// `NotAcceptable`.
+        /// The server has no answer of a content type that the request accepts.
         NotAcceptable = "NotAcceptable",
-        /// `RequestEntityTooLarge`.
+        /// The request is too large.
         RequestEntityTooLarge = "RequestEntityTooLarge",
-        /// `UnsupportedMediaType`.
+        /// The server does not read the request's content type.
         UnsupportedMediaType = "UnsupportedMediaType",
-        /// `InternalError`.
+        /// The server, or something behind it, failed.
         InternalError = "InternalError",
-        /// `Expired`.
+        /// The server no longer keeps the list that is to be continued; begin it anew.
         Expired = "Expired",
-        /// `ServiceUnavailable`.
+        /// The server cannot answer now; retry later.
         ServiceUnavailable = "ServiceUnavailable",
     }
 }
@@ -55,11 +55,11 @@
 ::guestexec_core::open_enum! {
     /// When containers that end are restarted.
     pub enum RestartPolicy {
-        /// `Always`.
+        /// Whenever one ends.
         Always = "Always",
-        /// `OnFailure`.
+        /// When one ends with a failure.
         OnFailure = "OnFailure",
-        /// `Never`.
+        /// Not at all.
         Never = "Never",
     }
 }
@@ -85,11 +85,11 @@
 ::guestexec_core::open_enum! {
     /// Whether a condition holds.
     pub enum ConditionStatus {
-        /// `True`.
+        /// It holds.
         True = "True",
-        /// `False`.
+        /// It does not hold.
         False = "False",
-        /// `Unknown`.
+        /// It is not known whether it holds.
         Unknown = "Unknown",
     }
 }
@@ -97,13 +97,13 @@
 ::guestexec_core::open_enum! {
     /// What a condition is about.
     pub enum PodConditionType {
-        /// `PodScheduled`.
+        /// A node was chosen for the pod.
         PodScheduled = "PodScheduled",
-        /// `Initialized`.
+        /// All init containers have ended with success.
         Initialized = "Initialized",
-        /// `ContainersReady`.
+        /// All containers are ready.
         ContainersReady = "ContainersReady",
-        /// `Ready`.
+        /// The pod can serve requests.
         Ready = "Ready",
     }
 }

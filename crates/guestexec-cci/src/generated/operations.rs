@@ -3,7 +3,7 @@
 use guestexec_core::Operation;
 
 /// Runs a command in a container over a WebSocket.
-pub const CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC: Operation = Operation {
+pub const EXEC_IN_POD: Operation = Operation {
     id: "connectCciV2GetNamespacedPodExec",
     method: "GET",
     path: "/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec",
@@ -21,7 +21,7 @@ pub const CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC: Operation = Operation {
 };
 
 /// Runs a command in a container over SPDY/3.1.
-pub const CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC: Operation = Operation {
+pub const EXEC_IN_POD_BY_POST: Operation = Operation {
     id: "connectCciV2PostNamespacedPodExec",
     method: "POST",
     path: "/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec",
@@ -39,7 +39,7 @@ pub const CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC: Operation = Operation {
 };
 
 /// Reads one pod.
-pub const READ_CCI_V2_NAMESPACED_POD: Operation = Operation {
+pub const READ_POD: Operation = Operation {
     id: "readCciV2NamespacedPod",
     method: "GET",
     path: "/apis/cci/v2/namespaces/{namespace}/pods/{name}",
@@ -57,7 +57,7 @@ pub const READ_CCI_V2_NAMESPACED_POD: Operation = Operation {
 };
 
 /// Lists the pods of a namespace.
-pub const LIST_CCI_V2_NAMESPACED_POD: Operation = Operation {
+pub const LIST_PODS: Operation = Operation {
     id: "listCciV2NamespacedPod",
     method: "GET",
     path: "/apis/cci/v2/namespaces/{namespace}/pods",
@@ -75,7 +75,7 @@ pub const LIST_CCI_V2_NAMESPACED_POD: Operation = Operation {
 };
 
 /// Gets a token from IAM.
-pub const KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD: Operation = Operation {
+pub const CREATE_USER_TOKEN: Operation = Operation {
     id: "keystoneCreateUserTokenByPassword",
     method: "POST",
     path: "/v3/auth/tokens",
@@ -94,9 +94,9 @@ pub const KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD: Operation = Operation {
 
 /// All operations, in the document's order.
 pub const ALL: &[&Operation] = &[
-    &CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC,
-    &CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC,
-    &READ_CCI_V2_NAMESPACED_POD,
-    &LIST_CCI_V2_NAMESPACED_POD,
-    &KEYSTONE_CREATE_USER_TOKEN_BY_PASSWORD,
+    &EXEC_IN_POD,
+    &EXEC_IN_POD_BY_POST,
+    &READ_POD,
+    &LIST_PODS,
+    &CREATE_USER_TOKEN,
 ];

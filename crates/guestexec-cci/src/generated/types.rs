@@ -11,7 +11,7 @@ use super::enums::{
 };
 
 /// A container of a pod.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Container {
     /// Arguments of its main process.
@@ -36,7 +36,7 @@ pub struct Container {
 
 /// State of a container; one member at most. A command can run only in a container that is
 /// running.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ContainerState {
     /// Present while the container is running.
@@ -50,7 +50,7 @@ pub struct ContainerState {
 }
 
 /// The container is running.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ContainerStateRunning {
     /// When it was started.
@@ -60,7 +60,7 @@ pub struct ContainerStateRunning {
 }
 
 /// The container has ended.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ContainerStateTerminated {
     /// The runtime's identifier of the container.
@@ -82,7 +82,7 @@ pub struct ContainerStateTerminated {
 }
 
 /// The container is not running yet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ContainerStateWaiting {
     /// Why it is waiting, for a person.
@@ -94,7 +94,7 @@ pub struct ContainerStateWaiting {
 }
 
 /// What a container is doing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ContainerStatus {
     /// The runtime's identifier of the container.
@@ -120,7 +120,7 @@ pub struct ContainerStatus {
 }
 
 /// An environment variable of a container.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct EnvironmentVariable {
     /// Its name.
@@ -143,7 +143,7 @@ impl fmt::Debug for EnvironmentVariable {
 
 /// The body of an error: a Kubernetes Status, or the gateway's or IAM's own form. The gateway's
 /// code is among the members kept as unknown, under `error_code`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorBody {
     /// Version of the Status, `v1`.
@@ -176,7 +176,7 @@ pub struct ErrorBody {
 }
 
 /// An access key.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAccessKey {
@@ -194,7 +194,7 @@ impl IamAccessKey {
 }
 
 /// The public half of an access key.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAccessKeyId {
@@ -210,7 +210,7 @@ impl IamAccessKeyId {
 }
 
 /// The secret half of an access key.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAccessKeySecret {
@@ -226,7 +226,7 @@ impl IamAccessKeySecret {
 }
 
 /// The caller's identity, and what the token is for.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAuth {
@@ -251,7 +251,7 @@ impl IamAuth {
 }
 
 /// An account.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct IamDomain {
     /// ID of the account.
@@ -263,7 +263,7 @@ pub struct IamDomain {
 }
 
 /// IAM's own form of an error.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct IamError {
     /// The HTTP status.
@@ -277,7 +277,7 @@ pub struct IamError {
 }
 
 /// The caller's identity.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
@@ -314,7 +314,7 @@ pub struct IamIdentity {
 }
 
 impl IamIdentity {
-    /// Items of `methods`.
+    /// How many items `methods` may have.
     pub const METHODS_ITEMS: RangeFrom<usize> = 1..;
     /// Creates a value with the required members.
     pub fn new(methods: impl IntoIterator<Item = impl Into<IamAuthMethod>>) -> Self {
@@ -339,7 +339,7 @@ impl IamIdentity {
 }
 
 /// Name and password.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamPassword {
@@ -355,7 +355,7 @@ impl IamPassword {
 }
 
 /// The user and its password.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamPasswordUser {
@@ -383,7 +383,7 @@ impl IamPasswordUser {
 }
 
 /// A project.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct IamProject {
     /// The account the project belongs to.
@@ -397,7 +397,7 @@ pub struct IamProject {
 }
 
 /// A permission.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct IamRole {
     /// ID of the permission; `0` for those that have none.
@@ -409,7 +409,7 @@ pub struct IamRole {
 }
 
 /// What the token is for. The page also has a member `domain`, of no use for CCI and left out.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamScope {
@@ -425,7 +425,7 @@ impl IamScope {
 }
 
 /// A project, by its ID or its name; one of them must be given.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
@@ -468,7 +468,7 @@ impl IamScopeProject {
 }
 
 /// Whom the token identifies, and what it allows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct IamToken {
     /// The account the token is for, if it is for one.
@@ -490,7 +490,7 @@ pub struct IamToken {
 }
 
 /// A user.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct IamUser {
     /// The account the user belongs to.
@@ -506,7 +506,7 @@ pub struct IamUser {
 }
 
 /// The account a user belongs to.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamUserDomain {
@@ -522,7 +522,7 @@ impl IamUserDomain {
 }
 
 /// Body of keystoneCreateUserTokenByPassword.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct KeystoneCreateUserTokenByPasswordRequest {
@@ -539,7 +539,7 @@ impl KeystoneCreateUserTokenByPasswordRequest {
 
 /// Answer of keystoneCreateUserTokenByPassword; the token itself is in the header
 /// `X-Subject-Token`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct KeystoneCreateUserTokenByPasswordResponse {
     /// Whom the token identifies, and what it allows.
@@ -549,7 +549,7 @@ pub struct KeystoneCreateUserTokenByPasswordResponse {
 }
 
 /// What an answer says about itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ListMeta {
     /// Where the next part begins; missing or empty in the last one.
@@ -565,7 +565,7 @@ pub struct ListMeta {
 }
 
 /// Names and labels of an object.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ObjectMeta {
     /// Notes of tools. `kubectl.kubernetes.io/default-container` names the container to use if none is
@@ -594,7 +594,7 @@ pub struct ObjectMeta {
 }
 
 /// A pod.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Pod {
     /// Version of the object, `cci/v2`.
@@ -612,7 +612,7 @@ pub struct Pod {
 }
 
 /// One condition of a pod.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct PodCondition {
     /// When it was last probed; null on the page.
@@ -632,7 +632,7 @@ pub struct PodCondition {
 }
 
 /// An address of a pod.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct PodIp {
     /// The address, IPv4 or IPv6.
@@ -642,7 +642,7 @@ pub struct PodIp {
 }
 
 /// Pods of a namespace.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct PodList {
     /// Version of the list, `v1` on the page.
@@ -658,7 +658,7 @@ pub struct PodList {
 }
 
 /// What the pod is made of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct PodSpec {
     /// The containers, in order; the first is the one used if nothing else decides.
@@ -676,7 +676,7 @@ pub struct PodSpec {
 }
 
 /// What the pod is doing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct PodStatus {
     /// Conditions of the pod.
@@ -704,7 +704,7 @@ pub struct PodStatus {
 }
 
 /// One cause of an error.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct StatusCause {
     /// Member of the request the cause lies in.
@@ -718,7 +718,7 @@ pub struct StatusCause {
 }
 
 /// What the error is about.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct StatusDetails {
     /// The single causes.

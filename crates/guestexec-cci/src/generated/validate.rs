@@ -9,7 +9,7 @@ static PATTERN_0: check::Pattern = check::Pattern::new(
 static PATTERN_1: check::Pattern = check::Pattern::new(
     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
 );
-impl builder::ConnectCciV2GetNamespacedPodExec<'_> {
+impl builder::ExecInPod<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
     pub(super) fn within_limits(
         checks: bool,
@@ -32,7 +32,7 @@ impl builder::ConnectCciV2GetNamespacedPodExec<'_> {
     }
 }
 
-impl builder::ConnectCciV2PostNamespacedPodExec<'_> {
+impl builder::ExecInPodByPost<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
     pub(super) fn within_limits(
         checks: bool,
@@ -55,7 +55,7 @@ impl builder::ConnectCciV2PostNamespacedPodExec<'_> {
     }
 }
 
-impl builder::ReadCciV2NamespacedPod<'_> {
+impl builder::ReadPod<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
     pub(super) fn within_limits(
         _checks: bool,
@@ -69,7 +69,7 @@ impl builder::ReadCciV2NamespacedPod<'_> {
     }
 }
 
-impl builder::ListCciV2NamespacedPod<'_> {
+impl builder::ListPods<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
     pub(super) fn within_limits(
         checks: bool,

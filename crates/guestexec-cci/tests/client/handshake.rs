@@ -98,7 +98,7 @@ async fn a_spdy_response_is_checked_too() {
             })
             .await;
             let client = peer.client();
-            let call = client.connect_cci_v2_post_namespaced_pod_exec().namespace("ns").name("p");
+            let call = client.exec_in_pod_by_post("ns", "p");
             let result = call.send().await;
             assert_eq!(result.is_ok(), good, "{upgrade} {protocol}");
             if let Err(error) = result {

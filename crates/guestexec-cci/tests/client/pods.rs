@@ -1,5 +1,10 @@
 //! Finding pods and containers.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use guestexec_cci::{ErrorKind, enums::PodPhase};
 use tokio::io::AsyncWriteExt as _;
 
@@ -51,6 +56,59 @@ async fn a_list_whose_pages_repeat_ends() {
         .await;
         let error = endless.client().pods("ns").list().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol);
+    })
+    .await;
+}
+
+/// A peer that no longer keeps a list once it has given the first page so often.
+async fn forgetful(times: usize) -> Peer {
+    let asked = Arc::new(AtomicUsize::new(0));
+    Peer::new(move |request, mut stream| {
+        let asked = asked.clone();
+        async move {
+            let (status, body) = match request.query().contains("continue=") {
+                false => {
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    ("200 OK", r#"{"metadata":{"continue":"on"},"items":[{"metadata":{"name":"a"}}]}"#)
+                }
+                true if asked.load(Ordering::Relaxed) <= times => (
+                    "410 Gone",
+                    r#"{"kind":"Status","reason":"Expired","message":"The continue parameter is too old.","code":410}"#,
+                ),
+                true => ("200 OK", r#"{"items":[{"metadata":{"name":"b"}}]}"#),
+            };
+            stream.write_all(response(status, JSON, body).as_bytes()).await.unwrap();
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_list_that_expires_is_begun_anew_or_says_so() {
+    within(async {
+        let peer = forgetful(1).await;
+        let pods = peer.client().pods("ns").list().await.unwrap();
+        let names: Vec<_> = pods.into_iter().filter_map(|pod| pod.metadata?.name).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(peer.requests().len(), 4);
+
+        let peer = forgetful(usize::MAX).await;
+        let error = peer.client().pods("ns").list().await.unwrap_err();
+        assert_eq!(error.code(), Some("Expired"));
+        assert_eq!(peer.requests().len(), 6);
+
+        // A stream has given away what came before.
+        let peer = forgetful(1).await;
+        let client = peer.client();
+        let mut pods = client.pods("ns").items();
+        assert_eq!(
+            pods.next().await.unwrap().unwrap().metadata.unwrap().name.as_deref(),
+            Some("a")
+        );
+        let error = pods.next().await.unwrap().unwrap_err();
+        assert_eq!(error.code(), Some("Expired"));
+        assert!(error.advice().unwrap().contains("begin the list anew"), "{error}");
+        assert!(pods.next().await.is_none());
     })
     .await;
 }

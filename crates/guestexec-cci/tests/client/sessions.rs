@@ -37,8 +37,8 @@ async fn outputs_and_exit_codes_arrive() {
                 .await;
                 let client = peer.client();
                 let output = pod(&client).container("c").exec(["x"]).output().await.unwrap();
-                assert_eq!(output.status.code(), Some(code.into()));
-                assert_eq!(output.status.success(), code == 0);
+                assert_eq!(output.exit_code(), Some(code.into()));
+                assert_eq!(output.success(), code == 0);
                 assert_eq!((&*output.stdout_lossy(), &*output.stderr_lossy()), ("output\n", "err"));
             }
         }
@@ -89,7 +89,7 @@ async fn whole_input_is_sent_and_closed_on_v5() {
         let client = peer.client();
         let output =
             pod(&client).exec(["wc", "-c"]).stdin(vec![7; 3_000_001]).output().await.unwrap();
-        assert!(output.status.success());
+        assert!(output.success());
         assert_eq!(output.stdout, b"3000001");
         assert!(peer.requests()[0].query().contains("stdin=true"));
     })
@@ -101,7 +101,7 @@ async fn empty_input_opens_no_stream() {
     within(async {
         let peer = Peer::upgrading(V4, |socket| socket.end(SUCCESS)).await;
         let client = peer.client();
-        assert!(pod(&client).exec(["wc"]).stdin("").output().await.unwrap().status.success());
+        assert!(pod(&client).exec(["wc"]).stdin("").output().await.unwrap().success());
         assert!(!peer.requests()[0].query().contains("stdin"));
     })
     .await;
@@ -112,7 +112,7 @@ async fn output_opens_no_stream_for_a_piped_input() {
     within(async {
         let peer = Peer::upgrading(V4, |socket| socket.end(SUCCESS)).await;
         let client = peer.client();
-        assert!(pod(&client).exec(["cat"]).stdin_piped().output().await.unwrap().status.success());
+        assert!(pod(&client).exec(["cat"]).stdin_piped().output().await.unwrap().success());
         assert!(!peer.requests()[0].query().contains("stdin"));
     })
     .await;
@@ -186,7 +186,7 @@ async fn a_command_may_fill_the_longest_url_and_no_more() {
         let peer = Peer::upgrading(V5, |socket| socket.end(SUCCESS)).await;
         let client = peer.client();
         let script = |length| vec!["sh".to_owned(), "-c".to_owned(), "x".repeat(length)];
-        assert!(pod(&client).exec(script(65_000)).output().await.unwrap().status.success());
+        assert!(pod(&client).exec(script(65_000)).output().await.unwrap().success());
         assert_eq!(peer.requests().len(), 1);
         // Each blank takes three bytes of a URL.
         for script in [script(66_000), vec!["sh".to_owned(), " ".repeat(22_000)]] {
@@ -475,7 +475,7 @@ async fn the_spdy_operation_returns_the_upgraded_connection() {
         })
         .await;
         let client = peer.client();
-        let call = client.connect_cci_v2_post_namespaced_pod_exec().namespace("ns").name("web-0");
+        let call = client.exec_in_pod_by_post("ns", "web-0");
         let mut stream = call.command(vec!["x".to_owned()]).send().await.unwrap().into_inner();
         let mut hello = [0; 5];
         stream.read_exact(&mut hello).await.unwrap();

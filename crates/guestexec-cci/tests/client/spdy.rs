@@ -2,9 +2,9 @@
 
 use std::{collections::VecDeque, io, time::Duration};
 
-use guestexec_cci::{Error, ErrorKind, ExecTransport, ExitStatus, Subprotocol, TerminalSize};
+use guestexec_cci::{Error, ErrorKind, ExecTransport, Subprotocol, TerminalSize};
 use guestexec_remotecommand::{
-    Channel, Streams, Termination,
+    Channel, ExitStatus, Streams, Termination,
     spdy::{Event, Server},
 };
 use tokio::{
@@ -163,7 +163,7 @@ async fn a_stream_that_the_server_refuses_does_not_delay_input() {
         let exec = pod(&client).exec(["cat"]).tty(TerminalSize { width: 80, height: 24 });
         let exec = exec.stdin("text").transport(ExecTransport::SpdyPost);
         let output = exec.timeout(Duration::from_secs(20)).output().await.unwrap();
-        assert!(output.status.success());
+        assert!(output.success());
     })
     .await;
 }
@@ -199,7 +199,7 @@ async fn streams_and_status_arrive() {
             let child = exec.spawn().await.unwrap();
             assert_eq!((child.transport(), child.protocol()), (transport, Subprotocol::V4));
             let output = child.wait_with_output().await.unwrap();
-            assert_eq!(output.status.code(), Some(3));
+            assert_eq!(output.exit_code(), Some(3));
             assert_eq!((&*output.stdout_lossy(), &*output.stderr_lossy()), ("output", "err"));
             let request = &peer.requests()[0];
             assert_eq!(request.method, method);
@@ -330,7 +330,7 @@ async fn unusual_but_valid_frames_do_no_harm() {
         let client = peer.client();
         let exec = pod(&client).exec(["x"]).transport(ExecTransport::SpdyPost);
         let output = exec.output().await.unwrap();
-        assert_eq!((output.status.success(), &*output.stdout), (true, &b"good"[..]));
+        assert_eq!((output.success(), &*output.stdout), (true, &b"good"[..]));
     })
     .await;
 }
@@ -364,7 +364,7 @@ async fn input_waits_for_the_reply_to_its_stream() {
         .await;
         let client = peer.client();
         let exec = pod(&client).exec(["x"]).stdin("text").transport(ExecTransport::SpdyPost);
-        assert!(exec.output().await.unwrap().status.success());
+        assert!(exec.output().await.unwrap().success());
     })
     .await;
 }
@@ -444,7 +444,7 @@ async fn an_idle_session_is_kept_alive_by_pings() {
         let client = peer.client();
         let exec = pod(&client).exec(["x"]).transport(ExecTransport::SpdyPost);
         let output = exec.keepalive(Duration::from_millis(20)).output().await.unwrap();
-        assert!(output.status.success());
+        assert!(output.success());
     })
     .await;
 }

@@ -32,7 +32,7 @@ async fn output_after_the_status_is_delivered() {
                 .await;
                 let client = peer.client();
                 let output = pod(&client).exec(["x"]).transport(form).output().await.unwrap();
-                assert_eq!(output.status.code(), Some(code), "{form:?}");
+                assert_eq!(output.exit_code(), Some(code), "{form:?}");
                 assert_eq!(output.stdout_lossy(), "early late last", "{form:?}");
                 assert_eq!(output.stderr_lossy(), "later ", "{form:?}");
                 assert!(output.is_complete());
@@ -134,7 +134,7 @@ async fn a_status_stays_valid_whatever_follows_it() {
                     let client = peer.client();
                     let output = pod(&client).exec(["x"]).transport(form).output().await;
                     let output = output.unwrap_or_else(|error| panic!("{what}: {error}"));
-                    assert_eq!(output.status.code(), Some(3), "{what} over {form:?}");
+                    assert_eq!(output.exit_code(), Some(3), "{what} over {form:?}");
                     assert_eq!(output.stdout, b"whole", "{what} over {form:?}");
                 }
             }
@@ -162,7 +162,7 @@ async fn the_first_status_counts() {
                 .await;
                 let client = peer.client();
                 let output = pod(&client).exec(["x"]).transport(form).output().await.unwrap();
-                assert_eq!(output.status.code(), Some(3), "{form:?}");
+                assert_eq!(output.exit_code(), Some(3), "{form:?}");
                 assert_eq!(output.stdout, b"late", "{form:?}");
             }
             // So it is for a failure.
@@ -223,7 +223,7 @@ async fn a_status_ends_the_session_although_the_server_does_not() {
                     _ => exec(),
                 };
                 let output = exec.output().await.unwrap();
-                assert_eq!(output.status.code(), Some(3), "{form:?}");
+                assert_eq!(output.exit_code(), Some(3), "{form:?}");
                 assert_eq!((&*output.stdout, output.is_complete()), (&b"whole"[..], true));
             }
         }
@@ -251,7 +251,7 @@ async fn endless_output_after_the_status_is_cut_and_marked_as_cut() {
             let mut child = exec().spawn().await.unwrap();
             let (output, status) = tokio::join!(exec().output(), child.wait());
             let output = output.unwrap();
-            assert!(output.status.success() && !output.is_complete(), "{form:?}");
+            assert!(output.success() && !output.is_complete(), "{form:?}");
             assert!(output.stdout.len() > 1, "{form:?}");
             assert!(status.unwrap().success(), "{form:?}");
             let mut stdout = Vec::new();
@@ -275,7 +275,7 @@ async fn a_deadline_that_passes_after_the_status_changes_nothing() {
             .await;
             let client = peer.client();
             let exec = pod(&client).exec(["x"]).transport(form).timeout(Duration::from_secs(1));
-            assert_eq!(exec.output().await.unwrap().status.code(), Some(3), "{form:?}");
+            assert_eq!(exec.output().await.unwrap().exit_code(), Some(3), "{form:?}");
         }
     })
     .await;
@@ -331,7 +331,7 @@ async fn late_output_cut_by_a_deadline_or_a_broken_frame_is_marked_as_cut() {
                 let exec = pod(&client).exec(["x"]).transport(form);
                 let exec = if breaks { exec } else { exec.timeout(Duration::from_secs(2)) };
                 let output = exec.output().await.unwrap();
-                assert!(output.status.success() && !output.stdout.is_empty(), "{form:?}");
+                assert!(output.success() && !output.stdout.is_empty(), "{form:?}");
                 assert!(!output.is_complete(), "{form:?} {breaks}");
             }
         }

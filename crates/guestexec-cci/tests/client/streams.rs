@@ -289,7 +289,7 @@ async fn input_can_be_kept_open_to_send_keepalive_messages() {
             .await;
             let client = peer.client();
             let exec = pod(&client).exec(["sleep"]).keepalive(Duration::from_millis(20));
-            assert!(exec.keep_stdin_open().output().await.unwrap().status.success());
+            assert!(exec.keep_stdin_open().output().await.unwrap().success());
             assert!(peer.requests()[0].query().contains("stdin=true"));
         }
     })

@@ -44,12 +44,12 @@ async fn a_terminals_input_ends_with_ctrl_d_and_the_stream_stays_open() {
         Shutdown,
     }
 
-    async fn ended(mut child: Child, by: By) -> (Option<i32>, Vec<u8>) {
+    async fn ended(mut child: Child, by: By) -> (Option<i64>, Vec<u8>) {
         child.stdin.as_mut().unwrap().write_all(b"b\na\n").await.unwrap();
         match by {
             By::WaitWithOutput => {
                 let output = child.wait_with_output().await.unwrap();
-                return (output.status.code(), output.stdout);
+                return (output.exit_code(), output.stdout);
             }
             By::Wait => {}
             By::Drop => drop(child.stdin.take()),
@@ -97,7 +97,7 @@ async fn whole_input_of_a_terminal_ends_with_one_or_two_ctrl_d() {
                         false => exec.stdin(input).tty(SIZE),
                     };
                     let output = exec.output().await.unwrap();
-                    assert_eq!(output.status.code(), Some(5), "{input:?} over {form:?}");
+                    assert_eq!(output.exit_code(), Some(5), "{input:?} over {form:?}");
                     assert_eq!(output.stdout, b"sorted", "{input:?} over {form:?}");
                 }
             }
@@ -136,7 +136,7 @@ async fn a_terminal_without_input_gets_ctrl_d_at_once() {
                 exec().stdin("").tty(SIZE),
             ] {
                 let output = exec.output().await.unwrap();
-                assert_eq!(output.status.code(), Some(5), "{form:?}");
+                assert_eq!(output.exit_code(), Some(5), "{form:?}");
                 assert_eq!(output.stdout, b"sorted", "{form:?}");
             }
         }

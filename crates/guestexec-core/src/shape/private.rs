@@ -1,9 +1,9 @@
 //! What a shape leaves out.
 
-use reqwest::Request;
 use serde_json::Value;
 
 use super::{Marked, body, header};
+use crate::Request;
 
 /// What the shape of a request leaves out, in clear, for a recorder that has to find it elsewhere.
 #[derive(Clone, Default)]
@@ -22,6 +22,7 @@ impl Private {
     /// Reads it off a finished request. Of a request that no client of this library made, it has the
     /// sensitive headers only.
     pub fn of(request: &Request) -> Self {
+        let request = request.as_reqwest();
         let mut found = Self::default();
         let marked = Marked::of(request.url());
         let is = |kind, name: &str| marked.is_some_and(|marked| marked.has(kind, name));

@@ -4,6 +4,7 @@ use reqwest::{Method, Url, header::HeaderValue};
 use serde_json::{Value, json};
 
 use super::{RequestShape, put_random_texts};
+use crate::Request;
 use crate::{HttpOptions, Mark, Marks, Operation, http::offline_client};
 
 const MARKS: Marks<'_> = Marks {
@@ -37,11 +38,11 @@ fn what_is_marked_is_not_shown() {
         .build()
         .unwrap();
     // Without marks, anything may be a secret.
-    let unknown = RequestShape::of(&request).to_string();
+    let unknown = RequestShape::of(&wrapped(&request)).to_string();
     assert!(!unknown.contains("S2") && unknown.ends_with(" bytes>"), "{unknown}");
 
     MARKS.put(&mut request);
-    let shape = RequestShape::of(&request);
+    let shape = RequestShape::of(&wrapped(&request));
     let shown = format!("{shape}{shape:?}{}", serde_json::to_string(&shape).unwrap());
     for secret in ["S0", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "7777"] {
         assert!(!shown.contains(secret), "{secret}: {shape}");
@@ -83,7 +84,7 @@ fn shape(url: &str, body: &Value, made: &[Mark]) -> RequestShape {
         .build()
         .unwrap();
     Marks { operation: &RUN, times: &[], nonces: &[], made }.put(&mut request);
-    RequestShape::of(&request)
+    RequestShape::of(&wrapped(&request))
 }
 
 fn body(body: &Value, made: &[Mark]) -> Value {
@@ -107,7 +108,7 @@ fn the_host_is_named_and_a_port_of_this_machine_is_not() {
         assert!(shape.to_string().starts_with(&first), "{shape}");
     }
     let request = reqwest::Request::new(Method::GET, Url::parse("https://me:pw@h/a").unwrap());
-    assert_eq!(RequestShape::of(&request).host, "https://<secret>@h");
+    assert_eq!(RequestShape::of(&wrapped(&request)).host, "https://<secret>@h");
 }
 
 #[test]
@@ -284,7 +285,7 @@ fn a_query_that_is_encoded_in_another_way_is_shown_as_sent() {
     let url = Url::parse("http://h/?k%65y=S1").unwrap();
     let mut request = reqwest::Request::new(Method::GET, url);
     MARKS.put(&mut request);
-    assert_eq!(RequestShape::of(&request).query[0].1, "<secret>");
+    assert_eq!(RequestShape::of(&wrapped(&request)).query[0].1, "<secret>");
 }
 
 #[test]
@@ -294,7 +295,7 @@ fn json_with_a_name_twice_is_no_value() {
         let mut request = reqwest::Request::new(Method::POST, url.clone());
         *request.body_mut() = Some(text.into());
         Marks { operation, times: &[], nonces: &[], made: &[] }.put(&mut request);
-        RequestShape::of(&request).body.unwrap()
+        RequestShape::of(&wrapped(&request)).body.unwrap()
     };
     const OPEN: Operation = Operation::undocumented("Open", "POST", "/");
     for twice in [r#"{"a":1,"a":2}"#, r#"[{"a":[{"b":1,"\u0062":1}]}]"#] {
@@ -316,7 +317,7 @@ fn what_a_service_repeats_of_a_request_is_put_into_a_canned_answer() {
         "number": 1, "Free": "!",
     });
     let mut body = canned.clone();
-    put_random_texts(&request, &RUN, &mut body);
+    put_random_texts(&wrapped(&request), &RUN, &mut body);
     assert_eq!(
         body,
         json!({
@@ -325,6 +326,11 @@ fn what_a_service_repeats_of_a_request_is_put_into_a_canned_answer() {
     );
     request.url_mut().set_fragment(None);
     let mut body = canned.clone();
-    put_random_texts(&request, &RUN, &mut body);
+    put_random_texts(&wrapped(&request), &RUN, &mut body);
     assert_eq!(body, canned);
+}
+
+/// The request as a transport gets it.
+fn wrapped(request: &reqwest::Request) -> Request {
+    Request::from_reqwest(request.try_clone().unwrap())
 }

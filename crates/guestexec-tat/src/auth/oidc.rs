@@ -1,6 +1,9 @@
 //! The role of a pod on Tencent's Kubernetes: its token is exchanged for temporary keys.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use guestexec_core::{
     Endpoint, PlainHttp, check_credential, check_header_credential, identifier, unix_seconds,
@@ -25,6 +28,16 @@ const DURATION: u64 = 7200;
 /// AssumeRoleWithWebIdentity of the service STS, with `TKE_REGION`, `TKE_PROVIDER_ID` and
 /// `TKE_ROLE_ARN`, which the cluster sets in pods whose service account has a role. The exchange is
 /// that of the client's site, see [`ClientBuilder::root_domain`](crate::ClientBuilder::root_domain).
+///
+/// ```
+/// use guestexec_tat::{Client, TkeOidc};
+///
+/// # fn main() -> Result<(), guestexec_tat::Error> {
+/// // The token is exchanged when the first request is made.
+/// let client = Client::builder().region("ap-guangzhou").credentials(TkeOidc::new()).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct TkeOidc {
     endpoint: Option<String>,
@@ -60,13 +73,13 @@ impl TkeOidc {
         region: impl Into<String>,
         provider_id: impl Into<String>,
         role_arn: impl Into<String>,
-        token_file: impl Into<PathBuf>,
+        token_file: impl AsRef<Path>,
     ) -> Self {
         self.given = Some(Identity {
             region: region.into(),
             provider_id: provider_id.into(),
             role_arn: role_arn.into(),
-            token_file: token_file.into(),
+            token_file: token_file.as_ref().to_owned(),
         });
         self
     }

@@ -24,17 +24,12 @@ const UNTOLD: Duration = Duration::from_secs(600);
 
 /// Options with short timeouts: both services are near, or not there at all.
 pub(super) fn quick() -> HttpOptions {
-    let mut options = HttpOptions::default();
-    options.connect_timeout = Duration::from_secs(2);
-    options.timeout = Duration::from_secs(5);
-    options
+    HttpOptions::new().connect_timeout(Duration::from_secs(2)).timeout(Duration::from_secs(5))
 }
 
 /// Such options for the metadata service, which is on the instance and behind no proxy.
 fn direct() -> HttpOptions {
-    let mut options = quick();
-    options.proxy = Proxy::Direct;
-    options
+    quick().proxy(Proxy::Direct)
 }
 
 /// Sends a small request to `whom` and returns the body of an answer with status 200.
@@ -54,7 +49,8 @@ pub(super) async fn fetch(
     if answer.status() != StatusCode::OK {
         return Err(unusable(format!("{whom} answers {}", answer.status())));
     }
-    Ok(buffered(answer, MAX_ERROR_BODY).await.map_err(failed)?.into_body())
+    let answer = buffered(answer, MAX_ERROR_BODY).await;
+    Ok(answer.map_err(|_| unusable(format!("{whom} did not answer")))?.into_body())
 }
 
 /// Parses an answer. The error does not quote it, because it holds keys.
@@ -82,6 +78,17 @@ pub(super) fn lease(pair: &Value, answer: &Value) -> Option<Lease> {
 ///
 /// Asks `http://metadata.tencentyun.com/latest/meta-data/cam/security-credentials/`, which can be
 /// reached from within an instance only.
+///
+/// ```
+/// use guestexec_tat::{Client, CvmRole};
+///
+/// # fn main() -> Result<(), guestexec_tat::Error> {
+/// // The instance is asked when the first request is made.
+/// let role = CvmRole::new().role("deployer");
+/// let client = Client::builder().region("ap-guangzhou").credentials(role).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct CvmRole {
     endpoint: String,

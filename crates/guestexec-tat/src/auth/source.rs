@@ -4,7 +4,7 @@ use std::{
     any::Any,
     fmt::{self, Debug},
     future::{Future, ready},
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
     time::SystemTime,
@@ -16,6 +16,17 @@ use super::{Absent, CvmRole, TkeOidc, files, is_absent, unusable, variable};
 use crate::{Credentials, Error, RootDomain};
 
 /// Credentials and the time at which they expire.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use guestexec_tat::{Credentials, Lease};
+///
+/// let keys = Credentials::new("AKIDEXAMPLE", "its-key").with_security_token("its-token");
+/// let lease = Lease::until(keys, SystemTime::now() + Duration::from_secs(3600));
+/// assert!(lease.expires() > Some(SystemTime::now()));
+/// assert_eq!(lease.credentials().secret_id(), "AKIDEXAMPLE");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Lease {
     pub(super) credentials: Credentials,
@@ -51,6 +62,31 @@ pub type LeaseFuture<'a> = Pin<Box<dyn Future<Output = Result<Lease, Error>> + S
 ///
 /// It is asked when the first request is made, then five minutes before its lease expires, but not more
 /// often than every ten seconds and never twice at the same time. It has a minute to answer.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use guestexec_tat::{Client, CredentialSource, Credentials, Lease, LeaseFuture, ProvideCredentials};
+///
+/// /// Keys that a vault gives out for an hour.
+/// #[derive(Debug)]
+/// struct Vault;
+///
+/// impl ProvideCredentials for Vault {
+///     fn provide(&self) -> LeaseFuture<'_> {
+///         Box::pin(async {
+///             let keys = Credentials::new("AKIDEXAMPLE", "its-key").with_security_token("its-token");
+///             Ok(Lease::until(keys, SystemTime::now() + Duration::from_secs(3600)))
+///         })
+///     }
+/// }
+///
+/// # fn main() -> Result<(), guestexec_tat::Error> {
+/// let source = CredentialSource::new(Vault);
+/// let client = Client::builder().region("ap-guangzhou").credentials(source).build()?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait ProvideCredentials: Debug + Send + Sync {
     /// Fetches credentials.
     ///
@@ -107,8 +143,8 @@ impl CredentialSource {
     }
 
     /// A credentials file of the same form, elsewhere.
-    pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self::new(Place::File(path.into()))
+    pub fn file(path: impl AsRef<Path>) -> Self {
+        Self::new(Place::File(path.as_ref().to_owned()))
     }
 
     /// A profile of the vendor's command line: `~/.tccli/<profile>.credential`, as `tccli configure`
@@ -120,8 +156,8 @@ impl CredentialSource {
     }
 
     /// A `.credential` file of tccli's form, elsewhere.
-    pub fn tccli_file(path: impl Into<PathBuf>) -> Self {
-        Self::new(Place::TccliFile(path.into()))
+    pub fn tccli_file(path: impl AsRef<Path>) -> Self {
+        Self::new(Place::TccliFile(path.as_ref().to_owned()))
     }
 
     /// The role bound to the CVM instance this program runs on.

@@ -11,7 +11,7 @@ use super::enums::{
 };
 
 /// What was wrong with a request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ApiError {
     /// The error's code, for programs.
@@ -23,7 +23,7 @@ pub struct ApiError {
 }
 
 /// The agent of one machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct AutomationAgentInfo {
     /// Whether it can take commands now.
@@ -43,7 +43,7 @@ pub struct AutomationAgentInfo {
 }
 
 /// The request of CancelInvocation.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -73,11 +73,11 @@ pub struct CancelInvocationRequest {
 }
 
 impl CancelInvocationRequest {
-    /// Characters of `InvocationId`.
+    /// How many characters `InvocationId` may have.
     pub const INVOCATION_ID_LENGTH: RangeFrom<usize> = 1..;
-    /// Items of `InstanceIds`.
+    /// How many items `InstanceIds` may have.
     pub const INSTANCE_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
-    /// Characters of each item of `InstanceIds`.
+    /// How many characters each item of `InstanceIds` may have.
     pub const INSTANCE_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
     /// Creates a value with the required members.
     pub fn new(invocation_id: impl Into<String>) -> Self {
@@ -99,7 +99,7 @@ impl CancelInvocationRequest {
 }
 
 /// The answer of CancelInvocation, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CancelInvocationResponse {
     /// The answer itself.
@@ -109,7 +109,7 @@ pub struct CancelInvocationResponse {
 }
 
 /// The answer of CancelInvocation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CancelInvocationResult {
     /// The request's id, to quote when asking the vendor.
@@ -119,7 +119,7 @@ pub struct CancelInvocationResult {
 }
 
 /// A command.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Command {
     /// The command's id, `cmd-…`.
@@ -195,7 +195,7 @@ impl fmt::Debug for Command {
 }
 
 /// A placeholder's default value, as answers give it; the vendor's type is DefaultParameterConf.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CommandDefaultParameter {
     /// What it is for.
@@ -220,7 +220,7 @@ impl fmt::Debug for CommandDefaultParameter {
 }
 
 /// A command as it was when it ran.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CommandDocument {
     /// The kind of script.
@@ -242,7 +242,7 @@ pub struct CommandDocument {
 }
 
 /// A tag, as answers give it; the vendor's type is Tag.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CommandTag {
     /// The tag's key.
@@ -254,7 +254,7 @@ pub struct CommandTag {
 }
 
 /// The request of CreateCommand.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -388,21 +388,21 @@ pub struct CreateCommandRequest {
 }
 
 impl CreateCommandRequest {
-    /// Bytes of `CommandName`.
+    /// How many bytes of UTF-8 `CommandName` may have.
     pub const COMMAND_NAME_BYTES: RangeInclusive<usize> = 0..=60;
-    /// Characters of Base64 of `Content`.
+    /// How many characters of Base64 `Content` may have.
     pub const CONTENT_LENGTH: RangeInclusive<usize> = 0..=65536;
-    /// Characters of `Description`.
+    /// How many characters `Description` may have.
     pub const DESCRIPTION_LENGTH: RangeInclusive<usize> = 0..=120;
-    /// Values of `Timeout`.
+    /// Which values `Timeout` may have.
     pub const TIMEOUT_RANGE: RangeInclusive<u64> = 1..=86400;
-    /// The JSON object in `DefaultParameters`.
+    /// What the JSON object in `DefaultParameters` may have.
     pub const DEFAULT_PARAMETERS_OBJECT: JsonObject = JsonObject::new(20, 64);
-    /// Items of `DefaultParameterConfs`.
+    /// How many items `DefaultParameterConfs` may have.
     pub const DEFAULT_PARAMETER_CONFS_ITEMS: RangeInclusive<usize> = 0..=20;
-    /// Items of `Tags`.
+    /// How many items `Tags` may have.
     pub const TAGS_ITEMS: RangeInclusive<usize> = 0..=10;
-    /// Characters of `OutputCOSKeyPrefix`.
+    /// How many characters `OutputCOSKeyPrefix` may have.
     pub const OUTPUT_COS_KEY_PREFIX_LENGTH: RangeInclusive<usize> = 0..=60;
     /// Creates a value with the required members.
     pub fn new(command_name: impl Into<String>, content: impl Into<Base64>) -> Self {
@@ -522,7 +522,7 @@ impl fmt::Debug for CreateCommandRequest {
 }
 
 /// The answer of CreateCommand, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CreateCommandResponse {
     /// The answer itself.
@@ -532,7 +532,7 @@ pub struct CreateCommandResponse {
 }
 
 /// The answer of CreateCommand.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CreateCommandResult {
     /// The new command, `cmd-…`.
@@ -544,7 +544,7 @@ pub struct CreateCommandResult {
 }
 
 /// A placeholder's default value.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -567,7 +567,7 @@ pub struct DefaultParameterConf {
 }
 
 impl DefaultParameterConf {
-    /// Characters of `ParameterName`.
+    /// How many characters `ParameterName` may have.
     pub const PARAMETER_NAME_LENGTH: RangeInclusive<usize> = 1..=64;
     /// Creates a value with the required members.
     pub fn new(
@@ -599,7 +599,7 @@ impl fmt::Debug for DefaultParameterConf {
 }
 
 /// The request of DeleteCommand.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -611,7 +611,7 @@ pub struct DeleteCommandRequest {
 }
 
 impl DeleteCommandRequest {
-    /// Characters of `CommandId`.
+    /// How many characters `CommandId` may have.
     pub const COMMAND_ID_LENGTH: RangeFrom<usize> = 1..;
     /// Creates a value with the required members.
     pub fn new(command_id: impl Into<String>) -> Self {
@@ -622,7 +622,7 @@ impl DeleteCommandRequest {
 }
 
 /// The answer of DeleteCommand, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DeleteCommandResponse {
     /// The answer itself.
@@ -632,7 +632,7 @@ pub struct DeleteCommandResponse {
 }
 
 /// The answer of DeleteCommand.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DeleteCommandResult {
     /// The request's id, to quote when asking the vendor.
@@ -642,7 +642,7 @@ pub struct DeleteCommandResult {
 }
 
 /// The request of DescribeAutomationAgentStatus.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -696,13 +696,13 @@ pub struct DescribeAutomationAgentStatusRequest {
 }
 
 impl DescribeAutomationAgentStatusRequest {
-    /// Items of `InstanceIds`.
+    /// How many items `InstanceIds` may have.
     pub const INSTANCE_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
-    /// Characters of each item of `InstanceIds`.
+    /// How many characters each item of `InstanceIds` may have.
     pub const INSTANCE_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
-    /// Items of `Filters`.
+    /// How many items `Filters` may have.
     pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
-    /// Values of `Limit`.
+    /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
     /// Creates a value with no member set.
     pub fn new() -> Self {
@@ -738,7 +738,7 @@ impl DescribeAutomationAgentStatusRequest {
 }
 
 /// The answer of DescribeAutomationAgentStatus, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DescribeAutomationAgentStatusResponse {
     /// The answer itself.
@@ -748,7 +748,7 @@ pub struct DescribeAutomationAgentStatusResponse {
 }
 
 /// The answer of DescribeAutomationAgentStatus.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DescribeAutomationAgentStatusResult {
     /// The agents of this page.
@@ -762,7 +762,7 @@ pub struct DescribeAutomationAgentStatusResult {
 }
 
 /// The request of DescribeCommands.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -815,13 +815,13 @@ pub struct DescribeCommandsRequest {
 }
 
 impl DescribeCommandsRequest {
-    /// Items of `CommandIds`.
+    /// How many items `CommandIds` may have.
     pub const COMMAND_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
-    /// Characters of each item of `CommandIds`.
+    /// How many characters each item of `CommandIds` may have.
     pub const COMMAND_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
-    /// Items of `Filters`.
+    /// How many items `Filters` may have.
     pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
-    /// Values of `Limit`.
+    /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
     /// Creates a value with no member set.
     pub fn new() -> Self {
@@ -857,7 +857,7 @@ impl DescribeCommandsRequest {
 }
 
 /// The answer of DescribeCommands, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DescribeCommandsResponse {
     /// The answer itself.
@@ -867,7 +867,7 @@ pub struct DescribeCommandsResponse {
 }
 
 /// The answer of DescribeCommands.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DescribeCommandsResult {
     /// The commands of this page.
@@ -881,7 +881,7 @@ pub struct DescribeCommandsResult {
 }
 
 /// The request of DescribeInvocationTasks.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -942,13 +942,13 @@ pub struct DescribeInvocationTasksRequest {
 }
 
 impl DescribeInvocationTasksRequest {
-    /// Items of `InvocationTaskIds`.
+    /// How many items `InvocationTaskIds` may have.
     pub const INVOCATION_TASK_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
-    /// Characters of each item of `InvocationTaskIds`.
+    /// How many characters each item of `InvocationTaskIds` may have.
     pub const INVOCATION_TASK_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
-    /// Items of `Filters`.
+    /// How many items `Filters` may have.
     pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
-    /// Values of `Limit`.
+    /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
     /// Creates a value with no member set.
     pub fn new() -> Self {
@@ -991,7 +991,7 @@ impl DescribeInvocationTasksRequest {
 }
 
 /// The answer of DescribeInvocationTasks, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DescribeInvocationTasksResponse {
     /// The answer itself.
@@ -1001,7 +1001,7 @@ pub struct DescribeInvocationTasksResponse {
 }
 
 /// The answer of DescribeInvocationTasks.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DescribeInvocationTasksResult {
     /// The tasks of this page. The order is not documented.
@@ -1015,7 +1015,7 @@ pub struct DescribeInvocationTasksResult {
 }
 
 /// The request of DescribeInvocations.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -1069,13 +1069,13 @@ pub struct DescribeInvocationsRequest {
 }
 
 impl DescribeInvocationsRequest {
-    /// Items of `InvocationIds`.
+    /// How many items `InvocationIds` may have.
     pub const INVOCATION_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
-    /// Characters of each item of `InvocationIds`.
+    /// How many characters each item of `InvocationIds` may have.
     pub const INVOCATION_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
-    /// Items of `Filters`.
+    /// How many items `Filters` may have.
     pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
-    /// Values of `Limit`.
+    /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
     /// Creates a value with no member set.
     pub fn new() -> Self {
@@ -1112,7 +1112,7 @@ impl DescribeInvocationsRequest {
 }
 
 /// The answer of DescribeInvocations, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DescribeInvocationsResponse {
     /// The answer itself.
@@ -1122,7 +1122,7 @@ pub struct DescribeInvocationsResponse {
 }
 
 /// The answer of DescribeInvocations.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DescribeInvocationsResult {
     /// The invocations of this page.
@@ -1136,7 +1136,7 @@ pub struct DescribeInvocationsResult {
 }
 
 /// The request of DescribeRegions, which has no members.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -1149,7 +1149,7 @@ impl DescribeRegionsRequest {
 }
 
 /// The answer of DescribeRegions, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DescribeRegionsResponse {
     /// The answer itself.
@@ -1159,7 +1159,7 @@ pub struct DescribeRegionsResponse {
 }
 
 /// The answer of DescribeRegions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DescribeRegionsResult {
     /// The regions.
@@ -1173,7 +1173,7 @@ pub struct DescribeRegionsResult {
 }
 
 /// A refusal, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorEnvelope {
     /// The refusal itself.
@@ -1183,7 +1183,7 @@ pub struct ErrorEnvelope {
 }
 
 /// A refusal with the request's id.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorResult {
     /// What was wrong.
@@ -1195,7 +1195,7 @@ pub struct ErrorResult {
 }
 
 /// One condition of a list; what is listed has one of the values.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -1211,9 +1211,9 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Characters of `Name`.
+    /// How many characters `Name` may have.
     pub const NAME_LENGTH: RangeFrom<usize> = 1..;
-    /// Items of `Values`.
+    /// How many items `Values` may have.
     pub const VALUES_ITEMS: RangeInclusive<usize> = 0..=5;
     /// Creates a value with the required members.
     pub fn new(
@@ -1228,7 +1228,7 @@ impl Filter {
 }
 
 /// One run of one command, on all its instances.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Invocation {
     /// The script, in Base64.
@@ -1313,7 +1313,7 @@ impl fmt::Debug for Invocation {
 }
 
 /// One run of one command on one instance.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct InvocationTask {
     /// The command as it was when it ran.
@@ -1349,7 +1349,7 @@ pub struct InvocationTask {
 }
 
 /// A task, in brief.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct InvocationTaskBasicInfo {
     /// The instance it runs on.
@@ -1363,7 +1363,7 @@ pub struct InvocationTaskBasicInfo {
 }
 
 /// The request of InvokeCommand.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -1437,17 +1437,17 @@ pub struct InvokeCommandRequest {
 }
 
 impl InvokeCommandRequest {
-    /// Characters of `CommandId`.
+    /// How many characters `CommandId` may have.
     pub const COMMAND_ID_LENGTH: RangeFrom<usize> = 1..;
-    /// Items of `InstanceIds`.
+    /// How many items `InstanceIds` may have.
     pub const INSTANCE_IDS_ITEMS: RangeInclusive<usize> = 1..=200;
-    /// Characters of each item of `InstanceIds`.
+    /// How many characters each item of `InstanceIds` may have.
     pub const INSTANCE_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
-    /// The JSON object in `Parameters`.
+    /// What the JSON object in `Parameters` may have.
     pub const PARAMETERS_OBJECT: JsonObject = JsonObject::new(20, 64);
-    /// Values of `Timeout`.
+    /// Which values `Timeout` may have.
     pub const TIMEOUT_RANGE: RangeInclusive<u64> = 1..=86400;
-    /// Characters of `OutputCOSKeyPrefix`.
+    /// How many characters `OutputCOSKeyPrefix` may have.
     pub const OUTPUT_COS_KEY_PREFIX_LENGTH: RangeInclusive<usize> = 0..=60;
     /// Creates a value with the required members.
     pub fn new(
@@ -1522,7 +1522,7 @@ impl fmt::Debug for InvokeCommandRequest {
 }
 
 /// The answer of InvokeCommand, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct InvokeCommandResponse {
     /// The answer itself.
@@ -1532,7 +1532,7 @@ pub struct InvokeCommandResponse {
 }
 
 /// The answer of InvokeCommand.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct InvokeCommandResult {
     /// The invocation, `inv-…`.
@@ -1544,7 +1544,7 @@ pub struct InvokeCommandResult {
 }
 
 /// The request of PreviewReplacedCommandContent.
-#[derive(Clone, Default, Deserialize, Serialize)]
+#[derive(Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -1599,11 +1599,11 @@ pub struct PreviewReplacedCommandContentRequest {
 }
 
 impl PreviewReplacedCommandContentRequest {
-    /// The JSON object in `Parameters`.
+    /// What the JSON object in `Parameters` may have.
     pub const PARAMETERS_OBJECT: JsonObject = JsonObject::new(20, 64);
-    /// Characters of `CommandId`.
+    /// How many characters `CommandId` may have.
     pub const COMMAND_ID_LENGTH: RangeFrom<usize> = 1..;
-    /// Characters of Base64 of `Content`.
+    /// How many characters of Base64 `Content` may have.
     pub const CONTENT_LENGTH: RangeInclusive<usize> = 0..=65536;
     /// Creates a value with no member set.
     pub fn new() -> Self {
@@ -1643,7 +1643,7 @@ impl fmt::Debug for PreviewReplacedCommandContentRequest {
 }
 
 /// The answer of PreviewReplacedCommandContent, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct PreviewReplacedCommandContentResponse {
     /// The answer itself.
@@ -1653,7 +1653,7 @@ pub struct PreviewReplacedCommandContentResponse {
 }
 
 /// The answer of PreviewReplacedCommandContent.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct PreviewReplacedCommandContentResult {
     /// The script with its placeholders filled in, in Base64. Those without a value are still there.
@@ -1675,7 +1675,7 @@ impl fmt::Debug for PreviewReplacedCommandContentResult {
 }
 
 /// A region where TAT is offered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RegionInfo {
     /// The region's name as `X-TC-Region` takes it, such as `ap-guangzhou`.
@@ -1689,7 +1689,7 @@ pub struct RegionInfo {
 }
 
 /// The request of RunCommand.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -1876,27 +1876,27 @@ pub struct RunCommandRequest {
 }
 
 impl RunCommandRequest {
-    /// Characters of Base64 of `Content`.
+    /// How many characters of Base64 `Content` may have.
     pub const CONTENT_LENGTH: RangeInclusive<usize> = 0..=65536;
-    /// Items of `InstanceIds`.
+    /// How many items `InstanceIds` may have.
     pub const INSTANCE_IDS_ITEMS: RangeInclusive<usize> = 1..=200;
-    /// Characters of each item of `InstanceIds`.
+    /// How many characters each item of `InstanceIds` may have.
     pub const INSTANCE_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
-    /// Bytes of `CommandName`.
+    /// How many bytes of UTF-8 `CommandName` may have.
     pub const COMMAND_NAME_BYTES: RangeInclusive<usize> = 0..=60;
-    /// Characters of `Description`.
+    /// How many characters `Description` may have.
     pub const DESCRIPTION_LENGTH: RangeInclusive<usize> = 0..=120;
-    /// Values of `Timeout`.
+    /// Which values `Timeout` may have.
     pub const TIMEOUT_RANGE: RangeInclusive<u64> = 1..=86400;
-    /// The JSON object in `DefaultParameters`.
+    /// What the JSON object in `DefaultParameters` may have.
     pub const DEFAULT_PARAMETERS_OBJECT: JsonObject = JsonObject::new(20, 64);
-    /// Items of `DefaultParameterConfs`.
+    /// How many items `DefaultParameterConfs` may have.
     pub const DEFAULT_PARAMETER_CONFS_ITEMS: RangeInclusive<usize> = 0..=20;
-    /// The JSON object in `Parameters`.
+    /// What the JSON object in `Parameters` may have.
     pub const PARAMETERS_OBJECT: JsonObject = JsonObject::new(20, 64);
-    /// Items of `Tags`.
+    /// How many items `Tags` may have.
     pub const TAGS_ITEMS: RangeInclusive<usize> = 0..=10;
-    /// Characters of `OutputCOSKeyPrefix`.
+    /// How many characters `OutputCOSKeyPrefix` may have.
     pub const OUTPUT_COS_KEY_PREFIX_LENGTH: RangeInclusive<usize> = 0..=60;
     /// Creates a value with the required members.
     pub fn new(
@@ -2050,7 +2050,7 @@ impl fmt::Debug for RunCommandRequest {
 }
 
 /// The answer of RunCommand, in its envelope.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RunCommandResponse {
     /// The answer itself.
@@ -2060,7 +2060,7 @@ pub struct RunCommandResponse {
 }
 
 /// The answer of RunCommand.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RunCommandResult {
     /// The command, `cmd-…`; kept for later only with `SaveCommand` true.
@@ -2074,7 +2074,7 @@ pub struct RunCommandResult {
 }
 
 /// A tag, by which resources are found and billed.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -2098,7 +2098,7 @@ impl Tag {
 }
 
 /// Output, exit code and times of a task.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct TaskResult {
     /// How many bytes of output were cut off after the first 24 KB.

@@ -61,6 +61,28 @@ impl Script {
 }
 
 /// A saved or public command to run; see [`Run`](crate::Run).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_tat::{Error, Finished, Run, SavedCommand};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// /// Runs a saved command for at most a minute.
+/// async fn briefly(run: Run<'_, SavedCommand>) -> Result<Finished, Error> {
+///     run.timeout(Duration::from_secs(60)).await
+/// }
+///
+/// let on = client.instances(["ins-zj0f57ew"]);
+/// let saved = on.run("echo kept").save().await?;
+/// let again = briefly(on.invoke(saved.command_id().unwrap_or_default())).await?;
+/// assert_eq!(again.results()[0].output_lossy(), "kept\n");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SavedCommand {
     pub(super) id: String,
@@ -72,23 +94,51 @@ impl SavedCommand {
     }
 }
 
-/// What a [`Run`](crate::Run) can be of: a [`Script`] or a [`SavedCommand`]. It is sealed, as nobody else
-/// can name `Kind`.
-pub trait What: Into<Kind> + Clone + Send + 'static {}
+/// What a [`Run`](crate::Run) can be of: a [`Script`] or a [`SavedCommand`], and nothing else.
+///
+/// It is the bound of functions that take a run of either:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_tat::{Error, Finished, Run, Runnable};
+///
+/// /// Runs it as the user `deploy`, and stops waiting after ten minutes.
+/// async fn deploy<K: Runnable>(run: Run<'_, K>) -> Result<Finished, Error> {
+///     run.username("deploy").wait_at_most(Duration::from_secs(600)).await
+/// }
+///
+/// # async fn example(tat: guestexec_tat::Client) -> Result<(), Error> {
+/// let on = tat.instances(["ins-zj0f57ew"]);
+/// deploy(on.run("systemctl restart app")).await?;
+/// deploy(on.invoke("cmd-1")).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait Runnable: sealed::IntoKind + Clone + Send + 'static {}
 
-impl What for Script {}
+impl Runnable for Script {}
 
-impl What for SavedCommand {}
+impl Runnable for SavedCommand {}
 
-impl From<Script> for Kind {
-    fn from(script: Script) -> Self {
-        Self::Script(script)
+mod sealed {
+    use super::{Kind, SavedCommand, Script};
+
+    /// Nobody outside can name it, so nobody can implement [`Runnable`](super::Runnable).
+    pub trait IntoKind {
+        fn into_kind(self) -> Kind;
     }
-}
 
-impl From<SavedCommand> for Kind {
-    fn from(saved: SavedCommand) -> Self {
-        Self::Saved(saved)
+    impl IntoKind for Script {
+        fn into_kind(self) -> Kind {
+            Kind::Script(self)
+        }
+    }
+
+    impl IntoKind for SavedCommand {
+        fn into_kind(self) -> Kind {
+            Kind::Saved(self)
+        }
     }
 }
 

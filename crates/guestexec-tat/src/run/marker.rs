@@ -32,7 +32,7 @@ const SELF_READING: [&str; 13] = [
 ];
 
 /// The blanks that mark the script of one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Marker(String);
 
 impl Marker {

@@ -15,6 +15,10 @@ use crate::{
 
 /// The service's description of a command's end, where that cannot be read: part of an error of the
 /// kind [`ErrorKind::Protocol`], where [`Unreadable::of`] finds it. The command is over.
+///
+/// It has no serialized form of its own, because the JSON may hold a signed URL: write
+/// [`Self::raw`] where that may be read.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Unreadable {
     raw: Value,
 }

@@ -1,23 +1,86 @@
 //! The result of a command on one instance.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
+use std::{
+    borrow::Cow,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::SystemTime,
+};
 
-use guestexec_core::{Base64, readable};
+use guestexec_core::{Base64, ExitStatus, readable};
+use serde::Serialize;
 
 use crate::{Error, enums::TaskStatus, time::iso8601, types::InvocationTask};
 
 /// The result of the command on one instance.
 ///
 /// A command that fails, is killed or never starts has a result, not an error.
+///
+/// Serialized, it has the members `instance_id`, `invocation_id`, `task_id`, `outcome` (see [`Outcome`]),
+/// `exit_code`, `success`, `output`, `dropped`, `output_url` (without the query, see [`OutputUrl`]),
+/// `upload_error`, `error_info`, `started_at`, `ended_at` and `error`, which is that of
+/// [`Self::failure`]. Output that is not UTF-8 is Base64, under the name `output_base64` instead of
+/// `output`. What has no value is left out:
+///
+/// ```json
+/// {"instance_id":"ins-1","invocation_id":"inv-1","task_id":"invt-1","outcome":"exited",
+///  "exit_code":0,"success":true,"output":"hello\n","dropped":0,
+///  "started_at":"2026-11-05T07:49:58Z","ended_at":"2026-11-05T07:49:59Z"}
+/// ```
+///
+/// ```
+/// use guestexec_tat::{Outcome, enums::TaskStatus};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let finished = client.instances(["ins-zj0f57ew"]).run("echo no such file; exit 3").await?;
+/// let result = &finished.results()[0];
+///
+/// assert_eq!(result.instance_id(), "ins-zj0f57ew");
+/// assert_eq!(result.outcome(), Outcome::Exited(3));
+/// assert_eq!(result.status(), Some(&TaskStatus::Failed));
+/// assert_eq!(result.exit_status(), Some(3.into()));
+/// assert_eq!(result.exit_code(), Some(3));
+/// assert_eq!(result.output(), b"no such file\n");
+/// assert_eq!(result.dropped(), 0);
+/// assert!(result.started_at() <= result.ended_at());
+/// assert!(result.started_text().is_some() && result.ended_text().is_some());
+/// println!("{:?} of {:?}: {result}", result.task_id(), result.invocation_id());
+///
+/// // Why it did not start, has no known end, or was not uploaded.
+/// assert_eq!((result.error_info(), result.failure()), (None, None));
+/// assert_eq!((result.upload_error(), result.output_url()), (None, None));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct InstanceResult {
     pub(super) position: usize,
-    instance_id: String,
-    end: End,
+    pub(super) instance_id: String,
+    pub(super) end: End,
 }
 
-#[derive(Clone, Debug)]
-enum End {
+/// Without its place in the run.
+impl PartialEq for InstanceResult {
+    fn eq(&self, other: &Self) -> bool {
+        self.instance_id == other.instance_id && self.end == other.end
+    }
+}
+
+impl Eq for InstanceResult {}
+
+impl Hash for InstanceResult {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.instance_id.hash(state);
+        self.end.hash(state);
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum End {
     /// The service's task is over.
     Task(Box<Task>),
     /// There is no task, or its end was not seen.
@@ -25,23 +88,48 @@ enum End {
 }
 
 /// A task without its script.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Task {
-    invocation_id: Arc<str>,
-    task_id: Option<String>,
-    status: TaskStatus,
-    exit_code: Option<i64>,
-    output: Base64,
-    dropped: u64,
-    output_url: Option<OutputUrl>,
-    upload_error: Option<String>,
-    error_info: Option<String>,
-    started: Option<String>,
-    ended: Option<String>,
+    pub(super) invocation_id: Arc<str>,
+    pub(super) task_id: Option<String>,
+    pub(super) status: TaskStatus,
+    pub(super) exit_code: Option<i64>,
+    pub(super) output: Base64,
+    pub(super) dropped: u64,
+    pub(super) output_url: Option<OutputUrl>,
+    pub(super) upload_error: Option<String>,
+    pub(super) error_info: Option<String>,
+    pub(super) started: Option<String>,
+    pub(super) ended: Option<String>,
 }
 
 /// How a command ended on an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Serialized, it is `{"outcome":"exited","exit_code":3}`, or `{"outcome":"timed_out"}` and so on with
+/// the names of [`Self::as_str`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_tat::Outcome;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let on = client.instances(["ins-zj0f57ew"]);
+/// let finished = on.run("sleep 600").timeout(Duration::from_secs(1)).await?;
+/// match finished.results()[0].outcome() {
+///     Outcome::Exited(0) => println!("it worked"),
+///     Outcome::Exited(code) => println!("it failed with {code}"),
+///     // It is as_str in a program's output.
+///     other => assert_eq!(other.as_str(), "timed_out"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "outcome", content = "exit_code", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
     /// It ran to its end, with this exit code.
@@ -67,6 +155,25 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    /// Its name in programs' output, without the exit code: `exited`, `timed_out` and so on. It stays the
+    /// same from version to version.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exited(_) => "exited",
+            Self::Killed => "killed",
+            Self::TimedOut => "timed_out",
+            Self::AgentSilent => "agent_silent",
+            Self::NotStarted => "not_started",
+            Self::NotDelivered => "not_delivered",
+            Self::Cancelled => "cancelled",
+            Self::Terminated => "terminated",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Ends a sentence about the command: `exited with 3`.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,7 +193,25 @@ impl fmt::Display for Outcome {
 }
 
 /// Why some instances have no result: their call failed, or their end was not seen.
-#[derive(Debug)]
+///
+/// Serialized, it has the members `error`, `instances` and, where it is known, `invocation_id`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// # let offline = sandbox.tat().offline_instance();
+/// let finished = client.instances([offline, "ins-zj0f57ew"]).run("uptime").await?;
+/// for failure in finished.failures() {
+///     assert_eq!(failure.instances, [offline]);
+///     assert!(!failure.error.may_have_run());
+///     assert_eq!(failure.error.code(), Some("ResourceUnavailable.AgentStatusNotOnline"));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Failure {
     /// What failed. [`may_have_run`](guestexec_core::Error::may_have_run) is true if the command may
@@ -122,10 +247,21 @@ impl fmt::Display for Failure {
 
 /// The URL of a whole output in COS.
 ///
-/// It may be signed, so that whoever has it can read the output. `Display` and `Debug` leave the query
-/// out.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OutputUrl(String);
+/// It may be signed, so that whoever has it can read the output. `Display`, `Debug` and the serialized
+/// form leave the query out.
+///
+/// ```no_run
+/// # async fn example(result: guestexec_tat::InstanceResult) -> Result<(), reqwest::Error> {
+/// // The sandbox uploads nothing.
+/// if let Some(url) = result.output_url() {
+///     println!("downloading {url}");
+///     let whole = reqwest::get(url.expose()).await?.bytes().await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct OutputUrl(pub(super) String);
 
 impl OutputUrl {
     /// The whole URL, with the query that may grant access.
@@ -235,7 +371,8 @@ impl InstanceResult {
         let Some(task) = self.task() else {
             return self.failure().map_or(Outcome::Unknown, Failure::outcome);
         };
-        match (&task.status, self.exit_code()) {
+        // The agent reports -1 for a command that a signal killed. Other negative codes come from Windows.
+        match (&task.status, task.exit_code.filter(|code| *code != -1)) {
             (TaskStatus::Success | TaskStatus::Failed, Some(code)) => Outcome::Exited(code),
             (TaskStatus::Success, None) => Outcome::Exited(0),
             (TaskStatus::Failed, None) if self.failure().is_some() => Outcome::Unknown,
@@ -269,15 +406,21 @@ impl InstanceResult {
         self.failure().is_none() && self.status() == Some(&TaskStatus::Success)
     }
 
-    /// The command's exit code; none if it was killed, timed out or never started.
-    pub fn exit_code(&self) -> Option<i64> {
-        let task = self.task()?;
-        match task.status {
-            // The agent reports -1 for a command that a signal killed. Other negative codes come from
-            // Windows.
-            TaskStatus::Success | TaskStatus::Failed => task.exit_code.filter(|code| *code != -1),
+    /// The command's exit status; none if it never started, or its end is not known. A command that was
+    /// killed, by its timeout too, has a status without a code. [`Self::outcome`] tells more.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        match self.outcome() {
+            Outcome::Exited(code) => Some(ExitStatus::from_code(code)),
+            Outcome::Killed | Outcome::TimedOut | Outcome::Terminated => {
+                Some(ExitStatus::WITHOUT_CODE)
+            }
             _ => None,
         }
+    }
+
+    /// The command's exit code; none if it was killed, timed out or never started.
+    pub fn exit_code(&self) -> Option<i64> {
+        self.exit_status()?.code()
     }
 
     /// The first 24 KiB of standard output and standard error, merged in the order they were written.
@@ -294,6 +437,17 @@ impl InstanceResult {
     /// The [output](Self::output) as text in another encoding, by its label in the Encoding Standard: `gbk`
     /// for the Chinese code page 936, `big5`, `shift_jis`, `windows-1252` and so on. Bytes that do not fit
     /// it, and a character cut at the end of the first 24 KiB, become U+FFFD.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.tat().client()?;
+    /// let finished = client.instances(["ins-zj0f57ew"]).run(r"printf '\304\343\272\303'").await?;
+    /// assert_eq!(finished.results()[0].output_in("gbk")?, "你好");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) if there is no such encoding.
@@ -364,7 +518,30 @@ impl fmt::Display for InstanceResult {
 
 #[cfg(test)]
 mod tests {
-    use super::OutputUrl;
+    use super::{Outcome, OutputUrl};
+
+    #[test]
+    fn an_outcome_has_one_name() {
+        use Outcome::*;
+        for outcome in [
+            Exited(3),
+            Killed,
+            TimedOut,
+            AgentSilent,
+            NotStarted,
+            NotDelivered,
+            Cancelled,
+            Terminated,
+            Refused,
+            Unknown,
+        ] {
+            let mut json = serde_json::json!({ "outcome": outcome.as_str() });
+            if let Exited(code) = outcome {
+                json["exit_code"] = code.into();
+            }
+            assert_eq!(serde_json::to_value(outcome).unwrap(), json);
+        }
+    }
 
     #[test]
     fn the_query_of_an_output_url_is_not_shown() {

@@ -1,6 +1,7 @@
 //! Handles to a command that is running, and its results.
 
 use std::{
+    fmt,
     future::{Future, IntoFuture, poll_fn},
     pin::Pin,
     sync::Arc,
@@ -9,7 +10,7 @@ use std::{
 };
 
 use futures_util::{Stream, future::join_all};
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, readable};
 use tokio::time::Instant;
 
 use super::{
@@ -30,6 +31,22 @@ const CANCEL_BATCH: usize = *CancelInvocationRequest::INSTANCE_IDS_ITEMS.end();
 ///
 /// Await it to wait for all instances, take its [`events`](Self::events) to follow them one by one,
 /// or [`cancel`](Self::cancel) it. Dropping it ends the polling, not the command.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let running = client.instances(["ins-zj0f57ew"]).run("echo started").start().await?;
+/// println!("{}", running.invocations().collect::<Vec<_>>().join(", "));
+/// let finished = running.await?;
+/// assert_eq!(finished.results()[0].output_lossy(), "started\n");
+///
+/// let cancelled = client.instances(["ins-zj0f57ew"]).run("sleep 600").start().await?.cancel().await?;
+/// assert!(!cancelled.results()[0].success());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "await it, take its events, or cancel it"]
 pub struct Running {
@@ -37,7 +54,10 @@ pub struct Running {
 }
 
 /// A change on instances of a run.
-#[derive(Clone, Debug)]
+///
+/// Serialized, it has the member `event`: `changed` with `instance_id` and `status`, `finished` with the
+/// members of the [result](InstanceResult), or `failed` with those of the [failure](Failure).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
     /// The task of an instance has another status, and is not over.
@@ -51,6 +71,19 @@ pub enum Event {
     Finished(InstanceResult),
     /// Some instances have no result: their call failed, or the waiting ended.
     Failed(Arc<Failure>),
+}
+
+/// One line, without output.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { instance_id, status } => {
+                write!(f, "{instance_id} is {}", readable(status.as_str()))
+            }
+            Self::Finished(result) => result.fmt(f),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
 }
 
 impl Running {
@@ -172,6 +205,27 @@ impl IntoFuture for Running {
 /// [`Event::Finished`] or is part of an [`Event::Failed`].
 ///
 /// The service is polled only while the stream is.
+///
+/// ```
+/// use guestexec_tat::Event;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let on = client.instances(["ins-zj0f57ew", "ins-zj0f57ex"]);
+/// let mut events = on.run("sleep 600").start().await?.events();
+/// events.cancel_on(["ins-zj0f57ex"]).await?;
+/// while let Some(event) = events.next().await {
+///     if let Event::Finished(result) = event {
+///         println!("{result}; still running: {}", events.unfinished().count());
+///         events.cancel().await?;
+///     }
+/// }
+/// assert_eq!(events.unfinished().count(), 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Events {
@@ -240,8 +294,8 @@ impl Events {
         let mut all = Ok(());
         for (invocation, ids) in of_invocation {
             for batch in ids.chunks(CANCEL_BATCH) {
-                let request = CancelInvocationRequest::new(&*invocation).instance_ids(batch);
-                let answer = self.follow.client.cancel_invocation().body(request).send().await;
+                let call = self.follow.client.cancel_invocation(&*invocation);
+                let answer = call.instance_ids(batch).send().await;
                 all = all.and(answer.map(drop));
             }
         }
@@ -283,20 +337,40 @@ fn cancel_all(
 
 /// Cancels a whole invocation, which the service does where no instances are listed.
 async fn cancel(client: &Client, invocation: &str) -> Result<(), Error> {
-    let request = CancelInvocationRequest::new(invocation);
-    client.cancel_invocation().body(request).send().await?;
+    client.cancel_invocation(invocation).send().await?;
     Ok(())
 }
 
 /// The results of a run.
-#[derive(Clone, Debug)]
+///
+/// Serialized, it has the members `success`, `command_id`, `invocations`, `results` and `failures`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// # let offline = sandbox.tat().offline_instance();
+/// let finished = client.instances(["ins-zj0f57ew", offline]).run("hostname").await?;
+/// assert!(!finished.success());
+/// assert_eq!(finished.results().len(), 2);
+/// for failure in finished.failures() {
+///     // RunCommand: … AgentStatusNotOnline … (ins-…)
+///     println!("{failure}");
+/// }
+/// println!("{finished}");
+/// println!("{:?} by {}", finished.command_id(), finished.invocations().join(", "));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Finished {
-    results: Vec<InstanceResult>,
-    failures: Vec<Arc<Failure>>,
+    pub(super) results: Vec<InstanceResult>,
+    pub(super) failures: Vec<Arc<Failure>>,
     /// What [`Run::skip_unreachable`](crate::Run::skip_unreachable) left out.
-    skipped: Vec<Arc<Failure>>,
-    invocations: Vec<String>,
-    command_id: Option<String>,
+    pub(super) skipped: Vec<Arc<Failure>>,
+    pub(super) invocations: Vec<String>,
+    pub(super) command_id: Option<String>,
 }
 
 impl Finished {
@@ -327,11 +401,57 @@ impl Finished {
     }
 }
 
+/// One line for each result.
+impl fmt::Display for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        lines(f, &self.results)
+    }
+}
+
+fn lines(f: &mut fmt::Formatter<'_>, results: &[InstanceResult]) -> fmt::Result {
+    for (index, result) in results.iter().enumerate() {
+        let end = if index > 0 { "\n" } else { "" };
+        write!(f, "{end}{result}")?;
+    }
+    Ok(())
+}
+
 /// The results of a run that was cancelled.
-#[derive(Debug)]
+///
+/// Serialized, it has the members `results` and `refused`, a list of objects with `invocation_id` and
+/// `error`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let on = client.instances(["ins-zj0f57ew", "ins-zj0f57ex"]);
+/// let cancelled = on.run("sleep 600").start().await?.cancel().await?;
+/// assert_eq!(cancelled.before_start().count() + cancelled.killed().count(), 2);
+/// assert_eq!(cancelled.results().len(), 2);
+/// for (invocation, error) in cancelled.refused() {
+///     eprintln!("{invocation} runs on: {error}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cancellation {
-    finished: Finished,
-    refused: Vec<(String, Error)>,
+    pub(super) finished: Finished,
+    pub(super) refused: Vec<(String, Error)>,
+}
+
+/// One line for each result, and for each invocation that may run on.
+impl fmt::Display for Cancellation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        lines(f, self.results())?;
+        for (index, (invocation, error)) in self.refused.iter().enumerate() {
+            let end = if index > 0 || !self.results().is_empty() { "\n" } else { "" };
+            write!(f, "{end}{invocation} was not cancelled: {error}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Cancellation {

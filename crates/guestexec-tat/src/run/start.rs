@@ -15,7 +15,11 @@ use super::{
     marker::Marker,
     unconfirmed::{Unconfirmed, UnconfirmedCall},
 };
-use crate::{Client, Error, hooks::Call};
+use crate::{
+    Client, Error,
+    builder::{InvokeCommand, RunCommand},
+    hooks::Call,
+};
 
 /// What a call started.
 #[derive(Debug)]
@@ -114,14 +118,14 @@ type Ids = (Option<String>, Option<String>, Option<String>);
 async fn send(client: &Client, request: StartRequest, call: Call) -> Result<Ids, Error> {
     Ok(match request {
         StartRequest::Run(request) => {
-            let answer = client.run_command().body(request).send_in(call).await?;
-            let answer = answer.into_inner().response;
+            let answer = RunCommand::with_body(client, request).send_in(call).await?;
+            let answer = answer.into_inner();
             (answer.invocation_id, answer.command_id, answer.request_id)
         }
         StartRequest::Invoke(request) => {
             let command_id = Some(request.command_id.clone());
-            let answer = client.invoke_command().body(request).send_in(call).await?;
-            let answer = answer.into_inner().response;
+            let answer = InvokeCommand::with_body(client, request).send_in(call).await?;
+            let answer = answer.into_inner();
             (answer.invocation_id, command_id, answer.request_id)
         }
     })

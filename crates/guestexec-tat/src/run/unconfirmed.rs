@@ -6,16 +6,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use guestexec_core::Base64;
+use guestexec_core::{Base64, readable};
+use serde::Serialize;
 
 use super::{follow, marker::Marker, running::Running};
 use crate::{
     Client, Error, hooks,
     time::{iso8601, shown},
-    types::{
-        DescribeInvocationTasksRequest, DescribeInvocationsRequest, Filter, Invocation,
-        InvocationTask,
-    },
+    types::{DescribeInvocationsRequest, Filter, Invocation, InvocationTask},
 };
 
 /// How far the service's clock may differ: signatures are accepted within this time.
@@ -29,14 +27,63 @@ const MOST_PAGES: u64 = 10_000;
 ///
 /// It is part of an error whose [`may_have_run`](guestexec_core::Error::may_have_run) is true:
 /// [`Unconfirmed::of`] returns it. [`Client::find_unconfirmed`] tells what was started.
-#[derive(Debug)]
+///
+/// Serialized, it has the member `calls`.
+///
+/// ```
+/// use guestexec_tat::Unconfirmed;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fault = "tat.RunCommand:lose-answer=first:1".parse()?;
+/// # let sandbox = guestexec_sandbox::Sandbox::builder().fault(fault).start().await?;
+/// # let client = sandbox.tat().client()?;
+/// // This sandbox loses the first answer to RunCommand.
+/// let lost = client.instances(["ins-zj0f57ew"]).run("uptime").name("load").await;
+/// let error = lost.expect_err("no answer came");
+/// for call in Unconfirmed::of(&error).map_or(&[][..], |unconfirmed| unconfirmed.calls()) {
+///     assert_eq!(call.action(), "RunCommand");
+///     assert_eq!(call.instances(), ["ins-zj0f57ew"]);
+///     assert_eq!((call.command_name(), call.command_id()), (Some("load"), None));
+///     let (sent, given_up) = call.window();
+///     println!("sent at {sent:?}, given up at {given_up:?}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unconfirmed {
     calls: Vec<UnconfirmedCall>,
     cause: Error,
 }
 
 /// A call of [`Unconfirmed`]: what it was to start, where, and when.
-#[derive(Clone, Debug)]
+///
+/// Serialized, it has the members `action`, `command_name`, `command_id`, `instances`, `sent` and
+/// `given_up`, but not the script.
+///
+/// ```
+/// use guestexec_tat::Unconfirmed;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fault = "tat.RunCommand:lose-answer=first:1".parse()?;
+/// # let sandbox = guestexec_sandbox::Sandbox::builder().fault(fault).start().await?;
+/// # let client = sandbox.tat().client()?;
+/// // This sandbox loses the first answer to RunCommand.
+/// let lost = client.instances(["ins-zj0f57ew"]).run("uptime").name("load").await;
+/// let error = lost.expect_err("no answer came");
+/// for call in Unconfirmed::of(&error).map_or(&[][..], |unconfirmed| unconfirmed.calls()) {
+///     assert_eq!(call.action(), "RunCommand");
+///     assert_eq!(call.instances(), ["ins-zj0f57ew"]);
+///     assert_eq!((call.command_name(), call.command_id()), (Some("load"), None));
+///     let (sent, given_up) = call.window();
+///     println!("sent at {sent:?}, given up at {given_up:?}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnconfirmedCall {
     pub(super) action: &'static str,
     pub(super) command_name: Option<String>,
@@ -127,7 +174,29 @@ impl StdError for Unconfirmed {
 ///
 /// It is part of the error of a run without results: [`Unfinished::of`] returns it. Follow them with
 /// [`Client::invocation`].
-#[derive(Debug)]
+///
+/// Serialized, it has the member `invocations`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_tat::Unfinished;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let on = client.instances(["ins-zj0f57ew"]);
+/// let run = on.run("sleep 600").wait_at_most(Duration::from_millis(1)).await;
+/// if let Some(unfinished) = run.as_ref().err().and_then(Unfinished::of) {
+///     for id in unfinished.invocations() {
+///         client.invocation(id).await?.cancel().await?;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unfinished {
     invocations: Vec<String>,
     cause: Error,
@@ -173,7 +242,31 @@ impl StdError for Unfinished {
 }
 
 /// An invocation that an unconfirmed call may have started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use guestexec_tat::Unconfirmed;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fault = "tat.RunCommand:lose-answer=first:1".parse()?;
+/// # let sandbox = guestexec_sandbox::Sandbox::builder().fault(fault).start().await?;
+/// # let client = sandbox.tat().client()?;
+/// // This sandbox loses the first answer to RunCommand.
+/// let lost = client.instances(["ins-zj0f57ew"]).run("echo upgraded").await;
+/// let error = lost.expect_err("no answer came");
+/// assert!(error.may_have_run());
+/// if let Some(unconfirmed) = Unconfirmed::of(&error) {
+///     for found in client.find_unconfirmed(unconfirmed).await? {
+///         assert!(found.certain);
+///         assert_eq!(found.call, 0);
+///         println!("{found}");
+///         client.invocation(found.invocation_id).await?.await?;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Found {
     /// The invocation's id, `inv-…`; see [`Client::invocation`].
@@ -183,6 +276,13 @@ pub struct Found {
     pub certain: bool,
     /// The call's place in [`Unconfirmed::calls`].
     pub call: usize,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sure = if self.certain { "was" } else { "may have been" };
+        write!(f, "{} {sure} started by the call", readable(&self.invocation_id))
+    }
 }
 
 impl Client {
@@ -263,10 +363,10 @@ impl Client {
         }
         likely.dedup();
         for ids in likely.chunks(PAGE as usize) {
-            let request = DescribeInvocationsRequest::new().invocation_ids(ids).limit(PAGE);
-            let answer = self.describe_invocations().body(request).send().await?.into_inner();
+            let listed = self.describe_invocations().invocation_ids(ids).limit(PAGE);
+            let answer = listed.send().await?.into_inner();
             let alike = |invocation: &Invocation| call.is_like(invocation);
-            let set = answer.response.invocation_set.into_iter().filter(alike);
+            let set = answer.invocation_set.into_iter().filter(alike);
             found.extend(set.filter_map(|it| Some((it.invocation_id?, false))));
         }
         found.sort();
@@ -333,7 +433,8 @@ impl Client {
     ) -> Result<Page, Error> {
         let mut filters = vec![Filter::new("instance-id", [instance])];
         filters.extend(call.command_id.as_ref().map(|id| Filter::new("command-id", [id])));
-        let request = DescribeInvocationTasksRequest::new()
+        let listed = self
+            .describe_invocation_tasks()
             .filters(filters)
             .limit(PAGE)
             .offset(page * PAGE)
@@ -341,8 +442,8 @@ impl Client {
         // The answer may repeat the marker.
         let marks = call.marker.iter().map(Marker::mark).collect();
         let state = hooks::Call { marks, ..hooks::Call::default() };
-        let answer = self.describe_invocation_tasks().body(request).send_in(state).await?;
-        let answer = answer.into_inner().response;
+        let answer = listed.send_in(state).await?;
+        let answer = answer.into_inner();
         let tasks = answer.invocation_task_set;
         let odd = answer.extra.odd_elements("InvocationTaskSet").len();
         Ok(Page { count: tasks.len() + odd, total: answer.total_count, tasks })

@@ -9,9 +9,9 @@ use std::{
 };
 
 use futures_util::stream;
-use guestexec_core::{Base64, Operation, Private};
+use guestexec_core::{Base64, Operation, Private, Request, Response, TransportError};
 use reqwest::{
-    Body, Request, Response, StatusCode,
+    Body, StatusCode,
     header::{DATE, HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::Value;
@@ -83,7 +83,7 @@ impl Player {
             ));
         }
         let random = self.random.clone();
-        Ok(Play { recorded, random, address: super::loopback(request.url()) })
+        Ok(Play { recorded, random, address: super::loopback(request.as_reqwest().url()) })
     }
 
     fn find(&self, operation: &Operation, private: &Private, shape: &str) -> Option<usize> {
@@ -241,13 +241,13 @@ impl Play {
         self,
         operation: &'static Operation,
         request: Request,
-    ) -> reqwest::Result<Response> {
+    ) -> Result<Response, TransportError> {
         let Some(status) = self.recorded.status else {
             return match self.recorded.ended {
                 Some(Ended::Refused) => Reply::refused().play(operation, request).await,
                 Some(Ended::GivenUp) => pending().await,
-                Some(Ended::TimedOut) => failed(io::ErrorKind::TimedOut).await,
-                _ => failed(io::ErrorKind::ConnectionReset).await,
+                Some(Ended::TimedOut) => Err(TransportError::timed_out()),
+                _ => Err(TransportError::lost(io::Error::from(io::ErrorKind::ConnectionReset))),
             };
         };
         let (body, headers) = (self.body(), self.headers());
@@ -268,7 +268,7 @@ impl Play {
         // Both were checked when the file was read.
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
         *response.headers_mut() = headers;
-        Ok(response.into())
+        Ok(Response::from(response))
     }
 
     fn headers(&self) -> HeaderMap {
@@ -365,12 +365,4 @@ fn date(text: &str) -> String {
     let last = first + Duration::from_secs(253_402_300_799);
     let date = date.filter(|date| (first..=last).contains(date));
     date.map_or_else(|| text.to_owned(), httpdate::fmt_http_date)
-}
-
-/// An error of the transport, which only a body can be made to return.
-async fn failed(kind: io::ErrorKind) -> reqwest::Result<Response> {
-    let body = stream::iter([Err::<Vec<u8>, _>(io::Error::from(kind))]);
-    let mut response = Response::from(http::Response::new(Body::wrap_stream(body)));
-    while response.chunk().await?.is_some() {}
-    Ok(response)
 }

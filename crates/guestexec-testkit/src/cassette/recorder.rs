@@ -6,9 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use guestexec_core::{MAX_ANSWER, Operation, Private, Secret, Transport, unsent};
+use guestexec_core::{
+    MAX_ANSWER, Operation, Private, Request, Response, Secret, Transport, TransportError,
+};
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
-use reqwest::{Body, Request, Response, StatusCode, header::HeaderMap};
+use reqwest::{Body, StatusCode, header::HeaderMap};
 
 use super::file::Ended;
 use crate::tape::Entry;
@@ -84,7 +86,7 @@ impl Recorder {
         shape: String,
     ) -> Taking {
         let private = Private::of(request);
-        let loopback = super::loopback(request.url());
+        let loopback = super::loopback(request.as_reqwest().url());
         let mut takes = self.takes();
         let at = takes.len();
         takes.push(Take { operation, shape, private, loopback, outcome: Outcome::Waiting });
@@ -112,7 +114,7 @@ impl Taking {
         operation: &'static Operation,
         request: Request,
         entry: Entry,
-    ) -> reqwest::Result<Response> {
+    ) -> Result<Response, TransportError> {
         let sent = self.recorder.transport.execute(operation, request).await;
         let response = match sent {
             Ok(response) => response,
@@ -128,7 +130,7 @@ impl Taking {
             entry.answered(super::shown_end(Ended::Session));
             return Ok(response);
         }
-        let (parts, body) = http::Response::<Body>::from(response).into_parts();
+        let (parts, body) = http::Response::<Body>::from(response.into_reqwest()).into_parts();
         let heard = Heard {
             status: parts.status,
             headers: parts.headers.clone(),
@@ -142,14 +144,14 @@ impl Taking {
         if body.body.is_end_stream() {
             body.end(None);
         }
-        Ok(http::Response::from_parts(parts, Body::wrap(body)).into())
+        Ok(Response::from(http::Response::from_parts(parts, body)))
     }
 }
 
 /// What became of a request whose transport failed.
-fn why(error: &reqwest::Error) -> Ended {
+fn why(error: &TransportError) -> Ended {
     match () {
-        () if unsent(error) => Ended::Refused,
+        () if error.is_not_sent() => Ended::Refused,
         () if error.is_timeout() => Ended::TimedOut,
         () => Ended::Lost,
     }

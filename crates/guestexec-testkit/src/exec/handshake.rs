@@ -1,11 +1,12 @@
 //! The request of a session: whether it is granted, and the answer.
 
+use guestexec_core::Request;
 use guestexec_remotecommand::{
     ACCEPTED_STREAM_PROTOCOLS_HEADER, NegotiationError, SPDY_UPGRADE, STREAM_PROTOCOL_HEADER,
     Streams, Subprotocol, websocket::accept_key,
 };
 use reqwest::{
-    Method, Request, StatusCode,
+    StatusCode,
     header::{
         CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
         SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -104,7 +105,7 @@ fn negotiated(
     if supported.is_empty() {
         return Err(Refused::transport(upgrade_required()));
     }
-    if request.method() != Method::GET {
+    if request.method() != "GET" {
         return Err(Refused::wrong(Reply::text(StatusCode::METHOD_NOT_ALLOWED, "bad method")));
     }
     let version = texts(headers, SEC_WEBSOCKET_VERSION.as_str()).next();
@@ -129,7 +130,7 @@ fn negotiated(
 
 /// A boolean parameter of the query, read as Kubernetes does: there, and neither `false` nor `0`.
 fn flag(request: &Request, name: &str) -> bool {
-    let mut query = request.url().query_pairs();
+    let mut query = request.query();
     let found = query.find(|(given, _)| given == name);
     found.is_some_and(|(_, value)| value != "0" && !value.eq_ignore_ascii_case("false"))
 }

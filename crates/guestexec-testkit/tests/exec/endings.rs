@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use guestexec_cci::{
-    Error, ErrorKind, ExecTransport, Output, operations::CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC,
-};
+use guestexec_cci::{Error, ErrorKind, ExecTransport, Output, operations::EXEC_IN_POD};
 use guestexec_testkit::{ExecScript, Reply, Tape};
 use tokio::{
     io::AsyncReadExt as _,
@@ -118,7 +116,10 @@ async fn a_signal_is_an_exit_code() {
     for transport in TRANSPORTS {
         let (_, result) = run(ExecScript::new().stdout("a").killed_by(9), transport).await;
         let output = result.unwrap();
-        assert_eq!((output.exit_code(), output.status.signal()), (Some(137), Some(9)));
+        assert_eq!(
+            (output.exit_code(), output.exit_status().unwrap().signal()),
+            (Some(137), Some(9))
+        );
     }
 }
 
@@ -221,7 +222,7 @@ async fn a_handshake_that_comes_too_late_is_a_timeout() {
 async fn many_sessions_at_once_give_one_snapshot() {
     let mut texts = Vec::new();
     for _ in 0..2 {
-        let exec = CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC;
+        let exec = EXEC_IN_POD;
         let tape = Tape::new().on_with(exec, |request| {
             let text = request.query.iter().find(|(name, _)| name == "command").unwrap().1.clone();
             let script = ExecScript::new().stdout(text).after(Duration::from_millis(1));

@@ -1,10 +1,10 @@
 //! Clients that are not guestexec's: one made by others, and some that break the protocol.
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use guestexec_cci::operations::CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC;
-use guestexec_core::Transport as _;
+use guestexec_cci::operations::EXEC_IN_POD;
+use guestexec_core::{Request, Response, Transport as _};
 use guestexec_testkit::{ExecScript, StatusCode, Tape};
-use reqwest::{Method, Request, Response, Upgraded};
+use reqwest::{Method, Upgraded};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::{
     WebSocketStream,
@@ -19,11 +19,11 @@ const KUBECTL: &str = include_str!("../../../guestexec-remotecommand/tests/data/
 
 fn request(method: Method, query: &str, headers: &[(&'static str, &str)]) -> Request {
     let url = format!("http://cci/apis/cci/v2/namespaces/default/pods/web/exec?{query}");
-    let mut request = Request::new(method, url.parse().unwrap());
+    let mut request = reqwest::Request::new(method, url.parse().unwrap());
     for (name, value) in headers {
         request.headers_mut().append(*name, value.parse().unwrap());
     }
-    request
+    Request::from_reqwest(request)
 }
 
 pub(crate) fn websocket(query: &str) -> Request {
@@ -55,13 +55,13 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 async fn answer(tape: &Tape, request: Request) -> Response {
-    tape.execute(&CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, request).await.unwrap()
+    tape.execute(&EXEC_IN_POD, request).await.unwrap()
 }
 
 async fn upgraded(tape: &Tape, request: Request) -> Upgraded {
     let response = answer(tape, request).await;
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    response.upgrade().await.unwrap()
+    response.into_reqwest().upgrade().await.unwrap()
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn the_websocket_of_another_library_reads_every_message() {
     let response = answer(&tape, websocket("command=cat&stdin=1&stdout=1&stderr=1")).await;
     assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     assert_eq!(response.headers()["sec-websocket-protocol"], "v4.channel.k8s.io");
-    let stream = response.upgrade().await.unwrap();
+    let stream = response.into_reqwest().upgrade().await.unwrap();
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
     let mut received = Vec::new();
     socket.send(Message::Ping("p".into())).await.unwrap();
@@ -194,7 +194,7 @@ async fn handshakes_are_refused_as_servers_refuse_them() {
         let tape = Tape::new().reply(ExecScript::new());
         let response = answer(&tape, request(method, query, &headers)).await;
         assert_eq!(response.status().as_u16(), status, "{text}");
-        let body = response.text().await.unwrap();
+        let body = response.into_reqwest().text().await.unwrap();
         assert!(body.contains(text) && body.is_empty() == text.is_empty(), "{body}");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use guestexec_cci::{ExecTransport, Input, operations::CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC};
+use guestexec_cci::{ExecTransport, Input, operations::EXEC_IN_POD};
 use guestexec_core::Transport as _;
 use guestexec_testkit::{ExecScript, Tape};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -93,8 +93,8 @@ async fn no_bytes_of_a_client_panic_or_hang() {
         let tape = Tape::new().reply(script);
         let query = "command=cat&stdin=1&stdout=1&tty=1";
         let request = if rng.bool() { foreign::spdy(query) } else { foreign::websocket(query) };
-        let answer = tape.execute(&CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, request).await;
-        let mut stream = answer.unwrap().upgrade().await.unwrap();
+        let answer = tape.execute(&EXEC_IN_POD, request).await;
+        let mut stream = answer.unwrap().into_reqwest().upgrade().await.unwrap();
         for _ in 0..rng.usize(..20) {
             let mut piece = bytes(&mut rng, 30);
             if let Some(first) = piece.first_mut().filter(|_| rng.bool()) {

@@ -2,7 +2,7 @@
 
 use guestexec_cci::{
     Client, Error,
-    operations::{CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, READ_CCI_V2_NAMESPACED_POD},
+    operations::{EXEC_IN_POD, READ_POD},
 };
 use guestexec_testkit::{ExecScript, Tape};
 use serde_json::json;
@@ -21,7 +21,7 @@ async fn the_conversation_of_a_program_is_the_same_on_every_run() {
     for _ in 0..2 {
         let tape = Tape::new()
             .reply_to(
-                READ_CCI_V2_NAMESPACED_POD,
+                READ_POD,
                 json!({
                     "kind": "Pod",
                     "metadata": { "name": "web" },
@@ -29,7 +29,7 @@ async fn the_conversation_of_a_program_is_the_same_on_every_run() {
                     "status": { "phase": "Running" },
                 }),
             )
-            .reply_to(CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, ExecScript::new().stdout("web-1\n"));
+            .reply_to(EXEC_IN_POD, ExecScript::new().stdout("web-1\n"));
         assert_eq!(hostname(&client(&tape)).await.unwrap(), "web-1\n");
         tape.assert_complete();
         texts.push(tape.to_string());

@@ -2,7 +2,7 @@
 
 use guestexec_cci::{
     ErrorKind, ExecTransport,
-    operations::{CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC},
+    operations::{EXEC_IN_POD, EXEC_IN_POD_BY_POST},
 };
 use guestexec_testkit::{ExecProtocol, ExecScript, Reply, StatusCode, Tape};
 
@@ -73,8 +73,8 @@ async fn a_server_of_version_4_gives_version_4_and_ends_input_by_spdy() {
 #[tokio::test(start_paused = true)]
 async fn scripts_may_belong_to_one_operation() {
     let tape = Tape::new()
-        .on(CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, ExecScript::new().grants([]))
-        .on(CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC, ExecScript::new().stdout("by POST"));
+        .on(EXEC_IN_POD, ExecScript::new().grants([]))
+        .on(EXEC_IN_POD_BY_POST, ExecScript::new().stdout("by POST"));
     let client = client(&tape);
     for _ in 0..2 {
         assert_eq!(pod(&client).exec(["hostname"]).await.unwrap().stdout, b"by POST");
@@ -114,8 +114,8 @@ async fn a_transport_of_the_callers_choice_is_refused_for_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_grants_nothing_says_so_to_every_handshake() {
-    let tape = Tape::new().on(CONNECT_CCI_V2_GET_NAMESPACED_POD_EXEC, ExecScript::new().grants([]));
-    let tape = tape.on(CONNECT_CCI_V2_POST_NAMESPACED_POD_EXEC, ExecScript::new().grants([]));
+    let tape = Tape::new().on(EXEC_IN_POD, ExecScript::new().grants([]));
+    let tape = tape.on(EXEC_IN_POD_BY_POST, ExecScript::new().grants([]));
     let client = client(&tape);
     let error = pod(&client).exec(["hostname"]).await.unwrap_err();
     assert!(
@@ -134,13 +134,7 @@ async fn a_peer_that_grants_nothing_says_so_to_every_handshake() {
 async fn a_request_that_asks_for_no_upgrade_is_refused() {
     let tape = Tape::new().reply(ExecScript::new());
     let client = client(&tape);
-    let error = client
-        .read_cci_v2_namespaced_pod()
-        .namespace("default")
-        .name("web")
-        .send()
-        .await
-        .unwrap_err();
+    let error = client.read_pod("default", "web").send().await.unwrap_err();
     assert!(error.to_string().contains("Upgrade request required"), "{error}");
     tape.assert_complete();
 }

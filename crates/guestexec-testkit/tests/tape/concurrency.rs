@@ -8,7 +8,6 @@ use std::{
 use guestexec_tat::operations::{
     CANCEL_INVOCATION, DESCRIBE_INVOCATION_TASKS, DESCRIBE_INVOCATIONS, RUN_COMMAND,
 };
-use guestexec_tat::types::CancelInvocationRequest;
 use guestexec_testkit::{RequestShape, Tape, Value};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -40,9 +39,8 @@ async fn calls() -> (String, String) {
         tasks.spawn(async move {
             // Some requests are the same.
             let id = format!("inv-{:03}", number / 2 * 2);
-            let body = CancelInvocationRequest::new(id.as_str());
-            let answer = client.cancel_invocation().body(body).send().await.unwrap();
-            assert_eq!(answer.response.request_id, Some(id));
+            let answer = client.cancel_invocation(&id).send().await.unwrap();
+            assert_eq!(answer.request_id(), Some(&*id));
         });
     }
     tasks.join_all().await;
@@ -156,7 +154,7 @@ async fn sorting_goes_by_operation_then_request_then_order() {
     let client = client(&tape);
     client.describe_regions().send().await.unwrap();
     for id in ["inv-2", "inv-1", "inv-2"] {
-        client.cancel_invocation().body(CancelInvocationRequest::new(id)).send().await.unwrap();
+        client.cancel_invocation(id).send().await.unwrap();
     }
     let orders: Vec<_> = tape.sorted().into_iter().map(|exchange| exchange.order).collect();
     assert_eq!(orders, [3, 2, 4, 1]);

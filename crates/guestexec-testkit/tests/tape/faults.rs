@@ -1,7 +1,14 @@
 //! Replies that fail, come late, or never come.
 
-use std::{env, net::TcpListener, process::Command, sync::Mutex, time::Duration};
+use std::{
+    env,
+    net::TcpListener,
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use guestexec_core::{Request, Response, ResponseFuture, TransportError};
 use guestexec_tat::{
     ErrorKind, Transport,
     operations::{DESCRIBE_REGIONS, RUN_COMMAND},
@@ -14,18 +21,18 @@ use tokio::time::Instant;
 use crate::{builder, client, started};
 
 /// What a transport gives for a request to this address.
-async fn sent(reply: Reply, url: &str) -> reqwest::Result<reqwest::Response> {
+async fn sent(reply: Reply, url: &str) -> Result<Response, TransportError> {
     static READ: Operation = Operation::undocumented("Read", "GET", "/");
     let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
-    Tape::new().reply(reply).execute(&READ, request).await
+    Tape::new().reply(reply).execute(&READ, Request::from_reqwest(request)).await
 }
 
 #[tokio::test]
 async fn a_refused_connection_is_the_error_of_one() {
     for url in ["http://127.0.0.1:9/x", "https://tat.example.com/x", "http://[::1]/x"] {
         let error = sent(Reply::refused(), url).await.unwrap_err();
-        assert!(error.is_connect() && !error.is_timeout() && !error.is_body(), "{error:?}");
-        assert_eq!(error.url().map(|url| url.as_str()), Some(url));
+        assert!(error.is_not_sent() && !error.is_timeout(), "{error:?}");
+        assert_eq!(error.to_string(), "no connection could be made: connection refused");
     }
 }
 
@@ -88,14 +95,14 @@ async fn a_late_answer_is_waited_for_by_a_paused_clock() {
     assert!(tape.to_string().contains("\n→ 200 application/json after 5s\n"), "{tape}");
 
     let error = sent(Reply::refused().after(Duration::from_secs(30)), "http://h/").await;
-    assert!(error.unwrap_err().is_connect());
+    assert!(error.unwrap_err().is_not_sent());
     assert_eq!(begin.elapsed(), Duration::from_secs(35));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_later_than_the_timeout_was_given_up() {
     let tape = Tape::new().on(DESCRIBE_REGIONS, Reply::from(json!({})).after(Duration::MAX));
-    let client = builder(&tape).max_retries(0).build().unwrap();
+    let client = builder(&tape).retries(0).build().unwrap();
     let call = tokio::spawn(async move { client.describe_regions().send().await });
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(tape.to_string().contains("→ still waiting for the answer after "), "{tape}");
@@ -109,7 +116,7 @@ fn a_refused_connection_needs_no_network() {
     // This runtime can open no socket.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let error = runtime.block_on(sent(Reply::refused(), "http://127.0.0.1:9/")).unwrap_err();
-    assert!(error.is_connect(), "{error:?}");
+    assert!(error.is_not_sent(), "{error:?}");
 }
 
 /// Runs the test named, with these variables.
@@ -138,7 +145,7 @@ fn a_refused_connection_asks_no_proxy_of_the_environment() {
 async fn refused_behind_a_proxy() {
     assert!(env::var_os("HTTP_PROXY").is_some());
     let error = sent(Reply::refused(), "http://tat.example.com/").await.unwrap_err();
-    assert!(error.is_connect(), "{error:?}");
+    assert!(error.is_not_sent(), "{error:?}");
     let tape = Tape::new().on(RUN_COMMAND, Reply::refused());
     let error = client(&tape).instances(["ins-1"]).run("reboot").await.unwrap_err();
     assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Connect, false), "{error}");
@@ -149,11 +156,7 @@ async fn refused_behind_a_proxy() {
 struct Counting(Tape, Mutex<Vec<&'static str>>);
 
 impl Transport for Counting {
-    fn execute(
-        &self,
-        operation: &'static Operation,
-        request: reqwest::Request,
-    ) -> guestexec_core::ResponseFuture<'_> {
+    fn execute(&self, operation: &'static Operation, request: Request) -> ResponseFuture<'_> {
         self.1.lock().unwrap().push(operation.id);
         self.0.execute(operation, request)
     }
@@ -162,21 +165,9 @@ impl Transport for Counting {
 #[tokio::test]
 async fn a_transport_around_the_tape_sees_each_request() {
     let tape = Tape::new().reply(started());
-    let around = std::sync::Arc::new(Counting(tape.clone(), Mutex::default()));
-    let seen = around.clone();
-    #[derive(Debug)]
-    struct Shared(std::sync::Arc<Counting>);
-    impl Transport for Shared {
-        fn execute(
-            &self,
-            operation: &'static Operation,
-            request: reqwest::Request,
-        ) -> guestexec_core::ResponseFuture<'_> {
-            self.0.execute(operation, request)
-        }
-    }
-    let client = builder(&tape).transport(Shared(around)).build().unwrap();
+    let around = Arc::new(Counting(tape.clone(), Mutex::default()));
+    let client = builder(&tape).transport(around.clone()).build().unwrap();
     let _ = client.instances(["ins-1"]).run("uptime").start().await.unwrap();
-    assert_eq!(*seen.1.lock().unwrap(), [RUN_COMMAND.id]);
+    assert_eq!(*around.1.lock().unwrap(), [RUN_COMMAND.id]);
     assert_eq!(tape.requests().len(), 1);
 }

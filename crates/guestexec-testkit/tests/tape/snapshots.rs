@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use guestexec_tat::{
-    operations::{CANCEL_INVOCATION, RUN_COMMAND},
-    types::CancelInvocationRequest,
-};
+use guestexec_tat::operations::{CANCEL_INVOCATION, RUN_COMMAND};
 use guestexec_testkit::{Reply, Tape};
 use insta::Settings;
 use serde_json::json;
@@ -16,9 +13,7 @@ use crate::{answer, builder, client, ended, listed, started};
 async fn cancelled() -> Tape {
     let reply = answer(json!({ "RequestId": "b6c8ae5a-6a4f-4c2e-9b0d-3f6a1f2c9d11" }));
     let tape = Tape::new().reply(Reply::from(reply).after(Duration::from_millis(250)));
-    let body = CancelInvocationRequest::new("inv-1");
-    let client = builder(&tape).build().unwrap();
-    client.cancel_invocation().body(body).send().await.unwrap();
+    client(&tape).cancel_invocation("inv-1").send().await.unwrap();
     tape
 }
 
@@ -81,9 +76,9 @@ async fn every_kind_of_answer_has_its_line() {
         .reply(Reply::lost().after(after))
         .reply(Reply::refused().after(after))
         .reply(Reply::pending());
-    let client = builder(&tape).max_retries(0).build().unwrap();
+    let client = builder(&tape).retries(0).build().unwrap();
     for _ in 0..9 {
-        let _ = client.cancel_invocation().body(CancelInvocationRequest::new("inv-1")).send().await;
+        let _ = client.cancel_invocation("inv-1").send().await;
     }
     let answers: Vec<_> = tape
         .conversation()
@@ -108,7 +103,7 @@ async fn no_secret_of_an_answer_is_shown() {
         .reply(Reply::from(secret.clone()).header("set-cookie", "s3cret"))
         .reply(Reply::from(secret.clone()).lost_after(secret.to_string().len() - 10))
         .reply(secret);
-    let client = builder(&tape).max_retries(0).build().unwrap();
+    let client = builder(&tape).retries(0).build().unwrap();
     for _ in 0..4 {
         let _ = client.describe_invocation_tasks().send().await;
     }

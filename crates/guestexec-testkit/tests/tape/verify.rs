@@ -1,11 +1,8 @@
 //! What is told of requests that were not expected, and of those that were and never came.
 
-use guestexec_tat::{
-    operations::{
-        CANCEL_INVOCATION, DESCRIBE_INVOCATION_TASKS, DESCRIBE_INVOCATIONS, DESCRIBE_REGIONS,
-        RUN_COMMAND,
-    },
-    types::CancelInvocationRequest,
+use guestexec_tat::operations::{
+    CANCEL_INVOCATION, DESCRIBE_INVOCATION_TASKS, DESCRIBE_INVOCATIONS, DESCRIBE_REGIONS,
+    RUN_COMMAND,
 };
 use guestexec_testkit::{Operation, Reply, Tape};
 use serde_json::json;
@@ -13,8 +10,7 @@ use serde_json::json;
 use crate::{answer, client, started};
 
 async fn cancel(tape: &Tape, id: &str) -> bool {
-    let body = CancelInvocationRequest::new(id);
-    client(tape).cancel_invocation().body(body).send().await.is_ok()
+    client(tape).cancel_invocation(id).send().await.is_ok()
 }
 
 fn cancelled() -> serde_json::Value {

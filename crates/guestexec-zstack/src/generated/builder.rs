@@ -2,83 +2,107 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
-use guestexec_core::{Validate, json_body, required};
-use progenitor_client::{ClientHooks, Error as CallError, ResponseValue, encode_path};
+use guestexec_core::{
+    Answer, Bytes, CallError, CallOptions, Read, Secret, Validate, accepted, answer,
+    call_options, json_body, read,
+};
+use progenitor_client::encode_path;
 use reqwest::header::ACCEPT;
 use crate::{Error, hooks::{self, Call}};
+use super::enums::Platform;
 use super::{Client, operations, types};
 
-type Answer<T> = Result<ResponseValue<T>, Error>;
-type Exchange<T> = Result<ResponseValue<T>, CallError<()>>;
+type Exchange = Result<reqwest::Response, CallError>;
 
 /// A call of `LogInByAccount`; [`Client::log_in_by_account`] begins it.
 #[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
 pub struct LogInByAccount<'a> {
     client: &'a Client,
-    body: Option<types::LogInByAccountRequest>,
+    options: CallOptions,
+    body: types::LogInByAccountRequest,
 }
 
 impl<'a> LogInByAccount<'a> {
-    pub(super) fn new(client: &'a Client) -> Self {
-        Self { client, body: None }
+    pub(super) fn new(
+        client: &'a Client,
+        account_name: impl Into<String>,
+        password: impl Into<Secret>,
+    ) -> Self {
+        Self::with_body(
+            client,
+            types::LogInByAccountRequest::new(
+                types::LogInByAccountParams::new(account_name, password),
+            ),
+        )
     }
 
-    /// Sets the request's body.
-    pub fn body(mut self, value: types::LogInByAccountRequest) -> Self {
-        self.body = Some(value);
-        self
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::LogInByAccountRequest) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
     }
 
+    call_options! {}
     /// Sends the request.
     ///
     /// # Errors
     /// If a limit is violated (nothing is sent) or the call fails.
-    pub async fn send(
-        self,
-    ) -> Result<ResponseValue<types::LogInByAccountResponse>, Error> {
+    pub async fn send(self) -> Result<Answer<types::LogInByAccountResponse>, Error> {
         self.send_in(Call::default()).await
     }
 
-    /// The same, for a call whose state is `call`.
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
     pub(crate) async fn send_in(
         self,
         call: Call,
-    ) -> Answer<types::LogInByAccountResponse> {
+    ) -> Result<Answer<types::LogInByAccountResponse>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
         let operation = &operations::LOG_IN_BY_ACCOUNT;
-        let client = self.client.with_call(operation, call);
+        let client = self.client.with_call(operation, call, &self.options);
         let request = LogInByAccount {
             client: &client,
             ..self
         };
-        hooks::call(&client, operation, Box::pin(request.exchange())).await
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
     }
 
-    async fn exchange(self) -> Exchange<types::LogInByAccountResponse> {
-        let Self { client, body } = self;
-        let body = required(body, "body")?;
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
         if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v1/accounts/login", client.baseurl);
         let request = client.client.put(url).header(ACCEPT, "application/json");
-        let mut request = json_body(request, &body).build()?;
-        let info = operations::LOG_IN_BY_ACCOUNT.info();
-        client.pre(&mut request, &info).await?;
-        let result = client.exec(request, &info).await;
-        client.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200 => ResponseValue::from_response(response).await,
-            _ => Err(CallError::UnexpectedResponse(response)),
-        }
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
     }
 }
 
 /// A call of `LogOut`; [`Client::log_out`] begins it.
 #[derive(Clone)]
+#[must_use = "nothing is sent before `send`"]
 pub struct LogOut<'a> {
     client: &'a Client,
-    uuid: Option<String>,
+    options: CallOptions,
+    uuid: String,
 }
 
 impl fmt::Debug for LogOut<'_> {
@@ -88,63 +112,73 @@ impl fmt::Debug for LogOut<'_> {
 }
 
 impl<'a> LogOut<'a> {
-    /// Characters of `uuid`.
+    /// How many characters `uuid` may have.
     pub const UUID_LENGTH: RangeInclusive<usize> = 32..=32;
-    pub(super) fn new(client: &'a Client) -> Self {
-        Self { client, uuid: None }
+    pub(super) fn new(client: &'a Client, uuid: impl Into<String>) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            uuid: uuid.into(),
+        }
     }
 
-    /// UUID of the session, 32 hexadecimal digits. It gives the rights of the account.
-    pub fn uuid(mut self, value: impl Into<String>) -> Self {
-        self.uuid = Some(value.into());
-        self
-    }
-
+    call_options! {}
     /// Sends the request.
     ///
     /// # Errors
     /// If a limit is violated (nothing is sent) or the call fails.
-    pub async fn send(self) -> Result<ResponseValue<types::LogOutResponse>, Error> {
+    pub async fn send(self) -> Result<Answer<types::LogOutResponse>, Error> {
         self.send_in(Call::default()).await
     }
 
-    /// The same, for a call whose state is `call`.
-    pub(crate) async fn send_in(self, call: Call) -> Answer<types::LogOutResponse> {
-        let operation = &operations::LOG_OUT;
-        let client = self.client.with_call(operation, call);
-        let request = LogOut { client: &client, ..self };
-        hooks::call(&client, operation, Box::pin(request.exchange())).await
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
     }
 
-    async fn exchange(self) -> Exchange<types::LogOutResponse> {
-        let Self { client, uuid } = self;
-        let uuid = required(uuid, "uuid")?;
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::LogOutResponse>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::LOG_OUT;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = LogOut { client: &client, ..self };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, uuid, .. } = self;
         Self::within_limits(client.inner.checks, &uuid)?;
         let url = format!(
             "{}/v1/accounts/sessions/{}", client.baseurl, encode_path(& uuid.to_string())
         );
-        let mut request = client
+        let request = client
             .client
             .delete(url)
             .header(ACCEPT, "application/json")
             .build()?;
-        let info = operations::LOG_OUT.info();
-        client.pre(&mut request, &info).await?;
-        let result = client.exec(request, &info).await;
-        client.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200 => ResponseValue::from_response(response).await,
-            _ => Err(CallError::UnexpectedResponse(response)),
-        }
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
     }
 }
 
 /// A call of `ValidateSession`; [`Client::validate_session`] begins it.
 #[derive(Clone)]
+#[must_use = "nothing is sent before `send`"]
 pub struct ValidateSession<'a> {
     client: &'a Client,
-    uuid: Option<String>,
+    options: CallOptions,
+    uuid: String,
 }
 
 impl fmt::Debug for ValidateSession<'_> {
@@ -154,85 +188,132 @@ impl fmt::Debug for ValidateSession<'_> {
 }
 
 impl<'a> ValidateSession<'a> {
-    /// Characters of `uuid`.
+    /// How many characters `uuid` may have.
     pub const UUID_LENGTH: RangeInclusive<usize> = 32..=32;
-    pub(super) fn new(client: &'a Client) -> Self {
-        Self { client, uuid: None }
+    pub(super) fn new(client: &'a Client, uuid: impl Into<String>) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            uuid: uuid.into(),
+        }
     }
 
-    /// UUID of the session, 32 hexadecimal digits. It gives the rights of the account.
-    pub fn uuid(mut self, value: impl Into<String>) -> Self {
-        self.uuid = Some(value.into());
-        self
-    }
-
+    call_options! {}
     /// Sends the request.
     ///
     /// # Errors
     /// If a limit is violated (nothing is sent) or the call fails.
-    pub async fn send(
-        self,
-    ) -> Result<ResponseValue<types::ValidateSessionResponse>, Error> {
+    pub async fn send(self) -> Result<Answer<types::ValidateSessionResponse>, Error> {
         self.send_in(Call::default()).await
     }
 
-    /// The same, for a call whose state is `call`.
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
     pub(crate) async fn send_in(
         self,
         call: Call,
-    ) -> Answer<types::ValidateSessionResponse> {
+    ) -> Result<Answer<types::ValidateSessionResponse>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
         let operation = &operations::VALIDATE_SESSION;
-        let client = self.client.with_call(operation, call);
+        let client = self.client.with_call(operation, call, &self.options);
         let request = ValidateSession {
             client: &client,
             ..self
         };
-        hooks::call(&client, operation, Box::pin(request.exchange())).await
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
     }
 
-    async fn exchange(self) -> Exchange<types::ValidateSessionResponse> {
-        let Self { client, uuid } = self;
-        let uuid = required(uuid, "uuid")?;
+    async fn exchange(self) -> Exchange {
+        let Self { client, uuid, .. } = self;
         Self::within_limits(client.inner.checks, &uuid)?;
         let url = format!(
             "{}/v1/accounts/sessions/{}/valid", client.baseurl, encode_path(& uuid
             .to_string())
         );
-        let mut request = client
-            .client
-            .get(url)
-            .header(ACCEPT, "application/json")
-            .build()?;
-        let info = operations::VALIDATE_SESSION.info();
-        client.pre(&mut request, &info).await?;
-        let result = client.exec(request, &info).await;
-        client.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200 => ResponseValue::from_response(response).await,
-            _ => Err(CallError::UnexpectedResponse(response)),
-        }
+        let request = client.client.get(url).header(ACCEPT, "application/json").build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
     }
 }
 
 /// A call of `ExecuteGuestVmCommand`; [`Client::execute_guest_vm_command`] begins it.
 #[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
 pub struct ExecuteGuestVmCommand<'a> {
     client: &'a Client,
-    body: Option<types::ExecuteGuestVmCommandRequest>,
+    options: CallOptions,
+    body: types::ExecuteGuestVmCommandRequest,
 }
 
 impl<'a> ExecuteGuestVmCommand<'a> {
-    pub(super) fn new(client: &'a Client) -> Self {
-        Self { client, body: None }
+    pub(super) fn new(
+        client: &'a Client,
+        vm_instance_uuid: impl Into<String>,
+        platform: impl Into<Platform>,
+        command: impl Into<String>,
+    ) -> Self {
+        Self::with_body(
+            client,
+            types::ExecuteGuestVmCommandRequest::new(
+                types::ExecuteGuestVmCommandParams::new(
+                    vm_instance_uuid,
+                    platform,
+                    command,
+                ),
+            ),
+        )
     }
 
-    /// Sets the request's body.
-    pub fn body(mut self, value: types::ExecuteGuestVmCommandRequest) -> Self {
-        self.body = Some(value);
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(
+        client: &'a Client,
+        body: types::ExecuteGuestVmCommandRequest,
+    ) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    /// How long to wait for the command, in seconds, 10 to 86400. What the server takes when it is
+    /// missing is not documented.
+    pub fn command_timeout(mut self, value: i32) -> Self {
+        self.body.params.command_timeout = Some(value);
         self
     }
 
+    /// System tags to attach to the call.
+    pub fn system_tags(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.body.system_tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// User tags to attach to the call.
+    pub fn user_tags(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.body.user_tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    call_options! {}
     /// Sends the request.
     ///
     /// It starts a command and is never sent a second time after it may have arrived. After a failure,
@@ -242,65 +323,118 @@ impl<'a> ExecuteGuestVmCommand<'a> {
     /// If a limit is violated (nothing is sent) or the call fails.
     pub async fn send(
         self,
-    ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, Error> {
+    ) -> Result<Answer<types::ExecuteGuestVmCommandResponse>, Error> {
         self.send_in(Call::default()).await
     }
 
-    /// The same, for a call whose state is `call`.
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
     pub(crate) async fn send_in(
         self,
         call: Call,
-    ) -> Answer<types::ExecuteGuestVmCommandResponse> {
+    ) -> Result<Answer<types::ExecuteGuestVmCommandResponse>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
         let operation = &operations::EXECUTE_GUEST_VM_COMMAND;
-        let client = self.client.with_call(operation, call);
+        let client = self.client.with_call(operation, call, &self.options);
         let request = ExecuteGuestVmCommand {
             client: &client,
             ..self
         };
-        hooks::call(&client, operation, Box::pin(request.exchange())).await
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
     }
 
-    async fn exchange(self) -> Exchange<types::ExecuteGuestVmCommandResponse> {
-        let Self { client, body } = self;
-        let body = required(body, "body")?;
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
         if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v1/vm-instances/commands/exec", client.baseurl);
         let request = client.client.put(url).header(ACCEPT, "application/json");
-        let mut request = json_body(request, &body).build()?;
-        let info = operations::EXECUTE_GUEST_VM_COMMAND.info();
-        client.pre(&mut request, &info).await?;
-        let result = client.exec(request, &info).await;
-        client.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200 => ResponseValue::from_response(response).await,
-            202 => ResponseValue::from_response(response).await,
-            _ => Err(CallError::UnexpectedResponse(response)),
-        }
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200, 202])
     }
 }
 
 /// A call of `ExecuteGuestVmCommandByPost`; [`Client::execute_guest_vm_command_by_post`] begins
 /// it.
 #[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
 pub struct ExecuteGuestVmCommandByPost<'a> {
     client: &'a Client,
-    body: Option<types::ExecuteGuestVmCommandRequest>,
+    options: CallOptions,
+    body: types::ExecuteGuestVmCommandRequest,
 }
 
 impl<'a> ExecuteGuestVmCommandByPost<'a> {
-    pub(super) fn new(client: &'a Client) -> Self {
-        Self { client, body: None }
+    pub(super) fn new(
+        client: &'a Client,
+        vm_instance_uuid: impl Into<String>,
+        platform: impl Into<Platform>,
+        command: impl Into<String>,
+    ) -> Self {
+        Self::with_body(
+            client,
+            types::ExecuteGuestVmCommandRequest::new(
+                types::ExecuteGuestVmCommandParams::new(
+                    vm_instance_uuid,
+                    platform,
+                    command,
+                ),
+            ),
+        )
     }
 
-    /// Sets the request's body.
-    pub fn body(mut self, value: types::ExecuteGuestVmCommandRequest) -> Self {
-        self.body = Some(value);
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(
+        client: &'a Client,
+        body: types::ExecuteGuestVmCommandRequest,
+    ) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    /// How long to wait for the command, in seconds, 10 to 86400. What the server takes when it is
+    /// missing is not documented.
+    pub fn command_timeout(mut self, value: i32) -> Self {
+        self.body.params.command_timeout = Some(value);
         self
     }
 
+    /// System tags to attach to the call.
+    pub fn system_tags(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.body.system_tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// User tags to attach to the call.
+    pub fn user_tags(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.body.user_tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    call_options! {}
     /// Sends the request.
     ///
     /// It starts a command and is never sent a second time after it may have arrived. After a failure,
@@ -310,51 +444,58 @@ impl<'a> ExecuteGuestVmCommandByPost<'a> {
     /// If a limit is violated (nothing is sent) or the call fails.
     pub async fn send(
         self,
-    ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, Error> {
+    ) -> Result<Answer<types::ExecuteGuestVmCommandResponse>, Error> {
         self.send_in(Call::default()).await
     }
 
-    /// The same, for a call whose state is `call`.
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
     pub(crate) async fn send_in(
         self,
         call: Call,
-    ) -> Answer<types::ExecuteGuestVmCommandResponse> {
+    ) -> Result<Answer<types::ExecuteGuestVmCommandResponse>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
         let operation = &operations::EXECUTE_GUEST_VM_COMMAND_BY_POST;
-        let client = self.client.with_call(operation, call);
+        let client = self.client.with_call(operation, call, &self.options);
         let request = ExecuteGuestVmCommandByPost {
             client: &client,
             ..self
         };
-        hooks::call(&client, operation, Box::pin(request.exchange())).await
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
     }
 
-    async fn exchange(self) -> Exchange<types::ExecuteGuestVmCommandResponse> {
-        let Self { client, body } = self;
-        let body = required(body, "body")?;
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
         if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v1/vm-instances/commands/exec", client.baseurl);
         let request = client.client.post(url).header(ACCEPT, "application/json");
-        let mut request = json_body(request, &body).build()?;
-        let info = operations::EXECUTE_GUEST_VM_COMMAND_BY_POST.info();
-        client.pre(&mut request, &info).await?;
-        let result = client.exec(request, &info).await;
-        client.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200 => ResponseValue::from_response(response).await,
-            202 => ResponseValue::from_response(response).await,
-            _ => Err(CallError::UnexpectedResponse(response)),
-        }
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200, 202])
     }
 }
 
 /// A call of `GetApiJob`; [`Client::get_api_job`] begins it.
 #[derive(Clone)]
+#[must_use = "nothing is sent before `send`"]
 pub struct GetApiJob<'a> {
     client: &'a Client,
-    uuid: Option<String>,
+    options: CallOptions,
+    uuid: String,
 }
 
 impl fmt::Debug for GetApiJob<'_> {
@@ -364,64 +505,63 @@ impl fmt::Debug for GetApiJob<'_> {
 }
 
 impl<'a> GetApiJob<'a> {
-    /// Characters of `uuid`.
+    /// How many characters `uuid` may have.
     pub const UUID_LENGTH: RangeInclusive<usize> = 32..=32;
-    pub(super) fn new(client: &'a Client) -> Self {
-        Self { client, uuid: None }
+    pub(super) fn new(client: &'a Client, uuid: impl Into<String>) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            uuid: uuid.into(),
+        }
     }
 
-    /// UUID of the job, 32 hexadecimal digits: the last part of `location`, or what the call carried
-    /// in `X-Job-UUID`.
-    pub fn uuid(mut self, value: impl Into<String>) -> Self {
-        self.uuid = Some(value.into());
-        self
-    }
-
+    call_options! {}
     /// Sends the request.
     ///
     /// # Errors
     /// If a limit is violated (nothing is sent) or the call fails.
     pub async fn send(
         self,
-    ) -> Result<ResponseValue<types::ExecuteGuestVmCommandResponse>, Error> {
+    ) -> Result<Answer<types::ExecuteGuestVmCommandResponse>, Error> {
         self.send_in(Call::default()).await
     }
 
-    /// The same, for a call whose state is `call`.
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
     pub(crate) async fn send_in(
         self,
         call: Call,
-    ) -> Answer<types::ExecuteGuestVmCommandResponse> {
+    ) -> Result<Answer<types::ExecuteGuestVmCommandResponse>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
         let operation = &operations::GET_API_JOB;
-        let client = self.client.with_call(operation, call);
+        let client = self.client.with_call(operation, call, &self.options);
         let request = GetApiJob {
             client: &client,
             ..self
         };
-        hooks::call(&client, operation, Box::pin(request.exchange())).await
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
     }
 
-    async fn exchange(self) -> Exchange<types::ExecuteGuestVmCommandResponse> {
-        let Self { client, uuid } = self;
-        let uuid = required(uuid, "uuid")?;
+    async fn exchange(self) -> Exchange {
+        let Self { client, uuid, .. } = self;
         Self::within_limits(client.inner.checks, &uuid)?;
         let url = format!(
             "{}/v1/api-jobs/{}", client.baseurl, encode_path(& uuid.to_string())
         );
-        let mut request = client
-            .client
-            .get(url)
-            .header(ACCEPT, "application/json")
-            .build()?;
-        let info = operations::GET_API_JOB.info();
-        client.pre(&mut request, &info).await?;
-        let result = client.exec(request, &info).await;
-        client.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200 => ResponseValue::from_response(response).await,
-            202 => ResponseValue::from_response(response).await,
-            _ => Err(CallError::UnexpectedResponse(response)),
-        }
+        let request = client.client.get(url).header(ACCEPT, "application/json").build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200, 202])
     }
 }

@@ -29,43 +29,43 @@
 ::guestexec_core::open_enum! {
     /// What a virtual machine is doing. Commands run only in `Running`.
     pub enum VmInstanceState {
-        /// `Created`.
+        /// It was made, and has not been started yet.
         Created = "Created",
-        /// `Starting`.
+        /// It is being started.
         Starting = "Starting",
-        /// `Running`.
+        /// It runs, and takes commands.
         Running = "Running",
-        /// `Stopping`.
+        /// It is being shut down.
         Stopping = "Stopping",
-        /// `Stopped`.
+        /// It is switched off.
         Stopped = "Stopped",
-        /// `Rebooting`.
+        /// It is being restarted.
         Rebooting = "Rebooting",
-        /// `Destroying`.
+        /// It is being deleted.
         Destroying = "Destroying",
-        /// `Destroyed`.
+        /// It is deleted, and can still be recovered.
         Destroyed = "Destroyed",
-        /// `Migrating`.
+        /// It is moving to another host.
         Migrating = "Migrating",
-        /// `Expunging`.
+        /// It is being removed for good.
         Expunging = "Expunging",
-        /// `Pausing`.
+        /// It is being paused.
         Pausing = "Pausing",
-        /// `Paused`.
+        /// It is paused, with its memory kept.
         Paused = "Paused",
-        /// `Resuming`.
+        /// It continues after a pause.
         Resuming = "Resuming",
-        /// `VolumeMigrating`.
+        /// Its volumes are moving to other storage.
         VolumeMigrating = "VolumeMigrating",
-        /// `VolumeRecovering`.
+        /// Its volumes are being recovered.
         VolumeRecovering = "VolumeRecovering",
-        /// `Error`.
+        /// An operation on it failed.
         Error = "Error",
-        /// `NoState`.
+        /// The hypervisor reports no state.
         NoState = "NoState",
-        /// `Unknown`.
+        /// The platform has lost sight of it, such as of its host.
         Unknown = "Unknown",
-        /// `Crashed`.
+        /// The guest has crashed.
         Crashed = "Crashed",
     }
 }
@@ -81,9 +81,9 @@
 ::guestexec_core::open_enum! {
     /// Whether a network interface is switched on. Lower case on the wire.
     pub enum VmNicState {
-        /// `enable`.
+        /// It is switched on.
         Enable = "enable",
-        /// `disable`.
+        /// It is switched off.
         Disable = "disable",
     }
 }
@@ -101,9 +101,9 @@
 ::guestexec_core::open_enum! {
     /// Whether a volume may be used.
     pub enum VolumeState {
-        /// `Enabled`.
+        /// It may be used.
         Enabled = "Enabled",
-        /// `Disabled`.
+        /// It may not be used.
         Disabled = "Disabled",
     }
 }
@@ -111,13 +111,13 @@
 ::guestexec_core::open_enum! {
     /// What a volume is doing.
     pub enum VolumeStatus {
-        /// `NotInstantiated`.
+        /// It takes no space on any storage yet.
         NotInstantiated = "NotInstantiated",
-        /// `Creating`.
+        /// It is being made on the storage.
         Creating = "Creating",
-        /// `Ready`.
+        /// It can be used.
         Ready = "Ready",
-        /// `Deleted`.
+        /// It is deleted, and can still be recovered.
         Deleted = "Deleted",
     }
 }

@@ -26,7 +26,7 @@ pub const LOG_OUT: Operation = Operation {
     method: "DELETE",
     path: "/v1/accounts/sessions/{uuid}",
     starts_command: false,
-    repeatable: false,
+    repeatable: true,
     open: false,
     rate: None,
     deprecated: false,

@@ -13,7 +13,7 @@ use super::enums::{
 
 /// An error, with the errors that led to it. Servers leave out what is null; members this file
 /// does not know are kept.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorCode {
     /// Area the error belongs to. Newer servers.
@@ -65,7 +65,7 @@ pub struct ErrorCode {
 }
 
 /// What the server's catalogue of known errors says about an error.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorCodeElaboration {
     /// Area the entry belongs to.
@@ -91,7 +91,7 @@ pub struct ErrorCodeElaboration {
 }
 
 /// Body of every failed operation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorResponse {
     /// What failed, and why.
@@ -101,7 +101,7 @@ pub struct ErrorResponse {
 }
 
 /// Which command to run, where, and for how long at most.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct ExecuteGuestVmCommandParams {
@@ -135,11 +135,11 @@ pub struct ExecuteGuestVmCommandParams {
 }
 
 impl ExecuteGuestVmCommandParams {
-    /// Characters of `vmInstanceUuid`.
+    /// How many characters `vmInstanceUuid` may have.
     pub const VM_INSTANCE_UUID_LENGTH: RangeInclusive<usize> = 32..=32;
-    /// Characters of `command`.
+    /// How many characters `command` may have.
     pub const COMMAND_LENGTH: RangeInclusive<usize> = 1..=65536;
-    /// Values of `commandTimeout`.
+    /// Which values `commandTimeout` may have.
     pub const COMMAND_TIMEOUT_RANGE: RangeInclusive<i32> = 10..=86400;
     /// Creates a value with the required members.
     pub fn new(
@@ -164,7 +164,7 @@ impl ExecuteGuestVmCommandParams {
 }
 
 /// Body of ExecuteGuestVmCommand.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct ExecuteGuestVmCommandRequest {
@@ -213,7 +213,7 @@ impl ExecuteGuestVmCommandRequest {
 
 /// Result of a command, or the address to ask for it. With `location`, the command was accepted
 /// and nothing else is known; with `stream`, it has run; with neither, it is still running.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ExecuteGuestVmCommandResponse {
     /// How long the server gives the operation, in milliseconds.
@@ -251,7 +251,7 @@ impl fmt::Debug for ExecuteGuestVmCommandResponse {
 }
 
 /// An account's credentials.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct LogInByAccountParams {
@@ -274,7 +274,7 @@ impl LogInByAccountParams {
 }
 
 /// Body of LogInByAccount.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct LogInByAccountRequest {
@@ -291,7 +291,7 @@ impl LogInByAccountRequest {
 }
 
 /// Answer of LogInByAccount.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct LogInByAccountResponse {
     /// An open session.
@@ -301,13 +301,13 @@ pub struct LogInByAccountResponse {
 }
 
 /// Answer of LogOut; empty.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(transparent)]
 #[non_exhaustive]
 pub struct LogOutResponse(pub Map<String, Value>);
 
 /// An open session.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SessionInventory {
     /// The kind of the account, such as `SystemAdmin`. Newer servers only.
@@ -332,7 +332,7 @@ pub struct SessionInventory {
 }
 
 /// An address given to a network interface.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct UsedIpInventory {
     /// When it was given out, in the server's local time.
@@ -368,7 +368,7 @@ pub struct UsedIpInventory {
 }
 
 /// Answer of ValidateSession.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ValidateSessionResponse {
     /// Whether the session may be used.
@@ -378,7 +378,7 @@ pub struct ValidateSessionResponse {
 }
 
 /// A CD-ROM drive of a virtual machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct VmCdRomInventory {
     /// When it was created, in the server's local time.
@@ -406,7 +406,7 @@ pub struct VmCdRomInventory {
 }
 
 /// A virtual machine as the server knows it. Most answers carry only `uuid` and `name`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct VmInstanceInventory {
     /// Volumes, the root volume included.
@@ -470,7 +470,7 @@ pub struct VmInstanceInventory {
 }
 
 /// A network interface of a virtual machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct VmNicInventory {
     /// When it was created, in the server's local time.
@@ -516,7 +516,7 @@ pub struct VmNicInventory {
 }
 
 /// A volume of a virtual machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct VolumeInventory {
     /// Space in use, in bytes.

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use guestexec_core::{ErrorKind, Mark, readable};
+use guestexec_core::{ErrorKind, ExitStatus, Mark, readable};
 
 use crate::{Error, Output, Uncaptured, enums::Platform, operations::EXECUTE_GUEST_VM_COMMAND};
 
@@ -179,11 +179,38 @@ fn windows_line(command: &str, in_powershell: bool, nonce: &str) -> Result<Strin
     Ok(line)
 }
 
-/// The result of a command: its exit code, and both streams byte for byte.
-#[derive(Clone, PartialEq, Eq)]
+/// The result of a command: its exit status, and both streams byte for byte.
+///
+/// Serialized, it has the members `exit_code`, `success`, `stdout`, `stderr`, `stdout_dropped` and
+/// `stderr_dropped`. A stream that is not UTF-8 is Base64, under the name `stdout_base64` or
+/// `stderr_base64`:
+///
+/// ```json
+/// {"exit_code":3,"success":false,"stdout":"","stderr_base64":"/w==","stdout_dropped":0,"stderr_dropped":0}
+/// ```
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.zstack().client()?;
+/// let vm = client.vm("fc022ba201c135d8809c5e02bf6bf156");
+/// let ended = vm.run("echo hello; echo no such file >&2; exit 3").await?;
+/// assert_eq!(ended.exit_status(), Some(3.into()));
+/// assert_eq!(ended.exit_code(), Some(3));
+/// assert!(!ended.success());
+/// assert_eq!(ended.stdout, b"hello\n");
+/// assert_eq!(ended.stdout_lossy(), "hello\n");
+/// assert_eq!(ended.stderr_lossy(), "no such file\n");
+/// assert_eq!((ended.stdout_dropped, ended.stderr_dropped), (0, 0));
+/// assert_eq!(ended.to_string(), "exited with 3");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Captured {
-    exit_code: i64,
+    pub(super) status: ExitStatus,
     /// Standard output, or the end of it: see [`Self::stdout_dropped`].
     pub stdout: Vec<u8>,
     /// Standard error, or its end: see [`Self::stderr_dropped`].
@@ -203,15 +230,20 @@ enum Line {
 }
 
 impl Captured {
+    /// The exit status, which is always known here.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        Some(self.status)
+    }
+
     /// The exit code, which is always known here. On Linux it is 128 and the number of the signal that
     /// ended the command.
     pub fn exit_code(&self) -> Option<i64> {
-        Some(self.exit_code)
+        self.status.code()
     }
 
     /// True if the command exited with 0.
     pub fn success(&self) -> bool {
-        self.exit_code == 0
+        self.status.success()
     }
 
     /// Standard output as text, with U+FFFD for bytes that are not UTF-8.
@@ -238,19 +270,22 @@ impl Captured {
                     .during(EXECUTE_GUEST_VM_COMMAND.id)
                     .with_advice("install it there, or run the command `unchecked`"))
             }
-            None => {
-                let reason = format!(
-                    "the answer of {} characters does not tell the command's exit code: the command \
-                     ended the script around it, the answer was cut, or the command was run unchecked",
-                    output.stream().chars().count()
-                );
-                Err(Error::new(ErrorKind::Protocol, reason)
-                    .during(EXECUTE_GUEST_VM_COMMAND.id)
-                    .with_may_have_run(true)
-                    .with_advice("`Uncaptured::of` has the service's text")
-                    .with_source(Uncaptured::new(output)))
-            }
+            None => Err(Self::unreadable(output)),
         }
+    }
+
+    /// The error of a command whose exit code is not found in the service's text.
+    pub(super) fn unreadable(output: Output) -> Error {
+        let reason = format!(
+            "the answer of {} characters does not tell the command's exit code: the command \
+             ended the script around it, the answer was cut, or the command was run unchecked",
+            output.stream().chars().count()
+        );
+        Error::new(ErrorKind::Protocol, reason)
+            .during(EXECUTE_GUEST_VM_COMMAND.id)
+            .with_may_have_run(true)
+            .with_advice("`Uncaptured::of` has the service's text")
+            .with_source(Uncaptured::new(output))
     }
 }
 
@@ -267,7 +302,7 @@ fn find(stream: &str, nonce: Option<&str>) -> Option<Line> {
         match parts[..] {
             ["-", program] => Some(Line::Lacks(program.to_owned())),
             [code, stdout_dropped, stderr_dropped, stdout, stderr] => Some(Line::End(Captured {
-                exit_code: code.parse().ok()?,
+                status: ExitStatus::from_code(code.parse().ok()?),
                 stdout: STANDARD.decode(stdout).ok()?,
                 stderr: STANDARD.decode(stderr).ok()?,
                 stdout_dropped: stdout_dropped.parse().ok()?,
@@ -278,11 +313,24 @@ fn find(stream: &str, nonce: Option<&str>) -> Option<Line> {
     })
 }
 
+/// One line: how the command ended, and how much of its output is missing. The output itself is left out.
+impl fmt::Display for Captured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status.fmt(f)?;
+        for (stream, dropped) in [("output", self.stdout_dropped), ("error", self.stderr_dropped)] {
+            if dropped > 0 {
+                write!(f, "; {dropped} bytes of its standard {stream} were cut off")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Only sizes: output may be a secret.
 impl fmt::Debug for Captured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Captured")
-            .field("exit_code", &self.exit_code)
+            .field("exit_code", &self.status.code())
             .field("stdout", &format_args!("{} bytes", self.stdout.len()))
             .field("stderr", &format_args!("{} bytes", self.stderr.len()))
             .field("stdout_dropped", &self.stdout_dropped)
@@ -365,14 +413,14 @@ mod tests {
     #[test]
     fn exit_code_and_streams_come_back_byte_for_byte() {
         let result = captured(r"printf 'a:b\0\377'; printf ', errorStream: ' >&2; exit 3");
-        assert_eq!(result.exit_code, 3);
+        assert_eq!(result.exit_code(), Some(3));
         assert_eq!(result.stdout, b"a:b\0\xff");
         assert_eq!(result.stderr, b", errorStream: ");
         assert_eq!((result.stdout_dropped, result.stderr_dropped), (0, 0));
-        assert_eq!(captured("kill -9 $$").exit_code, 137);
+        assert_eq!(captured("kill -9 $$").exit_code(), Some(137));
         assert_eq!(captured("cat").stdout, b"", "standard input is empty");
-        assert_eq!(captured("no-such-command-here 2>/dev/null").exit_code, 127);
-        assert_eq!(captured("echo a; echo b >&2; ls /proc/self/fd | wc -l").exit_code, 0);
+        assert_eq!(captured("no-such-command-here 2>/dev/null").exit_code(), Some(127));
+        assert_eq!(captured("echo a; echo b >&2; ls /proc/self/fd | wc -l").exit_code(), Some(0));
     }
 
     #[test]
@@ -383,8 +431,8 @@ mod tests {
             let result = captured(&format!("printf %s '{quoted}'"));
             assert_eq!(String::from_utf8(result.stdout).unwrap(), text);
         }
-        assert_eq!(captured("true # a comment").exit_code, 0);
-        assert_eq!(captured("if true; then\n  exit 4\nfi").exit_code, 4);
+        assert_eq!(captured("true # a comment").exit_code(), Some(0));
+        assert_eq!(captured("if true; then\n  exit 4\nfi").exit_code(), Some(4));
     }
 
     #[test]
@@ -396,7 +444,7 @@ mod tests {
     #[test]
     fn much_output_keeps_its_end_and_the_exit_code() {
         let result = captured("yes 0123456 | head -c 2000000; echo the end; exit 5");
-        assert_eq!((result.exit_code, result.stdout.len()), (5, ROOM.0));
+        assert_eq!((result.exit_code(), result.stdout.len()), (Some(5), ROOM.0));
         assert!(result.stdout.ends_with(b"the end\n"));
         assert_eq!(result.stdout_dropped, 2_000_008 - ROOM.0 as u64);
         // Both streams are long: standard error has the room that is its own.
@@ -411,7 +459,7 @@ mod tests {
     #[test]
     fn a_process_left_behind_does_not_hold_the_end_up() {
         let result = captured("sleep 100 & echo started");
-        assert_eq!((result.exit_code, &*result.stdout_lossy()), (0, "started\n"));
+        assert_eq!((result.exit_code(), &*result.stdout_lossy()), (Some(0), "started\n"));
     }
 
     #[test]
@@ -503,7 +551,7 @@ mod tests {
         let whole = format!("noise guestexec:{NONCE}:-1:7:0:YQ==::{NONCE}, errorStream: x");
         for nonce in [Some(NONCE), None] {
             let captured = Captured::read(told(&*whole), nonce).unwrap();
-            assert_eq!((captured.exit_code, captured.stdout_dropped), (-1, 7));
+            assert_eq!((captured.exit_code(), captured.stdout_dropped), (Some(-1), 7));
         }
         let another = "f".repeat(32);
         assert!(find(&whole, Some(&another)).is_none(), "the line of another command");

@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use guestexec_core::{ErrorKind, Mark, Secret};
-use progenitor_client::ResponseValue;
+use guestexec_core::{Answer, ErrorKind, Mark, Secret};
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -130,9 +129,9 @@ impl<'a> Job<'a> {
         let mut renewed = false;
         let mut last = None;
         loop {
-            let poll = self.client.get_api_job().uuid(self.id.expose());
+            let poll = self.client.get_api_job(self.id.expose());
             let marks = self.marks.clone();
-            let poll = poll.send_in(Call { identified, marks, ..Call::default() });
+            let poll = poll.send_in(Call { identified, marks, repeated: true, ..Call::default() });
             let Ok(answer) = timeout_at(deadline, poll).await else { break };
             match polled(answer) {
                 Polled::Ended(answer) => return Ok(Output::new(*answer)),
@@ -206,7 +205,7 @@ impl<'a> Job<'a> {
         if *renewed {
             return if running { SessionEnded::Refused } else { SessionEnded::NeverStarted };
         }
-        let check = self.client.validate_session().uuid(used.expose()).send();
+        let check = self.client.validate_session(used.expose()).send();
         match timeout_at(deadline, check).await {
             Ok(Ok(answer)) if answer.valid == Some(false) => {}
             _ => return SessionEnded::Refused,
@@ -222,7 +221,7 @@ impl<'a> Job<'a> {
     }
 }
 
-fn polled(answer: Result<ResponseValue<ExecuteGuestVmCommandResponse>, Error>) -> Polled {
+fn polled(answer: Result<Answer<ExecuteGuestVmCommandResponse>, Error>) -> Polled {
     match answer {
         Ok(answer) if answer.status() == StatusCode::OK => {
             Polled::Ended(Box::new(answer.into_inner()))

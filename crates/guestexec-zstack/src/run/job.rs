@@ -3,7 +3,9 @@
 use std::{
     fmt,
     future::{Future, IntoFuture},
+    hash::{Hash, Hasher},
     pin::Pin,
+    str::FromStr,
     time::Duration,
 };
 
@@ -21,9 +23,37 @@ const NEVER: Duration = Duration::from_secs(10 * 366 * 86_400);
 
 /// The id of a command's job, by which its result is found: 32 hex digits.
 ///
-/// It grants access to the result, so `Debug` does not show it.
-#[derive(Clone)]
+/// It grants access to the result, so `Debug` does not show it, and it has no serialized form that
+/// could end in a log with a result. To keep it, write [`Self::expose`] where only the program can read
+/// it, and read it back by [`Self::parse`]:
+///
+/// ```
+/// use guestexec_zstack::JobId;
+///
+/// # fn main() -> Result<(), guestexec_zstack::Error> {
+/// let job = JobId::random()?;
+/// let kept: String = job.expose().to_owned();
+/// assert_eq!(kept.parse::<JobId>()?, job);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
 pub struct JobId(Secret);
+
+impl Hash for JobId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
+
+impl FromStr for JobId {
+    type Err = Error;
+
+    /// As [`Self::parse`].
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::parse(text)
+    }
+}
 
 impl JobId {
     /// Makes a random id.
@@ -87,12 +117,48 @@ impl Client {
     /// Resumes a command started before by [`Vm::run`](crate::Vm::run), by the name given to
     /// [`Run::job`](crate::Run::job) or kept by [`Unfinished`](crate::Unfinished). Await the job to
     /// wait for the command's end. A node keeps results for three hours as installed.
+    ///
+    /// ```
+    /// use guestexec_zstack::JobId;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.zstack().client()?;
+    /// let id = JobId::random()?;
+    /// let run = client.vm("fc022ba201c135d8809c5e02bf6bf156").run("echo hello").job(id.clone());
+    /// drop(run.await);
+    ///
+    /// let ended = client.job(&id).await?;
+    /// assert_eq!(ended.stdout_lossy(), "hello\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn job(&self, id: &JobId) -> Job<'_> {
         Job { client: self, id: id.clone(), wait: DEFAULT_TIMEOUT.saturating_add(GRACE) }
     }
 }
 
 /// A command that was started before, as [`Client::job`] makes it.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use guestexec_zstack::JobId;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.zstack().client()?;
+/// let (id, vm) = (JobId::random()?, client.vm("fc022ba201c135d8809c5e02bf6bf156"));
+/// vm.run("echo upgraded").job(id.clone()).await?;
+///
+/// // Later, or in another program.
+/// let ended = client.job(&id).wait_at_most(Duration::from_secs(3600)).await?;
+/// assert_eq!(ended.stdout_lossy(), "upgraded\n");
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// Awaiting it gives the error that the command's own call would have given; [`ErrorKind::NotFound`],
@@ -115,6 +181,23 @@ impl<'a> Job<'a> {
 
     /// Takes the result as the service's text, as of a command that was run
     /// [`unchecked`](crate::Run::unchecked).
+    ///
+    /// ```
+    /// use guestexec_zstack::JobId;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.zstack().client()?;
+    /// let id = JobId::random()?;
+    /// let run = client.vm("fc022ba201c135d8809c5e02bf6bf156").run("echo hello");
+    /// run.job(id.clone()).unchecked().await?;
+    ///
+    /// let output = client.job(&id).unchecked().await?;
+    /// assert!(output.stream().contains("hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn unchecked(self) -> UncheckedJob<'a> {
         UncheckedJob { job: self }
     }
@@ -136,6 +219,23 @@ impl<'a> IntoFuture for Job<'a> {
 }
 
 /// A command that was started before and run as it is, as [`Job::unchecked`] makes it.
+///
+/// ```
+/// use guestexec_zstack::JobId;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.zstack().client()?;
+/// let (id, vm) = (JobId::random()?, client.vm("fc022ba201c135d8809c5e02bf6bf156"));
+/// vm.run("echo upgraded").job(id.clone()).unchecked().await?;
+///
+/// // Later, or in another program.
+/// let output = client.job(&id).unchecked().await?;
+/// assert_eq!(output.stdout_lossy().trim_end(), "upgraded");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing is asked until it is awaited"]
 pub struct UncheckedJob<'a> {

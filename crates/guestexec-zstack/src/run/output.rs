@@ -15,7 +15,25 @@ const STDERR_LABELS: [&str; 7] =
     ["errorStream", "标准错误输出", "标准错误流", "标准错误", "错误输出流", "错误输出", "错误流"];
 
 /// The service's text of a command's output. It has no exit code.
-#[derive(Clone)]
+///
+/// Serialized, it has the members `stream`, `stdout`, `stderr` and `ambiguous`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.zstack().client()?;
+/// let vm = client.vm("fc022ba201c135d8809c5e02bf6bf156");
+/// let output = vm.run("echo hello; echo no such file >&2").unchecked().await?;
+/// assert!(output.stream().starts_with("standardStream: hello"));
+/// assert_eq!(output.stdout_lossy().trim_end(), "hello");
+/// assert_eq!(output.stderr_lossy().trim_end(), "no such file");
+/// assert!(!output.ambiguous());
+/// println!("{:?}", output.answer().vm_instance);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq)]
 pub struct Output {
     answer: ExecuteGuestVmCommandResponse,
 }

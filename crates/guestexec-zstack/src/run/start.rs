@@ -1,15 +1,16 @@
 //! One command's call: sends it once and follows it to its end, however the node answers.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use guestexec_core::{ErrorKind, Mark, ensure_runtime};
+use guestexec_core::{ErrorKind, Mark, Secret, ensure_runtime};
 use reqwest::StatusCode;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::{follow::Job, job::after};
 use crate::{
     Client, Error, JobId, Method, Output,
     auth::Session,
+    builder::{ExecuteGuestVmCommand, ExecuteGuestVmCommandByPost},
     enums::Platform,
     error::session_ended,
     hooks,
@@ -23,8 +24,6 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
 /// Longest wait of all: a command's longest timeout, and as much again.
 const LONGEST: Duration = Duration::from_secs(2 * 86_400);
-/// First and longest pause after a throttled request.
-const THROTTLED: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
 
 /// The settings of a [`Run`](crate::Run) or [`Unchecked`](crate::Unchecked).
 #[derive(Clone)]
@@ -65,29 +64,22 @@ impl Call<'_> {
         ExecuteGuestVmCommandRequest::new(params)
     }
 
-    /// Sends the command, and retries it if an answer proves that it was not started.
+    /// Sends the command, and once more under a new session if the session had ended.
     pub(crate) async fn finish(self) -> Result<Output, Error> {
         ensure_runtime()?;
         let wait = self.timeout.unwrap_or(DEFAULT_TIMEOUT).saturating_add(GRACE);
         let deadline = after(wait.min(LONGEST));
         let session = self.client.session();
         let mut may_renew = true;
-        let mut pause = THROTTLED.0;
         if let (Some(session), Some(_)) = (session, &self.job) {
             self.renew_if_ended(session, deadline).await?;
         }
         loop {
-            let used = session.and_then(Session::uuid);
-            let error = match self.attempt(deadline).await {
+            let mut used = None;
+            let error = match self.attempt(deadline, &mut used).await {
                 Err(error) if !error.may_have_run() => error,
                 ended => return ended,
             };
-            let wait = pause.max(error.retry_after().unwrap_or_default());
-            if error.kind() == ErrorKind::Throttled && Instant::now() + wait < deadline {
-                sleep(wait).await;
-                pause = (pause * 2).min(THROTTLED.1);
-                continue;
-            }
             match (session, used) {
                 (Some(session), Some(used)) if may_renew && session_ended(&error) => {
                     may_renew = false;
@@ -115,7 +107,7 @@ impl Call<'_> {
         let Some(used) = session.uuid().filter(|_| session.can_be_renewed()) else {
             return Ok(());
         };
-        let check = self.client.validate_session().uuid(used.expose()).send();
+        let check = self.client.validate_session(used.expose()).send();
         match timeout_at(deadline, check).await {
             Ok(Ok(answer)) if answer.valid == Some(false) => {
                 let renewed = timeout_at(deadline, session.renew(self.client, &used)).await;
@@ -126,24 +118,34 @@ impl Call<'_> {
         }
     }
 
-    /// Sends the command once and follows it to its end.
-    async fn attempt(&self, deadline: Instant) -> Result<Output, Error> {
+    /// Sends the command once and follows it to its end. `used` becomes the session that it was sent under.
+    async fn attempt(
+        &self,
+        deadline: Instant,
+        used: &mut Option<Arc<Secret>>,
+    ) -> Result<Output, Error> {
+        if let Some(session) = self.client.session() {
+            // Opened by the call itself, the session of the first command would not be known here.
+            if self.client.inner.shared.check().is_ok() {
+                timeout_at(deadline, session.open(self.client)).await.unwrap_or(Ok(()))?;
+            }
+            *used = session.uuid();
+        }
         let id = match &self.job {
             Some(job) => job.clone(),
             None => JobId::random()?,
         };
-        let left = deadline.saturating_duration_since(Instant::now());
         let state = hooks::Call {
-            job: Some((id.clone(), left)),
+            job: Some((id.clone(), deadline)),
             marks: self.marks.clone(),
             ..Default::default()
         };
         let job = Job::of_command(self.client, id, &self.vm, self.marks.clone());
         let (client, request) = (self.client, self.request());
         let sent = match self.method {
-            Method::Put => client.execute_guest_vm_command().body(request).send_in(state).await,
+            Method::Put => ExecuteGuestVmCommand::with_body(client, request).send_in(state).await,
             Method::Post => {
-                client.execute_guest_vm_command_by_post().body(request).send_in(state).await
+                ExecuteGuestVmCommandByPost::with_body(client, request).send_in(state).await
             }
         };
         let answer = match sent {

@@ -11,6 +11,19 @@ impl Captured {
     ///
     /// Of an unchecked run the output comes as text that the node has already made of the bytes.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.zstack().client()?;
+    /// let vm = client.vm("fc022ba201c135d8809c5e02bf6bf156");
+    /// let ended = vm.run(r"printf '\304\343'; printf '\272\303' >&2").await?;
+    /// assert_eq!(ended.stdout_in("gbk")?, "你");
+    /// assert_eq!(ended.stderr_in("gbk")?, "好");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) where no encoding is called so.
     pub fn stdout_in(&self, encoding: &str) -> Result<Cow<'_, str>, Error> {

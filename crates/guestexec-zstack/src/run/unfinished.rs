@@ -27,7 +27,10 @@ use crate::{Error, JobId, Output};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+///
+/// Serialized, it has the member `vm` where that is known. The job is left out, because its id grants
+/// access to the output: see [`JobId`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unfinished {
     job: JobId,
     vm: Option<String>,
@@ -84,7 +87,27 @@ impl StdError for Unfinished {
 /// The service's text of a command that ran, in which its exit code and streams were not found.
 ///
 /// It is part of the error of such a run, where [`Uncaptured::of`] finds it.
-#[derive(Debug)]
+///
+/// Serialized, it has the member `output`.
+///
+/// ```
+/// use guestexec_zstack::{JobId, Uncaptured};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.zstack().client()?;
+/// let (id, vm) = (JobId::random()?, client.vm("fc022ba201c135d8809c5e02bf6bf156"));
+/// vm.run("echo hello").job(id.clone()).unchecked().await?;
+///
+/// // Its result has no exit code to find.
+/// let error = client.job(&id).await.expect_err("it was run unchecked");
+/// let text = Uncaptured::of(&error).map(|uncaptured| uncaptured.output().stdout_lossy());
+/// assert_eq!(text.as_deref().map(str::trim_end), Some("hello"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
 pub struct Uncaptured {
     output: Output,
 }

@@ -28,12 +28,12 @@ impl Client {
     pub fn each_vm<'a, I, R>(&'a self, uuids: I, command: impl Fn(Vm<'a>) -> R) -> EachVm<'a, R>
     where
         I: IntoIterator,
-        I::Item: Into<String>,
+        I::Item: AsRef<str>,
         R: IntoFuture,
     {
         let runs = uuids.into_iter().map(|uuid| {
-            let uuid = uuid.into();
-            let run = command(self.vm(uuid.clone()));
+            let uuid = uuid.as_ref().to_owned();
+            let run = command(self.vm(&uuid));
             (uuid, run)
         });
         EachVm { runs: runs.collect(), concurrency: CONCURRENCY, client: PhantomData }
@@ -42,6 +42,35 @@ impl Client {
 
 /// Commands for several VMs, made by [`Client::each_vm`]. Awaiting it gives one result for each VM, in the
 /// order of the VMs; a slow or failed command does not affect the others.
+///
+/// `R` is whatever the function makes of a VM: a [`Run`](crate::Run), an
+/// [`Unchecked`](crate::Unchecked), or a future. A function that takes any of them:
+///
+/// ```
+/// use std::future::IntoFuture;
+///
+/// use guestexec_zstack::{Client, Error, Vm};
+///
+/// /// Runs a command in each VM, and returns the results where there are some.
+/// async fn results<'a, R, T>(
+///     zstack: &'a Client,
+///     uuids: &[&str],
+///     command: impl Fn(Vm<'a>) -> R,
+/// ) -> Vec<T>
+/// where
+///     R: IntoFuture<Output = Result<T, Error>, IntoFuture: Send> + Send + 'a,
+///     T: Send,
+/// {
+///     let each = zstack.each_vm(uuids, command).concurrency(4).await;
+///     each.into_iter().filter_map(|(_, result)| result.ok()).collect()
+/// }
+///
+/// # async fn example(zstack: &Client) {
+/// let uuids = ["fc022ba201c135d8809c5e02bf6bf156"];
+/// let captured = results(zstack, &uuids, |vm| vm.run("uptime")).await;
+/// let texts = results(zstack, &uuids, |vm| vm.run("uptime").unchecked()).await;
+/// # }
+/// ```
 #[must_use = "nothing runs until it is awaited"]
 pub struct EachVm<'a, R> {
     runs: Vec<(String, R)>,

@@ -43,6 +43,11 @@ pub(super) fn of_operation(
             return;
         }
         ("x-rate-limit", _) => return rate(found, place, before, after),
+        ("x-pages", _) => match (before, after) {
+            (None, _) => Rule::PagesAdded,
+            (_, None) => Rule::PagesRemoved,
+            _ => Rule::PagesChanged,
+        },
         _ if word.starts_with("externalDocs.") => Rule::DescriptionChanged,
         _ => match word.strip_prefix("example.") {
             Some(name) => return example(found, Rule::ExampleChanged, place, name, before, after),
@@ -231,6 +236,7 @@ pub(super) fn one(
         ("enum" | "x-exclusive" | "x-exactly-one-of", ..) => {
             return elements(found, place, word, before, after);
         }
+        ("x-envelope", ..) => Rule::EnvelopeChanged,
         ("x-requires", ..) => return requirements(found, place, before, after),
         _ => return found.add(Rule::OtherChange, &place.of(word), side(before), side(after)),
     };

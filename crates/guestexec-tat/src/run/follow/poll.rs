@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::{Done, Follow, GRACE};
 use crate::{
     Client, Error, Operation,
+    builder::DescribeInvocationTasks,
     enums::ErrorCode,
     operations::{DESCRIBE_INVOCATION_TASKS, DESCRIBE_INVOCATIONS},
     run::{
@@ -18,10 +19,7 @@ use crate::{
         report::{InvocationReport, TaskReport, readable_names},
         roster::{Agents, Roster},
     },
-    types::{
-        DescribeAutomationAgentStatusRequest, DescribeInvocationTasksRequest,
-        DescribeInvocationsRequest, Filter, InvocationTask,
-    },
+    types::{DescribeInvocationTasksRequest, Filter, InvocationTask},
 };
 
 /// The member that lists tasks.
@@ -99,8 +97,8 @@ fn not_listed(what: &str, id: &str, operation: &Operation) -> Error {
 
 /// The statuses of all tasks of some invocations.
 async fn poll(client: Client, ids: Vec<String>) -> Result<Polled, Error> {
-    let request = DescribeInvocationsRequest::new().limit(ids.len() as u64).invocation_ids(ids);
-    let answer = client.describe_invocations().body(request).send().await?.into_inner().response;
+    let call = client.describe_invocations().limit(ids.len() as u64).invocation_ids(ids);
+    let answer = call.send().await?.into_inner();
     Ok(Polled {
         reports: answer.invocation_set.into_iter().map(Into::into).collect(),
         unreadable: !answer.extra.odd_elements("InvocationSet").is_empty(),
@@ -111,9 +109,10 @@ async fn poll(client: Client, ids: Vec<String>) -> Result<Polled, Error> {
 async fn fetch(client: Client, request: DescribeInvocationTasksRequest) -> Result<Fetched, Error> {
     // The service hides the output unless told not to.
     let request = request.hide_output(false);
-    let answer = client.describe_invocation_tasks().body(request).send().await?.into_inner();
-    let unreadable = answer.response.extra.odd_elements(TASKS).into_iter().cloned().collect();
-    let tasks = answer.response.invocation_task_set.into_iter().map(readable_names).collect();
+    let call = DescribeInvocationTasks::with_body(&client, request);
+    let answer = call.send().await?.into_inner();
+    let unreadable = answer.extra.odd_elements(TASKS).into_iter().cloned().collect();
+    let tasks = answer.invocation_task_set.into_iter().map(readable_names).collect();
     Ok(Fetched { tasks, unreadable })
 }
 
@@ -128,13 +127,14 @@ async fn list(
     let mut listed = 0;
     let mut unreadable = Vec::new();
     loop {
-        let request = DescribeInvocationTasksRequest::new()
-            .filters(vec![Filter::new("invocation-id", [&*invocation])])
+        let call = client
+            .describe_invocation_tasks()
+            .filters([Filter::new("invocation-id", [&*invocation])])
             .limit(page as u64)
             .offset(listed)
             .hide_output(true);
-        let answer = match client.describe_invocation_tasks().body(request).send().await {
-            Ok(answer) => answer.into_inner().response,
+        let answer = match call.send().await {
+            Ok(answer) => answer.into_inner(),
             Err(error) if is_too_large(&error) && page > 1 => {
                 page /= 2;
                 continue;
@@ -188,12 +188,12 @@ fn is_unlisted(error: &Error) -> bool {
 pub(super) async fn agents(client: Client, ids: Vec<String>) -> Result<Agents, Error> {
     let mut agents = Agents::with_capacity(ids.len());
     for page in ids.chunks(PAGE) {
-        let request =
-            DescribeAutomationAgentStatusRequest::new().instance_ids(page).limit(page.len() as u64);
-        let answer = client.describe_automation_agent_status().body(request).send().await?;
-        agents.extend(answer.into_inner().response.automation_agent_set.into_iter().filter_map(
-            |agent| Some((agent.instance_id?, (agent.agent_status, agent.environment))),
-        ));
+        let call = client.describe_automation_agent_status();
+        let call = call.instance_ids(page).limit(page.len() as u64);
+        let set = call.send().await?.into_inner().automation_agent_set.into_iter();
+        agents.extend(set.filter_map(|agent| {
+            Some((agent.instance_id?, (agent.agent_status, agent.environment)))
+        }));
     }
     Ok(agents)
 }

@@ -1,0 +1,126 @@
+//! What errors of all types tell.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use reqwest::StatusCode;
+use serde::{Serialize, Serializer};
+
+use super::ErrorKind;
+
+/// All of an error but the service's own account and the causes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Account {
+    pub(super) kind: ErrorKind,
+    pub(super) operation: Option<&'static str>,
+    pub(super) code: Option<String>,
+    pub(super) message: String,
+    pub(super) request_id: Option<String>,
+    pub(super) status: Option<StatusCode>,
+    pub(super) may_have_run: bool,
+    pub(super) advice: Option<Cow<'static, str>>,
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Account {
+    pub(super) fn new(kind: ErrorKind, message: String) -> Self {
+        Self {
+            kind,
+            operation: None,
+            code: None,
+            message,
+            request_id: None,
+            status: None,
+            may_have_run: false,
+            advice: None,
+            retry_after: None,
+        }
+    }
+
+    pub(super) fn is_retryable(&self) -> bool {
+        use ErrorKind::{Connect, Lost, Throttled, Timeout, Unavailable};
+        matches!(self.kind, Connect | Lost | Throttled | Timeout | Unavailable)
+            && !self.may_have_run
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after.filter(|_| self.is_retryable())
+    }
+
+    /// The members that are serialized.
+    pub(super) fn members(&self) -> Members<'_> {
+        Members {
+            kind: self.kind,
+            operation: self.operation,
+            code: self.code.as_deref(),
+            message: &self.message,
+            request_id: self.request_id.as_deref(),
+            status: self.status.map(|status| status.as_u16()),
+            may_have_run: self.may_have_run,
+            retryable: self.is_retryable(),
+            retry_after_seconds: self.retry_after().map(|wait| wait.as_secs()),
+            advice: self.advice.as_deref(),
+        }
+    }
+}
+
+/// The serialized form of an error.
+#[derive(Serialize)]
+pub(super) struct Members<'a> {
+    kind: ErrorKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    may_have_run: bool,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'a str>,
+}
+
+impl Serialize for Account {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.members().serialize(serializer)
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, code, message, request_id, status, advice, .. } = self;
+        if let Some(operation) = operation {
+            write!(f, "{operation}: ")?;
+        }
+        // A code that is the message, or the status, says nothing more.
+        let is_said =
+            |code: &String| code == message || status.is_some_and(|status| status.as_str() == code);
+        if let Some(code) = code.as_ref().filter(|code| !is_said(code)) {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(message)?;
+        // A service that refuses with 200 says nothing by it.
+        let says_something =
+            |status: &&StatusCode| **status != StatusCode::OK || self.kind == ErrorKind::Protocol;
+        match (status.as_ref().filter(says_something), request_id) {
+            (Some(status), Some(id)) => write!(f, " (HTTP {}, request {id})", status.as_u16())?,
+            (Some(status), None) => write!(f, " (HTTP {})", status.as_u16())?,
+            (None, Some(id)) => write!(f, " (request {id})")?,
+            (None, None) => {}
+        }
+        if self.may_have_run {
+            f.write_str("; the command may have run")?;
+        }
+        if let Some(wait) = self.retry_after() {
+            write!(f, "; the service asks to wait {} s before a retry", wait.as_secs())?;
+        }
+        if let Some(advice) = advice {
+            write!(f, "; {advice}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,298 @@
+//! What a caller gives an operation: what is required are the arguments of its method, all else has a setter.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use serde_json::Value;
+use syn::{
+    FnArg, Ident, ImplItemFn, Type, parse_quote,
+    visit_mut::{self, VisitMut},
+};
+
+use super::{Field, Maker, OperationCode, argument, bare, doc, last_segment, taken, types};
+use crate::document::{NamedExample, ObjectSchema, Schema};
+
+/// The names that the methods of a builder have.
+const TAKEN: [&str; 9] =
+    ["call_timeout", "header", "items", "new", "pages", "retries", "send", "send_raw", "with_body"];
+
+/// What a caller gives an operation.
+pub(super) struct Inputs {
+    /// What must be given: parameters, then members of the body.
+    pub arguments: Vec<Input>,
+    /// What may be given.
+    pub setters: Vec<Input>,
+    /// The body made of the arguments, as an expression; `None` where there is none to make.
+    pub body: Option<TokenStream>,
+}
+
+/// A parameter, or a member of the body.
+#[derive(Clone)]
+pub(super) struct Input {
+    /// The name of the argument or of the setter.
+    pub ident: Ident,
+    /// Its name on the wire.
+    pub wire: String,
+    /// What is given.
+    pub ty: Type,
+    /// Its schema.
+    pub schema: Option<Schema>,
+    /// What the document says of it.
+    pub text: String,
+    place: Place,
+    /// The type of the field, which may be an option.
+    field: Type,
+    deprecated: bool,
+}
+
+/// Where an input goes.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// The builder's field of this name.
+    Parameter(Ident),
+    /// The body's member of this name.
+    Member(Ident),
+    /// The member of this name within the envelope.
+    Content(Box<Field>, Ident),
+    /// The body itself.
+    Body,
+}
+
+impl Inputs {
+    pub(super) fn of(maker: &Maker<'_>, code: &OperationCode<'_>) -> Self {
+        let mut inputs = Self { arguments: Vec::new(), setters: Vec::new(), body: None };
+        let parameters = code.operation.parameters();
+        for field in &code.parameters {
+            let parameter = parameters.iter().find(|parameter| parameter.name == field.wire);
+            let text = parameter.and_then(|parameter| parameter.description.as_deref());
+            inputs.add(
+                Input {
+                    text: text
+                        .map_or_else(|| format!("`{}`.", field.wire), |it| it.trim().to_owned()),
+                    schema: parameter.map(|parameter| parameter.schema.clone()),
+                    deprecated: parameter.is_some_and(|parameter| parameter.deprecated),
+                    ..Input::new(field, Place::Parameter(field.ident.clone()))
+                },
+                argument(&field.ty, "Option").is_none(),
+            );
+        }
+        // Those of the path come in its order, as a reader of the address expects them.
+        let place = |input: &Input| code.operation.path.find(&format!("{{{}}}", input.wire));
+        inputs.arguments.sort_by_key(|input| place(input).unwrap_or(usize::MAX));
+        let Some(body) = code.body() else { return inputs };
+        let name = code.operation.body_schema().unwrap_or_default();
+        match maker.spec.document.schema(name) {
+            Some(Schema::Object(object)) => {
+                let made = inputs.add_members(maker, name, object);
+                inputs.body = Some(made);
+            }
+            _ => inputs.add(
+                Input { text: "The body.".to_owned(), ..Input::new(&body, Place::Body) },
+                true,
+            ),
+        }
+        inputs
+    }
+
+    /// Adds the members of the body; returns the expression that makes it of the arguments.
+    fn add_members(&mut self, maker: &Maker<'_>, name: &str, object: &ObjectSchema) -> TokenStream {
+        let fields = maker.model.fields(name);
+        let mut values = Vec::new();
+        for field in types::needed(fields, object) {
+            let content = object.envelope.as_ref().filter(|wire| **wire == field.wire);
+            let inner = last_segment(&field.ty).map(ToString::to_string).unwrap_or_default();
+            let schema = maker.spec.document.schema(&inner);
+            if let (Some(_), Some(Schema::Object(content))) = (content, schema) {
+                values.push(self.add_content(maker, field, &inner, content));
+                continue;
+            }
+            let place = Place::Member(field.ident.clone());
+            values.push(self.add_member(maker, field, object, place, true));
+        }
+        for field in fields.iter().filter(|field| !types::is_needed(field, object)) {
+            self.add_member(maker, field, object, Place::Member(field.ident.clone()), false);
+        }
+        let ty = quote::format_ident!("{name}");
+        quote!(types::#ty::new(#(#values),*))
+    }
+
+    /// Adds the members of the envelope's content.
+    fn add_content(
+        &mut self,
+        maker: &Maker<'_>,
+        envelope: &Field,
+        name: &str,
+        object: &ObjectSchema,
+    ) -> TokenStream {
+        let fields = maker.model.fields(name);
+        let mut values = Vec::new();
+        for needed in [true, false] {
+            let in_order: Vec<&Field> = match needed {
+                true => types::needed(fields, object),
+                false => fields.iter().filter(|it| !types::is_needed(it, object)).collect(),
+            };
+            for field in in_order {
+                let place = Place::Content(Box::new(envelope.clone()), field.ident.clone());
+                let value = self.add_member(maker, field, object, place, needed);
+                values.extend(needed.then_some(value));
+            }
+        }
+        let ty = quote::format_ident!("{name}");
+        quote!(types::#ty::new(#(#values),*))
+    }
+
+    fn add_member(
+        &mut self,
+        maker: &Maker<'_>,
+        field: &Field,
+        object: &ObjectSchema,
+        place: Place,
+        needed: bool,
+    ) -> TokenStream {
+        let schema = object.properties.get(&field.wire);
+        let text = types::described(maker, schema);
+        let ty = in_types(maker, bare(&field.ty));
+        let input = Input {
+            ty,
+            text: text.unwrap_or_else(|| format!("`{}`.", field.wire)),
+            schema: schema.cloned(),
+            deprecated: schema.is_some_and(Schema::is_deprecated),
+            ..Input::new(field, place)
+        };
+        self.add(input, needed);
+        let added = if needed { self.arguments.last() } else { self.setters.last() };
+        added.map(|input| &input.ident).map_or_else(TokenStream::new, |ident| quote!(#ident))
+    }
+
+    fn add(&mut self, mut input: Input, needed: bool) {
+        let is_taken = |ident: &Ident| {
+            TAKEN.iter().any(|name| ident == name)
+                || self.arguments.iter().chain(&self.setters).any(|other| other.ident == *ident)
+        };
+        if is_taken(&input.ident) {
+            let bare = input.ident.to_string();
+            input.ident = quote::format_ident!("{}_member", bare.trim_start_matches("r#"));
+        }
+        match needed {
+            true => self.arguments.push(input),
+            false => self.setters.push(input),
+        }
+    }
+
+    /// What allows a function to have that many arguments.
+    pub(super) fn too_many(&self) -> Option<TokenStream> {
+        // One more is the client.
+        (self.arguments.len() > 6).then(
+            || quote!(#[expect(clippy::too_many_arguments, reason = "the service needs all of them")]),
+        )
+    }
+}
+
+/// A type of `types.rs` as other files name it.
+pub(super) fn in_types(maker: &Maker<'_>, ty: &Type) -> Type {
+    struct Qualify<'a>(&'a Maker<'a>);
+    impl VisitMut for Qualify<'_> {
+        fn visit_type_path_mut(&mut self, ty: &mut syn::TypePath) {
+            visit_mut::visit_type_path_mut(self, ty);
+            let name =
+                ty.path.get_ident().filter(|it| !self.0.model.fields(&it.to_string()).is_empty());
+            if let Some(name) = name {
+                *ty = parse_quote!(types::#name);
+            }
+        }
+    }
+    let mut ty = ty.clone();
+    Qualify(maker).visit_type_mut(&mut ty);
+    ty
+}
+
+impl Input {
+    fn new(field: &Field, place: Place) -> Self {
+        Self {
+            ident: field.ident.clone(),
+            wire: field.wire.clone(),
+            ty: bare(&field.ty).clone(),
+            schema: None,
+            text: String::new(),
+            place,
+            field: field.ty.clone(),
+            deprecated: false,
+        }
+    }
+
+    /// Whether it is the parameter whose field is called so.
+    pub(super) fn is_parameter(&self, field: &Ident) -> bool {
+        matches!(&self.place, Place::Parameter(ident) if ident == field)
+    }
+
+    pub(super) fn is_any_parameter(&self) -> bool {
+        matches!(self.place, Place::Parameter(_))
+    }
+
+    /// What an example has for it.
+    pub(super) fn given<'e>(&self, example: &'e NamedExample<'_>) -> Option<&'e Value> {
+        match &self.place {
+            Place::Parameter(_) => example.parameters.get(&self.wire),
+            Place::Member(_) => example.body?.get(&self.wire),
+            Place::Content(envelope, _) => example.body?.get(&envelope.wire)?.get(&self.wire),
+            Place::Body => example.body,
+        }
+    }
+
+    /// As an argument of a function.
+    pub(super) fn argument(&self) -> FnArg {
+        let ident = &self.ident;
+        let (ty, _) = taken(&self.ty, ident);
+        parse_quote!(#ident: #ty)
+    }
+
+    /// As an item of the list of arguments in a method's documentation.
+    pub(super) fn listed(&self) -> String {
+        let text = self.text.replace('\n', "\n  ");
+        format!("- `{}`: {text}", self.ident.to_string().trim_start_matches("r#"))
+    }
+
+    /// As the value of a builder's field.
+    pub(super) fn value(&self) -> TokenStream {
+        let (Place::Parameter(field), ident) = (&self.place, &self.ident) else {
+            return TokenStream::new();
+        };
+        let (_, value) = taken(&self.ty, ident);
+        match *field == value.to_string() {
+            true => quote!(#field),
+            false => quote!(#field: #value),
+        }
+    }
+
+    /// Where it is in the builder, as an expression.
+    pub(super) fn place(&self) -> TokenStream {
+        match &self.place {
+            Place::Parameter(field) => quote!(self.#field),
+            Place::Member(member) => quote!(self.body.#member),
+            Place::Content(envelope, member) => {
+                let envelope = &envelope.ident;
+                quote!(self.body.#envelope.#member)
+            }
+            Place::Body => quote!(self.body),
+        }
+    }
+
+    /// As a setter.
+    pub(super) fn setter(&self) -> ImplItemFn {
+        let (ident, text) = (&self.ident, doc(&self.text));
+        let (ty, value) = taken(&self.ty, &quote::format_ident!("value"));
+        let value = match argument(&self.field, "Option") {
+            Some(_) => quote!(Some(#value)),
+            None => value,
+        };
+        let place = self.place();
+        let deprecated = self.deprecated.then(super::deprecated);
+        parse_quote! {
+            #text
+            #deprecated
+            pub fn #ident(mut self, value: #ty) -> Self {
+                #place = #value;
+                self
+            }
+        }
+    }
+}
