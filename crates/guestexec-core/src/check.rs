@@ -73,14 +73,6 @@ impl Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// Returns the value of a required parameter.
-///
-/// # Errors
-/// If it was not given.
-pub fn required<T>(value: Option<T>, name: &str) -> Result<T, Violation> {
-    value.ok_or_else(|| Violation::new(name, "is required, but was not given"))
-}
-
 /// A request type whose document limits its members.
 pub trait Validate {
     /// Checks every limit of this type and of those inside it.

@@ -51,7 +51,7 @@ pub use call::{
     CallError, ErrorAnswer, Exchanging, MAX_ERROR_BODY, Refusal, RequestId, accepted, answer,
     exchange, failure, observed, read, read_ahead, retry_after, upgraded, wire_status,
 };
-pub use check::{Validate, Violation, required};
+pub use check::{Validate, Violation};
 pub use clock::{Clock, SystemClock, unix_seconds};
 pub use credential::{check_credential, check_header_credential, check_key};
 pub use endpoint::{Endpoint, PlainHttp};

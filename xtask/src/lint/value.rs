@@ -211,8 +211,9 @@ impl<'a> Values<'a> {
         }
         let is_misspelled = self.faults.len() > before;
         for member in object.required.iter().filter(|_| !is_misspelled) {
-            let value = members.get(member).filter(|value| !value.is_null());
-            self.note(check::required(value, &within(member)).map(drop));
+            if members.get(member).is_none_or(Value::is_null) {
+                self.fault(&within(member), "is required, but was not given");
+            }
         }
         // A member that is misspelled is missing too, which says nothing more.
         if self.way == Way::Request && self.faults.len() == before {
