@@ -11,7 +11,8 @@ const TEXT: &str = "Content-Type: text/plain\r\nX-Request-Id: r-7\r\n";
 
 async fn refused(status: &'static str, headers: &'static str, body: &'static str) -> Error {
     let peer = Peer::saying(status, headers, body).await;
-    let client = peer.client();
+    // A retry would wait for a service that stays as it is.
+    let client = peer.builder().retries(0).build().unwrap();
     let error = pod(&client).exec(["x"]).output().await.unwrap_err();
     assert_eq!(error.operation(), Some("connectCciV2GetNamespacedPodExec"));
     assert_eq!(error.status().unwrap().as_u16().to_string(), status[..3]);
