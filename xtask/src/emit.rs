@@ -4,7 +4,6 @@
 //! and `examples` make the files; `inputs`, `exchange`, `paging`, `sample`, `limits`, `json_schema`, `paths`, `docs` and `secrets` serve
 //! several of them.
 
-mod answers;
 mod builders;
 mod client;
 mod docs;
@@ -14,6 +13,7 @@ mod exchange;
 mod inputs;
 mod json_schema;
 mod limits;
+mod members;
 mod paging;
 mod paths;
 mod sample;
@@ -126,13 +126,13 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
         return Err(unexpected(&format!("field for `{member}`, so it would go unchecked")));
     }
 
-    let answers = answers::text(spec, &model);
+    let members = members::text(spec, &types);
     let enums = enums::text(spec);
     let (validate, limits) = validate::items(spec, &model, &codes);
     let maker = Maker { spec, model: &model, limits: &limits };
     let validate = parse(validate)?.items;
     let mut pages = vec![
-        maker.page("mod.rs", root(spec, answers.is_some(), enums.is_some())),
+        maker.page("mod.rs", root(spec, members.is_some(), enums.is_some())),
         maker.page("builder.rs", builders::items(&maker, &exchanges, &codes)?),
         maker.page("client.rs", client::items(&maker, &codes)?),
         maker.page("operations.rs", table::items(&codes)),
@@ -141,7 +141,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     ];
     let examples = examples::text(&maker, &codes)?;
     for (path, text) in
-        [("answers.rs", answers), ("enums.rs", enums), ("examples.rs", Some(examples))]
+        [("members.rs", members), ("enums.rs", enums), ("examples.rs", Some(examples))]
     {
         pages.extend(text.map(|text| (path.to_owned(), format!("{}{text}", first_line(spec)))));
     }
@@ -191,13 +191,8 @@ fn has_deprecated(spec: &Spec) -> bool {
 }
 
 /// The modules.
-fn root(spec: &Spec, has_answers: bool, has_enums: bool) -> Vec<Item> {
+fn root(spec: &Spec, has_members: bool, has_enums: bool) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
-    if has_answers {
-        items.push(parse_quote!(
-            mod answers;
-        ));
-    }
     items.push(parse_quote!(
         /// One builder an operation: its parameters, its body, `send`.
         pub mod builder;
@@ -213,12 +208,17 @@ fn root(spec: &Spec, has_answers: bool, has_enums: bool) -> Vec<Item> {
     }
     let examples =
         format!(" The named examples of `{}`, and functions that make use of them.", spec.file);
-    items.extend::<[Item; 5]>([
-        parse_quote!(
-            #[doc = #examples]
-            #[cfg(feature = "examples")]
-            pub mod examples;
-        ),
+    items.push(parse_quote!(
+        #[doc = #examples]
+        #[cfg(feature = "examples")]
+        pub mod examples;
+    ));
+    if has_members {
+        items.push(parse_quote!(
+            mod members;
+        ));
+    }
+    items.extend::<[Item; 4]>([
         parse_quote!(
             /// The operations, each with what is known of it before it is called.
             pub mod operations;

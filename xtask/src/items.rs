@@ -1,8 +1,8 @@
 //! The public items of a provider crate, one a line, from its sources: `public-items.txt` beside the
 //! crate's manifest, so that a review sees items gained and lost.
 //!
-//! Modules, re-exports, implementations and derives are followed, and the two macros of
-//! `guestexec-core` that make types. Another macro is listed by its name. What is `#[doc(hidden)]`,
+//! Modules, re-exports, implementations and derives are followed, and the macros of
+//! `guestexec-core` that make types, or read and write them. Another macro is listed by its name. What is `#[doc(hidden)]`,
 //! of tests, or not reachable from the crate's root is left out.
 
 mod signature;

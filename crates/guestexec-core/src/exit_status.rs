@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// The exit status of a command that ended, in all providers.
 ///
 /// ```
@@ -16,9 +14,10 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// It is serialized as its code: a number, or null where there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExitStatus(Option<i64>);
+
+crate::content!(ExitStatus);
 
 impl ExitStatus {
     /// Exit code 0.

@@ -17,8 +17,8 @@ mod items;
 mod json;
 mod lossless;
 mod marks;
+mod members;
 mod not_started;
-mod nulls;
 mod open_enum;
 mod operation;
 mod options;
@@ -69,7 +69,6 @@ pub use items::Items;
 pub use json::json_body;
 pub use lossless::Extra;
 pub use marks::{Mark, Marks};
-pub use nulls::null_as_default;
 pub use operation::Operation;
 pub use options::CallOptions;
 pub use output::serialize_output;
@@ -90,4 +89,5 @@ pub use underway::Underway;
 
 // What the macros `answer!` and `open_enum!` need in the crates that call them.
 #[doc(hidden)]
+pub use members::write_optional;
 pub use open_enum::__private;

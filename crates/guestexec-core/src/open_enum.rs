@@ -120,17 +120,22 @@ macro_rules! __open_enum_schema {
     ($($anything:tt)*) => {};
 }
 
-/// Not an interface: names for the macros [`answer!`](crate::answer) and
-/// [`open_enum!`](crate::open_enum) alone.
+/// Not an interface: names for the macros [`answer!`](crate::answer),
+/// [`request!`](crate::request) and [`open_enum!`](crate::open_enum) alone.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::lossless::{
         Answer, Lenient, Member, deserialize as deserialize_answer, object,
         serialize as serialize_answer, written,
     };
+    pub use crate::members::{keep, read_needed, read_optional, write_optional};
     #[cfg(feature = "schemars")]
     pub use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-    pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    pub use serde::{
+        Deserialize, Deserializer, Serialize, Serializer,
+        de::{Error as DeError, IgnoredAny, MapAccess, Visitor},
+        ser::SerializeMap,
+    };
     pub use serde_json::Value;
 }
 

@@ -3,30 +3,22 @@
 use std::str;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::ser::SerializeStruct;
+use serde::ser::SerializeMap;
 
 /// Writes output bytes as one member of a result: as text under the name `plain` if they are UTF-8, or
 /// else as standard, padded Base64 under the name `encoded`. So exactly one of the two members is there,
 /// and no byte is lost.
 ///
-/// A struct that has both counts one field for them.
-///
 /// # Errors
 /// The serializer's.
-pub fn serialize_output<S: SerializeStruct>(
-    result: &mut S,
+pub fn serialize_output<M: SerializeMap>(
+    to: &mut M,
     [plain, encoded]: [&'static str; 2],
     bytes: &[u8],
-) -> Result<(), S::Error> {
+) -> Result<(), M::Error> {
     match str::from_utf8(bytes) {
-        Ok(text) => {
-            result.serialize_field(plain, text)?;
-            result.skip_field(encoded)
-        }
-        Err(_) => {
-            result.skip_field(plain)?;
-            result.serialize_field(encoded, &STANDARD.encode(bytes))
-        }
+        Ok(text) => to.serialize_entry(plain, text),
+        Err(_) => to.serialize_entry(encoded, &STANDARD.encode(bytes)),
     }
 }
 
@@ -40,7 +32,7 @@ mod tests {
 
     impl Serialize for Result {
         fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-            let mut result = serializer.serialize_struct("Result", 1)?;
+            let mut result = serializer.serialize_map(None)?;
             serialize_output(&mut result, ["output", "output_base64"], &self.0)?;
             result.end()
         }

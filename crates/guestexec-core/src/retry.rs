@@ -13,7 +13,6 @@ use std::{
 
 pub use attempts::{Attempts, Seen, Verdict, within};
 use budget::Budget;
-use serde::Serialize;
 
 use crate::ErrorKind;
 
@@ -157,7 +156,7 @@ impl Retries {
 }
 
 /// What a client has done so far, from its method `counts`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Counts {
     /// Requests given to the transport, retries included.
@@ -167,6 +166,8 @@ pub struct Counts {
     /// Requests that were sent again, for whatever reason.
     pub retried: u64,
 }
+
+crate::write_members!(Counts { requests = "requests", throttled = "throttled", retried = "retried" });
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,7 +12,6 @@ mod unique;
 use std::mem;
 
 use reqwest::{Url, header::HeaderValue};
-use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use body::{answer_base64, answer_secrets, hide_answer, show_answer};
@@ -34,7 +33,7 @@ use body::Made;
 /// the same shape, and shapes make good snapshots. The `Display` form is for reviews: it shows a text of
 /// several lines as lines. Of a request that no client of this library made, the shape has only the
 /// body's size, because its secrets are not known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestShape {
     /// The vendor's name of the operation; `None` if no client of this library made the request.
@@ -61,6 +60,11 @@ pub struct RequestShape {
     /// where it may hold a secret, each value in it reads `<secret>`.
     pub body: Option<Value>,
 }
+
+crate::write_members!(RequestShape {
+    operation = "operation", method = "method", host = "host", path = "path", query = "query",
+    headers = "headers", body = "body",
+});
 
 impl RequestShape {
     /// Reads the shape off a finished request.

@@ -1,7 +1,6 @@
 //! What the service's answers say about another attempt.
 
-use guestexec_core::{ErrorKind, Verdict};
-use serde::Deserialize;
+use guestexec_core::{ErrorKind, Verdict, read_members};
 use serde_json::Value;
 
 /// The vendor's envelope around the content of an HTTP 200.
@@ -18,18 +17,17 @@ impl Envelope {
     /// Reads the envelope, and skips the content; the default where the body is no envelope. Any
     /// `Error` but null is an error.
     pub(crate) fn read(body: &[u8]) -> Self {
-        #[derive(Default, Deserialize)]
+        #[derive(Default)]
         struct Body {
-            #[serde(rename = "Response")]
             response: Response,
         }
-        #[derive(Default, Deserialize)]
+        read_members!(Body { response = "Response" });
+        #[derive(Default)]
         struct Response {
-            #[serde(default, rename = "Error")]
             error: Value,
-            #[serde(default, rename = "RequestId")]
             request_id: Value,
         }
+        read_members!(Response { error = "Error" optional, request_id = "RequestId" optional });
         let Response { error, request_id } =
             serde_json::from_slice::<Body>(body).unwrap_or_default().response;
         let text = |raw: &Value| match raw {

@@ -17,14 +17,14 @@ use crate::document::{
 /// Words of a JSON Schema, in the order in which they are written.
 type Words = Map<String, Value>;
 
-/// The attribute of a member, if it has limits; or if it is a list or map that is read out of `null`, which its
+/// What is said of a member, if it has limits; or if it is a list or map that is read out of `null`, which its
 /// type does not tell.
 pub(super) fn of_member(
     document: &Document,
     member: &Schema,
     ty: &Type,
     takes_null: bool,
-) -> Option<Attribute> {
+) -> Option<TokenStream> {
     let mut words = limits(document, member);
     if takes_null {
         let kind = if argument(ty, "Vec").is_some() { "array" } else { "object" };
@@ -39,8 +39,8 @@ pub(super) fn of_member(
     extended(words)
 }
 
-/// The attribute of a type, if there are rules between its members.
-pub(super) fn of_type(schema: &ObjectSchema, fields: &[Field]) -> Option<Attribute> {
+/// What is said of a type, if there are rules between its members.
+pub(super) fn of_type(schema: &ObjectSchema, fields: &[Field]) -> Option<TokenStream> {
     let given = |wire: &String| given(fields.iter().find(|field| field.wire == *wire), wire);
     let mut rules = Vec::new();
     for group in &schema.exclusive {
@@ -205,8 +205,14 @@ fn given_words<'a>(words: impl IntoIterator<Item = (&'a str, Value)>) -> Words {
     given.map(|(word, value)| (word.to_owned(), value)).collect()
 }
 
-/// The attribute that adds words to what is derived.
-fn extended(words: Words) -> Option<Attribute> {
+/// The attribute that says it all, if there is anything to say.
+pub(super) fn attribute(said: Vec<TokenStream>) -> Option<Attribute> {
+    (!said.is_empty())
+        .then(|| parse_quote!(#[cfg_attr(feature = "schemars", schemars(#(#said),*))]))
+}
+
+/// Adds words to what is derived.
+fn extended(words: Words) -> Option<TokenStream> {
     let words: Vec<TokenStream> = words
         .iter()
         .map(|(word, value)| {
@@ -214,8 +220,7 @@ fn extended(words: Words) -> Option<Attribute> {
             quote!(#word = #value)
         })
         .collect();
-    (!words.is_empty())
-        .then(|| parse_quote!(#[cfg_attr(feature = "schemars", schemars(extend(#(#words),*)))]))
+    (!words.is_empty()).then(|| quote!(extend(#(#words),*)))
 }
 
 /// A JSON value as the macro `json!` takes it.

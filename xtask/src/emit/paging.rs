@@ -5,11 +5,10 @@ use quote::quote;
 use syn::{Ident, ImplItemFn, Item, Type, parse_quote};
 
 use super::{
-    Field, Maker, OperationCode,
-    answers::EXTRA,
-    argument,
+    Field, Maker, OperationCode, argument,
     inputs::{Inputs, in_types},
     last_segment,
+    members::EXTRA,
 };
 
 /// The methods that begin the streams.

@@ -1,12 +1,13 @@
 //! Makes `types.rs`: what requests and answers are made of.
 
+use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{
     Attribute, Expr, Fields, Ident, Item, ItemStruct, LitStr, Meta, Token, parse_quote,
     punctuated::Punctuated,
 };
 
-use super::{Field, Maker, answers::EXTRA, argument, doc, json_schema, last_segment, taken};
+use super::{Field, Maker, argument, doc, json_schema, last_segment, members::EXTRA, taken};
 use crate::{
     document::{Document, ObjectSchema, Schema},
     lower::member_names,
@@ -50,6 +51,7 @@ pub(super) fn items(maker: &Maker<'_>, types: Vec<Item>) -> Vec<Item> {
         }
         open_struct(&spec.document, &mut item, schema, is_request);
         let methods = is_request.then(|| methods(maker, &item, schema));
+        read_by_macro(&mut item);
         items.push(Item::Struct(item));
         items.extend(methods);
         items.extend(debug);
@@ -241,7 +243,24 @@ fn derives(attribute: &Attribute) -> impl Iterator<Item = syn::Path> + use<> {
     paths.into_iter().flatten().filter(move |_| is_derive)
 }
 
-/// Leaves reading and writing to `answers.rs`.
+/// Leaves reading and writing to `members.rs`.
+fn read_by_macro(item: &mut ItemStruct) {
+    for derive in item.attrs.iter_mut().filter(|it| it.path().is_ident("derive")) {
+        let is_serde = |path: &syn::Path| {
+            path.segments
+                .last()
+                .is_some_and(|last| last.ident == "Serialize" || last.ident == "Deserialize")
+        };
+        let others = derives(derive).filter(|path| !is_serde(path));
+        *derive = parse_quote!(#[derive(#(#others),*)]);
+    }
+    item.attrs.retain(|attribute| !attribute.path().is_ident("serde"));
+    for field in &mut item.fields {
+        field.attrs.retain(|attribute| !attribute.path().is_ident("serde"));
+    }
+}
+
+/// Reads as far as possible, and keeps the rest.
 fn read_leniently(item: &mut ItemStruct) {
     let has_debug =
         item.attrs.iter().any(|attribute| derives(attribute).any(|it| it.is_ident("Debug")));
@@ -268,14 +287,12 @@ fn open_struct(
 ) {
     let all = fields(&item.fields);
     for (field, known) in item.fields.iter_mut().zip(&all) {
-        let takes_null = is_list(&field.ty) && field.attrs.iter().any(has_default);
-        if takes_null {
-            field.attrs.push(
-                parse_quote!(#[serde(deserialize_with = "::guestexec_core::null_as_default")]),
-            );
-        }
         if is_request && let Some(member) = schema.properties.get(&known.wire) {
-            field.attrs.extend(json_schema::of_member(document, member, &field.ty, takes_null));
+            let takes_null =
+                is_list(&field.ty) && field.attrs.iter().any(|it| has_serde_word(it, "default"));
+            let mut words = serde_words(&field.attrs);
+            words.extend(json_schema::of_member(document, member, &field.ty, takes_null));
+            field.attrs.extend(json_schema::attribute(words));
         }
     }
     item.attrs.push(parse_quote!(#[non_exhaustive]));
@@ -291,20 +308,25 @@ fn open_struct(
         item.attrs.push(parse_quote!(
             #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
         ));
-        item.attrs.extend(json_schema::of_type(schema, &all));
+        let mut words = serde_words(&item.attrs);
+        words.extend(json_schema::of_type(schema, &all));
+        item.attrs.extend(json_schema::attribute(words));
     }
+}
+
+/// What serde's attributes say that schemars has to know.
+fn serde_words(attributes: &[Attribute]) -> Vec<TokenStream> {
+    let lists = attributes.iter().filter(|attribute| attribute.path().is_ident("serde"));
+    lists.filter_map(|attribute| Some(attribute.meta.require_list().ok()?.tokens.clone())).collect()
 }
 
 fn is_list(ty: &syn::Type) -> bool {
     argument(ty, "Vec").is_some() || last_segment(ty).is_some_and(|name| name == "BTreeMap")
 }
 
-fn has_default(attribute: &Attribute) -> bool {
-    match &attribute.meta {
-        Meta::List(list) => {
-            list.path.is_ident("serde")
-                && list.tokens.clone().into_iter().any(|token| token.to_string() == "default")
-        }
-        _ => false,
-    }
+/// Whether one of serde's attributes has a word.
+pub(super) fn has_serde_word(attribute: &Attribute, word: &str) -> bool {
+    let Meta::List(list) = &attribute.meta else { return false };
+    let mut tokens = list.tokens.clone().into_iter();
+    list.path.is_ident("serde") && tokens.any(|token| token.to_string() == word)
 }

@@ -379,7 +379,7 @@ impl Walk<'_> {
                         self.implementation(name, item, &module.conditions);
                     }
                     Item::Macro(item) => {
-                        if let Some(Made::Answer { name: ty }) = Made::of(&item.mac) {
+                        if let Some(Made::Members { name: ty }) = Made::of(&item.mac) {
                             let path = [ty];
                             self.of_type(name, &path, &module.conditions, |path| {
                                 ["Deserialize", "Serialize"]
@@ -459,8 +459,8 @@ impl Walk<'_> {
 enum Made {
     /// An open enumeration, with its variants.
     Enumeration { name: String, variants: Vec<String> },
-    /// Reading and writing of an answer.
-    Answer { name: String },
+    /// Reading and writing of a type.
+    Members { name: String },
 }
 
 impl Made {
@@ -471,7 +471,9 @@ impl Made {
         };
         let mut trees = call.tokens.clone().into_iter();
         match signature::last(&call.path)?.as_str() {
-            "answer" => Some(Self::Answer { name: ident(&trees.next()?)? }),
+            "answer" | "content" | "request" => {
+                Some(Self::Members { name: ident(&trees.next()?)? })
+            }
             "open_enum" => {
                 trees.find(|tree| ident(tree).as_deref() == Some("enum"))?;
                 let name = ident(&trees.next()?)?;

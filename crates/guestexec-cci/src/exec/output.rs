@@ -2,8 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
-use guestexec_core::{ExitStatus, serialize_output};
-use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+use guestexec_core::{ExitStatus, serialize_output, write_optional};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 /// The exit status of a command and all its output.
 ///
@@ -113,16 +113,12 @@ impl Output {
 
 impl Serialize for Output {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let has_code = self.exit_code().is_some();
-        let mut to = serializer.serialize_struct("Output", 4 + usize::from(has_code))?;
-        match self.exit_code() {
-            Some(code) => to.serialize_field("exit_code", &code)?,
-            None => to.skip_field("exit_code")?,
-        }
-        to.serialize_field("success", &self.success())?;
+        let mut to = serializer.serialize_map(None)?;
+        write_optional(&mut to, "exit_code", &self.exit_code())?;
+        to.serialize_entry("success", &self.success())?;
         serialize_output(&mut to, ["stdout", "stdout_base64"], &self.stdout)?;
         serialize_output(&mut to, ["stderr", "stderr_base64"], &self.stderr)?;
-        to.serialize_field("complete", &self.complete)?;
+        to.serialize_entry("complete", &self.complete)?;
         to.end()
     }
 }

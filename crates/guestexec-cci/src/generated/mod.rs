@@ -3,7 +3,6 @@
 //! Huawei Cloud CCI pod exec, as `specs/cci.yaml` describes it.
 
 pub use client::Client;
-mod answers;
 
 /// One builder an operation: its parameters, its body, `send`.
 pub mod builder;
@@ -15,6 +14,7 @@ pub mod enums;
 /// The named examples of `specs/cci.yaml`, and functions that make use of them.
 #[cfg(feature = "examples")]
 pub mod examples;
+mod members;
 
 /// The operations, each with what is known of it before it is called.
 pub mod operations;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeFrom;
 use guestexec_core::{Extra, Redacted, Secret};
-use serde::{Deserialize, Serialize};
 use super::enums::{
     ConditionStatus, IamAuthMethod, PodConditionType, PodPhase, RestartPolicy,
     StatusOutcome, StatusReason,
@@ -176,7 +175,7 @@ pub struct ErrorBody {
 }
 
 /// An access key.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAccessKey {
@@ -194,7 +193,7 @@ impl IamAccessKey {
 }
 
 /// The public half of an access key.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAccessKeyId {
@@ -210,7 +209,7 @@ impl IamAccessKeyId {
 }
 
 /// The secret half of an access key.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAccessKeySecret {
@@ -226,14 +225,14 @@ impl IamAccessKeySecret {
 }
 
 /// The caller's identity, and what the token is for.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamAuth {
     /// The caller's identity.
     pub identity: IamIdentity,
     /// What the token is for. The page also has a member `domain`, of no use for CCI and left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
     pub scope: Option<IamScope>,
 }
 
@@ -277,7 +276,7 @@ pub struct IamError {
 }
 
 /// The caller's identity.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
@@ -293,7 +292,7 @@ pub struct IamError {
 )]
 pub struct IamIdentity {
     /// An access key; with the method `hw_ak_sk`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
     pub hw_ak_sk: Option<IamAccessKey>,
     /// How the caller proves its identity; one value, the name of the member that follows.
     #[cfg_attr(
@@ -309,7 +308,7 @@ pub struct IamIdentity {
     )]
     pub methods: Vec<IamAuthMethod>,
     /// Name and password; with the method `password`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
     pub password: Option<IamPassword>,
 }
 
@@ -339,7 +338,7 @@ impl IamIdentity {
 }
 
 /// Name and password.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamPassword {
@@ -355,7 +354,7 @@ impl IamPassword {
 }
 
 /// The user and its password.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamPasswordUser {
@@ -409,7 +408,7 @@ pub struct IamRole {
 }
 
 /// What the token is for. The page also has a member `domain`, of no use for CCI and left out.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamScope {
@@ -425,7 +424,7 @@ impl IamScope {
 }
 
 /// A project, by its ID or its name; one of them must be given.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
@@ -441,10 +440,10 @@ impl IamScope {
 )]
 pub struct IamScopeProject {
     /// ID of the project.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
     pub id: Option<String>,
     /// Name of the project; that of a region's own project is the region's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
     pub name: Option<String>,
 }
 
@@ -506,7 +505,7 @@ pub struct IamUser {
 }
 
 /// The account a user belongs to.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct IamUserDomain {
@@ -522,7 +521,7 @@ impl IamUserDomain {
 }
 
 /// Body of keystoneCreateUserTokenByPassword.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct KeystoneCreateUserTokenByPasswordRequest {

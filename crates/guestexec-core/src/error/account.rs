@@ -3,9 +3,10 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use reqwest::StatusCode;
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::ErrorKind;
+use crate::members::write_optional;
 
 /// All of an error but the service's own account and the causes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,46 +48,26 @@ impl Account {
     }
 
     /// The members that are serialized.
-    pub(super) fn members(&self) -> Members<'_> {
-        Members {
-            kind: self.kind,
-            operation: self.operation,
-            code: self.code.as_deref(),
-            message: &self.message,
-            request_id: self.request_id.as_deref(),
-            status: self.status.map(|status| status.as_u16()),
-            may_have_run: self.may_have_run,
-            retryable: self.is_retryable(),
-            retry_after_seconds: self.retry_after().map(|wait| wait.as_secs()),
-            advice: self.advice.as_deref(),
-        }
+    pub(super) fn write<M: SerializeMap>(&self, to: &mut M) -> Result<(), M::Error> {
+        to.serialize_entry("kind", &self.kind)?;
+        write_optional(to, "operation", &self.operation)?;
+        write_optional(to, "code", &self.code)?;
+        to.serialize_entry("message", &self.message)?;
+        write_optional(to, "request_id", &self.request_id)?;
+        write_optional(to, "status", &self.status.map(|status| status.as_u16()))?;
+        to.serialize_entry("may_have_run", &self.may_have_run)?;
+        to.serialize_entry("retryable", &self.is_retryable())?;
+        let seconds = self.retry_after().map(|wait| wait.as_secs());
+        write_optional(to, "retry_after_seconds", &seconds)?;
+        write_optional(to, "advice", &self.advice)
     }
-}
-
-/// The serialized form of an error.
-#[derive(Serialize)]
-pub(super) struct Members<'a> {
-    kind: ErrorKind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    may_have_run: bool,
-    retryable: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_seconds: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<&'a str>,
 }
 
 impl Serialize for Account {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.members().serialize(serializer)
+        let mut to = serializer.serialize_map(None)?;
+        self.write(&mut to)?;
+        to.end()
     }
 }
 

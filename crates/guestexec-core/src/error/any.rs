@@ -10,7 +10,7 @@ use std::{
 };
 
 use reqwest::StatusCode;
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{Error, ErrorKind, account::Account};
 use crate::reason::causes;
@@ -167,14 +167,10 @@ impl Hash for AnyError {
 
 impl Serialize for AnyError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Whole<'a> {
-            provider: &'static str,
-            #[serde(flatten)]
-            members: super::account::Members<'a>,
-        }
-        let members = self.0.account().members();
-        Whole { provider: self.provider(), members }.serialize(serializer)
+        let mut to = serializer.serialize_map(None)?;
+        to.serialize_entry("provider", self.provider())?;
+        self.0.account().write(&mut to)?;
+        to.end()
     }
 }
 

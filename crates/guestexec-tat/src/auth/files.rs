@@ -5,8 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use guestexec_core::Secret;
-use serde::Deserialize;
+use guestexec_core::{Secret, read_members};
 use serde_json::Value;
 
 use super::{Absent, Lease, since_1970, unusable, variable};
@@ -104,26 +103,27 @@ pub(super) fn tccli_profile(profile: &str) -> Result<Lease, Error> {
 
 /// Reads the file of a tccli profile.
 pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
     struct Profile {
-        #[serde(default)]
         secret_id: String,
         secret_key: Option<Secret>,
         token: Option<String>,
         /// Seconds since 1970; present after a browser login.
-        #[serde(default)]
         expires_at: Value,
-        #[serde(rename = "role-arn", alias = "roleArn")]
         role_arn: Option<String>,
+        other_role_arn: Option<String>,
     }
+    read_members!(Profile {
+        secret_id = "secretId" optional, secret_key = "secretKey" optional, token = "token" optional,
+        expires_at = "expiresAt" optional, role_arn = "role-arn" optional,
+        other_role_arn = "roleArn" optional,
+    });
     let text = text(path)?;
     // The parser's message may quote the file.
     let profile: Profile = serde_json::from_str(&text).map_err(|_| {
         unusable(format!("{} is not a tccli profile: run `tccli configure`", path.display()))
     })?;
     // Without the role, the pair is another identity than tccli's.
-    if profile.role_arn.is_some_and(|role| !role.is_empty()) {
+    if profile.role_arn.or(profile.other_role_arn).is_some_and(|role| !role.is_empty()) {
         return Err(unusable(format!(
             "{} names a role (`role-arn`), and this library assumes none: give the client that \
              role's temporary keys",

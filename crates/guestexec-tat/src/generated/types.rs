@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::check::JsonObject;
 use guestexec_core::{Base64, Extra, Redacted};
-use serde::{Deserialize, Serialize};
 use super::enums::{
     AgentEnvironment, AgentStatus, CommandCreator, CommandType, ErrorCode, InstanceKind,
     InvocationSource, InvocationStatus, RegionState, TaskStatus,
@@ -43,18 +42,19 @@ pub struct AutomationAgentInfo {
 }
 
 /// The request of CancelInvocation.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
 pub struct CancelInvocationRequest {
     /// The instances to cancel it on. At most 100. Default: every instance of the invocation, so do
     /// not leave it empty to mean none.
-    #[serde(rename = "InstanceIds", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "InstanceIds",
+            default,
+            skip_serializing_if = "Vec::is_empty",
             extend(
                 "maxItems" = 100,
                 "items" = {"type":"string",
@@ -67,8 +67,10 @@ pub struct CancelInvocationRequest {
     )]
     pub instance_ids: Vec<String>,
     /// The invocation to cancel, `inv-…`.
-    #[serde(rename = "InvocationId")]
-    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "InvocationId", extend("minLength" = 1))
+    )]
     pub invocation_id: String,
 }
 
@@ -254,13 +256,13 @@ pub struct CommandTag {
 }
 
 /// The request of CreateCommand.
-#[derive(Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
     feature = "schemars",
     schemars(
+        deny_unknown_fields,
         extend(
             "allOf" = [{"not":{"allOf":[{"required":["DefaultParameters"],
             "properties":{"DefaultParameters":{"not":{"type":"null"}}}},
@@ -282,27 +284,30 @@ pub struct CommandTag {
 pub struct CreateCommandRequest {
     /// The command's name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`,
     /// `-` and `.`; Chinese characters are accepted as well, at three bytes each.
-    #[serde(rename = "CommandName")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "CommandName",
             extend("maxLength" = 60, "pattern" = "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$")
         )
     )]
     pub command_name: String,
     /// The kind of script. Default: `SHELL`.
-    #[serde(rename = "CommandType", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("enum" = ["SHELL", "POWERSHELL", "BAT", null]))
+        schemars(
+            rename = "CommandType",
+            skip_serializing_if = "Option::is_none",
+            extend("enum" = ["SHELL", "POWERSHELL", "BAT", null])
+        )
     )]
     pub command_type: Option<CommandType>,
     /// The script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
     /// bytes. With `EnableParameter` it may hold placeholders `{{key}}` and `{{tat-hidden:key}}`.
-    #[serde(rename = "Content")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "Content",
             extend(
                 "maxLength" = 65536,
                 "pattern" = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
@@ -312,24 +317,24 @@ pub struct CreateCommandRequest {
     pub content: Base64,
     /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Only with
     /// `EnableParameter` true, and not beside `DefaultParameters`.
-    #[serde(
-        rename = "DefaultParameterConfs",
-        default,
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("maxItems" = 20, "type" = ["array", "null"]))
+        schemars(
+            rename = "DefaultParameterConfs",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 20, "type" = ["array", "null"])
+        )
     )]
     pub default_parameter_confs: Vec<DefaultParameterConf>,
     /// Values for placeholders that a run leaves out: a JSON object in a string, such as `{"varA":
     /// "222"}`, names and values both strings. At most 20 names of at most 64 characters out of
     /// `a-zA-Z0-9-_`. Only with `EnableParameter` true, and not beside `DefaultParameterConfs`.
-    #[serde(rename = "DefaultParameters", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "DefaultParameters",
+            skip_serializing_if = "Option::is_none",
             extend(
                 "contentMediaType" = "application/json",
                 "contentSchema" = {"type":"object",
@@ -343,22 +348,38 @@ pub struct CreateCommandRequest {
     )]
     pub default_parameters: Option<String>,
     /// What the command does. At most 120 characters.
-    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxLength" = 120)))]
-    pub description: Option<String>,
-    /// Whether placeholders in the script are filled in. It cannot be changed later. Default: false.
-    #[serde(rename = "EnableParameter", skip_serializing_if = "Option::is_none")]
-    pub enable_parameter: Option<bool>,
-    /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
-    #[serde(rename = "OutputCOSBucketUrl", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("pattern" = "^https://.+$")))]
-    pub output_cos_bucket_url: Option<String>,
-    /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
-    /// front, no `//`, no directory named `..`.
-    #[serde(rename = "OutputCOSKeyPrefix", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "Description",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 120)
+        )
+    )]
+    pub description: Option<String>,
+    /// Whether placeholders in the script are filled in. It cannot be changed later. Default: false.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "EnableParameter", skip_serializing_if = "Option::is_none")
+    )]
+    pub enable_parameter: Option<bool>,
+    /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "OutputCOSBucketUrl",
+            skip_serializing_if = "Option::is_none",
+            extend("pattern" = "^https://.+$")
+        )
+    )]
+    pub output_cos_bucket_url: Option<String>,
+    /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
+    /// front, no `//`, no directory named `..`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "OutputCOSKeyPrefix",
+            skip_serializing_if = "Option::is_none",
             extend(
                 "maxLength" = 60,
                 "pattern" = "^((\\.?[^/.\\x00-\\x1F\\x7F][^/\\x00-\\x1F\\x7F]*|\\.|\\.\\.[^/\\x00-\\x1F\\x7F]+)(/|$))*$"
@@ -367,23 +388,38 @@ pub struct CreateCommandRequest {
     )]
     pub output_cos_key_prefix: Option<String>,
     /// Tags for the command. At most 10.
-    #[serde(rename = "Tags", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
+        schemars(
+            rename = "Tags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 10, "type" = ["array", "null"])
+        )
     )]
     pub tags: Vec<Tag>,
     /// Seconds the script may run. From 1 to 86400. Default: 60 s.
-    #[serde(rename = "Timeout", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 86400, "minimum" = 1)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Timeout",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 86400, "minimum" = 1)
+        )
+    )]
     pub timeout: Option<u64>,
     /// The user to run as. Default: `root` on Linux, `System` on Windows.
-    #[serde(rename = "Username", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "Username", skip_serializing_if = "Option::is_none")
+    )]
     pub username: Option<String>,
     /// The directory the script starts in. Default: `/root` for SHELL, `C:\Program
     /// Files\qcloud\tat_agent\workdir` for POWERSHELL.
-    #[serde(rename = "WorkingDirectory", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "WorkingDirectory", skip_serializing_if = "Option::is_none")
+    )]
     pub working_directory: Option<String>,
 }
 
@@ -544,25 +580,31 @@ pub struct CreateCommandResult {
 }
 
 /// A placeholder's default value.
-#[derive(Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
 pub struct DefaultParameterConf {
     /// What it is for.
-    #[serde(rename = "ParameterDescription", skip_serializing_if = "Option::is_none")]
-    pub parameter_description: Option<String>,
-    /// The placeholder's name. At most 64 characters out of `a-zA-Z0-9-_`.
-    #[serde(rename = "ParameterName")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "ParameterDescription",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
+    pub parameter_description: Option<String>,
+    /// The placeholder's name. At most 64 characters out of `a-zA-Z0-9-_`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "ParameterName",
             extend("maxLength" = 64, "minLength" = 1, "pattern" = "^[a-zA-Z0-9_-]+$")
         )
     )]
     pub parameter_name: String,
     /// The value it takes where a run gives none.
-    #[serde(rename = "ParameterValue")]
+    #[cfg_attr(feature = "schemars", schemars(rename = "ParameterValue"))]
     pub parameter_value: String,
 }
 
@@ -599,14 +641,16 @@ impl fmt::Debug for DefaultParameterConf {
 }
 
 /// The request of DeleteCommand.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
 pub struct DeleteCommandRequest {
     /// The command to delete, `cmd-…`.
-    #[serde(rename = "CommandId")]
-    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "CommandId", extend("minLength" = 1))
+    )]
     pub command_id: String,
 }
 
@@ -642,13 +686,13 @@ pub struct DeleteCommandResult {
 }
 
 /// The request of DescribeAutomationAgentStatus.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
     feature = "schemars",
     schemars(
+        deny_unknown_fields,
         extend(
             "allOf" = [{"not":{"allOf":[{"required":["InstanceIds"],
             "properties":{"InstanceIds":{"type":"array",
@@ -661,19 +705,23 @@ pub struct DeleteCommandResult {
 )]
 pub struct DescribeAutomationAgentStatusRequest {
     /// Conditions on the agents. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
-    #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(
-        feature = "schemars",
-        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
-    )]
-    pub filters: Vec<Filter>,
-    /// The instances whose agents to show. At most 100. Not beside `Filters`.
-    #[serde(rename = "InstanceIds", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "Filters",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 10, "type" = ["array", "null"])
+        )
+    )]
+    pub filters: Vec<Filter>,
+    /// The instances whose agents to show. At most 100. Not beside `Filters`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "InstanceIds",
+            default,
+            skip_serializing_if = "Vec::is_empty",
             extend(
                 "maxItems" = 100,
                 "items" = {"type":"string",
@@ -686,12 +734,24 @@ pub struct DescribeAutomationAgentStatusRequest {
     )]
     pub instance_ids: Vec<String>,
     /// How many to return. At most 100. Default: 20.
-    #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 100, "minimum" = 0)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Limit",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 100, "minimum" = 0)
+        )
+    )]
     pub limit: Option<u64>,
     /// How many to skip. Default: 0.
-    #[serde(rename = "Offset", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Offset",
+            skip_serializing_if = "Option::is_none",
+            extend("minimum" = 0)
+        )
+    )]
     pub offset: Option<u64>,
 }
 
@@ -762,13 +822,13 @@ pub struct DescribeAutomationAgentStatusResult {
 }
 
 /// The request of DescribeCommands.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
     feature = "schemars",
     schemars(
+        deny_unknown_fields,
         extend(
             "allOf" = [{"not":{"allOf":[{"required":["CommandIds"],
             "properties":{"CommandIds":{"type":"array",
@@ -781,11 +841,12 @@ pub struct DescribeAutomationAgentStatusResult {
 )]
 pub struct DescribeCommandsRequest {
     /// The commands to show, `cmd-…`. At most 100. Not beside `Filters`.
-    #[serde(rename = "CommandIds", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "CommandIds",
+            default,
+            skip_serializing_if = "Vec::is_empty",
             extend(
                 "maxItems" = 100,
                 "items" = {"type":"string",
@@ -797,20 +858,35 @@ pub struct DescribeCommandsRequest {
     )]
     pub command_ids: Vec<String>,
     /// Conditions on the commands. At most 10 filters of at most 5 values. Not beside `CommandIds`.
-    #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
+        schemars(
+            rename = "Filters",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 10, "type" = ["array", "null"])
+        )
     )]
     pub filters: Vec<Filter>,
     /// How many to return. At most 100. Default: 20.
-    #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 100, "minimum" = 0)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Limit",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 100, "minimum" = 0)
+        )
+    )]
     pub limit: Option<u64>,
     /// How many to skip. Default: 0.
-    #[serde(rename = "Offset", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Offset",
+            skip_serializing_if = "Option::is_none",
+            extend("minimum" = 0)
+        )
+    )]
     pub offset: Option<u64>,
 }
 
@@ -881,13 +957,13 @@ pub struct DescribeCommandsResult {
 }
 
 /// The request of DescribeInvocationTasks.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
     feature = "schemars",
     schemars(
+        deny_unknown_fields,
         extend(
             "allOf" = [{"not":{"allOf":[{"required":["InvocationTaskIds"],
             "properties":{"InvocationTaskIds":{"type":"array",
@@ -901,26 +977,29 @@ pub struct DescribeCommandsResult {
 pub struct DescribeInvocationTasksRequest {
     /// Conditions on the tasks. At most 10 filters of at most 5 values. Not beside
     /// `InvocationTaskIds`.
-    #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(
-        feature = "schemars",
-        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
-    )]
-    pub filters: Vec<Filter>,
-    /// Whether to leave the output out. Default: true, so set it to false to see any output.
-    #[serde(rename = "HideOutput", skip_serializing_if = "Option::is_none")]
-    pub hide_output: Option<bool>,
-    /// The tasks to show, `invt-…`. At most 100. Not beside `Filters`.
-    #[serde(
-        rename = "InvocationTaskIds",
-        default,
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "Filters",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 10, "type" = ["array", "null"])
+        )
+    )]
+    pub filters: Vec<Filter>,
+    /// Whether to leave the output out. Default: true, so set it to false to see any output.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "HideOutput", skip_serializing_if = "Option::is_none")
+    )]
+    pub hide_output: Option<bool>,
+    /// The tasks to show, `invt-…`. At most 100. Not beside `Filters`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "InvocationTaskIds",
+            default,
+            skip_serializing_if = "Vec::is_empty",
             extend(
                 "maxItems" = 100,
                 "items" = {"type":"string",
@@ -932,12 +1011,24 @@ pub struct DescribeInvocationTasksRequest {
     )]
     pub invocation_task_ids: Vec<String>,
     /// How many to return. At most 100. Default: 20.
-    #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 100, "minimum" = 0)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Limit",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 100, "minimum" = 0)
+        )
+    )]
     pub limit: Option<u64>,
     /// How many to skip. Default: 0.
-    #[serde(rename = "Offset", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Offset",
+            skip_serializing_if = "Option::is_none",
+            extend("minimum" = 0)
+        )
+    )]
     pub offset: Option<u64>,
 }
 
@@ -1015,13 +1106,13 @@ pub struct DescribeInvocationTasksResult {
 }
 
 /// The request of DescribeInvocations.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
     feature = "schemars",
     schemars(
+        deny_unknown_fields,
         extend(
             "allOf" = [{"not":{"allOf":[{"required":["InvocationIds"],
             "properties":{"InvocationIds":{"type":"array",
@@ -1035,19 +1126,23 @@ pub struct DescribeInvocationTasksResult {
 pub struct DescribeInvocationsRequest {
     /// Conditions on the invocations. At most 10 filters of at most 5 values. Not beside
     /// `InvocationIds`.
-    #[serde(rename = "Filters", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(
-        feature = "schemars",
-        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
-    )]
-    pub filters: Vec<Filter>,
-    /// The invocations to show, `inv-…`. At most 100. Not beside `Filters`.
-    #[serde(rename = "InvocationIds", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "Filters",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 10, "type" = ["array", "null"])
+        )
+    )]
+    pub filters: Vec<Filter>,
+    /// The invocations to show, `inv-…`. At most 100. Not beside `Filters`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "InvocationIds",
+            default,
+            skip_serializing_if = "Vec::is_empty",
             extend(
                 "maxItems" = 100,
                 "items" = {"type":"string",
@@ -1059,12 +1154,24 @@ pub struct DescribeInvocationsRequest {
     )]
     pub invocation_ids: Vec<String>,
     /// How many to return. At most 100. Default: 20.
-    #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 100, "minimum" = 0)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Limit",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 100, "minimum" = 0)
+        )
+    )]
     pub limit: Option<u64>,
     /// How many to skip. Default: 0.
-    #[serde(rename = "Offset", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("minimum" = 0)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Offset",
+            skip_serializing_if = "Option::is_none",
+            extend("minimum" = 0)
+        )
+    )]
     pub offset: Option<u64>,
 }
 
@@ -1136,10 +1243,10 @@ pub struct DescribeInvocationsResult {
 }
 
 /// The request of DescribeRegions, which has no members.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
 pub struct DescribeRegionsRequest {}
 impl DescribeRegionsRequest {
     /// Creates a value with no member set.
@@ -1195,18 +1302,19 @@ pub struct ErrorResult {
 }
 
 /// One condition of a list; what is listed has one of the values.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
 pub struct Filter {
     /// The filter's name; every action lists its own.
-    #[serde(rename = "Name")]
-    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
+    #[cfg_attr(feature = "schemars", schemars(rename = "Name", extend("minLength" = 1)))]
     pub name: String,
     /// The values to accept. At most 5.
-    #[serde(rename = "Values")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxItems" = 5)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "Values", extend("maxItems" = 5))
+    )]
     pub values: Vec<String>,
 }
 
@@ -1363,21 +1471,23 @@ pub struct InvocationTaskBasicInfo {
 }
 
 /// The request of InvokeCommand.
-#[derive(Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
 pub struct InvokeCommandRequest {
     /// The command to run, `cmd-…`.
-    #[serde(rename = "CommandId")]
-    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "CommandId", extend("minLength" = 1))
+    )]
     pub command_id: String,
     /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
     /// 1 to 200 ids; CVM and Lighthouse may not be mixed.
-    #[serde(rename = "InstanceIds")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "InstanceIds",
             extend(
                 "maxItems" = 200,
                 "minItems" = 1,
@@ -1389,15 +1499,22 @@ pub struct InvokeCommandRequest {
     )]
     pub instance_ids: Vec<String>,
     /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
-    #[serde(rename = "OutputCOSBucketUrl", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("pattern" = "^https://.+$")))]
-    pub output_cos_bucket_url: Option<String>,
-    /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
-    /// front, no `//`, no directory named `..`.
-    #[serde(rename = "OutputCOSKeyPrefix", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "OutputCOSBucketUrl",
+            skip_serializing_if = "Option::is_none",
+            extend("pattern" = "^https://.+$")
+        )
+    )]
+    pub output_cos_bucket_url: Option<String>,
+    /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
+    /// front, no `//`, no directory named `..`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "OutputCOSKeyPrefix",
+            skip_serializing_if = "Option::is_none",
             extend(
                 "maxLength" = 60,
                 "pattern" = "^((\\.?[^/.\\x00-\\x1F\\x7F][^/\\x00-\\x1F\\x7F]*|\\.|\\.\\.[^/\\x00-\\x1F\\x7F]+)(/|$))*$"
@@ -1408,10 +1525,11 @@ pub struct InvokeCommandRequest {
     /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
     /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
     /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
-    #[serde(rename = "Parameters", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "Parameters",
+            skip_serializing_if = "Option::is_none",
             extend(
                 "contentMediaType" = "application/json",
                 "contentSchema" = {"type":"object",
@@ -1425,14 +1543,26 @@ pub struct InvokeCommandRequest {
     )]
     pub parameters: Option<String>,
     /// Seconds the script may run. From 1 to 86400. Default: the command's own.
-    #[serde(rename = "Timeout", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 86400, "minimum" = 1)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Timeout",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 86400, "minimum" = 1)
+        )
+    )]
     pub timeout: Option<u64>,
     /// The user to run as. Default: the command's own.
-    #[serde(rename = "Username", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "Username", skip_serializing_if = "Option::is_none")
+    )]
     pub username: Option<String>,
     /// The directory the script starts in. Default: the command's own.
-    #[serde(rename = "WorkingDirectory", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "WorkingDirectory", skip_serializing_if = "Option::is_none")
+    )]
     pub working_directory: Option<String>,
 }
 
@@ -1544,13 +1674,13 @@ pub struct InvokeCommandResult {
 }
 
 /// The request of PreviewReplacedCommandContent.
-#[derive(Clone, Default, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
     feature = "schemars",
     schemars(
+        deny_unknown_fields,
         extend(
             "allOf" = [{"oneOf":[{"required":["CommandId"],
             "properties":{"CommandId":{"not":{"type":"null"}}}},
@@ -1561,15 +1691,22 @@ pub struct InvokeCommandResult {
 )]
 pub struct PreviewReplacedCommandContentRequest {
     /// The saved command to preview, `cmd-…`. Either this or `Content`.
-    #[serde(rename = "CommandId", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
-    pub command_id: Option<String>,
-    /// The script to preview, in Base64. Limit: 65536 characters of encoded text. Either this or
-    /// `CommandId`.
-    #[serde(rename = "Content", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "CommandId",
+            skip_serializing_if = "Option::is_none",
+            extend("minLength" = 1)
+        )
+    )]
+    pub command_id: Option<String>,
+    /// The script to preview, in Base64. Limit: 65536 characters of encoded text. Either this or
+    /// `CommandId`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Content",
+            skip_serializing_if = "Option::is_none",
             extend(
                 "maxLength" = 65536,
                 "pattern" = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
@@ -1580,10 +1717,11 @@ pub struct PreviewReplacedCommandContentRequest {
     /// Values for the placeholders, laid over the command's defaults: a JSON object in a string, such
     /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
     /// out of `a-zA-Z0-9-_`. May be left out where the command has defaults.
-    #[serde(rename = "Parameters", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "Parameters",
+            skip_serializing_if = "Option::is_none",
             extend(
                 "contentMediaType" = "application/json",
                 "contentSchema" = {"type":"object",
@@ -1689,13 +1827,13 @@ pub struct RegionInfo {
 }
 
 /// The request of RunCommand.
-#[derive(Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(
     feature = "schemars",
     schemars(
+        deny_unknown_fields,
         extend(
             "allOf" = [{"not":{"allOf":[{"required":["DefaultParameters"],
             "properties":{"DefaultParameters":{"not":{"type":"null"}}}},
@@ -1726,29 +1864,33 @@ pub struct RegionInfo {
 pub struct RunCommandRequest {
     /// The command's name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`,
     /// `-` and `.`; Chinese characters are accepted as well, at three bytes each.
-    #[serde(rename = "CommandName", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "CommandName",
+            skip_serializing_if = "Option::is_none",
             extend("maxLength" = 60, "pattern" = "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$")
         )
     )]
     pub command_name: Option<String>,
     /// The kind of script; it must fit the system of every instance. Default: `SHELL`.
-    #[serde(rename = "CommandType", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("enum" = ["SHELL", "POWERSHELL", "BAT", null]))
+        schemars(
+            rename = "CommandType",
+            skip_serializing_if = "Option::is_none",
+            extend("enum" = ["SHELL", "POWERSHELL", "BAT", null])
+        )
     )]
     pub command_type: Option<CommandType>,
     /// The script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
     /// bytes. With `EnableParameter` it may hold placeholders `{{key}}`; the value of
     /// `{{tat-hidden:key}}` is masked in the service's records, while `Parameters` names it plainly as
     /// `key`.
-    #[serde(rename = "Content")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "Content",
             extend(
                 "maxLength" = 65536,
                 "pattern" = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
@@ -1758,24 +1900,24 @@ pub struct RunCommandRequest {
     pub content: Base64,
     /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Only with
     /// `EnableParameter` true, and not beside `DefaultParameters`.
-    #[serde(
-        rename = "DefaultParameterConfs",
-        default,
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("maxItems" = 20, "type" = ["array", "null"]))
+        schemars(
+            rename = "DefaultParameterConfs",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 20, "type" = ["array", "null"])
+        )
     )]
     pub default_parameter_confs: Vec<DefaultParameterConf>,
     /// Values for placeholders that `Parameters` leaves out: a JSON object in a string, such as
     /// `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters out
     /// of `a-zA-Z0-9-_`. Only with `EnableParameter` true, and not beside `DefaultParameterConfs`.
-    #[serde(rename = "DefaultParameters", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "DefaultParameters",
+            skip_serializing_if = "Option::is_none",
             extend(
                 "contentMediaType" = "application/json",
                 "contentSchema" = {"type":"object",
@@ -1789,19 +1931,28 @@ pub struct RunCommandRequest {
     )]
     pub default_parameters: Option<String>,
     /// What the command does. At most 120 characters.
-    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maxLength" = 120)))]
-    pub description: Option<String>,
-    /// Whether placeholders in the script are filled in. It cannot be changed later on a saved
-    /// command. Default: false.
-    #[serde(rename = "EnableParameter", skip_serializing_if = "Option::is_none")]
-    pub enable_parameter: Option<bool>,
-    /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
-    /// 1 to 200 ids; CVM and Lighthouse may not be mixed.
-    #[serde(rename = "InstanceIds")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "Description",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 120)
+        )
+    )]
+    pub description: Option<String>,
+    /// Whether placeholders in the script are filled in. It cannot be changed later on a saved
+    /// command. Default: false.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "EnableParameter", skip_serializing_if = "Option::is_none")
+    )]
+    pub enable_parameter: Option<bool>,
+    /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
+    /// 1 to 200 ids; CVM and Lighthouse may not be mixed.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "InstanceIds",
             extend(
                 "maxItems" = 200,
                 "minItems" = 1,
@@ -1814,15 +1965,22 @@ pub struct RunCommandRequest {
     pub instance_ids: Vec<String>,
     /// The COS bucket the whole log is uploaded to when the script is over. It must start with
     /// `https`, such as `https://BucketName-123454321.cos.ap-beijing.myqcloud.com`.
-    #[serde(rename = "OutputCOSBucketUrl", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("pattern" = "^https://.+$")))]
-    pub output_cos_bucket_url: Option<String>,
-    /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
-    /// front, no `//`, no directory named `..`.
-    #[serde(rename = "OutputCOSKeyPrefix", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "OutputCOSBucketUrl",
+            skip_serializing_if = "Option::is_none",
+            extend("pattern" = "^https://.+$")
+        )
+    )]
+    pub output_cos_bucket_url: Option<String>,
+    /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
+    /// front, no `//`, no directory named `..`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "OutputCOSKeyPrefix",
+            skip_serializing_if = "Option::is_none",
             extend(
                 "maxLength" = 60,
                 "pattern" = "^((\\.?[^/.\\x00-\\x1F\\x7F][^/\\x00-\\x1F\\x7F]*|\\.|\\.\\.[^/\\x00-\\x1F\\x7F]+)(/|$))*$"
@@ -1833,10 +1991,11 @@ pub struct RunCommandRequest {
     /// Values for the placeholders of this run, laid over the defaults: a JSON object in a string,
     /// such as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64
     /// characters out of `a-zA-Z0-9-_`. Only with `EnableParameter` true.
-    #[serde(rename = "Parameters", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "Parameters",
+            skip_serializing_if = "Option::is_none",
             extend(
                 "contentMediaType" = "application/json",
                 "contentSchema" = {"type":"object",
@@ -1850,28 +2009,46 @@ pub struct RunCommandRequest {
     )]
     pub parameters: Option<String>,
     /// Whether to keep the command for later use. Default: false.
-    #[serde(rename = "SaveCommand", skip_serializing_if = "Option::is_none")]
-    pub save_command: Option<bool>,
-    /// Tags for the saved command. At most 10. Only with `SaveCommand` true.
-    #[serde(rename = "Tags", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("maxItems" = 10, "type" = ["array", "null"]))
+        schemars(rename = "SaveCommand", skip_serializing_if = "Option::is_none")
+    )]
+    pub save_command: Option<bool>,
+    /// Tags for the saved command. At most 10. Only with `SaveCommand` true.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Tags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 10, "type" = ["array", "null"])
+        )
     )]
     pub tags: Vec<Tag>,
     /// Seconds the script may run before it is killed and its task becomes TIMEOUT; with a COS bucket
     /// the upload counts too. From 1 to 86400. Default: 60 s.
-    #[serde(rename = "Timeout", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schemars", schemars(extend("maximum" = 86400, "minimum" = 1)))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Timeout",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 86400, "minimum" = 1)
+        )
+    )]
     pub timeout: Option<u64>,
     /// The user to run as; it must exist on the instance. An ordinary user is the safer choice.
     /// Default: `root` on Linux, `System` on Windows.
-    #[serde(rename = "Username", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "Username", skip_serializing_if = "Option::is_none")
+    )]
     pub username: Option<String>,
     /// The directory the script starts in. It must exist. Default: `/root` for SHELL, `C:\Program
     /// Files\qcloud\tat_agent\workdir` for POWERSHELL.
-    #[serde(rename = "WorkingDirectory", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "WorkingDirectory", skip_serializing_if = "Option::is_none")
+    )]
     pub working_directory: Option<String>,
 }
 
@@ -2074,16 +2251,16 @@ pub struct RunCommandResult {
 }
 
 /// A tag, by which resources are found and billed.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
 pub struct Tag {
     /// The tag's key.
-    #[serde(rename = "Key")]
+    #[cfg_attr(feature = "schemars", schemars(rename = "Key"))]
     pub key: String,
     /// The tag's value.
-    #[serde(rename = "Value")]
+    #[cfg_attr(feature = "schemars", schemars(rename = "Value"))]
     pub value: String,
 }
 

@@ -9,7 +9,6 @@ use std::{
 };
 
 use guestexec_core::{Base64, ExitStatus, readable};
-use serde::Serialize;
 
 use crate::{Error, enums::TaskStatus, time::iso8601, types::InvocationTask};
 
@@ -128,8 +127,7 @@ pub(super) struct Task {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(tag = "outcome", content = "exit_code", rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It ran to its end, with this exit code.

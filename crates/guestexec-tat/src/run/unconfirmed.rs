@@ -7,7 +7,6 @@ use std::{
 };
 
 use guestexec_core::{Base64, readable};
-use serde::Serialize;
 
 use super::{follow, marker::Marker, running::Running};
 use crate::{
@@ -266,7 +265,7 @@ impl StdError for Unfinished {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Found {
     /// The invocation's id, `inv-…`; see [`Client::invocation`].

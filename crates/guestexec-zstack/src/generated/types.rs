@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use guestexec_core::{Extra, Redacted, Secret};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use super::enums::{
     Platform, VmInstanceState, VmInstanceType, VmNicState, VmNicType, VolumeState,
@@ -101,7 +100,7 @@ pub struct ErrorResponse {
 }
 
 /// Which command to run, where, and for how long at most.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct ExecuteGuestVmCommandParams {
@@ -114,20 +113,23 @@ pub struct ExecuteGuestVmCommandParams {
     pub command: String,
     /// How long to wait for the command, in seconds, 10 to 86400. What the server takes when it is
     /// missing is not documented.
-    #[serde(rename = "commandTimeout", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schemars",
-        schemars(extend("maximum" = 86400, "minimum" = 10))
+        schemars(
+            rename = "commandTimeout",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 86400, "minimum" = 10)
+        )
     )]
     pub command_timeout: Option<i32>,
     /// Operating system family of the guest, spelled exactly so.
     #[cfg_attr(feature = "schemars", schemars(extend("enum" = ["Linux", "Windows"])))]
     pub platform: Platform,
     /// UUID of the virtual machine, 32 hexadecimal digits. The machine must be running.
-    #[serde(rename = "vmInstanceUuid")]
     #[cfg_attr(
         feature = "schemars",
         schemars(
+            rename = "vmInstanceUuid",
             extend("maxLength" = 32, "minLength" = 32, "pattern" = "^[0-9a-fA-F]{32}$")
         )
     )]
@@ -164,21 +166,33 @@ impl ExecuteGuestVmCommandParams {
 }
 
 /// Body of ExecuteGuestVmCommand.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct ExecuteGuestVmCommandRequest {
     /// Which command to run, where, and for how long at most.
     pub params: ExecuteGuestVmCommandParams,
     /// System tags to attach to the call.
-    #[serde(rename = "systemTags", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("type" = ["array", "null"])))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "systemTags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
     pub system_tags: Vec<String>,
     /// User tags to attach to the call.
-    #[serde(rename = "userTags", default, skip_serializing_if = "Vec::is_empty")]
-    #[serde(deserialize_with = "guestexec_core::null_as_default")]
-    #[cfg_attr(feature = "schemars", schemars(extend("type" = ["array", "null"])))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "userTags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
     pub user_tags: Vec<String>,
 }
 
@@ -251,12 +265,12 @@ impl fmt::Debug for ExecuteGuestVmCommandResponse {
 }
 
 /// An account's credentials.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct LogInByAccountParams {
     /// Name of the account, such as `admin`.
-    #[serde(rename = "accountName")]
+    #[cfg_attr(feature = "schemars", schemars(rename = "accountName"))]
     pub account_name: String,
     /// The SHA-512 of the account's password in lower-case hexadecimal, 128 characters. It gives the
     /// same access as the password: treat it as a secret.
@@ -274,12 +288,12 @@ impl LogInByAccountParams {
 }
 
 /// Body of LogInByAccount.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct LogInByAccountRequest {
     /// An account's credentials.
-    #[serde(rename = "logInByAccount")]
+    #[cfg_attr(feature = "schemars", schemars(rename = "logInByAccount"))]
     pub log_in_by_account: LogInByAccountParams,
 }
 
@@ -301,8 +315,7 @@ pub struct LogInByAccountResponse {
 }
 
 /// Answer of LogOut; empty.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LogOutResponse(pub Map<String, Value>);
 

@@ -21,14 +21,33 @@ use super::types::*;
     error = "error",
 } keeps extra);
 
+::guestexec_core::request!(ExecuteGuestVmCommandParams {
+    command = "command", command_timeout = "commandTimeout" optional, platform = "platform",
+    vm_instance_uuid = "vmInstanceUuid",
+});
+
+::guestexec_core::request!(ExecuteGuestVmCommandRequest {
+    params = "params", system_tags = "systemTags" optional, user_tags = "userTags" optional,
+});
+
 ::guestexec_core::answer!(ExecuteGuestVmCommandResponse {
     api_timeout = "apiTimeout", error = "error", location = "location", stream = "stream",
     success = "success", vm_instance = "vmInstance",
 } keeps extra);
 
+::guestexec_core::request!(LogInByAccountParams {
+    account_name = "accountName", password = "password",
+});
+
+::guestexec_core::request!(LogInByAccountRequest {
+    log_in_by_account = "logInByAccount",
+});
+
 ::guestexec_core::answer!(LogInByAccountResponse {
     inventory = "inventory",
 } keeps extra);
+
+::guestexec_core::content!(LogOutResponse);
 
 ::guestexec_core::answer!(SessionInventory {
     account_type = "accountType", account_uuid = "accountUuid", client_info = "clientInfo",

@@ -12,6 +12,10 @@ use super::types::*;
     version = "Version",
 } keeps extra);
 
+::guestexec_core::request!(CancelInvocationRequest {
+    instance_ids = "InstanceIds" optional, invocation_id = "InvocationId",
+} refusing others);
+
 ::guestexec_core::answer!(CancelInvocationResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -46,6 +50,17 @@ use super::types::*;
     key = "Key", value = "Value",
 } keeps extra);
 
+::guestexec_core::request!(CreateCommandRequest {
+    command_name = "CommandName", command_type = "CommandType" optional, content = "Content",
+    default_parameter_confs = "DefaultParameterConfs" optional,
+    default_parameters = "DefaultParameters" optional, description = "Description" optional,
+    enable_parameter = "EnableParameter" optional,
+    output_cos_bucket_url = "OutputCOSBucketUrl" optional,
+    output_cos_key_prefix = "OutputCOSKeyPrefix" optional, tags = "Tags" optional,
+    timeout = "Timeout" optional, username = "Username" optional,
+    working_directory = "WorkingDirectory" optional,
+} refusing others);
+
 ::guestexec_core::answer!(CreateCommandResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -54,6 +69,15 @@ use super::types::*;
     command_id = "CommandId", request_id = "RequestId",
 } keeps extra);
 
+::guestexec_core::request!(DefaultParameterConf {
+    parameter_description = "ParameterDescription" optional, parameter_name = "ParameterName",
+    parameter_value = "ParameterValue",
+} refusing others);
+
+::guestexec_core::request!(DeleteCommandRequest {
+    command_id = "CommandId",
+} refusing others);
+
 ::guestexec_core::answer!(DeleteCommandResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -61,6 +85,11 @@ use super::types::*;
 ::guestexec_core::answer!(DeleteCommandResult {
     request_id = "RequestId",
 } keeps extra);
+
+::guestexec_core::request!(DescribeAutomationAgentStatusRequest {
+    filters = "Filters" optional, instance_ids = "InstanceIds" optional, limit = "Limit" optional,
+    offset = "Offset" optional,
+} refusing others);
 
 ::guestexec_core::answer!(DescribeAutomationAgentStatusResponse {
     response = "Response",
@@ -71,6 +100,11 @@ use super::types::*;
     total_count = "TotalCount",
 } keeps extra);
 
+::guestexec_core::request!(DescribeCommandsRequest {
+    command_ids = "CommandIds" optional, filters = "Filters" optional, limit = "Limit" optional,
+    offset = "Offset" optional,
+} refusing others);
+
 ::guestexec_core::answer!(DescribeCommandsResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -78,6 +112,12 @@ use super::types::*;
 ::guestexec_core::answer!(DescribeCommandsResult {
     command_set = "CommandSet", request_id = "RequestId", total_count = "TotalCount",
 } keeps extra);
+
+::guestexec_core::request!(DescribeInvocationTasksRequest {
+    filters = "Filters" optional, hide_output = "HideOutput" optional,
+    invocation_task_ids = "InvocationTaskIds" optional, limit = "Limit" optional,
+    offset = "Offset" optional,
+} refusing others);
 
 ::guestexec_core::answer!(DescribeInvocationTasksResponse {
     response = "Response",
@@ -87,6 +127,11 @@ use super::types::*;
     invocation_task_set = "InvocationTaskSet", request_id = "RequestId", total_count = "TotalCount",
 } keeps extra);
 
+::guestexec_core::request!(DescribeInvocationsRequest {
+    filters = "Filters" optional, invocation_ids = "InvocationIds" optional,
+    limit = "Limit" optional, offset = "Offset" optional,
+} refusing others);
+
 ::guestexec_core::answer!(DescribeInvocationsResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -94,6 +139,8 @@ use super::types::*;
 ::guestexec_core::answer!(DescribeInvocationsResult {
     invocation_set = "InvocationSet", request_id = "RequestId", total_count = "TotalCount",
 } keeps extra);
+
+::guestexec_core::request!(DescribeRegionsRequest {} refusing others);
 
 ::guestexec_core::answer!(DescribeRegionsResponse {
     response = "Response",
@@ -110,6 +157,10 @@ use super::types::*;
 ::guestexec_core::answer!(ErrorResult {
     error = "Error", request_id = "RequestId",
 } keeps extra requires "Error");
+
+::guestexec_core::request!(Filter {
+    name = "Name", values = "Values",
+} refusing others);
 
 ::guestexec_core::answer!(Invocation {
     command_content = "CommandContent", command_id = "CommandId", command_name = "CommandName",
@@ -136,6 +187,14 @@ use super::types::*;
     instance_id = "InstanceId", invocation_task_id = "InvocationTaskId", task_status = "TaskStatus",
 } keeps extra);
 
+::guestexec_core::request!(InvokeCommandRequest {
+    command_id = "CommandId", instance_ids = "InstanceIds",
+    output_cos_bucket_url = "OutputCOSBucketUrl" optional,
+    output_cos_key_prefix = "OutputCOSKeyPrefix" optional, parameters = "Parameters" optional,
+    timeout = "Timeout" optional, username = "Username" optional,
+    working_directory = "WorkingDirectory" optional,
+} refusing others);
+
 ::guestexec_core::answer!(InvokeCommandResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -143,6 +202,11 @@ use super::types::*;
 ::guestexec_core::answer!(InvokeCommandResult {
     invocation_id = "InvocationId", request_id = "RequestId",
 } keeps extra);
+
+::guestexec_core::request!(PreviewReplacedCommandContentRequest {
+    command_id = "CommandId" optional, content = "Content" optional,
+    parameters = "Parameters" optional,
+} refusing others);
 
 ::guestexec_core::answer!(PreviewReplacedCommandContentResponse {
     response = "Response",
@@ -156,6 +220,17 @@ use super::types::*;
     region = "Region", region_name = "RegionName", region_state = "RegionState",
 } keeps extra);
 
+::guestexec_core::request!(RunCommandRequest {
+    command_name = "CommandName" optional, command_type = "CommandType" optional,
+    content = "Content", default_parameter_confs = "DefaultParameterConfs" optional,
+    default_parameters = "DefaultParameters" optional, description = "Description" optional,
+    enable_parameter = "EnableParameter" optional, instance_ids = "InstanceIds",
+    output_cos_bucket_url = "OutputCOSBucketUrl" optional,
+    output_cos_key_prefix = "OutputCOSKeyPrefix" optional, parameters = "Parameters" optional,
+    save_command = "SaveCommand" optional, tags = "Tags" optional, timeout = "Timeout" optional,
+    username = "Username" optional, working_directory = "WorkingDirectory" optional,
+} refusing others);
+
 ::guestexec_core::answer!(RunCommandResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -163,6 +238,10 @@ use super::types::*;
 ::guestexec_core::answer!(RunCommandResult {
     command_id = "CommandId", invocation_id = "InvocationId", request_id = "RequestId",
 } keeps extra);
+
+::guestexec_core::request!(Tag {
+    key = "Key", value = "Value",
+} refusing others);
 
 ::guestexec_core::answer!(TaskResult {
     dropped = "Dropped", exec_end_time = "ExecEndTime", exec_start_time = "ExecStartTime",

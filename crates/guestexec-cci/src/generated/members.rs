@@ -40,6 +40,22 @@ use super::types::*;
     metadata = "metadata", reason = "reason", request_id = "request_id", status = "status",
 } keeps extra);
 
+::guestexec_core::request!(IamAccessKey {
+    access = "access", secret = "secret",
+});
+
+::guestexec_core::request!(IamAccessKeyId {
+    key = "key",
+});
+
+::guestexec_core::request!(IamAccessKeySecret {
+    key = "key",
+});
+
+::guestexec_core::request!(IamAuth {
+    identity = "identity", scope = "scope" optional,
+});
+
 ::guestexec_core::answer!(IamDomain {
     id = "id", name = "name",
 } keeps extra);
@@ -47,6 +63,18 @@ use super::types::*;
 ::guestexec_core::answer!(IamError {
     code = "code", message = "message", title = "title",
 } keeps extra);
+
+::guestexec_core::request!(IamIdentity {
+    hw_ak_sk = "hw_ak_sk" optional, methods = "methods", password = "password" optional,
+});
+
+::guestexec_core::request!(IamPassword {
+    user = "user",
+});
+
+::guestexec_core::request!(IamPasswordUser {
+    domain = "domain", name = "name", password = "password",
+});
 
 ::guestexec_core::answer!(IamProject {
     domain = "domain", id = "id", name = "name",
@@ -56,6 +84,14 @@ use super::types::*;
     id = "id", name = "name",
 } keeps extra);
 
+::guestexec_core::request!(IamScope {
+    project = "project",
+});
+
+::guestexec_core::request!(IamScopeProject {
+    id = "id" optional, name = "name" optional,
+});
+
 ::guestexec_core::answer!(IamToken {
     domain = "domain", expires_at = "expires_at", issued_at = "issued_at", methods = "methods",
     project = "project", roles = "roles", user = "user",
@@ -64,6 +100,14 @@ use super::types::*;
 ::guestexec_core::answer!(IamUser {
     domain = "domain", id = "id", name = "name", password_expires_at = "password_expires_at",
 } keeps extra);
+
+::guestexec_core::request!(IamUserDomain {
+    name = "name",
+});
+
+::guestexec_core::request!(KeystoneCreateUserTokenByPasswordRequest {
+    auth = "auth",
+});
 
 ::guestexec_core::answer!(KeystoneCreateUserTokenByPasswordResponse {
     token = "token",
