@@ -187,6 +187,20 @@ async fn tat_checks_can_be_turned_off() {
 }
 
 #[tokio::test]
+async fn zstack_refuses_bad_scripts() {
+    let tape = Tape::new();
+    let client = zstack(&tape);
+    let script = |text: &str| client.vm(VM).script(text);
+    let place = "`executeGuestVmScript.scriptTimeout`";
+    refused(script("df -h").timeout(Duration::from_secs(9)).await, &tape, &[place, "10 to 86400"]);
+    refused(script(" \n").await, &tape, &["blank"]);
+    let long = "x".repeat(49_153);
+    refused(script(&long).await, &tape, &["`params.scriptContent`", "65536"]);
+    refused(client.vm("vm-1").script("df -h").await, &tape, &["vmInstanceUuids"]);
+    assert!(client.vms([] as [&str; 0]).script("df -h").await.is_empty());
+}
+
+#[tokio::test]
 async fn zstack_refuses_bad_commands() {
     let tape = Tape::new();
     let client = zstack(&tape);

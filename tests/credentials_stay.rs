@@ -10,7 +10,7 @@ use std::{
     env,
     fmt::{Debug, Display, Write as _},
     fs,
-    io::Write as _,
+    io::{self, Write as _},
     sync::Mutex,
     time::Duration,
 };
@@ -20,19 +20,17 @@ use guestexec_core::{
     ResponseFuture, Transport,
 };
 use guestexec_sandbox::Sandbox;
-use guestexec_tat::{CredentialSource, CvmRole, TkeOidc};
-use guestexec_testkit::peer::{Answer, Peer};
+use guestexec_tat::{AssumeRole, CredentialSource, CvmRole, TkeOidc};
+use guestexec_testkit::peer::{Answer, Peer, response};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 use tokio::process::Command;
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
-};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 const CHILD: &str = "GUESTEXEC_TEST_CHILD";
 const POD_TOKEN: &str = "canary-web-identity-token";
+const IAM_TOKEN: &str = "canary-iam-token";
+const METADATA_TOKEN: &str = "canary-metadata-token";
 const REMOTE: &str = "guestexec.invalid";
 
 /// All text of this process: logs, shapes, and what is printed.
@@ -56,47 +54,16 @@ impl log::Log for Lines {
     fn flush(&self) {}
 }
 
-struct Fields(String);
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, " {field}={value:?}");
-    }
-}
-
-impl Lines {
-    fn line(metadata: &Metadata<'_>, record: impl FnOnce(&mut Fields)) {
-        let mut fields = Fields(String::new());
-        record(&mut fields);
-        tell(format_args!("trace {} {}{}", metadata.target(), metadata.name(), fields.0));
-    }
-}
-
-impl Subscriber for Lines {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+/// Writes what `tracing-subscriber` makes of all spans and events, with all their fields.
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        tell(format_args!("trace {}", String::from_utf8_lossy(line).trim_end()));
+        Ok(line.len())
     }
 
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        Self::line(span.metadata(), |fields| span.record(fields));
-        Id::from_u64(1)
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
-
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        let mut fields = Fields(String::new());
-        values.record(&mut fields);
-        tell(fields.0);
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        Self::line(event.metadata(), |fields| event.record(fields));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }
 
 /// Prints the shapes of the requests that it sends.
@@ -156,10 +123,11 @@ async fn tat(credentials: impl Into<CredentialSource>, form: &str) {
     }
 }
 
-async fn cci(credentials: guestexec_cci::Credentials, form: &str) {
+async fn cci(credentials: impl Into<guestexec_cci::CredentialSource>, form: &str) {
+    let credentials = credentials.into();
     let (endpoint, iam) =
         (variable("GUESTEXEC_CCI_ENDPOINT"), variable("GUESTEXEC_CCI_IAM_ENDPOINT"));
-    let builder = guestexec_cci::Client::builder().credentials(credentials.clone());
+    let builder = guestexec_cci::Client::builder().credentials(credentials.clone()).retries(0);
     let direct = builder.clone().endpoint(&*endpoint).iam_endpoint(&*iam);
     let recorded = direct.clone().transport(shapes(&endpoint));
     let (namespace, pod) = (variable("GUESTEXEC_CCI_NAMESPACE"), variable("GUESTEXEC_CCI_POD"));
@@ -184,10 +152,40 @@ async fn cci(credentials: guestexec_cci::Credentials, form: &str) {
     }
 }
 
+/// CCI's sources, and what they send to hosts that they should not trust.
+async fn cci_sources(home: &str, ak: &str, sk: &str) {
+    use guestexec_cci::{AssumeAgency, CredentialSource, Credentials, EcsAgency, WorkloadIdentity};
+    cci(CredentialSource::environment(), "environment").await;
+    cci(CredentialSource::default_file(), "profile file").await;
+    cci(EcsAgency::new().endpoint(variable("METADATA")), "ECS agency").await;
+    let workload = |endpoint: String| {
+        WorkloadIdentity::new().identity("idp", format!("{home}/pod-token")).endpoint(endpoint)
+    };
+    let key = Credentials::access_key(ak, sk).with_security_token(variable("TEMPORARY_TOKEN"));
+    let agency = |endpoint: String| AssumeAgency::new(key.clone(), "d", "a").endpoint(endpoint);
+    cci(workload(variable("METADATA")), "workload identity").await;
+    cci(agency(variable("METADATA")), "agency").await;
+    for endpoint in [variable("REDIRECTING"), format!("https://iam-keys.{REMOTE}")] {
+        let sources: [CredentialSource; 2] =
+            [workload(endpoint.clone()).into(), agency(endpoint).into()];
+        for source in sources {
+            let client = guestexec_cci::Client::builder()
+                .credentials(source)
+                .endpoint(variable("GUESTEXEC_CCI_ENDPOINT"))
+                .build()
+                .unwrap();
+            failed(&client.pods("default").list().await.unwrap_err());
+        }
+    }
+}
+
 async fn zstack(credentials: guestexec_zstack::Credentials, form: &str) {
     let endpoint = variable("ZSTACK_ENDPOINT");
     let build = |endpoint: &str| {
-        guestexec_zstack::Client::builder().endpoint(endpoint).credentials(credentials.clone())
+        guestexec_zstack::Client::builder()
+            .endpoint(endpoint)
+            .credentials(credentials.clone())
+            .retries(0)
     };
     let recorded = build(&endpoint).transport(shapes(&endpoint)).build().unwrap();
     for client in [build(&endpoint).build().unwrap(), recorded] {
@@ -229,7 +227,13 @@ async fn in_a_process_of_its_own() {
     }
     log::set_logger(&Lines).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
-    tracing::subscriber::set_global_default(Lines).unwrap();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(FmtSpan::FULL)
+        .with_ansi(false)
+        .with_writer(|| Lines)
+        .try_init()
+        .unwrap();
 
     let (id, key) = (variable("TENCENTCLOUD_SECRET_ID"), variable("TENCENTCLOUD_SECRET_KEY"));
     let pair = || guestexec_tat::Credentials::new(&*id, &*key);
@@ -246,14 +250,20 @@ async fn in_a_process_of_its_own() {
         TkeOidc::new().endpoint(endpoint).identity("r", "p", "a", format!("{home}/pod-token"))
     };
     tat(role(variable("METADATA")), "TKE OIDC").await;
+    let assume = |endpoint| AssumeRole::new(pair(), "role").endpoint(endpoint);
+    tat(assume(variable("METADATA")), "assumed role").await;
     for endpoint in [variable("REDIRECTING"), format!("https://sts.{REMOTE}")] {
-        let client = guestexec_tat::Client::builder()
-            .credentials(role(endpoint))
-            .region("ap-guangzhou")
-            .endpoint(variable("GUESTEXEC_TAT_ENDPOINT"))
-            .build()
-            .unwrap();
-        failed(&client.describe_regions().send().await.unwrap_err());
+        let sources: [CredentialSource; 2] =
+            [role(endpoint.clone()).into(), assume(endpoint).into()];
+        for source in sources {
+            let client = guestexec_tat::Client::builder()
+                .credentials(source)
+                .region("ap-guangzhou")
+                .endpoint(variable("GUESTEXEC_TAT_ENDPOINT"))
+                .build()
+                .unwrap();
+            failed(&client.describe_regions().send().await.unwrap_err());
+        }
     }
 
     let [domain, user, password, project] = ["DOMAIN", "USER", "PASSWORD", "PROJECT"]
@@ -268,6 +278,7 @@ async fn in_a_process_of_its_own() {
     )
     .await;
     cci(Cci::access_key_token(&*ak, &*sk, &*project), "token of an access key").await;
+    cci_sources(&home, &ak, &sk).await;
     let tape = guestexec_testkit::Tape::new();
     let client = guestexec_cci::Client::builder()
         .credentials(Cci::access_key(&*ak, &*sk).with_security_token(POD_TOKEN))
@@ -291,8 +302,10 @@ async fn in_a_process_of_its_own() {
         Zstack::access_key(variable("ZSTACK_ACCESS_KEY_ID"), variable("ZSTACK_ACCESS_KEY_SECRET"));
     zstack(key, "access key").await;
     for endpoint in [variable("REDIRECTING"), format!("https://zstack.{REMOTE}")] {
-        let login =
-            guestexec_zstack::Client::builder().endpoint(endpoint).login(&*account, &*password);
+        let login = guestexec_zstack::Client::builder()
+            .endpoint(endpoint)
+            .retries(0)
+            .login(&*account, &*password);
         failed(&login.await.unwrap_err());
     }
     client.logout().await.unwrap();
@@ -313,6 +326,11 @@ async fn in_a_process_of_its_own() {
 
     let told = TOLD.lock().unwrap();
     assert!(told.contains("log ") && told.contains("trace ") && told.contains("RunCommand"));
+    for field in
+        ["otel.kind", "server.address", "invocation=", "job=", "subprotocol=", "error.type"]
+    {
+        assert!(told.contains(field), "no log has `{field}`");
+    }
     let mut secrets: Vec<String> = env::vars()
         .filter(|(name, _)| {
             ["KEY", "SK", "TOKEN", "PASSWORD", "SECRET"].iter().any(|end| name.ends_with(end))
@@ -320,8 +338,9 @@ async fn in_a_process_of_its_own() {
         .map(|(_, value)| value)
         .collect();
     let hash = sha512(&variable("ZSTACK_PASSWORD"));
-    secrets.extend([hash, session.expose().to_owned(), POD_TOKEN.to_owned()]);
-    assert!(secrets.len() >= 11, "{}", secrets.len());
+    secrets.extend([hash, session.expose().to_owned()]);
+    secrets.extend([POD_TOKEN, IAM_TOKEN, METADATA_TOKEN].map(str::to_owned));
+    assert!(secrets.len() >= 15, "{}", secrets.len());
     for secret in secrets {
         if let Some(at) = told.find(&secret) {
             let line = told[..at].rfind('\n').map_or(0, |at| at + 1);
@@ -347,8 +366,20 @@ async fn no_byte_of_a_credential_goes_astray() {
         "Credentials": { "TmpSecretId": id, "TmpSecretKey": key, "Token": token },
         "ExpiredTime": 4_000_000_000u64,
     }});
+    let (ak, sk, security_token) = sandbox.cci().temporary_key();
+    let keys = json!({ "credential": {
+        "access": ak, "secret": sk, "securitytoken": security_token,
+        "expires_at": "2100-01-01T00:00:00.000000Z",
+    }});
     let metadata = Peer::answering(move |request, _| {
+        if request.path().ends_with("/id-token/tokens") {
+            let headers = format!("X-Subject-Token: {IAM_TOKEN}\r\n");
+            return Answer::raw(response("201 Created", &headers, "{}"));
+        }
         let body = match () {
+            () if request.method == "PUT" => METADATA_TOKEN.to_owned(),
+            () if request.path().ends_with("/securitykey") => keys.to_string(),
+            () if request.path().ends_with("/securitytokens") => keys.to_string(),
             () if request.method == "POST" => exchanged.to_string(),
             () if request.path().ends_with("/security-credentials/") => "app-role".to_owned(),
             () => role.to_string(),
@@ -369,6 +400,8 @@ async fn no_byte_of_a_credential_goes_astray() {
     let profile: Value = json!({ "secretId": own_id, "secretKey": own_key });
     write(".tccli/default.credential", &profile.to_string());
     write("pod-token", POD_TOKEN);
+    let (own_ak, own_sk) = (sandbox.cci().access_key(), sandbox.cci().secret_key());
+    write(".huaweicloud/credentials", &format!("[basic]\nak = {own_ak}\nsk = {own_sk}\n"));
 
     let mut command = Command::new(env::current_exe().unwrap());
     command
@@ -381,6 +414,8 @@ async fn no_byte_of_a_credential_goes_astray() {
         .env("TEMPORARY_ID", id)
         .env("TEMPORARY_KEY", key)
         .env("TEMPORARY_TOKEN", token)
+        .env("ISSUED_KEY", sk)
+        .env("ISSUED_TOKEN", security_token)
         .env("REDIRECTING", &redirecting.endpoint)
         .env("METADATA", &metadata.endpoint)
         .env("HTTP_PROXY", &proxy.endpoint)
@@ -396,7 +431,7 @@ async fn no_byte_of_a_credential_goes_astray() {
     assert_eq!(String::from_utf8(other.received()).unwrap(), "");
     let proxied = String::from_utf8(proxy.received()).unwrap();
     let lines: Vec<&str> = proxied.lines().filter(|line| !line.is_empty()).collect();
-    for service in ["tat", "cci", "zstack", "sts"] {
+    for service in ["tat", "cci", "zstack", "sts", "iam-keys"] {
         let opening = format!("CONNECT {service}.{REMOTE}:443 HTTP/1.1");
         assert!(lines.contains(&&*opening), "{service}: {proxied}");
     }

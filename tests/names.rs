@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
 /// Of the standard library.
-const STANDARD: [&str; 50] = [
+const STANDARD: [&str; 51] = [
     "Any",
     "Arc",
     "AsRef",
@@ -56,6 +56,7 @@ const STANDARD: [&str; 50] = [
     "Sync",
     "SystemTime",
     "ToString",
+    "Unpin",
     "Vec",
 ];
 

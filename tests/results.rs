@@ -163,7 +163,7 @@ fn tat_results_go_on() {
 
 #[test]
 fn zstack_results_go_on() {
-    use zstack::{Captured, JobId, Output, Uncaptured, Unfinished};
+    use zstack::{Captured, JobId, Output, ScriptResult, Uncaptured, Unfinished, UnfinishedScript};
     let mut snapshots = Snapshots::of("results/zstack");
     let captured = [
         Captured::for_test(0).with_stdout("héllo\n"),
@@ -172,6 +172,18 @@ fn zstack_results_go_on() {
     ];
     captured.iter().for_each(is_a_key);
     snapshots.check("captured", "", &all(&captured));
+    let vm = "fc022ba201c135d8809c5e02bf6bf156";
+    let scripts = [
+        ScriptResult::for_test(vm, 0).with_stdout("héllo\n"),
+        ScriptResult::for_test(vm, 3).with_stderr("oh\n"),
+    ];
+    scripts.iter().for_each(is_a_key);
+    snapshots.check("script-result", "", &all(&scripts));
+    let error = zstack::Error::new(ErrorKind::Timeout, "it did not end");
+    let error = UnfinishedScript::for_test("da3f23e42960342b81c8d7f4cbceeb69", error);
+    let unfinished = UnfinishedScript::of(&error).unwrap();
+    is_a_key(unfinished);
+    snapshots.check("unfinished-script", "", &both(unfinished));
     let output = Output::for_test("standardStream: out, errorStream: err");
     is_a_value(&output);
     snapshots.check("output", "", &json_of(&[&output]));
@@ -204,6 +216,12 @@ fn cci_results_go_on() {
     ];
     outputs.iter().for_each(is_a_key);
     snapshots.check("output", "", &all(&outputs));
+    let copied = [
+        cci::Copied::for_test(1, 1),
+        cci::Copied::for_test(3, 120).with_directories(1).with_links(2),
+    ];
+    copied.iter().for_each(is_a_key);
+    snapshots.check("copied", "", &all(&copied));
     use cci::ExecTransport::{Auto, SpdyGet, SpdyPost, WebSocketV4, WebSocketV5};
     let transports = [Auto, WebSocketV5, WebSocketV4, SpdyPost, SpdyGet];
     transports.iter().for_each(is_a_key);

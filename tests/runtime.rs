@@ -104,6 +104,11 @@ fn every_way_of_zstack_is_refused() {
         refused("run", vm().run("uptime"));
         refused("run in a job", vm().run("uptime").job(JobId::random().unwrap()));
         refused("unchecked", vm().run("uptime").unchecked());
+        refused("script", vm().script("uptime"));
+        refused("script record", client.script_record("0123456789abcdef0123456789abcdef"));
+        for (uuid, result) in block_on(client.vms(zstack.vm_uuids()).script("uptime")) {
+            refused(&uuid, async { result });
+        }
         for (uuid, result) in block_on(client.each_vm(zstack.vm_uuids(), |vm| vm.run("uptime"))) {
             refused(&uuid, async { result });
         }

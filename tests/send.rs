@@ -41,6 +41,11 @@ async fn tat(tat: guestexec_tat::Client, lost: &Unconfirmed) -> Result<(), guest
     sent(on.invoke("cmd-1").preview());
     sent(tat.find_unconfirmed(lost));
     sent(tat.invocation("inv-1"));
+    // guestexec_tat::Each.
+    awaited(tat.agents().run_each("uptime"));
+    sent(tat.agents().list());
+    sent(tat.agents().instances());
+    sent(tat.agents().items().next());
     // guestexec_tat::Running.
     let running = || async { tat.invocation("inv-1").await };
     handle(&running().await?);
@@ -51,7 +56,14 @@ async fn tat(tat: guestexec_tat::Client, lost: &Unconfirmed) -> Result<(), guest
     sent(events.next());
     sent(events.cancel());
     sent(events.cancel_on(["ins-1"]));
-    shared(&running().await?.await?);
+    let finished = running().await?.await?;
+    shared(&finished);
+    // guestexec_tat::FullOutput.
+    for result in finished.results() {
+        handle(&result.full_output(&tat));
+        awaited(result.full_output(&tat));
+        sent(result.full_output(&tat).write_to(&mut Vec::new()));
+    }
     Ok(())
 }
 
@@ -64,12 +76,37 @@ async fn cci(cci: guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
     sent(pod().get());
     sent(pod().choose_container());
     sent(cci.pods("default").list());
+    // guestexec_cci::Each.
+    awaited(cci.pods("default").exec_each(["uptime"]));
+    sent(cci.pods("default").exec_each(["uptime"]).next());
+    sent(cci.pods("default").create(guestexec_cci::types::NewPod::new(
+        guestexec_cci::types::NewPodMeta::new(),
+        guestexec_cci::types::NewPodSpec::new([]),
+    )));
+    sent(pod().delete());
+    // guestexec_cci::WaitForPod.
+    awaited(pod().wait_until_running());
+    awaited(pod().wait_until_ended());
+    awaited(pod().wait_until_deleted());
+    let logs = || pod().logs();
+    sent(logs().bytes());
+    sent(logs().text_lossy());
+    sent(logs().stream());
+    let mut log = logs().stream().await?;
+    handle(&log);
+    sent(log.next_line());
+    sent(log.next_chunk());
+    sent(cci.read_pod_log("default", "demo").send_streamed());
     let exec = || pod().exec(["top"]).tty(guestexec_cci::TerminalSize::default()).killable();
     handle(&exec());
     // guestexec_cci::Exec.
     awaited(exec());
     sent(exec().output());
     sent(exec().spawn());
+    // guestexec_cci::CopyIn and CopyOut.
+    handle(&pod().copy_in("local", "/remote"));
+    awaited(pod().copy_in("local", "/remote"));
+    awaited(pod().copy_out("/remote", "local").progress(|_| ()));
     let mut child = exec().spawn().await?;
     handle(&child);
     sent(child.wait());
@@ -87,11 +124,15 @@ fn zstack(zstack: &guestexec_zstack::Client, job: &guestexec_zstack::JobId) {
     let builder = guestexec_zstack::Client::builder().endpoint("https://zstack");
     sent(builder.login("admin", "password"));
     sent(zstack.logout());
-    // guestexec_zstack::Job, UncheckedJob, Run, Unchecked and EachVm.
+    // guestexec_zstack::Job, UncheckedJob, Run, Unchecked, Each, ScriptRun, ScriptRuns and ScriptRecord.
     awaited(zstack.job(job));
     awaited(zstack.job(job).unchecked());
     awaited(zstack.vm("uuid").run("uptime"));
     awaited(zstack.vm("uuid").run("uptime").unchecked());
+    awaited(zstack.vm("uuid").script("uptime"));
+    awaited(zstack.vms(["uuid"]).script("uptime"));
+    awaited(zstack.script_record("uuid"));
+    awaited(zstack.each_vm(["uuid"], |vm| vm.script("uptime")));
     awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime")));
     awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime").unchecked()).concurrency(2));
 }

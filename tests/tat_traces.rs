@@ -121,10 +121,12 @@ async fn every_attempt_is_traced_and_no_secret_is() {
     assert_eq!((read.len(), validated.len()), (4, 4), "{text}");
     for (number, line) in read.iter().enumerate() {
         assert!(line.contains(&format!("attempt={}", number + 1)), "{line}");
-        assert!(line.contains("status=502") && line.contains("kind=Unavailable"), "{line}");
+        assert!(line.contains("status=502") && line.contains("kind=\"unavailable\""), "{line}");
         assert_eq!(line.contains("retry_in_ms=3000"), number < 3, "{line}");
     }
-    assert!(validated.iter().all(|line| line.contains("kind=Lost") && !line.contains("status")));
+    assert!(
+        validated.iter().all(|line| line.contains("kind=\"lost\"") && !line.contains("status"))
+    );
     assert!(!text.contains("private"), "{text}");
 }
 

@@ -21,7 +21,28 @@ macro_rules! client {
             use std::time::Duration;
 
             use guestexec_core::{Counts, ErrorKind, HttpOptions, Retries, SystemClock, Transport};
-            use $of::{Client, ClientBuilder, Credentials, Error};
+            use $of::{
+                Client, ClientBuilder, CredentialSource, Credentials, Error, Lease, LeaseFuture,
+                ProvideCredentials,
+            };
+
+            #[derive(Debug)]
+            struct Own(Credentials);
+
+            impl ProvideCredentials<Credentials> for Own {
+                fn provide(&self) -> LeaseFuture<'_> {
+                    let lease: Lease = Lease::lasting(self.0.clone());
+                    Box::pin(std::future::ready(Ok(lease)))
+                }
+            }
+
+            #[expect(dead_code, reason = "its types are what is tested")]
+            fn source(credentials: Credentials) -> CredentialSource {
+                CredentialSource::environment()
+                    .or(CredentialSource::default_chain())
+                    .or(CredentialSource::new(Own(credentials.clone())))
+                    .or(credentials)
+            }
 
             #[expect(dead_code, reason = "its types are what is tested")]
             fn build(transport: impl Transport + 'static) -> Result<Client, Error> {
@@ -29,6 +50,7 @@ macro_rules! client {
                 builder
                     .from_env()?
                     .credentials(Credentials::from_env()?)
+                    .credentials(CredentialSource::default_chain())
                     .endpoint("https://service.example")
                     .allow_plain_http()
                     .http_options(HttpOptions::default())
@@ -36,6 +58,7 @@ macro_rules! client {
                     .retries(Retries::none())
                     .retries(5)
                     .app_id("my-tool/1.2")
+                    .trace_headers(|| [("traceparent", "00-1-2-01")])
                     .transport(transport)
                     .clock(SystemClock)
                     .checks(true)
@@ -77,25 +100,31 @@ fn results_are_read_alike() {
     type Status = Option<ExitStatus>;
     let _: [Get<tat::InstanceResult, Status>; 1] = [tat::InstanceResult::exit_status];
     let _: [Get<zstack::Captured, Status>; 1] = [zstack::Captured::exit_status];
+    let _: [Get<zstack::ScriptResult, Status>; 1] = [zstack::ScriptResult::exit_status];
     let _: [Get<cci::Output, Status>; 1] = [cci::Output::exit_status];
 
     let _: [Get<tat::InstanceResult, Option<i64>>; 1] = [tat::InstanceResult::exit_code];
     let _: [Get<zstack::Captured, Option<i64>>; 1] = [zstack::Captured::exit_code];
+    let _: [Get<zstack::ScriptResult, Option<i64>>; 1] = [zstack::ScriptResult::exit_code];
     let _: [Get<cci::Output, Option<i64>>; 1] = [cci::Output::exit_code];
 
     let _: [Get<tat::InstanceResult, bool>; 1] = [tat::InstanceResult::success];
     let _: [Get<tat::Finished, bool>; 1] = [tat::Finished::success];
     let _: [Get<zstack::Captured, bool>; 1] = [zstack::Captured::success];
+    let _: [Get<zstack::ScriptResult, bool>; 1] = [zstack::ScriptResult::success];
     let _: [Get<cci::Output, bool>; 1] = [cci::Output::success];
 
     // One stream is a field, because it is moved out; the merged output is read in place.
     let _: fn(zstack::Captured) -> [Vec<u8>; 2] = |it| [it.stdout, it.stderr];
+    let _: fn(zstack::ScriptResult) -> [Vec<u8>; 2] = |it| [it.stdout, it.stderr];
     let _: fn(cci::Output) -> [Vec<u8>; 2] = |it| [it.stdout, it.stderr];
     let _: for<'a> fn(&'a tat::InstanceResult) -> &'a [u8] = tat::InstanceResult::output;
 
     let _: [Text<tat::InstanceResult>; 1] = [tat::InstanceResult::output_lossy];
     let _: [Text<zstack::Captured>; 2] =
         [zstack::Captured::stdout_lossy, zstack::Captured::stderr_lossy];
+    let _: [Text<zstack::ScriptResult>; 2] =
+        [zstack::ScriptResult::stdout_lossy, zstack::ScriptResult::stderr_lossy];
     let _: [Text<zstack::Output>; 2] = [zstack::Output::stdout_lossy, zstack::Output::stderr_lossy];
     let _: [Text<cci::Output>; 2] = [cci::Output::stdout_lossy, cci::Output::stderr_lossy];
 
@@ -119,7 +148,9 @@ fn results_go_on_alike() {
     goes_on::<tat::Event>();
     goes_on::<tat::Failure>();
     goes_on::<zstack::Captured>();
+    goes_on::<zstack::ScriptResult>();
     goes_on::<cci::Output>();
+    goes_on::<cci::Copied>();
     goes_on::<ExitStatus>();
     goes_on::<tat::Error>();
     goes_on::<zstack::Error>();
@@ -130,6 +161,7 @@ fn results_go_on_alike() {
     is_of_an_error::<tat::Unreadable>();
     is_of_an_error::<zstack::Unfinished>();
     is_of_an_error::<zstack::Uncaptured>();
+    is_of_an_error::<zstack::UnfinishedScript>();
 }
 
 #[test]
@@ -147,8 +179,14 @@ fn results_are_made_by_hand_alike() {
 fn the_time_of_a_command_and_of_a_wait_is_set_alike() {
     let _: [Set<tat::Run<'_>>; 2] = [tat::Run::timeout, tat::Run::wait_at_most];
     let _: [Set<zstack::Run<'_>>; 1] = [zstack::Run::timeout];
+    let _: [Set<zstack::ScriptRun<'_>>; 1] = [zstack::ScriptRun::timeout];
+    let _: [Set<zstack::ScriptRuns<'_>>; 1] = [zstack::ScriptRuns::timeout];
     let _: [Set<zstack::Job<'_>>; 1] = [zstack::Job::wait_at_most];
+    let _: [Set<zstack::ScriptRecord<'_>>; 1] = [zstack::ScriptRecord::wait_at_most];
     let _: [Set<cci::Exec<'_>>; 1] = [cci::Exec::timeout];
+    let _: [Set<tat::FullOutput<'_>>; 1] = [tat::FullOutput::timeout];
+    let _: [Set<cci::CopyIn<'_>>; 1] = [cci::CopyIn::timeout];
+    let _: [Set<cci::CopyOut<'_>>; 1] = [cci::CopyOut::timeout];
 }
 
 #[test]
@@ -158,6 +196,20 @@ fn errors_carry_what_is_left_of_a_command_alike() {
     let _: Find<tat::Error, tat::Unreadable> = tat::Unreadable::of;
     let _: Find<zstack::Error, zstack::Unfinished> = zstack::Unfinished::of;
     let _: Find<zstack::Error, zstack::Uncaptured> = zstack::Uncaptured::of;
+    let _: Find<zstack::Error, zstack::UnfinishedScript> = zstack::UnfinishedScript::of;
+}
+
+/// Never called: that it compiles is the test.
+#[expect(dead_code, reason = "its types are what is tested")]
+fn many(tat: &tat::Client, cci: &cci::Client) {
+    let _: tat::Each<'_, tat::Ended<tat::InstanceResult>> =
+        tat.agents().run_each("uptime").concurrency(4);
+    let _: cci::Each<'_, cci::Ended<cci::Output>> =
+        cci.pods("default").exec_each(["uptime"]).concurrency(4);
+    let _: tat::Each<'_, tat::Ended<tat::InstanceResult>> =
+        tat.agents().each(|on| on.run("uptime"));
+    let _: cci::Each<'_, cci::Ended<cci::Output>> =
+        cci.pods("default").each(|pod| pod.exec(["uptime"]));
 }
 
 /// Never called: that it compiles is the test.
@@ -165,7 +217,14 @@ fn errors_carry_what_is_left_of_a_command_alike() {
 fn handles(tat: &tat::Client, zstack: &zstack::Client, job: &zstack::JobId, cci: &cci::Client) {
     gives::<Result<tat::Finished, tat::Error>>(tat.instances(["ins-1"]).run("uptime"));
     gives::<Result<zstack::Captured, zstack::Error>>(zstack.vm("uuid").run("uptime"));
+    gives::<Result<zstack::ScriptResult, zstack::Error>>(zstack.vm("uuid").script("uptime"));
     gives::<Result<cci::Output, cci::Error>>(cci.pod("default", "demo").exec(["uptime"]));
+
+    let result = tat::InstanceResult::for_test("ins-1", 0);
+    gives::<Result<Vec<u8>, tat::Error>>(result.full_output(tat));
+    let pod = cci.pod("default", "demo");
+    gives::<Result<cci::Copied, cci::Error>>(pod.copy_in("local", "/remote"));
+    gives::<Result<cci::Copied, cci::Error>>(pod.copy_out("/remote", "local"));
 
     starts::<Result<tat::Running, tat::Error>>(tat.instances(["ins-1"]).run("uptime").start());
     starts::<Result<cci::Child, cci::Error>>(cci.pod("default", "demo").exec(["uptime"]).spawn());

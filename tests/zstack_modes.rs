@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::{future::IntoFuture as _, time::Duration};
 
+use futures_util::future::Either;
 use guestexec_core::ErrorKind;
 use guestexec_sandbox::{Builder, Fault, FaultKind, Provider, Sandbox, ZstackHandle};
 use guestexec_zstack::{Client, Credentials, JobId, Method, Uncaptured, causes};
@@ -248,4 +249,108 @@ async fn no_fault_runs_a_command_twice_or_misinforms_its_caller() {
     println!("{total:?}");
     assert_eq!(total.done + total.not_run + total.unknown, 400);
     assert!(total.faults > 100 && total.done > 200, "{total:?}");
+}
+
+/// Waits for the deletions, which may be jobs.
+async fn no_script_stays(service: &ZstackHandle) {
+    let deleted = async {
+        while service.scripts() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = Duration::from_secs(30);
+    tokio::time::timeout(limit, deleted).await.expect("no script stays");
+}
+
+#[tokio::test]
+async fn a_script_has_an_exit_code_and_both_streams_in_every_vm() {
+    for jobs in [false, true] {
+        let sandbox = Sandbox::builder().zstack_vms(3).zstack_jobs(jobs).start().await.unwrap();
+        let service = sandbox.zstack();
+        let client = by_session(service).await;
+        let mut vms = service.vm_uuids();
+        vms.push(service.stopped_vm_uuid().to_owned());
+        let ended = client.vms(&vms).script("echo out; echo err >&2; exit 4").await;
+        assert!(ended.iter().map(|(uuid, _)| uuid).eq(&vms), "in the order of the VMs");
+        for (uuid, result) in &ended[..3] {
+            let result = result.as_ref().unwrap_or_else(|error| panic!("{uuid}: {error}"));
+            assert_eq!((result.exit_code(), &*result.stdout_lossy()), (Some(4), "out\n"));
+            assert_eq!(&*result.stderr_lossy(), "err\n");
+            assert_eq!(service.executions(uuid), 1);
+        }
+        let error = ended[3].1.as_ref().unwrap_err();
+        assert!(error.to_string().contains("the vm is not running"), "{error}");
+        let each = client.each_vm(&vms[..2], |vm| vm.script("exit 5")).await;
+        assert!(each.iter().all(|(_, it)| it.as_ref().is_ok_and(|it| it.exit_code() == Some(5))));
+        no_script_stays(service).await;
+    }
+}
+
+#[tokio::test]
+async fn a_script_runs_once_whatever_is_lost() {
+    let faults = [
+        "zstack.CreateGuestVmScript:lose-answer=first:1",
+        "zstack.ExecuteGuestVmScript:lose-answer=first:1",
+        "zstack.ExecuteGuestVmScript:gateway-timeout=first:1",
+        "zstack.ExecuteGuestVmScript:throttle=first:1",
+        "zstack.CreateGuestVmScript:expire=first:1",
+        "zstack.ExecuteGuestVmScript:expire=first:1",
+        "zstack.ExecutedRecordDetail:lose-answer=first:1",
+        "zstack.ExecutedRecordDetail:expire=first:1",
+        "zstack.GetApiJob:lose-answer=first:1",
+        "zstack.DeleteGuestVmScript:lose-answer=first:1",
+        "zstack.DeleteGuestVmScript:expire=first:1",
+    ];
+    let mut runs = JoinSet::new();
+    for text in faults {
+        for jobs in [false, true] {
+            runs.spawn(async move {
+                let builder = Sandbox::builder().zstack_jobs(jobs).fault(fault(text));
+                let sandbox = builder.start().await.unwrap();
+                let service = sandbox.zstack();
+                let client = by_session(service).await;
+                let result = client.vm(service.vm_uuid()).script("echo once").await;
+                let ran = service.executions(service.vm_uuid());
+                match result {
+                    Ok(ended) => assert_eq!((&*ended.stdout_lossy(), ran), ("once\n", 1), "{text}"),
+                    Err(error) => {
+                        assert!(ran <= usize::from(error.may_have_run()), "{text}: {error}");
+                        // What began has a result by its records.
+                        assert!(!text.contains("lose-answer") || ran == 0, "{text}: {error}");
+                    }
+                }
+                // By a job, an ended session shows only when nobody asks any more.
+                if !(jobs && text.contains("DeleteGuestVmScript:expire")) {
+                    no_script_stays(service).await;
+                }
+            });
+        }
+    }
+    while let Some(run) = runs.join_next().await {
+        run.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_script_that_is_not_waited_for_goes_on_and_is_found_by_its_name() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let service = sandbox.zstack();
+    let client = by_session(service).await;
+    let vm = client.vm(service.vm_uuid());
+    let waiting = vm.script("sleep 0.3; echo done");
+    let wait = Box::pin(waiting.into_future());
+    let until = async {
+        while service.executions(service.vm_uuid()) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    // The future is dropped when the script has begun.
+    assert!(matches!(futures_util::future::select(wait, Box::pin(until)).await, Either::Right(_)));
+    let left = client.query_guest_vm_script().q(["name~=guestexec-%"]).send().await.unwrap();
+    let script = left.inventories[0].uuid.clone().unwrap();
+    let ended = client.script_record(&script).await.unwrap();
+    assert_eq!(&*ended[0].1.as_ref().unwrap().stdout_lossy(), "done\n");
+    client.delete_guest_vm_script(&script).send().await.unwrap();
+    no_script_stays(service).await;
+    assert_eq!(service.executions(service.vm_uuid()), 1);
 }

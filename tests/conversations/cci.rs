@@ -2,6 +2,7 @@
 
 mod exec;
 mod faults;
+mod pods;
 mod reads;
 
 use guestexec_cci::{
@@ -20,6 +21,10 @@ talks! { "cci",
     "token-renewed": reads::renewed, "A token at the end of its life is renewed.";
     "token-refused": reads::refused_token, "A refused token is forgotten: the next call gets another.";
     "access-key": reads::access_key, "Requests that are signed, with a temporary access key.";
+    "pod-of-its-own": pods::whole, "A pod is created, waited for, and deleted.";
+    "pod-taken": pods::taken, "There is such a pod already.";
+    "pod-lost": pods::lost, "The answers to a creation and a deletion are lost: neither is sent again.";
+    "log": reads::log, "A log is followed, and its end read again.";
     "operations": reads::operations, "Operations that have no short way.";
     "exec-v5": exec::v5, "A command over a WebSocket with version 5.";
     "exec-v4": exec::v4, "The same with version 4.";

@@ -6,7 +6,7 @@ use guestexec_core::ErrorKind;
 use guestexec_testkit::{Reply, StatusCode, Tape, Value};
 use guestexec_zstack::{
     Client, ClientBuilder, Credentials, JobId, Method, Shell, Uncaptured, Unfinished,
-    operations::*, sign::DateZone,
+    UnfinishedScript, enums::ScriptType, operations::*, sign::DateZone,
 };
 use serde_json::json;
 
@@ -25,6 +25,11 @@ talks! { "zstack",
     "job-resumed": resumed, "A job that another program started, as checked and as unchecked command.";
     "job-named": named, "A job name of the caller's own.";
     "each-vm": each_vm, "A command in three VMs at once; sorted, as their order is not fixed.";
+    "script": script, "A script that the service runs, and its end in one VM.";
+    "scripts-polled": scripts_polled, "By jobs, in two VMs, of which one has not ended at first.";
+    "script-lost": script_lost, "The answer to the execution is lost; a record of the script says how it ended.";
+    "script-refused": script_refused, "The execution is refused; the script is deleted.";
+    "script-gave-up": script_gave_up, "The script does not end in time; its records tell later.";
     "login": login, "Login, command, logout.";
     "login-first": login_first, "A login when the client is built, and a logout without a command.";
     "session-expired": expired, "The session has ended: one login, and the command again.";
@@ -210,6 +215,102 @@ async fn each_vm(stage: Stage) -> String {
     assert_eq!(results.iter().filter(|(_, result)| result.is_ok()).count(), 2);
     tape.assert_complete();
     tape.sorted().to_string()
+}
+
+const RECORD: &str = "e5dc4c630a7138a692e45ad372c5ba17";
+
+fn saved() -> Value {
+    json!({ "inventory": { "uuid": "<nonce>", "name": "guestexec-<nonce>" } })
+}
+
+fn record(status: &str) -> Value {
+    json!({ "uuid": RECORD, "scriptUuid": "<nonce>", "status": status, "version": 1 })
+}
+
+fn one(inventory: Value) -> Value {
+    json!({ "inventories": [inventory], "total": 1 })
+}
+
+fn detail(vm: &str, exit_code: i32) -> Value {
+    json!({ "recordUuid": RECORD, "vmInstanceUuid": vm, "status": "Completed", "exitCode": exit_code,
+            "stdout": "out\n", "stderr": "err\n", "errCause": "" })
+}
+
+async fn script(stage: Stage) -> String {
+    let tape = Tape::new()
+        .on(CREATE_GUEST_VM_SCRIPT, saved())
+        .on(EXECUTE_GUEST_VM_SCRIPT, json!({ "inventory": record("Running") }))
+        .on(QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL, one(detail(VM, 3)))
+        .on(DELETE_GUEST_VM_SCRIPT, json!({}));
+    let client = client(&stage, &tape);
+    let script = client.vm(VM).script("echo out; echo err >&2; exit 3");
+    let ended = script.timeout(Duration::from_secs(60)).await.unwrap();
+    assert_eq!(
+        (ended.exit_code(), &*ended.stdout, &*ended.stderr),
+        (Some(3), &b"out\n"[..], &b"err\n"[..])
+    );
+    told(&tape)
+}
+
+async fn scripts_polled(stage: Stage) -> String {
+    let other = "0123456789abcdef0123456789abcdef";
+    let running = json!({ "recordUuid": RECORD, "vmInstanceUuid": other, "status": "Running" });
+    let failed = json!({ "recordUuid": RECORD, "vmInstanceUuid": other, "status": "Exception",
+                         "errCause": "the guest agent did not answer" });
+    let two = |last: Value| json!({ "inventories": [detail(VM, 0), last], "total": 2 });
+    let tape = Tape::new()
+        .on(CREATE_GUEST_VM_SCRIPT, accepted())
+        .on(GET_API_JOB, saved())
+        .on(EXECUTE_GUEST_VM_SCRIPT, accepted())
+        .on(GET_API_JOB, json!({ "inventory": record("Running") }))
+        .on(QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL, two(running))
+        .on(QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD, one(record("Running")))
+        .on(QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL, two(failed))
+        .on(DELETE_GUEST_VM_SCRIPT, json!({}));
+    let client = client(&stage, &tape);
+    let ended = client.vms([VM, other]).script("print(1)").language(ScriptType::Python).await;
+    let [(_, first), (_, second)] = &ended[..] else { panic!("{ended:?}") };
+    assert!(first.as_ref().unwrap().success());
+    let error = second.as_ref().unwrap_err();
+    assert!(error.to_string().contains("the guest agent did not answer"), "{error}");
+    assert!(error.may_have_run(), "{error}");
+    told(&tape)
+}
+
+async fn script_lost(stage: Stage) -> String {
+    let tape = Tape::new()
+        .on(CREATE_GUEST_VM_SCRIPT, saved())
+        .on(EXECUTE_GUEST_VM_SCRIPT, Reply::lost())
+        .on(GET_API_JOB, Reply::text(StatusCode::NOT_FOUND, ""))
+        .on(QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD, one(record("Succeed")))
+        .on(QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL, one(detail(VM, 0)))
+        .on(DELETE_GUEST_VM_SCRIPT, json!({}));
+    assert!(client(&stage, &tape).vm(VM).script("uptime").await.unwrap().success());
+    told(&tape)
+}
+
+async fn script_refused(stage: Stage) -> String {
+    let error = json!({ "code": "SYS.1003", "details": "no VmInstance has this UUID" });
+    let tape = Tape::new()
+        .on(CREATE_GUEST_VM_SCRIPT, saved())
+        .on(EXECUTE_GUEST_VM_SCRIPT, failed(error))
+        .on(DELETE_GUEST_VM_SCRIPT, json!({}));
+    let error = client(&stage, &tape).vm(VM).script("uptime").await.unwrap_err();
+    assert_eq!((error.code(), error.may_have_run()), (Some("SYS.1003"), false), "{error}");
+    told(&tape)
+}
+
+async fn script_gave_up(stage: Stage) -> String {
+    let running = json!({ "recordUuid": RECORD, "vmInstanceUuid": VM, "status": "Running" });
+    let tape = Tape::new()
+        .on(QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD, one(record("Running")))
+        .on(QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL, one(running));
+    let client = client(&stage, &tape);
+    let script = "da3f23e42960342b81c8d7f4cbceeb69";
+    let error = client.script_record(script).wait_at_most(Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert_eq!(UnfinishedScript::of(&error).map(UnfinishedScript::script), Some(script));
+    told(&tape)
 }
 
 async fn login(stage: Stage) -> String {

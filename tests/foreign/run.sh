@@ -118,7 +118,8 @@ if [ -z "$guestexec" ]; then
     (cd "$root" && cargo build --quiet -p guestexec-cli) || exit 1
     guestexec=${CARGO_TARGET_DIR:-$root/target}/debug/guestexec
 fi
-"$guestexec" sandbox --tat-rate 0 >"$work/env" &
+# The first instance is the one that most clients use.
+"$guestexec" sandbox --tat-rate 0 --tat-instance ins-zj0f57ew --tat-instance rins-uf673dgi >"$work/env" &
 sandbox=$!
 for _ in $(seq 100); do
     grep -q GUESTEXEC_CCI_POD "$work/env" && break

@@ -23,9 +23,22 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 case $status in TERMINATED | CANCELLED) ;; *) echo "it stays $status"; exit 1 ;; esac
 
+command=$(tat CreateCommand --CommandName tccli --Content "$content" | field '["CommandId"]')
+tat ModifyCommand --CommandId "$command" --Description 'by tccli' --Timeout 30 >/dev/null
+[ "$(tat DescribeCommands --CommandIds "[\"$command\"]" | field '["CommandSet"][0]["Description"]')" = "by tccli" ]
+[ "$(tat DescribeQuotas --ResourceNames '["COMMAND"]' | field '["GeneralResourceQuotaSet"][0]["ResourceQuotaUsed"]')" -ge 1 ]
+[ "$(tat DescribeRegisterInstances --InstanceIds '["rins-uf673dgi"]' | field '["TotalCount"]')" = 1 ]
+invoker=$(tat CreateInvoker --Name nightly --Type SCHEDULE --CommandId "$command" --InstanceIds "$instances" \
+    --ScheduleSettings '{"Policy":"RECURRENCE","Recurrence":"0 3 * * *"}' | field '["InvokerId"]')
+tat DisableInvoker --InvokerId "$invoker" >/dev/null
+[ "$(tat DescribeInvokers --InvokerIds "[\"$invoker\"]" | field '["InvokerSet"][0]["Enable"]')" = False ]
+[ "$(tat DescribeInvokerRecords --InvokerIds "[\"$invoker\"]" | field '["TotalCount"]')" = 0 ]
+tat DeleteInvoker --InvokerId "$invoker" >/dev/null
+tat DeleteCommands --CommandIds "[\"$command\"]" >/dev/null
+
 if complaint=$(tat RunCommand --Content "$content" --InstanceIds '["ins-00000000"]' 2>&1); then
     echo "an unknown instance was taken"
     exit 1
 fi
 case $complaint in *ResourceNotFound.InstanceNotFound*) ;; *) echo "$complaint"; exit 1 ;; esac
-echo "run, wait, cancel, errors"
+echo "run, wait, cancel, saved commands, schedules, errors"

@@ -1,4 +1,4 @@
-"""Tencent's own SDK for Python: run, poll, cancel, saved commands, errors; by POST and by GET."""
+"""Tencent's own SDK for Python: run, poll, cancel, saved commands, machines, schedules, errors; by POST and by GET."""
 
 import base64
 import os
@@ -98,5 +98,46 @@ saved = tat.CreateCommand(request(
 invoked = tat.InvokeCommand(request(
     models.InvokeCommandRequest, CommandId=saved.CommandId, InstanceIds=[INSTANCE]))
 task_of(tat, invoked.InvocationId, ["SUCCESS"])
+tat.ModifyCommand(request(
+    models.ModifyCommandRequest, CommandId=saved.CommandId, Content=encoded("echo changed"), Timeout=30))
+by_id = request(models.DescribeCommandsRequest, CommandIds=[saved.CommandId])
+command = tat.DescribeCommands(by_id).CommandSet[0]
+assert (command.CommandName, command.Content, command.Timeout) == ("foreign", encoded("echo changed"), 30)
+quotas = request(models.DescribeQuotasRequest, ResourceNames=["COMMAND"])
+assert tat.DescribeQuotas(quotas).GeneralResourceQuotaSet[0].ResourceQuotaUsed >= 1
+other = tat.CreateCommand(request(
+    models.CreateCommandRequest, CommandName="other", Content=encoded("true")))
+tat.DeleteCommands(request(models.DeleteCommandsRequest, CommandIds=[other.CommandId]))
+
+online = request(models.Filter, Name="register-status", Values=["Online"])
+machines = tat.DescribeRegisterInstances(request(
+    models.DescribeRegisterInstancesRequest, Filters=[online], Limit=10))
+assert machines.RegisterInstanceSet[0].InstanceId == "rins-uf673dgi"
+
+settings = request(models.ScheduleSettings, Policy="ONCE", InvokeTime=time.strftime(
+    "%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5)))
+invoker = tat.CreateInvoker(request(
+    models.CreateInvokerRequest, Name="foreign", Type="SCHEDULE", CommandId=saved.CommandId,
+    InstanceIds=[INSTANCE], ScheduleSettings=settings)).InvokerId
+listed = tat.DescribeInvokers(request(models.DescribeInvokersRequest, InvokerIds=[invoker])).InvokerSet[0]
+assert (listed.Enable, listed.ScheduleSettings.Policy) == (True, "ONCE")
+refused("ResourceUnavailable.CommandInInvoker", lambda: tat.DeleteCommand(
+    request(models.DeleteCommandRequest, CommandId=saved.CommandId)))
+for _ in range(300):
+    records = tat.DescribeInvokerRecords(
+        request(models.DescribeInvokerRecordsRequest, InvokerIds=[invoker])).InvokerRecordSet
+    if records:
+        break
+    time.sleep(0.1)
+output = task_of(tat, records[0].InvocationId, ["SUCCESS"]).TaskResult.Output
+assert base64.b64decode(output).decode() == "changed\n"
+nightly = request(models.ScheduleSettings, Policy="RECURRENCE", Recurrence="0 3 * * *")
+tat.ModifyInvoker(request(models.ModifyInvokerRequest, InvokerId=invoker, ScheduleSettings=nightly))
+tat.DisableInvoker(request(models.DisableInvokerRequest, InvokerId=invoker))
+tat.EnableInvoker(request(models.EnableInvokerRequest, InvokerId=invoker))
+listed = tat.DescribeInvokers(request(models.DescribeInvokersRequest, InvokerIds=[invoker])).InvokerSet[0]
+assert listed.ScheduleSettings.Recurrence == "0 3 * * *"
+tat.DeleteInvoker(request(models.DeleteInvokerRequest, InvokerId=invoker))
+
 tat.DeleteCommand(request(models.DeleteCommandRequest, CommandId=saved.CommandId))
-print("POST, GET, unsigned payload: run, poll, cancel, parameters, saved commands, errors")
+print("POST, GET, unsigned payload: run, poll, cancel, parameters, saved commands, machines, schedules, errors")

@@ -202,7 +202,10 @@ impl Cases<'_> {
             }
         }
         for (name, member) in value.as_object().unwrap() {
-            let schema = properties.and_then(|properties| properties.get(name));
+            let listed = properties.and_then(|properties| properties.get(name));
+            // Any other is one of a map.
+            let of_map = words.get("additionalProperties").filter(|schema| schema.is_object());
+            let schema = listed.or(of_map);
             let schema = schema.unwrap_or_else(|| panic!("{place}: there is no {name}"));
             let inner = |member: Value| around(with(name, Some(member)));
             if !required.contains(name) {

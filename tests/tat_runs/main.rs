@@ -3,14 +3,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod agents;
 mod clock;
 mod credentials;
 mod faults;
 mod finding;
+mod full_output;
 mod many;
 mod outcomes;
 mod proxy;
 mod refused;
+mod roles;
 mod scripted;
 mod service;
 mod timing;

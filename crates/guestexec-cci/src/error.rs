@@ -8,7 +8,7 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::{not_started, operations, types::ErrorBody};
+use crate::{not_started, operations, types::ErrorBody, upgrade::Upgrade};
 
 /// A failed call. Its [`detail`](guestexec_core::Error::detail) is the body of the answer, if it was
 /// JSON of one of the service's forms.
@@ -71,23 +71,28 @@ pub(crate) fn read(operation: &Operation, answer: &ErrorAnswer) -> Refusal<Error
         refusal.detail = detail;
     }
     refusal.request_id = refusal.request_id.or_else(|| request_id(&answer.headers));
-    let proof =
-        not_started::by_http(answer.status.as_u16(), is_of_service(&body), &refusal.message);
+    let is_exec = Upgrade::of_operation(operation).is_some();
+    // The messages that are proofs are about commands in containers.
+    let message = if is_exec { &*refusal.message } else { "" };
+    let proof = not_started::by_http(answer.status.as_u16(), is_of_service(&body), message);
     refusal.not_started = proof.is_some();
-    if operation.starts_command
-        && let Some(kind) = proof.and_then(|row| row.kind)
-    {
+    if is_exec && let Some(kind) = proof.and_then(|row| row.kind) {
         refusal.kind = kind;
     }
     let no_common = answer.status == 403
         && (answer.body.is_empty()
             || answer.headers.contains_key(ACCEPTED_STREAM_PROTOCOLS_HEADER));
-    if operation.starts_command && no_common {
+    if is_exec && no_common {
         refusal.kind = ErrorKind::Unsupported;
         refusal.message = "the service knows none of the stream protocols offered".to_owned();
     }
     refusal.advice = advice(operation, answer, &refusal).map(str::to_owned);
     refusal
+}
+
+/// True for an operation on namespaces themselves.
+fn is_of_namespaces(operation: &Operation) -> bool {
+    operation.path.ends_with("/namespaces") || operation.path.ends_with("/namespaces/{name}")
 }
 
 /// True if the service itself answered, rather than a gateway or proxy.
@@ -164,8 +169,14 @@ fn advice(
         403 if is_login => {
             "ask the account's administrator whether this user may call APIs, and from this machine"
         }
-        403 if operation.starts_command => {
+        403 if Upgrade::of_operation(operation).is_some() => {
             "ask the account's administrator for permission to run commands in this namespace"
+        }
+        403 if *operation == operations::CREATE_POD || *operation == operations::DELETE_POD => {
+            "ask the account's administrator for permission to create and delete pods in this namespace, or for a larger quota"
+        }
+        403 if is_of_namespaces(operation) => {
+            "ask the account's administrator for permission to use namespaces"
         }
         403 => "ask the account's administrator for permission to read pods in this namespace",
         404 if says("pods ") => {
@@ -176,6 +187,12 @@ fn advice(
         }
         400 if says("is not valid for pod") => {
             "the pod has no container of this name: `Pod::get` lists them"
+        }
+        404 if says("namespaces ") => {
+            "check the name of the namespace, and the region; namespaces made by the 1.0 interface are not seen"
+        }
+        409 if *operation == operations::CREATE_POD && says("pods ") => {
+            "there is such a pod: choose another name, or let the service do it by `generateName`"
         }
         405 => "something on the way changed the method of the request",
         _ if refusal.kind == ErrorKind::NotFound && answer.status.is_server_error() => NO_CONTAINER,

@@ -28,9 +28,10 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::{ErrorKind, Underway, ensure_runtime};
+use guestexec_core::{ErrorKind, Underway, ensure_runtime, telemetry};
 use guestexec_remotecommand::{Streams, TerminalSize};
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument as _, Span};
 
 pub use child::Child;
 pub use input::Input;
@@ -38,7 +39,7 @@ pub use output::Output;
 pub use request::ExecTransport;
 pub use streams::{ChildStderr, ChildStdin, ChildStdout};
 
-use crate::{Error, Pod};
+use crate::{Error, Pod, hooks::Used};
 use buffers::{Buffers, OutputStream};
 use child::{Progress, Task};
 use connection::{Connection, Protocol as _};
@@ -309,6 +310,16 @@ impl<'a> Exec<'a> {
     pub async fn spawn(self) -> Result<Child, Error> {
         check(&self.argv, &self.pod)?;
         ensure_runtime()?;
+        let span = telemetry::command_span("cci");
+        telemetry::record(&span, telemetry::NAMESPACE, &self.pod.namespace);
+        telemetry::record(&span, telemetry::POD, &self.pod.name);
+        if let Some(container) = &self.pod.container {
+            telemetry::record(&span, telemetry::CONTAINER, container);
+        }
+        self.spawn_in(&span).instrument(span.clone()).await
+    }
+
+    async fn spawn_in(self, span: &Span) -> Result<Child, Error> {
         let tty = self.tty.is_some();
         let (piped, input) = match self.stdin {
             // Without a stream the command finds its input at the end, over any transport.
@@ -352,6 +363,7 @@ impl<'a> Exec<'a> {
         };
 
         let ExecConnection { stream, protocol, transport, operation } = connected;
+        telemetry::record(span, telemetry::SUBPROTOCOL, protocol.as_str());
         let endless = (transport == ExecTransport::WebSocketV4 && !tty).then_some(protocol);
         let (pid_line, pid) = self.killable.then(|| PidLine::new(tty)).unzip();
         // The terminal would echo input before it shows the process id.
@@ -369,7 +381,7 @@ impl<'a> Exec<'a> {
         }
         let options = SessionOptions {
             operation,
-            secrets: request.pod.client.inner.shared.secrets(None),
+            secrets: request.pod.client.inner.shared.secrets(&Used::default()),
             input,
             deadline,
             keepalive: self.keepalive,
@@ -382,10 +394,12 @@ impl<'a> Exec<'a> {
             let mut first = Vec::new();
             let spdy = Spdy::new(request.streams, &mut first);
             let connection = Connection::new(stream, spdy, first);
-            tokio::spawn(Session::new(connection, buffers.clone(), options).run())
+            let session = Session::new(connection, buffers.clone(), options);
+            tokio::spawn(session.run().instrument(span.clone()))
         } else {
             let connection = Connection::new(stream, WebSocket::new(protocol), Vec::new());
-            tokio::spawn(Session::new(connection, buffers.clone(), options).run())
+            let session = Session::new(connection, buffers.clone(), options);
+            tokio::spawn(session.run().instrument(span.clone()))
         };
         let reader = |stream| OutputReader::new(buffers.clone(), stream);
         let pod = request.pod;
@@ -402,6 +416,7 @@ impl<'a> Exec<'a> {
                 transport: self.transport,
                 timeout: self.handshake_timeout,
                 pid,
+                span: span.clone(),
             }),
             buffers,
             protocol,

@@ -3,13 +3,14 @@
 
 use std::{
     future::Future,
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use guestexec_core::{
     Answer, Attempts, CallError, Counts, Endpoint, ErrorKind, MAX_ANSWER, Marks, Operation,
-    Refusal, RequestId, Secrets, Underway, buffered, failure, header_value, observed, read_ahead,
-    secret_header, unix_seconds, within,
+    Refusal, RequestId, Secrets, Seen, Underway, Verdict, buffered, failure, header_value,
+    observed, read_ahead, secret_header, unix_seconds, within,
 };
 use reqwest::{
     Request, Response, StatusCode,
@@ -20,10 +21,10 @@ use tokio::time::Instant;
 
 use crate::{
     Client, Credentials, Error,
-    auth::Method,
+    auth::{Holder, Holders, Method},
     error, operations,
     sign::{self, Canonical},
-    token::{self, Token, Tokens},
+    token::{self, Token},
     types::ErrorBody,
     upgrade::{ServerSupport, Upgrade},
 };
@@ -33,20 +34,22 @@ pub(crate) type Inner = guestexec_core::Inner<Arc<Shared>, Call>;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) credentials: Credentials,
+    pub(crate) keyring: Holders,
     pub(crate) iam: Option<Endpoint>,
-    pub(crate) tokens: Tokens,
     pub(crate) server_support: ServerSupport,
 }
 
 impl Shared {
-    /// What no error may show: the client's own secrets, the current token, and the one that a call
+    /// What no error may show: the client's own secrets, the current token, and those that a call
     /// `used`, which another call may have replaced since.
-    pub(crate) fn secrets(&self, used: Option<&Token>) -> Secrets {
+    pub(crate) fn secrets(&self, used: &Used) -> Secrets {
         let mut secrets = Secrets::default();
-        self.credentials.secrets().for_each(|secret| secrets.add(secret.expose()));
-        let current = self.tokens.current();
-        for token in current.as_deref().into_iter().chain(used) {
+        let mut tokens = vec![used.token.as_ref().and_then(|token| token.as_ref().ok()).cloned()];
+        for holder in [self.keyring.current(), used.holder.clone()].into_iter().flatten() {
+            holder.credentials.secrets().for_each(|secret| secrets.add(secret.expose()));
+            tokens.push(holder.tokens.current());
+        }
+        for token in tokens.into_iter().flatten() {
             if let Ok(token) = token.0.to_str() {
                 secrets.add(token);
             }
@@ -64,12 +67,16 @@ pub(crate) struct Call {
     upgrade: Option<Upgrade>,
     /// When the caller gives up.
     deadline: Option<Instant>,
-    /// What IAM answered.
-    token: Arc<Mutex<Fetched>>,
+    used: Arc<Mutex<Used>>,
 }
 
-/// A token, or why there is none; `None` if none was needed.
-type Fetched = Option<Result<Arc<Token>, Error>>;
+/// What a call was made with.
+#[derive(Debug, Default)]
+pub(crate) struct Used {
+    holder: Option<Arc<Holder>>,
+    /// The token of IAM, or why there is none; `None` if none was needed.
+    token: Option<Result<Arc<Token>, Error>>,
+}
 
 impl Call {
     /// The state of a call that asks for `upgrade`, whose caller gives up at `deadline`.
@@ -78,11 +85,11 @@ impl Call {
         underway: Underway,
         deadline: Option<Instant>,
     ) -> Self {
-        Self { underway, upgrade: Some(upgrade), deadline, token: Arc::default() }
+        Self { underway, upgrade: Some(upgrade), deadline, used: Arc::default() }
     }
 
-    fn token(&self) -> MutexGuard<'_, Fetched> {
-        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    fn used(&self) -> MutexGuard<'_, Used> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,15 +134,26 @@ impl Client {
     /// Adds the token or the signature.
     async fn authenticate(&self, request: &mut Request) -> Result<(), String> {
         let Inner { shared, call, clock, .. } = &self.inner;
-        let header = match shared.credentials.method() {
-            Method::AccessKey { id, secret } => return self.sign(request, id, secret.expose()),
+        let holder = shared.keyring.current().ok_or("there are no credentials")?;
+        call.used().holder = Some(holder.clone());
+        let now = clock.now();
+        // An earlier attempt may have had others.
+        for name in ["x-auth-token", "x-security-token", "x-project-id"] {
+            request.headers_mut().remove(name);
+        }
+        let header = match holder.credentials.method() {
+            Method::AccessKey { .. } => {
+                // Every body here is JSON, whose hash the service expects.
+                let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
+                let hash = sign::payload_hash(body, None).into_owned();
+                return sign_request(request, &holder.credentials, unix_seconds(now), &hash);
+            }
             Method::Token(token) => secret_header(token.expose())?,
             Method::Login(login) => {
-                let now = clock.now();
-                let token = shared.tokens.get(now, || token::fetch(self, login, now)).await;
+                let token = holder.tokens.get(now, || token::fetch(self, login, now)).await;
                 let header = token.as_ref().ok().map(|token| token.0.clone());
                 // A hook can report a sentence only; `call` takes the error itself from here.
-                *call.token() = Some(token);
+                call.used().token = Some(token);
                 header.ok_or("IAM gave no token")?
             }
         };
@@ -143,41 +161,57 @@ impl Client {
         Ok(())
     }
 
-    /// Signs the request with an access key. No request signed here has a body.
-    ///
-    /// The fewest headers possible are signed: what a proxy adds to an upgrade must not spoil it.
-    fn sign(&self, request: &mut Request, id: &str, secret_key: &str) -> Result<(), String> {
-        let credentials = &self.inner.shared.credentials;
-        // An endpoint has neither user nor password.
-        let host = request.url().authority().to_owned();
-        let date =
-            sign::format_date(unix_seconds(self.inner.clock.now())).map_err(|e| e.to_string())?;
-        let mut signed = vec![("host", &*host), ("x-sdk-date", &*date)];
-        signed.extend(credentials.extra_headers());
-        let query = sign::query_pairs(request.url().query().unwrap_or_default())
-            .map_err(|e| e.to_string())?;
-        let canonical = sign::canonical_request(&Canonical {
-            method: request.method().as_str(),
-            path: request.url().path(),
-            query: &query,
-            signed_headers: &signed,
-            payload_hash: sign::EMPTY_PAYLOAD_HASH,
-        });
-        let signature = sign::signature(secret_key, &sign::string_to_sign(&date, &canonical));
-        let names = sign::signed_header_names(&signed);
-        let authorization = secret_header(&sign::authorization(id, &names, &signature))?;
-
-        let headers = request.headers_mut();
-        headers.insert(HOST, header_value(&host)?);
-        headers.insert("x-sdk-date", header_value(&date)?);
-        for (name, text) in credentials.extra_headers() {
-            let is_secret = name == "x-security-token";
-            headers
-                .insert(name, if is_secret { secret_header(text)? } else { header_value(text)? });
+    /// Fetches the credentials anew after a refusal of those used, if they came from a source.
+    async fn renew(&self) -> bool {
+        let Inner { shared, call, clock, .. } = &self.inner;
+        let Some(used) = call.used().holder.clone() else { return false };
+        // A token that IAM gave for them has its own life.
+        if matches!(used.credentials.method(), Method::Login(_)) {
+            return false;
         }
-        headers.insert(AUTHORIZATION, authorization);
-        Ok(())
+        shared.keyring.renew(clock.now(), |holder| holder.is_same(&used)).await
     }
+}
+
+/// Signs a request at `now`, in seconds since 1970, with an access key.
+///
+/// The fewest headers possible are signed: what a proxy adds to an upgrade must not spoil it.
+pub(crate) fn sign_request(
+    request: &mut Request,
+    credentials: &Credentials,
+    now: i64,
+    payload_hash: &str,
+) -> Result<(), String> {
+    let Method::AccessKey { id, secret } = credentials.method() else {
+        return Err("there is no access key to sign with".to_owned());
+    };
+    // An endpoint has neither user nor password.
+    let host = request.url().authority().to_owned();
+    let date = sign::format_date(now).map_err(|e| e.to_string())?;
+    let mut signed = vec![("host", &*host), ("x-sdk-date", &*date)];
+    signed.extend(credentials.extra_headers());
+    let query =
+        sign::query_pairs(request.url().query().unwrap_or_default()).map_err(|e| e.to_string())?;
+    let canonical = sign::canonical_request(&Canonical {
+        method: request.method().as_str(),
+        path: request.url().path(),
+        query: &query,
+        signed_headers: &signed,
+        payload_hash,
+    });
+    let signature = sign::signature(secret.expose(), &sign::string_to_sign(&date, &canonical));
+    let names = sign::signed_header_names(&signed);
+    let authorization = secret_header(&sign::authorization(id, &names, &signature))?;
+
+    let headers = request.headers_mut();
+    headers.insert(HOST, header_value(&host)?);
+    headers.insert("x-sdk-date", header_value(&date)?);
+    for (name, text) in credentials.extra_headers() {
+        let is_secret = name == "x-security-token";
+        headers.insert(name, if is_secret { secret_header(text)? } else { header_value(text)? });
+    }
+    headers.insert(AUTHORIZATION, authorization);
+    Ok(())
 }
 
 /// Writes the query's spaces as `%20`: a server may read `+` as a plus sign.
@@ -220,13 +254,34 @@ pub(crate) async fn send(client: &Client, mut request: Request) -> Result<Respon
         escape_spaces(&mut request);
         fits(&request, operation).map_err(CallError::InvalidRequest)?;
     }
+    let secrets = || client.inner.shared.secrets(&call.used());
     let mut attempts = client.inner.attempts(call.deadline);
+    let mut may_renew = **operation != operations::CREATE_USER_TOKEN;
     loop {
         let spare = request.try_clone();
         let limit = attempts.limit();
         let result = within(limit, client.attempt(request, &mut attempts)).await;
+        let is_unauthenticated = matches!(
+            &result,
+            Ok((_, Some(refusal))) if refusal.kind == ErrorKind::Unauthenticated
+                && (refusal.not_started || !operation.starts_command)
+        );
+        if is_unauthenticated && mem::take(&mut may_renew) && client.renew().await {
+            call.underway.refute();
+            let status = Some(StatusCode::UNAUTHORIZED);
+            let seen = Seen { status, ..Seen::default() };
+            match spare {
+                Some(spare) if attempts.again(Verdict::Again, seen, &secrets).await => {
+                    request = spare;
+                    continue;
+                }
+                _ => return result.map(|(response, _)| response),
+            }
+        }
         match spare {
-            Some(spare) if attempts.follow(&result, &call.underway).await => request = spare,
+            Some(spare) if attempts.follow(&result, &call.underway, &secrets).await => {
+                request = spare
+            }
             _ => return result.map(|(response, _)| response),
         }
     }
@@ -250,7 +305,7 @@ impl Client {
         }
         let asked = upgrade.map(|upgrade| (upgrade, request.headers().clone()));
         self.inner.prepare(&mut request)?;
-        attempts.begin();
+        attempts.begin(&request);
         call.underway.begin();
         let response = self.inner.send(request).await?;
         if let Some((upgrade, asked)) = asked {
@@ -263,6 +318,9 @@ impl Client {
         if !response.status().is_success() {
             let (response, answer) = read_ahead(response).await;
             return Ok((response, Some(error::read(operation, &answer))));
+        }
+        if self.inner.options.is_streaming() {
+            return Ok((response, None));
         }
         let mut answer = buffered(response, MAX_ANSWER).await?;
         // The token is in a header; the body, which describes it, may be missing.
@@ -285,19 +343,24 @@ pub(crate) async fn call<T>(
 ) -> Result<Answer<T>, Error> {
     // Boxed, because the call for a token is nested in the call that needs it.
     let call = Box::pin(async {
+        let Inner { shared, call, clock, .. } = &client.inner;
+        if *operation != operations::CREATE_USER_TOKEN {
+            let ready = shared.keyring.ready(clock.now()).await;
+            ready.map_err(|error| error.during(operation.id))?;
+        }
         let error = match answer.await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        let Inner { shared, call, .. } = &client.inner;
+        let used = mem::take(&mut *call.used());
+        let secrets = shared.secrets(&used);
         // If IAM gave no token, its error is the call's.
-        let token = call.token().take().transpose()?;
-        let secrets = shared.secrets(token.as_deref());
+        let token = used.token.transpose()?;
         let read = |answer: &_| error::read(operation, answer);
         let error = failure(operation, &call.underway, secrets, error, read).await;
-        match token {
-            Some(token) if error.kind() == ErrorKind::Unauthenticated => {
-                shared.tokens.forget(&token);
+        match used.holder.zip(token) {
+            Some((holder, token)) if error.kind() == ErrorKind::Unauthenticated => {
+                holder.tokens.forget(&token);
                 Err(error.with_advice("the next call gets a new token"))
             }
             _ => Err(error),

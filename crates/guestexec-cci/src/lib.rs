@@ -3,30 +3,40 @@
 
 mod auth;
 mod client;
+#[cfg(feature = "copy")]
+mod copy;
 mod error;
 mod exec;
 #[rustfmt::skip]
 mod generated;
 mod hooks;
+mod lifecycle;
+mod logs;
 mod not_started;
 mod pods;
 pub mod sign;
 mod token;
 mod upgrade;
 
-pub use auth::Credentials;
+pub use auth::{
+    AssumeAgency, CredentialSource, Credentials, EcsAgency, Lease, LeaseFuture, WorkloadIdentity,
+};
 pub use client::ClientBuilder;
+#[cfg(feature = "copy")]
+pub use copy::{Copied, CopyIn, CopyOut, CopyProgress};
 pub use error::Error;
 pub use exec::{Child, ChildStderr, ChildStdin, ChildStdout, Exec, ExecTransport, Input, Output};
 #[cfg(feature = "examples")]
 pub use generated::examples;
 pub use generated::{Client, builder, enums, operations, types};
 pub use guestexec_core::{
-    Answer, Base64, Bytes, CallOptions, Clock, Counts, Detail, ErrorKind, Example, ExampleAnswer,
-    ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions, HttpTransport, Items,
-    Operation, PageItems, Paged, Pages, Part, Place, Proxy, Request, RequestShape, Response,
-    ResponseFuture, Retries, Secret, StatusCode, SystemClock, Transport, TransportError, Upgraded,
-    Validate, Violation,
+    Answer, Base64, Bytes, CallOptions, Clock, Counts, Credential, Detail, Each, ErrorKind,
+    Example, ExampleAnswer, ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions,
+    HttpTransport, Items, Operation, PageItems, Paged, Pages, Part, Place, ProvideCredentials,
+    Proxy, Request, RequestShape, Response, ResponseFuture, Retries, Secret, StatusCode, Streamed,
+    SystemClock, Transport, TransportError, Upgraded, Validate, Violation,
 };
 pub use guestexec_remotecommand::{Subprotocol, TerminalSize};
-pub use pods::{Pod, Pods};
+pub use lifecycle::WaitForPod;
+pub use logs::{LogStream, Logs};
+pub use pods::{Ended, Pod, Pods};

@@ -65,7 +65,7 @@ static TABLE: &[Row] = &[
     row(Http(451), None, REFUSED_REQUEST),
     row(Http(501), None, "a server that answers so cannot do it, and passes nothing on"),
     // A gateway's 409 may be about a request that it passed on, as 408 and 499 are.
-    row(OfService(409), None, "the service answers so before it upgrades the connection"),
+    row(OfService(409), None, "the service answers so before it upgrades the connection, or stores a pod"),
 
     row(Text("unable to start container process: {rest}"), Some(Refused), NOT_EXECUTED),
     row(Text("container_linux.go:{word}: starting container process caused{rest}"), Some(Refused), NOT_EXECUTED),

@@ -1,9 +1,23 @@
 //! Pods: the handle of one, and lists of them.
 
-use guestexec_core::{ErrorKind, PageItems};
+#[cfg(feature = "copy")]
+use std::path::Path;
+use std::{collections::HashSet, future::IntoFuture};
+
+use futures_util::{Stream, StreamExt as _, stream::unfold};
+use guestexec_core::{Each, ErrorKind, PageItems, identifier};
 use reqwest::StatusCode;
 
-use crate::{Client, Error, Exec, builder::ListPods, enums::PodPhase, operations, types};
+use crate::{
+    Client, Error, Exec, Output,
+    builder::ListPods,
+    enums::PodPhase,
+    lifecycle::has_ended,
+    operations,
+    types::{self, ContainerState},
+};
+#[cfg(feature = "copy")]
+use crate::{CopyIn, CopyOut};
 
 /// The annotation that names the container for callers who name none.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
@@ -11,6 +25,8 @@ const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 const PAGE_SIZE: i64 = 500;
 /// How often a list is begun that expires before its end.
 const MOST_BEGINNINGS: usize = 3;
+/// In how many pods a command runs at once by default.
+const CONCURRENCY: usize = 8;
 
 impl Client {
     /// The pod with this namespace (1 to 63 characters) and name (1 to 253). Sends nothing.
@@ -43,7 +59,13 @@ impl Client {
     /// # }
     /// ```
     pub fn pods(&self, namespace: impl Into<String>) -> Pods<'_> {
-        Pods { client: self, namespace: namespace.into(), labels: None, fields: None }
+        Pods {
+            client: self,
+            namespace: namespace.into(),
+            labels: None,
+            fields: None,
+            container: None,
+        }
     }
 }
 
@@ -95,6 +117,50 @@ impl<'a> Pod<'a> {
         Exec::new(self.clone(), argv)
     }
 
+    /// Prepares a copy of a local file or folder into the container. Only with the feature `copy`.
+    ///
+    /// `remote` is the path of the copy itself, not of a folder for it. [`CopyIn`] has the rest.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// # let here = tempfile::tempdir()?;
+    /// # std::fs::write(here.path().join("from"), "hello")?;
+    /// # let (local, remote) = (here.path().join("from"), here.path().join("to").display().to_string());
+    /// let copied = client.pod("default", "demo").copy_in(&local, &remote).await?;
+    /// assert_eq!(copied.bytes(), 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "copy")]
+    pub fn copy_in(&self, local: impl AsRef<Path>, remote: impl Into<String>) -> CopyIn<'a> {
+        CopyIn::new(self.clone(), local.as_ref().to_owned(), remote.into())
+    }
+
+    /// Prepares a copy of the container's file or folder to here. Only with the feature `copy`.
+    ///
+    /// `local` is the path of the copy itself, not of a folder for it. [`CopyOut`] has the rest.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// # let here = tempfile::tempdir()?;
+    /// # std::fs::write(here.path().join("from"), "hello")?;
+    /// # let (local, remote) = (here.path().join("to"), here.path().join("from").display().to_string());
+    /// let copied = client.pod("default", "demo").copy_out(&remote, &local).await?;
+    /// assert_eq!(copied.bytes(), 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "copy")]
+    pub fn copy_out(&self, remote: impl Into<String>, local: impl AsRef<Path>) -> CopyOut<'a> {
+        CopyOut::new(self.clone(), remote.into(), local.as_ref().to_owned())
+    }
+
     /// Reads the pod: its containers and their state.
     ///
     /// # Errors
@@ -110,13 +176,15 @@ impl<'a> Pod<'a> {
     /// # Errors
     /// [`ErrorKind::NotFound`] if the pod has ended, does not exist, or has no container of this name;
     /// and any error of a call.
-    pub async fn choose_container(mut self) -> Result<Self, Error> {
+    pub async fn choose_container(self) -> Result<Self, Error> {
         let pod = self.get().await?;
-        let missing = |message: String| {
-            Err(Error::new(ErrorKind::NotFound, message).during(operations::READ_POD.id))
-        };
-        if let Some(phase @ (PodPhase::Succeeded | PodPhase::Failed)) =
-            pod.status.as_ref().and_then(|status| status.phase.as_ref())
+        self.choose_in(pod)
+    }
+
+    /// Chooses the container of a pod that was read.
+    fn choose_in(mut self, pod: types::Pod) -> Result<Self, Error> {
+        if has_ended(&pod)
+            && let Some(phase) = pod.status.as_ref().and_then(|status| status.phase.as_ref())
         {
             return missing(format!(
                 "the pod `{}` has ended ({phase}): no command can run in it any more",
@@ -145,6 +213,40 @@ impl<'a> Pod<'a> {
         };
         Ok(self)
     }
+
+    /// As [`choose_in`](Self::choose_in), of a pod whose container has to run already.
+    fn choose_running_in(self, pod: types::Pod) -> Result<Self, Error> {
+        let status = pod.status.clone().unwrap_or_default();
+        let chosen = self.choose_in(pod)?;
+        let name = chosen.container.as_deref().unwrap_or_default();
+        let containers = status.container_statuses.iter();
+        let mut containers = containers
+            .chain(&status.init_container_statuses)
+            .chain(&status.ephemeral_container_statuses);
+        let state = containers
+            .find(|container| container.name.as_deref() == Some(name))
+            .and_then(|container| container.state.clone());
+        let what = match (state, &status.phase) {
+            (Some(ContainerState { running: None, waiting: Some(waiting), .. }), _) => {
+                waiting.reason.unwrap_or_else(|| "waiting".to_owned())
+            }
+            (Some(ContainerState { running: None, terminated: Some(ended), .. }), _) => {
+                ended.reason.unwrap_or_else(|| "terminated".to_owned())
+            }
+            (None, Some(phase @ PodPhase::Pending)) => phase.to_string(),
+            _ => return Ok(chosen),
+        };
+        missing(format!(
+            "the container `{name}` of the pod `{}` does not run ({})",
+            chosen.name,
+            identifier(&what)
+        ))
+    }
+}
+
+/// The error of a pod in which no command can run.
+fn missing<T>(message: String) -> Result<T, Error> {
+    Err(Error::new(ErrorKind::NotFound, message).during(operations::READ_POD.id))
 }
 
 /// The pods of a namespace, or some of them, made by [`Client::pods`].
@@ -168,11 +270,16 @@ impl<'a> Pod<'a> {
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until `list` is called or a stream is read"]
 pub struct Pods<'a> {
-    client: &'a Client,
-    namespace: String,
+    pub(crate) client: &'a Client,
+    pub(crate) namespace: String,
     labels: Option<String>,
     fields: Option<String>,
+    container: Option<String>,
 }
+
+/// A result of a command on each of many: the pod's name, and what the command came to on it. An error in their
+/// place is that of the list, which then has no more of them.
+pub type Ended<T> = Result<(String, Result<T, Error>), Error>;
 
 impl<'a> Pods<'a> {
     /// Selects pods by their labels, such as `app=web,tier!=cache`.
@@ -185,6 +292,102 @@ impl<'a> Pods<'a> {
     pub fn field_selector(mut self, selector: impl Into<String>) -> Self {
         self.fields = Some(selector.into());
         self
+    }
+
+    /// Chooses the container in which [`exec_each`](Self::exec_each) and [`each`](Self::each) run a command, by its
+    /// name of 1 to 63 characters. Default: the one that kubectl would choose in each pod.
+    pub fn container(mut self, name: impl Into<String>) -> Self {
+        self.container = Some(name.into());
+        self
+    }
+
+    /// Runs a command in each of the pods: the program and its arguments, which no shell interprets. As
+    /// [`each`](Self::each), with nothing else set.
+    pub fn exec_each<I>(self, argv: I) -> Each<'a, Ended<Output>>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let argv: Vec<String> = argv.into_iter().map(|part| part.as_ref().to_owned()).collect();
+        self.each(move |pod| pod.exec(&argv))
+    }
+
+    /// Runs in each of the pods what `command` makes, in 8 pods at once unless [`Each::concurrency`] says
+    /// otherwise. The name of each pod comes with its result, in the order in which the commands end. A slow or
+    /// failed command does not affect the others.
+    ///
+    /// The list is read page by page, as there is room to run the command; where the service does not keep it for
+    /// so long, it is begun anew, and no pod has the command twice. A pod that has ended, or whose container
+    /// does not run, has an error as its result: [`ErrorKind::NotFound`], and nothing is sent for it. An error in
+    /// the place of a pod and its result is that of the list, which then has no more pods.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// let pods = client.pods("default").label_selector("app=demo");
+    /// let mut results = pods.each(|pod| pod.exec(["uptime"]).timeout(Duration::from_secs(30)));
+    /// while let Some(ended) = results.next().await {
+    ///     let (pod, result) = ended?;
+    ///     println!("{pod}: {:?}", result.map(|output| output.exit_code()));
+    /// }
+    ///
+    /// let pods = client.pods("default").container("b").field_selector("metadata.name=two");
+    /// let all = pods.exec_each(["true"]).concurrency(4).await;
+    /// assert_eq!(all.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn each<R, T>(self, command: impl Fn(Pod<'a>) -> R + Send + 'a) -> Each<'a, Ended<T>>
+    where
+        R: IntoFuture<Output = Result<T, Error>, IntoFuture: Send> + 'a,
+        T: Send + 'a,
+    {
+        let (client, namespace, container) =
+            (self.client, self.namespace.clone(), self.container.clone());
+        let list = self.distinct().map(|pod| pod.map_err(Err));
+        Each::one_by_one(CONCURRENCY, list, move |pod: types::Pod| {
+            let name = name_of(&pod).unwrap_or_default().to_owned();
+            let run = if name.is_empty() {
+                missing("an entry of the list has no name".to_owned())
+            } else {
+                let (name, container) = (name.clone(), container.clone());
+                Pod { client, namespace: namespace.clone(), name, container }.choose_running_in(pod)
+            };
+            let run = run.map(|pod| command(pod).into_future());
+            async move {
+                Ok(match run {
+                    Ok(run) => (name, run.await),
+                    Err(error) => (name, Err(error)),
+                })
+            }
+        })
+    }
+
+    /// The pods, none of them twice. A list that the service no longer keeps is begun anew, as long as it has
+    /// something new.
+    fn distinct(self) -> impl Stream<Item = Result<types::Pod, Error>> + Send + 'a {
+        let items = self.call().items();
+        unfold(Some((self, items, HashSet::new(), false)), |state| async {
+            let (pods, mut items, mut seen, mut is_new) = state?;
+            loop {
+                match items.next().await? {
+                    Ok(pod) => {
+                        let name = name_of(&pod).map(str::to_owned);
+                        if name.is_none_or(|name| seen.insert(name)) {
+                            return Some((Ok(pod), Some((pods, items, seen, true))));
+                        }
+                    }
+                    Err(error) if error.status() == Some(StatusCode::GONE) && is_new => {
+                        (items, is_new) = (pods.call().items(), false);
+                    }
+                    Err(error) => return Some((Err(error), None)),
+                }
+            }
+        })
     }
 
     /// Lists the pods, page by page. A list that the service no longer keeps is begun anew.
@@ -223,4 +426,8 @@ impl<'a> Pods<'a> {
         }
         call
     }
+}
+
+fn name_of(pod: &types::Pod) -> Option<&str> {
+    pod.metadata.as_ref()?.name.as_deref()
 }

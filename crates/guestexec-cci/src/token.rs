@@ -99,7 +99,7 @@ fn life(token: &IamToken) -> Option<Duration> {
 }
 
 /// Reads `2020-01-04T09:05:22.701000Z`, without the fraction.
-fn seconds(date: &str) -> Option<i64> {
+pub(crate) fn seconds(date: &str) -> Option<i64> {
     let whole = date.strip_suffix('Z')?.split('.').next()?;
     let compact: String = whole.chars().filter(|c| !matches!(c, '-' | ':')).collect();
     sign::parse_date(&format!("{compact}Z")).ok()

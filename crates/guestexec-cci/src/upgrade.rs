@@ -62,10 +62,10 @@ impl fmt::Display for Upgrade {
 impl Upgrade {
     /// The upgrade that an operation asks for by default.
     pub(crate) fn of_operation(operation: &Operation) -> Option<Self> {
-        match operation.method {
-            _ if !operation.starts_command => None,
-            "GET" => Some(Self::WebSocket),
-            _ => Some(Self::SpdyPost),
+        match *operation {
+            operations::EXEC_IN_POD => Some(Self::WebSocket),
+            operations::EXEC_IN_POD_BY_POST => Some(Self::SpdyPost),
+            _ => None,
         }
     }
 

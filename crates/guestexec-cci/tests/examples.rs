@@ -33,6 +33,19 @@ async fn list_pods_selects_by_label() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn run_pod_creates_a_pod_uses_it_and_deletes_it() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let cci = sandbox.cci();
+    let script = "echo out; echo err >&2; exit 3";
+    let arguments = [cci.namespace(), "job", "busybox:1", "sh", "-c", script];
+    let done = run(&sandbox, "run_pod", arguments);
+    assert_eq!((done.code, &*done.stdout), (Some(3), "out\n"), "{done:?}");
+    assert_eq!(done.stderr, "err\nlog of the pod: ready\n", "{done:?}");
+    let pods = cci.client().unwrap().pods("default").list().await.unwrap();
+    assert_eq!(pods.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_pod_runs_the_command_once_in_each_running_pod() {
     let sandbox = Sandbox::start().await.unwrap();
     let cci = sandbox.cci();
@@ -85,6 +98,31 @@ async fn tar_pod_copies_50_megabytes_in_and_out() {
         "{done:?}"
     );
     fs::remove_dir_all(folder).unwrap();
+}
+
+#[cfg(feature = "copy")]
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_pod_copies_in_and_out() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let cci = sandbox.cci();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::create_dir(path("local")).unwrap();
+    fs::write(path("local/file"), "hello").unwrap();
+    let copy = |direction: &str, local: &str| {
+        let arguments = [direction, cci.namespace(), cci.pod(), &path(local), &path("pod")];
+        run(&sandbox, "copy_pod", arguments)
+    };
+    let told = "copied 1 file, 1 directory, 0 links: 5 bytes\n";
+    assert_eq!(copy("in", "local").stdout, told);
+    let done = copy("out", "back");
+    assert_eq!(done.stdout, told);
+    assert!(done.stderr.ends_with("5 bytes: file\n"), "{done:?}");
+    assert_eq!(fs::read_to_string(path("back/file")).unwrap(), "hello");
+
+    let done = copy("in", "local");
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("there is something at"), "{done:?}");
 }
 
 /// Reads a terminal until it has shown the text.

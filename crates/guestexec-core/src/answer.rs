@@ -11,6 +11,8 @@ use hyper::body::Bytes;
 use reqwest::{StatusCode, header::HeaderMap};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::TransportError;
+
 /// How the body of an answer is read.
 pub type Read<T> = fn(Bytes) -> serde_json::Result<T>;
 
@@ -97,6 +99,28 @@ impl<T: fmt::Debug> fmt::Debug for Answer<T> {
             .field("status", &self.status.as_u16())
             .field("content", &self.content)
             .finish_non_exhaustive()
+    }
+}
+
+/// The body of an answer as it comes, which may have no end. Dropping it ends the exchange.
+#[derive(Debug)]
+pub struct Streamed(reqwest::Response);
+
+impl Streamed {
+    pub(crate) fn new(response: reqwest::Response) -> Self {
+        Self(response)
+    }
+
+    /// The next piece of the body; `None` after the last one. It may be awaited again after it was
+    /// cancelled: nothing is lost.
+    ///
+    /// No deadline holds for it: a body may be silent for as long as it likes. Put it within a
+    /// `tokio::time::timeout` to bound that.
+    ///
+    /// # Errors
+    /// If the connection ends before the body does.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        self.0.chunk().await.map_err(TransportError::from_reqwest)
     }
 }
 

@@ -12,12 +12,12 @@ use reqwest::{
     header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, InvalidHeaderValue, RETRY_AFTER},
 };
 use serde_json::error::Category;
-use tracing::{Instrument as _, debug, debug_span};
+use tracing::Instrument as _;
 
 use crate::{
-    Answer, Error, ErrorKind, MAX_ANSWER, Operation, Read, Secrets, TransportError, Underway,
-    Upgraded, Violation, http::WireStatus, not_started::not_acted_upon, repair::repaired,
-    runtime::ensure_runtime, transport::error::Fault,
+    Answer, Error, ErrorKind, MAX_ANSWER, Operation, Read, Secrets, Streamed, TransportError,
+    Underway, Upgraded, Violation, http::WireStatus, not_started::not_acted_upon, repair::repaired,
+    runtime::ensure_runtime, telemetry, transport::error::Fault,
 };
 
 /// Why an exchange has no answer of success.
@@ -208,8 +208,8 @@ fn describe(answer: &ErrorAnswer) -> String {
 
 /// Makes a call within a tracing span; its failure becomes the provider's error.
 ///
-/// The span `call` has the provider and the operation; its one event has the duration and, of a
-/// failure, kind, code and request id. Nothing of request or answer is recorded.
+/// The fields of the span and of its events are those of [`telemetry`](crate::telemetry). Nothing of what
+/// request or answer hold is recorded.
 ///
 /// # Errors
 /// As [`failure`].
@@ -260,6 +260,18 @@ pub async fn upgraded(exchange: Exchanging<'_>) -> Result<Answer<Upgraded>, Call
     let response = exchange.await?;
     let (status, headers) = (response.status(), response.headers().clone());
     Ok(Answer::new(Upgraded::new(response.upgrade().await?), status, headers))
+}
+
+/// Takes the body of an exchange's answer as it comes.
+///
+/// # Errors
+/// The exchange's.
+pub async fn streamed(exchange: Exchanging<'_>) -> Result<Answer<Streamed>, CallError> {
+    let response = exchange.await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let request_id = response.extensions().get::<RequestId>().cloned();
+    let answer = Answer::new(Streamed::new(response), status, headers);
+    Ok(answer.with_request_id(request_id.map(|id| id.0)))
 }
 
 /// The vendor's id of a request, which hooks find in its answer: an extension of the response.
@@ -314,26 +326,14 @@ pub async fn observed<T, D>(
     call: impl Future<Output = Result<Answer<T>, Error<D>>>,
 ) -> Result<Answer<T>, Error<D>> {
     ensure_runtime().map_err(|error| error.during(operation.id))?;
-    let span = debug_span!("call", provider, operation = operation.id);
-    async {
-        let start = Instant::now();
-        let result = call.await;
-        let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match &result {
-            Ok(answer) => debug!(elapsed_ms, status = answer.status().as_u16(), "answered"),
-            Err(error) => debug!(
-                elapsed_ms,
-                kind = ?error.kind(),
-                code = error.code(),
-                request_id = error.request_id(),
-                may_have_run = error.may_have_run(),
-                "failed"
-            ),
-        }
-        result
+    let span = telemetry::call_span(provider, operation);
+    let start = Instant::now();
+    let result = call.instrument(span.clone()).await;
+    match &result {
+        Ok(answer) => telemetry::answered(&span, answer.status(), start.elapsed()),
+        Err(error) => telemetry::failed(&span, error, start.elapsed()),
     }
-    .instrument(span)
-    .await
+    result
 }
 
 /// Turns the failure of a generated call into the provider's error.

@@ -74,7 +74,7 @@ impl Endpoint {
 }
 
 /// True if a URL's host is a loopback address by its form.
-pub(crate) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let literal = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"

@@ -71,6 +71,8 @@ pub enum ErrorKind {
     TooLarge,
     /// A local file or stream that was to be sent could not be read.
     Input,
+    /// What was received could not be written to a local file or stream.
+    Output,
 }
 
 impl ErrorKind {
@@ -94,6 +96,7 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
             Self::TooLarge => "too_large",
             Self::Input => "input",
+            Self::Output => "output",
         }
     }
 }

@@ -1,13 +1,13 @@
 //! What the hooks of all clients have in common.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::header::{HeaderValue, USER_AGENT};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::{
-    Attempts, CallError, CallOptions, Clock, Counts, Operation, Request, Response, Transport,
-    TransportError, retry::Retrying,
+    Attempts, CallError, CallOptions, Clock, Counts, Operation, Request, Response, TraceHeaders,
+    Transport, TransportError, retry::Retrying,
 };
 
 /// The operation of a client that is not calling anything.
@@ -35,7 +35,11 @@ pub struct Inner<S, C> {
     pub options: CallOptions,
     /// The `User-Agent` of a program that has named itself; else the transport has its own.
     pub(crate) user_agent: Option<HeaderValue>,
+    /// What yields the headers of a trace, if the program wants some.
+    pub(crate) trace_headers: Option<TraceHeaders>,
     pub(crate) retrying: Arc<Retrying>,
+    /// How long an attempt may take, if its call does not say so.
+    pub(crate) call_timeout: Duration,
 }
 
 impl<S: Clone, C: Clone> Inner<S, C> {
@@ -60,6 +64,7 @@ impl<S: Clone, C: Clone> Inner<S, C> {
         if let Some(agent) = &self.user_agent {
             request.headers_mut().entry(USER_AGENT).or_insert_with(|| agent.clone());
         }
+        self.trace_headers.iter().for_each(|headers| headers.add_to(request));
         Ok(())
     }
 
@@ -87,7 +92,16 @@ impl<S: Clone, C: Clone> Inner<S, C> {
         request: reqwest::Request,
     ) -> Result<reqwest::Response, TransportError> {
         let request = Request::from_reqwest(request);
-        self.transport.execute(self.operation, request).await.map(Response::into_reqwest)
+        let answer = self.transport.execute(self.operation, request);
+        let answer = match self.options.is_streaming() {
+            // The request itself has no deadline, since its answer may be endless.
+            true => {
+                let limit = self.options.timeout().unwrap_or(self.call_timeout);
+                timeout(limit, answer).await.map_err(|_| TransportError::timed_out())?
+            }
+            false => answer.await,
+        };
+        answer.map(Response::into_reqwest)
     }
 }
 

@@ -7,6 +7,7 @@ mod base64;
 mod call;
 mod clock;
 mod credential;
+mod each;
 mod endpoint;
 mod error;
 mod example;
@@ -15,6 +16,7 @@ mod hooks;
 mod http;
 mod items;
 mod json;
+mod keyring;
 mod lossless;
 mod marks;
 mod members;
@@ -24,6 +26,7 @@ mod operation;
 mod options;
 mod output;
 mod paging;
+mod reach;
 mod readable;
 mod reason;
 mod renewing;
@@ -33,28 +36,33 @@ mod runtime;
 mod secret;
 mod settings;
 mod shape;
+mod small_file;
+mod source;
 #[cfg(feature = "encoding")]
 mod text;
 #[cfg(feature = "__rustls")]
 mod tls;
+mod trace_headers;
 mod transport;
 mod underway;
 
 pub mod check;
 pub mod sign;
+pub mod telemetry;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-pub use answer::{Answer, Read, Upgraded};
+pub use answer::{Answer, Read, Streamed, Upgraded};
 pub use app_id::AppId;
 pub use base64::Base64;
 pub use call::{
     CallError, ErrorAnswer, Exchanging, MAX_ERROR_BODY, Refusal, RequestId, accepted, answer,
-    exchange, failure, observed, read, read_ahead, retry_after, upgraded, wire_status,
+    exchange, failure, observed, read, read_ahead, retry_after, streamed, upgraded, wire_status,
 };
 pub use check::{Validate, Violation};
 pub use clock::{Clock, SystemClock, unix_seconds};
 pub use credential::{check_credential, check_header_credential, check_key};
-pub use endpoint::{Endpoint, PlainHttp};
+pub use each::Each;
+pub use endpoint::{Endpoint, PlainHttp, is_loopback as is_loopback_url};
 pub use error::{AnyError, Detail, Error, ErrorKind};
 #[doc(hidden)]
 pub use error::{DetailOf, Detailed};
@@ -67,12 +75,14 @@ pub use http::{
 pub use hyper::body::Bytes;
 pub use items::Items;
 pub use json::json_body;
+pub use keyring::Keyring;
 pub use lossless::Extra;
 pub use marks::{Mark, Marks};
 pub use operation::Operation;
 pub use options::CallOptions;
 pub use output::serialize_output;
 pub use paging::{PageItems, Paged, Pages, Part, Place};
+pub use reach::{Issuer, Reach};
 pub use readable::{Secrets, beginning, identifier, readable};
 pub use renewing::{Issued, Renewing};
 pub use retry::{Attempts, Counts, Retries, Seen, Verdict, within};
@@ -82,8 +92,14 @@ pub use settings::{Settings, variable};
 pub use shape::RequestShape;
 #[doc(hidden)]
 pub use shape::{Private, Readable, put_random_texts};
+pub use small_file::{credentials_text, home, ini_section, read_file, warn_if_exposed};
+pub use source::{
+    AskedBy, Credential, Lease, LeaseFuture, ProvideCredentials, Source, absent, is_absent,
+    unusable,
+};
 #[cfg(feature = "encoding")]
 pub use text::text_in;
+pub use trace_headers::TraceHeaders;
 pub use transport::{HttpTransport, Request, Response, ResponseFuture, Transport, TransportError};
 pub use underway::Underway;
 

@@ -39,7 +39,7 @@ pub struct Marks<'a> {
 /// What the code that makes a text of a call says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// This random text reads `<nonce>` wherever it stands in query, headers and body.
+    /// This random text reads `<nonce>` wherever it stands in path, query, headers and body.
     Nonce(String),
     /// This text, which tells the call from others, reads `<marker>` wherever it stands.
     Marker(String),

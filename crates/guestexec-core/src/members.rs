@@ -98,13 +98,13 @@ pub fn keep<'de, M: MapAccess<'de>, T: Deserialize<'de>>(
     Ok(())
 }
 
-/// Implements `Deserialize` for a struct: its fields with their names on the wire, those that may be missing
-/// marked as `optional`. Of other members, `refusing others` makes an error; `keeping` puts them into a map.
+/// Implements `Deserialize` for a struct: its fields with their names on the wire, perhaps several, those
+/// that may be missing marked as `optional`. Of other members, `refusing others` makes an error; `keeping` puts them into a map.
 /// Without either they are skipped.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! read_members {
-    ($name:ident { $($field:ident = $wire:literal $($optional:ident)?),* $(,)? } $($others:tt)*) => {
+    ($name:ident { $($field:ident = $wire:literal $(| $alias:literal)* $($optional:ident)?),* $(,)? } $($others:tt)*) => {
         impl<'de> $crate::__private::Deserialize<'de> for $name {
             fn deserialize<D: $crate::__private::Deserializer<'de>>(
                 deserializer: D,
@@ -126,7 +126,7 @@ macro_rules! read_members {
                         $crate::read_members!(@begin others $($others)*);
                         while let Some(name) = from.next_key::<::std::string::String>()? {
                             match name.as_str() {
-                                $($wire => $crate::read_members!(@read from $field $wire $($optional)?),)*
+                                $($wire $(| $alias)* => $crate::read_members!(@read from $field $wire $($optional)?),)*
                                 _ => $crate::read_members!(@other from name others NAMES $($others)*),
                             }
                         }

@@ -11,6 +11,9 @@ use reqwest::{
 
 use crate::CallError;
 
+/// The time of a request whose answer is read as it comes: beyond the clock's range, so none.
+const ENDLESS: Duration = Duration::MAX;
+
 /// What one call does differently from its client. A builder has the same setters for its own call, and a
 /// client's `with_options` takes them for many.
 ///
@@ -27,6 +30,8 @@ pub struct CallOptions {
     timeout: Option<Duration>,
     headers: Vec<(String, HeaderText)>,
     retries: Option<u32>,
+    /// Whether the answer is read as it comes, for as long as it comes.
+    streams: bool,
 }
 
 /// The text of a header, which `Debug` does not show: it may be a credential.
@@ -66,6 +71,25 @@ impl CallOptions {
         self
     }
 
+    /// These options for an answer that is read as it comes: the time of an attempt bounds the wait for its
+    /// beginning, and whoever reads it bounds the rest.
+    #[doc(hidden)]
+    pub fn streaming(mut self) -> Self {
+        self.streams = true;
+        self
+    }
+
+    /// True if the answer is read as it comes.
+    #[doc(hidden)]
+    pub fn is_streaming(&self) -> bool {
+        self.streams
+    }
+
+    /// How long each attempt may take, if the call says so.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// How often a failure is retried, if the call says so.
     #[doc(hidden)]
     pub fn max_retries(&self) -> Option<u32> {
@@ -81,6 +105,7 @@ impl CallOptions {
             timeout: self.timeout.or(others.timeout),
             headers,
             retries: self.retries.or(others.retries),
+            streams: self.streams || others.streams,
         }
     }
 
@@ -89,7 +114,9 @@ impl CallOptions {
     /// # Errors
     /// [`CallError::InvalidRequest`], if a header cannot be added.
     pub(crate) fn apply(&self, request: &mut Request) -> Result<(), CallError> {
-        if let Some(timeout) = self.timeout {
+        if self.streams {
+            *request.timeout_mut() = Some(ENDLESS);
+        } else if let Some(timeout) = self.timeout {
             *request.timeout_mut() = Some(timeout);
         }
         let mut added: Vec<HeaderName> = Vec::new();

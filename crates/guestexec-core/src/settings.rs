@@ -6,7 +6,7 @@ use reqwest::header::HeaderValue;
 
 use crate::{
     AppId, CallOptions, Clock, Endpoint, HttpOptions, Inner, PlainHttp, Retries, SystemClock,
-    Transport, hooks::IDLE, retry::Retrying, transport::build_transport,
+    TraceHeaders, Transport, hooks::IDLE, retry::Retrying, transport::build_transport,
 };
 
 /// What the setters of [`common_settings!`](crate::common_settings) set.
@@ -26,6 +26,8 @@ pub struct Settings {
     pub retries: Retries,
     /// The name of the program.
     pub app_id: Option<String>,
+    /// What yields the headers of a trace.
+    pub trace_headers: Option<TraceHeaders>,
     /// The transport, if it is not an HTTP client made here.
     pub transport: Option<Arc<dyn Transport>>,
     /// The source of the time.
@@ -43,6 +45,7 @@ impl Default for Settings {
             call_timeout: None,
             retries: Retries::default(),
             app_id: None,
+            trace_headers: None,
             transport: None,
             clock: Arc::new(SystemClock),
             checks: true,
@@ -89,8 +92,11 @@ impl Settings {
         shared: S,
     ) -> Result<(reqwest::Client, Inner<S, C>), String> {
         let app_id = self.parse_app_id()?;
-        let Self { mut http, call_timeout, transport, clock, checks, retries, .. } = self;
+        let Self {
+            mut http, call_timeout, trace_headers, transport, clock, checks, retries, ..
+        } = self;
         http.timeout = call_timeout.unwrap_or(http.timeout);
+        let call_timeout = http.timeout;
         let user_agent = app_id.map(|app_id| {
             let agent = format!("{} {}", http.user_agent, app_id.as_str());
             HeaderValue::from_str(agent.trim_start())
@@ -109,7 +115,9 @@ impl Settings {
             call,
             options,
             user_agent,
+            trace_headers,
             retrying,
+            call_timeout,
         };
         Ok((http, inner))
     }
@@ -125,6 +133,7 @@ macro_rules! common_settings {
         $(#[$call_timeout:meta])* call_timeout,
         $(#[$retries:meta])* retries,
         $(#[$app_id:meta])* app_id,
+        $(#[$trace_headers:meta])* trace_headers,
         $(#[$http_options:meta])* http_options,
         $(#[$transport:meta])* transport,
         $(#[$clock:meta])* clock,
@@ -171,6 +180,27 @@ macro_rules! common_settings {
         $(#[$app_id])*
         pub fn app_id(mut self, name: impl Into<String>) -> Self {
             self.settings.app_id = Some(name.into());
+            self
+        }
+
+        /// Sets what yields the headers by which a trace goes on at the service, such as `traceparent` and
+        /// `tracestate`: a function that is called in the span of each call. Default: none, so that no id of
+        /// a trace leaves the program.
+        ///
+        /// The headers are not signed. One that cannot be a header, or that the call has already, is left out.
+        /// With `tracing-opentelemetry` the function is four lines, see the section Telemetry of the README
+        /// of `guestexec`.
+        $(#[$trace_headers])*
+        pub fn trace_headers<I, N, V>(
+            mut self,
+            headers: impl Fn() -> I + Send + Sync + 'static,
+        ) -> Self
+        where
+            I: IntoIterator<Item = (N, V)>,
+            N: Into<String>,
+            V: Into<String>,
+        {
+            self.settings.trace_headers = Some($crate::TraceHeaders::new(headers));
             self
         }
 

@@ -101,7 +101,7 @@ impl RequestShape {
             operation: operation.map(str::to_owned),
             method: request.method().to_string(),
             host: host(request.url()),
-            path: path(request.url().path(), marked),
+            path: fixed(path(request.url().path(), marked)),
             query,
             headers,
             body: request.body().map(|body| match (body.as_bytes(), marked) {

@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -20,6 +21,7 @@ pub struct Builder {
     pub(crate) tat_delivering: Duration,
     pub(crate) tat_deliver_delayed: Duration,
     pub(crate) tat_agents: TatAgents,
+    pub(crate) tat_output_url_life: Duration,
     pub(crate) zstack_vms: usize,
     pub(crate) zstack_vm_uuids: Vec<String>,
     pub(crate) zstack_jobs: bool,
@@ -30,6 +32,7 @@ pub struct Builder {
     pub(crate) cci_v5: bool,
     pub(crate) cci_idle: Duration,
     pub(crate) cci_withholds_status: bool,
+    pub(crate) programs: Option<PathBuf>,
     pub(crate) max_processes: usize,
     pub(crate) max_command_time: Duration,
     pub(crate) max_output: u64,
@@ -63,6 +66,7 @@ impl Default for Builder {
             tat_delivering: Duration::ZERO,
             tat_deliver_delayed: Duration::ZERO,
             tat_agents: TatAgents::Prompt,
+            tat_output_url_life: Duration::from_secs(3600),
             zstack_vms: 1,
             zstack_vm_uuids: Vec::new(),
             zstack_jobs: false,
@@ -73,6 +77,7 @@ impl Default for Builder {
             cci_v5: true,
             cci_idle: Duration::from_secs(300),
             cci_withholds_status: false,
+            programs: None,
             max_processes: 64,
             max_command_time: Duration::from_secs(86_400),
             max_output: 16 * 1024 * 1024 * 1024,
@@ -142,6 +147,15 @@ impl Builder {
     #[must_use]
     pub fn tat_agents(mut self, agents: TatAgents) -> Self {
         self.tat_agents = agents;
+        self
+    }
+
+    /// How long the address of a whole output in TAT's results is valid, in whole seconds. Default: an hour.
+    ///
+    /// All buckets of COS are at the address of the service, and their addresses are signed.
+    #[must_use]
+    pub fn tat_output_url_life(mut self, time: Duration) -> Self {
+        self.tat_output_url_life = time;
         self
     }
 
@@ -224,6 +238,14 @@ impl Builder {
     #[must_use]
     pub fn cci_withholds_status(mut self, withholds: bool) -> Self {
         self.cci_withholds_status = withholds;
+        self
+    }
+
+    /// A folder in which commands find programs before all others: what is in it replaces what this machine has, such as a
+    /// `tar` that fails. Its path is absolute, in UTF-8, and has no colon. Default: none.
+    #[must_use]
+    pub fn programs(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.programs = Some(folder.into());
         self
     }
 

@@ -1,12 +1,19 @@
 //! Huawei CCI and its IAM: tokens, signatures, pods, and commands in their containers.
 
 mod auth;
+mod container;
 mod error;
 mod exec;
 mod kubernetes;
+mod list;
+mod log;
+mod manifest;
+mod namespace;
 mod pod;
 mod process;
 mod spdy;
+mod store;
+mod supervisor;
 mod watch;
 mod websocket;
 
@@ -19,8 +26,11 @@ use std::{
 };
 
 use guestexec_cci::{
-    operations::{CREATE_USER_TOKEN, EXEC_IN_POD, EXEC_IN_POD_BY_POST, LIST_PODS, READ_POD},
-    sign,
+    operations::{
+        CREATE_NAMESPACE, CREATE_POD, CREATE_USER_TOKEN, DELETE_NAMESPACE, DELETE_POD, EXEC_IN_POD,
+        EXEC_IN_POD_BY_POST, LIST_NAMESPACES, LIST_PODS, READ_NAMESPACE, READ_POD, READ_POD_LOG,
+    },
+    sign::{self, QueryPair},
 };
 use guestexec_core::Operation;
 use hyper::{
@@ -28,13 +38,18 @@ use hyper::{
     body::{Bytes, Incoming},
     http::request::Parts,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::{
     auth::Account,
-    error::{ErrorAnswer, bad_request, iam, method_not_allowed, no_such_pod, not_found},
+    error::{ErrorAnswer, bad_request, iam, method_not_allowed, no_such, not_found},
     kubernetes::KubernetesPath,
+    list::Selectors,
+    manifest::Manifest,
+    namespace::Namespace,
     pod::{NAMESPACE, Pod},
+    store::Store,
+    supervisor::Supervisor,
 };
 use crate::{
     body::{Body, BodyError},
@@ -48,6 +63,10 @@ use crate::{
 
 /// The API group and version of CCI's objects.
 const API_VERSION: &str = "cci/v2";
+/// The pods that are there from the beginning.
+const POD: &str = "demo";
+const TWO_CONTAINER_POD: &str = "two";
+const FINISHED_POD: &str = "done";
 /// Longest body of a request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
@@ -56,7 +75,7 @@ pub(crate) struct Cci {
     address: SocketAddr,
     account: Account,
     token: String,
-    pods: [Arc<Pod>; 3],
+    store: Arc<Store>,
     v5: bool,
     idle: Duration,
     withholds_status: bool,
@@ -77,11 +96,11 @@ impl Cci {
             address,
             account,
             token,
-            pods: [
-                Arc::new(Pod::new("demo", &["main"], true)),
-                Arc::new(Pod::new("two", &["a", "b"], true)),
-                Arc::new(Pod::new("done", &["main"], false)),
-            ],
+            store: Arc::new(Store::new(vec![
+                Pod::fixed(POD, &["main"], true),
+                Pod::fixed(TWO_CONTAINER_POD, &["a", "b"], true),
+                Pod::fixed(FINISHED_POD, &["main"], false),
+            ])),
             v5: builder.cci_v5,
             idle: builder.cci_idle,
             withholds_status: builder.cci_withholds_status,
@@ -132,28 +151,148 @@ impl Cci {
                 RouteError::MethodNotAllowed => method_not_allowed(),
             })?;
         let pod = |namespace: &str, name: &str| {
-            let found = self.pods.iter().find(|pod| namespace == NAMESPACE && pod.name == name);
-            found.ok_or_else(|| no_such_pod(name))
+            self.store.pod(namespace, name).ok_or_else(|| no_such("pods", name))
         };
         match (*operation, &parameters[..]) {
+            (LIST_PODS, &[namespace]) if watch::is_requested(&query) => {
+                watch::answer(&self.store, namespace, &query, api_version)
+            }
             (LIST_PODS, &[namespace]) => {
-                let pods: Vec<&Pod> = self
-                    .pods
-                    .iter()
-                    .filter(|_| namespace == NAMESPACE)
-                    .map(AsRef::as_ref)
-                    .collect();
-                pod::list(&pods, &query, api_version)
+                let selectors = Selectors::read(&query)?;
+                let (mut pods, version) = self.store.pods(namespace);
+                pods.retain(|pod| selectors.choose(pod));
+                list::answer("PodList", &pods, version, &query, api_version)
             }
             (READ_POD, &[namespace, name]) => {
                 Ok(service::json(StatusCode::OK, &pod(namespace, name)?.to_json(api_version)))
             }
+            (CREATE_POD, &[namespace]) => self.create_pod(namespace, &content, &query, api_version),
+            (DELETE_POD, &[namespace, name]) => {
+                self.delete_pod(&pod(namespace, name)?, &content, &query, api_version)
+            }
+            (LIST_NAMESPACES, &[]) if watch::is_requested(&query) => {
+                Err(bad_request("the sandbox lists namespaces and does not watch them"))
+            }
+            (LIST_NAMESPACES, &[]) => {
+                let selectors = Selectors::read(&query)?;
+                let (mut namespaces, version) = self.store.namespaces();
+                namespaces.retain(|namespace| selectors.choose(namespace));
+                list::answer("NamespaceList", &namespaces, version, &query, api_version)
+            }
+            (CREATE_NAMESPACE, &[]) => {
+                let versions = [API_VERSION, kubernetes::API_VERSION];
+                let namespace = Namespace::read(&content, &versions)?;
+                let shown = self.store.add_namespace(namespace, is_dry_run(&query)?)?;
+                Ok(service::json(StatusCode::CREATED, &list::versioned(&shown, api_version)))
+            }
+            (READ_NAMESPACE, &[name]) => {
+                let shown = self.store.namespace(name)?;
+                Ok(service::json(StatusCode::OK, &list::versioned(&shown, api_version)))
+            }
+            (DELETE_NAMESPACE, &[name]) => {
+                let shown = self.store.delete_namespace(name, is_dry_run(&query)?)?;
+                Ok(service::json(StatusCode::OK, &list::versioned(&shown, api_version)))
+            }
+            (READ_POD_LOG, &[namespace, name]) => {
+                let pod = pod(namespace, name)?;
+                Self::log(&pod, &query)
+            }
             (EXEC_IN_POD | EXEC_IN_POD_BY_POST, &[namespace, name]) => {
                 let pod = pod(namespace, name)?;
-                self.exec(head, pod, &query)
+                self.exec(head, &pod, &query)
             }
             _ => Err(not_found()),
         }
+    }
+
+    fn create_pod(
+        &self,
+        namespace: &str,
+        body: &[u8],
+        query: &[QueryPair<'_>],
+        api_version: &str,
+    ) -> Result<Answer, ErrorAnswer> {
+        if !self.store.has_namespace(namespace) {
+            return Err(no_such("namespaces", namespace));
+        }
+        let manifest = Manifest::read(body, namespace, &[API_VERSION, kubernetes::API_VERSION])?;
+        let pod = Pod::new(namespace, manifest);
+        let shown = if is_dry_run(query)? {
+            self.store.would_add(&pod)?;
+            Arc::new(pod.to_json(api_version))
+        } else {
+            let (pod, shown) = self.store.add(pod)?;
+            let (store, processes) = (Arc::clone(&self.store), Arc::clone(&self.processes));
+            self.tasks.spawn(Supervisor { pod, store, processes }.run());
+            shown
+        };
+        Ok(service::json(StatusCode::CREATED, &list::versioned(&shown, api_version)))
+    }
+
+    fn delete_pod(
+        &self,
+        pod: &Arc<Pod>,
+        body: &[u8],
+        query: &[QueryPair<'_>],
+        api_version: &str,
+    ) -> Result<Answer, ErrorAnswer> {
+        let options: Value = match body {
+            [] => Value::Null,
+            body => serde_json::from_slice(body)
+                .map_err(|_| bad_request("the body has to be DeleteOptions, as JSON"))?,
+        };
+        let given = exec::parameter(query, "gracePeriodSeconds").filter(|text| !text.is_empty());
+        let grace = match given.map(str::parse::<u64>) {
+            Some(Ok(seconds)) => Some(seconds),
+            Some(Err(_)) => {
+                return Err(bad_request(
+                    "gracePeriodSeconds has to be a number of seconds, 0 or more",
+                ));
+            }
+            None => options["gracePeriodSeconds"].as_u64(),
+        };
+        if is_dry_run(query)? || options["dryRun"][0] == "All" {
+            return Ok(service::json(StatusCode::OK, &pod.to_json(api_version)));
+        }
+        pod.delete(grace);
+        if pod.is_fixed {
+            pod.end_fixed();
+        }
+        let shown = self.store.touch(pod);
+        if pod.is_fixed {
+            self.store.remove(pod);
+        }
+        Ok(service::json(StatusCode::OK, &list::versioned(&shown, api_version)))
+    }
+
+    fn log(pod: &Pod, query: &[QueryPair<'_>]) -> Result<Answer, ErrorAnswer> {
+        let name = exec::container(pod, query)?;
+        let container = pod.container(&name).ok_or_else(|| no_such("pods", &pod.name))?;
+        let previous = exec::flag(query, "previous");
+        if container.is_new() {
+            let message = format!(
+                "container \"{name}\" in pod \"{}\" is waiting to start: ContainerCreating",
+                pod.name
+            );
+            return Err(bad_request(&message));
+        }
+        let Some(log) = container.log(previous) else {
+            let message = format!(
+                "previous terminated container \"{name}\" in pod \"{}\" not found",
+                pod.name
+            );
+            return Err(bad_request(&message));
+        };
+        log::answer(&pod.name, log, query)
+    }
+}
+
+/// Whether a change is only checked.
+fn is_dry_run(query: &[QueryPair<'_>]) -> Result<bool, ErrorAnswer> {
+    match exec::parameter(query, "dryRun") {
+        None | Some("") => Ok(false),
+        Some("All") => Ok(true),
+        Some(_) => Err(bad_request("dryRun: the one supported value is \"All\"")),
     }
 }
 
@@ -289,6 +428,12 @@ impl CciHandle {
         &self.0.account.secret_key
     }
 
+    /// Access key, secret key and security token of a temporary key.
+    pub fn temporary_key(&self) -> (&str, &str, &str) {
+        let [id, secret, token] = &self.0.account.temporary;
+        (id, secret, token)
+    }
+
     /// The project's id.
     pub fn project_id(&self) -> &str {
         &self.0.account.project_id
@@ -319,30 +464,38 @@ impl CciHandle {
         NAMESPACE
     }
 
-    /// A running pod with the one container `main`.
+    /// A running pod with the one container `main`. Like the other two, it has no main process.
     pub fn pod(&self) -> &'static str {
-        self.0.pods[0].name
+        POD
     }
 
     /// A running pod with the containers `a` and `b`.
     pub fn two_container_pod(&self) -> &'static str {
-        self.0.pods[1].name
+        TWO_CONTAINER_POD
     }
 
     /// A pod whose container has exited.
     pub fn finished_pod(&self) -> &'static str {
-        self.0.pods[2].name
+        FINISHED_POD
+    }
+
+    fn known(&self, pod: &str) -> Option<Arc<Pod>> {
+        self.0.store.pod(NAMESPACE, pod)
+    }
+
+    /// Writes to the log of a container of a pod in [`Self::namespace`], as its main process does; false for
+    /// an unknown one. A line without its end is complete.
+    pub fn write_log(&self, pod: &str, container: &str, text: impl AsRef<[u8]>) -> bool {
+        self.known(pod).is_some_and(|pod| pod.write_log(container, text.as_ref()))
     }
 
     /// How often exactly this command was really started in this pod; 0 for an unknown pod.
     pub fn executions_of(&self, pod: &str, argv: &[&str]) -> usize {
-        let pod = self.0.pods.iter().find(|known| known.name == pod);
-        pod.map_or(0, |pod| pod.executions_of(argv))
+        self.known(pod).map_or(0, |pod| pod.executions_of(argv))
     }
 
     /// How many commands were really started in this pod; 0 for an unknown pod.
     pub fn executions(&self, pod: &str) -> usize {
-        let pod = self.0.pods.iter().find(|known| known.name == pod);
-        pod.map_or(0, |pod| pod.executions.load(Ordering::Relaxed))
+        self.known(pod).map_or(0, |pod| pod.executions.load(Ordering::Relaxed))
     }
 }

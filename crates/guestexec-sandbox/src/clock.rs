@@ -1,6 +1,12 @@
 //! The time, and the formats in which the services write it.
 
-use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+use std::time::Duration;
+
+use time::{
+    OffsetDateTime,
+    format_description::{BorrowedFormatItem, well_known::Rfc3339},
+    macros::format_description,
+};
 
 tokio::task_local! {
     /// By how many seconds the clock is off for the request that the task handles.
@@ -10,6 +16,13 @@ tokio::task_local! {
 /// The service's time, in seconds since 1970.
 pub(crate) fn now() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp() + offset()
+}
+
+/// How long it is until this time; zero where it has come.
+pub(crate) fn until(seconds: i64) -> Duration {
+    let time = OffsetDateTime::from_unix_timestamp(seconds.saturating_sub(offset()));
+    let wait = time.map(|time| time - OffsetDateTime::now_utc()).ok();
+    wait.and_then(|wait| wait.try_into().ok()).unwrap_or_default()
 }
 
 /// By how many seconds the clock is off.
@@ -43,6 +56,12 @@ pub(crate) fn iso8601(seconds: i64, zone: &str) -> String {
     formatted(seconds, format) + zone
 }
 
+/// The time since 1970 of a text such as `2026-11-22T14:04:19.5Z`, if it is one.
+pub(crate) fn read_rfc3339(text: &str) -> Option<Duration> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    (time - OffsetDateTime::UNIX_EPOCH).try_into().ok()
+}
+
 /// `Nov 22, 2026 2:04:19 PM`, Java's medium format in the US locale.
 pub(crate) fn us_medium(seconds: i64) -> String {
     formatted(
@@ -62,6 +81,9 @@ mod tests {
         assert_eq!(iso8601(1_795_356_259, "Z"), "2026-11-22T14:04:19Z");
         assert_eq!(us_medium(1_795_356_259), "Nov 22, 2026 2:04:19 PM");
         assert_eq!(http_date(1_795_356_259), "Sun, 22 Nov 2026 14:04:19 GMT");
+        let read = read_rfc3339("2026-11-22T15:04:19.5+01:00");
+        assert_eq!(read, Some(Duration::new(1_795_356_259, 500_000_000)));
+        assert_eq!(read_rfc3339("yesterday"), None);
         assert_eq!(us_medium(0), "Jan 1, 1970 12:00:00 AM");
     }
 }

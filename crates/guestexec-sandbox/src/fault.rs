@@ -126,7 +126,7 @@ impl Fault {
     }
 
     /// Limits the fault to operations whose id contains this text in any case: `RunCommand`, `exec`, `login`. See
-    /// [`Provider::operations`].
+    /// [`Provider::operations`]. ZStack's two operations on a script's `actions` count as `ExecuteGuestVmScript`.
     #[must_use]
     pub fn on(mut self, operation: impl Into<String>) -> Self {
         self.operation = Some(operation.into());

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     env,
     ffi::OsStr,
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     os::{
         fd::OwnedFd,
@@ -42,6 +42,8 @@ const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 const CHUNK: usize = 32 * 1024;
 /// How many rounds of killing the end of the sandbox takes, a millisecond apart.
 const KILL_ROUNDS: usize = 500;
+/// How many rounds of killing the end of one container takes.
+const FEW_ROUNDS: usize = 50;
 /// Groups that are kept before the empty ones are removed.
 const MANY_GROUPS: usize = 256;
 
@@ -63,6 +65,8 @@ pub(crate) struct Processes {
     directory: PathBuf,
     mark: String,
     shell: &'static str,
+    /// Where programs are looked for first.
+    programs: Option<PathBuf>,
     permits: Arc<Semaphore>,
     has_ended: RwLock<bool>,
     groups: Mutex<HashMap<Pid, GroupState>>,
@@ -95,6 +99,7 @@ impl Processes {
             directory,
             mark,
             shell: if bash { "bash" } else { "sh" },
+            programs: None,
             permits: Arc::new(Semaphore::new(limits.processes.clamp(1, Semaphore::MAX_PERMITS))),
             limits,
             has_ended: RwLock::new(false),
@@ -102,6 +107,12 @@ impl Processes {
             foreign_children: is_subreaper
                 .then(|| process_table::children().map(|entry| entry.id).collect()),
         }
+    }
+
+    /// Looks for programs in this folder first.
+    pub(crate) fn with_programs(mut self, folder: Option<PathBuf>) -> Self {
+        self.programs = folder;
+        self
     }
 
     /// How much each command may do.
@@ -127,9 +138,14 @@ impl Processes {
     /// The environment of every process. It is not this process's own, which may hold secrets.
     pub(crate) fn environment(&self, home: &Path) -> Vec<(&'static str, String)> {
         let or = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
+        let usual = or("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        let path = match &self.programs {
+            Some(folder) => format!("{}:{usual}", folder.display()),
+            None => usual,
+        };
         vec![
             (MARK, self.mark.clone()),
-            ("PATH", or("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")),
+            ("PATH", path),
             ("LANG", or("LANG", "C.UTF-8")),
             ("HOME", home.to_string_lossy().into_owned()),
         ]
@@ -269,6 +285,27 @@ impl Processes {
     }
 }
 
+impl Processes {
+    /// Kills the processes below a directory or with this variable in their environment, and what belongs to them.
+    pub(crate) fn kill_within(&self, directory: &Path, variable: &str) {
+        let nothing = HashSet::new();
+        let criteria = Criteria {
+            variable,
+            directory,
+            groups: &nothing,
+            sessions: &nothing,
+            foreign_children: None,
+        };
+        for _ in 0..FEW_ROUNDS {
+            let found = criteria.find().into_iter().filter_map(Pid::from_raw);
+            if found.filter(|id| kill_process(*id, Signal::KILL).is_ok()).count() == 0 {
+                break;
+            }
+        }
+        self.reap();
+    }
+}
+
 /// Removes groups without processes.
 fn forget_empty(groups: &mut HashMap<Pid, GroupState>) {
     let all = process_table::processes();
@@ -295,6 +332,13 @@ impl Group {
     pub(crate) fn kill(&self) {
         if !self.has_ended {
             _ = kill_process_group(self.id, Signal::KILL);
+        }
+    }
+
+    /// Sends SIGTERM to the whole group.
+    pub(crate) fn terminate(&self) {
+        if !self.has_ended {
+            _ = kill_process_group(self.id, Signal::TERM);
         }
     }
 
@@ -331,12 +375,32 @@ pub(crate) struct Output {
     keep: Keep,
     bytes: Vec<u8>,
     dropped: u64,
+    whole: Option<Whole>,
+}
+
+/// A file with all of an output.
+#[derive(Debug)]
+struct Whole {
+    file: File,
+    /// How many more bytes it takes.
+    left: u64,
+    problem: Option<String>,
 }
 
 impl Output {
     /// An empty output.
     pub(crate) fn new(keep: Keep) -> Self {
-        Self { keep, bytes: Vec::new(), dropped: 0 }
+        Self { keep, bytes: Vec::new(), dropped: 0, whole: None }
+    }
+
+    /// Writes all that comes to a file too, up to so many bytes.
+    pub(crate) fn keep_whole(&mut self, file: File, limit: u64) {
+        self.whole = Some(Whole { file, left: limit, problem: None });
+    }
+
+    /// Whether the file has all of it, or why not; none if there is no file.
+    pub(crate) fn whole(&self) -> Option<Result<(), &str>> {
+        self.whole.as_ref().map(|whole| whole.problem.as_deref().map_or(Ok(()), Err))
     }
 
     /// The part that was kept.
@@ -353,6 +417,17 @@ impl Output {
     }
 
     fn push(&mut self, chunk: &[u8]) {
+        if let Some(whole) = &mut self.whole
+            && whole.problem.is_none()
+        {
+            match whole.left.checked_sub(chunk.len() as u64) {
+                Some(left) => {
+                    whole.left = left;
+                    whole.problem = whole.file.write_all(chunk).err().map(|e| e.to_string());
+                }
+                None => whole.problem = Some("the output is too long for the sandbox".to_owned()),
+            }
+        }
         match self.keep {
             Keep::Head(limit) => {
                 let room = chunk.len().min(limit.saturating_sub(self.bytes.len()));

@@ -119,16 +119,19 @@ impl Sandbox {
             .tempdir()
             .map_err(StartError::Directory)?;
         let subreaper = Subreaper::new(builder).map_err(StartError::Subreaper)?;
-        let processes = Arc::new(Processes::new(
-            directory.path().canonicalize().map_err(StartError::Directory)?,
-            random::hex32(),
-            Limits {
-                processes: builder.max_processes,
-                time: builder.max_command_time,
-                output: builder.max_output,
-            },
-            subreaper.is_some(),
-        ));
+        let processes = Arc::new(
+            Processes::new(
+                directory.path().canonicalize().map_err(StartError::Directory)?,
+                random::hex32(),
+                Limits {
+                    processes: builder.max_processes,
+                    time: builder.max_command_time,
+                    output: builder.max_output,
+                },
+                subreaper.is_some(),
+            )
+            .with_programs(builder.programs.clone()),
+        );
         let tasks = Arc::new(Tasks::new());
         let seed = builder.seed.unwrap_or_else(random::seed);
         let faults =

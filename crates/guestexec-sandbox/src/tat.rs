@@ -3,12 +3,15 @@
 mod agent;
 mod auth;
 mod command;
+mod cos;
 mod error;
 mod flat;
 mod instance;
 mod invocation;
+mod invoker;
 mod page;
 mod parameters;
+mod register;
 mod request;
 mod task;
 
@@ -18,25 +21,31 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use guestexec_core::Operation;
 use guestexec_tat::operations::{
-    ALL, CANCEL_INVOCATION, CREATE_COMMAND, DELETE_COMMAND, DESCRIBE_AUTOMATION_AGENT_STATUS,
-    DESCRIBE_COMMANDS, DESCRIBE_INVOCATION_TASKS, DESCRIBE_INVOCATIONS, DESCRIBE_REGIONS,
-    INVOKE_COMMAND, PREVIEW_REPLACED_COMMAND_CONTENT, RUN_COMMAND,
+    ALL, CANCEL_INVOCATION, CREATE_COMMAND, CREATE_INVOKER, DELETE_COMMAND, DELETE_COMMANDS,
+    DELETE_INVOKER, DESCRIBE_AUTOMATION_AGENT_STATUS, DESCRIBE_COMMANDS, DESCRIBE_INVOCATION_TASKS,
+    DESCRIBE_INVOCATIONS, DESCRIBE_INVOKER_RECORDS, DESCRIBE_INVOKERS, DESCRIBE_QUOTAS,
+    DESCRIBE_REGIONS, DESCRIBE_REGISTER_INSTANCES, DISABLE_INVOKER, ENABLE_INVOKER, INVOKE_COMMAND,
+    MODIFY_COMMAND, MODIFY_INVOKER, PREVIEW_REPLACED_COMMAND_CONTENT, RUN_COMMAND,
 };
 use hyper::{Method, Request, StatusCode, body::Incoming, http::request::Parts};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use self::{
     agent::Delivery,
     auth::{CommonParams, Key, header, v1},
     command::Command,
+    cos::Cos,
     error::{ActionResult, ApiError},
     instance::{Instance, REGIONS},
     invocation::Invocation,
+    invoker::Invokers,
+    register::Registration,
     request::{Input, parse},
 };
 use crate::{
@@ -65,6 +74,7 @@ pub(crate) struct Tat {
     region: String,
     late_tasks: bool,
     delivery: Delivery,
+    cos: Arc<Cos>,
     keys: [Key; 2],
     instances: HashMap<String, Instance>,
     instance_order: Vec<String>,
@@ -72,6 +82,8 @@ pub(crate) struct Tat {
     started: Instant,
     calls: Mutex<HashMap<&'static str, (u64, u32)>>,
     state: Mutex<State>,
+    /// How far the schedules' clock is ahead, in seconds.
+    skipped: watch::Sender<i64>,
     processes: Arc<Processes>,
     tasks: Arc<Tasks>,
 }
@@ -83,6 +95,7 @@ struct State {
     index: HashMap<String, usize>,
     /// The number of tasks of all invocations.
     tasks: usize,
+    invokers: Invokers,
 }
 
 impl Tat {
@@ -101,6 +114,7 @@ impl Tat {
         let online = ids.len();
         ids.push(LIGHTHOUSE.to_owned());
         ids.push(random::short_id("ins-"));
+        let code = random::uuid();
         let instances = ids
             .iter()
             .enumerate()
@@ -110,6 +124,8 @@ impl Tat {
                     online: index <= online,
                     home: home(processes.directory(), index),
                     executions: Arc::default(),
+                    registration: (instance::kind(id) == "REGISTERINST")
+                        .then(|| Registration::new(&code)),
                 };
                 (id.clone(), instance)
             })
@@ -128,6 +144,7 @@ impl Tat {
                 delayed: builder.tat_deliver_delayed,
                 agents: builder.tat_agents,
             },
+            cos: Arc::new(Cos::new(address, processes.directory(), builder.tat_output_url_life)),
             keys: [key(None), key(Some(random::secret()))],
             instances,
             instance_order: ids,
@@ -135,6 +152,7 @@ impl Tat {
             started: Instant::now(),
             calls: Mutex::default(),
             state: Mutex::default(),
+            skipped: watch::Sender::new(0),
             processes,
             tasks,
         }
@@ -194,11 +212,22 @@ impl Tat {
             INVOKE_COMMAND => self.invoke_command(region, parse(body)?),
             CREATE_COMMAND => self.create_command(parse(body)?),
             DESCRIBE_COMMANDS => self.describe_commands(&parse(body)?),
+            MODIFY_COMMAND => self.modify_command(parse(body)?),
             DELETE_COMMAND => self.delete_command(&parse(body)?),
+            DELETE_COMMANDS => self.delete_commands(&parse(body)?),
             DESCRIBE_INVOCATIONS => self.describe_invocations(&parse(body)?),
             DESCRIBE_INVOCATION_TASKS => self.describe_tasks(&parse(body)?),
             CANCEL_INVOCATION => self.cancel_invocation(&parse(body)?),
+            CREATE_INVOKER => self.create_invoker(region, parse(body)?),
+            MODIFY_INVOKER => self.modify_invoker(parse(body)?),
+            ENABLE_INVOKER => self.enable_invoker(&parse(body)?),
+            DISABLE_INVOKER => self.disable_invoker(&parse(body)?),
+            DELETE_INVOKER => self.delete_invoker(&parse(body)?),
+            DESCRIBE_INVOKERS => self.describe_invokers(&parse(body)?),
+            DESCRIBE_INVOKER_RECORDS => self.describe_invoker_records(&parse(body)?),
             DESCRIBE_AUTOMATION_AGENT_STATUS => self.describe_agents(region, &parse(body)?),
+            DESCRIBE_REGISTER_INSTANCES => self.describe_register_instances(region, &parse(body)?),
+            DESCRIBE_QUOTAS => self.describe_quotas(&parse(body)?),
             PREVIEW_REPLACED_COMMAND_CONTENT => self.preview(parse(body)?),
             DESCRIBE_REGIONS => {
                 let guestexec_tat::types::DescribeRegionsRequest { .. } = parse(body)?;
@@ -305,6 +334,10 @@ impl Service for Tat {
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         let (head, mut body) = Body::split(request);
+        if let Some(object) = self.cos.answer(&head) {
+            body.discard().await;
+            return object;
+        }
         let answer = to_answer(self.response(&head, &mut body).await);
         body.discard().await;
         answer
@@ -395,6 +428,26 @@ impl TatHandle {
     /// The ids of all invocations so far, oldest first.
     pub fn invocations(&self) -> Vec<String> {
         self.0.state().invocations.iter().map(|invocation| invocation.id.clone()).collect()
+    }
+
+    /// Moves the clock of the schedules forward, at most 31 days, so that a test need not wait for the time of an
+    /// invoker. Each one starts its command at every time that it is due within the time skipped, one after the other.
+    ///
+    /// Only schedules keep to this clock: signatures, and the times of commands and invocations, keep to this machine's.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// // A program schedules a command for tonight; the test goes on with
+    /// sandbox.tat().advance_schedules(Duration::from_secs(24 * 3600));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn advance_schedules(&self, time: Duration) {
+        self.0.skip(time);
     }
 
     /// How many scripts were really started on this instance; 0 for an unknown one.

@@ -1,9 +1,12 @@
-//! ZStack: sessions, AccessKeys, and commands in VMs.
+//! ZStack: sessions, AccessKeys, and commands and scripts in VMs.
 
+mod asynchronous;
 mod auth;
 mod error;
 mod job;
 mod message;
+mod query;
+mod script;
 
 use std::{
     collections::HashSet,
@@ -16,22 +19,25 @@ use std::{
 use guestexec_core::{Operation, Validate};
 use guestexec_zstack::{
     operations::{
-        EXECUTE_GUEST_VM_COMMAND, EXECUTE_GUEST_VM_COMMAND_BY_POST, GET_API_JOB, LOG_IN_BY_ACCOUNT,
-        LOG_OUT, VALIDATE_SESSION,
+        CREATE_GUEST_VM_SCRIPT, DELETE_GUEST_VM_SCRIPT, EXECUTE_GUEST_VM_COMMAND,
+        EXECUTE_GUEST_VM_COMMAND_BY_POST, EXECUTE_GUEST_VM_SCRIPT, GET_API_JOB,
+        GET_VM_GUEST_TOOLS_INFO, LOG_IN_BY_ACCOUNT, LOG_OUT, QUERY_GUEST_VM_SCRIPT,
+        QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD, QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL,
+        RENEW_SESSION, UPDATE_GUEST_VM_SCRIPT, VALIDATE_SESSION,
     },
-    types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest},
+    types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest, RenewSessionRequest},
 };
 use hyper::{
     Request, StatusCode, Uri, body::Incoming, header::AUTHORIZATION, http::request::Parts,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 use self::{
     auth::{Account, Caller},
     error::{ApiError, answer},
-    job::{Jobs, Sender, State, Vm},
+    job::{Jobs, State, Vm},
+    script::Scripts,
 };
 use crate::{
     body::{Body, BodyError},
@@ -52,8 +58,6 @@ const VM: &str = "fc022ba201c135d8809c5e02bf6bf156";
 const MAX_LOGIN: usize = 64 * 1024;
 /// Longest body in bytes from a sender without a valid session: a command of 65 536 characters, escaped.
 const MAX_MESSAGE: usize = 512 * 1024;
-/// How long the server works on a job, in milliseconds, as its answer says.
-const API_TIMEOUT: u32 = 1_800_000;
 
 /// The service.
 pub(crate) struct Zstack {
@@ -65,6 +69,7 @@ pub(crate) struct Zstack {
     job_delay: Duration,
     location_host: Option<String>,
     jobs: Jobs,
+    scripts: Scripts,
     processes: Arc<Processes>,
     tasks: Arc<Tasks>,
 }
@@ -84,6 +89,7 @@ impl Zstack {
             job_delay: builder.zstack_job_delay,
             location_host: builder.zstack_location_host.clone(),
             jobs: Jobs::new(builder.zstack_job_life),
+            scripts: Scripts::default(),
             processes,
             tasks,
         }
@@ -121,8 +127,34 @@ impl Zstack {
             }
             GET_API_JOB => self.job(uuid),
             EXECUTE_GUEST_VM_COMMAND | EXECUTE_GUEST_VM_COMMAND_BY_POST => {
-                self.execute(head, body).await
+                self.asynchronous(
+                    head,
+                    body,
+                    |zstack, request: ExecuteGuestVmCommandRequest| async move {
+                        zstack.run(&request.params).await
+                    },
+                )
+                .await
             }
+            RENEW_SESSION => {
+                let uuid = uuid.to_owned();
+                self.asynchronous(head, body, |zstack, request: RenewSessionRequest| async move {
+                    zstack.account.renew(&uuid, request.renew_session.duration)
+                })
+                .await
+            }
+            GET_VM_GUEST_TOOLS_INFO => {
+                self.authenticate(head)?;
+                Ok(answer(StatusCode::OK, &self.vm(uuid, "uuid")?.guest_tools()?))
+            }
+            CREATE_GUEST_VM_SCRIPT => self.create_script(head, body).await,
+            DELETE_GUEST_VM_SCRIPT => self.delete_script(head, uuid).await,
+            EXECUTE_GUEST_VM_SCRIPT | UPDATE_GUEST_VM_SCRIPT => {
+                self.act_on_script(head, body, uuid).await
+            }
+            QUERY_GUEST_VM_SCRIPT => self.query_scripts(head),
+            QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD => self.query_records(head),
+            QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL => self.query_details(head),
             MESSAGE => self.message(body).await,
             MESSAGE_RESULT => self.message_result(uuid),
             _ => Err(ApiError::Text(
@@ -157,73 +189,20 @@ impl Zstack {
         }
     }
 
-    async fn execute(self: &Arc<Self>, head: &Parts, body: &mut Body) -> Result<Answer, ApiError> {
-        let caller = self.account.caller(head)?;
-        let uuid = match auth::text(&head.headers, "x-job-uuid")? {
-            Some(uuid) if uuid.len() != 32 || !uuid.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-                return Err(ApiError::bad_request("X-Job-UUID has to be 32 letters and digits"));
-            }
-            uuid => uuid.map(str::to_owned),
-        };
-        let body = match caller {
-            Caller::Known => body.read().await,
-            Caller::NoSession => body.read_unproven(MAX_MESSAGE).await.map(|body| body.bytes),
-        }
-        .map_err(unread)?;
-        let request: Checked<ExecuteGuestVmCommandRequest> = parse_unchecked(&body)?;
-        let (uuid, sender) = self.jobs.create(uuid, &caller)?;
-        let mut result = self.jobs.get(&uuid).unwrap_or_else(|| sender.subscribe());
-        let params = match caller {
-            Caller::NoSession => Err(no_session()),
-            Caller::Known => request.map(|request| request.params),
-        };
-        self.start_job(&uuid, sender, params);
-        if self.answers_with_jobs {
-            let own = || self.address.to_string();
-            let host = self.location_host.clone().unwrap_or_else(own);
-            let location = format!("http://{host}{CONTEXT_PATH}/v1/api-jobs/{uuid}");
-            let body = json!({ "location": location, "apiTimeout": API_TIMEOUT });
-            return Ok(answer(StatusCode::ACCEPTED, &body));
-        }
-        let outcome = match result.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome.clone(),
-            Err(_) => None,
-        };
-        let stopping = || Err(ApiError::failed("SYS.1017", "the management node is stopping"));
-        Ok(answer(StatusCode::OK, &outcome.unwrap_or_else(stopping)?))
-    }
-
-    /// Starts a job in a task of its own: the command runs on if the caller hangs up, as in the real service.
-    fn start_job(
-        self: &Arc<Self>,
-        uuid: &str,
-        sender: Sender,
-        params: Result<ExecuteGuestVmCommandParams, ApiError>,
-    ) {
-        let (zstack, uuid) = (Arc::clone(self), uuid.to_owned());
-        self.tasks.spawn(async move {
-            let outcome = match params {
-                Err(error) => Err(error),
-                Ok(params) => {
-                    let outcome = zstack.run(&params).await;
-                    sleep(zstack.job_delay).await;
-                    outcome
-                }
-            };
-            sender.send_replace(Some(outcome));
-            zstack.jobs.finish(&uuid);
-        });
-    }
-
     async fn run(&self, params: &ExecuteGuestVmCommandParams) -> Result<Value, ApiError> {
         if params.command.trim().is_empty() {
             return Err(ApiError::failed("SYS.1007", "`command` is empty"));
         }
-        let uuid = &params.vm_instance_uuid;
-        let vm = self.vms.iter().find(|vm| vm.uuid == *uuid).ok_or_else(|| {
-            ApiError::failed("SYS.1003", "`vmInstanceUuid` is the UUID of no vm of this account")
-        })?;
+        let vm = self.vm(&params.vm_instance_uuid, "vmInstanceUuid")?;
         vm.run(&self.processes, params).await
+    }
+
+    /// The VM with this UUID, which is the value of `parameter`.
+    fn vm(&self, uuid: &str, parameter: &str) -> Result<&Vm, ApiError> {
+        self.vms.iter().find(|vm| vm.uuid == uuid).ok_or_else(|| {
+            let details = format!("`{parameter}` is the UUID of no vm of this account");
+            ApiError::failed("SYS.1003", details)
+        })
     }
 
     fn endpoint(&self) -> String {
@@ -429,6 +408,11 @@ impl ZstackHandle {
     pub fn executions(&self, vm_uuid: &str) -> usize {
         let vm = self.0.vms.iter().find(|vm| vm.uuid == vm_uuid);
         vm.map_or(0, |vm| vm.executions.load(Ordering::Relaxed))
+    }
+
+    /// How many scripts are saved.
+    pub fn scripts(&self) -> usize {
+        self.0.saved_scripts()
     }
 
     /// How many sessions are open.

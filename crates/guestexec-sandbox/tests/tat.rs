@@ -87,7 +87,7 @@ async fn every_style_of_signature_is_verified_over_the_bytes_sent() {
         code(&no_region.send(tat, "DescribeCommands", "{}".to_owned()).await),
         "MissingParameter"
     );
-    assert_eq!(code(&call(tat, "DescribeQuotas", json!({})).await), "InvalidAction");
+    assert_eq!(code(&call(tat, "DescribeScenes", json!({})).await), "InvalidAction");
     // Without a signature, and with another method.
     let http = http();
     for request in [http.post(tat.endpoint()), http.get(tat.endpoint())] {

@@ -7,9 +7,8 @@ use guestexec_tat::Client;
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let script = env::args().nth(1).ok_or("usage: patch_fleet SCRIPT")?;
     let tat = Client::builder().from_env()?.build()?;
-    let agents = tat.describe_automation_agent_status().limit(100).items().all().await?;
-    let fleet = agents.into_iter().filter_map(|agent| agent.instance_id);
-    let run = tat.instances(fleet).run(script).timeout(Duration::from_secs(600)).await?;
+    let fleet = tat.agents().instances().await?;
+    let run = fleet.run(script).timeout(Duration::from_secs(600)).await?;
 
     let failed: Vec<_> = run.results().iter().filter(|result| !result.success()).collect();
     for result in &failed {

@@ -1,50 +1,33 @@
 //! The keys that sign requests.
 
+mod assume;
 mod files;
 mod keyring;
 mod oidc;
 mod role;
 mod source;
+mod sts;
 
 use std::{
     fmt,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use guestexec_core::{ErrorKind, Secret, check_header_credential, check_key, variable};
+use guestexec_core::{
+    Credential, Secret, absent, check_header_credential, check_key, unusable, variable,
+};
 use serde_json::Value;
 
-use crate::Error;
+use crate::{Error, enums::ErrorCode};
 
-pub(crate) use keyring::{Keyring, Signer};
+pub use assume::AssumeRole;
+pub(crate) use keyring::{Signer, Signers, keyring};
 pub use oidc::TkeOidc;
 pub use role::CvmRole;
-pub use source::{CredentialSource, Lease, LeaseFuture, ProvideCredentials};
-
-/// Makes an error about credentials.
-fn unusable(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Credentials, message)
-}
+pub use source::{CredentialSource, Lease, LeaseFuture};
 
 /// The console's names of the parts of a pair.
 const PARTS: [&str; 3] = ["SecretId", "SecretKey", "session token"];
-
-/// The source of an error about a place that has no credentials, rather than unusable ones.
-#[derive(Debug)]
-struct Absent;
-
-impl fmt::Display for Absent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there are no credentials in this place")
-    }
-}
-
-impl std::error::Error for Absent {}
-
-/// True if the error is about a place that has no credentials.
-fn is_absent(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<Absent>())
-}
 
 /// Reads a time in seconds since 1970, as a number or as a text.
 fn since_1970(raw: &Value) -> Option<SystemTime> {
@@ -93,10 +76,11 @@ impl Credentials {
     }
 
     /// Reads `TENCENTCLOUD_SECRET_ID`, `TENCENTCLOUD_SECRET_KEY` and, if it is set,
-    /// `TENCENTCLOUD_TOKEN`: the names that the vendor's tools use.
+    /// `TENCENTCLOUD_TOKEN`: the names that the vendor's tools use. These are the keys themselves, whether
+    /// or not `TENCENTCLOUD_ROLE_ARN` names a role: [`CredentialSource::environment`] assumes that.
     ///
     /// # Errors
-    /// [`ErrorKind::Credentials`], naming the variable that is missing, empty or unusable.
+    /// [`ErrorKind::Credentials`](crate::ErrorKind), naming the variable that is missing, empty or unusable.
     pub fn from_env() -> Result<Self, Error> {
         const NAMES: [&str; 3] =
             ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"];
@@ -104,10 +88,10 @@ impl Credentials {
         let none = id.is_none() && key.is_none();
         let needed = |value: Option<String>, name: &str| {
             value.ok_or_else(|| {
-                let missing = unusable(format!(
+                let text = format!(
                     "the environment variable {name} is not set: set it, or give the client `Credentials::new`"
-                ));
-                if none { missing.with_source(Absent) } else { missing }
+                );
+                if none { absent(text) } else { unusable(text) }
             })
         };
         let found = Self::new(needed(id, NAMES[0])?, needed(key, NAMES[1])?);
@@ -136,11 +120,6 @@ impl Credentials {
         self.token.as_ref()
     }
 
-    /// Rejects what can never sign a request or be part of a header.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        self.check_as(PARTS).map_err(unusable)
-    }
-
     /// Checks the pair and adds to each name where the part was found, by its index.
     fn check_in(&self, place: impl Fn(usize) -> String) -> Result<(), Error> {
         let names = [0, 1, 2].map(|part| format!("{} {}", PARTS[part], place(part)));
@@ -156,6 +135,14 @@ impl Credentials {
             Some(is) => check_header_credential(token, is.expose(), &[]),
             None => Ok(()),
         }
+    }
+}
+
+impl Credential for Credentials {
+    type Detail = ErrorCode;
+
+    fn check(&self) -> Result<(), Error> {
+        self.check_as(PARTS).map_err(unusable)
     }
 }
 

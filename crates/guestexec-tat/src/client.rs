@@ -8,12 +8,12 @@ use std::{
     },
 };
 
-use guestexec_core::{AppId, ErrorKind, Settings, common_settings, header_value, variable};
+use guestexec_core::{
+    AppId, Endpoint, ErrorKind, PlainHttp, Reach, Settings, common_settings, header_value, variable,
+};
 use reqwest::header::HeaderValue;
 
-use crate::{
-    Client, CredentialSource, Credentials, Error, auth::Keyring, hooks::Shared, limit::Limiter,
-};
+use crate::{Client, CredentialSource, Error, auth::keyring, hooks::Shared, limit::Limiter};
 
 /// Which of the vendor's two sites an account belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,11 +27,12 @@ pub enum RootDomain {
 
 impl RootDomain {
     /// Where the site has its token exchange.
-    pub(crate) fn sts(self) -> &'static str {
-        match self {
+    pub(crate) fn sts(self) -> Result<Endpoint, String> {
+        let endpoint = match self {
             Self::Mainland => "https://sts.tencentcloudapi.com",
             Self::International => "https://sts.intl.tencentcloudapi.com",
-        }
+        };
+        Endpoint::parse(endpoint, PlainHttp::Loopback)
     }
 
     fn tat(self) -> &'static str {
@@ -83,6 +84,7 @@ pub enum Language {
 ///     .call_timeout(Duration::from_secs(20))
 ///     .retries(Retries::from(5).total_timeout(Duration::from_secs(120)))
 ///     .app_id("my-tool/1.2")
+///     .trace_headers(|| [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")])
 ///     .http_options(http.clone())
 ///     // Or a transport of your own, or a clock that stands still.
 ///     .transport(HttpTransport::new(&http)?)
@@ -134,7 +136,7 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Takes credentials from the environment (see [`Credentials::from_env`]); and what was not given
+    /// Takes credentials from the environment (see [`CredentialSource::environment`]); and what was not given
     /// yet: the region from `TENCENTCLOUD_REGION`, the endpoint from `GUESTEXEC_TAT_ENDPOINT`, as a
     /// sandbox prints them.
     ///
@@ -150,7 +152,7 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
-        self.credentials = Some(Credentials::from_env()?.into());
+        self.credentials = Some(CredentialSource::of_environment()?);
         self.region = self.region.or_else(|| variable("TENCENTCLOUD_REGION"));
         self.settings.read_endpoint("GUESTEXEC_TAT_ENDPOINT");
         Ok(self)
@@ -168,13 +170,14 @@ impl ClientBuilder {
         /// It is in the header `X-TC-RequestClient` too, where other characters than letters, digits and
         /// `-_,;.` are `_`.
         app_id,
+        trace_headers,
         http_options,
         transport,
         clock,
         checks,
     }
 
-    /// Sets the keys that sign each request: [`Credentials`], or a [`CredentialSource`] to fetch them
+    /// Sets the keys that sign each request: [`Credentials`](crate::Credentials), or a [`CredentialSource`] to fetch them
     /// from when the first request is made.
     pub fn credentials(mut self, credentials: impl Into<CredentialSource>) -> Self {
         self.credentials = Some(credentials.into());
@@ -234,7 +237,9 @@ impl ClientBuilder {
             .as_deref()
             .is_some_and(|at| at.contains(".intl.tencentcloudapi.com"));
         let site = if international { RootDomain::International } else { self.root_domain };
-        let keyring = Keyring::new(credentials, site)?;
+        let reach =
+            Reach { transport: self.settings.transport.clone(), http: self.settings.http.clone() };
+        let keyring = keyring(credentials)?.reaching(site.sts().ok(), reach);
         let region = self.region.ok_or_else(|| {
             config(
                 "there is no region: give the builder `region(\"ap-guangzhou\")`, say".to_owned(),
@@ -254,6 +259,7 @@ impl ClientBuilder {
         let app_id = self.settings.parse_app_id().map_err(config)?;
         let shared = Shared {
             keyring,
+            plain_http: self.settings.plain_http,
             // An endpoint has neither user nor password.
             host: header_value(endpoint.url().authority()).map_err(config)?,
             region: header_value(&region).map_err(config)?,

@@ -13,8 +13,8 @@ use std::{
 };
 
 use guestexec_core::{
-    Answer, Attempts, CallError, Counts, MAX_ANSWER, Mark, Marks, Operation, RequestId, Secrets,
-    Seen, TransportError, Underway, Verdict, buffered, exchange, header_value, identifier,
+    Answer, Attempts, CallError, Counts, MAX_ANSWER, Mark, Marks, Operation, PlainHttp, RequestId,
+    Secrets, Seen, TransportError, Underway, Verdict, buffered, exchange, header_value, identifier,
     mark_as_error, retry_after, secret_header, unix_seconds, wire_status, within,
 };
 use reqwest::{
@@ -26,7 +26,7 @@ use tracing::{debug, warn};
 
 use crate::{
     Client, Error,
-    auth::{Keyring, Signer},
+    auth::{Signer, Signers},
     error,
     limit::Limiter,
     retry::{Envelope, Meaning},
@@ -50,7 +50,9 @@ const SMALL_SKEW: u64 = 60;
 pub(crate) type Inner = guestexec_core::Inner<Arc<Shared>, Call>;
 
 pub(crate) struct Shared {
-    pub(crate) keyring: Keyring,
+    pub(crate) keyring: Signers,
+    /// Where an address may be plain `http`.
+    pub(crate) plain_http: PlainHttp,
     /// The endpoint's host, with its port where the URL has one.
     pub(crate) host: HeaderValue,
     pub(crate) region: HeaderValue,
@@ -95,7 +97,7 @@ impl Client {
     /// What no error may show.
     fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
-        if let Some(signer) = self.inner.shared.keyring.signer() {
+        if let Some(signer) = self.inner.shared.keyring.current() {
             secrets.add(signer.credentials.secret_key().expose());
             signer.credentials.token().into_iter().for_each(|token| secrets.add(token.expose()));
         }
@@ -161,7 +163,7 @@ impl Client {
 
     /// Signs a request again. It was signed before, so this cannot fail.
     fn sign_again(&self, request: &mut Request, action: &str) -> Option<Arc<Signer>> {
-        let signer = self.inner.shared.keyring.signer()?;
+        let signer = self.inner.shared.keyring.current()?;
         if let Err(problem) = self.sign(request, action, &signer) {
             debug!(problem, "signed once, but not again");
         }
@@ -172,7 +174,7 @@ impl Client {
     async fn send(&self, mut request: Request) -> Result<Response, TransportError> {
         let mut attempts = self.inner.attempts(None);
         let mut corrections = Corrections { clock: true, credentials: true };
-        let mut signer = self.inner.shared.keyring.signer();
+        let mut signer = self.inner.shared.keyring.current();
         loop {
             let spare = request.try_clone();
             let mut dated = None;
@@ -203,7 +205,9 @@ impl Client {
                 request_id: envelope.request_id.as_deref(),
             };
             match spare {
-                Some(spare) if attempts.again(verdict, seen).await => request = spare,
+                Some(spare) if attempts.again(verdict, seen, &|| self.secrets()).await => {
+                    request = spare
+                }
                 _ => return result.map(|(answer, _)| answer),
             }
         }
@@ -223,7 +227,7 @@ impl Client {
             *signer = self.sign_again(&mut request, self.inner.operation.id);
         }
         *dated = request.headers().get(TIMESTAMP).and_then(|at| at.to_str().ok()?.parse().ok());
-        attempts.begin();
+        attempts.begin(&request);
         self.inner.call.underway.begin();
         let response = self.inner.send(request).await?;
         if response.status() != StatusCode::OK {
@@ -253,7 +257,7 @@ impl Client {
                 answer.is_some_and(|answer| self.correct_clock(answer.headers(), dated))
             }
             (Meaning::Credentials, Some(used)) if mem::take(&mut corrections.credentials) => {
-                self.inner.shared.keyring.renew(used).await
+                self.inner.shared.keyring.renew(self.now(), |signer| signer.is_same(used)).await
             }
             _ => false,
         };
@@ -302,7 +306,7 @@ pub(crate) async fn send(client: &Client, mut request: Request) -> Result<Respon
     let Inner { operation, call, shared, .. } = &client.inner;
     Marks { operation, times: &["x-tc-timestamp"], nonces: &[], made: &call.marks }
         .put(&mut request);
-    let Some(signer) = shared.keyring.signer() else {
+    let Some(signer) = shared.keyring.current() else {
         return Err(CallError::InvalidRequest("there are no credentials".to_owned()));
     };
     client.sign(&mut request, operation.id, &signer).map_err(CallError::InvalidRequest)?;

@@ -4,7 +4,6 @@
 mod auth;
 mod client;
 mod error;
-mod file;
 #[rustfmt::skip]
 mod generated;
 mod hooks;
@@ -14,9 +13,7 @@ mod run;
 pub mod sign;
 mod time;
 
-pub use auth::{
-    CredentialSource, Credentials, CvmRole, Lease, LeaseFuture, ProvideCredentials, TkeOidc,
-};
+pub use auth::{AssumeRole, CredentialSource, Credentials, CvmRole, Lease, LeaseFuture, TkeOidc};
 pub use client::{ClientBuilder, Language, RootDomain};
 pub use error::Error;
 #[cfg(feature = "examples")]
@@ -24,13 +21,14 @@ pub use generated::examples;
 pub use generated::{Client, builder, enums, operations, types};
 pub use guestexec_core::check::JsonObject;
 pub use guestexec_core::{
-    Answer, Base64, Bytes, CallOptions, Clock, Counts, Detail, ErrorKind, Example, ExampleAnswer,
-    ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions, HttpTransport, Operation,
-    PageItems, Paged, Pages, Part, Place, Proxy, Request, RequestShape, Response, ResponseFuture,
-    Retries, Secret, StatusCode, SystemClock, Transport, TransportError, Validate, Violation,
+    Answer, Base64, Bytes, CallOptions, Clock, Counts, Credential, Detail, Each, ErrorKind,
+    Example, ExampleAnswer, ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions,
+    HttpTransport, Operation, PageItems, Paged, Pages, Part, Place, ProvideCredentials, Proxy,
+    Request, RequestShape, Response, ResponseFuture, Retries, Secret, StatusCode, SystemClock,
+    Transport, TransportError, Validate, Violation,
 };
 pub use run::{
-    Cancellation, Event, Events, Failure, Finished, Found, InstanceResult, Instances, Outcome,
-    OutputUrl, Run, Runnable, Running, SavedCommand, Script, Unconfirmed, UnconfirmedCall,
-    Unfinished, Unreadable,
+    AgentItems, Agents, Cancellation, Ended, Event, Events, Failure, Finished, Found, FullOutput,
+    InstanceResult, Instances, Outcome, OutputUrl, Run, Runnable, Running, SavedCommand, Script,
+    Unconfirmed, UnconfirmedCall, Unfinished, Unreadable,
 };

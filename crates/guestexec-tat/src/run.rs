@@ -1,10 +1,11 @@
 //! Runs a command on any number of instances, and follows it to its end.
 
+mod agents;
 mod command;
-
 mod follow;
 #[cfg(feature = "test-util")]
 mod for_test;
+mod full_output;
 mod marker;
 mod pace;
 mod plan;
@@ -24,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::{Base64, ErrorKind, Secret};
+use guestexec_core::{Base64, ErrorKind, Secret, read_file};
 
 use self::{
     command::{Command, Common},
@@ -33,12 +34,13 @@ use self::{
 use crate::{
     Client, Error,
     enums::CommandType,
-    file,
     operations::RUN_COMMAND,
     types::{DefaultParameterConf, Tag},
 };
 
+pub use agents::{AgentItems, Agents, Ended};
 pub use command::{Runnable, SavedCommand, Script};
+pub use full_output::FullOutput;
 pub use report::Unreadable;
 pub use result::{Failure, InstanceResult, Outcome, OutputUrl};
 pub use running::{Cancellation, Event, Events, Finished, Running};
@@ -112,7 +114,7 @@ impl<'a> Instances<'a> {
             )
             .during(RUN_COMMAND.id)
         };
-        let script = file::read(path, LONGEST_FILE).map_err(|error| refused(error.to_string()))?;
+        let script = read_file(path, LONGEST_FILE).map_err(|error| refused(error.to_string()))?;
         Ok(self.run(script))
     }
 
@@ -205,7 +207,7 @@ impl<'a> Instances<'a> {
 /// # }
 /// ```
 ///
-/// On Windows, with the whole output kept in COS, which the sandbox does not have:
+/// On Windows, which the sandbox is not, with the whole output kept in COS:
 ///
 /// ```no_run
 /// use guestexec_tat::enums::CommandType;
@@ -303,7 +305,7 @@ impl<K> Run<'_, K> {
     }
 
     /// Uploads the whole output at the end to a COS bucket, given as a URL that begins with `https`. The
-    /// service itself keeps the first 24 KiB only.
+    /// service itself keeps the first 24 KiB only; [`InstanceResult::full_output`] fetches the rest.
     pub fn output_to_cos(mut self, bucket_url: impl Into<String>) -> Self {
         self.common.output = Some((bucket_url.into(), None));
         self

@@ -9,6 +9,7 @@ use std::{
     collections::BTreeSet,
     io::{BufRead as _, BufReader},
     process::Stdio,
+    time::Duration,
 };
 
 use guestexec_sandbox::{Builder, Sandbox};
@@ -25,6 +26,21 @@ fn client(sandbox: &Sandbox) -> Client {
     let key = Credentials::new(tat.secret_id(), tat.secret_key());
     let builder = Client::builder().endpoint(tat.endpoint()).region(tat.region());
     builder.credentials(key).build().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_output_writes_all_of_it_to_a_file() {
+    let sandbox = start(Sandbox::builder()).await;
+    let file = std::env::temp_dir().join(format!("guestexec-output-{}", std::process::id()));
+    let bucket = "https://logs-1250000000.cos.ap-guangzhou.myqcloud.com";
+    let arguments = ["ins-zj0f57ew", bucket, "seq 10000", file.to_str().unwrap()];
+    let done = run(&sandbox, "full_output", arguments);
+    let written = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!((written.len(), written.ends_with("\n10000\n")), (48_894, true), "{done:?}");
+    assert!(done.stdout.contains("24318 bytes of its output were cut off"), "{done:?}");
+    assert!(done.stdout.contains("48894 bytes are in"), "{done:?}");
+    assert!(!done.stdout.contains("q-sign"), "{done:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,6 +66,59 @@ async fn patch_fleet_reports_each_failure_of_450_instances() {
 
     let done = run(&sandbox, "patch_fleet", [] as [&str; 0]);
     assert!(done.stderr.contains("usage: patch_fleet SCRIPT"), "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_instance_reports_every_one_that_is_online() {
+    let sandbox = start(Sandbox::builder().tat_instances(3)).await;
+    let tat = sandbox.tat();
+    let done = run(&sandbox, "each_instance", ["echo hello"]);
+    for id in &tat.instances() {
+        assert!(done.stdout.contains(&format!("{id} exited with 0\nhello\n")), "{done:?}");
+        assert_eq!(tat.executions_on(id), 1);
+    }
+    assert!(!done.stdout.contains(tat.offline_instance()), "{done:?}");
+    let done = run(&sandbox, "each_instance", [] as [&str; 0]);
+    assert!(done.stderr.contains("usage: each_instance SCRIPT"), "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn registered_machines_run_a_script_and_other_instances_do_not() {
+    let builder = Sandbox::builder().tat_instance("rins-1").tat_instance("rins-2");
+    let sandbox = start(builder).await;
+    let done = run(&sandbox, "registered_machines", ["echo here"]);
+    assert_eq!(done.stdout, "rins-1 exited with 0\nhere\n\nrins-2 exited with 0\nhere\n\n");
+    let tat = sandbox.tat();
+    assert_eq!(tat.instances().iter().map(|id| tat.executions_on(id)).sum::<usize>(), 2);
+
+    let none = start(Sandbox::builder()).await;
+    let done = run(&none, "registered_machines", ["echo here"]);
+    assert!(done.stderr.contains("`InstanceIds` has 0 items"), "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schedule_makes_one_schedule_though_the_answer_is_lost() {
+    let fault = "tat.CreateInvoker:lose-answer".parse().unwrap();
+    let sandbox = start(Sandbox::builder().fault(fault)).await;
+    let tat = sandbox.tat();
+    let [instance, ..] = &tat.instances()[..] else { unreachable!() };
+    let done = run(&sandbox, "schedule", ["add", instance, "*/30 * * * *", "echo backup"]);
+    assert!(done.stdout.starts_with("ivk-"), "{done:?}");
+    let invoker = done.stdout.trim();
+    let all = client(&sandbox).describe_invokers().send().await.unwrap();
+    assert_eq!(all.total_count, Some(1));
+
+    tat.advance_schedules(Duration::from_secs(1800));
+    while tat.executions_on(instance) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let done = run(&sandbox, "schedule", ["show", invoker]);
+    let shown = format!("{instance} exited with 0\nbackup\n");
+    assert!(done.stdout.contains(&shown), "{done:?}");
+    let done = run(&sandbox, "schedule", ["delete", invoker]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let done = run(&sandbox, "schedule", ["add", instance, "nightly", "true"]);
+    assert!(done.stderr.contains("CommandNameDuplicated"), "{done:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +209,7 @@ async fn traces_tell_parallel_runs_apart() {
     let done = run(&sandbox, "traces", [first, second]);
     assert_eq!(done.stdout, format!("{first} exited with 0\n{second} exited with 0\n"));
     for id in [first, second] {
-        let span = format!("instance=\"{id}\"");
+        let span = format!("instances=\"{id}\"");
         let of_it: Vec<_> = done.stderr.lines().filter(|line| line.contains(&span)).collect();
         for operation in ["RunCommand", "DescribeInvocation"] {
             assert!(of_it.iter().any(|line| line.contains(operation)), "{operation}: {done:?}");

@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use crate::{error::error_in, operations};
 
 /// Brings a successful answer to its documented form: one with an error becomes an error, and one about a
-/// job that is still running becomes a 202.
+/// job that is still running becomes a 202. `of_run` says that the job is a command's, whose result is not empty.
 pub(crate) fn documented(
     mut answer: Response<Vec<u8>>,
     operation: &Operation,
+    of_run: bool,
 ) -> Response<Vec<u8>> {
     let is_final = answer.status() == StatusCode::OK;
     if is_final && error_in(answer.body(), false).is_some() {
@@ -27,13 +28,15 @@ pub(crate) fn documented(
         return answer;
     };
     let of_command = operation.starts_command || *operation == operations::GET_API_JOB;
-    if of_command && is_final { of_job(answer, &members) } else { answer }
+    // A job that has nothing to tell, such as a deletion's, ends with an empty object.
+    let is_told = of_run || operation.starts_command || !members.is_empty();
+    if of_command && is_final && is_told { of_job(answer, &members) } else { answer }
 }
 
 /// Documents a 200 about a command: without a result, it is a 202.
 fn of_job(mut answer: Response<Vec<u8>>, members: &Map<String, Value>) -> Response<Vec<u8>> {
     let there = |name: &str| members.get(name).filter(|value| !value.is_null());
-    if there("stream").or(there("vmInstance")).is_some() || there("success").is_some() {
+    if ["stream", "vmInstance", "success", "inventory"].iter().any(|name| there(name).is_some()) {
         return answer;
     }
     // The older message interface has a job's UUID, its state, and its result as JSON in a text.
@@ -73,7 +76,7 @@ mod tests {
     /// The status, and the body as JSON, that an answer is brought to.
     fn documented(status: u16, body: &str) -> (u16, Value) {
         let answer = Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap();
-        let answer = super::documented(answer, &operations::GET_API_JOB);
+        let answer = super::documented(answer, &operations::GET_API_JOB, true);
         let body = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
         (answer.status().as_u16(), body)
     }
@@ -84,12 +87,16 @@ mod tests {
             (200, json!({ "stream": "standardStream: a, errorStream: " })),
             (200, json!({ "vmInstance": { "uuid": "u" } })),
             (200, json!({ "success": true })),
+            (200, json!({ "inventory": { "uuid": "u" } })),
             (202, json!({ "location": "http://n/zstack/v1/api-jobs/j", "apiTimeout": 1 })),
             (202, json!({})),
             (200, json!({ "stream": null, "vmInstance": { "uuid": "u" } })),
         ] {
             assert_eq!(documented(status, &body.to_string()), (status, body));
         }
+        let empty = Response::new(b"{}".to_vec());
+        let empty = super::documented(empty, &operations::GET_API_JOB, false);
+        assert_eq!(empty.status(), 200, "the job of a deletion has ended");
         assert_eq!(documented(200, "<html>"), (200, Value::Null));
         assert_eq!(documented(200, ""), (200, Value::Null));
     }

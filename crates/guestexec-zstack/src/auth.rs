@@ -1,23 +1,41 @@
 //! The caller's credentials: a session, an account or an AccessKey.
 
+mod source;
+
 use std::{
     fmt,
     future::Future,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use guestexec_core::{
-    ErrorKind, Issued, Renewing, Secret, check_credential, check_header_credential, check_key,
-    sign::hex, variable,
+    Credential, ErrorKind, Issued, Keyring, Renewing, Secret, absent, check_credential,
+    check_header_credential, check_key, sign::hex, unusable, variable,
 };
 use sha2::{Digest as _, Sha512};
 
 use crate::{Client, ClientBuilder, Error, hooks::Call, operations, sign::DateZone, types};
+
+pub use source::{CredentialSource, Lease, LeaseFuture};
+
+/// How long before the end of a lease the next one is fetched.
+const EARLY: Duration = Duration::from_secs(300);
+/// How long after a session was replaced it may be replaced again: a node that ends each session at once
+/// would have many opened.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// A client's credentials, shared by its clones, or why they can never be used.
+pub(crate) type Holder = Result<Arc<Keyring<Credentials, Credentials>>, Error>;
+
+/// Checks given credentials at once.
+pub(crate) fn keyring(source: CredentialSource) -> Holder {
+    Keyring::new(source.into_source(), EARLY, |credentials| credentials).map(Arc::new)
+}
 
 /// A session, an account or an AccessKey. Debug shows no secret.
 ///
@@ -47,6 +65,9 @@ pub(crate) struct Session {
     login: Option<Login>,
     /// Set by a logout: such a session is not opened again.
     logged_out: AtomicBool,
+    /// Why the node refused the name or password: they are not tried again, as a node may lock the
+    /// account after a few wrong ones.
+    refusal: OnceLock<Error>,
 }
 
 #[derive(Clone)]
@@ -59,7 +80,8 @@ struct Login {
 
 impl Session {
     fn new(uuid: Renewing<Secret, types::ErrorCode>, login: Option<Login>) -> Arc<Self> {
-        Arc::new(Self { uuid, login, logged_out: AtomicBool::new(false) })
+        let logged_out = AtomicBool::new(false);
+        Arc::new(Self { uuid, login, logged_out, refusal: OnceLock::new() })
     }
 
     /// The session's UUID as it is now, if it is open.
@@ -77,12 +99,26 @@ impl Session {
         self.login.as_ref().map(|login| &login.password_hash)
     }
 
+    /// True if both have the same UUID or the same login.
+    fn is_same(&self, other: &Self) -> bool {
+        let uuid = |session: &Self| session.uuid().map(|uuid| uuid.expose().to_owned());
+        match (&self.login, &other.login) {
+            (Some(one), Some(two)) => {
+                one.account == two.account
+                    && one.password_hash.expose() == two.password_hash.expose()
+            }
+            (None, None) => uuid(self) == uuid(other),
+            _ => false,
+        }
+    }
+
     /// Opens the session, unless it is open or somebody logged out.
     pub(crate) async fn open(&self, client: &Client) -> Result<(), Error> {
         match self.login.as_ref().filter(|_| self.can_be_renewed()) {
             // A session has no end that is known beforehand, so the time does not matter.
             Some(login) => {
-                self.uuid.get(SystemTime::UNIX_EPOCH, || log_in(client, login)).await.map(drop)
+                let opened = self.uuid.get(SystemTime::UNIX_EPOCH, || self.log_in(client, login));
+                opened.await.map(drop)
             }
             None => Ok(()),
         }
@@ -100,11 +136,30 @@ impl Session {
             if !self.can_be_renewed() {
                 return Err(Error::new(ErrorKind::Unauthenticated, "the client has logged out"));
             }
-            let uuid = log_in(client, login).await?;
+            let uuid = self.log_in(client, login).await?;
             tracing::warn!("the ZStack session had ended; logged in again");
             Ok(uuid)
         });
         renewed.await.map(|uuid| uuid.is_some())
+    }
+
+    /// Logs in, unless the node has refused this login before.
+    async fn log_in(&self, client: &Client, login: &Login) -> Result<Issued<Secret>, Error> {
+        if let Some(refusal) = self.refusal.get() {
+            return Err(refusal.clone());
+        }
+        let opened = log_in(client, login).await;
+        if let Err(error) = &opened
+            && error.kind() == ErrorKind::Unauthenticated
+        {
+            self.refusal.get_or_init(|| {
+                error.clone().with_advice(
+                    "check the account's name and password: this client does not try them again, since \
+                     a node may lock the account; make a new client with others",
+                )
+            });
+        }
+        opened
     }
 }
 
@@ -139,7 +194,8 @@ impl Credentials {
     }
 
     /// An account, by its name and password. The client logs in when the first request is made, and
-    /// once more where a command finds the session ended; clones share the session.
+    /// again where a call finds the session ended, but not within ten seconds; clones share the session.
+    /// A name or password that the node refuses is sent once.
     ///
     /// The password is hashed here, as the service wants it, and only the hash is kept. A session
     /// lives two hours as installed, and an account may have 500 at once: end it with
@@ -150,7 +206,7 @@ impl Credentials {
             .and_then(|()| check_credential("password", password.expose()));
         let password_hash = sha512_hex(password.expose()).into();
         let login = Login { account, password_hash, unusable: checked.err() };
-        Self(Kind::Session(Session::new(Renewing::default(), Some(login))))
+        Self(Kind::Session(Session::new(Renewing::default().pause(PAUSE), Some(login))))
     }
 
     /// An AccessKey: its id and secret, as the console shows them. Dates are written in UTC unless
@@ -169,31 +225,56 @@ impl Credentials {
         self
     }
 
-    /// Reads credentials from the environment: `ZSTACK_ACCESS_KEY_ID` and `ZSTACK_ACCESS_KEY_SECRET`,
-    /// or else `ZSTACK_ACCOUNT_NAME` and `ZSTACK_PASSWORD`, as a sandbox prints them.
+    /// True if both are the same session, account or AccessKey.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Kind::Session(one), Kind::Session(two)) => Arc::ptr_eq(one, two) || one.is_same(two),
+            (
+                Kind::AccessKey { id, secret, .. },
+                Kind::AccessKey { id: other_id, secret: other, .. },
+            ) => id == other_id && secret.expose() == other.expose(),
+            _ => false,
+        }
+    }
+
+    /// Reads credentials from the environment, by the names of the vendor's Terraform provider and Packer
+    /// plugin: `ZSTACK_ACCESS_KEY_ID` and `ZSTACK_ACCESS_KEY_SECRET`, or else `ZSTACK_ACCOUNT_NAME` and
+    /// `ZSTACK_ACCOUNT_PASSWORD`. `ZSTACK_PASSWORD`, as a sandbox prints it, is taken where the latter is
+    /// not set.
     ///
     /// # Errors
     /// [`ErrorKind::Credentials`], naming the variable that is missing or empty.
     pub fn from_env() -> Result<Self, Error> {
-        let needed = |name: &str| {
-            variable(name).ok_or_else(|| {
-                unusable(format!(
-                    "the environment variable {name} is not set: set it, or give the client its \
-                     credentials with `credentials(…)`"
-                ))
-            })
+        let [id, secret, account] =
+            ["ZSTACK_ACCESS_KEY_ID", "ZSTACK_ACCESS_KEY_SECRET", "ZSTACK_ACCOUNT_NAME"]
+                .map(variable);
+        let password = variable("ZSTACK_ACCOUNT_PASSWORD").or_else(|| variable("ZSTACK_PASSWORD"));
+        let missing = |name: &str| {
+            unusable(format!(
+                "the environment variable {name} is not set: set it, or give the client its \
+                 credentials with `credentials(…)`"
+            ))
         };
-        match (variable("ZSTACK_ACCESS_KEY_ID"), variable("ZSTACK_ACCOUNT_NAME")) {
-            (None, Some(account)) => Ok(Self::password(account, needed("ZSTACK_PASSWORD")?)),
-            (_, _) => Ok(Self::access_key(
-                needed("ZSTACK_ACCESS_KEY_ID")?,
-                needed("ZSTACK_ACCESS_KEY_SECRET")?,
+        match (id, secret, account, password) {
+            (Some(id), Some(secret), ..) => Ok(Self::access_key(id, secret)),
+            (Some(_), None, ..) => Err(missing("ZSTACK_ACCESS_KEY_SECRET")),
+            (None, Some(_), ..) => Err(missing("ZSTACK_ACCESS_KEY_ID")),
+            (None, None, Some(account), Some(password)) => Ok(Self::password(account, password)),
+            (None, None, Some(_), None) => Err(missing("ZSTACK_ACCOUNT_PASSWORD")),
+            (None, None, None, Some(_)) => Err(missing("ZSTACK_ACCOUNT_NAME")),
+            (None, None, None, None) => Err(absent(
+                "the environment holds no credentials: set ZSTACK_ACCESS_KEY_ID and \
+                 ZSTACK_ACCESS_KEY_SECRET, or give the client its credentials with `credentials(…)`",
             )),
         }
     }
+}
+
+impl Credential for Credentials {
+    type Detail = types::ErrorCode;
 
     /// Refuses what could never sign a request, stand in a header or log in.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         let checked = match &self.0 {
             Kind::Session(session) => {
                 let problem = session.login.as_ref().and_then(|login| login.unusable.clone());
@@ -211,10 +292,6 @@ impl Credentials {
         };
         checked.map_err(unusable)
     }
-}
-
-fn unusable(reason: String) -> Error {
-    Error::new(ErrorKind::Credentials, reason)
 }
 
 impl fmt::Debug for Credentials {

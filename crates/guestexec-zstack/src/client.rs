@@ -1,8 +1,8 @@
 //! Making a client.
 
-use guestexec_core::{ErrorKind, Settings, common_settings};
+use guestexec_core::{ErrorKind, Settings, common_settings, variable};
 
-use crate::{Client, Credentials, Error};
+use crate::{Client, CredentialSource, Credentials, Error, auth::keyring};
 
 /// The path below which a management node serves its REST interface.
 const CONTEXT_PATH: &str = "/zstack";
@@ -33,6 +33,7 @@ const CONTEXT_PATH: &str = "/zstack";
 ///     .call_timeout(Duration::from_secs(20))
 ///     .retries(Retries::from(5).total_timeout(Duration::from_secs(120)))
 ///     .app_id("my-tool/1.2")
+///     .trace_headers(|| [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")])
 ///     .http_options(http.clone())
 ///     // Or a transport of your own, or a clock that stands still.
 ///     .transport(HttpTransport::new(&http)?)
@@ -47,7 +48,7 @@ const CONTEXT_PATH: &str = "/zstack";
 #[must_use]
 pub struct ClientBuilder {
     settings: Settings,
-    credentials: Option<Credentials>,
+    credentials: Option<CredentialSource>,
 }
 
 impl Client {
@@ -84,15 +85,19 @@ impl Client {
     /// # }
     /// ```
     #[must_use]
-    pub fn with_credentials(mut self, credentials: Credentials) -> Self {
-        self.inner.shared = credentials;
+    pub fn with_credentials(mut self, credentials: impl Into<CredentialSource>) -> Self {
+        self.inner.shared = keyring(credentials.into());
         self
     }
 }
 
 impl ClientBuilder {
-    /// Takes the credentials from the environment (see [`Credentials::from_env`]), and the endpoint from
-    /// `ZSTACK_ENDPOINT` if none was given.
+    /// Takes the credentials from the environment (see [`Credentials::from_env`]); and if no endpoint was
+    /// given, that in `ZSTACK_ENDPOINT`, or that of the host in `ZSTACK_HOST` and the port in `ZSTACK_PORT`,
+    /// which is 8080 by default.
+    ///
+    /// A host without a scheme is reached by plain HTTP, as by the vendor's tools that read these
+    /// variables. Unless it is this machine, that needs [`Self::allow_plain_http`].
     ///
     /// ```no_run
     /// use guestexec_zstack::Client;
@@ -106,8 +111,11 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
-        self.credentials = Some(Credentials::from_env()?);
+        self.credentials = Some(Credentials::from_env()?.into());
         self.settings.read_endpoint("ZSTACK_ENDPOINT");
+        if let (None, Some(host)) = (&self.settings.endpoint, variable("ZSTACK_HOST")) {
+            self.settings.endpoint = Some(endpoint_of(&host, variable("ZSTACK_PORT").as_deref()));
+        }
         Ok(self)
     }
 
@@ -124,15 +132,17 @@ impl ClientBuilder {
         /// pause goes beyond the timeout of a [`Run`](crate::Run).
         retries,
         app_id,
+        trace_headers,
         http_options,
         transport,
         clock,
         checks,
     }
 
-    /// Sets the credentials of each request: a session, an account or an AccessKey.
-    pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+    /// Sets the credentials of each request: a session, an account or an AccessKey, or a
+    /// [`CredentialSource`] to fetch them from when the first request is made.
+    pub fn credentials(mut self, credentials: impl Into<CredentialSource>) -> Self {
+        self.credentials = Some(credentials.into());
         self
     }
 
@@ -149,7 +159,7 @@ impl ClientBuilder {
                  with `login(…)`",
             )
         })?;
-        credentials.check()?;
+        let keyring = keyring(credentials)?;
         let endpoint = self.settings.endpoint.as_deref().ok_or_else(|| {
             config(
                 "there is no endpoint: give the builder `endpoint(\"https://zstack.example\")`, say"
@@ -161,7 +171,42 @@ impl ClientBuilder {
             "/" => format!("{}{CONTEXT_PATH}", endpoint.base()),
             _ => endpoint.base().to_owned(),
         };
-        let (http, inner) = self.settings.build(&[&endpoint], credentials).map_err(config)?;
+        let (http, inner) = self.settings.build(&[&endpoint], Ok(keyring)).map_err(config)?;
         Ok(Client { baseurl: base, client: http, inner })
+    }
+}
+
+/// The endpoint at a host, which may have a scheme and a port of its own.
+fn endpoint_of(host: &str, port: Option<&str>) -> String {
+    let (scheme, host) = host.split_once("://").unwrap_or(("http", host));
+    let host = host.trim_end_matches('/');
+    // Of an IPv6 address, the part after the bracket.
+    let tail = host.rsplit_once(']').map_or(host, |(_, tail)| tail);
+    match (port, scheme) {
+        _ if tail.contains([':', '/']) => format!("{scheme}://{host}"),
+        (Some(port), _) => format!("{scheme}://{host}:{port}"),
+        (None, "https") => format!("{scheme}://{host}"),
+        (None, _) => format!("{scheme}://{host}:8080"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::endpoint_of;
+
+    #[test]
+    fn a_host_becomes_the_endpoint_that_the_vendors_tools_mean() {
+        for (host, port, endpoint) in [
+            ("zstack", None, "http://zstack:8080"),
+            ("10.0.0.7", Some("5000"), "http://10.0.0.7:5000"),
+            ("[::1]", None, "http://[::1]:8080"),
+            ("[::1]:81", Some("82"), "http://[::1]:81"),
+            ("zstack:81", Some("82"), "http://zstack:81"),
+            ("https://zstack.example/", None, "https://zstack.example"),
+            ("https://zstack.example", Some("8443"), "https://zstack.example:8443"),
+            ("http://zstack/proxied", Some("80"), "http://zstack/proxied"),
+        ] {
+            assert_eq!(endpoint_of(host, port), endpoint);
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! What the client does around each generated exchange: it authenticates and sends the request, and
 //! brings the answer to a documented form.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use guestexec_core::{
-    Answer, Attempts, CallError, Counts, MAX_ANSWER, Mark, Marks, Operation, Refusal, Secret,
-    Secrets, Underway, buffered, exchange, header_value, read_ahead, secret_header, unix_seconds,
-    within,
+    Answer, Attempts, CallError, Counts, ErrorKind, MAX_ANSWER, Mark, Marks, Operation, Refusal,
+    Secret, Secrets, Seen, Underway, Verdict, buffered, exchange, header_value, read_ahead,
+    secret_header, unix_seconds, within,
 };
 use reqwest::{
     Request, Response,
@@ -16,13 +16,13 @@ use tokio::time::Instant;
 
 use crate::{
     Client, Credentials, Error, JobId, answer,
-    auth::{Kind, Session},
-    error, sign,
+    auth::{Holder, Kind, Session},
+    error, operations, sign,
     types::ErrorCode,
 };
 
 /// What a client holds besides its address.
-pub(crate) type Inner = guestexec_core::Inner<Credentials, Call>;
+pub(crate) type Inner = guestexec_core::Inner<Holder, Call>;
 
 /// The state of one call.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,13 @@ pub(crate) struct Call {
     pub(crate) marks: Vec<Mark>,
     /// The password hash in the body of a login.
     pub(crate) proof: Option<Secret>,
+}
+
+/// What proved the caller of a request.
+#[derive(Default)]
+struct Proof {
+    held: Option<Arc<Credentials>>,
+    session: Option<Arc<Secret>>,
 }
 
 impl Client {
@@ -62,18 +69,30 @@ impl Client {
     }
 
     /// The session, if the credentials are not an access key.
-    pub(crate) fn session(&self) -> Option<&Session> {
-        match &self.inner.shared.0 {
-            Kind::Session(session) => Some(session),
+    pub(crate) fn session(&self) -> Option<Arc<Session>> {
+        match &self.held()?.0 {
+            Kind::Session(session) => Some(session.clone()),
             Kind::AccessKey { .. } => None,
         }
+    }
+
+    /// The credentials as they are now, if they were fetched.
+    fn held(&self) -> Option<Arc<Credentials>> {
+        self.inner.shared.as_ref().ok()?.current()
+    }
+
+    /// Fetches the credentials, if need be.
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        let keyring = self.inner.shared.as_ref().map_err(Error::clone)?;
+        keyring.ready(self.inner.clock.now()).await.map(drop)
     }
 
     /// What no error may show.
     fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
         self.inner.call.proof.iter().for_each(|proof| secrets.add(proof.expose()));
-        match &self.inner.shared.0 {
+        let Some(held) = self.held() else { return secrets };
+        match &held.0 {
             Kind::Session(session) => {
                 session.uuid().into_iter().for_each(|uuid| secrets.add(uuid.expose()));
                 session.password_hash().into_iter().for_each(|hash| secrets.add(hash.expose()));
@@ -88,11 +107,18 @@ impl Client {
         !operation.open || self.inner.call.identified
     }
 
-    fn authenticate(&self, request: &mut Request) -> Result<(), String> {
-        let authorization = match &self.inner.shared.0 {
-            Kind::Session(session) => match session.uuid() {
-                Some(uuid) => format!("OAuth {}", uuid.expose()),
-                None => return Ok(()),
+    /// Adds session or signature, and returns the credentials and the session used.
+    fn authenticate(&self, request: &mut Request) -> Result<Proof, String> {
+        let Some(held) = self.held() else { return Ok(Proof::default()) };
+        let mut session = None;
+        let authorization = match &held.0 {
+            Kind::Session(open) => match open.uuid() {
+                Some(uuid) => {
+                    let text = format!("OAuth {}", uuid.expose());
+                    session = Some(uuid);
+                    text
+                }
+                None => return Ok(Proof { held: Some(held), session }),
             },
             Kind::AccessKey { id, secret, zone } => {
                 let date = sign::format_date(unix_seconds(self.inner.clock.now()), zone)
@@ -105,10 +131,39 @@ impl Client {
             }
         };
         request.headers_mut().insert(AUTHORIZATION, secret_header(&authorization)?);
-        Ok(())
+        Ok(Proof { held: Some(held), session })
     }
 
-    /// Names the job of a request that starts a command, so that its result can be polled.
+    /// Removes the reason for which the node refused what proved the caller: opens the session anew, or
+    /// fetches other credentials. False if nothing is better now.
+    ///
+    /// Where a command is run by its handle, that decides itself, since it knows the job and the deadline.
+    async fn prove_anew(&self, proof: &Proof, refusal: &Refusal<ErrorCode>) -> bool {
+        let Inner { operation, call, shared, clock, .. } = &self.inner;
+        let is_spared = call.job.is_some() || call.repeated || **operation == operations::LOG_OUT;
+        if is_spared || operation.starts_command && !refusal.not_started {
+            return false;
+        }
+        let Some(held) = &proof.held else { return false };
+        let ended = refusal.detail.as_ref().is_some_and(error::is_session_end);
+        match (&held.0, &proof.session) {
+            (Kind::Session(session), Some(used)) if ended && session.can_be_renewed() => {
+                session.renew(self, used).await.unwrap_or(false)
+            }
+            (Kind::Session(_), _) if !ended => false,
+            // A node answers 403 to AccessKeys that it does not know.
+            (Kind::AccessKey { .. }, _) if refusal.kind != ErrorKind::Forbidden => false,
+            _ => match shared {
+                Ok(keyring) => {
+                    let now = clock.now();
+                    keyring.renew(now, |credentials| credentials.is_same(held)).await
+                }
+                Err(_) => false,
+            },
+        }
+    }
+
+    /// Names the job of a request, so that its result can be polled.
     fn name_job(&self, request: &mut Request) -> Result<(), String> {
         let job = match &self.inner.call.job {
             Some((job, _)) => job.clone(),
@@ -128,19 +183,50 @@ pub(crate) async fn send(client: &Client, mut request: Request) -> Result<Respon
         let json = HeaderValue::from_static("application/json;charset=UTF-8");
         request.headers_mut().insert(CONTENT_TYPE, json);
     }
-    if operation.starts_command {
+    if operation.starts_command || call.job.is_some() {
         client.name_job(&mut request).map_err(CallError::InvalidRequest)?;
     }
+    let secrets = || client.secrets();
     let mut attempts = match call.repeated {
         true => client.inner.single_attempt(),
         false => client.inner.attempts(call.job.as_ref().map(|(_, deadline)| *deadline)),
     };
+    let mut may_prove_anew = client.identifies(operation);
     loop {
         let spare = request.try_clone();
         let limit = attempts.limit();
-        let result = within(limit, client.attempt(request, &mut attempts)).await;
+        let mut proof = Proof::default();
+        let attempt = client.attempt(request, &mut attempts, &mut proof);
+        let mut result = within(limit, attempt).await;
+        // Taken out, because a result with an answer in it is no `Sync`.
+        let refusal = result.as_mut().ok().and_then(|(_, refusal)| refusal.take());
+        if let Some(refusal) = &refusal
+            && may_prove_anew
+            && client.prove_anew(&proof, refusal).await
+        {
+            may_prove_anew = false;
+            call.underway.refute();
+            match spare {
+                Some(mut spare)
+                    if attempts.again(Verdict::Again, Seen::default(), &secrets).await =>
+                {
+                    // The refused request may have used up the job's name.
+                    if operation.starts_command {
+                        client.name_job(&mut spare).map_err(CallError::InvalidRequest)?;
+                    }
+                    request = spare;
+                    continue;
+                }
+                _ => return result.map(|(response, _)| response),
+            }
+        }
+        if let Ok((_, place)) = &mut result {
+            *place = refusal;
+        }
         match spare {
-            Some(spare) if attempts.follow(&result, &call.underway).await => request = spare,
+            Some(spare) if attempts.follow(&result, &call.underway, &secrets).await => {
+                request = spare
+            }
             _ => return result.map(|(response, _)| response),
         }
     }
@@ -152,23 +238,24 @@ impl Client {
         &self,
         mut request: Request,
         attempts: &mut Attempts<'_>,
+        proof: &mut Proof,
     ) -> Result<(Response, Option<Refusal<ErrorCode>>), CallError> {
         let Inner { operation, call, .. } = &self.inner;
         if self.identifies(operation) {
-            self.authenticate(&mut request).map_err(CallError::InvalidRequest)?;
+            *proof = self.authenticate(&mut request).map_err(CallError::InvalidRequest)?;
         }
         if let Some((_, deadline)) = &call.job {
             let left = deadline.saturating_duration_since(Instant::now());
             *request.timeout_mut() = Some(left);
         }
         self.inner.prepare(&mut request)?;
-        attempts.begin();
+        attempts.begin(&request);
         call.underway.begin();
         let response = self.inner.send(request).await?;
         let response = match response.status().is_success() {
             true => {
                 let answer = buffered(response, MAX_ANSWER).await?;
-                Response::from(answer::documented(answer, operation))
+                Response::from(answer::documented(answer, operation, call.repeated))
             }
             false => response,
         };
@@ -192,8 +279,12 @@ pub(crate) async fn call<T>(
     operation: &'static Operation,
     answer: impl Future<Output = Result<Answer<T>, CallError>>,
 ) -> Result<Answer<T>, Error> {
-    // `Client::with_credentials` does not check them.
-    client.inner.shared.check().map_err(|error| error.during(operation.id))?;
+    // `Client::with_credentials` does not report bad ones.
+    let ready = match (&client.inner.shared, client.identifies(operation)) {
+        (Ok(_), false) => Ok(()),
+        _ => client.ready().await,
+    };
+    ready.map_err(|error| error.during(operation.id))?;
     match client.session() {
         Some(session) if client.identifies(operation) => {
             session.open(client).await?;

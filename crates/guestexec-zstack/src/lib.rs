@@ -12,19 +12,20 @@ mod not_started;
 mod run;
 pub mod sign;
 
-pub use auth::Credentials;
+pub use auth::{CredentialSource, Credentials, Lease, LeaseFuture};
 pub use client::ClientBuilder;
 pub use error::{Error, causes};
 #[cfg(feature = "examples")]
 pub use generated::examples;
 pub use generated::{Client, builder, enums, operations, types};
 pub use guestexec_core::{
-    Answer, Bytes, CallOptions, Clock, Counts, Detail, ErrorKind, Example, ExampleAnswer,
-    ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions, HttpTransport, Operation,
-    Proxy, Request, RequestShape, Response, ResponseFuture, Retries, Secret, StatusCode,
-    SystemClock, Transport, TransportError, Validate, Violation,
+    Answer, Base64, Bytes, CallOptions, Clock, Counts, Credential, Detail, Each, ErrorKind,
+    Example, ExampleAnswer, ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions,
+    HttpTransport, Operation, PageItems, Paged, Pages, Part, Place, ProvideCredentials, Proxy,
+    Request, RequestShape, Response, ResponseFuture, Retries, Secret, StatusCode, SystemClock,
+    Transport, TransportError, Validate, Violation,
 };
 pub use run::{
-    Captured, EachVm, Job, JobId, Method, Output, Run, Shell, Uncaptured, Unchecked, UncheckedJob,
-    Unfinished, Vm,
+    Captured, Job, JobId, Method, Output, Run, ScriptRecord, ScriptResult, ScriptRun, ScriptRuns,
+    Shell, Uncaptured, Unchecked, UncheckedJob, Unfinished, UnfinishedScript, Vm, Vms,
 };

@@ -20,8 +20,11 @@ const NOT_STARTED: [Row; 3] = [
     // A node checks identity and permission before it runs a command. A gateway may check those of a poll
     // and answer the same, so they never end a command in a poll.
     ("ID.", |_| false),
-    // A node looks up the VM before it runs a command. It may not know the job of a poll either.
-    ("SYS.1003", |error| mentions(error, "vminstance") && !mentions(error, "job")),
+    // A node looks up the VM, and the script, before it runs a command. It may not know the job of a poll
+    // either.
+    ("SYS.1003", |error| {
+        ["vminstance", "script"].iter().any(|word| mentions(error, word)) && !mentions(error, "job")
+    }),
     // A node checks the parameters before it runs a command. The job's id of a poll is one, too.
     ("SYS.1007", |error| !mentions(error, "job")),
 ];

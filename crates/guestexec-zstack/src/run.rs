@@ -6,6 +6,8 @@ mod follow;
 mod for_test;
 mod job;
 mod output;
+mod records;
+mod script;
 mod serialized;
 mod start;
 #[cfg(feature = "encoding")]
@@ -23,12 +25,13 @@ use std::{
 pub use capture::{Captured, Shell};
 pub use job::{Job, JobId, UncheckedJob};
 pub use output::Output;
+pub use records::{ScriptRecord, ScriptResult, UnfinishedScript};
+pub use script::{ScriptRun, ScriptRuns, Vms};
 pub use unfinished::{Uncaptured, Unfinished};
-pub use vms::EachVm;
 
 use crate::{Client, Error, enums::Platform};
 use job::random_hex;
-use start::Call;
+use start::{Call, Command};
 
 impl Client {
     /// The VM with this UUID of 32 hex digits. Sends nothing.
@@ -87,16 +90,14 @@ impl<'a> Vm<'a> {
     /// The service's answer has no exit code, so a small script runs the command and writes it down;
     /// [`Run::unchecked`] does without.
     pub fn run(&self, command: impl Into<String>) -> Run<'a> {
-        let call = Call {
-            client: self.client,
+        let request = Command {
             vm: self.uuid.clone(),
             platform: self.platform.clone(),
-            command: command.into(),
-            timeout: None,
+            text: command.into(),
             method: Method::Put,
-            job: None,
-            marks: Vec::new(),
         };
+        let call =
+            Call { client: self.client, request, timeout: None, job: None, marks: Vec::new() };
         Run { call, shell: Shell::Guest }
     }
 }
@@ -202,7 +203,7 @@ impl<'a> Run<'a> {
 
     /// Sets the method of the call. Default: PUT.
     pub fn method(mut self, method: Method) -> Self {
-        self.call.method = method;
+        self.call.request.method = method;
         self
     }
 
@@ -241,7 +242,8 @@ impl<'a> Run<'a> {
         let nonce = random_hex()?;
         let mut call = self.call;
         let checks = call.client.inner.checks;
-        call.command = self.shell.script(&call.platform, &call.command, &nonce, checks)?;
+        let Command { platform, text, .. } = &mut call.request;
+        *text = self.shell.script(platform, text, &nonce, checks)?;
         call.marks = capture::marks(&nonce);
         Captured::read(call.finish().await?, Some(&nonce))
     }
@@ -288,7 +290,8 @@ impl<'a> IntoFuture for Unchecked<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            if self.call.command.trim() != self.call.command {
+            let command = &self.call.request.text;
+            if command.trim() != command {
                 tracing::warn!("the node removes the white space at the ends of the command");
             }
             self.call.finish().await

@@ -32,9 +32,13 @@ async fn many_vms_run_four_at_a_time_and_survive_the_end_of_a_session() {
     let events = fs::read_to_string(&log).unwrap();
     fs::remove_file(log).unwrap();
     assert!(output.status.success(), "{output:?}");
-    let expected: String =
-        zstack.vm_uuids().iter().map(|id| format!("{id} exited with 3\n")).collect();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let mut printed: Vec<&str> = printed.lines().collect();
+    let expected = zstack.vm_uuids().into_iter().map(|id| format!("{id} exited with 3"));
+    let mut expected: Vec<_> = expected.collect();
+    printed.sort();
+    expected.sort();
+    assert_eq!(printed, expected);
     assert!(zstack.vm_uuids().iter().all(|id| zstack.executions(id) == 1));
     assert_eq!(sandbox.faults_struck(Provider::Zstack), 1);
     assert_eq!(zstack.sessions(), 0);
@@ -56,4 +60,25 @@ async fn many_vms_reports_what_cannot_run() {
     assert!(done.stdout.starts_with(&format!("{stopped}: ")), "{done:?}");
     let done = run(&sandbox, "many_vms", [] as [&str; 0]);
     assert!(done.stderr.contains("usage: many_vms COMMAND VM…"), "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn script_vms_runs_a_file_everywhere_and_reports_where_it_cannot() {
+    let sandbox = Sandbox::builder().zstack_vms(3).start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let file = env::temp_dir().join(format!("guestexec-script-vms-{}", process::id()));
+    fs::write(&file, "print('hello')\nraise SystemExit(3)\n").unwrap();
+    let mut vms = zstack.vm_uuids();
+    vms.push(zstack.stopped_vm_uuid().to_owned());
+    let arguments = [file.to_str().unwrap()].into_iter().chain(vms.iter().map(String::as_str));
+    let done = run(&sandbox, "script_vms", arguments.collect::<Vec<_>>());
+    fs::remove_file(&file).unwrap();
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    for (line, uuid) in lines.iter().zip(zstack.vm_uuids()) {
+        assert_eq!(*line, format!("{uuid} exited with 3: hello"));
+    }
+    assert!(lines[3].contains("the vm is not running"), "{done:?}");
+    assert_eq!((lines.len(), zstack.scripts()), (4, 0));
+    let done = run(&sandbox, "script_vms", [] as [&str; 0]);
+    assert!(done.stderr.contains("usage: script_vms FILE VM…"), "{done:?}");
 }

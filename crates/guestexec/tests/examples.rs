@@ -42,6 +42,28 @@ async fn three_clouds_share_one_function_and_one_error() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn opentelemetry_exports_the_spans_of_one_trace() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let [instance, ..] = &sandbox.tat().instances()[..] else { unreachable!() };
+    let done = run(&sandbox, "opentelemetry", [&**instance, "printf private"]);
+    assert!(done.stdout.contains(&format!("{instance} exited with 0\n")), "{done:?}");
+    let all = |name: &str| {
+        let lines = done.stdout.lines().filter_map(|line| line.trim().split_once(':'));
+        let of_it = lines.filter(|(key, _)| key.trim() == name);
+        of_it.map(|(_, value)| value.trim().to_owned()).collect::<Vec<_>>()
+    };
+    let names = all("Name");
+    for name in ["patch", "command", "POST RunCommand", "POST DescribeInvocations"] {
+        assert!(names.iter().any(|known| known.trim_matches('"') == name), "{name}: {done:?}");
+    }
+    let mut traces = all("TraceId");
+    traces.sort();
+    traces.dedup();
+    assert_eq!(traces.len(), 1, "{done:?}");
+    assert!(done.stdout.contains("server.address") && !done.stdout.contains("private"), "{done:?}");
+}
+
 /// Ends the program, also where an assertion fails.
 struct Service(std::process::Child);
 

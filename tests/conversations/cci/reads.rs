@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use guestexec_cci::{Clock, Credentials, ErrorKind, operations::*};
@@ -145,5 +145,27 @@ pub async fn operations(stage: Stage) -> String {
     let call = client.list_pods("default").limit(5);
     let call = call.continue_("more/+ ").resource_version("7").resource_version_match("Exact");
     call.timeout_seconds(30).send().await.unwrap();
+    told(&tape)
+}
+
+pub async fn log(stage: Stage) -> String {
+    let tape = Tape::new()
+        .on(READ_POD_LOG, Reply::text(StatusCode::OK, "started\nready\n"))
+        .on(READ_POD_LOG, Reply::text(StatusCode::OK, "2026-11-22T06:04:21.5Z ready\n"));
+    let client = client(&stage, &tape);
+    let pod = client.pod("default", "web").container("nginx");
+    let mut log = pod
+        .logs()
+        .follow()
+        .since_time(UNIX_EPOCH + Duration::from_secs(1_732_255_461))
+        .stream()
+        .await
+        .unwrap();
+    assert_eq!(log.next_line().await.unwrap().unwrap(), b"started");
+    assert_eq!(log.next_chunk().await.unwrap().unwrap(), &b"ready\n"[..]);
+    assert!(log.next_chunk().await.unwrap().is_none());
+    let again = pod.logs().previous().timestamps().tail_lines(1).limit_bytes(100);
+    let again = again.since(Duration::from_secs(60)).text_lossy().await.unwrap();
+    assert!(again.ends_with(" ready\n"));
     told(&tape)
 }

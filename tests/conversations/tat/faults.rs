@@ -184,7 +184,7 @@ pub async fn gateway(stage: Stage) -> String {
 #[derive(Debug, Default)]
 struct Temporary(AtomicUsize);
 
-impl ProvideCredentials for Temporary {
+impl ProvideCredentials<Credentials> for Temporary {
     fn provide(&self) -> LeaseFuture<'_> {
         let number = self.0.fetch_add(1, Ordering::SeqCst);
         let credentials = Credentials::new(format!("AKIDexample{number}"), "secret")

@@ -2,7 +2,12 @@
 
 use std::{io::Write as _, time::Duration};
 
-use guestexec_tat::{Credentials, Event, Language, RootDomain, enums::CommandType, operations::*};
+use guestexec_tat::{
+    Credentials, Event, Language, RootDomain,
+    enums::{CommandType, InvokerType, QuotaResource, SchedulePolicy},
+    operations::*,
+    types::ScheduleSettings,
+};
 use guestexec_testkit::{Reply, Tape};
 use serde_json::json;
 
@@ -287,17 +292,44 @@ pub async fn operations(stage: Stage) -> String {
     let tape = Tape::new()
         .on(CREATE_COMMAND, answer(json!({ "CommandId": "cmd-1" })))
         .on(DESCRIBE_COMMANDS, answer(json!({ "TotalCount": 0, "CommandSet": [] })))
+        .on(MODIFY_COMMAND, answer(json!({})))
         .on(DELETE_COMMAND, answer(json!({})))
+        .on(DELETE_COMMANDS, answer(json!({})))
+        .on(CREATE_INVOKER, answer(json!({ "InvokerId": "ivk-1" })))
+        .on(MODIFY_INVOKER, answer(json!({})))
+        .on(DISABLE_INVOKER, answer(json!({})))
+        .on(ENABLE_INVOKER, answer(json!({})))
+        .on(DESCRIBE_INVOKERS, answer(json!({ "TotalCount": 0, "InvokerSet": [] })))
+        .on(DESCRIBE_INVOKER_RECORDS, answer(json!({ "TotalCount": 0, "InvokerRecordSet": [] })))
+        .on(DELETE_INVOKER, answer(json!({})))
         .on(
             DESCRIBE_AUTOMATION_AGENT_STATUS,
             answer(json!({ "TotalCount": 0, "AutomationAgentSet": [] })),
         )
+        .on(
+            DESCRIBE_REGISTER_INSTANCES,
+            answer(json!({ "TotalCount": 0, "RegisterInstanceSet": [] })),
+        )
+        .on(DESCRIBE_QUOTAS, answer(json!({ "GeneralResourceQuotaSet": [] })))
         .on(DESCRIBE_REGIONS, Reply::from(answer(json!({ "TotalCount": 0, "RegionSet": [] }))));
     let client = client(&stage, &tape);
     client.create_command("logs", "tail -n 5 /var/log/*").send().await.unwrap();
     client.describe_commands().command_ids(["cmd-1"]).send().await.unwrap();
+    client.modify_command("cmd-1").content("df -h").timeout(30).send().await.unwrap();
     client.delete_command("cmd-1").send().await.unwrap();
+    client.delete_commands(["cmd-2", "cmd-3"]).send().await.unwrap();
+    let nightly = ScheduleSettings::new(SchedulePolicy::Recurrence).recurrence("0 3 * * *");
+    let made = client.create_invoker("nightly", InvokerType::Schedule, "cmd-4", ["ins-1"]);
+    made.schedule_settings(nightly).parameters(r#"{"to":"a"}"#).send().await.unwrap();
+    client.modify_invoker("ivk-1").username("backup").send().await.unwrap();
+    client.disable_invoker("ivk-1").send().await.unwrap();
+    client.enable_invoker("ivk-1").send().await.unwrap();
+    client.describe_invokers().invoker_ids(["ivk-1"]).send().await.unwrap();
+    client.describe_invoker_records().invoker_ids(["ivk-1"]).send().await.unwrap();
+    client.delete_invoker("ivk-1").send().await.unwrap();
     client.describe_automation_agent_status().instance_ids(["ins-1"]).send().await.unwrap();
+    client.describe_register_instances().instance_ids(["rins-1"]).send().await.unwrap();
+    client.describe_quotas([QuotaResource::Command]).send().await.unwrap();
     client.describe_regions().send().await.unwrap();
     tape.assert_complete();
     tape.to_string()

@@ -312,7 +312,25 @@ fn sending(code: &OperationCode<'_>, success: &Success) -> Vec<ImplItemFn> {
         },
         None => quote!(self.receive(call, ::guestexec_core::read::#read).await),
     };
-    vec![
+    let streamed = (read == "text").then(|| -> ImplItemFn {
+        parse_quote! {
+            /// Sends the request, and returns the body of the answer as it comes, however long that takes.
+            /// The call's timeout bounds the wait for its beginning.
+            ///
+            /// # Errors
+            /// As [`send`](Self::send).
+            pub async fn send_streamed(
+                mut self,
+            ) -> Result<::guestexec_core::Answer<::guestexec_core::Streamed>, Error> {
+                self.options = self.options.streaming();
+                let call = Call::default();
+                #prepared
+                let exchange = Box::pin(request.exchange());
+                hooks::call(&client, operation, ::guestexec_core::streamed(exchange)).await
+            }
+        }
+    });
+    let mut methods = vec![
         send,
         parse_quote! {
             /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
@@ -347,5 +365,7 @@ fn sending(code: &OperationCode<'_>, success: &Success) -> Vec<ImplItemFn> {
                 hooks::call(&client, operation, ::guestexec_core::answer(exchange, read)).await
             }
         },
-    ]
+    ];
+    methods.extend(streamed);
+    methods
 }

@@ -12,8 +12,18 @@ use super::{Field, Maker, OperationCode, argument, bare, doc, last_segment, take
 use crate::document::{NamedExample, ObjectSchema, Schema};
 
 /// The names that the methods of a builder have.
-const TAKEN: [&str; 9] =
-    ["call_timeout", "header", "items", "new", "pages", "retries", "send", "send_raw", "with_body"];
+const TAKEN: [&str; 10] = [
+    "call_timeout",
+    "header",
+    "items",
+    "new",
+    "pages",
+    "retries",
+    "send",
+    "send_raw",
+    "send_streamed",
+    "with_body",
+];
 
 /// What a caller gives an operation.
 pub(super) struct Inputs {

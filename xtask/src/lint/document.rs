@@ -8,7 +8,7 @@ use super::{Complaints, collision, is_name};
 use crate::document::{Call, Complaint, Document, Lines, Referable, Reference, Schema};
 
 /// Names that are in every Rust file, and those of the generated files that have no other way.
-const TAKEN: [&str; 68] = [
+const TAKEN: [&str; 69] = [
     "Answer",
     "AsMut",
     "AsRef",
@@ -63,6 +63,7 @@ const TAKEN: [&str; 68] = [
     "Serialize",
     "Sized",
     "Some",
+    "Streamed",
     "String",
     "Sync",
     "ToOwned",

@@ -35,7 +35,7 @@ const METHODS: [&str; 26] = [
 ];
 
 /// Types and traits that generated code names without a path, or that every file sees.
-const TYPES: [&str; 69] = [
+const TYPES: [&str; 70] = [
     "Answer",
     "Arc",
     "AsMut",
@@ -95,6 +95,7 @@ const TYPES: [&str; 69] = [
     "Serialize",
     "Sized",
     "Some",
+    "Streamed",
     "String",
     "Sync",
     "ToOwned",

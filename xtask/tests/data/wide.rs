@@ -79,6 +79,11 @@ async fn a_text_is_an_answer_and_json_has_the_name_of_the_document() {
     let (_, body) = sent.split_once("\r\n\r\n").unwrap();
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(body, serde_json::json!({ "name": "lamp", "Message": "one", "message": "two" }));
+
+    let (client, _) = serve("text/plain", "made").await;
+    let mut answer = client.create_thing("lamp", "one").send_streamed().await.unwrap();
+    assert_eq!(answer.chunk().await.unwrap().as_deref(), Some(&b"made"[..]));
+    assert!(answer.chunk().await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -188,7 +188,10 @@ const OTHERS: &[Edit] = &[
     ),
     of(
         "zstack",
-        &[("        '202':", "        '412':")],
+        &[(
+            "        '202':\n          description: >-\n",
+            "        '412':\n          description: >-\n",
+        )],
         &[
             "success-status-removed ExecuteGuestVmCommand breaking patch",
             "success-status-removed ExecuteGuestVmCommandByPost breaking patch",

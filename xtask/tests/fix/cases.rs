@@ -510,18 +510,18 @@ fn operation() -> Case {
     let filters = member("Filters", Type::List(Box::new(Type::Object(Some("Filter".to_owned())))));
     let quota = Member {
         members: vec![member("Total", Type::Integer), text("Unit")],
-        ..member("Quotas", Type::List(Box::new(Type::Object(Some("Quota".to_owned())))))
+        ..member("Scenes", Type::List(Box::new(Type::Object(Some("Scene".to_owned())))))
     };
     let operation = Operation {
-        id: words("DescribeQuotas"),
+        id: words("DescribeScenes"),
         rate: Some((3, 5)),
         request: Some(vec![ids, filters]),
         answer: Some(vec![quota, text("RequestId")]),
         errors: Some(vec![
             Code { code: "InternalError".to_owned(), ..Code::default() },
             Code {
-                code: "ResourceNotFound.QuotaNotFound".to_owned(),
-                text: "No quota.".to_owned(),
+                code: "ResourceNotFound.SceneNotFound".to_owned(),
+                text: "No scene.".to_owned(),
                 ..Code::default()
             },
         ]),
@@ -529,7 +529,7 @@ fn operation() -> Case {
     };
     let page = Page { operations: vec![operation.clone()], ..Page::default() };
     let findings =
-        vec![finding("DescribeQuotas", Kind::OperationMissing { operation: Box::new(operation) })];
+        vec![finding("DescribeScenes", Kind::OperationMissing { operation: Box::new(operation) })];
     Case { name: "operation", document: "tat", findings, page }
 }
 
@@ -539,7 +539,7 @@ fn operation_of_paths() -> Case {
     let token = Member { place: Place::Header, required: Some(true), ..text("X-Auth-Token") };
     let operation = Operation {
         method: words("GET"),
-        path: words("/apis/cci/v2/namespaces/{namespace}/pods/{name}/log"),
+        path: words("/apis/cci/v2/namespaces/{namespace}/pods/{name}/events"),
         request: Some(vec![path("name"), path("namespace"), query, token]),
         answer: Some(vec![Member {
             ty: Some(Type::Object(Some("LogLine".to_owned()))),
@@ -558,7 +558,7 @@ fn operation_of_paths() -> Case {
         ..ObjectType::default()
     };
     let page = Page { operations: vec![operation.clone()], types: vec![ty], ..Page::default() };
-    let place = "getApisCciV2NamespacesPodsLog";
+    let place = "getApisCciV2NamespacesPodsEvents";
     let findings = vec![finding(place, Kind::OperationMissing { operation: Box::new(operation) })];
     Case { name: "operation-of-paths", document: "cci", findings, page }
 }

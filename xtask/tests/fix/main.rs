@@ -67,7 +67,7 @@ fn words(text: &str) -> Option<Words> {
 
 /// The text with every line that a person must write written, and what a second call does.
 fn written(text: &str) -> String {
-    let text = ["DescribeQuotas", "GetApiJob"].iter().fold(text.to_owned(), |text, id| {
+    let text = ["DescribeScenes", "GetApiJob"].iter().fold(text.to_owned(), |text, id| {
         let line = format!("    post:\n      operationId: {id}\n");
         text.replace(&line, &format!("{line}      x-repeatable: true\n"))
     });

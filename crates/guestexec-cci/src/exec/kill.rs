@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use guestexec_core::ErrorKind;
 use tokio::{sync::watch, time::timeout};
+use tracing::{Instrument as _, Span};
 
 use super::{Exec, request::ExecTransport};
 use crate::{Client, Error, Pod};
@@ -115,6 +116,8 @@ pub(super) struct Killer {
     pub(super) transport: ExecTransport,
     pub(super) timeout: Duration,
     pub(super) pid: watch::Receiver<Pid>,
+    /// The span of the command that is killed.
+    pub(super) span: Span,
 }
 
 impl Killer {
@@ -152,6 +155,7 @@ impl Killer {
             .timeout(self.timeout)
             .output_limit(64 * 1024)
             .output()
+            .instrument(self.span.clone())
             .await?;
         if !output.status.success() && !output.stderr_lossy().contains("No such process") {
             return Err(Error::new(

@@ -3,8 +3,8 @@
 use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::{
     Answer, Bytes, CallError, CallOptions, DetailOf, PageItems, Paged, Pages, Part,
-    Place, Read, Upgraded, Validate, accepted, answer, call_options, json_body, read,
-    upgraded,
+    Place, Read, Streamed, Upgraded, Validate, accepted, answer, call_options, json_body,
+    read, streamed, upgraded,
 };
 use progenitor_client::{QueryParam, encode_path};
 use reqwest::header::ACCEPT;
@@ -365,6 +365,315 @@ impl<'a> ReadPod<'a> {
     }
 }
 
+/// A call of `deleteCciV2NamespacedPod`; [`Client::delete_pod`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct DeletePod<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    name: String,
+    namespace: String,
+    dry_run: Option<String>,
+    grace_period_seconds: Option<i64>,
+}
+
+impl<'a> DeletePod<'a> {
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 1..=253;
+    /// How many characters `namespace` may have.
+    pub const NAMESPACE_LENGTH: RangeInclusive<usize> = 1..=63;
+    /// Which values `gracePeriodSeconds` may have.
+    pub const GRACE_PERIOD_SECONDS_RANGE: RangeFrom<i64> = 0..;
+    pub(super) fn new(
+        client: &'a Client,
+        namespace: impl Into<String>,
+        name: impl Into<String>,
+    ) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            name: name.into(),
+            namespace: namespace.into(),
+            dry_run: None,
+            grace_period_seconds: None,
+        }
+    }
+
+    /// `All` has the service check the request and answer as if it had been carried out, and store
+    /// nothing.
+    pub fn dry_run(mut self, value: impl Into<String>) -> Self {
+        self.dry_run = Some(value.into());
+        self
+    }
+
+    /// How long the processes may take to end, in seconds, 0 or more; 0 ends them at once. Default:
+    /// the pod's `terminationGracePeriodSeconds`. On Open Telekom Cloud; Huawei's page does not have
+    /// it.
+    pub fn grace_period_seconds(mut self, value: i64) -> Self {
+        self.grace_period_seconds = Some(value);
+        self
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::Pod>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(self, call: Call) -> Result<Answer<types::Pod>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::DELETE_POD;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = DeletePod {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, name, namespace, dry_run, grace_period_seconds, .. } = self;
+        Self::within_limits(
+            client.inner.checks,
+            &name,
+            &namespace,
+            &grace_period_seconds,
+        )?;
+        let url = format!(
+            "{}/apis/cci/v2/namespaces/{}/pods/{}", client.baseurl, encode_path(&
+            namespace.to_string()), encode_path(& name.to_string())
+        );
+        let request = client
+            .client
+            .delete(url)
+            .header(ACCEPT, "application/json")
+            .query(&QueryParam::new("dryRun", &dry_run))
+            .query(&QueryParam::new("gracePeriodSeconds", &grace_period_seconds))
+            .build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200, 202])
+    }
+}
+
+/// A call of `readCciV2NamespacedPodLog`; [`Client::read_pod_log`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct ReadPodLog<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    name: String,
+    namespace: String,
+    container: Option<String>,
+    follow: Option<bool>,
+    limit_bytes: Option<i64>,
+    previous: Option<bool>,
+    since_seconds: Option<i64>,
+    since_time: Option<String>,
+    tail_lines: Option<i64>,
+    timestamps: Option<bool>,
+}
+
+impl<'a> ReadPodLog<'a> {
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 1..=253;
+    /// How many characters `namespace` may have.
+    pub const NAMESPACE_LENGTH: RangeInclusive<usize> = 1..=63;
+    /// How many characters `container` may have.
+    pub const CONTAINER_LENGTH: RangeInclusive<usize> = 1..=63;
+    /// Which values `limitBytes` may have.
+    pub const LIMIT_BYTES_RANGE: RangeFrom<i64> = 1..;
+    /// Which values `sinceSeconds` may have.
+    pub const SINCE_SECONDS_RANGE: RangeFrom<i64> = 1..;
+    /// Which values `tailLines` may have.
+    pub const TAIL_LINES_RANGE: RangeFrom<i64> = 0..;
+    pub(super) fn new(
+        client: &'a Client,
+        namespace: impl Into<String>,
+        name: impl Into<String>,
+    ) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            name: name.into(),
+            namespace: namespace.into(),
+            container: None,
+            follow: None,
+            limit_bytes: None,
+            previous: None,
+            since_seconds: None,
+            since_time: None,
+            tail_lines: None,
+            timestamps: None,
+        }
+    }
+
+    /// Name of the container, at most 63 characters: lower-case letters, digits and `-`. May be left
+    /// out if the pod has only one.
+    pub fn container(mut self, value: impl Into<String>) -> Self {
+        self.container = Some(value.into());
+        self
+    }
+
+    /// Whether the answer goes on as the container writes, up to its end. Default `false`.
+    pub fn follow(mut self, value: bool) -> Self {
+        self.follow = Some(value);
+        self
+    }
+
+    /// After how many bytes the answer ends, at least 1; it may be slightly more or less, and cut a
+    /// line. No limit if missing.
+    pub fn limit_bytes(mut self, value: i64) -> Self {
+        self.limit_bytes = Some(value);
+        self
+    }
+
+    /// Whether to read the log of the container before its last restart. Default `false`.
+    pub fn previous(mut self, value: bool) -> Self {
+        self.previous = Some(value);
+        self
+    }
+
+    /// From how many seconds ago the log is read, at least 1. Beginning with the first line kept if
+    /// missing. Not together with `sinceTime`.
+    pub fn since_seconds(mut self, value: i64) -> Self {
+        self.since_seconds = Some(value);
+        self
+    }
+
+    /// The time from which the log is read, such as `2024-08-30T06:00:00Z` (RFC 3339). Not together
+    /// with `sinceSeconds`.
+    pub fn since_time(mut self, value: impl Into<String>) -> Self {
+        self.since_time = Some(value.into());
+        self
+    }
+
+    /// How many lines from the end are read, 0 or more. All of them if missing.
+    pub fn tail_lines(mut self, value: i64) -> Self {
+        self.tail_lines = Some(value);
+        self
+    }
+
+    /// Whether each line begins with the time at which it was written, such as
+    /// `2024-08-30T06:00:00.123456789Z`, and a space. Default `false`.
+    pub fn timestamps(mut self, value: bool) -> Self {
+        self.timestamps = Some(value);
+        self
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<String>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(self, call: Call) -> Result<Answer<String>, Error> {
+        self.receive(call, read::text).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::READ_POD_LOG;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = ReadPodLog {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it comes, however long that takes. The
+    /// call's timeout bounds the wait for its beginning.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_streamed(mut self) -> Result<Answer<Streamed>, Error> {
+        self.options = self.options.streaming();
+        let call = Call::default();
+        let operation = &operations::READ_POD_LOG;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = ReadPodLog {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, streamed(exchange)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self {
+            client,
+            name,
+            namespace,
+            container,
+            follow,
+            limit_bytes,
+            previous,
+            since_seconds,
+            since_time,
+            tail_lines,
+            timestamps,
+            ..
+        } = self;
+        Self::within_limits(
+            client.inner.checks,
+            &name,
+            &namespace,
+            &container,
+            &limit_bytes,
+            &since_seconds,
+            &tail_lines,
+        )?;
+        let url = format!(
+            "{}/apis/cci/v2/namespaces/{}/pods/{}/log", client.baseurl, encode_path(&
+            namespace.to_string()), encode_path(& name.to_string())
+        );
+        let request = client
+            .client
+            .get(url)
+            .query(&QueryParam::new("container", &container))
+            .query(&QueryParam::new("follow", &follow))
+            .query(&QueryParam::new("limitBytes", &limit_bytes))
+            .query(&QueryParam::new("previous", &previous))
+            .query(&QueryParam::new("sinceSeconds", &since_seconds))
+            .query(&QueryParam::new("sinceTime", &since_time))
+            .query(&QueryParam::new("tailLines", &tail_lines))
+            .query(&QueryParam::new("timestamps", &timestamps))
+            .build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
 /// A call of `listCciV2NamespacedPod`; [`Client::list_pods`] begins it.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent before `send`"]
@@ -564,6 +873,552 @@ impl Paged for ListPods<'_> {
 
     fn into_items(page: Self::Page) -> Vec<Self::Item> {
         page.items
+    }
+}
+
+/// A call of `createCciV2NamespacedPod`; [`Client::create_pod`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct CreatePod<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    namespace: String,
+    dry_run: Option<String>,
+    body: types::NewPod,
+}
+
+impl<'a> CreatePod<'a> {
+    /// How many characters `namespace` may have.
+    pub const NAMESPACE_LENGTH: RangeInclusive<usize> = 1..=63;
+    pub(super) fn new(
+        client: &'a Client,
+        namespace: impl Into<String>,
+        metadata: types::NewPodMeta,
+        spec: types::NewPodSpec,
+    ) -> Self {
+        Self::with_body(client, namespace, types::NewPod::new(metadata, spec))
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(
+        client: &'a Client,
+        namespace: impl Into<String>,
+        body: types::NewPod,
+    ) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            namespace: namespace.into(),
+            dry_run: None,
+            body,
+        }
+    }
+
+    /// `All` has the service check the request and answer as if it had been carried out, and store
+    /// nothing.
+    pub fn dry_run(mut self, value: impl Into<String>) -> Self {
+        self.dry_run = Some(value.into());
+        self
+    }
+
+    /// Version of the object, `cci/v2`; the service takes its own if missing.
+    pub fn api_version(mut self, value: impl Into<String>) -> Self {
+        self.body.api_version = Some(value.into());
+        self
+    }
+
+    /// The word `Pod`; the service knows it if missing.
+    pub fn kind(mut self, value: impl Into<String>) -> Self {
+        self.body.kind = Some(value.into());
+        self
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// It starts a command and is never sent a second time after it may have arrived. After a failure,
+    /// [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command may have run.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::Pod>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(self, call: Call) -> Result<Answer<types::Pod>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::CREATE_POD;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = CreatePod {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, namespace, dry_run, body, .. } = self;
+        Self::within_limits(client.inner.checks, &namespace)?;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!(
+            "{}/apis/cci/v2/namespaces/{}/pods", client.baseurl, encode_path(& namespace
+            .to_string())
+        );
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body)
+            .query(&QueryParam::new("dryRun", &dry_run))
+            .build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200, 201, 202])
+    }
+}
+
+/// A call of `listCciV2Namespace`; [`Client::list_namespaces`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct ListNamespaces<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    continue_: Option<String>,
+    field_selector: Option<String>,
+    label_selector: Option<String>,
+    limit: Option<i64>,
+    resource_version: Option<String>,
+    timeout_seconds: Option<i64>,
+}
+
+impl<'a> ListNamespaces<'a> {
+    /// Which values `limit` may have.
+    pub const LIMIT_RANGE: RangeFrom<i64> = 0..;
+    /// Which values `timeoutSeconds` may have.
+    pub const TIMEOUT_SECONDS_RANGE: RangeFrom<i64> = 0..;
+    pub(super) fn new(client: &'a Client) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            continue_: None,
+            field_selector: None,
+            label_selector: None,
+            limit: None,
+            resource_version: None,
+            timeout_seconds: None,
+        }
+    }
+
+    /// The `continue` of the answer before, to go on there; the other parameters must stay as they
+    /// were.
+    pub fn continue_(mut self, value: impl Into<String>) -> Self {
+        self.continue_ = Some(value.into());
+        self
+    }
+
+    /// Keep namespaces whose members match, such as `metadata.name=test`.
+    pub fn field_selector(mut self, value: impl Into<String>) -> Self {
+        self.field_selector = Some(value.into());
+        self
+    }
+
+    /// Keep namespaces whose labels match, such as `team=web,stage!=test`.
+    pub fn label_selector(mut self, value: impl Into<String>) -> Self {
+        self.label_selector = Some(value.into());
+        self
+    }
+
+    /// The greatest number of namespaces in one answer. All of them if missing or 0.
+    pub fn limit(mut self, value: i64) -> Self {
+        self.limit = Some(value);
+        self
+    }
+
+    /// How old the answer may be; `0` allows what the server has at hand.
+    pub fn resource_version(mut self, value: impl Into<String>) -> Self {
+        self.resource_version = Some(value.into());
+        self
+    }
+
+    /// How long the server may work on the answer, in seconds.
+    pub fn timeout_seconds(mut self, value: i64) -> Self {
+        self.timeout_seconds = Some(value);
+        self
+    }
+
+    call_options! {}
+    /// The pages of the list, from this one on, each asked for when the one before was taken.
+    pub fn pages(self) -> Pages<'a, Self> {
+        Pages::new(self)
+    }
+
+    /// The items of the list, from this page on, each page asked for when it is needed.
+    pub fn items(self) -> PageItems<'a, Self> {
+        PageItems::new(self)
+    }
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::NamespaceList>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::NamespaceList>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::LIST_NAMESPACES;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = ListNamespaces {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self {
+            client,
+            continue_,
+            field_selector,
+            label_selector,
+            limit,
+            resource_version,
+            timeout_seconds,
+            ..
+        } = self;
+        Self::within_limits(client.inner.checks, &limit, &timeout_seconds)?;
+        let url = format!("{}/apis/cci/v2/namespaces", client.baseurl);
+        let request = client
+            .client
+            .get(url)
+            .header(ACCEPT, "application/json")
+            .query(&QueryParam::new("continue", &continue_))
+            .query(&QueryParam::new("fieldSelector", &field_selector))
+            .query(&QueryParam::new("labelSelector", &label_selector))
+            .query(&QueryParam::new("limit", &limit))
+            .query(&QueryParam::new("resourceVersion", &resource_version))
+            .query(&QueryParam::new("timeoutSeconds", &timeout_seconds))
+            .build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+impl Paged for ListNamespaces<'_> {
+    type Page = types::NamespaceList;
+    type Item = types::Namespace;
+    type Detail = DetailOf<Error>;
+    const OPERATION: &'static str = operations::LIST_NAMESPACES.id;
+    async fn fetch(self) -> Result<Answer<Self::Page>, Error> {
+        self.send().await
+    }
+
+    fn part(&self, page: &Self::Page) -> Part {
+        let metadata = page.metadata.as_ref();
+        let continue_ = metadata.and_then(|it| it.continue_.as_deref());
+        let is_odd = page.extra.contains_key("metadata")
+            || metadata.is_some_and(|it| it.extra.contains_key("continue"))
+            || page.extra.get("items").is_some_and(|items| !items.is_array());
+        Part::by_token(
+            continue_,
+            page.items.len() + page.extra.odd_elements("items").len(),
+            !is_odd,
+        )
+    }
+
+    fn beginning(self, at: Place) -> Self {
+        match at {
+            Place::Token(token) => self.continue_(token),
+            _ => self,
+        }
+    }
+
+    fn begin(&self) -> Option<Place> {
+        self.continue_.clone().map(Place::Token)
+    }
+
+    fn into_items(page: Self::Page) -> Vec<Self::Item> {
+        page.items
+    }
+}
+
+/// A call of `createCciV2Namespace`; [`Client::create_namespace`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct CreateNamespace<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    dry_run: Option<String>,
+    body: types::NewNamespace,
+}
+
+impl<'a> CreateNamespace<'a> {
+    pub(super) fn new(client: &'a Client, metadata: types::NewNamespaceMeta) -> Self {
+        Self::with_body(client, types::NewNamespace::new(metadata))
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::NewNamespace) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            dry_run: None,
+            body,
+        }
+    }
+
+    /// `All` has the service check the request and answer as if it had been carried out, and store
+    /// nothing.
+    pub fn dry_run(mut self, value: impl Into<String>) -> Self {
+        self.dry_run = Some(value.into());
+        self
+    }
+
+    /// Version of the object, `cci/v2`; the service takes its own if missing.
+    pub fn api_version(mut self, value: impl Into<String>) -> Self {
+        self.body.api_version = Some(value.into());
+        self
+    }
+
+    /// The word `Namespace`; the service knows it if missing.
+    pub fn kind(mut self, value: impl Into<String>) -> Self {
+        self.body.kind = Some(value.into());
+        self
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::Namespace>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::Namespace>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::CREATE_NAMESPACE;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = CreateNamespace {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, dry_run, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/apis/cci/v2/namespaces", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body)
+            .query(&QueryParam::new("dryRun", &dry_run))
+            .build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200, 201, 202])
+    }
+}
+
+/// A call of `readCciV2Namespace`; [`Client::read_namespace`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct ReadNamespace<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    name: String,
+}
+
+impl<'a> ReadNamespace<'a> {
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 1..=63;
+    pub(super) fn new(client: &'a Client, name: impl Into<String>) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            name: name.into(),
+        }
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::Namespace>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::Namespace>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::READ_NAMESPACE;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = ReadNamespace {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, name, .. } = self;
+        Self::within_limits(client.inner.checks, &name)?;
+        let url = format!(
+            "{}/apis/cci/v2/namespaces/{}", client.baseurl, encode_path(& name
+            .to_string())
+        );
+        let request = client.client.get(url).header(ACCEPT, "application/json").build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+/// A call of `deleteCciV2Namespace`; [`Client::delete_namespace`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct DeleteNamespace<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    name: String,
+    dry_run: Option<String>,
+}
+
+impl<'a> DeleteNamespace<'a> {
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 1..=63;
+    pub(super) fn new(client: &'a Client, name: impl Into<String>) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            name: name.into(),
+            dry_run: None,
+        }
+    }
+
+    /// `All` has the service check the request and answer as if it had been carried out, and store
+    /// nothing.
+    pub fn dry_run(mut self, value: impl Into<String>) -> Self {
+        self.dry_run = Some(value.into());
+        self
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::Namespace>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::Namespace>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::DELETE_NAMESPACE;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = DeleteNamespace {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, name, dry_run, .. } = self;
+        Self::within_limits(client.inner.checks, &name)?;
+        let url = format!(
+            "{}/apis/cci/v2/namespaces/{}", client.baseurl, encode_path(& name
+            .to_string())
+        );
+        let request = client
+            .client
+            .delete(url)
+            .header(ACCEPT, "application/json")
+            .query(&QueryParam::new("dryRun", &dry_run))
+            .build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200, 202])
     }
 }
 

@@ -7,8 +7,8 @@ use super::{builder, types};
 /// A client of Huawei Cloud CCI pod exec.
 ///
 /// The part of the CCI 2.0 interface that runs commands in a container: the two exec operations,
-/// reading and listing pods to choose one, and the IAM operation that turns a password or an
-/// access key into a token.
+/// creating, reading, listing and deleting pods, their logs, namespaces, and the IAM operation
+/// that turns a password or an access key into a token.
 ///
 /// Version of the interface: v2.
 #[derive(Clone, Debug)]
@@ -215,6 +215,103 @@ impl Client {
         builder::ReadPod::new(self, namespace, name)
     }
 
+    /// Deletes a pod, which ends the processes of its containers.
+    ///
+    /// Answers with the pod as it is while it goes away: its `deletionTimestamp` is set. Its processes
+    /// get SIGTERM, and SIGKILL after the grace period; then the pod and its logs are gone. After a
+    /// lost answer, read the pod to see whether it is going away: a new pod of the same name may be
+    /// another's.
+    ///
+    /// # Arguments
+    /// - `namespace`: Namespace of the pod. At most 63 characters: lower-case letters, digits and `-`.
+    /// - `name`: Name of the pod. At most 253 characters: lower-case letters, digits, `-` and `.`.
+    ///
+    /// # Errors
+    /// The service refuses with these statuses:
+    ///
+    /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
+    ///   container the pod does not have, no stream asked for, no upgrade asked for.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
+    /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
+    ///   sub-protocols offered is known, then with an empty body.
+    /// - `404`: NotFound. There is no such pod or namespace.
+    /// - `405`: MethodNotAllowed. Among others, a WebSocket asked for by POST.
+    /// - `406`: NotAcceptable. The server cannot answer in a form the `Accept` header allows.
+    /// - `409`: Conflict. The object is in a state that does not allow the operation.
+    /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
+    /// - `422`: Invalid. A member of the request has a value it must not have.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
+    /// - `500`: InternalError. The server failed, or the container is not running.
+    /// - `503`: ServiceUnavailable. The service cannot answer now.
+    /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
+    /// let answer = client.delete_pod("test-api", "test").send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`deleteCciV2NamespacedPod`](https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/b8e9e38b/api-ref/source/proprietary_apis/deleting_a_pod.rst),
+    /// read on 2026-11-29.
+    pub fn delete_pod(
+        &self,
+        namespace: impl Into<String>,
+        name: impl Into<String>,
+    ) -> builder::DeletePod<'_> {
+        builder::DeletePod::new(self, namespace, name)
+    }
+
+    /// Reads the log of a container.
+    ///
+    /// Answers with what the container's main process wrote to standard output and standard error, in
+    /// the order in which it came; what commands write is not in it. The server keeps a part of a long
+    /// log only. With `follow` the answer goes on as the process writes, and ends with the container.
+    /// A connection that ends before the answer does is an error; a server that loses the node may end
+    /// the answer as if the log had ended.
+    ///
+    /// # Arguments
+    /// - `namespace`: Namespace of the pod. At most 63 characters: lower-case letters, digits and `-`.
+    /// - `name`: Name of the pod. At most 253 characters: lower-case letters, digits, `-` and `.`.
+    ///
+    /// # Errors
+    /// The service refuses with these statuses:
+    ///
+    /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
+    ///   container the pod does not have, no stream asked for, no upgrade asked for.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
+    /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
+    ///   sub-protocols offered is known, then with an empty body.
+    /// - `404`: NotFound. There is no such pod or namespace.
+    /// - `405`: MethodNotAllowed. Among others, a WebSocket asked for by POST.
+    /// - `406`: NotAcceptable. The server cannot answer in a form the `Accept` header allows.
+    /// - `409`: Conflict. The object is in a state that does not allow the operation.
+    /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
+    /// - `422`: Invalid. A member of the request has a value it must not have.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
+    /// - `500`: InternalError. The server failed, or the container is not running.
+    /// - `503`: ServiceUnavailable. The service cannot answer now.
+    /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
+    /// let answer = client.read_pod_log("test-api", "test").send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`readCciV2NamespacedPodLog`](https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_logs_of_the_specified_pod.rst),
+    /// read on 2026-11-29.
+    pub fn read_pod_log(
+        &self,
+        namespace: impl Into<String>,
+        name: impl Into<String>,
+    ) -> builder::ReadPodLog<'_> {
+        builder::ReadPodLog::new(self, namespace, name)
+    }
+
     /// Lists the pods of a namespace.
     ///
     /// Answers with all pods, or with those the selectors name, in parts if `limit` is set: pass the
@@ -254,6 +351,236 @@ impl Client {
     /// read on 2026-11-22.
     pub fn list_pods(&self, namespace: impl Into<String>) -> builder::ListPods<'_> {
         builder::ListPods::new(self, namespace)
+    }
+
+    /// Creates a pod, which starts the main process of each of its containers.
+    ///
+    /// Answers as soon as the pod is stored; its containers start afterwards, once a node was chosen
+    /// and the images were pulled. Read the pod to see whether they run. After a lost answer, read the
+    /// pod by its name to see whether it was created: no second one of this name can be. The namespace
+    /// needs a network.
+    ///
+    /// # Arguments
+    /// - `namespace`: Namespace of the pod. At most 63 characters: lower-case letters, digits and `-`.
+    /// - `metadata`: Its name and labels.
+    /// - `spec`: Its containers, and what holds for all of them.
+    ///
+    /// # Errors
+    /// The service refuses with these statuses:
+    ///
+    /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
+    ///   container the pod does not have, no stream asked for, no upgrade asked for.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
+    /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
+    ///   sub-protocols offered is known, then with an empty body.
+    /// - `404`: NotFound. There is no such pod or namespace.
+    /// - `405`: MethodNotAllowed. Among others, a WebSocket asked for by POST.
+    /// - `406`: NotAcceptable. The server cannot answer in a form the `Accept` header allows.
+    /// - `409`: AlreadyExists. The object is there already.
+    /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
+    /// - `422`: Invalid. A member of the request has a value it must not have.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
+    /// - `500`: InternalError. The server failed, or the container is not running.
+    /// - `503`: ServiceUnavailable. The service cannot answer now.
+    /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
+    /// use guestexec_cci::types::{NewContainer, NewPodMeta, NewPodSpec};
+    ///
+    /// let answer = client
+    ///     .create_pod(
+    ///         "test-api",
+    ///         NewPodMeta::new().name("test"),
+    ///         NewPodSpec::new([NewContainer::new("main", "nginx:latest")]),
+    ///     )
+    ///     .send()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`createCciV2NamespacedPod`](https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/b8e9e38b/api-ref/source/proprietary_apis/creating_a_pod.rst),
+    /// read on 2026-11-29.
+    pub fn create_pod(
+        &self,
+        namespace: impl Into<String>,
+        metadata: types::NewPodMeta,
+        spec: types::NewPodSpec,
+    ) -> builder::CreatePod<'_> {
+        builder::CreatePod::new(self, namespace, metadata, spec)
+    }
+
+    /// Lists the namespaces.
+    ///
+    /// Answers with all namespaces of the project, or with those the selectors name, in parts if
+    /// `limit` is set: pass the `continue` of one answer to get the next part. Namespaces made through
+    /// the 1.0 interface are not among them.
+    ///
+    /// # Errors
+    /// The service refuses with these statuses:
+    ///
+    /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
+    ///   container the pod does not have, no stream asked for, no upgrade asked for.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
+    /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
+    ///   sub-protocols offered is known, then with an empty body.
+    /// - `404`: NotFound. There is no such pod or namespace.
+    /// - `405`: MethodNotAllowed. Among others, a WebSocket asked for by POST.
+    /// - `406`: NotAcceptable. The server cannot answer in a form the `Accept` header allows.
+    /// - `409`: Conflict. The object is in a state that does not allow the operation.
+    /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
+    /// - `422`: Invalid. A member of the request has a value it must not have.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
+    /// - `500`: InternalError. The server failed, or the container is not running.
+    /// - `503`: ServiceUnavailable. The service cannot answer now.
+    /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
+    /// let answer = client.list_namespaces().send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`listCciV2Namespace`](https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/listing_or_watching_objects_of_kind_namespace.rst),
+    /// read on 2026-11-29.
+    pub fn list_namespaces(&self) -> builder::ListNamespaces<'_> {
+        builder::ListNamespaces::new(self)
+    }
+
+    /// Creates a namespace.
+    ///
+    /// Answers with the namespace. Pods need a network in it, which maps it to a subnet; the document
+    /// does not describe networks. After a lost answer, read the namespace to see whether it was
+    /// created.
+    ///
+    /// # Arguments
+    /// - `metadata`: Its name and labels.
+    ///
+    /// # Errors
+    /// The service refuses with these statuses:
+    ///
+    /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
+    ///   container the pod does not have, no stream asked for, no upgrade asked for.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
+    /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
+    ///   sub-protocols offered is known, then with an empty body.
+    /// - `404`: NotFound. There is no such pod or namespace.
+    /// - `405`: MethodNotAllowed. Among others, a WebSocket asked for by POST.
+    /// - `406`: NotAcceptable. The server cannot answer in a form the `Accept` header allows.
+    /// - `409`: AlreadyExists. The object is there already.
+    /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
+    /// - `422`: Invalid. A member of the request has a value it must not have.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
+    /// - `500`: InternalError. The server failed, or the container is not running.
+    /// - `503`: ServiceUnavailable. The service cannot answer now.
+    /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
+    /// use guestexec_cci::types::NewNamespaceMeta;
+    ///
+    /// let answer = client.create_namespace(NewNamespaceMeta::new("test")).send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`createCciV2Namespace`](https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/b8e9e38b/api-ref/source/proprietary_apis/creating_a_namespace.rst),
+    /// read on 2026-11-29.
+    pub fn create_namespace(
+        &self,
+        metadata: types::NewNamespaceMeta,
+    ) -> builder::CreateNamespace<'_> {
+        builder::CreateNamespace::new(self, metadata)
+    }
+
+    /// Reads one namespace.
+    ///
+    /// Answers with the namespace and its phase.
+    ///
+    /// # Arguments
+    /// - `name`: Name of the namespace. At most 63 characters: lower-case letters, digits and `-`.
+    ///
+    /// # Errors
+    /// The service refuses with these statuses:
+    ///
+    /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
+    ///   container the pod does not have, no stream asked for, no upgrade asked for.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
+    /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
+    ///   sub-protocols offered is known, then with an empty body.
+    /// - `404`: NotFound. There is no such pod or namespace.
+    /// - `405`: MethodNotAllowed. Among others, a WebSocket asked for by POST.
+    /// - `406`: NotAcceptable. The server cannot answer in a form the `Accept` header allows.
+    /// - `409`: Conflict. The object is in a state that does not allow the operation.
+    /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
+    /// - `422`: Invalid. A member of the request has a value it must not have.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
+    /// - `500`: InternalError. The server failed, or the container is not running.
+    /// - `503`: ServiceUnavailable. The service cannot answer now.
+    /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
+    /// let answer = client.read_namespace("test").send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`readCciV2Namespace`](https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_the_specified_namespace.rst),
+    /// read on 2026-11-29.
+    pub fn read_namespace(&self, name: impl Into<String>) -> builder::ReadNamespace<'_> {
+        builder::ReadNamespace::new(self, name)
+    }
+
+    /// Deletes a namespace, with all that is in it.
+    ///
+    /// Answers with the namespace as it is while it goes away: its phase is `Terminating`, and nothing
+    /// can be created in it. Its pods are deleted with their processes, and then the namespace is
+    /// gone. After a lost answer, read the namespace to see whether it is going away.
+    ///
+    /// # Arguments
+    /// - `name`: Name of the namespace. At most 63 characters: lower-case letters, digits and `-`.
+    ///
+    /// # Errors
+    /// The service refuses with these statuses:
+    ///
+    /// - `400`: BadRequest. The request cannot be carried out as it stands: no container named, a
+    ///   container the pod does not have, no stream asked for, no upgrade asked for.
+    /// - `401`: Unauthorized. The token or the signature is missing, wrong or expired.
+    /// - `403`: Forbidden. The caller lacks the permission. For an exec request also: none of the
+    ///   sub-protocols offered is known, then with an empty body.
+    /// - `404`: NotFound. There is no such pod or namespace.
+    /// - `405`: MethodNotAllowed. Among others, a WebSocket asked for by POST.
+    /// - `406`: NotAcceptable. The server cannot answer in a form the `Accept` header allows.
+    /// - `409`: Conflict. The object is in a state that does not allow the operation.
+    /// - `415`: UnsupportedMediaType. The server does not take the `Content-Type` of the request.
+    /// - `422`: Invalid. A member of the request has a value it must not have.
+    /// - `429`: TooManyRequests. Nothing was started; wait, then retry.
+    /// - `500`: InternalError. The server failed, or the container is not running.
+    /// - `503`: ServiceUnavailable. The service cannot answer now.
+    /// - `504`: ServerTimeout. The server did not finish in time; a command may have been started.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
+    /// let answer = client.delete_namespace("test").send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`deleteCciV2Namespace`](https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/deleting_a_namespace.rst),
+    /// read on 2026-11-29.
+    pub fn delete_namespace(
+        &self,
+        name: impl Into<String>,
+    ) -> builder::DeleteNamespace<'_> {
+        builder::DeleteNamespace::new(self, name)
     }
 
     /// Gets a token from IAM.

@@ -11,7 +11,7 @@
 }
 
 ::guestexec_core::open_enum! {
-    /// Why the operation failed, for a program.
+    /// Why the operation failed, for a program. The words are those of Kubernetes.
     pub enum StatusReason {
         /// The server accepts none of the credentials that came with the request.
         Unauthorized = "Unauthorized",
@@ -49,6 +49,38 @@
         Expired = "Expired",
         /// The server cannot answer now; retry later.
         ServiceUnavailable = "ServiceUnavailable",
+        /// The server could not read the object from where it is stored. Newer servers say so.
+        StorageReadError = "StorageReadError",
+    }
+}
+
+::guestexec_core::open_enum! {
+    /// The phase of a namespace.
+    pub enum NamespacePhase {
+        /// It is in use.
+        Active = "Active",
+        /// It is going away, and nothing can be created in it.
+        Terminating = "Terminating",
+    }
+}
+
+::guestexec_core::open_enum! {
+    /// How far a change is carried out.
+    pub enum DryRun {
+        /// It is checked in full, and nothing is stored.
+        All = "All",
+    }
+}
+
+::guestexec_core::open_enum! {
+    /// When an image is pulled.
+    pub enum ImagePullPolicy {
+        /// Each time the container starts.
+        Always = "Always",
+        /// If the node does not have it.
+        IfNotPresent = "IfNotPresent",
+        /// Not at all; the node has to have it.
+        Never = "Never",
     }
 }
 

@@ -99,6 +99,31 @@ pub const ALL: &[Example] = &[
     READ_POD
         .named("minimal", "Both parameters are required; the page shows no request.")
         .with_parameters(r#"{ "namespace": "test-api", "name": "test" }"#),
+    DELETE_POD
+        .named("minimal", "With the pod's own grace period; the page shows no request.")
+        .with_parameters(r#"{ "namespace": "test-api", "name": "test" }"#),
+    DELETE_POD
+        .named("every-parameter", "At once; nothing is deleted.")
+        .with_parameters(r#"{ "namespace": "test-api", "name": "test", "dryRun": "All", "gracePeriodSeconds": 0 }"#),
+    READ_POD_LOG
+        .named("minimal", "The whole log of the pod's only container; the page shows no request.")
+        .with_parameters(r#"{ "namespace": "test-api", "name": "test" }"#),
+    READ_POD_LOG
+        .named("tail", "The last lines of the last hour, each with its time.")
+        .with_parameters(r#"{
+  "namespace": "test-api",
+  "name": "test",
+  "container": "deploy-example",
+  "follow": false,
+  "limitBytes": 1048576,
+  "previous": false,
+  "sinceSeconds": 3600,
+  "tailLines": 20,
+  "timestamps": true
+}"#),
+    READ_POD_LOG
+        .named("follow", "From a time on, as it is written.")
+        .with_parameters(r#"{ "namespace": "test-api", "name": "test", "follow": true, "sinceTime": "2024-08-30T06:00:00Z" }"#),
     LIST_PODS
         .named("minimal", "All pods; the page shows no request.")
         .with_parameters(r#"{ "namespace": "test-api" }"#),
@@ -114,6 +139,119 @@ pub const ALL: &[Example] = &[
   "resourceVersionMatch": "NotOlderThan",
   "timeoutSeconds": 30
 }"#),
+    CREATE_POD
+        .named("every-member", "Every member and parameter; nothing is stored.")
+        .with_parameters(r#"{ "namespace": "test-api", "dryRun": "All" }"#)
+        .with_body(r#"{
+  "apiVersion": "cci/v2",
+  "kind": "Pod",
+  "metadata": {
+    "generateName": "batch-",
+    "labels": { "app": "batch" },
+    "annotations": { "resource.cci.io/pod-size-specs": "2.00_4.0" }
+  },
+  "spec": {
+    "activeDeadlineSeconds": 3600,
+    "containers": [
+      {
+        "name": "worker",
+        "image": "busybox:latest",
+        "command": ["/bin/sh", "-c"],
+        "args": ["echo \"$GREETING\"; exit 3"],
+        "env": [{ "name": "GREETING", "value": "hello" }],
+        "imagePullPolicy": "IfNotPresent",
+        "resources": {
+          "limits": { "cpu": "500m", "memory": "1Gi" },
+          "requests": { "cpu": "500m", "memory": "1Gi" }
+        },
+        "stdin": true,
+        "tty": true,
+        "workingDir": "/srv"
+      }
+    ],
+    "hostname": "batch",
+    "imagePullSecrets": [{ "name": "imagepull-secret" }],
+    "initContainers": [
+      { "name": "prepare", "image": "busybox:latest", "command": ["/bin/true"] }
+    ],
+    "restartPolicy": "OnFailure",
+    "terminationGracePeriodSeconds": 5
+  }
+}"#),
+    CREATE_POD
+        .named("page", "The page's own request, as far as its members are described.")
+        .with_parameters(r#"{ "namespace": "test-api" }"#)
+        .with_body(r#"{
+  "apiVersion": "v1",
+  "kind": "Pod",
+  "metadata": {
+    "annotations": { "resource.cci.io/pod-size-specs": "2.00_4.0" },
+    "name": "test"
+  },
+  "spec": {
+    "containers": [
+      {
+        "env": [{ "name": "ENV1", "value": "false" }, { "name": "ENV2", "value": "xxx" }],
+        "image": "nginx:latest",
+        "imagePullPolicy": "IfNotPresent",
+        "name": "deploy-example",
+        "resources": {
+          "limits": { "cpu": "500m", "memory": "1Gi" },
+          "requests": { "cpu": "500m", "memory": "1Gi" }
+        }
+      }
+    ],
+    "imagePullSecrets": [{ "name": "imagepull-secret" }],
+    "restartPolicy": "Always",
+    "terminationGracePeriodSeconds": 30
+  }
+}"#),
+    CREATE_POD
+        .named("minimal", "A container that runs the command of its image.")
+        .with_parameters(r#"{ "namespace": "test-api" }"#)
+        .with_body(r#"{
+  "metadata": { "name": "test" },
+  "spec": { "containers": [{ "name": "main", "image": "nginx:latest" }] }
+}"#),
+    LIST_NAMESPACES
+        .named("minimal", "All namespaces; the page shows no request."),
+    LIST_NAMESPACES
+        .named("every-parameter", "The second part of a selection.")
+        .with_parameters(r#"{
+  "continue": "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MSwic3RhcnQiOiJ0ZXN0In0",
+  "fieldSelector": "metadata.name!=default",
+  "labelSelector": "team=web",
+  "limit": 50,
+  "resourceVersion": "0",
+  "timeoutSeconds": 30
+}"#),
+    CREATE_NAMESPACE
+        .named("every-member", "Every member and parameter; nothing is stored.")
+        .with_parameters(r#"{ "dryRun": "All" }"#)
+        .with_body(r#"{
+  "apiVersion": "cci/v2",
+  "kind": "Namespace",
+  "metadata": {
+    "annotations": { "note": "for tests" },
+    "labels": { "team": "web" },
+    "name": "test-api"
+  }
+}"#),
+    CREATE_NAMESPACE
+        .named("page", "The page's own request.")
+        .with_body(r#"{ "apiVersion": "cci/v2", "kind": "Namespace", "metadata": { "name": "test" } }"#),
+    CREATE_NAMESPACE
+        .named("minimal", "The name alone.")
+        .with_body(r#"{ "metadata": { "name": "test" } }"#),
+    READ_NAMESPACE
+        .named("minimal", "One namespace; the page shows no request.")
+        .with_parameters(r#"{ "name": "test" }"#),
+    DELETE_NAMESPACE
+        .named("minimal", "A namespace; the page shows no request.")
+        .with_parameters(r#"{ "name": "test" }"#),
+    DELETE_NAMESPACE
+        .named("every-parameter", "Nothing is deleted.")
+        .with_parameters(r#"{ "name": "test", "dryRun": "All" }"#),
     CREATE_USER_TOKEN
         .named("minimal", "Required members only; the token is of no use for CCI.")
         .with_body(r#"{
@@ -206,6 +344,8 @@ const EXEC_IN_POD_BY_POST: Example =
         FORBIDDEN_403_PERMISSION,
         NOT_FOUND_404_POD,
         METHOD_NOT_ALLOWED_405_WEBSOCKET_TEXT,
+        ALREADY_EXISTS_409_POD,
+        ALREADY_EXISTS_409_PAGE,
         INVALID_422_EVERY_MEMBER,
         TOO_MANY_REQUESTS_429_LATER,
         INTERNAL_ERROR_500_EXITED_TEXT,
@@ -424,6 +564,54 @@ const READ_POD: Example =
         INTERNAL_ERROR_500_EXITED_TEXT,
     ]);
 
+const DELETE_POD: Example =
+    Example::of(&operations::DELETE_POD, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer, in short.", r#"{
+  "apiVersion": "cci/v2",
+  "kind": "Pod",
+  "metadata": {
+    "creationTimestamp": "2024-10-09T16:11:23Z",
+    "deletionGracePeriodSeconds": 30,
+    "deletionTimestamp": "2024-10-09T17:07:39Z",
+    "name": "test",
+    "namespace": "test-api",
+    "resourceVersion": "391112739",
+    "uid": "ade5799e-9371-4c9f-ab77-0472e97211f8"
+  },
+  "status": { "phase": "Running" }
+}"#),
+    ], &[
+        BAD_REQUEST_400_CONTAINER,
+        BAD_REQUEST_400_STREAMS_TEXT,
+        UNAUTHORIZED_401_STATUS,
+        UNAUTHORIZED_401_GATEWAY_UNKNOWN,
+        FORBIDDEN_403_PERMISSION,
+        NOT_FOUND_404_POD,
+        METHOD_NOT_ALLOWED_405_WEBSOCKET_TEXT,
+        CONFLICT_409_CCI,
+        INVALID_422_EVERY_MEMBER,
+        TOO_MANY_REQUESTS_429_LATER,
+        INTERNAL_ERROR_500_EXITED_TEXT,
+    ]);
+
+const READ_POD_LOG: Example =
+    Example::of(&operations::READ_POD_LOG, 200, &[
+        ExampleAnswer::text(200, "log", "Two lines with their times; the page shows no answer.", "2024-08-30T06:00:00.123456789Z ready\n2024-08-30T06:00:01.5Z served 1\n"),
+        ExampleAnswer::text(200, "empty", "A container that has written nothing.", ""),
+    ], &[
+        BAD_REQUEST_400_CONTAINER,
+        BAD_REQUEST_400_STREAMS_TEXT,
+        UNAUTHORIZED_401_STATUS,
+        UNAUTHORIZED_401_GATEWAY_UNKNOWN,
+        FORBIDDEN_403_PERMISSION,
+        NOT_FOUND_404_POD,
+        METHOD_NOT_ALLOWED_405_WEBSOCKET_TEXT,
+        CONFLICT_409_CCI,
+        INVALID_422_EVERY_MEMBER,
+        TOO_MANY_REQUESTS_429_LATER,
+        INTERNAL_ERROR_500_EXITED_TEXT,
+    ]);
+
 const LIST_PODS: Example =
     Example::of(&operations::LIST_PODS, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
@@ -555,6 +743,187 @@ const LIST_PODS: Example =
         INTERNAL_ERROR_500_EXITED_TEXT,
     ]);
 
+const CREATE_POD: Example =
+    Example::of(&operations::CREATE_POD, 200, &[
+        ExampleAnswer::json(201, "page", "The page's own answer.", r#"{
+  "apiVersion": "cci/v2",
+  "kind": "Pod",
+  "metadata": {
+    "annotations": {
+      "openvessel.io/monitoring-aominfo": "08a2*************************c03:4257ecf3-7c47-43a3-86d2-d2b4d4aa3a20",
+      "resource.cci.io/pod-size-specs": "2.00_4.0",
+      "resource.cci.io/size": "2.00_4.0",
+      "tenant.cci.io/tenant-id": "08a2*************************c03"
+    },
+    "creationTimestamp": "2024-10-09T16:11:23Z",
+    "finalizers": ["billing.kubernetes.io/podbilling-finalizer"],
+    "labels": {
+      "sys_enterprise_project_id": "0",
+      "tenant.cci.io/tenant-id": "08a2*************************c03",
+      "tenant.kubernetes.io/domain-id": "08a*************************ee60",
+      "tenant.kubernetes.io/project-id": "08a2*************************c03"
+    },
+    "name": "test",
+    "namespace": "test-api",
+    "resourceVersion": "391095523",
+    "uid": "ade5799e-9371-4c9f-ab77-0472e97211f8"
+  },
+  "spec": {
+    "containers": [
+      {
+        "env": [{ "name": "ENV1", "value": "false" }, { "name": "ENV2", "value": "xxx" }],
+        "image": "nginx:latest",
+        "name": "deploy-example",
+        "resources": {
+          "limits": { "cpu": "500m", "memory": "1Gi" },
+          "requests": { "cpu": "500m", "memory": "1Gi" }
+        },
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File"
+      }
+    ],
+    "dnsPolicy": "Default",
+    "imagePullSecrets": [{ "name": "imagepull-secret" }],
+    "restartPolicy": "Always",
+    "schedulerName": "volcano",
+    "securityContext": {},
+    "terminationGracePeriodSeconds": 30
+  },
+  "status": { "phase": "Pending", "qosClass": "Guaranteed" }
+}"#),
+    ], &[
+        BAD_REQUEST_400_CONTAINER,
+        BAD_REQUEST_400_STREAMS_TEXT,
+        UNAUTHORIZED_401_STATUS,
+        UNAUTHORIZED_401_GATEWAY_UNKNOWN,
+        FORBIDDEN_403_PERMISSION,
+        NOT_FOUND_404_POD,
+        METHOD_NOT_ALLOWED_405_WEBSOCKET_TEXT,
+        ALREADY_EXISTS_409_POD,
+        ALREADY_EXISTS_409_PAGE,
+        INVALID_422_EVERY_MEMBER,
+        TOO_MANY_REQUESTS_429_LATER,
+        INTERNAL_ERROR_500_EXITED_TEXT,
+    ]);
+
+const LIST_NAMESPACES: Example =
+    Example::of(&operations::LIST_NAMESPACES, 200, &[
+        ExampleAnswer::json(200, "part", "A part of a longer list, with the namespace of another page's answer.", r#"{
+  "apiVersion": "cci/v2",
+  "kind": "NamespaceList",
+  "metadata": {
+    "continue": "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MSwic3RhcnQiOiJ0ZXN0In0",
+    "resourceVersion": "391012876"
+  },
+  "items": [{ "metadata": { "name": "test" }, "status": { "phase": "Terminating" } }]
+}"#),
+    ], &[
+        BAD_REQUEST_400_CONTAINER,
+        BAD_REQUEST_400_STREAMS_TEXT,
+        UNAUTHORIZED_401_STATUS,
+        UNAUTHORIZED_401_GATEWAY_UNKNOWN,
+        FORBIDDEN_403_PERMISSION,
+        NOT_FOUND_404_POD,
+        METHOD_NOT_ALLOWED_405_WEBSOCKET_TEXT,
+        CONFLICT_409_CCI,
+        INVALID_422_EVERY_MEMBER,
+        TOO_MANY_REQUESTS_429_LATER,
+        INTERNAL_ERROR_500_EXITED_TEXT,
+    ]);
+
+const CREATE_NAMESPACE: Example =
+    Example::of(&operations::CREATE_NAMESPACE, 200, &[
+        ExampleAnswer::json(201, "page", "The page's own answer.", r#"{
+  "apiVersion": "cci/v2",
+  "kind": "Namespace",
+  "metadata": {
+    "annotations": {
+      "tenant.cci.io/tenant-id": "08a2*************************c03",
+      "tenant.kubernetes.io/domain-id": "08a*************************ee60",
+      "tenant.kubernetes.io/domain-name": "fake-user",
+      "tenant.kubernetes.io/project-id": "08a2*************************c03",
+      "tenant.kubernetes.io/project-name": "region1",
+      "volcano.sh/queue-name": "v5-queue"
+    },
+    "creationTimestamp": "2024-10-09T11:41:54Z",
+    "labels": { "kubernetes.io/metadata.name": "test" },
+    "name": "test",
+    "resourceVersion": "391012875",
+    "uid": "3c746853-0eed-4d16-b634-970e49efe97c"
+  },
+  "spec": { "finalizers": ["kubernetes"] },
+  "status": { "phase": "Active" }
+}"#),
+    ], &[
+        BAD_REQUEST_400_CONTAINER,
+        BAD_REQUEST_400_STREAMS_TEXT,
+        UNAUTHORIZED_401_STATUS,
+        UNAUTHORIZED_401_GATEWAY_UNKNOWN,
+        FORBIDDEN_403_PERMISSION,
+        NOT_FOUND_404_POD,
+        METHOD_NOT_ALLOWED_405_WEBSOCKET_TEXT,
+        ALREADY_EXISTS_409_POD,
+        ALREADY_EXISTS_409_PAGE,
+        INVALID_422_EVERY_MEMBER,
+        TOO_MANY_REQUESTS_429_LATER,
+        INTERNAL_ERROR_500_EXITED_TEXT,
+    ]);
+
+const READ_NAMESPACE: Example =
+    Example::of(&operations::READ_NAMESPACE, 200, &[
+        ExampleAnswer::json(200, "active", "A namespace in use.", r#"{
+  "apiVersion": "cci/v2",
+  "kind": "Namespace",
+  "metadata": { "name": "test", "uid": "3c746853-0eed-4d16-b634-970e49efe97c" },
+  "status": { "phase": "Active" }
+}"#),
+    ], &[
+        BAD_REQUEST_400_CONTAINER,
+        BAD_REQUEST_400_STREAMS_TEXT,
+        UNAUTHORIZED_401_STATUS,
+        UNAUTHORIZED_401_GATEWAY_UNKNOWN,
+        FORBIDDEN_403_PERMISSION,
+        NOT_FOUND_404_POD,
+        METHOD_NOT_ALLOWED_405_WEBSOCKET_TEXT,
+        CONFLICT_409_CCI,
+        INVALID_422_EVERY_MEMBER,
+        TOO_MANY_REQUESTS_429_LATER,
+        INTERNAL_ERROR_500_EXITED_TEXT,
+    ]);
+
+const DELETE_NAMESPACE: Example =
+    Example::of(&operations::DELETE_NAMESPACE, 200, &[
+        ExampleAnswer::json(200, "terminating", "A namespace that is going away.", r#"{
+  "apiVersion": "cci/v2",
+  "kind": "Namespace",
+  "metadata": { "name": "test", "deletionTimestamp": "2024-10-09T17:07:39Z" },
+  "status": {
+    "phase": "Terminating",
+    "conditions": [
+      {
+        "type": "NamespaceDeletionContentFailure",
+        "status": "False",
+        "reason": "ContentDeleted",
+        "message": "All content successfully deleted, may be waiting on finalization",
+        "lastTransitionTime": "2024-10-09T17:07:40Z"
+      }
+    ]
+  }
+}"#),
+    ], &[
+        BAD_REQUEST_400_CONTAINER,
+        BAD_REQUEST_400_STREAMS_TEXT,
+        UNAUTHORIZED_401_STATUS,
+        UNAUTHORIZED_401_GATEWAY_UNKNOWN,
+        FORBIDDEN_403_PERMISSION,
+        NOT_FOUND_404_POD,
+        METHOD_NOT_ALLOWED_405_WEBSOCKET_TEXT,
+        CONFLICT_409_CCI,
+        INVALID_422_EVERY_MEMBER,
+        TOO_MANY_REQUESTS_429_LATER,
+        INTERNAL_ERROR_500_EXITED_TEXT,
+    ]);
+
 const CREATE_USER_TOKEN: Example =
     Example::of(&operations::CREATE_USER_TOKEN, 201, &[
         ExampleAnswer::json(201, "page", "The page's own answer with one of its roles; identifiers are cut short there.", r#"{
@@ -580,6 +949,30 @@ const CREATE_USER_TOKEN: Example =
     ], &[
         IAM_UNAUTHORIZED_401_PASSWORD,
     ]);
+
+const ALREADY_EXISTS_409_PAGE: ExampleAnswer =
+    ExampleAnswer::json(409, "page", "The error of the page on error codes, whose reason is another.", r#"{
+  "kind": "Status",
+  "apiVersion": "v1",
+  "metadata": {},
+  "status": "Failure",
+  "message": "namespace name is already exist",
+  "reason": "Conflict",
+  "code": 409,
+  "errorCode": "CCI.02.409101"
+}"#);
+
+const ALREADY_EXISTS_409_POD: ExampleAnswer =
+    ExampleAnswer::json(409, "pod", "A pod of this name.", r#"{
+  "kind": "Status",
+  "apiVersion": "v1",
+  "metadata": {},
+  "status": "Failure",
+  "message": "pods \"test\" already exists",
+  "reason": "AlreadyExists",
+  "details": { "name": "test", "kind": "pods" },
+  "code": 409
+}"#);
 
 const BAD_REQUEST_400_CONTAINER: ExampleAnswer =
     ExampleAnswer::json(400, "container", "The pod has several containers and none was named.", r#"{
@@ -807,6 +1200,89 @@ pub async fn send(
                 .await
                 .map(shown)
         }
+        "deleteCciV2NamespacedPod" => {
+            let mut call = client
+                .delete_pod(
+                    example
+                        .parameter::<String>("namespace")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(
+                            format!("`{}` is missing", "namespace"),
+                        ))?,
+                    example
+                        .parameter::<String>("name")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(format!("`{}` is missing", "name")))?,
+                );
+            if let Some(value) = example.parameter::<String>("dryRun").map_err(unusable)?
+            {
+                call = call.dry_run(value);
+            }
+            if let Some(value) = example
+                .parameter::<i64>("gracePeriodSeconds")
+                .map_err(unusable)?
+            {
+                call = call.grace_period_seconds(value);
+            }
+            call.send().await.map(shown)
+        }
+        "readCciV2NamespacedPodLog" => {
+            let mut call = client
+                .read_pod_log(
+                    example
+                        .parameter::<String>("namespace")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(
+                            format!("`{}` is missing", "namespace"),
+                        ))?,
+                    example
+                        .parameter::<String>("name")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(format!("`{}` is missing", "name")))?,
+                );
+            if let Some(value) = example
+                .parameter::<String>("container")
+                .map_err(unusable)?
+            {
+                call = call.container(value);
+            }
+            if let Some(value) = example.parameter::<bool>("follow").map_err(unusable)? {
+                call = call.follow(value);
+            }
+            if let Some(value) = example
+                .parameter::<i64>("limitBytes")
+                .map_err(unusable)?
+            {
+                call = call.limit_bytes(value);
+            }
+            if let Some(value) = example.parameter::<bool>("previous").map_err(unusable)?
+            {
+                call = call.previous(value);
+            }
+            if let Some(value) = example
+                .parameter::<i64>("sinceSeconds")
+                .map_err(unusable)?
+            {
+                call = call.since_seconds(value);
+            }
+            if let Some(value) = example
+                .parameter::<String>("sinceTime")
+                .map_err(unusable)?
+            {
+                call = call.since_time(value);
+            }
+            if let Some(value) = example.parameter::<i64>("tailLines").map_err(unusable)?
+            {
+                call = call.tail_lines(value);
+            }
+            if let Some(value) = example
+                .parameter::<bool>("timestamps")
+                .map_err(unusable)?
+            {
+                call = call.timestamps(value);
+            }
+            call.send().await.map(shown)
+        }
         "listCciV2NamespacedPod" => {
             let mut call = client
                 .list_pods(
@@ -858,6 +1334,95 @@ pub async fn send(
             }
             call.send().await.map(shown)
         }
+        "createCciV2NamespacedPod" => {
+            let mut call = builder::CreatePod::with_body(
+                client,
+                example
+                    .parameter::<String>("namespace")
+                    .map_err(unusable)?
+                    .ok_or_else(|| unusable(format!("`{}` is missing", "namespace")))?,
+                example.body::<types::NewPod>().map_err(unusable)?,
+            );
+            if let Some(value) = example.parameter::<String>("dryRun").map_err(unusable)?
+            {
+                call = call.dry_run(value);
+            }
+            call.send().await.map(shown)
+        }
+        "listCciV2Namespace" => {
+            let mut call = client.list_namespaces();
+            if let Some(value) = example
+                .parameter::<String>("continue")
+                .map_err(unusable)?
+            {
+                call = call.continue_(value);
+            }
+            if let Some(value) = example
+                .parameter::<String>("fieldSelector")
+                .map_err(unusable)?
+            {
+                call = call.field_selector(value);
+            }
+            if let Some(value) = example
+                .parameter::<String>("labelSelector")
+                .map_err(unusable)?
+            {
+                call = call.label_selector(value);
+            }
+            if let Some(value) = example.parameter::<i64>("limit").map_err(unusable)? {
+                call = call.limit(value);
+            }
+            if let Some(value) = example
+                .parameter::<String>("resourceVersion")
+                .map_err(unusable)?
+            {
+                call = call.resource_version(value);
+            }
+            if let Some(value) = example
+                .parameter::<i64>("timeoutSeconds")
+                .map_err(unusable)?
+            {
+                call = call.timeout_seconds(value);
+            }
+            call.send().await.map(shown)
+        }
+        "createCciV2Namespace" => {
+            let mut call = builder::CreateNamespace::with_body(
+                client,
+                example.body::<types::NewNamespace>().map_err(unusable)?,
+            );
+            if let Some(value) = example.parameter::<String>("dryRun").map_err(unusable)?
+            {
+                call = call.dry_run(value);
+            }
+            call.send().await.map(shown)
+        }
+        "readCciV2Namespace" => {
+            client
+                .read_namespace(
+                    example
+                        .parameter::<String>("name")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(format!("`{}` is missing", "name")))?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "deleteCciV2Namespace" => {
+            let mut call = client
+                .delete_namespace(
+                    example
+                        .parameter::<String>("name")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(format!("`{}` is missing", "name")))?,
+                );
+            if let Some(value) = example.parameter::<String>("dryRun").map_err(unusable)?
+            {
+                call = call.dry_run(value);
+            }
+            call.send().await.map(shown)
+        }
         "keystoneCreateUserTokenByPassword" => {
             let mut call = builder::CreateUserToken::with_body(
                 client,
@@ -889,6 +1454,8 @@ fn shown<T: fmt::Debug + Send + 'static>(
 pub fn schema(operation: &str) -> Option<::schemars::Schema> {
     Some(
         match operation {
+            "createCciV2NamespacedPod" => ::schemars::schema_for!(types::NewPod),
+            "createCciV2Namespace" => ::schemars::schema_for!(types::NewNamespace),
             "keystoneCreateUserTokenByPassword" => {
                 ::schemars::schema_for!(types::KeystoneCreateUserTokenByPasswordRequest)
             }

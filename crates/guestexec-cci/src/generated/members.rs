@@ -118,6 +118,67 @@ use super::types::*;
     resource_version = "resourceVersion", self_link = "selfLink",
 } keeps extra);
 
+::guestexec_core::answer!(Namespace {
+    api_version = "apiVersion", kind = "kind", metadata = "metadata", spec = "spec",
+    status = "status",
+} keeps extra);
+
+::guestexec_core::answer!(NamespaceCondition {
+    last_transition_time = "lastTransitionTime", message = "message", reason = "reason",
+    status = "status", type_ = "type",
+} keeps extra);
+
+::guestexec_core::answer!(NamespaceList {
+    api_version = "apiVersion", items = "items", kind = "kind", metadata = "metadata",
+} keeps extra);
+
+::guestexec_core::answer!(NamespaceSpec {
+    finalizers = "finalizers",
+} keeps extra);
+
+::guestexec_core::answer!(NamespaceStatus {
+    conditions = "conditions", phase = "phase",
+} keeps extra);
+
+::guestexec_core::request!(NewContainer {
+    args = "args" optional, command = "command" optional, env = "env" optional, image = "image",
+    image_pull_policy = "imagePullPolicy" optional, name = "name", resources = "resources" optional,
+    stdin = "stdin" optional, tty = "tty" optional, working_dir = "workingDir" optional,
+} refusing others);
+
+::guestexec_core::request!(NewEnvironmentVariable {
+    name = "name", value = "value" optional,
+} refusing others);
+
+::guestexec_core::request!(NewNamespace {
+    api_version = "apiVersion" optional, kind = "kind" optional, metadata = "metadata",
+} refusing others);
+
+::guestexec_core::request!(NewNamespaceMeta {
+    annotations = "annotations" optional, labels = "labels" optional, name = "name",
+} refusing others);
+
+::guestexec_core::request!(NewPod {
+    api_version = "apiVersion" optional, kind = "kind" optional, metadata = "metadata",
+    spec = "spec",
+} refusing others);
+
+::guestexec_core::request!(NewPodMeta {
+    annotations = "annotations" optional, generate_name = "generateName" optional,
+    labels = "labels" optional, name = "name" optional,
+} refusing others);
+
+::guestexec_core::request!(NewPodSpec {
+    active_deadline_seconds = "activeDeadlineSeconds" optional, containers = "containers",
+    hostname = "hostname" optional, image_pull_secrets = "imagePullSecrets" optional,
+    init_containers = "initContainers" optional, restart_policy = "restartPolicy" optional,
+    termination_grace_period_seconds = "terminationGracePeriodSeconds" optional,
+} refusing others);
+
+::guestexec_core::request!(NewResources {
+    limits = "limits" optional, requests = "requests" optional,
+} refusing others);
+
 ::guestexec_core::answer!(ObjectMeta {
     annotations = "annotations", creation_timestamp = "creationTimestamp",
     deletion_grace_period_seconds = "deletionGracePeriodSeconds",
@@ -154,6 +215,10 @@ use super::types::*;
     init_container_statuses = "initContainerStatuses", message = "message", phase = "phase",
     pod_ip = "podIP", pod_ips = "podIPs", reason = "reason", start_time = "startTime",
 } keeps extra);
+
+::guestexec_core::request!(SecretName {
+    name = "name",
+} refusing others);
 
 ::guestexec_core::answer!(StatusCause {
     field = "field", message = "message", reason = "reason",

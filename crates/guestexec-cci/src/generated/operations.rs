@@ -56,6 +56,42 @@ pub const READ_POD: Operation = Operation {
     answer_texts: "",
 };
 
+/// Deletes a pod, which ends the processes of its containers.
+pub const DELETE_POD: Operation = Operation {
+    id: "deleteCciV2NamespacedPod",
+    method: "DELETE",
+    path: "/apis/cci/v2/namespaces/{namespace}/pods/{name}",
+    starts_command: false,
+    repeatable: false,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/b8e9e38b/api-ref/source/proprietary_apis/deleting_a_pod.rst",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "body/spec/containers/*/env/*/value,body/spec/ephemeralContainers/*/env/*/value,body/spec/initContainers/*/env/*/value",
+    answer_texts: "",
+};
+
+/// Reads the log of a container.
+pub const READ_POD_LOG: Operation = Operation {
+    id: "readCciV2NamespacedPodLog",
+    method: "GET",
+    path: "/apis/cci/v2/namespaces/{namespace}/pods/{name}/log",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_logs_of_the_specified_pod.rst",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
 /// Lists the pods of a namespace.
 pub const LIST_PODS: Operation = Operation {
     id: "listCciV2NamespacedPod",
@@ -71,6 +107,96 @@ pub const LIST_PODS: Operation = Operation {
     secrets: "",
     texts: "",
     answer_secrets: "body/items/*/spec/containers/*/env/*/value,body/items/*/spec/ephemeralContainers/*/env/*/value,body/items/*/spec/initContainers/*/env/*/value",
+    answer_texts: "",
+};
+
+/// Creates a pod, which starts the main process of each of its containers.
+pub const CREATE_POD: Operation = Operation {
+    id: "createCciV2NamespacedPod",
+    method: "POST",
+    path: "/apis/cci/v2/namespaces/{namespace}/pods",
+    starts_command: true,
+    repeatable: false,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/b8e9e38b/api-ref/source/proprietary_apis/creating_a_pod.rst",
+    read_on: "2026-11-29",
+    secrets: "body/spec/containers/*/env/*/value,body/spec/initContainers/*/env/*/value",
+    texts: "",
+    answer_secrets: "body/spec/containers/*/env/*/value,body/spec/ephemeralContainers/*/env/*/value,body/spec/initContainers/*/env/*/value",
+    answer_texts: "",
+};
+
+/// Lists the namespaces.
+pub const LIST_NAMESPACES: Operation = Operation {
+    id: "listCciV2Namespace",
+    method: "GET",
+    path: "/apis/cci/v2/namespaces",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/listing_or_watching_objects_of_kind_namespace.rst",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
+/// Creates a namespace.
+pub const CREATE_NAMESPACE: Operation = Operation {
+    id: "createCciV2Namespace",
+    method: "POST",
+    path: "/apis/cci/v2/namespaces",
+    starts_command: false,
+    repeatable: false,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/b8e9e38b/api-ref/source/proprietary_apis/creating_a_namespace.rst",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
+/// Reads one namespace.
+pub const READ_NAMESPACE: Operation = Operation {
+    id: "readCciV2Namespace",
+    method: "GET",
+    path: "/apis/cci/v2/namespaces/{name}",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_the_specified_namespace.rst",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
+/// Deletes a namespace, with all that is in it.
+pub const DELETE_NAMESPACE: Operation = Operation {
+    id: "deleteCciV2Namespace",
+    method: "DELETE",
+    path: "/apis/cci/v2/namespaces/{name}",
+    starts_command: false,
+    repeatable: false,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/deleting_a_namespace.rst",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
     answer_texts: "",
 };
 
@@ -97,6 +223,13 @@ pub const ALL: &[&Operation] = &[
     &EXEC_IN_POD,
     &EXEC_IN_POD_BY_POST,
     &READ_POD,
+    &DELETE_POD,
+    &READ_POD_LOG,
     &LIST_PODS,
+    &CREATE_POD,
+    &LIST_NAMESPACES,
+    &CREATE_NAMESPACE,
+    &READ_NAMESPACE,
+    &DELETE_NAMESPACE,
     &CREATE_USER_TOKEN,
 ];

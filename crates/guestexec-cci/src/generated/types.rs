@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeFrom;
+use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::{Extra, Redacted, Secret};
 use super::enums::{
-    ConditionStatus, IamAuthMethod, PodConditionType, PodPhase, RestartPolicy,
-    StatusOutcome, StatusReason,
+    ConditionStatus, IamAuthMethod, ImagePullPolicy, NamespacePhase, PodConditionType,
+    PodPhase, RestartPolicy, StatusOutcome, StatusReason,
 };
 
 /// A container of a pod.
@@ -164,7 +164,7 @@ pub struct ErrorBody {
     pub message: Option<String>,
     /// Kubernetes' data about the answer; empty in an error.
     pub metadata: Option<ListMeta>,
-    /// Why the operation failed, for a program.
+    /// Why the operation failed, for a program. The words are those of Kubernetes.
     pub reason: Option<StatusReason>,
     /// The gateway's identifier of the request.
     pub request_id: Option<String>,
@@ -563,6 +563,753 @@ pub struct ListMeta {
     pub extra: Extra,
 }
 
+/// A namespace.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Namespace {
+    /// Version of the object, `cci/v2`.
+    pub api_version: Option<String>,
+    /// The word `Namespace`.
+    pub kind: Option<String>,
+    /// Names and labels of an object.
+    pub metadata: Option<ObjectMeta>,
+    /// What holds for the namespace.
+    pub spec: Option<NamespaceSpec>,
+    /// What the namespace is doing.
+    pub status: Option<NamespaceStatus>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// One condition of a namespace.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct NamespaceCondition {
+    /// When its status last changed.
+    pub last_transition_time: Option<String>,
+    /// Why the condition has its status, for a person.
+    pub message: Option<String>,
+    /// Why the condition has its status, in one word.
+    pub reason: Option<String>,
+    /// Whether the condition holds.
+    pub status: Option<ConditionStatus>,
+    /// What the condition is about.
+    pub type_: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// Namespaces of a project.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct NamespaceList {
+    /// Version of the list.
+    pub api_version: Option<String>,
+    /// The namespaces.
+    pub items: Vec<Namespace>,
+    /// Kind of the list.
+    pub kind: Option<String>,
+    /// What an answer says about itself.
+    pub metadata: Option<ListMeta>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// What holds for the namespace.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct NamespaceSpec {
+    /// Who has to agree before the namespace is gone.
+    pub finalizers: Vec<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// What the namespace is doing.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct NamespaceStatus {
+    /// What keeps it from going away.
+    pub conditions: Vec<NamespaceCondition>,
+    /// The phase of a namespace.
+    pub phase: Option<NamespacePhase>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// A container of a pod to create.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct NewContainer {
+    /// Arguments of its main process. Those of the image if missing.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub args: Vec<String>,
+    /// Its main process, which no shell interprets. That of the image if missing.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub command: Vec<String>,
+    /// Environment variables of its main process, and of commands.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub env: Vec<NewEnvironmentVariable>,
+    /// Its image, such as `nginx:latest`.
+    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
+    pub image: String,
+    /// When its image is pulled. Default: `Always` for the tag `latest`, else `IfNotPresent`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "imagePullPolicy",
+            skip_serializing_if = "Option::is_none",
+            extend("enum" = ["Always", "IfNotPresent", "Never", null])
+        )
+    )]
+    pub image_pull_policy: Option<ImagePullPolicy>,
+    /// Its name, which no other container of the pod has; at most 63 characters: lower-case letters,
+    /// digits and `-`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxLength" = 63,
+                "minLength" = 1,
+                "pattern" = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+            )
+        )
+    )]
+    pub name: String,
+    /// What it may use, of `cpu` in cores and of `memory` in bytes. No limit if missing.
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
+    pub resources: Option<NewResources>,
+    /// Whether its main process reads standard input. Default: `false`.
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
+    pub stdin: Option<bool>,
+    /// Whether its main process has a terminal. Default: `false`.
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
+    pub tty: Option<bool>,
+    /// Working directory of its main process, and of commands. That of the image if missing.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "workingDir", skip_serializing_if = "Option::is_none")
+    )]
+    pub working_dir: Option<String>,
+}
+
+impl NewContainer {
+    /// How many characters `image` may have.
+    pub const IMAGE_LENGTH: RangeFrom<usize> = 1..;
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 1..=63;
+    /// Creates a value with the required members.
+    pub fn new(name: impl Into<String>, image: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            image: image.into(),
+            args: Vec::new(),
+            command: Vec::new(),
+            env: Vec::new(),
+            image_pull_policy: None,
+            resources: None,
+            stdin: None,
+            tty: None,
+            working_dir: None,
+        }
+    }
+
+    /// Arguments of its main process. Those of the image if missing.
+    pub fn args(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.args = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Its main process, which no shell interprets. That of the image if missing.
+    pub fn command(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.command = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Environment variables of its main process, and of commands.
+    pub fn env(
+        mut self,
+        value: impl IntoIterator<Item = NewEnvironmentVariable>,
+    ) -> Self {
+        self.env = value.into_iter().collect();
+        self
+    }
+
+    /// When its image is pulled. Default: `Always` for the tag `latest`, else `IfNotPresent`.
+    pub fn image_pull_policy(mut self, value: impl Into<ImagePullPolicy>) -> Self {
+        self.image_pull_policy = Some(value.into());
+        self
+    }
+
+    /// What it may use, of `cpu` in cores and of `memory` in bytes. No limit if missing.
+    pub fn resources(mut self, value: NewResources) -> Self {
+        self.resources = Some(value);
+        self
+    }
+
+    /// Whether its main process reads standard input. Default: `false`.
+    pub fn stdin(mut self, value: bool) -> Self {
+        self.stdin = Some(value);
+        self
+    }
+
+    /// Whether its main process has a terminal. Default: `false`.
+    pub fn tty(mut self, value: bool) -> Self {
+        self.tty = Some(value);
+        self
+    }
+
+    /// Working directory of its main process, and of commands. That of the image if missing.
+    pub fn working_dir(mut self, value: impl Into<String>) -> Self {
+        self.working_dir = Some(value.into());
+        self
+    }
+}
+
+/// An environment variable of a container to create.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct NewEnvironmentVariable {
+    /// Its name.
+    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
+    pub name: String,
+    /// Its value; empty if missing. It may be a password.
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
+    pub value: Option<String>,
+}
+
+impl NewEnvironmentVariable {
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeFrom<usize> = 1..;
+    /// Creates a value with the required members.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            value: None,
+        }
+    }
+
+    /// Its value; empty if missing. It may be a password.
+    pub fn value(mut self, value: impl Into<String>) -> Self {
+        self.value = Some(value.into());
+        self
+    }
+}
+
+impl fmt::Debug for NewEnvironmentVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewEnvironmentVariable")
+            .field("name", &self.name)
+            .field("value", &self.value.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
+/// A namespace to create.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct NewNamespace {
+    /// Version of the object, `cci/v2`; the service takes its own if missing.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "apiVersion", skip_serializing_if = "Option::is_none")
+    )]
+    pub api_version: Option<String>,
+    /// The word `Namespace`; the service knows it if missing.
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
+    pub kind: Option<String>,
+    /// Its name and labels.
+    pub metadata: NewNamespaceMeta,
+}
+
+impl NewNamespace {
+    /// Creates a value with the required members.
+    pub fn new(metadata: NewNamespaceMeta) -> Self {
+        Self {
+            metadata,
+            api_version: None,
+            kind: None,
+        }
+    }
+
+    /// Version of the object, `cci/v2`; the service takes its own if missing.
+    pub fn api_version(mut self, value: impl Into<String>) -> Self {
+        self.api_version = Some(value.into());
+        self
+    }
+
+    /// The word `Namespace`; the service knows it if missing.
+    pub fn kind(mut self, value: impl Into<String>) -> Self {
+        self.kind = Some(value.into());
+        self
+    }
+}
+
+/// The name of a namespace to create, and its labels.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct NewNamespaceMeta {
+    /// Notes of tools, and settings of the service. At most 256 KiB with their names.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            default,
+            skip_serializing_if = " std :: collections :: BTreeMap::is_empty",
+            extend("type" = ["object", "null"])
+        )
+    )]
+    pub annotations: BTreeMap<String, String>,
+    /// Labels, for selectors.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            default,
+            skip_serializing_if = " std :: collections :: BTreeMap::is_empty",
+            extend(
+                "additionalProperties" = {"type":"string",
+                "maxLength":63},
+                "type" = ["object",
+                "null"]
+            )
+        )
+    )]
+    pub labels: BTreeMap<String, String>,
+    /// Name of the namespace. At most 63 characters: lower-case letters, digits and `-`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxLength" = 63,
+                "minLength" = 1,
+                "pattern" = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+            )
+        )
+    )]
+    pub name: String,
+}
+
+impl NewNamespaceMeta {
+    /// How many characters each value of `labels` may have.
+    pub const LABELS_VALUE_LENGTH: RangeInclusive<usize> = 0..=63;
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 1..=63;
+    /// Creates a value with the required members.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            annotations: Default::default(),
+            labels: Default::default(),
+        }
+    }
+
+    /// Notes of tools, and settings of the service. At most 256 KiB with their names.
+    pub fn annotations(mut self, value: BTreeMap<String, String>) -> Self {
+        self.annotations = value;
+        self
+    }
+
+    /// Labels, for selectors.
+    pub fn labels(mut self, value: BTreeMap<String, String>) -> Self {
+        self.labels = value;
+        self
+    }
+}
+
+/// A pod to create.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct NewPod {
+    /// Version of the object, `cci/v2`; the service takes its own if missing.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "apiVersion", skip_serializing_if = "Option::is_none")
+    )]
+    pub api_version: Option<String>,
+    /// The word `Pod`; the service knows it if missing.
+    #[cfg_attr(feature = "schemars", schemars(skip_serializing_if = "Option::is_none"))]
+    pub kind: Option<String>,
+    /// Its name and labels.
+    pub metadata: NewPodMeta,
+    /// Its containers, and what holds for all of them.
+    pub spec: NewPodSpec,
+}
+
+impl NewPod {
+    /// Creates a value with the required members.
+    pub fn new(metadata: NewPodMeta, spec: NewPodSpec) -> Self {
+        Self {
+            metadata,
+            spec,
+            api_version: None,
+            kind: None,
+        }
+    }
+
+    /// Version of the object, `cci/v2`; the service takes its own if missing.
+    pub fn api_version(mut self, value: impl Into<String>) -> Self {
+        self.api_version = Some(value.into());
+        self
+    }
+
+    /// The word `Pod`; the service knows it if missing.
+    pub fn kind(mut self, value: impl Into<String>) -> Self {
+        self.kind = Some(value.into());
+        self
+    }
+}
+
+/// The name of a pod to create, and its labels.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        deny_unknown_fields,
+        extend(
+            "allOf" = [{"oneOf":[{"required":["name"],
+            "properties":{"name":{"not":{"type":"null"}}}},
+            {"required":["generateName"],
+            "properties":{"generateName":{"not":{"type":"null"}}}}]}]
+        )
+    )
+)]
+pub struct NewPodMeta {
+    /// Notes of tools, and settings of the service, such as `resource.cci.io/pod-size-specs`, the size
+    /// of the pod. At most 256 KiB with their names.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            default,
+            skip_serializing_if = " std :: collections :: BTreeMap::is_empty",
+            extend("type" = ["object", "null"])
+        )
+    )]
+    pub annotations: BTreeMap<String, String>,
+    /// Beginning of the name, of which the service chooses the rest, 5 characters; at most 253
+    /// characters, of which it may cut some.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "generateName",
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "maxLength" = 253,
+                "minLength" = 1,
+                "pattern" = "^[a-z0-9]([-a-z0-9.]*[a-z0-9-])?$"
+            )
+        )
+    )]
+    pub generate_name: Option<String>,
+    /// Labels, for selectors.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            default,
+            skip_serializing_if = " std :: collections :: BTreeMap::is_empty",
+            extend(
+                "additionalProperties" = {"type":"string",
+                "maxLength":63},
+                "type" = ["object",
+                "null"]
+            )
+        )
+    )]
+    pub labels: BTreeMap<String, String>,
+    /// Name of the pod. At most 253 characters: lower-case letters, digits, `-` and `.`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "maxLength" = 253,
+                "minLength" = 1,
+                "pattern" = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+            )
+        )
+    )]
+    pub name: Option<String>,
+}
+
+impl NewPodMeta {
+    /// How many characters `generateName` may have.
+    pub const GENERATE_NAME_LENGTH: RangeInclusive<usize> = 1..=253;
+    /// How many characters each value of `labels` may have.
+    pub const LABELS_VALUE_LENGTH: RangeInclusive<usize> = 0..=63;
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 1..=253;
+    /// Creates a value with no member set.
+    pub fn new() -> Self {
+        Default::default()
+    }
+
+    /// Notes of tools, and settings of the service, such as `resource.cci.io/pod-size-specs`, the size
+    /// of the pod. At most 256 KiB with their names.
+    pub fn annotations(mut self, value: BTreeMap<String, String>) -> Self {
+        self.annotations = value;
+        self
+    }
+
+    /// Beginning of the name, of which the service chooses the rest, 5 characters; at most 253
+    /// characters, of which it may cut some.
+    pub fn generate_name(mut self, value: impl Into<String>) -> Self {
+        self.generate_name = Some(value.into());
+        self
+    }
+
+    /// Labels, for selectors.
+    pub fn labels(mut self, value: BTreeMap<String, String>) -> Self {
+        self.labels = value;
+        self
+    }
+
+    /// Name of the pod. At most 253 characters: lower-case letters, digits, `-` and `.`.
+    pub fn name(mut self, value: impl Into<String>) -> Self {
+        self.name = Some(value.into());
+        self
+    }
+}
+
+/// What a pod to create is made of.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct NewPodSpec {
+    /// After how many seconds the pod is ended with a failure, at least 1. No limit if missing.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "activeDeadlineSeconds",
+            skip_serializing_if = "Option::is_none",
+            extend("minimum" = 1)
+        )
+    )]
+    pub active_deadline_seconds: Option<i64>,
+    /// The containers, at least one.
+    #[cfg_attr(feature = "schemars", schemars(extend("minItems" = 1)))]
+    pub containers: Vec<NewContainer>,
+    /// Name of the machine within the pod, at most 63 characters: lower-case letters, digits and `-`.
+    /// Default: the pod's name.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "maxLength" = 63,
+                "minLength" = 1,
+                "pattern" = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+            )
+        )
+    )]
+    pub hostname: Option<String>,
+    /// Secrets of the namespace with which images are pulled.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "imagePullSecrets",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub image_pull_secrets: Vec<SecretName>,
+    /// Containers that run one after the other, each to its success, before the others start.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "initContainers",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub init_containers: Vec<NewContainer>,
+    /// When containers that end are restarted. Default: `Always`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "restartPolicy",
+            skip_serializing_if = "Option::is_none",
+            extend("enum" = ["Always", "OnFailure", "Never", null])
+        )
+    )]
+    pub restart_policy: Option<RestartPolicy>,
+    /// How long the processes may take to end when the pod is deleted, in seconds, 0 or more. Default:
+    /// 30.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "terminationGracePeriodSeconds",
+            skip_serializing_if = "Option::is_none",
+            extend("minimum" = 0)
+        )
+    )]
+    pub termination_grace_period_seconds: Option<i64>,
+}
+
+impl NewPodSpec {
+    /// Which values `activeDeadlineSeconds` may have.
+    pub const ACTIVE_DEADLINE_SECONDS_RANGE: RangeFrom<i64> = 1..;
+    /// How many items `containers` may have.
+    pub const CONTAINERS_ITEMS: RangeFrom<usize> = 1..;
+    /// How many characters `hostname` may have.
+    pub const HOSTNAME_LENGTH: RangeInclusive<usize> = 1..=63;
+    /// Which values `terminationGracePeriodSeconds` may have.
+    pub const TERMINATION_GRACE_PERIOD_SECONDS_RANGE: RangeFrom<i64> = 0..;
+    /// Creates a value with the required members.
+    pub fn new(containers: impl IntoIterator<Item = NewContainer>) -> Self {
+        Self {
+            containers: containers.into_iter().collect(),
+            active_deadline_seconds: None,
+            hostname: None,
+            image_pull_secrets: Vec::new(),
+            init_containers: Vec::new(),
+            restart_policy: None,
+            termination_grace_period_seconds: None,
+        }
+    }
+
+    /// After how many seconds the pod is ended with a failure, at least 1. No limit if missing.
+    pub fn active_deadline_seconds(mut self, value: i64) -> Self {
+        self.active_deadline_seconds = Some(value);
+        self
+    }
+
+    /// Name of the machine within the pod, at most 63 characters: lower-case letters, digits and `-`.
+    /// Default: the pod's name.
+    pub fn hostname(mut self, value: impl Into<String>) -> Self {
+        self.hostname = Some(value.into());
+        self
+    }
+
+    /// Secrets of the namespace with which images are pulled.
+    pub fn image_pull_secrets(
+        mut self,
+        value: impl IntoIterator<Item = SecretName>,
+    ) -> Self {
+        self.image_pull_secrets = value.into_iter().collect();
+        self
+    }
+
+    /// Containers that run one after the other, each to its success, before the others start.
+    pub fn init_containers(
+        mut self,
+        value: impl IntoIterator<Item = NewContainer>,
+    ) -> Self {
+        self.init_containers = value.into_iter().collect();
+        self
+    }
+
+    /// When containers that end are restarted. Default: `Always`.
+    pub fn restart_policy(mut self, value: impl Into<RestartPolicy>) -> Self {
+        self.restart_policy = Some(value.into());
+        self
+    }
+
+    /// How long the processes may take to end when the pod is deleted, in seconds, 0 or more. Default:
+    /// 30.
+    pub fn termination_grace_period_seconds(mut self, value: i64) -> Self {
+        self.termination_grace_period_seconds = Some(value);
+        self
+    }
+}
+
+/// What a container may use: `cpu` in cores (`1`, `500m`) and `memory` in bytes (`512Mi`, `2Gi`).
+/// One member at least.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        deny_unknown_fields,
+        extend(
+            "allOf" = [{"anyOf":[{"required":["limits"],
+            "properties":{"limits":{"type":"object",
+            "minProperties":1}}},
+            {"required":["requests"],
+            "properties":{"requests":{"type":"object",
+            "minProperties":1}}}]}]
+        )
+    )
+)]
+pub struct NewResources {
+    /// The most that it gets.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            default,
+            skip_serializing_if = " std :: collections :: BTreeMap::is_empty",
+            extend("type" = ["object", "null"])
+        )
+    )]
+    pub limits: BTreeMap<String, String>,
+    /// What is reserved for it.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            default,
+            skip_serializing_if = " std :: collections :: BTreeMap::is_empty",
+            extend("type" = ["object", "null"])
+        )
+    )]
+    pub requests: BTreeMap<String, String>,
+}
+
+impl NewResources {
+    /// Creates a value with no member set.
+    pub fn new() -> Self {
+        Default::default()
+    }
+
+    /// The most that it gets.
+    pub fn limits(mut self, value: BTreeMap<String, String>) -> Self {
+        self.limits = value;
+        self
+    }
+
+    /// What is reserved for it.
+    pub fn requests(mut self, value: BTreeMap<String, String>) -> Self {
+        self.requests = value;
+        self
+    }
+}
+
 /// Names and labels of an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -700,6 +1447,26 @@ pub struct PodStatus {
     pub start_time: Option<String>,
     /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
+}
+
+/// A secret of the namespace.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct SecretName {
+    /// Its name.
+    #[cfg_attr(feature = "schemars", schemars(extend("minLength" = 1)))]
+    pub name: String,
+}
+
+impl SecretName {
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeFrom<usize> = 1..;
+    /// Creates a value with the required members.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into() }
+    }
 }
 
 /// One cause of an error.

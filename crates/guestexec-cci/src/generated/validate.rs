@@ -4,9 +4,12 @@ use guestexec_core::{Validate, check};
 use super::{builder, types};
 
 static PATTERN_0: check::Pattern = check::Pattern::new(
-    "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+    "^[a-z0-9]([-a-z0-9.]*[a-z0-9-])?$",
 );
 static PATTERN_1: check::Pattern = check::Pattern::new(
+    "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+);
+static PATTERN_2: check::Pattern = check::Pattern::new(
     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
 );
 impl builder::ExecInPod<'_> {
@@ -18,15 +21,15 @@ impl builder::ExecInPod<'_> {
         container: &Option<String>,
     ) -> check::Checked {
         check::characters("name", name, Self::NAME_LENGTH)?;
-        check::pattern("name", name, &PATTERN_1)?;
+        check::pattern("name", name, &PATTERN_2)?;
         check::characters("namespace", namespace, Self::NAMESPACE_LENGTH)?;
-        check::pattern("namespace", namespace, &PATTERN_0)?;
+        check::pattern("namespace", namespace, &PATTERN_1)?;
         if !checks {
             return Ok(());
         }
         if let Some(value) = container {
             check::characters("container", value, Self::CONTAINER_LENGTH)?;
-            check::pattern("container", value, &PATTERN_0)?;
+            check::pattern("container", value, &PATTERN_1)?;
         }
         Ok(())
     }
@@ -41,15 +44,15 @@ impl builder::ExecInPodByPost<'_> {
         container: &Option<String>,
     ) -> check::Checked {
         check::characters("name", name, Self::NAME_LENGTH)?;
-        check::pattern("name", name, &PATTERN_1)?;
+        check::pattern("name", name, &PATTERN_2)?;
         check::characters("namespace", namespace, Self::NAMESPACE_LENGTH)?;
-        check::pattern("namespace", namespace, &PATTERN_0)?;
+        check::pattern("namespace", namespace, &PATTERN_1)?;
         if !checks {
             return Ok(());
         }
         if let Some(value) = container {
             check::characters("container", value, Self::CONTAINER_LENGTH)?;
-            check::pattern("container", value, &PATTERN_0)?;
+            check::pattern("container", value, &PATTERN_1)?;
         }
         Ok(())
     }
@@ -63,9 +66,70 @@ impl builder::ReadPod<'_> {
         namespace: &str,
     ) -> check::Checked {
         check::characters("name", name, Self::NAME_LENGTH)?;
-        check::pattern("name", name, &PATTERN_1)?;
+        check::pattern("name", name, &PATTERN_2)?;
         check::characters("namespace", namespace, Self::NAMESPACE_LENGTH)?;
-        check::pattern("namespace", namespace, &PATTERN_0)
+        check::pattern("namespace", namespace, &PATTERN_1)
+    }
+}
+
+impl builder::DeletePod<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(
+        checks: bool,
+        name: &str,
+        namespace: &str,
+        grace_period_seconds: &Option<i64>,
+    ) -> check::Checked {
+        check::characters("name", name, Self::NAME_LENGTH)?;
+        check::pattern("name", name, &PATTERN_2)?;
+        check::characters("namespace", namespace, Self::NAMESPACE_LENGTH)?;
+        check::pattern("namespace", namespace, &PATTERN_1)?;
+        if !checks {
+            return Ok(());
+        }
+        if let Some(value) = grace_period_seconds {
+            check::range(
+                "gracePeriodSeconds",
+                *value,
+                Self::GRACE_PERIOD_SECONDS_RANGE,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl builder::ReadPodLog<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(
+        checks: bool,
+        name: &str,
+        namespace: &str,
+        container: &Option<String>,
+        limit_bytes: &Option<i64>,
+        since_seconds: &Option<i64>,
+        tail_lines: &Option<i64>,
+    ) -> check::Checked {
+        check::characters("name", name, Self::NAME_LENGTH)?;
+        check::pattern("name", name, &PATTERN_2)?;
+        check::characters("namespace", namespace, Self::NAMESPACE_LENGTH)?;
+        check::pattern("namespace", namespace, &PATTERN_1)?;
+        if !checks {
+            return Ok(());
+        }
+        if let Some(value) = container {
+            check::characters("container", value, Self::CONTAINER_LENGTH)?;
+            check::pattern("container", value, &PATTERN_1)?;
+        }
+        if let Some(value) = limit_bytes {
+            check::range("limitBytes", *value, Self::LIMIT_BYTES_RANGE)?;
+        }
+        if let Some(value) = since_seconds {
+            check::range("sinceSeconds", *value, Self::SINCE_SECONDS_RANGE)?;
+        }
+        if let Some(value) = tail_lines {
+            check::range("tailLines", *value, Self::TAIL_LINES_RANGE)?;
+        }
+        Ok(())
     }
 }
 
@@ -78,7 +142,7 @@ impl builder::ListPods<'_> {
         timeout_seconds: &Option<i64>,
     ) -> check::Checked {
         check::characters("namespace", namespace, Self::NAMESPACE_LENGTH)?;
-        check::pattern("namespace", namespace, &PATTERN_0)?;
+        check::pattern("namespace", namespace, &PATTERN_1)?;
         if !checks {
             return Ok(());
         }
@@ -89,6 +153,181 @@ impl builder::ListPods<'_> {
             check::range("timeoutSeconds", *value, Self::TIMEOUT_SECONDS_RANGE)?;
         }
         Ok(())
+    }
+}
+
+impl builder::CreatePod<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(_checks: bool, namespace: &str) -> check::Checked {
+        check::characters("namespace", namespace, Self::NAMESPACE_LENGTH)?;
+        check::pattern("namespace", namespace, &PATTERN_1)
+    }
+}
+
+impl builder::ListNamespaces<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(
+        checks: bool,
+        limit: &Option<i64>,
+        timeout_seconds: &Option<i64>,
+    ) -> check::Checked {
+        if !checks {
+            return Ok(());
+        }
+        if let Some(value) = limit {
+            check::range("limit", *value, Self::LIMIT_RANGE)?;
+        }
+        if let Some(value) = timeout_seconds {
+            check::range("timeoutSeconds", *value, Self::TIMEOUT_SECONDS_RANGE)?;
+        }
+        Ok(())
+    }
+}
+
+impl builder::ReadNamespace<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(_checks: bool, name: &str) -> check::Checked {
+        check::characters("name", name, Self::NAME_LENGTH)?;
+        check::pattern("name", name, &PATTERN_1)
+    }
+}
+
+impl builder::DeleteNamespace<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(_checks: bool, name: &str) -> check::Checked {
+        check::characters("name", name, Self::NAME_LENGTH)?;
+        check::pattern("name", name, &PATTERN_1)
+    }
+}
+
+impl Validate for types::NewNamespace {
+    fn validate(&self) -> check::Checked {
+        Validate::validate(&self.metadata)
+            .map_err(|violation| violation.within("metadata"))
+    }
+}
+
+impl Validate for types::NewNamespaceMeta {
+    fn validate(&self) -> check::Checked {
+        check::each_value(
+            "labels",
+            &self.labels,
+            |value| check::characters("", value, Self::LABELS_VALUE_LENGTH),
+        )?;
+        check::characters("name", &self.name, Self::NAME_LENGTH)?;
+        check::pattern("name", &self.name, &PATTERN_1)
+    }
+}
+
+impl Validate for types::NewPod {
+    fn validate(&self) -> check::Checked {
+        Validate::validate(&self.metadata)
+            .map_err(|violation| violation.within("metadata"))?;
+        Validate::validate(&self.spec).map_err(|violation| violation.within("spec"))
+    }
+}
+
+impl Validate for types::NewPodMeta {
+    fn validate(&self) -> check::Checked {
+        if let Some(value) = &self.generate_name {
+            check::characters("generateName", value, Self::GENERATE_NAME_LENGTH)?;
+            check::pattern("generateName", value, &PATTERN_0)?;
+        }
+        check::each_value(
+            "labels",
+            &self.labels,
+            |value| check::characters("", value, Self::LABELS_VALUE_LENGTH),
+        )?;
+        if let Some(value) = &self.name {
+            check::characters("name", value, Self::NAME_LENGTH)?;
+            check::pattern("name", value, &PATTERN_2)?;
+        }
+        check::exactly_one_of(
+            &[
+                ("name", self.name.is_some()),
+                ("generateName", self.generate_name.is_some()),
+            ],
+        )
+    }
+}
+
+impl Validate for types::NewPodSpec {
+    fn validate(&self) -> check::Checked {
+        if let Some(value) = &self.active_deadline_seconds {
+            check::range(
+                "activeDeadlineSeconds",
+                *value,
+                Self::ACTIVE_DEADLINE_SECONDS_RANGE,
+            )?;
+        }
+        check::items("containers", &self.containers, Self::CONTAINERS_ITEMS)?;
+        check::each("containers", &self.containers, Validate::validate)?;
+        if let Some(value) = &self.hostname {
+            check::characters("hostname", value, Self::HOSTNAME_LENGTH)?;
+            check::pattern("hostname", value, &PATTERN_1)?;
+        }
+        check::each("imagePullSecrets", &self.image_pull_secrets, Validate::validate)?;
+        check::each("initContainers", &self.init_containers, Validate::validate)?;
+        if let Some(value) = &self.restart_policy {
+            check::one_of(
+                "restartPolicy",
+                value.as_str(),
+                &["Always", "OnFailure", "Never"],
+            )?;
+        }
+        if let Some(value) = &self.termination_grace_period_seconds {
+            check::range(
+                "terminationGracePeriodSeconds",
+                *value,
+                Self::TERMINATION_GRACE_PERIOD_SECONDS_RANGE,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Validate for types::NewContainer {
+    fn validate(&self) -> check::Checked {
+        check::each("env", &self.env, Validate::validate)?;
+        check::characters("image", &self.image, Self::IMAGE_LENGTH)?;
+        if let Some(value) = &self.image_pull_policy {
+            check::one_of(
+                "imagePullPolicy",
+                value.as_str(),
+                &["Always", "IfNotPresent", "Never"],
+            )?;
+        }
+        check::characters("name", &self.name, Self::NAME_LENGTH)?;
+        check::pattern("name", &self.name, &PATTERN_1)?;
+        if let Some(value) = &self.resources {
+            Validate::validate(value)
+                .map_err(|violation| violation.within("resources"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Validate for types::NewEnvironmentVariable {
+    fn validate(&self) -> check::Checked {
+        check::characters("name", &self.name, Self::NAME_LENGTH)
+    }
+}
+
+impl Validate for types::NewResources {
+    fn validate(&self) -> check::Checked {
+        check::some_of(
+            1,
+            &[
+                ("limits", !self.limits.is_empty()),
+                ("requests", !self.requests.is_empty()),
+            ],
+        )
+    }
+}
+
+impl Validate for types::SecretName {
+    fn validate(&self) -> check::Checked {
+        check::characters("name", &self.name, Self::NAME_LENGTH)
     }
 }
 

@@ -8,6 +8,8 @@ mod dead;
 mod faults;
 mod forms;
 mod handshake;
+mod lifecycle;
+mod logs;
 mod peer;
 mod pods;
 mod refusals;

@@ -2,14 +2,16 @@
 
 use std::{future::Future, sync::atomic::Ordering, time::Duration};
 
-use reqwest::{Response, StatusCode};
+use reqwest::{Request, Response, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::debug;
+use tracing::Span;
 
 use super::Retrying;
 use crate::{
-    CallError, ErrorKind, Operation, Refusal, TransportError, Underway, identifier,
-    transport::error::Fault, wire_status,
+    CallError, ErrorKind, Operation, Refusal, Secrets, TransportError, Underway,
+    telemetry::{self, Attempt},
+    transport::error::Fault,
+    wire_status,
 };
 
 /// What an attempt came to.
@@ -102,6 +104,8 @@ pub struct Attempts<'a> {
     failures: u32,
     throttled: u32,
     sent: Instant,
+    /// The span of the call.
+    span: Span,
 }
 
 impl<'a> Attempts<'a> {
@@ -123,6 +127,7 @@ impl<'a> Attempts<'a> {
             failures: 0,
             throttled: 0,
             sent: begin,
+            span: telemetry::current_call(),
         }
     }
 
@@ -137,29 +142,36 @@ impl<'a> Attempts<'a> {
     }
 
     /// Notes that a request is given to the transport.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, request: &Request) {
+        if self.made == 0 {
+            telemetry::addressed(&self.span, request);
+        }
         self.made += 1;
         self.sent = Instant::now();
         self.retrying.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether there is another attempt after one whose answer, if it is an error, was read by its provider;
-    /// if so, after the pause before it. An attempt that had no effect is not `underway` any more.
+    /// if so, after the pause before it. An attempt that had no effect is not `underway` any more. No log shows
+    /// the `secrets`.
     pub async fn follow<D>(
         &mut self,
         result: &Result<(Response, Option<Refusal<D>>), CallError>,
         underway: &Underway,
+        secrets: &(dyn Fn() -> Secrets + Sync),
     ) -> bool {
         let (verdict, seen) = match result {
             Ok((response, refusal)) => {
                 let seen = Seen { status: Some(wire_status(response)), ..Seen::default() };
                 match refusal {
                     Some(refusal) => {
-                        let retry_after = refusal.retry_after;
-                        (
-                            Verdict::of_refusal(response.status(), refusal),
-                            Seen { retry_after, ..seen },
-                        )
+                        let seen = Seen {
+                            retry_after: refusal.retry_after,
+                            code: refusal.code.as_deref(),
+                            request_id: refusal.request_id.as_deref(),
+                            ..seen
+                        };
+                        (Verdict::of_refusal(response.status(), refusal), seen)
                     }
                     None => (Verdict::Final, seen),
                 }
@@ -170,28 +182,33 @@ impl<'a> Attempts<'a> {
         if verdict.has_no_effect() {
             underway.refute();
         }
-        self.again(verdict, seen).await
+        self.again(verdict, seen, secrets).await
     }
 
-    /// Whether there is another attempt; if so, after the pause before it.
-    pub async fn again(&mut self, verdict: Verdict, seen: Seen<'_>) -> bool {
+    /// Whether there is another attempt; if so, after the pause before it. No log shows the `secrets`.
+    pub async fn again(
+        &mut self,
+        verdict: Verdict,
+        seen: Seen<'_>,
+        secrets: &(dyn Fn() -> Secrets + Sync),
+    ) -> bool {
         let wait = self.wait(verdict, seen.retry_after);
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let kind = match verdict {
             Verdict::Failed { kind, .. } => Some(kind),
             Verdict::Final | Verdict::Again => None,
         };
-        debug!(
-            operation = self.operation.id,
-            attempt = self.made,
-            status = seen.status.map(|status| status.as_u16()),
-            kind = kind.map(tracing::field::debug),
-            code = seen.code.map(identifier),
-            request_id = seen.request_id.map(identifier),
-            elapsed_ms = millis(self.sent.elapsed()),
-            retry_in_ms = wait.map(millis),
-            "attempt"
-        );
+        let attempt = Attempt {
+            operation: self.operation,
+            number: self.made,
+            kind,
+            seen,
+            elapsed: self.sent.elapsed(),
+            retry_in: wait,
+        };
+        // What was refused here was not sent.
+        if self.made > 0 {
+            attempt.tell(secrets);
+        }
         let Some(wait) = wait else { return false };
         if !wait.is_zero() {
             sleep(wait).await;
@@ -242,6 +259,15 @@ impl<'a> Attempts<'a> {
     fn ends_in_time(&self, wait: Duration) -> bool {
         let ends = |limit: Instant| Instant::now().checked_add(wait).is_some_and(|end| end < limit);
         self.limit.is_none_or(ends) && self.deadline.is_none_or(ends)
+    }
+}
+
+/// Tells how often the request was sent again, also of a call that was dropped.
+impl Drop for Attempts<'_> {
+    fn drop(&mut self) {
+        if self.made > 1 {
+            telemetry::resent(&self.span, self.made - 1);
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{Request, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
-use crate::{Operation, TransportError};
+use crate::{Operation, Secrets, TransportError};
 
 const READS: Operation =
     Operation { repeatable: true, ..Operation::undocumented("Read", "GET", "/") };
@@ -21,6 +21,10 @@ fn failed(kind: ErrorKind) -> Verdict {
     Verdict::Failed { kind, no_effect }
 }
 
+fn request() -> Request {
+    Request::new(reqwest::Method::GET, "http://127.0.0.1/".parse().unwrap())
+}
+
 /// How many attempts a call makes whose attempts all end with `verdict`, and how long it takes.
 async fn attempts(
     retrying: &Retrying,
@@ -31,9 +35,9 @@ async fn attempts(
     let begin = Instant::now();
     let mut attempts = Attempts::new(retrying, operation, None, None);
     loop {
-        attempts.begin();
+        attempts.begin(&request());
         let seen = Seen { retry_after: asked, ..Seen::default() };
-        if !attempts.again(verdict, seen).await {
+        if !attempts.again(verdict, seen, &Secrets::default).await {
             return (attempts.made(), begin.elapsed());
         }
     }
@@ -90,8 +94,8 @@ async fn none_is_none_and_a_kind_that_is_left_out_is_not_retried() {
     assert_eq!(attempts(&chosen, &READS, failed(ErrorKind::Refused), None).await.0, 1);
     // What the client has corrected is no failure.
     let mut corrected = Attempts::new(&chosen, &STARTS, Some(0), None);
-    corrected.begin();
-    assert!(corrected.again(Verdict::Again, Seen::default()).await);
+    corrected.begin(&request());
+    assert!(corrected.again(Verdict::Again, Seen::default(), &Secrets::default).await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,8 +104,8 @@ async fn a_call_has_its_own_number_of_retries() {
         let retrying = Retrying::new(Retries::new());
         let mut attempts = Attempts::new(&retrying, &READS, own, None);
         loop {
-            attempts.begin();
-            if !attempts.again(failed(ErrorKind::Lost), Seen::default()).await {
+            attempts.begin(&request());
+            if !attempts.again(failed(ErrorKind::Lost), Seen::default(), &Secrets::default).await {
                 break;
             }
         }
@@ -137,11 +141,11 @@ async fn no_pause_goes_beyond_the_limit_or_the_callers_deadline() {
     let retrying = Retrying::new(Retries::from(9));
     let deadline = Some(Instant::now() + 3 * SECOND);
     let mut attempts = Attempts::new(&retrying, &READS, None, deadline);
-    attempts.begin();
+    attempts.begin(&request());
     let seen = Seen { retry_after: Some(2 * SECOND), ..Seen::default() };
-    assert!(attempts.again(failed(ErrorKind::Lost), seen).await);
-    attempts.begin();
-    assert!(!attempts.again(failed(ErrorKind::Lost), seen).await);
+    assert!(attempts.again(failed(ErrorKind::Lost), seen, &Secrets::default).await);
+    attempts.begin(&request());
+    assert!(!attempts.again(failed(ErrorKind::Lost), seen, &Secrets::default).await);
     assert!(deadline > Some(Instant::now()));
 }
 
@@ -194,9 +198,9 @@ async fn the_store_of_retries_runs_dry_and_successes_fill_it() {
 async fn a_call_that_is_dropped_in_a_pause_is_not_counted_as_retried() {
     let retrying = Retrying::new(Retries::new());
     let mut attempts = Attempts::new(&retrying, &READS, None, None);
-    attempts.begin();
+    attempts.begin(&request());
     let seen = Seen { retry_after: Some(30 * SECOND), ..Seen::default() };
-    let pause = attempts.again(failed(ErrorKind::Unavailable), seen);
+    let pause = attempts.again(failed(ErrorKind::Unavailable), seen, &Secrets::default);
     assert!(timeout(SECOND, pause).await.is_err());
     sleep(60 * SECOND).await;
     let counts = retrying.counts();

@@ -162,6 +162,13 @@ fn json_within_a_text_is_shown_as_json_and_its_secrets_are_not() {
 }
 
 #[test]
+fn a_random_text_in_the_path_reads_the_same_each_time() {
+    let made = [Mark::Nonce("0123456789abcdef".to_owned())];
+    let sent = shape("https://h/v1/scripts/0123456789abcdef/actions", &json!({}), &made);
+    assert_eq!(sent.path, "/v1/scripts/<nonce>/actions");
+}
+
+#[test]
 fn what_code_makes_at_random_reads_the_same_each_time() {
     let once = |marker: &str, nonce: &str| {
         let script = format!("echo {nonce}; f('{}')", STANDARD.encode("Get-Date"));

@@ -36,6 +36,8 @@ pub(super) struct Account {
     pub(super) password: String,
     pub(super) access_key: String,
     pub(super) secret_key: String,
+    /// Access key, secret key and security token of a temporary key.
+    pub(super) temporary: [String; 3],
     pub(super) project: String,
     pub(super) project_id: String,
     domain_id: String,
@@ -57,6 +59,11 @@ impl Account {
             password: random::secret(),
             access_key: random::secret()[..20].to_uppercase(),
             secret_key: random::secret(),
+            temporary: [
+                random::secret()[..20].to_uppercase(),
+                random::secret(),
+                [random::secret(), random::secret()].concat(),
+            ],
             project: "cn-north-4".to_owned(),
             project_id: random::hex32(),
             domain_id: random::hex32(),
@@ -218,9 +225,12 @@ impl Account {
         if clock::now().abs_diff(time) > WINDOW {
             return Err(unauthorized("X-Sdk-Date is more than 15 minutes from the server's clock"));
         }
-        if authorization.access_key != self.access_key {
-            return Err(unauthorized("the access key does not exist"));
-        }
+        let [temporary, temporary_secret, token] = &self.temporary;
+        let (secret_key, token) = match authorization.access_key {
+            key if key == self.access_key => (&self.secret_key, None),
+            key if key == temporary => (temporary_secret, Some(token)),
+            _ => return Err(unauthorized("the access key does not exist")),
+        };
         let mut signed = Vec::new();
         for name in authorization.signed_headers.split(';') {
             let value = header(&head.headers, name)?
@@ -237,15 +247,22 @@ impl Account {
             signed_headers: &signed,
             payload_hash: &hash,
         });
-        let expected = sign::signature(&self.secret_key, &sign::string_to_sign(date, &canonical));
+        let expected = sign::signature(secret_key, &sign::string_to_sign(date, &canonical));
         if !constant_time_eq(expected, authorization.signature.to_ascii_lowercase()) {
             let shown = canonical.replace('\n', "|");
             return Err(unauthorized(&format!(
                 "verify aksk signature fail,canonicalRequest:{shown}"
             )));
         }
-        if header(&head.headers, "x-security-token")?.is_some() {
-            return Err(unauthorized("the access key is permanent and has no security token"));
+        match (header(&head.headers, "x-security-token")?, token) {
+            (None, None) => {}
+            (Some(sent), Some(token)) if constant_time_eq(token.clone(), sent) => {}
+            (Some(_), None) => {
+                return Err(unauthorized("the access key is permanent and has no security token"));
+            }
+            (_, Some(_)) => {
+                return Err(unauthorized("the security token is not that of the access key"));
+            }
         }
         match header(&head.headers, "x-project-id")? {
             Some(project) if project != self.project_id => {

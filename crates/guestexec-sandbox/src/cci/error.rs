@@ -42,10 +42,18 @@ pub(super) fn bad_request(message: &str) -> ErrorAnswer {
     status(StatusCode::BAD_REQUEST, "BadRequest", message, None)
 }
 
-pub(super) fn no_such_pod(name: &str) -> ErrorAnswer {
-    let message = format!("pods \"{name}\" not found");
-    let details = json!({ "name": name, "kind": "pods" });
+/// There is no object of this kind, such as `pods`, and name.
+pub(super) fn no_such(kind: &str, name: &str) -> ErrorAnswer {
+    let message = format!("{kind} \"{name}\" not found");
+    let details = json!({ "name": name, "kind": kind });
     status(StatusCode::NOT_FOUND, "NotFound", &message, Some(details))
+}
+
+/// There is one already.
+pub(super) fn already_exists(kind: &str, name: &str) -> ErrorAnswer {
+    let message = format!("{kind} \"{name}\" already exists");
+    let details = json!({ "name": name, "kind": kind });
+    status(StatusCode::CONFLICT, "AlreadyExists", &message, Some(details))
 }
 
 pub(super) fn not_found() -> ErrorAnswer {

@@ -17,6 +17,7 @@ use hyper::{
 
 use super::{
     Cci,
+    container::Container,
     error::{ErrorAnswer, bad_request, text},
     pod::Pod,
     process::Plan,
@@ -46,17 +47,18 @@ fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a
     headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok())
 }
 
-fn container(pod: &Pod, query: &[QueryPair<'_>]) -> Result<String, ErrorAnswer> {
-    match (parameter(query, "container").filter(|name| !name.is_empty()), pod.containers) {
-        (Some(name), containers) if containers.contains(&name) => Ok(name.to_owned()),
+/// The container that a query chooses.
+pub(super) fn container(pod: &Pod, query: &[QueryPair<'_>]) -> Result<String, ErrorAnswer> {
+    match (parameter(query, "container").filter(|name| !name.is_empty()), &pod.containers[..]) {
+        (Some(name), _) if pod.container(name).is_some() => Ok(name.to_owned()),
         (Some(name), _) => {
             Err(bad_request(&format!("container {name} is not valid for pod {}", pod.name)))
         }
-        (None, [only]) => Ok((*only).to_owned()),
+        (None, [only]) => Ok(only.name.clone()),
         (None, several) => Err(bad_request(&format!(
             "a container name must be specified for pod {}, choose one of: [{}]",
             pod.name,
-            several.join(" ")
+            several.iter().map(|it| &*it.name).collect::<Vec<_>>().join(" ")
         ))),
     }
 }
@@ -106,7 +108,7 @@ impl Cci {
             let problem = "you must specify at least 1 of stdin, stdout, stderr";
             return Err(text(StatusCode::BAD_REQUEST, problem));
         }
-        if !pod.running {
+        if !pod.container(&container).is_some_and(Container::is_running) {
             let problem = format!("container not found (\"{container}\")");
             return Err(text(StatusCode::INTERNAL_SERVER_ERROR, problem));
         }

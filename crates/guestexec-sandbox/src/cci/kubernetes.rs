@@ -70,8 +70,13 @@ pub(super) fn discover(method: &Method, path: &str) -> Option<Answer> {
             "kind": "APIResourceList",
             "groupVersion": "v1",
             "resources": [
-                pods("pods", "Pod", &["get", "list", "watch"]),
+                {
+                    "name": "namespaces", "singularName": "", "namespaced": false, "kind": "Namespace",
+                    "verbs": ["create", "delete", "get", "list"],
+                },
+                pods("pods", "Pod", &["create", "delete", "get", "list", "watch"]),
                 pods("pods/exec", "PodExecOptions", &["create", "get"]),
+                pods("pods/log", "Pod", &["get"]),
             ],
         }),
         _ => return None,

@@ -1,117 +1,258 @@
-//! The pods of the sandbox, and lists of them.
+//! A pod of the sandbox.
 
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use guestexec_cci::sign::QueryPair;
-use hyper::StatusCode;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{
-    error::{ErrorAnswer, bad_request},
-    exec::parameter,
-    watch,
+    container::{Container, Ended, Program, State},
+    manifest::{Manifest, RestartPolicy},
 };
-use crate::{
-    clock, random,
-    service::{self, Answer},
-};
+use crate::{clock, random};
 
-/// The only namespace with pods.
+/// The namespace that every sandbox has.
 pub(super) const NAMESPACE: &str = "default";
-/// The version of every pod and of every list of pods, since none ever changes.
-pub(super) const VERSION: &str = "1";
 
 /// A pod.
 #[derive(Debug)]
 pub(super) struct Pod {
-    pub(super) name: &'static str,
-    pub(super) containers: &'static [&'static str],
-    pub(super) running: bool,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) hostname: String,
     uid: String,
     created: i64,
+    labels: Value,
+    annotations: Value,
+    spec: Value,
+    pub(super) containers: Vec<Container>,
+    pub(super) init: Vec<Container>,
+    pub(super) restart: RestartPolicy,
+    grace: u64,
+    /// After how many seconds it is ended.
+    pub(super) deadline: Option<u64>,
+    /// Whether it is there from the beginning, with containers that have no main processes.
+    pub(super) is_fixed: bool,
+    /// The version of what it shows.
+    pub(super) version: AtomicU64,
+    /// Why it was ended before its containers.
+    failure: Mutex<Option<&'static str>>,
+    deletion: Mutex<Option<Deletion>>,
+    /// How long its processes may take to end, once they have to.
+    stop: watch::Sender<Option<Duration>>,
     /// Commands that were really started.
     pub(super) executions: AtomicUsize,
     /// How often each command was started, by the hash of its arguments.
     commands: Mutex<HashMap<u64, usize>>,
 }
 
+/// When a pod goes away.
+#[derive(Clone, Copy, Debug)]
+struct Deletion {
+    at: i64,
+    grace: u64,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Pod {
-    pub(super) fn new(
-        name: &'static str,
-        containers: &'static [&'static str],
-        running: bool,
-    ) -> Self {
-        Self {
+    /// One that is there from the beginning.
+    pub(super) fn fixed(name: &str, containers: &[&str], running: bool) -> Self {
+        let now = clock::now();
+        let state = || match running {
+            true => State::Running(now),
+            false => State::Ended(Ended {
+                code: 0,
+                reason: "Completed",
+                message: None,
+                started: now,
+                finished: now,
+            }),
+        };
+        let image = "sandbox:latest";
+        let of = |name: &&str| {
+            Container::new((*name).to_owned(), image.to_owned(), Program::default(), state())
+        };
+        let listed: Vec<Value> = containers
+            .iter()
+            .map(|name| json!({ "name": name, "image": image, "resources": {} }))
+            .collect();
+        let restart = if running { RestartPolicy::Always } else { RestartPolicy::Never };
+        let manifest = Manifest {
+            name: Ok(name.to_owned()),
+            labels: json!({ "app": name }),
+            annotations: Value::Null,
+            spec: json!({
+                "containers": listed,
+                "nodeName": "sandbox",
+                "restartPolicy": format!("{restart:?}"),
+            }),
+            containers: containers.iter().map(of).collect(),
+            init: Vec::new(),
+            restart,
+            grace: 30,
+            deadline: None,
+            hostname: None,
+        };
+        Self { is_fixed: true, ..Self::new(NAMESPACE, manifest) }
+    }
+
+    /// One that a request describes.
+    pub(super) fn new(namespace: &str, manifest: Manifest) -> Self {
+        let Manifest {
             name,
+            labels,
+            annotations,
+            spec,
             containers,
-            running,
+            init,
+            restart,
+            grace,
+            deadline,
+            hostname,
+        } = manifest;
+        let name = name.unwrap_or_else(|prefix| prefix + &random::hex32()[..5]);
+        Self {
+            namespace: namespace.to_owned(),
+            hostname: hostname.unwrap_or_else(|| name.chars().take(63).collect()),
+            name,
             uid: random::uuid(),
             created: clock::now(),
+            labels,
+            annotations,
+            spec,
+            containers,
+            init,
+            restart,
+            grace,
+            deadline,
+            is_fixed: false,
+            version: AtomicU64::new(1),
+            failure: Mutex::default(),
+            deletion: Mutex::default(),
+            stop: watch::Sender::new(None),
             executions: AtomicUsize::new(0),
             commands: Mutex::default(),
         }
     }
 
-    fn commands(&self) -> MutexGuard<'_, HashMap<u64, usize>> {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The container of this name.
+    pub(super) fn container(&self, name: &str) -> Option<&Container> {
+        self.containers.iter().chain(&self.init).find(|container| container.name == name)
     }
 
     /// Counts a command that was really started.
     pub(super) fn count_execution(&self, argv: &[String]) {
         self.executions.fetch_add(1, Ordering::Relaxed);
-        *self.commands().entry(hashed(argv)).or_default() += 1;
+        *locked(&self.commands).entry(hashed(argv)).or_default() += 1;
     }
 
     /// How often exactly this command was started.
     pub(super) fn executions_of(&self, argv: &[impl AsRef<str>]) -> usize {
-        self.commands().get(&hashed(argv)).copied().unwrap_or_default()
+        locked(&self.commands).get(&hashed(argv)).copied().unwrap_or_default()
+    }
+
+    /// The directory of its files.
+    pub(super) fn directory(&self, directory: &Path) -> PathBuf {
+        let name = if self.is_fixed { &self.name } else { &self.uid };
+        directory.join("cci").join(name)
     }
 
     /// The directory that stands for a container's file system.
     pub(super) fn home(&self, directory: &Path, container: &str) -> PathBuf {
-        directory.join("cci").join(self.name).join(container)
+        self.directory(directory).join(container)
     }
 
-    fn phase(&self) -> &'static str {
-        if self.running { "Running" } else { "Succeeded" }
+    /// The environment variable by which the processes of a container are recognised.
+    pub(super) fn mark(&self, container: &str) -> (&'static str, String) {
+        ("GUESTEXEC_CONTAINER", format!("{}/{container}", self.uid))
+    }
+
+    /// Ends its processes within this time.
+    pub(super) fn stop(&self, grace: Duration) {
+        self.stop.send_if_modified(|before| {
+            let sooner = before.is_none_or(|before| grace < before);
+            if sooner {
+                *before = Some(grace);
+            }
+            sooner
+        });
+    }
+
+    /// How long its processes may take to end, once they have to.
+    pub(super) fn stopped(&self) -> watch::Receiver<Option<Duration>> {
+        self.stop.subscribe()
+    }
+
+    /// Ends it with a failure.
+    pub(super) fn fail(&self, reason: &'static str) {
+        *locked(&self.failure) = Some(reason);
+        self.stop(Duration::from_secs(self.grace));
+    }
+
+    /// Deletes it, with its own grace period if none is given.
+    pub(super) fn delete(&self, grace: Option<u64>) {
+        let grace = grace.unwrap_or(self.grace);
+        let mut deletion = locked(&self.deletion);
+        if deletion.is_none_or(|before| grace < before.grace) {
+            let seconds = i64::try_from(grace).unwrap_or(i64::MAX);
+            *deletion = Some(Deletion { at: clock::now().saturating_add(seconds), grace });
+        }
+        drop(deletion);
+        self.stop(Duration::from_secs(grace));
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        locked(&self.deletion).is_some()
+    }
+
+    pub(super) fn phase(&self) -> &'static str {
+        if locked(&self.failure).is_some() {
+            return "Failed";
+        }
+        let code = |container: &Container| match container.state() {
+            State::Ended(ended) => Some(ended.code),
+            _ => None,
+        };
+        let restarts = |code: i32| match self.restart {
+            _ if self.stop.borrow().is_some() => false,
+            RestartPolicy::Always => true,
+            RestartPolicy::OnFailure => code != 0,
+            RestartPolicy::Never => false,
+        };
+        for container in &self.init {
+            match code(container) {
+                Some(0) => {}
+                Some(_) if self.restart == RestartPolicy::Never => return "Failed",
+                _ => return "Pending",
+            }
+        }
+        let codes: Option<Vec<i32>> = self.containers.iter().map(code).collect();
+        match codes {
+            Some(codes) if codes.iter().any(|code| restarts(*code)) => "Running",
+            Some(codes) if codes.iter().all(|code| *code == 0) => "Succeeded",
+            Some(_) => "Failed",
+            None if self.containers.iter().any(Container::is_new) => "Pending",
+            None => "Running",
+        }
     }
 
     pub(super) fn to_json(&self, api_version: &str) -> Value {
         let time = clock::iso8601(self.created, "Z");
-        let containers: Vec<Value> = self
-            .containers
-            .iter()
-            .map(|name| json!({ "name": name, "image": "sandbox:latest", "resources": {} }))
-            .collect();
-        let state = if self.running {
-            json!({ "running": { "startedAt": time } })
-        } else {
-            json!({ "terminated": { "exitCode": 0, "reason": "Completed", "startedAt": time, "finishedAt": time } })
-        };
-        let statuses: Vec<Value> = self
-            .containers
-            .iter()
-            .map(|name| {
-                json!({
-                    "name": name,
-                    "image": "sandbox:latest",
-                    "imageID": "",
-                    "ready": self.running,
-                    "started": self.running,
-                    "restartCount": 0,
-                    "state": state,
-                    "lastState": {},
-                })
-            })
-            .collect();
+        let phase = self.phase();
+        let has_begun = !self.init.iter().any(|init| !init.has_succeeded());
+        let is_ready = phase == "Running" && self.containers.iter().all(Container::is_running);
         let condition = |name: &str, holds: bool| {
             json!({
                 "type": name,
@@ -121,47 +262,78 @@ impl Pod {
             })
         };
         let conditions = [
-            condition("PodReadyToStartContainers", self.running),
-            condition("Initialized", true),
-            condition("Ready", self.running),
-            condition("ContainersReady", self.running),
+            condition("PodReadyToStartContainers", matches!(phase, "Running" | "Pending")),
+            condition("Initialized", has_begun),
+            condition("Ready", is_ready),
+            condition("ContainersReady", is_ready),
             condition("PodScheduled", true),
         ];
+        let statuses = |of: &[Container]| of.iter().map(Container::status).collect::<Vec<_>>();
+        let mut metadata = json!({
+            "name": self.name,
+            "namespace": self.namespace,
+            "uid": self.uid,
+            "creationTimestamp": time,
+            "resourceVersion": self.version.load(Ordering::Relaxed).to_string(),
+        });
+        for (member, value) in [("labels", &self.labels), ("annotations", &self.annotations)] {
+            if !value.is_null() {
+                metadata[member] = value.clone();
+            }
+        }
+        if let Some(Deletion { at, grace }) = *locked(&self.deletion) {
+            metadata["deletionTimestamp"] = clock::iso8601(at, "Z").into();
+            metadata["deletionGracePeriodSeconds"] = grace.into();
+        }
+        let mut status = json!({
+            "phase": phase,
+            "conditions": conditions,
+            "containerStatuses": statuses(&self.containers),
+            "podIP": "127.0.0.1",
+            "podIPs": [{ "ip": "127.0.0.1" }],
+            "startTime": time,
+            "qosClass": "BestEffort",
+        });
+        if !self.init.is_empty() {
+            status["initContainerStatuses"] = statuses(&self.init).into();
+        }
+        if let Some(reason) = *locked(&self.failure) {
+            status["reason"] = reason.into();
+            status["message"] =
+                "Pod was active on the node longer than the specified deadline".into();
+        }
         json!({
             "apiVersion": api_version,
             "kind": "Pod",
-            "metadata": {
-                "name": self.name,
-                "namespace": NAMESPACE,
-                "uid": self.uid,
-                "labels": { "app": self.name },
-                "creationTimestamp": time,
-                "resourceVersion": VERSION,
-            },
-            "spec": {
-                "containers": containers,
-                "nodeName": "sandbox",
-                "restartPolicy": if self.running { "Always" } else { "Never" },
-            },
-            "status": {
-                "phase": self.phase(),
-                "conditions": conditions,
-                "containerStatuses": statuses,
-                "podIP": "127.0.0.1",
-                "podIPs": [{ "ip": "127.0.0.1" }],
-                "startTime": time,
-                "qosClass": "BestEffort",
-            },
+            "metadata": metadata,
+            "spec": self.spec,
+            "status": status,
         })
     }
 
-    fn field(&self, path: &str) -> Option<&str> {
-        match path {
-            "metadata.name" => Some(self.name),
-            "metadata.namespace" => Some(NAMESPACE),
-            "status.phase" => Some(self.phase()),
-            "spec.nodeName" => Some("sandbox"),
-            _ => None,
+    /// Writes to the log of a container, as its main process does; false for an unknown one.
+    pub(super) fn write_log(&self, container: &str, text: &[u8]) -> bool {
+        let Some(log) = self.container(container).and_then(|container| container.log(false)) else {
+            return false;
+        };
+        let mut lines = super::log::Lines::default();
+        lines.push(text, &log);
+        lines.finish(&log);
+        true
+    }
+
+    /// It is deleted at once: nothing runs in it any more.
+    pub(super) fn end_fixed(self: &Arc<Self>) {
+        for container in &self.containers {
+            if container.is_running() {
+                container.end(Ended {
+                    code: 137,
+                    reason: "Error",
+                    message: None,
+                    started: self.created,
+                    finished: clock::now(),
+                });
+            }
         }
     }
 }
@@ -170,91 +342,4 @@ fn hashed(argv: &[impl AsRef<str>]) -> u64 {
     let mut hasher = DefaultHasher::new();
     argv.iter().for_each(|word| word.as_ref().hash(&mut hasher));
     hasher.finish()
-}
-
-/// Whether a term selects: `name=value`, `name==value`, `name!=value`, and for labels `name` or `!name`.
-fn selects(term: &str, value_of: impl Fn(&str) -> Option<String>) -> bool {
-    let term = term.trim();
-    if let Some((name, value)) = term.split_once("!=") {
-        value_of(name.trim()).as_deref() != Some(value.trim())
-    } else if let Some((name, value)) = term.split_once('=') {
-        value_of(name.trim()).as_deref() == Some(value.trim_start_matches('=').trim())
-    } else if let Some(name) = term.strip_prefix('!') {
-        value_of(name.trim()).is_none()
-    } else {
-        value_of(term).is_some()
-    }
-}
-
-fn terms(selector: &str) -> impl Iterator<Item = &str> {
-    selector.split(',').filter(|term| !term.trim().is_empty())
-}
-
-/// Lists the pods that the query selects.
-pub(super) fn list(
-    pods: &[&Pod],
-    query: &[QueryPair<'_>],
-    api_version: &str,
-) -> Result<Answer, ErrorAnswer> {
-    let parameter = |name: &str| parameter(query, name).unwrap_or_default();
-    let fields = parameter("fieldSelector");
-    for term in terms(fields) {
-        let name = term.split(['=', '!']).next().unwrap_or_default().trim();
-        if Pod::field(&Pod::new("", &[], true), name).is_none() {
-            return Err(bad_request("field label not supported in fieldSelector"));
-        }
-    }
-    let found: Vec<&&Pod> = pods
-        .iter()
-        .filter(|pod| {
-            terms(fields).all(|term| selects(term, |name| pod.field(name).map(str::to_owned)))
-                && terms(parameter("labelSelector"))
-                    .all(|term| selects(term, |name| (name == "app").then(|| pod.name.to_owned())))
-        })
-        .collect();
-    if watch::is_requested(query) {
-        let pods: Vec<Value> = found.iter().map(|pod| pod.to_json(api_version)).collect();
-        return watch::answer(&pods, query, api_version);
-    }
-    let number = |name: &str| match parameter(name) {
-        "" => Ok(0),
-        text => text.parse::<usize>(),
-    };
-    let (Ok(limit), Ok(start)) = (number("limit"), number("continue")) else {
-        return Err(bad_request("limit and continue have to be as the server gave them"));
-    };
-    let rest = found.get(start..).unwrap_or_default();
-    let page = if limit == 0 { rest } else { &rest[..limit.min(rest.len())] };
-    let mut metadata = json!({ "resourceVersion": VERSION });
-    if page.len() < rest.len() {
-        metadata["continue"] = (start + page.len()).to_string().into();
-        metadata["remainingItemCount"] = (rest.len() - page.len()).into();
-    }
-    let items: Vec<Value> = page.iter().map(|pod| pod.to_json(api_version)).collect();
-    Ok(service::json(
-        StatusCode::OK,
-        &json!({ "apiVersion": api_version, "kind": "PodList", "metadata": metadata, "items": items }),
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn selectors() {
-        let value = |name: &str| (name == "app").then(|| "demo".to_owned());
-        for (term, expected) in [
-            ("app=demo", true),
-            ("app==demo", true),
-            ("app = two", false),
-            ("app!=two", true),
-            ("app", true),
-            ("!app", false),
-            ("!tier", true),
-            ("tier!=x", true),
-        ] {
-            assert_eq!(selects(term, value), expected, "{term}");
-        }
-    }
 }

@@ -47,7 +47,7 @@ const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 /// Output on its way to the client.
 pub(super) type Outputs = mpsc::Receiver<(Channel, Vec<u8>)>;
 
-type Reader = Box<dyn AsyncRead + Send + Unpin>;
+pub(super) type Reader = Box<dyn AsyncRead + Send + Unpin>;
 
 /// What to run, and where.
 pub(super) struct Plan {
@@ -68,6 +68,16 @@ pub(super) struct Process {
     outputs: Vec<(Channel, Reader)>,
     input: InputEnd,
     limits: Limits,
+    /// Whether its container is running.
+    container: watch::Receiver<bool>,
+}
+
+/// The main process of a container.
+pub(super) struct MainProcess {
+    pub(super) group: Group,
+    pub(super) outputs: Vec<Reader>,
+    /// Standard input, which stays open and empty.
+    pub(super) input: InputEnd,
 }
 
 /// The process's standard input.
@@ -79,7 +89,7 @@ pub(super) struct Input {
 }
 
 /// Where input goes.
-enum InputEnd {
+pub(super) enum InputEnd {
     /// Nowhere: it was not requested, or is closed.
     Closed,
     Pipe(ChildStdin),
@@ -170,23 +180,38 @@ impl Plan {
             self.pod.count_execution(&self.argv);
         }
         started.map_err(|error| {
-            let why = match error.kind() {
-                io::ErrorKind::NotFound if program.contains('/') => {
-                    "no such file or directory".to_owned()
-                }
-                io::ErrorKind::NotFound => "executable file not found in $PATH".to_owned(),
-                io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-                _ => error.to_string(),
-            };
+            let why = reason(&error, program);
             Termination::could_not_start(&format!(
                 "unable to start container process: exec: {program:?}: {why}"
             ))
         })
     }
 
+    /// Starts the main process of a container.
+    pub(super) fn start_main(&self) -> io::Result<MainProcess> {
+        let Some((program, arguments)) = self.argv.split_first() else {
+            return Err(io::Error::other("args must not be empty"));
+        };
+        let Process { group, outputs, input, .. } =
+            self.spawn(program, arguments).map_err(|error| {
+                let why = reason(&error, program);
+                io::Error::other(format!(
+                    "unable to start container process: exec: {program:?}: {why}"
+                ))
+            })?;
+        let outputs = outputs.into_iter().map(|(_, reader)| reader).collect();
+        Ok(MainProcess { group, outputs, input })
+    }
+
     fn spawn(&self, program: &str, arguments: &[String]) -> io::Result<Process> {
+        let container = self.pod.container(&self.container).ok_or(io::ErrorKind::NotFound)?;
         let home = self.pod.home(self.processes.directory(), &self.container);
-        self.processes.make_home(&home)?;
+        let directory = container.directory(&home);
+        self.processes.make_home(&directory)?;
+        let (mark, value) = self.pod.mark(&self.container);
+        let more = [("HOSTNAME", self.pod.hostname.clone()), (mark, value)];
+        let more = || more.iter().map(|(name, value)| (*name, value.as_str()));
+        let own = || container.program.environment.iter().map(|(name, value)| (name, value));
         let Streams { stdin, stdout, stderr, tty } = self.streams;
         let limits = self.processes.limits();
         if tty {
@@ -197,9 +222,10 @@ impl Plan {
                 .args(arguments)
                 .env_clear()
                 .envs(self.processes.environment(&home))
-                .env("HOSTNAME", self.pod.name)
                 .env("TERM", "xterm")
-                .current_dir(&home);
+                .envs(own())
+                .envs(more())
+                .current_dir(&directory);
             let group = self.processes.start(|| {
                 command.spawn(end).map_err(|error| match error {
                     pty_process::Error::Io(error) => error,
@@ -209,11 +235,12 @@ impl Plan {
             let (reader, writer) = pty.into_split();
             let outputs: Vec<(Channel, Reader)> = vec![(Channel::Stdout, Box::new(reader))];
             // Kept open even without stdin, since closing it would hang up the terminal.
-            return Ok(Process { group, outputs, input: InputEnd::Terminal(writer), limits });
+            let input = InputEnd::Terminal(writer);
+            return Ok(Process { group, outputs, input, limits, container: container.running() });
         }
         let pipe = |wanted: bool| if wanted { Stdio::piped() } else { Stdio::null() };
         let mut command = self.processes.command(program, &home);
-        command.args(arguments).env("HOSTNAME", self.pod.name);
+        command.args(arguments).envs(own()).envs(more()).current_dir(&directory);
         command.stdin(pipe(stdin)).stdout(pipe(stdout)).stderr(pipe(stderr));
         let mut group = self.processes.start(|| command.spawn())?;
         let mut outputs: Vec<(Channel, Reader)> = Vec::new();
@@ -231,7 +258,17 @@ impl Plan {
             }
             InputEnd::Pipe(pipe)
         });
-        Ok(Process { group, outputs, input, limits })
+        Ok(Process { group, outputs, input, limits, container: container.running() })
+    }
+}
+
+/// Why a program could not be started, in the runtime's words.
+fn reason(error: &io::Error, program: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound if program.contains('/') => "no such file or directory".to_owned(),
+        io::ErrorKind::NotFound => "executable file not found in $PATH".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -243,17 +280,20 @@ pub(super) struct Running {
     sender: mpsc::Sender<(Channel, Vec<u8>)>,
     limits: Limits,
     attachment: Arc<Attachment>,
+    container: watch::Receiver<bool>,
 }
 
 impl Process {
     /// Splits the process into what to wait for, the input, and the output.
     pub(super) fn split(self) -> (Running, Input, Outputs) {
-        let Self { group, outputs, input, limits } = self;
+        let Self { group, outputs, input, limits, container } = self;
         let (sender, receiver) = mpsc::channel(2);
         let attachment = Arc::new(Attachment::default());
         let input = Input { end: input, written: 0, attachment: Arc::clone(&attachment) };
         let is_terminal = matches!(input.end, InputEnd::Terminal(_));
-        (Running { group, outputs, is_terminal, sender, limits, attachment }, input, receiver)
+        let running =
+            Running { group, outputs, is_terminal, sender, limits, attachment, container };
+        (running, input, receiver)
     }
 }
 
@@ -267,7 +307,8 @@ impl Running {
     ///
     /// Dropping the future kills the process.
     pub(super) async fn wait(self) -> Termination {
-        let Self { mut group, outputs, is_terminal, sender, limits, attachment } = self;
+        let Self { mut group, outputs, is_terminal, sender, limits, attachment, mut container } =
+            self;
         let ended = watch::Sender::new(false);
         let budget = Budget { left: AtomicU64::new(limits.output), spent: Notify::new() };
         let forward = |output| {
@@ -288,6 +329,8 @@ impl Running {
                 status = group.wait() => status,
                 () = budget.spent.notified() => kill(&mut group).await,
                 () = sleep(limits.time) => kill(&mut group).await,
+                // A container ends with all that runs in it.
+                () = until_ended(&mut container) => kill(&mut group).await,
             };
             ended.send_replace(true);
             status
@@ -302,6 +345,11 @@ impl Running {
             Err(_) => Termination::Unknown,
         }
     }
+}
+
+/// Waits until a container does not run any more.
+async fn until_ended(container: &mut watch::Receiver<bool>) {
+    _ = container.wait_for(|is_running| !is_running).await;
 }
 
 async fn kill(group: &mut Group) -> io::Result<std::process::ExitStatus> {

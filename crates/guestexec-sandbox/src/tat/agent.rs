@@ -4,14 +4,18 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
 use guestexec_tat::enums::TaskStatus;
 use tokio::time::sleep;
 
-use super::{invocation::Invocation, task::Task};
+use super::{
+    cos::{Cos, MAX_OBJECT},
+    invocation::Invocation,
+    task::Task,
+};
 use crate::{
     builder::TatAgents,
     process::{self, End, Group, Processes},
@@ -58,6 +62,7 @@ pub(super) async fn run(
     invocation: Arc<Invocation>,
     task: Arc<Task>,
     script: Arc<[u8]>,
+    cos: Arc<Cos>,
 ) {
     if !delivery.deliver(&task).await {
         return;
@@ -73,6 +78,12 @@ pub(super) async fn run(
     let path = processes.directory().join(format!("{}.sh", task.id));
     let (status, exit_code, error) = match start(&processes, &invocation, &task, &script, &path) {
         Ok((group, pipe)) => {
+            if !invocation.command.bucket.is_empty()
+                && let Ok(file) = cos.create(&task)
+            {
+                let mut output = task.output.lock().unwrap_or_else(PoisonError::into_inner);
+                output.keep_whole(file, MAX_OBJECT);
+            }
             invocation.executions.fetch_add(1, Ordering::Relaxed);
             task.instance.executions.fetch_add(1, Ordering::Relaxed);
             let limit = Duration::from_secs(invocation.command.timeout);

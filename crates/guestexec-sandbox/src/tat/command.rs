@@ -2,8 +2,9 @@
 
 use guestexec_core::Base64;
 use guestexec_tat::types::{
-    CreateCommandRequest, DefaultParameterConf, DeleteCommandRequest, DescribeCommandsRequest,
-    Filter, PreviewReplacedCommandContentRequest, RunCommandRequest, Tag,
+    CreateCommandRequest, DefaultParameterConf, DeleteCommandRequest, DeleteCommandsRequest,
+    DescribeCommandsRequest, Filter, ModifyCommandRequest, PreviewReplacedCommandContentRequest,
+    RunCommandRequest, Tag,
 };
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use super::{
 use crate::{clock, random};
 
 /// Commands that an account may save.
-const QUOTA: usize = 1000;
+pub(super) const QUOTA: usize = 1000;
 /// The filters of DescribeCommands.
 const FILTERS: [&str; 8] = [
     "command-id",
@@ -47,23 +48,31 @@ pub(super) struct Command {
     confs: Vec<DefaultParameterConf>,
     tags: Vec<Tag>,
     created: i64,
+    updated: i64,
+}
+
+/// The defaults of placeholders, which a request gives in one of two forms.
+fn defaults(text: Option<&str>, confs: &[DefaultParameterConf]) -> Result<Values, ApiError> {
+    let mut defaults = parameters::read("DefaultParameters", text)?;
+    for conf in confs {
+        let (name, value) = (conf.parameter_name.clone(), conf.parameter_value.clone());
+        if defaults.insert(name, value).is_some() {
+            return Err(ApiError::new(
+                "InvalidParameter.ParameterNameDuplicated",
+                "`DefaultParameterConfs` names a parameter twice.",
+            ));
+        }
+    }
+    Ok(defaults)
 }
 
 /// Builds a command from either request type: they have nearly the same members, but no common trait.
 macro_rules! command {
     ($request:ident, $name:expr) => {{
         let (request, name): (_, String) = ($request, $name);
-        let mut defaults =
-            parameters::read("DefaultParameters", request.default_parameters.as_deref())?;
-        for conf in &request.default_parameter_confs {
-            let (name, value) = (conf.parameter_name.clone(), conf.parameter_value.clone());
-            if defaults.insert(name, value).is_some() {
-                return Err(ApiError::new(
-                    "InvalidParameter.ParameterNameDuplicated",
-                    "`DefaultParameterConfs` names a parameter twice.",
-                ));
-            }
-        }
+        let confs = &request.default_parameter_confs;
+        let defaults = defaults(request.default_parameters.as_deref(), confs)?;
+        let now = clock::now();
         Ok(Command {
             id: random::short_id("cmd-"),
             name,
@@ -79,7 +88,8 @@ macro_rules! command {
             defaults,
             confs: request.default_parameter_confs,
             tags: request.tags,
-            created: clock::now(),
+            created: now,
+            updated: now,
         })
     }};
 }
@@ -93,6 +103,32 @@ impl Command {
     fn of_create(request: CreateCommandRequest) -> Result<Self, ApiError> {
         let name = request.command_name.clone();
         command!(request, name)
+    }
+
+    /// The command with what a request changes.
+    fn modified(mut self, request: ModifyCommandRequest) -> Result<Self, ApiError> {
+        let confs = request.default_parameter_confs;
+        if request.default_parameters.is_some() || !confs.is_empty() {
+            if !self.enable_parameter {
+                return Err(ApiError::new(
+                    "InvalidParameterValue.SupportParametersOnlyIfEnableParameter",
+                    "The command was made without parameters (EnableParameter is false).",
+                ));
+            }
+            self.defaults = defaults(request.default_parameters.as_deref(), &confs)?;
+            self.confs = confs;
+        }
+        self.name = request.command_name.unwrap_or(self.name);
+        self.description = request.description.unwrap_or(self.description);
+        self.content = request.content.map_or(self.content, Base64::into_bytes);
+        self.kind = request.command_type.map_or(self.kind, |kind| kind.to_string());
+        self.directory = request.working_directory.unwrap_or(self.directory);
+        self.timeout = request.timeout.unwrap_or(self.timeout);
+        self.username = request.username.unwrap_or(self.username);
+        self.bucket = request.output_cos_bucket_url.unwrap_or(self.bucket);
+        self.prefix = request.output_cos_key_prefix.unwrap_or(self.prefix);
+        self.updated = clock::now();
+        Ok(self)
     }
 
     fn to_json(&self) -> Value {
@@ -109,7 +145,7 @@ impl Command {
             .collect();
         let tags: Vec<Value> =
             self.tags.iter().map(|tag| json!({ "Key": tag.key, "Value": tag.value })).collect();
-        let time = clock::iso8601(self.created, "+00:00");
+        let time = |seconds| clock::iso8601(seconds, "+00:00");
         json!({
             "CommandId": self.id,
             "CommandName": self.name,
@@ -118,8 +154,8 @@ impl Command {
             "CommandType": self.kind,
             "WorkingDirectory": self.directory,
             "Timeout": self.timeout,
-            "CreatedTime": time,
-            "UpdatedTime": time,
+            "CreatedTime": time(self.created),
+            "UpdatedTime": time(self.updated),
             "EnableParameter": self.enable_parameter,
             "DefaultParameters": object_text(&self.defaults),
             "DefaultParameterConfs": confs,
@@ -201,15 +237,21 @@ impl State {
         })
     }
 
-    /// Saves a command, whose name must be new.
-    pub(super) fn save(&mut self, command: Command) -> Result<(), ApiError> {
-        if !command.name.is_empty() && self.commands.iter().any(|saved| saved.name == command.name)
-        {
+    /// Refuses a name that another saved command has.
+    fn check_name(&self, command: &Command) -> Result<(), ApiError> {
+        let taken = |saved: &Command| saved.name == command.name && saved.id != command.id;
+        if !command.name.is_empty() && self.commands.iter().any(taken) {
             return Err(ApiError::new(
                 "InvalidParameterValue.CommandNameDuplicated",
                 "There is a command of this `CommandName` already.",
             ));
         }
+        Ok(())
+    }
+
+    /// Saves a command, whose name must be new.
+    pub(super) fn save(&mut self, command: Command) -> Result<(), ApiError> {
+        self.check_name(&command)?;
         if self.commands.len() >= QUOTA {
             return Err(ApiError::new(
                 "ResourceUnavailable.UserHasNoQuotaCode",
@@ -218,6 +260,26 @@ impl State {
         }
         self.commands.push(command);
         Ok(())
+    }
+
+    /// Deletes commands: all of them, or none.
+    fn delete(&mut self, ids: &[String]) -> ActionResult {
+        for id in ids {
+            if self.invokers.use_command(&self.command(id)?.id) {
+                return Err(ApiError::new(
+                    "ResourceUnavailable.CommandInInvoker",
+                    format!("An invoker uses {id}; delete it first."),
+                ));
+            }
+            if self.is_running(id) {
+                return Err(ApiError::new(
+                    "ResourceUnavailable.CommandInExecuting",
+                    format!("{id} is being run; wait for its end."),
+                ));
+            }
+        }
+        self.commands.retain(|command| !ids.contains(&command.id));
+        Ok(json!({}))
     }
 }
 
@@ -245,17 +307,25 @@ impl Tat {
         Ok(json!({ "TotalCount": total, "CommandSet": set }))
     }
 
-    pub(super) fn delete_command(&self, request: &DeleteCommandRequest) -> ActionResult {
+    pub(super) fn modify_command(&self, request: ModifyCommandRequest) -> ActionResult {
         let mut state = self.state();
-        let id = state.command(&request.command_id)?.id.clone();
-        if state.is_running(&id) {
-            return Err(ApiError::new(
-                "ResourceUnavailable.CommandInExecuting",
-                "The command is being run; wait for its end.",
-            ));
+        let modified = state.command(&request.command_id)?.clone().modified(request)?;
+        state.check_name(&modified)?;
+        for command in &mut state.commands {
+            if command.id == modified.id {
+                *command = modified;
+                break;
+            }
         }
-        state.commands.retain(|command| command.id != id);
         Ok(json!({}))
+    }
+
+    pub(super) fn delete_command(&self, request: &DeleteCommandRequest) -> ActionResult {
+        self.state().delete(std::slice::from_ref(&request.command_id))
+    }
+
+    pub(super) fn delete_commands(&self, request: &DeleteCommandsRequest) -> ActionResult {
+        self.state().delete(&request.command_ids)
     }
 
     pub(super) fn preview(&self, request: PreviewReplacedCommandContentRequest) -> ActionResult {

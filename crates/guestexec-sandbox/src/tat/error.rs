@@ -23,6 +23,10 @@ impl ApiError {
         json!({ "Error": { "Code": self.code, "Message": self.message } })
     }
 
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     #[cfg(test)]
     pub(super) fn code(&self) -> &'static str {
         self.code
@@ -70,6 +74,15 @@ fn code(field: &str, message: &str) -> &'static str {
         "OutputCOSKeyPrefix" => "InvalidParameterValue.InvalidOutputCOSKeyPrefix",
         "Filters" => "InvalidParameterValue.InvalidFilter",
         "CommandId" | "CommandIds" => "InvalidParameterValue.InvalidCommandId",
+        "InvokerId" | "InvokerIds" => "InvalidParameterValue.InvalidInvokerId",
+        "ScheduleSettings" if field.ends_with("InvokeTime") => {
+            "InvalidParameterValue.InvalidTimeFormat"
+        }
+        "ScheduleSettings" if field.ends_with("Recurrence") => {
+            "InvalidParameterValue.InvalidCronExpression"
+        }
+        "Name" | "Username" => "InvalidParameterValue.TooLong",
+        "ResourceNames" => "MissingParameter",
         "InvocationId" | "InvocationIds" => "InvalidParameterValue.InvalidInvocationId",
         "InvocationTaskIds" => "InvalidParameterValue.InvalidInvocationTaskId",
         _ => "InvalidParameterValue",

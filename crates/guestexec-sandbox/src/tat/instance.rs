@@ -12,6 +12,7 @@ use super::{
     Tat,
     error::{ActionResult, ApiError},
     page::{self, page},
+    register::Registration,
 };
 use crate::clock;
 
@@ -39,6 +40,8 @@ pub(super) struct Instance {
     pub(super) home: PathBuf,
     /// Scripts that were really started on it.
     pub(super) executions: Arc<AtomicUsize>,
+    /// What only a machine registered with TAT has.
+    pub(super) registration: Option<Registration>,
 }
 
 impl Instance {
@@ -47,7 +50,7 @@ impl Instance {
         kind(&self.id)
     }
 
-    fn status(&self) -> &'static str {
+    pub(super) fn status(&self) -> &'static str {
         if self.online { "Online" } else { "Offline" }
     }
 
@@ -62,7 +65,7 @@ impl Instance {
     }
 }
 
-fn kind(id: &str) -> &'static str {
+pub(super) fn kind(id: &str) -> &'static str {
     if id.starts_with("lhins-") {
         "LIGHTHOUSE"
     } else if id.starts_with("rins-") {

@@ -29,12 +29,30 @@ use crate::{clock, random};
 /// Tasks that the sandbox keeps, each with its output.
 const MAX_TASKS: usize = 50_000;
 
+/// Who started an invocation.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    User,
+    Invoker,
+}
+
+impl Source {
+    /// The value of `InvocationSource`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::User => "USER",
+            Self::Invoker => "INVOKER",
+        }
+    }
+}
+
 /// A run of a command on one or more instances.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) id: String,
     pub(super) command: Command,
     pub(super) tasks: Vec<Arc<Task>>,
+    pub(super) source: Source,
     /// Scripts that were really started.
     pub(super) executions: AtomicUsize,
     /// The script with its hidden parameters masked.
@@ -62,7 +80,7 @@ impl Invocation {
         self.tasks.iter().all(|task| task.is_over())
     }
 
-    fn status(&self) -> &'static str {
+    pub(super) fn status(&self) -> &'static str {
         use TaskStatus::{
             Cancelled, Cancelling, DeliverDelayed, Delivering, Pending, Success, Terminated,
             Timeout,
@@ -126,7 +144,7 @@ impl Invocation {
             "DefaultParameters": object_text(&parameters::shown(&self.command.content, &self.command.defaults)),
             "InstanceKind": self.kind(),
             "Username": self.command.username,
-            "InvocationSource": "USER",
+            "InvocationSource": self.source.name(),
             "CommandContent": Base64::from(self.shown.as_slice()).to_encoded(),
             "CommandType": self.command.kind,
             "Timeout": self.command.timeout,
@@ -163,12 +181,12 @@ impl Tat {
         let command = Command::of_run(request)?;
         let targets = self.targets(region, &ids, &command.kind)?;
         let values = command.values(given.as_deref())?;
-        let invocation = self.invocation(command.clone(), values, targets)?;
+        let invocation = self.invocation(command.clone(), values, targets, Source::User)?;
         if save {
             self.state().save(command.clone())?;
         }
-        let id = self.start(invocation)?;
-        Ok(json!({ "CommandId": command.id, "InvocationId": id }))
+        let started = self.start(invocation)?;
+        Ok(json!({ "CommandId": command.id, "InvocationId": started.id }))
     }
 
     pub(super) fn invoke_command(
@@ -184,16 +202,17 @@ impl Tat {
         command.bucket = request.output_cos_bucket_url.unwrap_or(command.bucket);
         command.prefix = request.output_cos_key_prefix.unwrap_or(command.prefix);
         let targets = self.targets(region, &request.instance_ids, &command.kind)?;
-        let id = self.start(self.invocation(command, values, targets)?)?;
-        Ok(json!({ "InvocationId": id }))
+        let started = self.start(self.invocation(command, values, targets, Source::User)?)?;
+        Ok(json!({ "InvocationId": started.id }))
     }
 
     /// Creates an invocation, and the script it runs.
-    fn invocation(
+    pub(super) fn invocation(
         &self,
         command: Command,
         values: Values,
         targets: Vec<Instance>,
+        source: Source,
     ) -> Result<(Invocation, Vec<u8>), ApiError> {
         let script = command.script(&values)?;
         let shown = if command.enable_parameter {
@@ -205,6 +224,7 @@ impl Tat {
         let invocation = Invocation {
             id: random::short_id("inv-"),
             tasks: targets.into_iter().map(|instance| Arc::new(Task::new(instance))).collect(),
+            source,
             command,
             executions: AtomicUsize::new(0),
             shown,
@@ -215,12 +235,11 @@ impl Tat {
         Ok((invocation, script))
     }
 
-    fn start(
+    pub(super) fn start(
         self: &Arc<Self>,
         (invocation, script): (Invocation, Vec<u8>),
-    ) -> Result<String, ApiError> {
+    ) -> Result<Arc<Invocation>, ApiError> {
         let invocation = Arc::new(invocation);
-        let id = invocation.id.clone();
         {
             let mut state = self.state();
             if state.tasks + invocation.tasks.len() > MAX_TASKS {
@@ -231,7 +250,7 @@ impl Tat {
             }
             state.tasks += invocation.tasks.len();
             let index = state.invocations.len();
-            state.index.insert(id.clone(), index);
+            state.index.insert(invocation.id.clone(), index);
             state.invocations.push(Arc::clone(&invocation));
         }
         let script: Arc<[u8]> = script.into();
@@ -242,10 +261,11 @@ impl Tat {
                 Arc::clone(&invocation),
                 Arc::clone(task),
                 Arc::clone(&script),
+                Arc::clone(&self.cos),
             );
             self.tasks.spawn(work);
         }
-        Ok(id)
+        Ok(invocation)
     }
 
     pub(super) fn describe_invocations(
@@ -301,8 +321,10 @@ impl Tat {
         }
         let hide = request.hide_output.unwrap_or(true);
         let (total, page) = page(&found, request.limit, request.offset);
-        let set: Vec<Value> =
-            page.iter().map(|(invocation, task)| task.to_json(invocation, hide)).collect();
+        let set: Vec<Value> = page
+            .iter()
+            .map(|(invocation, task)| task.to_json(invocation, hide, &self.cos))
+            .collect();
         Ok(json!({ "TotalCount": total, "InvocationTaskSet": set }))
     }
 

@@ -7,7 +7,7 @@ use guestexec_tat::{enums::TaskStatus, types::Filter};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{instance::Instance, invocation::Invocation};
+use super::{cos::Cos, instance::Instance, invocation::Invocation};
 use crate::{
     clock,
     process::{Keep, Output, SharedOutput},
@@ -134,19 +134,21 @@ impl Task {
         })
     }
 
-    pub(super) fn to_json(&self, invocation: &Invocation, hide_output: bool) -> Value {
+    pub(super) fn to_json(&self, invocation: &Invocation, hide_output: bool, cos: &Cos) -> Value {
         let progress = self.progress().clone();
         let time = |seconds| clock::iso8601(seconds, "+00:00");
-        let (output, dropped) = {
+        let (output, dropped, whole) = {
             let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
             let shown = if hide_output { &[] } else { output.bytes() };
-            (Base64::from(shown).to_encoded(), output.dropped())
+            let whole = output.whole().map(|whole| whole.map_err(str::to_owned));
+            (Base64::from(shown).to_encoded(), output.dropped(), whole)
         };
         let command = &invocation.command;
-        let upload = if command.bucket.is_empty() || progress.ended.is_none() {
-            ""
-        } else {
-            "the sandbox has no object storage; the output was not uploaded"
+        // The upload comes at the end, of commands that have started.
+        let (url, upload) = match whole.filter(|_| progress.ended.is_some()) {
+            None => (String::new(), String::new()),
+            Some(Ok(())) => (cos.url(command, &invocation.id, &self.id), String::new()),
+            Some(Err(problem)) => (String::new(), problem),
         };
         json!({
             "InvocationId": invocation.id,
@@ -161,7 +163,7 @@ impl Task {
                 "ExecStartTime": progress.started.map(time),
                 "ExecEndTime": progress.ended.map(time),
                 "Dropped": dropped,
-                "OutputUrl": "",
+                "OutputUrl": url,
                 "OutputUploadCOSErrorInfo": upload,
             },
             "StartTime": progress.started.map(time),
@@ -170,7 +172,7 @@ impl Task {
             "UpdatedTime": time(progress.updated),
             "CommandDocument": invocation.document(),
             "ErrorInfo": progress.error,
-            "InvocationSource": "USER",
+            "InvocationSource": invocation.source.name(),
         })
     }
 

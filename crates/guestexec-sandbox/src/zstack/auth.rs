@@ -11,13 +11,13 @@ use hyper::{HeaderMap, header::AUTHORIZATION, http::request::Parts};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
-use super::error::ApiError;
+use super::{error::ApiError, no_session};
 use crate::{
     clock, random,
     secret::{SecretDigest, constant_time_eq},
 };
 
-/// Life of a session, in seconds.
+/// Life of a session, in seconds; a renewed one has as much again by default.
 const SESSION_LIFE: i64 = 7200;
 /// Sessions that an account may have.
 const MAX_SESSIONS: usize = 500;
@@ -31,9 +31,16 @@ pub(super) struct Account {
     pub(super) key_id: String,
     pub(super) key_secret: String,
     uuid: String,
-    utc_offset: i32,
-    /// The sessions by UUID, and when each ends.
-    sessions: Mutex<HashMap<SecretDigest, i64>>,
+    pub(super) utc_offset: i32,
+    /// The sessions by UUID.
+    sessions: Mutex<HashMap<SecretDigest, Session>>,
+}
+
+/// When a session was opened and when it ends.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    begin: i64,
+    end: i64,
 }
 
 /// The caller of a request, as far as its credentials tell.
@@ -57,7 +64,7 @@ impl Account {
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<SecretDigest, i64>> {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<SecretDigest, Session>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -73,7 +80,7 @@ impl Account {
         }
         let now = clock::now();
         let mut sessions = self.sessions();
-        sessions.retain(|_, end| *end > now);
+        sessions.retain(|_, session| session.end > now);
         if sessions.len() >= MAX_SESSIONS {
             return Err(ApiError::failed(
                 "ID.1006",
@@ -81,26 +88,44 @@ impl Account {
             ));
         }
         let session = random::hex32();
-        sessions.insert(SecretDigest::of(&session), now + SESSION_LIFE);
+        let times = Session { begin: now, end: now + SESSION_LIFE };
+        sessions.insert(SecretDigest::of(&session), times);
+        Ok(self.inventory(&session, times))
+    }
+
+    /// Moves the end of a session to this many seconds from now.
+    pub(super) fn renew(&self, uuid: &str, duration: Option<i64>) -> Result<Value, ApiError> {
+        let now = clock::now();
+        let mut sessions = self.sessions();
+        let session = sessions.get_mut(&SecretDigest::of(uuid)).filter(|it| it.end > now);
+        let session = session.ok_or_else(no_session)?;
+        session.end = now + duration.unwrap_or(SESSION_LIFE);
+        Ok(self.inventory(uuid, *session))
+    }
+
+    /// The answer that shows a session.
+    fn inventory(&self, uuid: &str, session: Session) -> Value {
         let local = |time| clock::us_medium(time + i64::from(self.utc_offset));
-        Ok(json!({
+        json!({
             "inventory": {
-                "uuid": session,
+                "uuid": uuid,
                 "accountUuid": self.uuid,
                 "userUuid": self.uuid,
-                "expiredDate": local(now + SESSION_LIFE),
-                "createDate": local(now),
+                "expiredDate": local(session.end),
+                "createDate": local(session.begin),
             },
-        }))
+        })
     }
 
     pub(super) fn is_session(&self, uuid: &str) -> bool {
-        self.sessions().get(&SecretDigest::of(uuid)).is_some_and(|end| *end > clock::now())
+        self.sessions()
+            .get(&SecretDigest::of(uuid))
+            .is_some_and(|session| session.end > clock::now())
     }
 
     pub(super) fn session_count(&self) -> usize {
         let now = clock::now();
-        self.sessions().values().filter(|end| **end > now).count()
+        self.sessions().values().filter(|session| session.end > now).count()
     }
 
     pub(super) fn log_out(&self, uuid: &str) {

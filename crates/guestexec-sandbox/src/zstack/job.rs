@@ -1,7 +1,10 @@
-//! Commands in VMs, each a job whose result is kept.
+//! Jobs whose results are kept, and what runs in VMs.
 
 use std::{
     collections::HashMap,
+    fs, io,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -13,7 +16,7 @@ use std::{
 use guestexec_zstack::types::ExecuteGuestVmCommandParams;
 use hyper::StatusCode;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::{process::Command, sync::watch};
 
 use super::{auth::Caller, error::ApiError};
 use crate::{
@@ -26,6 +29,8 @@ use crate::{
 const OUTPUT: usize = 1024 * 1024;
 /// How long a command may run by default; the real service's default is not documented.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+/// The version of the guest tools in all VMs.
+const GUEST_TOOLS: &str = "1.0.0";
 /// Jobs that are kept.
 const MAX_JOBS: usize = 1000;
 /// Jobs of callers without a session that are kept besides the others. They only ever fail.
@@ -121,7 +126,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Vm {
     pub(super) uuid: String,
-    name: String,
+    pub(super) name: String,
     state: State,
     index: usize,
     created: String,
@@ -160,6 +165,18 @@ impl Vm {
         })
     }
 
+    /// What the VM says of its guest tools.
+    pub(super) fn guest_tools(&self) -> Result<Value, ApiError> {
+        let status = match self.state {
+            State::Running => "Running",
+            State::Broken => "NotRunning",
+            State::Stopped => {
+                return Err(ApiError::failed("SYS.1010", "the vm is not running"));
+            }
+        };
+        Ok(json!({ "version": GUEST_TOOLS, "status": status, "features": {} }))
+    }
+
     /// Runs one command to its end, and returns the answer's body.
     pub(super) async fn run(
         &self,
@@ -190,52 +207,143 @@ impl Vm {
         if params.platform.as_str() != "Linux" {
             return Err(failed(ApiError::failed("SYS.1007", "the vm's platform is Linux")));
         }
-        let Some(_permit) = processes.permit().await else {
-            return Err(failed(ApiError::failed("SYS.1017", "the management node is stopping")));
-        };
         let limit = match params.command_timeout.and_then(|seconds| u64::try_from(seconds).ok()) {
             Some(seconds) => Duration::from_secs(seconds),
             None => DEFAULT_TIMEOUT,
         };
-        let home = processes.directory().join("zstack").join(self.index.to_string());
+        let start = |home: &Path| {
+            let mut command = processes.command(processes.shell(), home);
+            command.arg("-c").arg(params.command.trim());
+            Ok(command)
+        };
+        match self.execute(processes, start, limit).await.map_err(failed)? {
+            Execution { end: End::Exited(_), stdout, stderr } => {
+                let (stdout, stderr) = (one_line_less(&stdout), one_line_less(&stderr));
+                Ok(json!({
+                    "stream": format!("standardStream: {stdout}, errorStream: {stderr}"),
+                    "vmInstance": self.to_json(),
+                }))
+            }
+            Execution { end: End::TimedOut | End::Cancelled, .. } => {
+                let (seconds, uuid) = (limit.as_secs(), &self.uuid);
+                let details =
+                    format!("the command ran for more than {seconds}s in vm[uuid:{uuid}]");
+                let agent = "the guest agent did not see the command end";
+                Err(ApiError::failed("SYS.1001", details)
+                    .because(ApiError::failed("SYS.1006", agent)))
+            }
+        }
+    }
+
+    /// Runs a script of this platform and language to its end; `name` is that of its file.
+    pub(super) async fn run_script(
+        &self,
+        processes: &Arc<Processes>,
+        (platform, language): (&str, &str),
+        content: &[u8],
+        name: &str,
+        limit: Duration,
+    ) -> Ended {
+        let refused = match (self.state, platform, language) {
+            (State::Stopped, ..) => Some("the vm is not running"),
+            (State::Broken, ..) => Some("the guest agent did not answer 3 times"),
+            (State::Running, "Linux", "Shell" | "Python" | "Perl") => None,
+            (State::Running, "Linux", _) => Some("the vm's platform has no such scripts"),
+            (State::Running, ..) => Some("the vm's platform is Linux"),
+        };
+        if let Some(cause) = refused {
+            return Ended::Not(cause.to_owned());
+        }
+        let program = match language {
+            "Python" => "python3",
+            "Perl" => "perl",
+            _ => processes.shell(),
+        };
+        let file = self.home(processes).join(name);
+        let start = |home: &Path| {
+            processes.write_file(&file, content)?;
+            let mut command = processes.command(program, home);
+            command.arg(&file);
+            Ok(command)
+        };
+        let ended = self.execute(processes, start, limit).await;
+        // The guest agent leaves no script behind; one that was never written is none either.
+        _ = fs::remove_file(&file);
+        match ended {
+            Ok(Execution { end: End::Exited(status), stdout, stderr }) => {
+                let signal = status.signal().map_or(-1, |signal| 128 + signal);
+                Ended::Exited { code: status.code().unwrap_or(signal), stdout, stderr }
+            }
+            Ok(_) => Ended::Not(format!("the script ran for more than {}s", limit.as_secs())),
+            Err(error) => {
+                let error = error.error_code();
+                Ended::Not(error["details"].as_str().unwrap_or_default().to_owned())
+            }
+        }
+    }
+
+    fn home(&self, processes: &Processes) -> PathBuf {
+        processes.directory().join("zstack").join(self.index.to_string())
+    }
+
+    /// Runs the process that `start` describes to its end.
+    async fn execute(
+        &self,
+        processes: &Arc<Processes>,
+        start: impl FnOnce(&Path) -> io::Result<Command>,
+        limit: Duration,
+    ) -> Result<Execution, ApiError> {
+        let Some(_permit) = processes.permit().await else {
+            return Err(ApiError::failed("SYS.1017", "the management node is stopping"));
+        };
+        let home = self.home(processes);
         let output = || Mutex::new(Output::new(Keep::Tail(OUTPUT)));
         let (standard, error) = (output(), output());
         let start = || {
             processes.make_home(&home)?;
             let (standard_pipe, standard_end) = process::output_pipe()?;
             let (error_pipe, error_end) = process::output_pipe()?;
-            let mut command = processes.command(processes.shell(), &home);
-            command.arg("-c").arg(params.command.trim());
+            let mut command = start(&home)?;
             command.stdin(Stdio::null()).stdout(standard_end).stderr(error_end);
             Ok((processes.start(|| command.spawn())?, standard_pipe, error_pipe))
         };
-        let (group, standard_pipe, error_pipe) = start().map_err(|error: std::io::Error| {
-            failed(ApiError::failed("SYS.1000", format!("the guest agent failed: {error}")))
+        let (group, standard_pipe, error_pipe) = start().map_err(|error: io::Error| {
+            ApiError::failed("SYS.1000", format!("the guest agent failed: {error}"))
         })?;
         self.executions.fetch_add(1, Ordering::Relaxed);
         let pipes = [(standard_pipe, &standard), (error_pipe, &error)];
         match process::run_to_end(group, pipes, limit, std::future::pending()).await {
-            Ok(End::Exited(_)) => Ok(json!({
-                "stream": format!("standardStream: {}, errorStream: {}", text(&standard), text(&error)),
-                "vmInstance": self.to_json(),
-            })),
-            Ok(End::TimedOut | End::Cancelled) => Err(ApiError::failed(
-                "SYS.1001",
-                format!(
-                    "the command ran for more than {}s in vm[uuid:{}]",
-                    limit.as_secs(),
-                    self.uuid
-                ),
-            )
-            .because(ApiError::failed("SYS.1006", "the guest agent did not see the command end"))),
-            Err(error) => Err(failed(ApiError::failed("SYS.1000", error.to_string()))),
+            Ok(end) => Ok(Execution { end, stdout: text(&standard), stderr: text(&error) }),
+            Err(error) => Err(ApiError::failed("SYS.1000", error.to_string())),
         }
     }
 }
 
-/// Output as the answer shows it, without the last newline, as in the documented example.
+/// How a process ended, and what it wrote.
+struct Execution {
+    end: End,
+    stdout: String,
+    stderr: String,
+}
+
+/// How a script ended in a VM.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Exited {
+        code: i32,
+        stdout: String,
+        stderr: String,
+    },
+    /// It was not run, or its end was not seen, for this reason.
+    Not(String),
+}
+
 fn text(output: &Mutex<Output>) -> String {
     let output = output.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = String::from_utf8_lossy(output.bytes());
-    text.strip_suffix('\n').unwrap_or(&text).to_owned()
+    String::from_utf8_lossy(output.bytes()).into_owned()
+}
+
+/// Output without the last newline, as in the documented example of a command's answer.
+fn one_line_less(text: &str) -> &str {
+    text.strip_suffix('\n').unwrap_or(text)
 }

@@ -118,7 +118,9 @@ impl Zstack {
                 match self.authorize(&message) {
                     Ok(()) => {
                         let (uuid, sender) = self.jobs.create(None, &Caller::Known)?;
-                        self.start_job(&uuid, sender, params(message));
+                        let work =
+                            |zstack: Arc<Self>, params| async move { zstack.run(&params).await };
+                        self.start_job(&uuid, sender, params(message), work);
                         Handled::Job(uuid)
                     }
                     // Anybody can send a message, so only one with a valid session creates a job.

@@ -1,22 +1,14 @@
 //! Credentials in files: the SDKs' ini file and tccli's profiles.
 
-use std::{
-    env, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use guestexec_core::{Secret, read_members};
+use guestexec_core::{
+    Secret, credentials_text, home, ini_section, read_members, unusable, variable, warn_if_exposed,
+};
 use serde_json::Value;
 
-use super::{Absent, Lease, since_1970, unusable, variable};
-use crate::{Credentials, Error, file};
-
-/// Longest file read, in bytes; those of the vendor's tools have a few hundred.
-const LONGEST: u64 = 64 * 1024;
-
-fn home() -> Option<PathBuf> {
-    env::home_dir().filter(|home| !home.as_os_str().is_empty())
-}
+use super::{Lease, assume::Role, since_1970};
+use crate::{Credentials, Error};
 
 /// Reads the SDKs' file in the first place that they look for it.
 pub(super) fn default_file() -> Result<Lease, Error> {
@@ -28,32 +20,6 @@ pub(super) fn default_file() -> Result<Lease, Error> {
     read_ini(&path.unwrap_or_else(|| PathBuf::from("/etc/tencentcloud/credentials")))
 }
 
-/// Reads a small file: UTF-8, or UTF-16 with a byte-order mark. Other bytes, as in a comment in another
-/// encoding, are replaced and spoil nothing else.
-pub(super) fn text(path: &Path) -> Result<String, Error> {
-    read(path).map_err(|error| {
-        let absent = error.kind() == io::ErrorKind::NotFound;
-        let error =
-            unusable(format!("no credentials could be read from {}: {error}", path.display()));
-        if absent { error.with_source(Absent) } else { error }
-    })
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let bytes = file::read(path, LONGEST)?;
-    let units = |order: fn([u8; 2]) -> u16| -> String {
-        let pairs = bytes[2..].chunks(2).map(|pair| order([pair[0], *pair.get(1).unwrap_or(&0)]));
-        char::decode_utf16(pairs).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
-    };
-    Ok(match bytes[..] {
-        [0xff, 0xfe, ..] => units(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => units(u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, ref rest @ ..] | ref rest @ [..] => {
-            String::from_utf8_lossy(rest).into_owned()
-        }
-    })
-}
-
 /// Checks a pair from a file.
 fn checked(pair: Credentials, names: [&str; 3], path: &Path) -> Result<Credentials, Error> {
     pair.check_in(|part| format!("(`{}` in {})", names[part], path.display()))?;
@@ -62,20 +28,15 @@ fn checked(pair: Credentials, names: [&str; 3], path: &Path) -> Result<Credentia
 
 /// Reads an ini file: `secret_id`, `secret_key`, perhaps `token`, in the section `[default]`.
 pub(super) fn read_ini(path: &Path) -> Result<Lease, Error> {
-    let text = text(path)?;
-    let mut inside = false;
+    let text = credentials_text(path)?;
+    warn_if_exposed(path);
     let [mut id, mut key, mut token] = [None, None, None];
-    for line in text.lines().map(str::trim) {
-        if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            inside = section.trim() == "default";
-        } else if let Some((name, value)) = line.split_once(['=', ':']).filter(|_| inside) {
-            let value = Some(value.trim()).filter(|value| !value.is_empty());
-            match name.trim().to_ascii_lowercase().as_str() {
-                "secret_id" => id = value,
-                "secret_key" => key = value,
-                "token" => token = value,
-                _ => {}
-            }
+    for (name, value) in ini_section(&text, "default").unwrap_or_default() {
+        match name.as_str() {
+            "secret_id" => id = Some(value),
+            "secret_key" => key = Some(value),
+            "token" => token = Some(value),
+            _ => {}
         }
     }
     let missing = |what: &str| {
@@ -89,8 +50,16 @@ pub(super) fn read_ini(path: &Path) -> Result<Lease, Error> {
     checked(pair, ["secret_id", "secret_key", "token"], path).map(Lease::lasting)
 }
 
+/// What a profile of tccli says of its credentials.
+pub(super) enum Profiled {
+    /// Keys, and the role that they assume, if there is one.
+    Keys(Box<Lease>, Option<Role>),
+    /// The role of the CVM instance.
+    CvmRole,
+}
+
 /// Reads a profile of tccli by its name.
-pub(super) fn tccli_profile(profile: &str) -> Result<Lease, Error> {
+pub(super) fn tccli_profile(profile: &str) -> Result<Profiled, Error> {
     // The name becomes part of a path.
     if profile.contains(['/', '\\']) {
         return Err(unusable("the name of the tccli profile holds a slash: give one without"));
@@ -102,7 +71,7 @@ pub(super) fn tccli_profile(profile: &str) -> Result<Lease, Error> {
 }
 
 /// Reads the file of a tccli profile.
-pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
+pub(super) fn read_tccli(path: &Path) -> Result<Profiled, Error> {
     struct Profile {
         secret_id: String,
         secret_key: Option<Secret>,
@@ -110,25 +79,25 @@ pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
         /// Seconds since 1970; present after a browser login.
         expires_at: Value,
         role_arn: Option<String>,
-        other_role_arn: Option<String>,
+        role_session_name: Option<String>,
+        kind: Value,
     }
     read_members!(Profile {
         secret_id = "secretId" optional, secret_key = "secretKey" optional, token = "token" optional,
-        expires_at = "expiresAt" optional, role_arn = "role-arn" optional,
-        other_role_arn = "roleArn" optional,
+        expires_at = "expiresAt" optional, role_arn = "role-arn" | "roleArn" optional,
+        role_session_name = "role-session-name" | "roleSessionName" optional, kind = "type" optional,
     });
-    let text = text(path)?;
+    let text = credentials_text(path)?;
+    warn_if_exposed(path);
     // The parser's message may quote the file.
     let profile: Profile = serde_json::from_str(&text).map_err(|_| {
         unusable(format!("{} is not a tccli profile: run `tccli configure`", path.display()))
     })?;
-    // Without the role, the pair is another identity than tccli's.
-    if profile.role_arn.or(profile.other_role_arn).is_some_and(|role| !role.is_empty()) {
-        return Err(unusable(format!(
-            "{} names a role (`role-arn`), and this library assumes none: give the client that \
-             role's temporary keys",
-            path.display()
-        )));
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let session_name = filled(profile.role_session_name);
+    let role = filled(profile.role_arn).map(|arn| Role::new(arn, session_name));
+    if role.is_none() && profile.kind == "cvm-role" {
+        return Ok(Profiled::CvmRole);
     }
     match profile {
         Profile { secret_id, secret_key: Some(key), token, expires_at, .. }
@@ -136,10 +105,11 @@ pub(super) fn read_tccli(path: &Path) -> Result<Lease, Error> {
         {
             let pair = Credentials::new(secret_id, key).with_optional_token(token);
             let pair = checked(pair, ["secretId", "secretKey", "token"], path)?;
-            Ok(match since_1970(&expires_at) {
+            let lease = match since_1970(&expires_at) {
                 Some(expires) => Lease::until(pair, expires),
                 None => Lease::lasting(pair),
-            })
+            };
+            Ok(Profiled::Keys(lease.into(), role))
         }
         _ => Err(unusable(format!(
             "{} has no `secretId` and `secretKey`: run `tccli configure`",

@@ -1,81 +1,27 @@
 //! The credentials that sign a client's requests.
 
 use std::{
-    fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use guestexec_core::{Issued, Renewing};
-use tracing::debug;
+use guestexec_core::Keyring;
 
-use super::{CredentialSource, Lease};
+use super::CredentialSource;
 use crate::{
-    Credentials, Error, RootDomain,
-    enums::ErrorCode,
+    Credentials, Error,
     sign::{Scope, SignError, SigningKey, utc_date},
 };
 
 /// How long before the end of a lease the next one is fetched, as by the vendor's SDKs.
 const EARLY: Duration = Duration::from_secs(300);
-/// How long after a fetch the next one may begin: a fetch may fail, and a source may give the same
-/// short lease again.
-const PAUSE: Duration = Duration::from_secs(10);
-/// How long a source may take.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A client's credentials, shared by its clones.
-pub(crate) struct Keyring {
-    source: CredentialSource,
-    site: RootDomain,
-    signer: Renewing<Signer, ErrorCode>,
-}
+pub(crate) type Signers = Keyring<Credentials, Signer>;
 
-impl Keyring {
-    /// Checks a given pair at once, so that a bad one is reported where it is given.
-    pub(crate) fn new(source: CredentialSource, site: RootDomain) -> Result<Self, Error> {
-        let mut signer = Renewing::default().pause(PAUSE).time_limit(TIME_LIMIT);
-        if let Some(pair) = source.given() {
-            pair.check()?;
-            signer = signer.holding(Issued::lasting(Signer::new(pair.clone())));
-        }
-        Ok(Self { source, site, signer })
-    }
-
-    /// What is held now, if anything.
-    pub(crate) fn signer(&self) -> Option<Arc<Signer>> {
-        self.signer.current()
-    }
-
-    /// What signs a request made at `now`, fetched if need be.
-    pub(crate) async fn ready(&self, now: SystemTime) -> Result<Arc<Signer>, Error> {
-        self.signer.get(now, || self.fetch()).await
-    }
-
-    /// Fetches anew after the service refused `refused`; false if the source gives the same again.
-    pub(crate) async fn renew(&self, refused: &Signer) -> bool {
-        let identity = |signer: &Signer| {
-            let Credentials { secret_id, token, .. } = &signer.credentials;
-            (secret_id.clone(), token.as_ref().map(|token| token.expose().to_owned()))
-        };
-        let is_refused = |signer: &Signer| identity(signer) == identity(refused);
-        self.signer.renew(is_refused, || self.fetch()).await.is_ok_and(|signer| signer.is_some())
-    }
-
-    async fn fetch(&self) -> Result<Issued<Signer>, Error> {
-        let lease = self.source.provide(self.site).await?;
-        lease.credentials().check()?;
-        let Lease { credentials, expires } = lease;
-        debug!(secret_id = credentials.secret_id(), "credentials fetched");
-        let renew_at = expires.and_then(|expires| expires.checked_sub(EARLY));
-        Ok(Issued { value: Signer::new(credentials), renew_at, expires })
-    }
-}
-
-impl fmt::Debug for Keyring {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
-    }
+/// Checks a given pair at once, so that a bad one is reported where it is given.
+pub(crate) fn keyring(source: CredentialSource) -> Result<Signers, Error> {
+    Keyring::new(source.into_source(), EARLY, Signer::new)
 }
 
 /// A pair, and the key derived from it for a day.
@@ -94,6 +40,15 @@ pub(crate) struct Day {
 impl Signer {
     fn new(credentials: Credentials) -> Self {
         Self { credentials, day: Mutex::default() }
+    }
+
+    /// True if both are of the same pair.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let identity = |signer: &Self| {
+            let Credentials { secret_id, token, .. } = &signer.credentials;
+            (secret_id.clone(), token.as_ref().map(|token| token.expose().to_owned()))
+        };
+        identity(self) == identity(other)
     }
 
     /// The key for the day of `timestamp`, derived once for all clones of the client.

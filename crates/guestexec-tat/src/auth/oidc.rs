@@ -1,25 +1,29 @@
 //! The role of a pod on Tencent's Kubernetes: its token is exchanged for temporary keys.
 
 use std::{
+    borrow::Cow,
     fmt,
     path::{Path, PathBuf},
 };
 
 use guestexec_core::{
-    Endpoint, PlainHttp, check_credential, check_header_credential, identifier, unix_seconds,
+    AskedBy, HeaderValue, Operation, ProvideCredentials, absent, check_credential,
+    check_header_credential, credentials_text, unix_seconds, unusable, variable,
 };
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 
 use super::{
-    Absent, Lease, LeaseFuture, ProvideCredentials, files,
-    role::{fetch, lease, quick, read},
-    unusable, variable,
+    Lease, LeaseFuture,
+    sts::{self, Sts},
 };
-use crate::{Error, RootDomain};
+use crate::{Credentials, Error};
 
-/// The requested life of the keys, in seconds.
-const DURATION: u64 = 7200;
+const ASSUME_ROLE: Operation = Operation {
+    secrets: "body/WebIdentityToken",
+    answer_secrets: sts::ANSWER_SECRETS,
+    ..Operation::undocumented("AssumeRoleWithWebIdentity", "POST", "/")
+};
 
 /// The role of the pod this program runs in; see
 /// [`CredentialSource::tke_oidc`](crate::CredentialSource::tke_oidc).
@@ -87,10 +91,9 @@ impl TkeOidc {
     fn identity_in_use(&self) -> Result<Identity, Error> {
         let read = |name: &str| {
             variable(name).ok_or_else(|| {
-                unusable(format!(
+                absent(format!(
                     "the environment variable {name} is not set, as in a pod with a role"
                 ))
-                .with_source(Absent)
             })
         };
         match &self.given {
@@ -104,52 +107,30 @@ impl TkeOidc {
         }
     }
 
-    /// Asks the exchange of `site`, unless another was set.
-    pub(super) async fn ask(&self, site: RootDomain) -> Result<Lease, Error> {
-        const WHOM: &str = "the token exchange (STS)";
+    /// Asks the exchange of the client's site, unless another was set.
+    async fn ask(&self, by: &AskedBy) -> Result<Lease, Error> {
         let identity = self.identity_in_use()?;
         // The token is as good as a password, so it leaves this machine by HTTPS only.
-        let endpoint =
-            Endpoint::parse(self.endpoint.as_deref().unwrap_or(site.sts()), PlainHttp::Loopback)
-                .map_err(unusable)?;
+        let sts = Sts::at(self.endpoint.as_deref(), by)?;
         check_header_credential("region (TKE_REGION)", &identity.region, &[])
             .and_then(|()| check_credential("provider id (TKE_PROVIDER_ID)", &identity.provider_id))
             .and_then(|()| check_credential("role (TKE_ROLE_ARN)", &identity.role_arn))
             .map_err(unusable)?;
-        let token = files::text(&identity.token_file)?;
+        let token = credentials_text(&identity.token_file)?;
         let token = token.trim();
         check_header_credential("pod's token", token, &[]).map_err(unusable)?;
-        let now = std::time::SystemTime::now();
+        let now = unix_seconds(by.now);
         let body = json!({
             "ProviderId": identity.provider_id,
             "WebIdentityToken": token,
             "RoleArn": identity.role_arn,
-            "RoleSessionName": format!("guestexec-{}", unix_seconds(now)),
-            "DurationSeconds": DURATION,
+            "RoleSessionName": format!("guestexec-{now}"),
+            "DurationSeconds": sts::DURATION,
         });
-        let body = fetch(&quick(), &endpoint, WHOM, |client| {
-            client
-                .post(format!("{}/", endpoint.base()))
-                // The token in the body is what proves the caller; there is nothing to sign with yet.
-                .header(AUTHORIZATION, "SKIP")
-                .header("x-tc-action", "AssumeRoleWithWebIdentity")
-                .header("x-tc-version", "2018-08-13")
-                .header("x-tc-region", identity.region)
-                .header("x-tc-timestamp", unix_seconds(now))
-                .json(&body)
-                .build()
-        })
-        .await?;
-        let answer = &read(WHOM, &body)?["Response"];
-        let error = &answer["Error"];
-        if !error.is_null() {
-            // The answer may quote the token.
-            let code = error["Code"].as_str().filter(|code| !code.contains(token));
-            let code = identifier(code.unwrap_or("a code that cannot be read"));
-            return Err(unusable(format!("{WHOM} refuses the pod's token with {code}")));
-        }
-        lease(&answer["Credentials"], answer)
-            .ok_or_else(|| unusable(format!("the answer of {WHOM} has no keys in it")))
+        let mut request = sts.request(&ASSUME_ROLE, &identity.region, now, &body)?;
+        // The token in the body is what proves the caller; there is nothing to sign with yet.
+        request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static("SKIP"));
+        sts.lease(&ASSUME_ROLE, request, &[token], "the pod's token").await
     }
 }
 
@@ -165,8 +146,16 @@ impl fmt::Debug for TkeOidc {
     }
 }
 
-impl ProvideCredentials for TkeOidc {
+impl ProvideCredentials<Credentials> for TkeOidc {
     fn provide(&self) -> LeaseFuture<'_> {
-        Box::pin(self.ask(RootDomain::default()))
+        Box::pin(async { self.ask(&AskedBy::default()).await })
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        "the role of the TKE pod".into()
+    }
+
+    fn provide_to<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a> {
+        Box::pin(self.ask(by))
     }
 }

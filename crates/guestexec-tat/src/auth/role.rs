@@ -1,63 +1,38 @@
 //! The role of a CVM instance, from its metadata service.
 
 use std::{
+    borrow::Cow,
     fmt,
     time::{Duration, SystemTime},
 };
 
 use guestexec_core::{
-    Endpoint, HttpOptions, MAX_ERROR_BODY, PlainHttp, Proxy, buffered, ensure_runtime, http_client,
+    AskedBy, Endpoint, Issuer, Operation, PlainHttp, ProvideCredentials, unusable,
 };
-use reqwest::{Client, Request, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{Absent, Lease, LeaseFuture, ProvideCredentials, since_1970, unusable};
+use super::{Lease, LeaseFuture, since_1970};
 use crate::{Credentials, Error, time::iso8601};
 
 /// The metadata service.
 const ENDPOINT: &str = "http://metadata.tencentyun.com";
 /// The path of the roles' keys.
 const PATH: &str = "/latest/meta-data/cam/security-credentials/";
+const METADATA: Issuer = Issuer { name: "the metadata service of CVM", is_near: true };
+
+const NAME_ROLE: Operation = Operation::undocumented("CvmRoleName", "GET", PATH);
+const GET_KEYS: Operation = Operation {
+    answer_secrets: "body/TmpSecretKey,body/Token",
+    ..Operation::undocumented(
+        "CvmRoleCredentials",
+        "GET",
+        "/latest/meta-data/cam/security-credentials/{role}",
+    )
+};
 
 /// The assumed life of keys whose end is unknown: short, because they are temporary.
 const UNTOLD: Duration = Duration::from_secs(600);
-
-/// Options with short timeouts: both services are near, or not there at all.
-pub(super) fn quick() -> HttpOptions {
-    HttpOptions::new().connect_timeout(Duration::from_secs(2)).timeout(Duration::from_secs(5))
-}
-
-/// Such options for the metadata service, which is on the instance and behind no proxy.
-fn direct() -> HttpOptions {
-    quick().proxy(Proxy::Direct)
-}
-
-/// Sends a small request to `whom` and returns the body of an answer with status 200.
-pub(super) async fn fetch(
-    options: &HttpOptions,
-    endpoint: &Endpoint,
-    whom: &str,
-    request: impl FnOnce(&Client) -> reqwest::Result<Request>,
-) -> Result<Vec<u8>, Error> {
-    let client = http_client(options, &[endpoint]).map_err(unusable)?;
-    let failed = |error: reqwest::Error| match error.is_connect() {
-        true => unusable(format!("{whom} cannot be reached")).with_source(Absent),
-        false => unusable(format!("{whom} did not answer")),
-    };
-    ensure_runtime()?;
-    let answer = client.execute(request(&client).map_err(failed)?).await.map_err(failed)?;
-    if answer.status() != StatusCode::OK {
-        return Err(unusable(format!("{whom} answers {}", answer.status())));
-    }
-    let answer = buffered(answer, MAX_ERROR_BODY).await;
-    Ok(answer.map_err(|_| unusable(format!("{whom} did not answer")))?.into_body())
-}
-
-/// Parses an answer. The error does not quote it, because it holds keys.
-pub(super) fn read(whom: &str, body: &[u8]) -> Result<Value, Error> {
-    serde_json::from_slice(body)
-        .map_err(|_| unusable(format!("the answer of {whom} does not have the documented form")))
-}
 
 /// The keys in `pair`, by the names that both services use, with the end that `answer` names; `None` if
 /// there are no keys. Other members are ignored.
@@ -115,30 +90,42 @@ impl CvmRole {
         self
     }
 
-    async fn ask(&self) -> Result<Lease, Error> {
-        const WHOM: &str = "the metadata service of CVM";
+    async fn ask(&self, by: &AskedBy) -> Result<Lease, Error> {
         // The service is on the instance and has no HTTPS.
         let endpoint = Endpoint::parse(&self.endpoint, PlainHttp::Allowed).map_err(unusable)?;
-        let base = format!("{}{PATH}", endpoint.base());
         let role = match &self.role {
             Some(role) => role.clone(),
             None => {
-                let body =
-                    fetch(&direct(), &endpoint, WHOM, |client| client.get(&base).build()).await?;
+                let body = get(by, &NAME_ROLE, &endpoint, PATH).await?.into_body();
                 String::from_utf8_lossy(&body).trim().to_owned()
             }
         };
+        let Issuer { name, .. } = METADATA;
         let named = |b: u8| b.is_ascii_alphanumeric() || b"_-.+=,@".contains(&b);
         if role.is_empty() || !role.bytes().all(named) {
-            return Err(unusable(format!("{WHOM} names no role: bind one to the instance")));
+            return Err(unusable(format!("{name} names no role: bind one to the instance")));
         }
-        let keys = format!("{base}{role}");
-        let body = fetch(&direct(), &endpoint, WHOM, |client| client.get(&keys).build()).await?;
-        let answer = read(WHOM, &body)?;
+        let answer = get(by, &GET_KEYS, &endpoint, &format!("{PATH}{role}")).await?;
+        let answer = METADATA.read(&answer)?;
         let refused = answer["Code"].as_str().is_some_and(|code| code != "Success");
         lease(&answer, &answer)
             .filter(|_| !refused)
-            .ok_or_else(|| unusable(format!("{WHOM} has no keys for the instance's role")))
+            .ok_or_else(|| unusable(format!("{name} has no keys for the instance's role")))
+    }
+}
+
+/// Asks the metadata service for `path`.
+async fn get(
+    by: &AskedBy,
+    operation: &'static Operation,
+    endpoint: &Endpoint,
+    path: &str,
+) -> Result<http::Response<Vec<u8>>, Error> {
+    let request = Issuer::request(Method::GET, endpoint, path);
+    let answer = by.reach.ask(METADATA, operation, endpoint, request).await?;
+    match answer.status() {
+        StatusCode::OK => Ok(answer),
+        status => Err(unusable(format!("{} answers {status}", METADATA.name))),
     }
 }
 
@@ -154,8 +141,16 @@ impl fmt::Debug for CvmRole {
     }
 }
 
-impl ProvideCredentials for CvmRole {
+impl ProvideCredentials<Credentials> for CvmRole {
     fn provide(&self) -> LeaseFuture<'_> {
-        Box::pin(self.ask())
+        Box::pin(async { self.ask(&AskedBy::default()).await })
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        "the role of the CVM instance".into()
+    }
+
+    fn provide_to<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a> {
+        Box::pin(self.ask(by))
     }
 }

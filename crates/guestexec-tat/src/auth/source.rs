@@ -1,19 +1,19 @@
 //! Where credentials come from: one place, or several tried in turn.
 
 use std::{
-    any::Any,
+    borrow::Cow,
     fmt::{self, Debug},
-    future::{Future, ready},
     path::{Path, PathBuf},
-    pin::Pin,
-    sync::Arc,
-    time::SystemTime,
 };
 
-use tracing::warn;
+use guestexec_core::{AskedBy, ProvideCredentials, Source, variable};
 
-use super::{Absent, CvmRole, TkeOidc, files, is_absent, unusable, variable};
-use crate::{Credentials, Error, RootDomain};
+use super::{
+    AssumeRole, CvmRole, TkeOidc,
+    assume::Role,
+    files::{self, Profiled},
+};
+use crate::{Credentials, Error};
 
 /// Credentials and the time at which they expire.
 ///
@@ -27,74 +27,10 @@ use crate::{Credentials, Error, RootDomain};
 /// assert!(lease.expires() > Some(SystemTime::now()));
 /// assert_eq!(lease.credentials().secret_id(), "AKIDEXAMPLE");
 /// ```
-#[derive(Clone, Debug)]
-pub struct Lease {
-    pub(super) credentials: Credentials,
-    pub(super) expires: Option<SystemTime>,
-}
-
-impl Lease {
-    /// Credentials that do not expire.
-    pub fn lasting(credentials: Credentials) -> Self {
-        Self { credentials, expires: None }
-    }
-
-    /// Credentials that are valid until `expires`; the source is asked again before that.
-    pub fn until(credentials: Credentials, expires: SystemTime) -> Self {
-        Self { credentials, expires: Some(expires) }
-    }
-
-    /// The credentials.
-    pub fn credentials(&self) -> &Credentials {
-        &self.credentials
-    }
-
-    /// When they expire, if ever.
-    pub fn expires(&self) -> Option<SystemTime> {
-        self.expires
-    }
-}
+pub type Lease = guestexec_core::Lease<Credentials>;
 
 /// What [`ProvideCredentials::provide`] returns.
-pub type LeaseFuture<'a> = Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send + 'a>>;
-
-/// A source of credentials of one's own, such as a vault.
-///
-/// It is asked when the first request is made, then five minutes before its lease expires, but not more
-/// often than every ten seconds and never twice at the same time. It has a minute to answer.
-///
-/// ```
-/// use std::time::{Duration, SystemTime};
-///
-/// use guestexec_tat::{Client, CredentialSource, Credentials, Lease, LeaseFuture, ProvideCredentials};
-///
-/// /// Keys that a vault gives out for an hour.
-/// #[derive(Debug)]
-/// struct Vault;
-///
-/// impl ProvideCredentials for Vault {
-///     fn provide(&self) -> LeaseFuture<'_> {
-///         Box::pin(async {
-///             let keys = Credentials::new("AKIDEXAMPLE", "its-key").with_security_token("its-token");
-///             Ok(Lease::until(keys, SystemTime::now() + Duration::from_secs(3600)))
-///         })
-///     }
-/// }
-///
-/// # fn main() -> Result<(), guestexec_tat::Error> {
-/// let source = CredentialSource::new(Vault);
-/// let client = Client::builder().region("ap-guangzhou").credentials(source).build()?;
-/// # Ok(())
-/// # }
-/// ```
-pub trait ProvideCredentials: Debug + Send + Sync {
-    /// Fetches credentials.
-    ///
-    /// # Errors
-    /// An error of [`ErrorKind::Credentials`](crate::ErrorKind) that says what is wrong with which place,
-    /// in a sentence without secrets. A chain then asks its next source.
-    fn provide(&self) -> LeaseFuture<'_>;
-}
+pub type LeaseFuture<'a> = guestexec_core::LeaseFuture<'a, Credentials>;
 
 /// Where a client's credentials come from.
 ///
@@ -109,35 +45,61 @@ pub trait ProvideCredentials: Debug + Send + Sync {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A source of one's own, such as a vault, implements [`ProvideCredentials`]:
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use guestexec_tat::{Client, CredentialSource, Credentials, Lease, LeaseFuture, ProvideCredentials};
+///
+/// /// Keys that a vault gives out for an hour.
+/// #[derive(Debug)]
+/// struct Vault;
+///
+/// impl ProvideCredentials<Credentials> for Vault {
+///     fn provide(&self) -> LeaseFuture<'_> {
+///         Box::pin(async {
+///             let keys = Credentials::new("AKIDEXAMPLE", "its-key").with_security_token("its-token");
+///             Ok(Lease::until(keys, SystemTime::now() + Duration::from_secs(3600)))
+///         })
+///     }
+/// }
+///
+/// # fn main() -> Result<(), guestexec_tat::Error> {
+/// let source = CredentialSource::new(Vault);
+/// let client = Client::builder().region("ap-guangzhou").credentials(source).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
-pub struct CredentialSource(Repr);
-
-#[derive(Clone)]
-enum Repr {
-    Given(Credentials),
-    Provider(Arc<dyn ProvideCredentials>),
-    /// Separate from other providers, because its address depends on the client's site.
-    TkeOidc(TkeOidc),
-    Either(Arc<[CredentialSource; 2]>),
-}
+pub struct CredentialSource(Source<Credentials>);
 
 impl CredentialSource {
     /// A source of one's own.
-    pub fn new(provider: impl ProvideCredentials + 'static) -> Self {
-        if let Some(role) = (&provider as &dyn Any).downcast_ref::<TkeOidc>() {
-            return role.clone().into();
-        }
-        Self(Repr::Provider(Arc::new(provider)))
+    pub fn new(provider: impl ProvideCredentials<Credentials> + 'static) -> Self {
+        Self(Source::place(provider))
     }
 
-    /// The environment variables, see [`Credentials::from_env`].
+    /// The environment variables, see [`Credentials::from_env`]. If `TENCENTCLOUD_ROLE_ARN` names a role, the
+    /// keys assume it, see [`AssumeRole`], under the name in `TENCENTCLOUD_ROLE_SESSION_NAME`.
     pub fn environment() -> Self {
         Self::new(Place::Environment)
     }
 
+    /// What the environment holds now, checked for being there at all.
+    pub(crate) fn of_environment() -> Result<Self, Error> {
+        let pair = Credentials::from_env()?;
+        Ok(match Role::of_environment() {
+            Some(_) => Self::environment(),
+            None => pair.into(),
+        })
+    }
+
     /// The credentials file of the vendor's SDKs: that named by `TENCENTCLOUD_CREDENTIALS_FILE`, else
     /// `~/.tencentcloud/credentials`, else `/etc/tencentcloud/credentials`. It is an ini file, of which
-    /// section `[default]` is read: `secret_id`, `secret_key` and, for temporary keys, `token`.
+    /// section `[default]` is read: `secret_id`, `secret_key` and, for temporary keys, `token`. Its keys too
+    /// assume a role that `TENCENTCLOUD_ROLE_ARN` names.
     pub fn default_file() -> Self {
         Self::new(Place::DefaultFile)
     }
@@ -150,7 +112,9 @@ impl CredentialSource {
     /// A profile of the vendor's command line: `~/.tccli/<profile>.credential`, as `tccli configure`
     /// writes it. `None` is the profile that `TCCLI_PROFILE` names, else `default`.
     ///
-    /// The keys of a browser login are used until they expire, and not renewed.
+    /// The role that the profile names (`role-arn`, `role-session-name`) is assumed by its keys, unless
+    /// `TENCENTCLOUD_ROLE_ARN` names another and `profile` is `None`. A profile of the type `cvm-role` is
+    /// the role of the instance. The keys of a browser login are used until they expire, and not renewed.
     pub fn tccli(profile: Option<&str>) -> Self {
         Self::new(Place::Tccli(profile.map(str::to_owned)))
     }
@@ -188,43 +152,33 @@ impl CredentialSource {
     /// without a key, `other` is used too and the log has a warning with the reason.
     #[must_use]
     pub fn or(self, other: impl Into<Self>) -> Self {
-        Self(Repr::Either(Arc::new([self, other.into()])))
+        Self(self.0.or(other.into().0))
     }
 
-    pub(crate) fn provide(&self, site: RootDomain) -> LeaseFuture<'_> {
-        match &self.0 {
-            Repr::Given(pair) => Box::pin(ready(Ok(Lease::lasting(pair.clone())))),
-            Repr::Provider(provider) => provider.provide(),
-            Repr::TkeOidc(role) => Box::pin(role.ask(site)),
-            Repr::Either(sources) => Box::pin(either(sources, site)),
-        }
+    pub(crate) fn source(&self) -> &Source<Credentials> {
+        &self.0
     }
 
-    /// The pair, if the program gave one.
-    pub(crate) fn given(&self) -> Option<&Credentials> {
-        match &self.0 {
-            Repr::Given(pair) => Some(pair),
-            Repr::Provider(_) | Repr::TkeOidc(_) | Repr::Either(_) => None,
-        }
+    pub(crate) fn into_source(self) -> Source<Credentials> {
+        self.0
     }
 }
 
 impl Debug for CredentialSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Repr::Given(pair) => pair.fmt(f),
-            Repr::Provider(provider) => provider.fmt(f),
-            Repr::TkeOidc(role) => role.fmt(f),
-            Repr::Either(sources) => {
-                f.debug_tuple("Either").field(&sources[0]).field(&sources[1]).finish()
-            }
-        }
+        self.0.fmt(f)
     }
 }
 
 impl From<Credentials> for CredentialSource {
     fn from(pair: Credentials) -> Self {
-        Self(Repr::Given(pair))
+        Self(Source::given(pair))
+    }
+}
+
+impl From<AssumeRole> for CredentialSource {
+    fn from(role: AssumeRole) -> Self {
+        Self::new(role)
     }
 }
 
@@ -236,7 +190,7 @@ impl From<CvmRole> for CredentialSource {
 
 impl From<TkeOidc> for CredentialSource {
     fn from(role: TkeOidc) -> Self {
-        Self(Repr::TkeOidc(role))
+        Self::new(role)
     }
 }
 
@@ -250,40 +204,56 @@ enum Place {
     TccliFile(PathBuf),
 }
 
-impl ProvideCredentials for Place {
-    fn provide(&self) -> LeaseFuture<'_> {
-        let lease = match self {
-            Self::Environment => Credentials::from_env().map(Lease::lasting),
-            Self::DefaultFile => files::default_file(),
-            Self::File(path) => files::read_ini(path),
-            Self::Tccli(profile) => {
-                let profile = profile.clone().or_else(|| variable("TCCLI_PROFILE"));
-                files::tccli_profile(profile.as_deref().unwrap_or("default"))
+impl Place {
+    /// What the place holds.
+    fn read(&self) -> Result<Profiled, Error> {
+        let keys = |lease| Profiled::Keys(Box::new(lease), Role::of_environment());
+        match self {
+            Self::Environment => Credentials::from_env().map(Lease::lasting).map(keys),
+            Self::DefaultFile => files::default_file().map(keys),
+            Self::File(path) => {
+                files::read_ini(path).map(|lease| Profiled::Keys(lease.into(), None))
+            }
+            Self::Tccli(Some(profile)) => files::tccli_profile(profile),
+            Self::Tccli(None) => {
+                let profile = variable("TCCLI_PROFILE");
+                let found = files::tccli_profile(profile.as_deref().unwrap_or("default"))?;
+                Ok(match (found, Role::of_environment()) {
+                    (Profiled::Keys(lease, _), Some(role)) => Profiled::Keys(lease, Some(role)),
+                    (found, _) => found,
+                })
             }
             Self::TccliFile(path) => files::read_tccli(path),
-        };
-        Box::pin(ready(lease))
+        }
+    }
+
+    async fn ask(&self, by: &AskedBy) -> Result<Lease, Error> {
+        match self.read()? {
+            Profiled::Keys(lease, None) => Ok(*lease),
+            Profiled::Keys(lease, Some(role)) => {
+                role.assume(&lease.from_place(self.name()), by).await
+            }
+            Profiled::CvmRole => CvmRole::new().provide_to(by).await,
+        }
     }
 }
 
-/// Asks the first source, and the second if the first has nothing usable.
-async fn either([first, second]: &[CredentialSource; 2], site: RootDomain) -> Result<Lease, Error> {
-    let error = match first.provide(site).await {
-        // An expired lease, such as an old login in a file, is used only if there is no other: the clock
-        // may be wrong, and the service decides.
-        Ok(lease) if lease.expires.is_some_and(|at| at <= SystemTime::now()) => {
-            return Ok(second.provide(site).await.unwrap_or(lease));
-        }
-        Ok(lease) => return Ok(lease),
-        Err(error) => error,
-    };
-    if !is_absent(&error) {
-        // The next source may be another identity than the intended one.
-        warn!(%error, "a source of credentials cannot be used; the next one is asked");
+impl ProvideCredentials<Credentials> for Place {
+    fn provide(&self) -> LeaseFuture<'_> {
+        Box::pin(async { self.ask(&AskedBy::default()).await })
     }
-    second.provide(site).await.map_err(|last| {
-        let neither = is_absent(&error) && is_absent(&last);
-        let both = format!("{}; nor elsewhere: {}", error.message(), last.message());
-        if neither { unusable(both).with_source(Absent) } else { unusable(both) }
-    })
+
+    fn provide_to<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a> {
+        Box::pin(self.ask(by))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::Environment => "the environment".into(),
+            Self::DefaultFile => "the credentials file".into(),
+            Self::File(path) | Self::TccliFile(path) => path.display().to_string().into(),
+            Self::Tccli(Some(profile)) => format!("the tccli profile {profile}").into(),
+            Self::Tccli(None) => "the tccli profile".into(),
+        }
+    }
 }

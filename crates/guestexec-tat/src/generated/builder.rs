@@ -6,7 +6,7 @@ use guestexec_core::{
 };
 use reqwest::header::ACCEPT;
 use crate::{Error, hooks::{self, Call}};
-use super::enums::CommandType;
+use super::enums::{CommandType, InvokerType, QuotaResource};
 use super::{Client, operations, types};
 
 type Exchange = Result<reqwest::Response, CallError>;
@@ -640,6 +640,165 @@ impl Paged for DescribeCommands<'_> {
     }
 }
 
+/// A call of `ModifyCommand`; [`Client::modify_command`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct ModifyCommand<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::ModifyCommandRequest,
+}
+
+impl<'a> ModifyCommand<'a> {
+    pub(super) fn new(client: &'a Client, command_id: impl Into<String>) -> Self {
+        Self::with_body(client, types::ModifyCommandRequest::new(command_id))
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::ModifyCommandRequest) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    /// Its new name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`, `-` and
+    /// `.`; Chinese characters are accepted as well, at three bytes each.
+    pub fn command_name(mut self, value: impl Into<String>) -> Self {
+        self.body.command_name = Some(value.into());
+        self
+    }
+
+    /// The kind of script.
+    pub fn command_type(mut self, value: impl Into<CommandType>) -> Self {
+        self.body.command_type = Some(value.into());
+        self
+    }
+
+    /// The new script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
+    /// bytes. Where the command was made with `EnableParameter` it may hold placeholders `{{key}}` and
+    /// `{{tat-hidden:key}}`.
+    pub fn content(mut self, value: impl Into<Base64>) -> Self {
+        self.body.content = Some(value.into());
+        self
+    }
+
+    /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Not beside
+    /// `DefaultParameters`.
+    pub fn default_parameter_confs(
+        mut self,
+        value: impl IntoIterator<Item = types::DefaultParameterConf>,
+    ) -> Self {
+        self.body.default_parameter_confs = value.into_iter().collect();
+        self
+    }
+
+    /// All new values for placeholders that a run leaves out: a JSON object in a string, such as
+    /// `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters out
+    /// of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true, and not beside
+    /// `DefaultParameterConfs`.
+    pub fn default_parameters(mut self, value: impl Into<String>) -> Self {
+        self.body.default_parameters = Some(value.into());
+        self
+    }
+
+    /// What the command does. At most 120 characters.
+    pub fn description(mut self, value: impl Into<String>) -> Self {
+        self.body.description = Some(value.into());
+        self
+    }
+
+    /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
+    pub fn output_cos_bucket_url(mut self, value: impl Into<String>) -> Self {
+        self.body.output_cos_bucket_url = Some(value.into());
+        self
+    }
+
+    /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
+    /// front, no `//`, no directory named `..`.
+    pub fn output_cos_key_prefix(mut self, value: impl Into<String>) -> Self {
+        self.body.output_cos_key_prefix = Some(value.into());
+        self
+    }
+
+    /// Seconds the script may run; with a COS bucket the upload counts too. From 1 to 86400.
+    pub fn timeout(mut self, value: u64) -> Self {
+        self.body.timeout = Some(value);
+        self
+    }
+
+    /// The user to run as.
+    pub fn username(mut self, value: impl Into<String>) -> Self {
+        self.body.username = Some(value.into());
+        self
+    }
+
+    /// The directory the script starts in.
+    pub fn working_directory(mut self, value: impl Into<String>) -> Self {
+        self.body.working_directory = Some(value.into());
+        self
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::ModifyCommandResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::ModifyCommandResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::ModifyCommandResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::MODIFY_COMMAND;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = ModifyCommand {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#ModifyCommand", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
 /// A call of `DeleteCommand`; [`Client::delete_command`] begins it.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent before `send`"]
@@ -715,6 +874,91 @@ impl<'a> DeleteCommand<'a> {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#DeleteCommand", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+/// A call of `DeleteCommands`; [`Client::delete_commands`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct DeleteCommands<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::DeleteCommandsRequest,
+}
+
+impl<'a> DeleteCommands<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        command_ids: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self::with_body(client, types::DeleteCommandsRequest::new(command_ids))
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::DeleteCommandsRequest) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::DeleteCommandsResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::DeleteCommandsResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::DeleteCommandsResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::DELETE_COMMANDS;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = DeleteCommands {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#DeleteCommands", client.baseurl);
         let request = client.client.post(url).header(ACCEPT, "application/json");
         let request = json_body(request, &body).build()?;
         let response = hooks::send(client, request).await?;
@@ -1135,6 +1379,806 @@ impl<'a> CancelInvocation<'a> {
     }
 }
 
+/// A call of `CreateInvoker`; [`Client::create_invoker`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct CreateInvoker<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::CreateInvokerRequest,
+}
+
+impl<'a> CreateInvoker<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        name: impl Into<String>,
+        type_: impl Into<InvokerType>,
+        command_id: impl Into<String>,
+        instance_ids: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self::with_body(
+            client,
+            types::CreateInvokerRequest::new(name, type_, command_id, instance_ids),
+        )
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::CreateInvokerRequest) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
+    /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
+    /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
+    pub fn parameters(mut self, value: impl Into<String>) -> Self {
+        self.body.parameters = Some(value.into());
+        self
+    }
+
+    /// When to run. The service wants it for the type SCHEDULE.
+    pub fn schedule_settings(mut self, value: types::ScheduleSettings) -> Self {
+        self.body.schedule_settings = Some(value);
+        self
+    }
+
+    /// Tags for the invoker. At most 10.
+    pub fn tags(mut self, value: impl IntoIterator<Item = types::Tag>) -> Self {
+        self.body.tags = value.into_iter().collect();
+        self
+    }
+
+    /// The user to run as. At most 256 characters. Default: the command's own.
+    pub fn username(mut self, value: impl Into<String>) -> Self {
+        self.body.username = Some(value.into());
+        self
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// It starts a command and is never sent a second time after it may have arrived. After a failure,
+    /// [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command may have run.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::CreateInvokerResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::CreateInvokerResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::CreateInvokerResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::CREATE_INVOKER;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = CreateInvoker {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#CreateInvoker", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+/// A call of `ModifyInvoker`; [`Client::modify_invoker`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct ModifyInvoker<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::ModifyInvokerRequest,
+}
+
+impl<'a> ModifyInvoker<'a> {
+    pub(super) fn new(client: &'a Client, invoker_id: impl Into<String>) -> Self {
+        Self::with_body(client, types::ModifyInvokerRequest::new(invoker_id))
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::ModifyInvokerRequest) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    /// The saved command to run, `cmd-…`.
+    pub fn command_id(mut self, value: impl Into<String>) -> Self {
+        self.body.command_id = Some(value.into());
+        self
+    }
+
+    /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
+    /// At most 100 ids.
+    pub fn instance_ids(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.body.instance_ids = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Its new name. At most 120 characters.
+    pub fn name(mut self, value: impl Into<String>) -> Self {
+        self.body.name = Some(value.into());
+        self
+    }
+
+    /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
+    /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
+    /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
+    pub fn parameters(mut self, value: impl Into<String>) -> Self {
+        self.body.parameters = Some(value.into());
+        self
+    }
+
+    /// When to run; it replaces the old settings.
+    pub fn schedule_settings(mut self, value: types::ScheduleSettings) -> Self {
+        self.body.schedule_settings = Some(value);
+        self
+    }
+
+    /// What makes it start its command; there is one type so far.
+    pub fn type_(mut self, value: impl Into<InvokerType>) -> Self {
+        self.body.type_ = Some(value.into());
+        self
+    }
+
+    /// The user to run as. At most 256 characters.
+    pub fn username(mut self, value: impl Into<String>) -> Self {
+        self.body.username = Some(value.into());
+        self
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::ModifyInvokerResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::ModifyInvokerResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::ModifyInvokerResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::MODIFY_INVOKER;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = ModifyInvoker {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#ModifyInvoker", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+/// A call of `EnableInvoker`; [`Client::enable_invoker`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct EnableInvoker<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::EnableInvokerRequest,
+}
+
+impl<'a> EnableInvoker<'a> {
+    pub(super) fn new(client: &'a Client, invoker_id: impl Into<String>) -> Self {
+        Self::with_body(client, types::EnableInvokerRequest::new(invoker_id))
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::EnableInvokerRequest) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::EnableInvokerResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::EnableInvokerResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::EnableInvokerResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::ENABLE_INVOKER;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = EnableInvoker {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#EnableInvoker", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+/// A call of `DisableInvoker`; [`Client::disable_invoker`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct DisableInvoker<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::DisableInvokerRequest,
+}
+
+impl<'a> DisableInvoker<'a> {
+    pub(super) fn new(client: &'a Client, invoker_id: impl Into<String>) -> Self {
+        Self::with_body(client, types::DisableInvokerRequest::new(invoker_id))
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::DisableInvokerRequest) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::DisableInvokerResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::DisableInvokerResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::DisableInvokerResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::DISABLE_INVOKER;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = DisableInvoker {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#DisableInvoker", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+/// A call of `DeleteInvoker`; [`Client::delete_invoker`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct DeleteInvoker<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::DeleteInvokerRequest,
+}
+
+impl<'a> DeleteInvoker<'a> {
+    pub(super) fn new(client: &'a Client, invoker_id: impl Into<String>) -> Self {
+        Self::with_body(client, types::DeleteInvokerRequest::new(invoker_id))
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::DeleteInvokerRequest) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::DeleteInvokerResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::DeleteInvokerResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::DeleteInvokerResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::DELETE_INVOKER;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = DeleteInvoker {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#DeleteInvoker", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+/// A call of `DescribeInvokers`; [`Client::describe_invokers`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct DescribeInvokers<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::DescribeInvokersRequest,
+}
+
+impl<'a> DescribeInvokers<'a> {
+    pub(super) fn new(client: &'a Client) -> Self {
+        Self::with_body(client, types::DescribeInvokersRequest::new())
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::DescribeInvokersRequest) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    /// Conditions on the invokers. At most 10 filters of at most 5 values. Not beside `InvokerIds`.
+    pub fn filters(mut self, value: impl IntoIterator<Item = types::Filter>) -> Self {
+        self.body.filters = value.into_iter().collect();
+        self
+    }
+
+    /// The invokers to show, `ivk-…`. At most 100. Not beside `Filters`.
+    pub fn invoker_ids(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.body.invoker_ids = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How many to return. At most 100. Default: 20.
+    pub fn limit(mut self, value: u64) -> Self {
+        self.body.limit = Some(value);
+        self
+    }
+
+    /// How many to skip. Default: 0.
+    pub fn offset(mut self, value: u64) -> Self {
+        self.body.offset = Some(value);
+        self
+    }
+
+    call_options! {}
+    /// The pages of the list, from this one on, each asked for when the one before was taken.
+    pub fn pages(self) -> Pages<'a, Self> {
+        Pages::new(self)
+    }
+
+    /// The items of the list, from this page on, each page asked for when it is needed.
+    pub fn items(self) -> PageItems<'a, Self> {
+        PageItems::new(self)
+    }
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::DescribeInvokersResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::DescribeInvokersResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::DescribeInvokersResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::DESCRIBE_INVOKERS;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = DescribeInvokers {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#DescribeInvokers", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+impl Paged for DescribeInvokers<'_> {
+    type Page = types::DescribeInvokersResult;
+    type Item = types::Invoker;
+    type Detail = DetailOf<Error>;
+    const OPERATION: &'static str = operations::DESCRIBE_INVOKERS.id;
+    async fn fetch(self) -> Result<Answer<Self::Page>, Error> {
+        self.send().await
+    }
+
+    fn part(&self, page: &Self::Page) -> Part {
+        Part::by_offset(
+            self.body.offset,
+            page.invoker_set.len() + page.extra.odd_elements("InvokerSet").len(),
+            page.total_count,
+        )
+    }
+
+    fn beginning(self, at: Place) -> Self {
+        match at {
+            Place::Offset(offset) => self.offset(offset),
+            _ => self,
+        }
+    }
+
+    fn begin(&self) -> Option<Place> {
+        self.body.offset.map(Place::Offset)
+    }
+
+    fn into_items(page: Self::Page) -> Vec<Self::Item> {
+        page.invoker_set
+    }
+}
+
+/// A call of `DescribeInvokerRecords`; [`Client::describe_invoker_records`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct DescribeInvokerRecords<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::DescribeInvokerRecordsRequest,
+}
+
+impl<'a> DescribeInvokerRecords<'a> {
+    pub(super) fn new(client: &'a Client) -> Self {
+        Self::with_body(client, types::DescribeInvokerRecordsRequest::new())
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(
+        client: &'a Client,
+        body: types::DescribeInvokerRecordsRequest,
+    ) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    /// The invokers whose records to show, `ivk-…`. At most 100. Default: all.
+    pub fn invoker_ids(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.body.invoker_ids = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How many to return. At most 100. Default: 20.
+    pub fn limit(mut self, value: u64) -> Self {
+        self.body.limit = Some(value);
+        self
+    }
+
+    /// How many to skip. Default: 0.
+    pub fn offset(mut self, value: u64) -> Self {
+        self.body.offset = Some(value);
+        self
+    }
+
+    call_options! {}
+    /// The pages of the list, from this one on, each asked for when the one before was taken.
+    pub fn pages(self) -> Pages<'a, Self> {
+        Pages::new(self)
+    }
+
+    /// The items of the list, from this page on, each page asked for when it is needed.
+    pub fn items(self) -> PageItems<'a, Self> {
+        PageItems::new(self)
+    }
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(
+        self,
+    ) -> Result<Answer<types::DescribeInvokerRecordsResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::DescribeInvokerRecordsResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::DescribeInvokerRecordsResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::DESCRIBE_INVOKER_RECORDS;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = DescribeInvokerRecords {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#DescribeInvokerRecords", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+impl Paged for DescribeInvokerRecords<'_> {
+    type Page = types::DescribeInvokerRecordsResult;
+    type Item = types::InvokerRecord;
+    type Detail = DetailOf<Error>;
+    const OPERATION: &'static str = operations::DESCRIBE_INVOKER_RECORDS.id;
+    async fn fetch(self) -> Result<Answer<Self::Page>, Error> {
+        self.send().await
+    }
+
+    fn part(&self, page: &Self::Page) -> Part {
+        Part::by_offset(
+            self.body.offset,
+            page.invoker_record_set.len()
+                + page.extra.odd_elements("InvokerRecordSet").len(),
+            page.total_count,
+        )
+    }
+
+    fn beginning(self, at: Place) -> Self {
+        match at {
+            Place::Offset(offset) => self.offset(offset),
+            _ => self,
+        }
+    }
+
+    fn begin(&self) -> Option<Place> {
+        self.body.offset.map(Place::Offset)
+    }
+
+    fn into_items(page: Self::Page) -> Vec<Self::Item> {
+        page.invoker_record_set
+    }
+}
+
 /// A call of `DescribeAutomationAgentStatus`; [`Client::describe_automation_agent_status`] begins
 /// it.
 #[derive(Clone, Debug)]
@@ -1294,6 +2338,164 @@ impl Paged for DescribeAutomationAgentStatus<'_> {
     }
 }
 
+/// A call of `DescribeRegisterInstances`; [`Client::describe_register_instances`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct DescribeRegisterInstances<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::DescribeRegisterInstancesRequest,
+}
+
+impl<'a> DescribeRegisterInstances<'a> {
+    pub(super) fn new(client: &'a Client) -> Self {
+        Self::with_body(client, types::DescribeRegisterInstancesRequest::new())
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(
+        client: &'a Client,
+        body: types::DescribeRegisterInstancesRequest,
+    ) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    /// Conditions on the machines. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
+    pub fn filters(mut self, value: impl IntoIterator<Item = types::Filter>) -> Self {
+        self.body.filters = value.into_iter().collect();
+        self
+    }
+
+    /// The machines to show, `rins-…`. At most 100. Not beside `Filters`.
+    pub fn instance_ids(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.body.instance_ids = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How many to return. At most 100. Default: 20.
+    pub fn limit(mut self, value: u64) -> Self {
+        self.body.limit = Some(value);
+        self
+    }
+
+    /// How many to skip. Default: 0.
+    pub fn offset(mut self, value: u64) -> Self {
+        self.body.offset = Some(value);
+        self
+    }
+
+    call_options! {}
+    /// The pages of the list, from this one on, each asked for when the one before was taken.
+    pub fn pages(self) -> Pages<'a, Self> {
+        Pages::new(self)
+    }
+
+    /// The items of the list, from this page on, each page asked for when it is needed.
+    pub fn items(self) -> PageItems<'a, Self> {
+        PageItems::new(self)
+    }
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(
+        self,
+    ) -> Result<Answer<types::DescribeRegisterInstancesResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::DescribeRegisterInstancesResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::DescribeRegisterInstancesResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::DESCRIBE_REGISTER_INSTANCES;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = DescribeRegisterInstances {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#DescribeRegisterInstances", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+impl Paged for DescribeRegisterInstances<'_> {
+    type Page = types::DescribeRegisterInstancesResult;
+    type Item = types::RegisterInstanceInfo;
+    type Detail = DetailOf<Error>;
+    const OPERATION: &'static str = operations::DESCRIBE_REGISTER_INSTANCES.id;
+    async fn fetch(self) -> Result<Answer<Self::Page>, Error> {
+        self.send().await
+    }
+
+    fn part(&self, page: &Self::Page) -> Part {
+        Part::by_offset(
+            self.body.offset,
+            page.register_instance_set.len()
+                + page.extra.odd_elements("RegisterInstanceSet").len(),
+            page.total_count,
+        )
+    }
+
+    fn beginning(self, at: Place) -> Self {
+        match at {
+            Place::Offset(offset) => self.offset(offset),
+            _ => self,
+        }
+    }
+
+    fn begin(&self) -> Option<Place> {
+        self.body.offset.map(Place::Offset)
+    }
+
+    fn into_items(page: Self::Page) -> Vec<Self::Item> {
+        page.register_instance_set
+    }
+}
+
 /// A call of `PreviewReplacedCommandContent`; [`Client::preview_replaced_command_content`] begins
 /// it.
 #[derive(Clone, Debug)]
@@ -1396,6 +2598,91 @@ impl<'a> PreviewReplacedCommandContent<'a> {
             Validate::validate(&body)?;
         }
         let url = format!("{}/#PreviewReplacedCommandContent", client.baseurl);
+        let request = client.client.post(url).header(ACCEPT, "application/json");
+        let request = json_body(request, &body).build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+/// A call of `DescribeQuotas`; [`Client::describe_quotas`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct DescribeQuotas<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    body: types::DescribeQuotasRequest,
+}
+
+impl<'a> DescribeQuotas<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        resource_names: impl IntoIterator<Item = impl Into<QuotaResource>>,
+    ) -> Self {
+        Self::with_body(client, types::DescribeQuotasRequest::new(resource_names))
+    }
+
+    /// A call whose body was made elsewhere, such as one read from a file.
+    pub fn with_body(client: &'a Client, body: types::DescribeQuotasRequest) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            body,
+        }
+    }
+
+    call_options! {}
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::DescribeQuotasResult>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::DescribeQuotasResult>, Error> {
+        let answer = self
+            .receive(call, read::json::<types::DescribeQuotasResponse>)
+            .await?;
+        Ok(
+            answer
+                .map(|mut envelope| {
+                    envelope.response.extra.join(envelope.extra);
+                    envelope.response
+                }),
+        )
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::DESCRIBE_QUOTAS;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = DescribeQuotas {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, body, .. } = self;
+        if client.inner.checks {
+            Validate::validate(&body)?;
+        }
+        let url = format!("{}/#DescribeQuotas", client.baseurl);
         let request = client.client.post(url).header(ACCEPT, "application/json");
         let request = json_body(request, &body).build()?;
         let response = hooks::send(client, request).await?;

@@ -3,6 +3,7 @@
 use guestexec_core::Base64;
 use guestexec_core::{CallOptions, Operation};
 use crate::hooks;
+use super::enums::{InvokerType, QuotaResource};
 use super::builder;
 
 /// A client of Tencent Cloud Automation Tools (TAT).
@@ -299,6 +300,55 @@ impl Client {
         builder::DescribeCommands::new(self)
     }
 
+    /// Changes a saved command.
+    ///
+    /// Changes what is given of one of the account's own commands, and leaves the rest. The next run
+    /// has the new values; one under way keeps the old ones.
+    ///
+    /// Whether placeholders are filled in (`EnableParameter`) was fixed when the command was made.
+    /// Only a command with it takes new defaults, and they replace all old ones.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Arguments
+    /// - `command_id`: The command to change, `cmd-…`.
+    ///
+    /// # Errors
+    /// The service refuses with `InternalError`, `InvalidParameter`, `InvalidParameterValue`,
+    /// `InvalidParameterValue.CommandContentInvalid`, `InvalidParameterValue.CommandNameDuplicated`,
+    /// `InvalidParameterValue.InvalidCommandId`, `InvalidParameterValue.InvalidCommandName`,
+    /// `InvalidParameterValue.InvalidOutputCOSBucketUrl`,
+    /// `InvalidParameterValue.InvalidOutputCOSKeyPrefix`,
+    /// `InvalidParameterValue.InvalidWorkingDirectory`,
+    /// `InvalidParameterValue.ParameterInvalidJsonFormat`,
+    /// `InvalidParameterValue.ParameterKeyContainsInvalidChar`,
+    /// `InvalidParameterValue.ParameterKeyDuplicated`,
+    /// `InvalidParameterValue.ParameterKeyLenExceeded`,
+    /// `InvalidParameterValue.ParameterNumberExceeded`,
+    /// `InvalidParameterValue.ParameterValueNotString`, `InvalidParameterValue.Range`,
+    /// `InvalidParameterValue.SupportParametersOnlyIfEnableParameter`,
+    /// `InvalidParameterValue.TooLong`, `ResourceNotFound.CommandNotFound`,
+    /// `ResourceNotFound.CosBucketNotFoundCode`, `UnauthorizedOperation.CamAuthFailed`,
+    /// `UnauthorizedOperation.InvalidToken`, `UnauthorizedOperation.MFAExpired`,
+    /// `UnauthorizedOperation.MFANotFound`; [`ErrorCode`](super::enums::ErrorCode) says what each
+    /// means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// let answer = client.modify_command("cmd-63usjhmq").send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page: [`ModifyCommand`](https://www.tencentcloud.com/document/product/1147/46689),
+    /// read on 2026-11-29.
+    pub fn modify_command(
+        &self,
+        command_id: impl Into<String>,
+    ) -> builder::ModifyCommand<'_> {
+        builder::ModifyCommand::new(self, command_id)
+    }
+
     /// Deletes a saved command.
     ///
     /// Removes one of the account's own commands. Refused while an invoker (a schedule) uses the
@@ -331,6 +381,41 @@ impl Client {
         command_id: impl Into<String>,
     ) -> builder::DeleteCommand<'_> {
         builder::DeleteCommand::new(self, command_id)
+    }
+
+    /// Deletes several saved commands.
+    ///
+    /// Removes commands of the account's own. Refused while an invoker (a schedule) uses one of them
+    /// or while one of them is being run. The page does not say whether the others are deleted then.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Arguments
+    /// - `command_ids`: The commands to delete, `cmd-…`. No limit is documented.
+    ///
+    /// # Errors
+    /// The service refuses with `InternalError`, `InvalidParameterValue`,
+    /// `InvalidParameterValue.InvalidCommandId`, `ResourceNotFound.CommandNotFound`,
+    /// `ResourceUnavailable.CommandInExecuting`, `ResourceUnavailable.CommandInInvoker`,
+    /// `UnauthorizedOperation.CamAuthFailed`, `UnauthorizedOperation.InvalidToken`,
+    /// `UnauthorizedOperation.MFAExpired`, `UnauthorizedOperation.MFANotFound`;
+    /// [`ErrorCode`](super::enums::ErrorCode) says what each means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// let answer = client.delete_commands(["cmd-7efujjs6", "cmd-7efujjs7"]).send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`DeleteCommands`](https://www.tencentcloud.com/document/product/1147/78093), read on
+    /// 2026-11-29.
+    pub fn delete_commands(
+        &self,
+        command_ids: impl IntoIterator<Item = impl Into<String>>,
+    ) -> builder::DeleteCommands<'_> {
+        builder::DeleteCommands::new(self, command_ids)
     }
 
     /// Lists invocations with one status each, without output.
@@ -442,6 +527,259 @@ impl Client {
         builder::CancelInvocation::new(self, invocation_id)
     }
 
+    /// Schedules a saved command on up to 100 instances.
+    ///
+    /// Makes an invoker (`ivk-…`), which is enabled at once. Once at a set time, or again and again by
+    /// a crontab expression, it starts an invocation of the command, as the command is then.
+    /// DescribeInvokerRecords has what it started.
+    ///
+    /// All instances must have the agent installed and online.
+    ///
+    /// Nothing makes this call idempotent. Sent twice, there are two invokers, and the command runs
+    /// twice each time. Where the answer was lost, search with DescribeInvokers before sending it
+    /// again.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Arguments
+    /// - `name`: The invoker's name; it need not be unique. At most 120 characters.
+    /// - `type_`: What makes it start its command; there is one type so far.
+    /// - `command_id`: The saved command to run, `cmd-…`.
+    /// - `instance_ids`: The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered
+    ///   with TAT (`rins-`). 1 to 100 ids.
+    ///
+    /// # Errors
+    /// The service refuses with `AuthFailure`, `InternalError`, `InvalidParameter`,
+    /// `InvalidParameterValue.InvalidCommandId`, `InvalidParameterValue.InvalidCronExpression`,
+    /// `InvalidParameterValue.InvalidInstanceId`, `InvalidParameterValue.InvalidTimeFormat`,
+    /// `InvalidParameterValue.InvokeTimeExpired`, `InvalidParameterValue.ParameterInvalidJsonFormat`,
+    /// `ResourceNotFound.CommandNotFound`, `ResourceNotFound.InstanceNotFound`,
+    /// `ResourceUnavailable.AgentNotInstalled`, `ResourceUnavailable.AgentStatusNotOnline`;
+    /// [`ErrorCode`](super::enums::ErrorCode) says what each means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// use guestexec_tat::{enums::{InvokerType, SchedulePolicy}, types::ScheduleSettings};
+    ///
+    /// let answer = client
+    ///     .create_invoker(
+    ///         "test-invoker",
+    ///         InvokerType::Schedule,
+    ///         "cmd-m7uma92n",
+    ///         ["ins-yx05ky8j"],
+    ///     )
+    ///     .schedule_settings(
+    ///         ScheduleSettings::new(SchedulePolicy::Once)
+    ///             .invoke_time("2021-09-01T00:00:00+08:00"),
+    ///     )
+    ///     .send()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page: [`CreateInvoker`](https://www.tencentcloud.com/document/product/1147/46701),
+    /// read on 2026-11-29.
+    pub fn create_invoker(
+        &self,
+        name: impl Into<String>,
+        type_: impl Into<InvokerType>,
+        command_id: impl Into<String>,
+        instance_ids: impl IntoIterator<Item = impl Into<String>>,
+    ) -> builder::CreateInvoker<'_> {
+        builder::CreateInvoker::new(self, name, type_, command_id, instance_ids)
+    }
+
+    /// Changes an invoker.
+    ///
+    /// Changes what is given, and leaves the rest. What it has started already goes on.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Arguments
+    /// - `invoker_id`: The invoker to change, `ivk-…`.
+    ///
+    /// # Errors
+    /// The service refuses with `AuthFailure`, `InternalError`, `InvalidParameterValue.ID`,
+    /// `InvalidParameterValue.InconsistentID`, `InvalidParameterValue.InconsistentInstance`,
+    /// `InvalidParameterValue.InvalidCronExpression`, `InvalidParameterValue.InvalidInstanceId`,
+    /// `InvalidParameterValue.InvalidInvokerId`, `InvalidParameterValue.InvalidTimeFormat`,
+    /// `InvalidParameterValue.InvokeTimeExpired`, `InvalidParameterValue.LimitExceeded`,
+    /// `InvalidParameterValue.ParameterDisabled`, `InvalidParameterValue.ParameterInvalidJsonFormat`,
+    /// `InvalidParameterValue.Range`, `InvalidParameterValue.TooLong`,
+    /// `ResourceNotFound.CommandNotFound`, `ResourceNotFound.InstanceNotFound`,
+    /// `ResourceUnavailable.AgentNotInstalled`; [`ErrorCode`](super::enums::ErrorCode) says what each
+    /// means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// let answer = client.modify_invoker("ivk-b7s3qa5l").send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page: [`ModifyInvoker`](https://www.tencentcloud.com/document/product/1147/46688),
+    /// read on 2026-11-29.
+    pub fn modify_invoker(
+        &self,
+        invoker_id: impl Into<String>,
+    ) -> builder::ModifyInvoker<'_> {
+        builder::ModifyInvoker::new(self, invoker_id)
+    }
+
+    /// Enables an invoker.
+    ///
+    /// From now on it starts its command at its times. What it missed while it was disabled is not
+    /// made up for.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Arguments
+    /// - `invoker_id`: The invoker to enable, `ivk-…`.
+    ///
+    /// # Errors
+    /// The service refuses with `AuthFailure`, `InvalidParameterValue.ID`,
+    /// `InvalidParameterValue.InvalidInvokerId`, `ResourceNotFound`;
+    /// [`ErrorCode`](super::enums::ErrorCode) says what each means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// let answer = client.enable_invoker("ivk-b7s3qa5l").send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page: [`EnableInvoker`](https://www.tencentcloud.com/document/product/1147/46691),
+    /// read on 2026-11-29.
+    pub fn enable_invoker(
+        &self,
+        invoker_id: impl Into<String>,
+    ) -> builder::EnableInvoker<'_> {
+        builder::EnableInvoker::new(self, invoker_id)
+    }
+
+    /// Disables an invoker.
+    ///
+    /// It starts nothing until it is enabled again. What it has started already goes on; end that with
+    /// CancelInvocation.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Arguments
+    /// - `invoker_id`: The invoker to disable, `ivk-…`.
+    ///
+    /// # Errors
+    /// The service refuses with `AuthFailure`, `InvalidParameterValue.ID`,
+    /// `InvalidParameterValue.InvalidInvokerId`, `ResourceNotFound`;
+    /// [`ErrorCode`](super::enums::ErrorCode) says what each means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// let answer = client.disable_invoker("ivk-b7s3qa5l").send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`DisableInvoker`](https://www.tencentcloud.com/document/product/1147/46692), read on
+    /// 2026-11-29.
+    pub fn disable_invoker(
+        &self,
+        invoker_id: impl Into<String>,
+    ) -> builder::DisableInvoker<'_> {
+        builder::DisableInvoker::new(self, invoker_id)
+    }
+
+    /// Deletes an invoker.
+    ///
+    /// It starts nothing any more. What it has started already goes on; end that with
+    /// CancelInvocation.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Arguments
+    /// - `invoker_id`: The invoker to delete, `ivk-…`.
+    ///
+    /// # Errors
+    /// The service refuses with `AuthFailure`, `InvalidParameterValue.ID`,
+    /// `InvalidParameterValue.InvalidInvokerId`, `ResourceNotFound`;
+    /// [`ErrorCode`](super::enums::ErrorCode) says what each means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// let answer = client.delete_invoker("ivk-b7s3qa5l").send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page: [`DeleteInvoker`](https://www.tencentcloud.com/document/product/1147/46699),
+    /// read on 2026-11-29.
+    pub fn delete_invoker(
+        &self,
+        invoker_id: impl Into<String>,
+    ) -> builder::DeleteInvoker<'_> {
+        builder::DeleteInvoker::new(self, invoker_id)
+    }
+
+    /// Lists invokers.
+    ///
+    /// Give ids or filters, not both; without either, every invoker is listed. Pages of at most 100.
+    ///
+    /// Filter names: `invoker-id`, `command-id`, `invoker-type` (`SCHEDULE`). Earlier editions of the
+    /// page call the last one `type`.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Errors
+    /// The service refuses with `AuthFailure`, `InvalidParameter.ConflictParameter`,
+    /// `InvalidParameterValue`, `InvalidParameterValue.InconsistentID`,
+    /// `InvalidParameterValue.InvalidFilter`, `InvalidParameterValue.InvalidInvokerId`,
+    /// `InvalidParameterValue.LimitExceeded`, `InvalidParameterValue.TooLarge`,
+    /// `InvalidParameterValue.TooSmall`; [`ErrorCode`](super::enums::ErrorCode) says what each means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// let answer = client.describe_invokers().send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`DescribeInvokers`](https://www.tencentcloud.com/document/product/1147/46693), read on
+    /// 2026-11-29.
+    pub fn describe_invokers(&self) -> builder::DescribeInvokers<'_> {
+        builder::DescribeInvokers::new(self)
+    }
+
+    /// Lists what invokers have started.
+    ///
+    /// One record is one time at which an invoker started its command; its invocation has the tasks
+    /// and their output. Without ids, the records of every invoker are listed. Pages of at most 100.
+    /// The page's own example has the newest first.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Errors
+    /// The service refuses with `AuthFailure`, `InvalidParameterValue`,
+    /// `InvalidParameterValue.InconsistentID`, `InvalidParameterValue.InvalidInvokerId`,
+    /// `InvalidParameterValue.TooLarge`, `InvalidParameterValue.TooLong`,
+    /// `InvalidParameterValue.TooSmall`, `UnsupportedOperation`;
+    /// [`ErrorCode`](super::enums::ErrorCode) says what each means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// let answer = client.describe_invoker_records().send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`DescribeInvokerRecords`](https://www.tencentcloud.com/document/product/1147/46694), read on
+    /// 2026-11-29.
+    pub fn describe_invoker_records(&self) -> builder::DescribeInvokerRecords<'_> {
+        builder::DescribeInvokerRecords::new(self)
+    }
+
     /// Lists agents with their state and system.
     ///
     /// Tells which machines can take a command before one is sent. Give ids or filters, not both.
@@ -475,6 +813,38 @@ impl Client {
         &self,
     ) -> builder::DescribeAutomationAgentStatus<'_> {
         builder::DescribeAutomationAgentStatus::new(self)
+    }
+
+    /// Lists the machines registered with TAT.
+    ///
+    /// Any machine with the agent can be registered, wherever it is, and takes commands by its id
+    /// (`rins-…`) as a cloud instance does. Give ids or filters, not both; without either, every
+    /// machine is listed. Pages of at most 100.
+    ///
+    /// Filter names: `instance-name`, `instance-id`, `register-status` (`Online` or `Offline`),
+    /// `local-ip`, `register-code-id`, `sys-name` (`Linux` or `Windows`), `tag-key`, `tag-value`, and
+    /// `tag:` followed by a tag's key.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Errors
+    /// The service refuses with `InvalidParameterValue.InvalidFilter`,
+    /// `InvalidParameterValue.InvalidRegisterInstanceId`, `ResourceNotFound.RoleNotFound`,
+    /// `UnauthorizedOperation.AssumeRoleUnauthorized`; [`ErrorCode`](super::enums::ErrorCode) says
+    /// what each means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// let answer = client.describe_register_instances().send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`DescribeRegisterInstances`](https://www.tencentcloud.com/document/product/1147/78097), read
+    /// on 2026-11-29.
+    pub fn describe_register_instances(&self) -> builder::DescribeRegisterInstances<'_> {
+        builder::DescribeRegisterInstances::new(self)
     }
 
     /// Shows a script with its parameters filled in, without running it.
@@ -519,6 +889,40 @@ impl Client {
         &self,
     ) -> builder::PreviewReplacedCommandContent<'_> {
         builder::PreviewReplacedCommandContent::new(self)
+    }
+
+    /// Tells how much of its quotas the account has used.
+    ///
+    /// The service takes 20 of these calls in a second.
+    ///
+    /// # Arguments
+    /// - `resource_names`: What is counted. At least one.
+    ///
+    /// # Errors
+    /// The service refuses with `MissingParameter`,
+    /// `ResourceUnavailable.InvalidResourceQuotaResourceCode`; [`ErrorCode`](super::enums::ErrorCode)
+    /// says what each means.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_tat::Client) -> Result<(), guestexec_tat::Error> {
+    /// use guestexec_tat::enums::QuotaResource;
+    ///
+    /// let answer = client
+    ///     .describe_quotas([QuotaResource::Command, QuotaResource::RegisterCode])
+    ///     .send()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`DescribeQuotas`](https://www.tencentcloud.com/document/product/1147/78089), read on
+    /// 2026-11-29.
+    pub fn describe_quotas(
+        &self,
+        resource_names: impl IntoIterator<Item = impl Into<QuotaResource>>,
+    ) -> builder::DescribeQuotas<'_> {
+        builder::DescribeQuotas::new(self, resource_names)
     }
 
     /// Lists the regions where TAT is offered.

@@ -102,6 +102,24 @@
 }
 
 ::guestexec_core::open_enum! {
+    /// What makes an invoker start its command.
+    pub enum InvokerType {
+        /// The time.
+        Schedule = "SCHEDULE",
+    }
+}
+
+::guestexec_core::open_enum! {
+    /// How often an invoker starts its command.
+    pub enum SchedulePolicy {
+        /// Once, at `InvokeTime`.
+        Once = "ONCE",
+        /// Again and again, by `Recurrence`.
+        Recurrence = "RECURRENCE",
+    }
+}
+
+::guestexec_core::open_enum! {
     /// Whether an agent can be reached.
     pub enum AgentStatus {
         /// It takes commands.
@@ -122,6 +140,16 @@
 }
 
 ::guestexec_core::open_enum! {
+    /// What a quota counts.
+    pub enum QuotaResource {
+        /// Saved commands.
+        Command = "COMMAND",
+        /// Codes to register machines with.
+        RegisterCode = "REGISTER_CODE",
+    }
+}
+
+::guestexec_core::open_enum! {
     /// Whether a region is in service.
     pub enum RegionState {
         /// TAT is in service there.
@@ -137,6 +165,8 @@
     pub enum ErrorCode {
         /// The action has been withdrawn.
         ActionOffline = "ActionOffline",
+        /// The caller could not be authenticated, or may not do this.
+        AuthFailure = "AuthFailure",
         /// The `Authorization` header is malformed.
         AuthFailureInvalidAuthorization = "AuthFailure.InvalidAuthorization",
         /// The key is not one for this API.
@@ -229,6 +259,10 @@
         InvalidParameterValueCommandContentInvalid = "InvalidParameterValue.CommandContentInvalid",
         /// A command of this name exists already.
         InvalidParameterValueCommandNameDuplicated = "InvalidParameterValue.CommandNameDuplicated",
+        /// An id is malformed.
+        InvalidParameterValueId = "InvalidParameterValue.ID",
+        /// The ids do not belong together.
+        InvalidParameterValueInconsistentId = "InvalidParameterValue.InconsistentID",
         /// The instances are of different kinds.
         InvalidParameterValueInconsistentInstance = "InvalidParameterValue.InconsistentInstance",
         /// An instance has no part in this invocation.
@@ -239,6 +273,8 @@
         InvalidParameterValueInvalidCommandName = "InvalidParameterValue.InvalidCommandName",
         /// The member `Content` is not acceptable.
         InvalidParameterValueInvalidContent = "InvalidParameterValue.InvalidContent",
+        /// The crontab expression is not acceptable.
+        InvalidParameterValueInvalidCronExpression = "InvalidParameterValue.InvalidCronExpression",
         /// A filter's name or value is wrong.
         InvalidParameterValueInvalidFilter = "InvalidParameterValue.InvalidFilter",
         /// An instance id is malformed.
@@ -247,14 +283,22 @@
         InvalidParameterValueInvalidInvocationId = "InvalidParameterValue.InvalidInvocationId",
         /// A task id is malformed.
         InvalidParameterValueInvalidInvocationTaskId = "InvalidParameterValue.InvalidInvocationTaskId",
+        /// An invoker's id is malformed.
+        InvalidParameterValueInvalidInvokerId = "InvalidParameterValue.InvalidInvokerId",
         /// The COS bucket's URL is not acceptable.
         InvalidParameterValueInvalidOutputCosBucketUrl = "InvalidParameterValue.InvalidOutputCOSBucketUrl",
         /// The directory in the COS bucket is not acceptable.
         InvalidParameterValueInvalidOutputCosKeyPrefix = "InvalidParameterValue.InvalidOutputCOSKeyPrefix",
+        /// The id of a registered machine is malformed.
+        InvalidParameterValueInvalidRegisterInstanceId = "InvalidParameterValue.InvalidRegisterInstanceId",
+        /// A time is not in the form that is documented.
+        InvalidParameterValueInvalidTimeFormat = "InvalidParameterValue.InvalidTimeFormat",
         /// The user name is not a valid one.
         InvalidParameterValueInvalidUsername = "InvalidParameterValue.InvalidUsername",
         /// The working directory is not acceptable.
         InvalidParameterValueInvalidWorkingDirectory = "InvalidParameterValue.InvalidWorkingDirectory",
+        /// The time to run at is in the past.
+        InvalidParameterValueInvokeTimeExpired = "InvalidParameterValue.InvokeTimeExpired",
         /// Custom parameters are enabled, but none is defined.
         InvalidParameterValueLackOfParameterInfo = "InvalidParameterValue.LackOfParameterInfo",
         /// Values for custom parameters are missing.
@@ -279,8 +323,12 @@
         InvalidParameterValueRange = "InvalidParameterValue.Range",
         /// Custom parameters were given without `EnableParameter`.
         InvalidParameterValueSupportParametersOnlyIfEnableParameter = "InvalidParameterValue.SupportParametersOnlyIfEnableParameter",
+        /// A number is too large.
+        InvalidParameterValueTooLarge = "InvalidParameterValue.TooLarge",
         /// A text is too long.
         InvalidParameterValueTooLong = "InvalidParameterValue.TooLong",
+        /// A number is too small.
+        InvalidParameterValueTooSmall = "InvalidParameterValue.TooSmall",
         /// A filter has too many values.
         LimitExceededFilterValueExceeded = "LimitExceeded.FilterValueExceeded",
         /// The operation was refused.
@@ -305,6 +353,8 @@
         ResourceUnavailableCommandInInvoker = "ResourceUnavailable.CommandInInvoker",
         /// An instance is not running.
         ResourceUnavailableInstanceStateNotRunning = "ResourceUnavailable.InstanceStateNotRunning",
+        /// There is no quota of this name.
+        ResourceUnavailableInvalidResourceQuotaResourceCode = "ResourceUnavailable.InvalidResourceQuotaResourceCode",
         /// There is no Lighthouse in this region.
         ResourceUnavailableLighthouseUnsupportedRegion = "ResourceUnavailable.LighthouseUnsupportedRegion",
         /// The account's quota is used up.

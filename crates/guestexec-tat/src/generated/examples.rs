@@ -181,9 +181,49 @@ pub const ALL: &[Example] = &[
   "Limit": 100,
   "Offset": 200
 }"#),
+    MODIFY_COMMAND
+        .named("page", "The page's own example.")
+        .with_body(r#"{
+  "CommandName": "second-command",
+  "Description": "hello world!",
+  "Content": "cHM=",
+  "CommandType": "SHELL",
+  "WorkingDirectory": "/root",
+  "Timeout": 600,
+  "CommandId": "cmd-63usjhmq"
+}"#),
+    MODIFY_COMMAND
+        .named("minimal", "Required members only; nothing changes.")
+        .with_body(r#"{ "CommandId": "cmd-63usjhmq" }"#),
+    MODIFY_COMMAND
+        .named("default-parameter-confs", "New defaults, given as a list.")
+        .with_body(r#"{
+  "CommandId": "cmd-63usjhmq",
+  "DefaultParameterConfs": [
+    { "ParameterName": "greeting", "ParameterValue": "你好", "ParameterDescription": "问候语" }
+  ]
+}"#),
+    MODIFY_COMMAND
+        .named("full", "Every member that may stand beside the others (DefaultParameterConfs excludes one of them).")
+        .with_body(r#"{
+  "CommandId": "cmd-63usjhmq",
+  "CommandName": "每日巡检",
+  "Description": "Every member used.",
+  "Content": "ZWNobyB7e3dvcmR9fQ==",
+  "CommandType": "SHELL",
+  "WorkingDirectory": "/srv/données",
+  "Timeout": 86400,
+  "DefaultParameters": "{\"word\": \"good day\"}",
+  "Username": "nobody",
+  "OutputCOSBucketUrl": "https://BucketName-123454321.cos.ap-beijing.myqcloud.com",
+  "OutputCOSKeyPrefix": "aa/bb/cc"
+}"#),
     DELETE_COMMAND
         .named("page", "The page's own example; its one member is the only one there is.")
         .with_body(r#"{ "CommandId": "cmd-7efujjs6" }"#),
+    DELETE_COMMANDS
+        .named("page", "The page's own example; its one member is the only one there is.")
+        .with_body(r#"{ "CommandIds": ["cmd-7efujjs6", "cmd-7efujjs7"] }"#),
     DESCRIBE_INVOCATIONS
         .named("page", "The page's own example, by id.")
         .with_body(r#"{ "Offset": 0, "Limit": 1, "InvocationIds": ["inv-q4zp60g0"] }"#),
@@ -231,6 +271,92 @@ pub const ALL: &[Example] = &[
     CANCEL_INVOCATION
         .named("minimal", "Required members only; cancels the whole invocation.")
         .with_body(r#"{ "InvocationId": "inv-ib2lld37" }"#),
+    CREATE_INVOKER
+        .named("page", "The page's first example, once, at midnight in Beijing; it has all that the type SCHEDULE needs.")
+        .with_body(r#"{
+  "Name": "test-invoker",
+  "CommandId": "cmd-m7uma92n",
+  "InstanceIds": ["ins-yx05ky8j"],
+  "Type": "SCHEDULE",
+  "ScheduleSettings": { "Policy": "ONCE", "InvokeTime": "2021-09-01T00:00:00+08:00" }
+}"#),
+    CREATE_INVOKER
+        .named("recurrence", "The page's second example, at midnight on the first day of each month in Beijing.")
+        .with_body(r#"{
+  "Name": "cron-invoker",
+  "CommandId": "cmd-m7uma92n",
+  "InstanceIds": ["ins-yx05ky8j"],
+  "Type": "SCHEDULE",
+  "ScheduleSettings": { "Policy": "RECURRENCE", "Recurrence": "0 0 1 * *" }
+}"#),
+    CREATE_INVOKER
+        .named("full", "Every member.")
+        .with_body(r#"{
+  "Name": "Every member used.",
+  "Type": "SCHEDULE",
+  "CommandId": "cmd-m7uma92n",
+  "InstanceIds": ["ins-yx05ky8j", "rins-uf673dgi"],
+  "Username": "nobody",
+  "Parameters": "{\"var\": \"A\"}",
+  "ScheduleSettings": {
+    "Policy": "ONCE",
+    "Recurrence": "*/5 2 * * 1-5",
+    "InvokeTime": "2026-12-24T18:00:00Z"
+  },
+  "Tags": [{ "Key": "team", "Value": "运维" }]
+}"#),
+    MODIFY_INVOKER
+        .named("page", "The page's own example.")
+        .with_body(r#"{ "InvokerId": "ivk-b7s3qa5l", "Parameters": "{\"var\": \"1\"}" }"#),
+    MODIFY_INVOKER
+        .named("minimal", "Required members only; nothing changes.")
+        .with_body(r#"{ "InvokerId": "ivk-b7s3qa5l" }"#),
+    MODIFY_INVOKER
+        .named("full", "Every member.")
+        .with_body(r#"{
+  "InvokerId": "ivk-b7s3qa5l",
+  "Name": "nightly",
+  "Type": "SCHEDULE",
+  "CommandId": "cmd-m7uma92n",
+  "Username": "nobody",
+  "Parameters": "{\"var\": \"世界\"}",
+  "InstanceIds": ["lhins-ar5wyn40"],
+  "ScheduleSettings": { "Policy": "RECURRENCE", "Recurrence": "30 3 * * *" }
+}"#),
+    ENABLE_INVOKER
+        .named("page", "The page's own example; its one member is the only one there is.")
+        .with_body(r#"{ "InvokerId": "ivk-b7s3qa5l" }"#),
+    DISABLE_INVOKER
+        .named("page", "The page's own example; its one member is the only one there is.")
+        .with_body(r#"{ "InvokerId": "ivk-b7s3qa5l" }"#),
+    DELETE_INVOKER
+        .named("page", "The page's own example; its one member is the only one there is.")
+        .with_body(r#"{ "InvokerId": "ivk-b7s3qa5l" }"#),
+    DESCRIBE_INVOKERS
+        .named("page", "The page's own example, by a filter.")
+        .with_body(r#"{ "Filters": [{ "Name": "invoker-id", "Values": ["ivk-b7s3qa5l"] }] }"#),
+    DESCRIBE_INVOKERS
+        .named("by-id", "By ids.")
+        .with_body(r#"{ "InvokerIds": ["ivk-b7s3qa5l", "ivk-n0t6rxtv"] }"#),
+    DESCRIBE_INVOKERS
+        .named("minimal", "No member is required; the first 20 invokers.")
+        .with_body(r#"{}"#),
+    DESCRIBE_INVOKERS
+        .named("full", "Every member that may stand beside Filters (InvokerIds may not).")
+        .with_body(r#"{
+  "Filters": [
+    { "Name": "command-id", "Values": ["cmd-m7uma92n"] },
+    { "Name": "invoker-type", "Values": ["SCHEDULE"] }
+  ],
+  "Limit": 100,
+  "Offset": 100
+}"#),
+    DESCRIBE_INVOKER_RECORDS
+        .named("page", "The page's own example; every member.")
+        .with_body(r#"{ "InvokerIds": ["ivk-b7s3qa5l"], "Offset": 0, "Limit": 2 }"#),
+    DESCRIBE_INVOKER_RECORDS
+        .named("minimal", "No member is required; the first 20 records.")
+        .with_body(r#"{}"#),
     DESCRIBE_AUTOMATION_AGENT_STATUS
         .named("page", "The page's own example, by id.")
         .with_body(r#"{ "InstanceIds": ["lhins-ar5wyn4x"] }"#),
@@ -247,6 +373,29 @@ pub const ALL: &[Example] = &[
   "Limit": 100,
   "Offset": 0
 }"#),
+    DESCRIBE_REGISTER_INSTANCES
+        .named("page", "The page's first example, by name.")
+        .with_body(r#"{
+  "Filters": [{ "Name": "instance-name", "Values": ["WebServer-01"] }],
+  "Offset": 0,
+  "Limit": 1
+}"#),
+    DESCRIBE_REGISTER_INSTANCES
+        .named("by-id", "The page's second example, by id.")
+        .with_body(r#"{ "InstanceIds": ["rins-uf673dgi"], "Offset": 0, "Limit": 1 }"#),
+    DESCRIBE_REGISTER_INSTANCES
+        .named("minimal", "No member is required; the first 20 machines.")
+        .with_body(r#"{}"#),
+    DESCRIBE_REGISTER_INSTANCES
+        .named("full", "Every member that may stand beside Filters (InstanceIds may not).")
+        .with_body(r#"{
+  "Filters": [
+    { "Name": "register-status", "Values": ["Online"] },
+    { "Name": "tag:team", "Values": ["operations", "运维"] }
+  ],
+  "Offset": 200,
+  "Limit": 100
+}"#),
     PREVIEW_REPLACED_COMMAND_CONTENT
         .named("page", "The page's own example, a script; every member that may stand beside Content.")
         .with_body(r#"{ "Parameters": "{\"a\": \"123\"}", "Content": "bHMge3thfX0KZWNobyB7e2J9fSB7e2N9fQ==" }"#),
@@ -256,6 +405,9 @@ pub const ALL: &[Example] = &[
     PREVIEW_REPLACED_COMMAND_CONTENT
         .named("full", "A saved command; every member that may stand beside CommandId.")
         .with_body(r#"{ "Parameters": "{\"word\": \"世界\"}", "CommandId": "cmd-ffxdx79i" }"#),
+    DESCRIBE_QUOTAS
+        .named("page", "The page's own example; its one member is the only one there is.")
+        .with_body(r#"{ "ResourceNames": ["COMMAND", "REGISTER_CODE"] }"#),
     DESCRIBE_REGIONS
         .named("page", "The page's own example; the action has no members.")
         .with_body(r#"{}"#),
@@ -385,8 +537,30 @@ const DESCRIBE_COMMANDS: Example =
         ERROR_400_BARE,
     ]);
 
+const MODIFY_COMMAND: Example =
+    Example::of(&operations::MODIFY_COMMAND, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "9bea970a-0bab-495f-b0dd-de5eedfdf611" } }"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
 const DELETE_COMMAND: Example =
     Example::of(&operations::DELETE_COMMAND, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "7f79b764-bc0f-471b-89c1-ca1b93cf7e8d" } }"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
+const DELETE_COMMANDS: Example =
+    Example::of(&operations::DELETE_COMMANDS, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "7f79b764-bc0f-471b-89c1-ca1b93cf7e8d" } }"#),
     ], &[
         ERROR_400_SIGNATURE,
@@ -761,6 +935,193 @@ const CANCEL_INVOCATION: Example =
         ERROR_400_BARE,
     ]);
 
+const CREATE_INVOKER: Example =
+    Example::of(&operations::CREATE_INVOKER, 200, &[
+        ExampleAnswer::json(200, "page", "The page's first answer.", r#"{
+  "Response": {
+    "RequestId": "97268137-e0f7-477d-833b-766273d0ea47",
+    "InvokerId": "ivk-le1g3x2h"
+  }
+}"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
+const MODIFY_INVOKER: Example =
+    Example::of(&operations::MODIFY_INVOKER, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "7f3acde8-196d-4be4-9fa7-359f79b026bc" } }"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
+const ENABLE_INVOKER: Example =
+    Example::of(&operations::ENABLE_INVOKER, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "64119f65-18f5-47f3-a8d2-60d9fee593bf" } }"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
+const DISABLE_INVOKER: Example =
+    Example::of(&operations::DISABLE_INVOKER, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "a6c5b0bd-4273-47c0-8d34-c32822f3ccb0" } }"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
+const DELETE_INVOKER: Example =
+    Example::of(&operations::DELETE_INVOKER, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "bc16e010-7b50-4661-88e8-4d2c77d15558" } }"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
+const DESCRIBE_INVOKERS: Example =
+    Example::of(&operations::DESCRIBE_INVOKERS, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
+  "Response": {
+    "RequestId": "a4c828cf-31c9-42d2-a558-2ad340a76ef0",
+    "TotalCount": 1,
+    "InvokerSet": [
+      {
+        "InvokerId": "ivk-b7s3qa5l",
+        "Name": "test-invoker",
+        "Type": "SCHEDULE",
+        "CommandId": "cmd-m7uma92n",
+        "Username": "root",
+        "Parameters": "{\"var\": \"1\"}",
+        "InstanceIds": ["ins-yx05ky8j"],
+        "Enable": false,
+        "ScheduleSettings": {
+          "Policy": "SCHEDULE",
+          "Recurrence": "0 0 1 * *",
+          "InvokeTime": "2021-08-30T06:42:02Z"
+        },
+        "CreatedTime": "2021-08-30T06:42:02Z",
+        "UpdatedTime": "2021-09-09T12:07:00Z"
+      }
+    ]
+  }
+}"#),
+        ExampleAnswer::json(200, "odd", "An undocumented type, without a schedule and with lists that are null, and a new member.", r#"{
+  "Response": {
+    "TotalCount": 2,
+    "InvokerSet": [
+      {
+        "InvokerId": "ivk-00000001",
+        "Type": "EVENT",
+        "Enable": true,
+        "InstanceIds": null,
+        "Tags": null,
+        "Event": "boot"
+      },
+      {
+        "InvokerId": "ivk-00000002",
+        "Type": "SCHEDULE",
+        "ScheduleSettings": {
+          "Policy": "ONCE",
+          "InvokeTime": "2026-12-24T18:00:00+00:00",
+          "Zone": "Asia/Shanghai"
+        },
+        "Tags": [{ "Key": "team", "Value": "operations" }]
+      }
+    ],
+    "RequestId": "2c1f0e55-5d4c-4f0b-9c53-7a6f2f4b8a10"
+  }
+}"#),
+        ExampleAnswer::json(200, "empty", "Nothing matched, and the list is null.", r#"{
+  "Response": {
+    "TotalCount": 0,
+    "InvokerSet": null,
+    "RequestId": "3b4e3c0e-9f57-4c2f-8f1e-2b64b9c3b0a1"
+  }
+}"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
+const DESCRIBE_INVOKER_RECORDS: Example =
+    Example::of(&operations::DESCRIBE_INVOKER_RECORDS, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
+  "Response": {
+    "RequestId": "0398dcea-b3de-4ec9-8e78-976191e0a94f",
+    "TotalCount": 2,
+    "InvokerRecordSet": [
+      {
+        "InvokerId": "ivk-b7s3qa5l",
+        "Reason": "start an invocation at scheduled time.",
+        "InvocationId": "inv-l9l4orf1",
+        "Result": "SUCCESS",
+        "InvokeTime": "2021-09-06T09:33:05Z"
+      },
+      {
+        "InvokerId": "ivk-b7s3qa5l",
+        "Reason": "start an invocation at scheduled time.",
+        "InvocationId": "inv-7ojgezbd",
+        "Result": "SUCCESS",
+        "InvokeTime": "2021-09-06T09:30:05Z"
+      }
+    ]
+  }
+}"#),
+        ExampleAnswer::json(200, "odd", "A record without an invocation, and one with an undocumented result and a new member.", r#"{
+  "Response": {
+    "TotalCount": 2,
+    "InvokerRecordSet": [
+      {
+        "InvokerId": "ivk-00000001",
+        "Reason": "agent offline",
+        "Result": "FAILED",
+        "InvokeTime": "2026-11-29T00:00:00Z"
+      },
+      {
+        "InvokerId": "ivk-00000001",
+        "InvocationId": "inv-00000001",
+        "Result": "SKIPPED",
+        "Attempt": 2
+      }
+    ],
+    "RequestId": "4c1f0e55-5d4c-4f0b-9c53-7a6f2f4b8a10"
+  }
+}"#),
+        ExampleAnswer::json(200, "empty", "Nothing was started yet, and the list is null.", r#"{
+  "Response": {
+    "TotalCount": 0,
+    "InvokerRecordSet": null,
+    "RequestId": "5c4e3c0e-9f57-4c2f-8f1e-2b64b9c3b0a1"
+  }
+}"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
 const DESCRIBE_AUTOMATION_AGENT_STATUS: Example =
     Example::of(&operations::DESCRIBE_AUTOMATION_AGENT_STATUS, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
@@ -814,12 +1175,104 @@ const DESCRIBE_AUTOMATION_AGENT_STATUS: Example =
         ERROR_400_BARE,
     ]);
 
+const DESCRIBE_REGISTER_INSTANCES: Example =
+    Example::of(&operations::DESCRIBE_REGISTER_INSTANCES, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
+  "Response": {
+    "TotalCount": 1,
+    "RegisterInstanceSet": [
+      {
+        "RegisterCodeId": "d0b7xxxx-a6xx-40x9-898x-44c9f508axxx",
+        "InstanceId": "rins-uf673dgi",
+        "InstanceName": "WebServer-01",
+        "MachineId": "22c4dvvv-3ae9-4ff3-8331-d44147c96f8b",
+        "SystemName": "Windows",
+        "HostName": "webserver01",
+        "LocalIp": "10.0.0.1",
+        "PublicKey": "-----BEGIN RSA PUBLIC KEY-----\nAAAAAAAAAQEA1vVO\n-----END RSA PUBLIC KEY-----\n",
+        "Status": "Online",
+        "CreatedTime": "2020-09-22T08:00:00Z",
+        "UpdatedTime": "2020-09-22T08:00:00Z"
+      }
+    ],
+    "RequestId": "e28b9a8c-d7d3-4a12-bf8a-0123456789ab"
+  }
+}"#),
+        ExampleAnswer::json(200, "odd", "A list that is null, a state and a system that are not documented, and a new member.", r#"{
+  "Response": {
+    "TotalCount": 2,
+    "RegisterInstanceSet": [
+      {
+        "InstanceId": "rins-00000001",
+        "Status": "Offline",
+        "SystemName": "Linux",
+        "Tags": null
+      },
+      {
+        "InstanceId": "rins-00000002",
+        "Status": "Paused",
+        "SystemName": "FreeBSD",
+        "Tags": [{ "Key": "环境", "Value": "生产" }],
+        "AgentVersion": "1.1.9"
+      }
+    ],
+    "RequestId": "4d7f1a55-2c0b-4a9e-9d38-1f0b6a7c5e4d"
+  }
+}"#),
+        ExampleAnswer::json(200, "empty", "Nothing matched, and the list is null.", r#"{
+  "Response": {
+    "TotalCount": 0,
+    "RegisterInstanceSet": null,
+    "RequestId": "1c1f6d2e-1a7b-4c7e-8f55-3d2e1b0a9c87"
+  }
+}"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
 const PREVIEW_REPLACED_COMMAND_CONTENT: Example =
     Example::of(&operations::PREVIEW_REPLACED_COMMAND_CONTENT, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer; two placeholders had no value.", r#"{
   "Response": {
     "RequestId": "0b4c6010-42a7-45cd-b8c3-daa7de930e82",
     "ReplacedContent": "bHMgMTIzCmVjaG8ge3tifX0ge3tjfX0="
+  }
+}"#),
+    ], &[
+        ERROR_400_SIGNATURE,
+        ERROR_400_THROTTLED,
+        ERROR_400_AGENT_OFFLINE,
+        ERROR_400_UNKNOWN_CODE,
+        ERROR_400_BARE,
+    ]);
+
+const DESCRIBE_QUOTAS: Example =
+    Example::of(&operations::DESCRIBE_QUOTAS, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
+  "Response": {
+    "RequestId": "321a2144-8e11-419e-b33c-6f6bfc25be4d",
+    "GeneralResourceQuotaSet": [
+      { "ResourceName": "COMMAND", "ResourceQuotaUsed": 26, "ResourceQuotaTotal": 509 },
+      { "ResourceName": "REGISTER_CODE", "ResourceQuotaUsed": 12, "ResourceQuotaTotal": 5000 }
+    ]
+  }
+}"#),
+        ExampleAnswer::json(200, "odd", "A quota that is not documented, and one without numbers.", r#"{
+  "Response": {
+    "GeneralResourceQuotaSet": [
+      {
+        "ResourceName": "INVOKER",
+        "ResourceQuotaUsed": 3,
+        "ResourceQuotaTotal": 100,
+        "Unit": "each"
+      },
+      { "ResourceName": "COMMAND" }
+    ],
+    "RequestId": "8e8a1d55-2c0b-4a9e-9d38-1f0b6a7c5e4d"
   }
 }"#),
     ], &[
@@ -967,10 +1420,28 @@ pub async fn send(
                 .await
                 .map(shown)
         }
+        "ModifyCommand" => {
+            builder::ModifyCommand::with_body(
+                    client,
+                    example.body::<types::ModifyCommandRequest>().map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
         "DeleteCommand" => {
             builder::DeleteCommand::with_body(
                     client,
                     example.body::<types::DeleteCommandRequest>().map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "DeleteCommands" => {
+            builder::DeleteCommands::with_body(
+                    client,
+                    example.body::<types::DeleteCommandsRequest>().map_err(unusable)?,
                 )
                 .send()
                 .await
@@ -1007,11 +1478,87 @@ pub async fn send(
                 .await
                 .map(shown)
         }
+        "CreateInvoker" => {
+            builder::CreateInvoker::with_body(
+                    client,
+                    example.body::<types::CreateInvokerRequest>().map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "ModifyInvoker" => {
+            builder::ModifyInvoker::with_body(
+                    client,
+                    example.body::<types::ModifyInvokerRequest>().map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "EnableInvoker" => {
+            builder::EnableInvoker::with_body(
+                    client,
+                    example.body::<types::EnableInvokerRequest>().map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "DisableInvoker" => {
+            builder::DisableInvoker::with_body(
+                    client,
+                    example.body::<types::DisableInvokerRequest>().map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "DeleteInvoker" => {
+            builder::DeleteInvoker::with_body(
+                    client,
+                    example.body::<types::DeleteInvokerRequest>().map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "DescribeInvokers" => {
+            builder::DescribeInvokers::with_body(
+                    client,
+                    example.body::<types::DescribeInvokersRequest>().map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "DescribeInvokerRecords" => {
+            builder::DescribeInvokerRecords::with_body(
+                    client,
+                    example
+                        .body::<types::DescribeInvokerRecordsRequest>()
+                        .map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
         "DescribeAutomationAgentStatus" => {
             builder::DescribeAutomationAgentStatus::with_body(
                     client,
                     example
                         .body::<types::DescribeAutomationAgentStatusRequest>()
+                        .map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "DescribeRegisterInstances" => {
+            builder::DescribeRegisterInstances::with_body(
+                    client,
+                    example
+                        .body::<types::DescribeRegisterInstancesRequest>()
                         .map_err(unusable)?,
                 )
                 .send()
@@ -1024,6 +1571,15 @@ pub async fn send(
                     example
                         .body::<types::PreviewReplacedCommandContentRequest>()
                         .map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "DescribeQuotas" => {
+            builder::DescribeQuotas::with_body(
+                    client,
+                    example.body::<types::DescribeQuotasRequest>().map_err(unusable)?,
                 )
                 .send()
                 .await
@@ -1058,7 +1614,9 @@ pub fn schema(operation: &str) -> Option<::schemars::Schema> {
             "InvokeCommand" => ::schemars::schema_for!(types::InvokeCommandRequest),
             "CreateCommand" => ::schemars::schema_for!(types::CreateCommandRequest),
             "DescribeCommands" => ::schemars::schema_for!(types::DescribeCommandsRequest),
+            "ModifyCommand" => ::schemars::schema_for!(types::ModifyCommandRequest),
             "DeleteCommand" => ::schemars::schema_for!(types::DeleteCommandRequest),
+            "DeleteCommands" => ::schemars::schema_for!(types::DeleteCommandsRequest),
             "DescribeInvocations" => {
                 ::schemars::schema_for!(types::DescribeInvocationsRequest)
             }
@@ -1066,12 +1624,25 @@ pub fn schema(operation: &str) -> Option<::schemars::Schema> {
                 ::schemars::schema_for!(types::DescribeInvocationTasksRequest)
             }
             "CancelInvocation" => ::schemars::schema_for!(types::CancelInvocationRequest),
+            "CreateInvoker" => ::schemars::schema_for!(types::CreateInvokerRequest),
+            "ModifyInvoker" => ::schemars::schema_for!(types::ModifyInvokerRequest),
+            "EnableInvoker" => ::schemars::schema_for!(types::EnableInvokerRequest),
+            "DisableInvoker" => ::schemars::schema_for!(types::DisableInvokerRequest),
+            "DeleteInvoker" => ::schemars::schema_for!(types::DeleteInvokerRequest),
+            "DescribeInvokers" => ::schemars::schema_for!(types::DescribeInvokersRequest),
+            "DescribeInvokerRecords" => {
+                ::schemars::schema_for!(types::DescribeInvokerRecordsRequest)
+            }
             "DescribeAutomationAgentStatus" => {
                 ::schemars::schema_for!(types::DescribeAutomationAgentStatusRequest)
+            }
+            "DescribeRegisterInstances" => {
+                ::schemars::schema_for!(types::DescribeRegisterInstancesRequest)
             }
             "PreviewReplacedCommandContent" => {
                 ::schemars::schema_for!(types::PreviewReplacedCommandContentRequest)
             }
+            "DescribeQuotas" => ::schemars::schema_for!(types::DescribeQuotasRequest),
             "DescribeRegions" => ::schemars::schema_for!(types::DescribeRegionsRequest),
             _ => return None,
         },

@@ -69,6 +69,20 @@ use super::types::*;
     command_id = "CommandId", request_id = "RequestId",
 } keeps extra);
 
+::guestexec_core::request!(CreateInvokerRequest {
+    command_id = "CommandId", instance_ids = "InstanceIds", name = "Name",
+    parameters = "Parameters" optional, schedule_settings = "ScheduleSettings" optional,
+    tags = "Tags" optional, type_ = "Type", username = "Username" optional,
+} refusing others);
+
+::guestexec_core::answer!(CreateInvokerResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(CreateInvokerResult {
+    invoker_id = "InvokerId", request_id = "RequestId",
+} keeps extra);
+
 ::guestexec_core::request!(DefaultParameterConf {
     parameter_description = "ParameterDescription" optional, parameter_name = "ParameterName",
     parameter_value = "ParameterValue",
@@ -83,6 +97,30 @@ use super::types::*;
 } keeps extra requires "Response");
 
 ::guestexec_core::answer!(DeleteCommandResult {
+    request_id = "RequestId",
+} keeps extra);
+
+::guestexec_core::request!(DeleteCommandsRequest {
+    command_ids = "CommandIds",
+} refusing others);
+
+::guestexec_core::answer!(DeleteCommandsResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(DeleteCommandsResult {
+    request_id = "RequestId",
+} keeps extra);
+
+::guestexec_core::request!(DeleteInvokerRequest {
+    invoker_id = "InvokerId",
+} refusing others);
+
+::guestexec_core::answer!(DeleteInvokerResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(DeleteInvokerResult {
     request_id = "RequestId",
 } keeps extra);
 
@@ -140,6 +178,43 @@ use super::types::*;
     invocation_set = "InvocationSet", request_id = "RequestId", total_count = "TotalCount",
 } keeps extra);
 
+::guestexec_core::request!(DescribeInvokerRecordsRequest {
+    invoker_ids = "InvokerIds" optional, limit = "Limit" optional, offset = "Offset" optional,
+} refusing others);
+
+::guestexec_core::answer!(DescribeInvokerRecordsResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(DescribeInvokerRecordsResult {
+    invoker_record_set = "InvokerRecordSet", request_id = "RequestId", total_count = "TotalCount",
+} keeps extra);
+
+::guestexec_core::request!(DescribeInvokersRequest {
+    filters = "Filters" optional, invoker_ids = "InvokerIds" optional, limit = "Limit" optional,
+    offset = "Offset" optional,
+} refusing others);
+
+::guestexec_core::answer!(DescribeInvokersResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(DescribeInvokersResult {
+    invoker_set = "InvokerSet", request_id = "RequestId", total_count = "TotalCount",
+} keeps extra);
+
+::guestexec_core::request!(DescribeQuotasRequest {
+    resource_names = "ResourceNames",
+} refusing others);
+
+::guestexec_core::answer!(DescribeQuotasResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(DescribeQuotasResult {
+    general_resource_quota_set = "GeneralResourceQuotaSet", request_id = "RequestId",
+} keeps extra);
+
 ::guestexec_core::request!(DescribeRegionsRequest {} refusing others);
 
 ::guestexec_core::answer!(DescribeRegionsResponse {
@@ -148,6 +223,44 @@ use super::types::*;
 
 ::guestexec_core::answer!(DescribeRegionsResult {
     region_set = "RegionSet", request_id = "RequestId", total_count = "TotalCount",
+} keeps extra);
+
+::guestexec_core::request!(DescribeRegisterInstancesRequest {
+    filters = "Filters" optional, instance_ids = "InstanceIds" optional, limit = "Limit" optional,
+    offset = "Offset" optional,
+} refusing others);
+
+::guestexec_core::answer!(DescribeRegisterInstancesResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(DescribeRegisterInstancesResult {
+    register_instance_set = "RegisterInstanceSet", request_id = "RequestId",
+    total_count = "TotalCount",
+} keeps extra);
+
+::guestexec_core::request!(DisableInvokerRequest {
+    invoker_id = "InvokerId",
+} refusing others);
+
+::guestexec_core::answer!(DisableInvokerResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(DisableInvokerResult {
+    request_id = "RequestId",
+} keeps extra);
+
+::guestexec_core::request!(EnableInvokerRequest {
+    invoker_id = "InvokerId",
+} refusing others);
+
+::guestexec_core::answer!(EnableInvokerResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(EnableInvokerResult {
+    request_id = "RequestId",
 } keeps extra);
 
 ::guestexec_core::answer!(ErrorEnvelope {
@@ -161,6 +274,11 @@ use super::types::*;
 ::guestexec_core::request!(Filter {
     name = "Name", values = "Values",
 } refusing others);
+
+::guestexec_core::answer!(GeneralResourceQuotaSet {
+    resource_name = "ResourceName", resource_quota_total = "ResourceQuotaTotal",
+    resource_quota_used = "ResourceQuotaUsed",
+} keeps extra);
 
 ::guestexec_core::answer!(Invocation {
     command_content = "CommandContent", command_id = "CommandId", command_name = "CommandName",
@@ -203,6 +321,55 @@ use super::types::*;
     invocation_id = "InvocationId", request_id = "RequestId",
 } keeps extra);
 
+::guestexec_core::answer!(Invoker {
+    command_id = "CommandId", created_time = "CreatedTime", enable = "Enable",
+    instance_ids = "InstanceIds", invoker_id = "InvokerId", name = "Name",
+    parameters = "Parameters", schedule_settings = "ScheduleSettings", tags = "Tags",
+    type_ = "Type", updated_time = "UpdatedTime", username = "Username",
+} keeps extra);
+
+::guestexec_core::answer!(InvokerRecord {
+    invocation_id = "InvocationId", invoke_time = "InvokeTime", invoker_id = "InvokerId",
+    reason = "Reason", result = "Result",
+} keeps extra);
+
+::guestexec_core::answer!(InvokerSchedule {
+    invoke_time = "InvokeTime", policy = "Policy", recurrence = "Recurrence",
+} keeps extra);
+
+::guestexec_core::request!(ModifyCommandRequest {
+    command_id = "CommandId", command_name = "CommandName" optional,
+    command_type = "CommandType" optional, content = "Content" optional,
+    default_parameter_confs = "DefaultParameterConfs" optional,
+    default_parameters = "DefaultParameters" optional, description = "Description" optional,
+    output_cos_bucket_url = "OutputCOSBucketUrl" optional,
+    output_cos_key_prefix = "OutputCOSKeyPrefix" optional, timeout = "Timeout" optional,
+    username = "Username" optional, working_directory = "WorkingDirectory" optional,
+} refusing others);
+
+::guestexec_core::answer!(ModifyCommandResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(ModifyCommandResult {
+    request_id = "RequestId",
+} keeps extra);
+
+::guestexec_core::request!(ModifyInvokerRequest {
+    command_id = "CommandId" optional, instance_ids = "InstanceIds" optional,
+    invoker_id = "InvokerId", name = "Name" optional, parameters = "Parameters" optional,
+    schedule_settings = "ScheduleSettings" optional, type_ = "Type" optional,
+    username = "Username" optional,
+} refusing others);
+
+::guestexec_core::answer!(ModifyInvokerResponse {
+    response = "Response",
+} keeps extra requires "Response");
+
+::guestexec_core::answer!(ModifyInvokerResult {
+    request_id = "RequestId",
+} keeps extra);
+
 ::guestexec_core::request!(PreviewReplacedCommandContentRequest {
     command_id = "CommandId" optional, content = "Content" optional,
     parameters = "Parameters" optional,
@@ -218,6 +385,13 @@ use super::types::*;
 
 ::guestexec_core::answer!(RegionInfo {
     region = "Region", region_name = "RegionName", region_state = "RegionState",
+} keeps extra);
+
+::guestexec_core::answer!(RegisterInstanceInfo {
+    created_time = "CreatedTime", host_name = "HostName", instance_id = "InstanceId",
+    instance_name = "InstanceName", local_ip = "LocalIp", machine_id = "MachineId",
+    public_key = "PublicKey", register_code_id = "RegisterCodeId", status = "Status",
+    system_name = "SystemName", tags = "Tags", updated_time = "UpdatedTime",
 } keeps extra);
 
 ::guestexec_core::request!(RunCommandRequest {
@@ -238,6 +412,10 @@ use super::types::*;
 ::guestexec_core::answer!(RunCommandResult {
     command_id = "CommandId", invocation_id = "InvocationId", request_id = "RequestId",
 } keeps extra);
+
+::guestexec_core::request!(ScheduleSettings {
+    invoke_time = "InvokeTime" optional, policy = "Policy", recurrence = "Recurrence" optional,
+} refusing others);
 
 ::guestexec_core::request!(Tag {
     key = "Key", value = "Value",

@@ -74,6 +74,24 @@ pub const DESCRIBE_COMMANDS: Operation = Operation {
     answer_texts: "base64/Response/CommandSet/*/Content,json/Response/CommandSet/*/DefaultParameters",
 };
 
+/// Changes a saved command.
+pub const MODIFY_COMMAND: Operation = Operation {
+    id: "ModifyCommand",
+    method: "POST",
+    path: "/",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/46689",
+    read_on: "2026-11-29",
+    secrets: "body/DefaultParameters,body/DefaultParameterConfs/*/ParameterValue",
+    texts: "base64/Content,json/DefaultParameters",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
 /// Deletes a saved command.
 pub const DELETE_COMMAND: Operation = Operation {
     id: "DeleteCommand",
@@ -86,6 +104,24 @@ pub const DELETE_COMMAND: Operation = Operation {
     deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46700",
     read_on: "2026-11-22",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
+/// Deletes several saved commands.
+pub const DELETE_COMMANDS: Operation = Operation {
+    id: "DeleteCommands",
+    method: "POST",
+    path: "/",
+    starts_command: false,
+    repeatable: false,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/78093",
+    read_on: "2026-11-29",
     secrets: "",
     texts: "",
     answer_secrets: "",
@@ -146,6 +182,132 @@ pub const CANCEL_INVOCATION: Operation = Operation {
     answer_texts: "",
 };
 
+/// Schedules a saved command on up to 100 instances.
+pub const CREATE_INVOKER: Operation = Operation {
+    id: "CreateInvoker",
+    method: "POST",
+    path: "/",
+    starts_command: true,
+    repeatable: false,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/46701",
+    read_on: "2026-11-29",
+    secrets: "body/Parameters",
+    texts: "json/Parameters",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
+/// Changes an invoker.
+pub const MODIFY_INVOKER: Operation = Operation {
+    id: "ModifyInvoker",
+    method: "POST",
+    path: "/",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/46688",
+    read_on: "2026-11-29",
+    secrets: "body/Parameters",
+    texts: "json/Parameters",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
+/// Enables an invoker.
+pub const ENABLE_INVOKER: Operation = Operation {
+    id: "EnableInvoker",
+    method: "POST",
+    path: "/",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/46691",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
+/// Disables an invoker.
+pub const DISABLE_INVOKER: Operation = Operation {
+    id: "DisableInvoker",
+    method: "POST",
+    path: "/",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/46692",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
+/// Deletes an invoker.
+pub const DELETE_INVOKER: Operation = Operation {
+    id: "DeleteInvoker",
+    method: "POST",
+    path: "/",
+    starts_command: false,
+    repeatable: false,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/46699",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
+/// Lists invokers.
+pub const DESCRIBE_INVOKERS: Operation = Operation {
+    id: "DescribeInvokers",
+    method: "POST",
+    path: "/",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/46693",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "body/Response/InvokerSet/*/Parameters",
+    answer_texts: "json/Response/InvokerSet/*/Parameters",
+};
+
+/// Lists what invokers have started.
+pub const DESCRIBE_INVOKER_RECORDS: Operation = Operation {
+    id: "DescribeInvokerRecords",
+    method: "POST",
+    path: "/",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/46694",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
 /// Lists agents with their state and system.
 pub const DESCRIBE_AUTOMATION_AGENT_STATUS: Operation = Operation {
     id: "DescribeAutomationAgentStatus",
@@ -158,6 +320,24 @@ pub const DESCRIBE_AUTOMATION_AGENT_STATUS: Operation = Operation {
     deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46698",
     read_on: "2026-11-22",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
+/// Lists the machines registered with TAT.
+pub const DESCRIBE_REGISTER_INSTANCES: Operation = Operation {
+    id: "DescribeRegisterInstances",
+    method: "POST",
+    path: "/",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/78097",
+    read_on: "2026-11-29",
     secrets: "",
     texts: "",
     answer_secrets: "",
@@ -180,6 +360,24 @@ pub const PREVIEW_REPLACED_COMMAND_CONTENT: Operation = Operation {
     texts: "json/Parameters,base64/Content",
     answer_secrets: "body/Response/ReplacedContent",
     answer_texts: "base64/Response/ReplacedContent",
+};
+
+/// Tells how much of its quotas the account has used.
+pub const DESCRIBE_QUOTAS: Operation = Operation {
+    id: "DescribeQuotas",
+    method: "POST",
+    path: "/",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: Some(20),
+    deprecated: false,
+    page: "https://www.tencentcloud.com/document/product/1147/78089",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
 };
 
 /// Lists the regions where TAT is offered.
@@ -206,11 +404,22 @@ pub const ALL: &[&Operation] = &[
     &INVOKE_COMMAND,
     &CREATE_COMMAND,
     &DESCRIBE_COMMANDS,
+    &MODIFY_COMMAND,
     &DELETE_COMMAND,
+    &DELETE_COMMANDS,
     &DESCRIBE_INVOCATIONS,
     &DESCRIBE_INVOCATION_TASKS,
     &CANCEL_INVOCATION,
+    &CREATE_INVOKER,
+    &MODIFY_INVOKER,
+    &ENABLE_INVOKER,
+    &DISABLE_INVOKER,
+    &DELETE_INVOKER,
+    &DESCRIBE_INVOKERS,
+    &DESCRIBE_INVOKER_RECORDS,
     &DESCRIBE_AUTOMATION_AGENT_STATUS,
+    &DESCRIBE_REGISTER_INSTANCES,
     &PREVIEW_REPLACED_COMMAND_CONTENT,
+    &DESCRIBE_QUOTAS,
     &DESCRIBE_REGIONS,
 ];

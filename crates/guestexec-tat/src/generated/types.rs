@@ -6,7 +6,8 @@ use guestexec_core::check::JsonObject;
 use guestexec_core::{Base64, Extra, Redacted};
 use super::enums::{
     AgentEnvironment, AgentStatus, CommandCreator, CommandType, ErrorCode, InstanceKind,
-    InvocationSource, InvocationStatus, RegionState, TaskStatus,
+    InvocationSource, InvocationStatus, InvokerType, QuotaResource, RegionState,
+    SchedulePolicy, TaskStatus,
 };
 
 /// What was wrong with a request.
@@ -579,6 +580,193 @@ pub struct CreateCommandResult {
     pub extra: Extra,
 }
 
+/// The request of CreateInvoker.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct CreateInvokerRequest {
+    /// The saved command to run, `cmd-…`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "CommandId", extend("minLength" = 1))
+    )]
+    pub command_id: String,
+    /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
+    /// 1 to 100 ids.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "InstanceIds",
+            extend(
+                "maxItems" = 100,
+                "minItems" = 1,
+                "items" = {"type":"string",
+                "minLength":1,
+                "pattern":"^[^ \\t\\r\\n]+$"}
+            )
+        )
+    )]
+    pub instance_ids: Vec<String>,
+    /// The invoker's name; it need not be unique. At most 120 characters.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "Name", extend("maxLength" = 120))
+    )]
+    pub name: String,
+    /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
+    /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
+    /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Parameters",
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "contentMediaType" = "application/json",
+                "contentSchema" = {"type":"object",
+                "maxProperties":20,
+                "propertyNames":{"maxLength":64,
+                "minLength":1,
+                "pattern":"^[a-zA-Z0-9_-]+$"},
+                "additionalProperties":{"type":"string"}}
+            )
+        )
+    )]
+    pub parameters: Option<String>,
+    /// When to run. The service wants it for the type SCHEDULE.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "ScheduleSettings", skip_serializing_if = "Option::is_none")
+    )]
+    pub schedule_settings: Option<ScheduleSettings>,
+    /// Tags for the invoker. At most 10.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Tags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 10, "type" = ["array", "null"])
+        )
+    )]
+    pub tags: Vec<Tag>,
+    /// What makes it start its command; there is one type so far.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "Type", extend("enum" = ["SCHEDULE"]))
+    )]
+    pub type_: InvokerType,
+    /// The user to run as. At most 256 characters. Default: the command's own.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Username",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 256)
+        )
+    )]
+    pub username: Option<String>,
+}
+
+impl CreateInvokerRequest {
+    /// How many characters `Name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 0..=120;
+    /// How many characters `CommandId` may have.
+    pub const COMMAND_ID_LENGTH: RangeFrom<usize> = 1..;
+    /// How many items `InstanceIds` may have.
+    pub const INSTANCE_IDS_ITEMS: RangeInclusive<usize> = 1..=100;
+    /// How many characters each item of `InstanceIds` may have.
+    pub const INSTANCE_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
+    /// How many characters `Username` may have.
+    pub const USERNAME_LENGTH: RangeInclusive<usize> = 0..=256;
+    /// What the JSON object in `Parameters` may have.
+    pub const PARAMETERS_OBJECT: JsonObject = JsonObject::new(20, 64);
+    /// How many items `Tags` may have.
+    pub const TAGS_ITEMS: RangeInclusive<usize> = 0..=10;
+    /// Creates a value with the required members.
+    pub fn new(
+        name: impl Into<String>,
+        type_: impl Into<InvokerType>,
+        command_id: impl Into<String>,
+        instance_ids: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            type_: type_.into(),
+            command_id: command_id.into(),
+            instance_ids: instance_ids.into_iter().map(Into::into).collect(),
+            parameters: None,
+            schedule_settings: None,
+            tags: Vec::new(),
+            username: None,
+        }
+    }
+
+    /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
+    /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
+    /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
+    pub fn parameters(mut self, value: impl Into<String>) -> Self {
+        self.parameters = Some(value.into());
+        self
+    }
+
+    /// When to run. The service wants it for the type SCHEDULE.
+    pub fn schedule_settings(mut self, value: ScheduleSettings) -> Self {
+        self.schedule_settings = Some(value);
+        self
+    }
+
+    /// Tags for the invoker. At most 10.
+    pub fn tags(mut self, value: impl IntoIterator<Item = Tag>) -> Self {
+        self.tags = value.into_iter().collect();
+        self
+    }
+
+    /// The user to run as. At most 256 characters. Default: the command's own.
+    pub fn username(mut self, value: impl Into<String>) -> Self {
+        self.username = Some(value.into());
+        self
+    }
+}
+
+impl fmt::Debug for CreateInvokerRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateInvokerRequest")
+            .field("command_id", &self.command_id)
+            .field("instance_ids", &self.instance_ids)
+            .field("name", &self.name)
+            .field("parameters", &self.parameters.as_ref().map(|_| Redacted))
+            .field("schedule_settings", &self.schedule_settings)
+            .field("tags", &self.tags)
+            .field("type_", &self.type_)
+            .field("username", &self.username)
+            .finish()
+    }
+}
+
+/// The answer of CreateInvoker, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct CreateInvokerResponse {
+    /// The answer itself.
+    pub response: CreateInvokerResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of CreateInvoker.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct CreateInvokerResult {
+    /// The new invoker, `ivk-…`.
+    pub invoker_id: Option<String>,
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
 /// A placeholder's default value.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
@@ -679,6 +867,99 @@ pub struct DeleteCommandResponse {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DeleteCommandResult {
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The request of DeleteCommands.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct DeleteCommandsRequest {
+    /// The commands to delete, `cmd-…`. No limit is documented.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "CommandIds",
+            extend("items" = {"type":"string", "minLength":1})
+        )
+    )]
+    pub command_ids: Vec<String>,
+}
+
+impl DeleteCommandsRequest {
+    /// How many characters each item of `CommandIds` may have.
+    pub const COMMAND_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
+    /// Creates a value with the required members.
+    pub fn new(command_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            command_ids: command_ids.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// The answer of DeleteCommands, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteCommandsResponse {
+    /// The answer itself.
+    pub response: DeleteCommandsResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of DeleteCommands.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteCommandsResult {
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The request of DeleteInvoker.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct DeleteInvokerRequest {
+    /// The invoker to delete, `ivk-…`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "InvokerId", extend("minLength" = 1))
+    )]
+    pub invoker_id: String,
+}
+
+impl DeleteInvokerRequest {
+    /// How many characters `InvokerId` may have.
+    pub const INVOKER_ID_LENGTH: RangeFrom<usize> = 1..;
+    /// Creates a value with the required members.
+    pub fn new(invoker_id: impl Into<String>) -> Self {
+        Self {
+            invoker_id: invoker_id.into(),
+        }
+    }
+}
+
+/// The answer of DeleteInvoker, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteInvokerResponse {
+    /// The answer itself.
+    pub response: DeleteInvokerResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of DeleteInvoker.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteInvokerResult {
     /// The request's id, to quote when asking the vendor.
     pub request_id: Option<String>,
     /// Members that have no field here, or were not of their type, as they came.
@@ -1242,6 +1523,293 @@ pub struct DescribeInvocationsResult {
     pub extra: Extra,
 }
 
+/// The request of DescribeInvokerRecords.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct DescribeInvokerRecordsRequest {
+    /// The invokers whose records to show, `ivk-…`. At most 100. Default: all.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "InvokerIds",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend(
+                "maxItems" = 100,
+                "items" = {"type":"string",
+                "minLength":1},
+                "type" = ["array",
+                "null"]
+            )
+        )
+    )]
+    pub invoker_ids: Vec<String>,
+    /// How many to return. At most 100. Default: 20.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Limit",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 100, "minimum" = 0)
+        )
+    )]
+    pub limit: Option<u64>,
+    /// How many to skip. Default: 0.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Offset",
+            skip_serializing_if = "Option::is_none",
+            extend("minimum" = 0)
+        )
+    )]
+    pub offset: Option<u64>,
+}
+
+impl DescribeInvokerRecordsRequest {
+    /// How many items `InvokerIds` may have.
+    pub const INVOKER_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
+    /// How many characters each item of `InvokerIds` may have.
+    pub const INVOKER_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
+    /// Which values `Limit` may have.
+    pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
+    /// Creates a value with no member set.
+    pub fn new() -> Self {
+        Default::default()
+    }
+
+    /// The invokers whose records to show, `ivk-…`. At most 100. Default: all.
+    pub fn invoker_ids(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.invoker_ids = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How many to return. At most 100. Default: 20.
+    pub fn limit(mut self, value: u64) -> Self {
+        self.limit = Some(value);
+        self
+    }
+
+    /// How many to skip. Default: 0.
+    pub fn offset(mut self, value: u64) -> Self {
+        self.offset = Some(value);
+        self
+    }
+}
+
+/// The answer of DescribeInvokerRecords, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeInvokerRecordsResponse {
+    /// The answer itself.
+    pub response: DescribeInvokerRecordsResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of DescribeInvokerRecords.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeInvokerRecordsResult {
+    /// The records of this page.
+    pub invoker_record_set: Vec<InvokerRecord>,
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
+    /// How many records match, on all pages together.
+    pub total_count: Option<u64>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The request of DescribeInvokers.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        deny_unknown_fields,
+        extend(
+            "allOf" = [{"not":{"allOf":[{"required":["InvokerIds"],
+            "properties":{"InvokerIds":{"type":"array",
+            "minItems":1}}},
+            {"required":["Filters"],
+            "properties":{"Filters":{"type":"array",
+            "minItems":1}}}]}}]
+        )
+    )
+)]
+pub struct DescribeInvokersRequest {
+    /// Conditions on the invokers. At most 10 filters of at most 5 values. Not beside `InvokerIds`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Filters",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 10, "type" = ["array", "null"])
+        )
+    )]
+    pub filters: Vec<Filter>,
+    /// The invokers to show, `ivk-…`. At most 100. Not beside `Filters`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "InvokerIds",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend(
+                "maxItems" = 100,
+                "items" = {"type":"string",
+                "minLength":1},
+                "type" = ["array",
+                "null"]
+            )
+        )
+    )]
+    pub invoker_ids: Vec<String>,
+    /// How many to return. At most 100. Default: 20.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Limit",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 100, "minimum" = 0)
+        )
+    )]
+    pub limit: Option<u64>,
+    /// How many to skip. Default: 0.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Offset",
+            skip_serializing_if = "Option::is_none",
+            extend("minimum" = 0)
+        )
+    )]
+    pub offset: Option<u64>,
+}
+
+impl DescribeInvokersRequest {
+    /// How many items `InvokerIds` may have.
+    pub const INVOKER_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
+    /// How many characters each item of `InvokerIds` may have.
+    pub const INVOKER_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
+    /// How many items `Filters` may have.
+    pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
+    /// Which values `Limit` may have.
+    pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
+    /// Creates a value with no member set.
+    pub fn new() -> Self {
+        Default::default()
+    }
+
+    /// Conditions on the invokers. At most 10 filters of at most 5 values. Not beside `InvokerIds`.
+    pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
+        self.filters = value.into_iter().collect();
+        self
+    }
+
+    /// The invokers to show, `ivk-…`. At most 100. Not beside `Filters`.
+    pub fn invoker_ids(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.invoker_ids = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How many to return. At most 100. Default: 20.
+    pub fn limit(mut self, value: u64) -> Self {
+        self.limit = Some(value);
+        self
+    }
+
+    /// How many to skip. Default: 0.
+    pub fn offset(mut self, value: u64) -> Self {
+        self.offset = Some(value);
+        self
+    }
+}
+
+/// The answer of DescribeInvokers, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeInvokersResponse {
+    /// The answer itself.
+    pub response: DescribeInvokersResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of DescribeInvokers.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeInvokersResult {
+    /// The invokers of this page.
+    pub invoker_set: Vec<Invoker>,
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
+    /// How many invokers match, on all pages together.
+    pub total_count: Option<u64>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The request of DescribeQuotas.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct DescribeQuotasRequest {
+    /// What is counted. At least one.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "ResourceNames", extend("minItems" = 1))
+    )]
+    pub resource_names: Vec<QuotaResource>,
+}
+
+impl DescribeQuotasRequest {
+    /// How many items `ResourceNames` may have.
+    pub const RESOURCE_NAMES_ITEMS: RangeFrom<usize> = 1..;
+    /// Creates a value with the required members.
+    pub fn new(
+        resource_names: impl IntoIterator<Item = impl Into<QuotaResource>>,
+    ) -> Self {
+        Self {
+            resource_names: resource_names.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// The answer of DescribeQuotas, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeQuotasResponse {
+    /// The answer itself.
+    pub response: DescribeQuotasResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of DescribeQuotas.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeQuotasResult {
+    /// The quotas.
+    pub general_resource_quota_set: Vec<GeneralResourceQuotaSet>,
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
 /// The request of DescribeRegions, which has no members.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -1275,6 +1843,231 @@ pub struct DescribeRegionsResult {
     pub request_id: Option<String>,
     /// How many regions there are; the vendor's own example counts one more than it lists.
     pub total_count: Option<u64>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The request of DescribeRegisterInstances.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        deny_unknown_fields,
+        extend(
+            "allOf" = [{"not":{"allOf":[{"required":["InstanceIds"],
+            "properties":{"InstanceIds":{"type":"array",
+            "minItems":1}}},
+            {"required":["Filters"],
+            "properties":{"Filters":{"type":"array",
+            "minItems":1}}}]}}]
+        )
+    )
+)]
+pub struct DescribeRegisterInstancesRequest {
+    /// Conditions on the machines. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Filters",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 10, "type" = ["array", "null"])
+        )
+    )]
+    pub filters: Vec<Filter>,
+    /// The machines to show, `rins-…`. At most 100. Not beside `Filters`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "InstanceIds",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend(
+                "maxItems" = 100,
+                "items" = {"type":"string",
+                "minLength":1},
+                "type" = ["array",
+                "null"]
+            )
+        )
+    )]
+    pub instance_ids: Vec<String>,
+    /// How many to return. At most 100. Default: 20.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Limit",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 100, "minimum" = 0)
+        )
+    )]
+    pub limit: Option<u64>,
+    /// How many to skip. Default: 0.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Offset",
+            skip_serializing_if = "Option::is_none",
+            extend("minimum" = 0)
+        )
+    )]
+    pub offset: Option<u64>,
+}
+
+impl DescribeRegisterInstancesRequest {
+    /// How many items `InstanceIds` may have.
+    pub const INSTANCE_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
+    /// How many characters each item of `InstanceIds` may have.
+    pub const INSTANCE_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
+    /// How many items `Filters` may have.
+    pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
+    /// Which values `Limit` may have.
+    pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
+    /// Creates a value with no member set.
+    pub fn new() -> Self {
+        Default::default()
+    }
+
+    /// Conditions on the machines. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
+    pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
+        self.filters = value.into_iter().collect();
+        self
+    }
+
+    /// The machines to show, `rins-…`. At most 100. Not beside `Filters`.
+    pub fn instance_ids(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.instance_ids = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How many to return. At most 100. Default: 20.
+    pub fn limit(mut self, value: u64) -> Self {
+        self.limit = Some(value);
+        self
+    }
+
+    /// How many to skip. Default: 0.
+    pub fn offset(mut self, value: u64) -> Self {
+        self.offset = Some(value);
+        self
+    }
+}
+
+/// The answer of DescribeRegisterInstances, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeRegisterInstancesResponse {
+    /// The answer itself.
+    pub response: DescribeRegisterInstancesResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of DescribeRegisterInstances.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeRegisterInstancesResult {
+    /// The machines of this page.
+    pub register_instance_set: Vec<RegisterInstanceInfo>,
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
+    /// How many machines match, on all pages together.
+    pub total_count: Option<u64>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The request of DisableInvoker.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct DisableInvokerRequest {
+    /// The invoker to disable, `ivk-…`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "InvokerId", extend("minLength" = 1))
+    )]
+    pub invoker_id: String,
+}
+
+impl DisableInvokerRequest {
+    /// How many characters `InvokerId` may have.
+    pub const INVOKER_ID_LENGTH: RangeFrom<usize> = 1..;
+    /// Creates a value with the required members.
+    pub fn new(invoker_id: impl Into<String>) -> Self {
+        Self {
+            invoker_id: invoker_id.into(),
+        }
+    }
+}
+
+/// The answer of DisableInvoker, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DisableInvokerResponse {
+    /// The answer itself.
+    pub response: DisableInvokerResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of DisableInvoker.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DisableInvokerResult {
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The request of EnableInvoker.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct EnableInvokerRequest {
+    /// The invoker to enable, `ivk-…`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "InvokerId", extend("minLength" = 1))
+    )]
+    pub invoker_id: String,
+}
+
+impl EnableInvokerRequest {
+    /// How many characters `InvokerId` may have.
+    pub const INVOKER_ID_LENGTH: RangeFrom<usize> = 1..;
+    /// Creates a value with the required members.
+    pub fn new(invoker_id: impl Into<String>) -> Self {
+        Self {
+            invoker_id: invoker_id.into(),
+        }
+    }
+}
+
+/// The answer of EnableInvoker, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct EnableInvokerResponse {
+    /// The answer itself.
+    pub response: EnableInvokerResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of EnableInvoker.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct EnableInvokerResult {
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
     /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
@@ -1333,6 +2126,20 @@ impl Filter {
             values: values.into_iter().map(Into::into).collect(),
         }
     }
+}
+
+/// One quota of the account.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct GeneralResourceQuotaSet {
+    /// What is counted.
+    pub resource_name: Option<QuotaResource>,
+    /// How many there may be.
+    pub resource_quota_total: Option<i64>,
+    /// How many there are.
+    pub resource_quota_used: Option<i64>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
 }
 
 /// One run of one command, on all its instances.
@@ -1673,6 +2480,608 @@ pub struct InvokeCommandResult {
     pub extra: Extra,
 }
 
+/// A schedule by which a saved command runs.
+#[derive(Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Invoker {
+    /// The command it starts, `cmd-…`.
+    pub command_id: Option<String>,
+    /// When it was made, as ISO 8601 text.
+    pub created_time: Option<String>,
+    /// Whether it is enabled.
+    pub enable: Option<bool>,
+    /// The instances it runs on.
+    pub instance_ids: Vec<String>,
+    /// Its id, `ivk-…`.
+    pub invoker_id: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+    /// The values for placeholders, a JSON object in a string; may be empty.
+    pub parameters: Option<String>,
+    /// When it runs.
+    pub schedule_settings: Option<InvokerSchedule>,
+    /// Its tags.
+    pub tags: Vec<CommandTag>,
+    /// What makes it start its command.
+    pub type_: Option<InvokerType>,
+    /// When it was last changed, as ISO 8601 text.
+    pub updated_time: Option<String>,
+    /// The user the command runs as.
+    pub username: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+impl fmt::Debug for Invoker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invoker")
+            .field("command_id", &self.command_id)
+            .field("created_time", &self.created_time)
+            .field("enable", &self.enable)
+            .field("instance_ids", &self.instance_ids)
+            .field("invoker_id", &self.invoker_id)
+            .field("name", &self.name)
+            .field("parameters", &self.parameters.as_ref().map(|_| Redacted))
+            .field("schedule_settings", &self.schedule_settings)
+            .field("tags", &self.tags)
+            .field("type_", &self.type_)
+            .field("updated_time", &self.updated_time)
+            .field("username", &self.username)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// One time at which an invoker started its command.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct InvokerRecord {
+    /// The invocation, `inv-…`.
+    pub invocation_id: Option<String>,
+    /// When it started its command, as ISO 8601 text.
+    pub invoke_time: Option<String>,
+    /// The invoker, `ivk-…`.
+    pub invoker_id: Option<String>,
+    /// Why it did so, or why it could not.
+    pub reason: Option<String>,
+    /// The state of the invocation.
+    pub result: Option<InvocationStatus>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// When an invoker starts its command, as answers give it; the vendor's type is ScheduleSettings.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct InvokerSchedule {
+    /// The next time it runs, as ISO 8601 text; may be empty.
+    pub invoke_time: Option<String>,
+    /// Whether it runs once, or again and again.
+    pub policy: Option<SchedulePolicy>,
+    /// The crontab expression, in Beijing's time; may be empty.
+    pub recurrence: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The request of ModifyCommand. What is left out stays as it is.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schemars",
+    schemars(
+        deny_unknown_fields,
+        extend(
+            "allOf" = [{"not":{"allOf":[{"required":["DefaultParameters"],
+            "properties":{"DefaultParameters":{"not":{"type":"null"}}}},
+            {"required":["DefaultParameterConfs"],
+            "properties":{"DefaultParameterConfs":{"type":"array",
+            "minItems":1}}}]}}]
+        )
+    )
+)]
+pub struct ModifyCommandRequest {
+    /// The command to change, `cmd-…`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "CommandId", extend("minLength" = 1))
+    )]
+    pub command_id: String,
+    /// Its new name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`, `-` and
+    /// `.`; Chinese characters are accepted as well, at three bytes each.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "CommandName",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 60, "pattern" = "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$")
+        )
+    )]
+    pub command_name: Option<String>,
+    /// The kind of script.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "CommandType",
+            skip_serializing_if = "Option::is_none",
+            extend("enum" = ["SHELL", "POWERSHELL", "BAT", null])
+        )
+    )]
+    pub command_type: Option<CommandType>,
+    /// The new script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
+    /// bytes. Where the command was made with `EnableParameter` it may hold placeholders `{{key}}` and
+    /// `{{tat-hidden:key}}`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Content",
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "maxLength" = 65536,
+                "pattern" = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
+            )
+        )
+    )]
+    pub content: Option<Base64>,
+    /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Not beside
+    /// `DefaultParameters`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "DefaultParameterConfs",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("maxItems" = 20, "type" = ["array", "null"])
+        )
+    )]
+    pub default_parameter_confs: Vec<DefaultParameterConf>,
+    /// All new values for placeholders that a run leaves out: a JSON object in a string, such as
+    /// `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters out
+    /// of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true, and not beside
+    /// `DefaultParameterConfs`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "DefaultParameters",
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "contentMediaType" = "application/json",
+                "contentSchema" = {"type":"object",
+                "maxProperties":20,
+                "propertyNames":{"maxLength":64,
+                "minLength":1,
+                "pattern":"^[a-zA-Z0-9_-]+$"},
+                "additionalProperties":{"type":"string"}}
+            )
+        )
+    )]
+    pub default_parameters: Option<String>,
+    /// What the command does. At most 120 characters.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Description",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 120)
+        )
+    )]
+    pub description: Option<String>,
+    /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "OutputCOSBucketUrl",
+            skip_serializing_if = "Option::is_none",
+            extend("pattern" = "^https://.+$")
+        )
+    )]
+    pub output_cos_bucket_url: Option<String>,
+    /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
+    /// front, no `//`, no directory named `..`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "OutputCOSKeyPrefix",
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "maxLength" = 60,
+                "pattern" = "^((\\.?[^/.\\x00-\\x1F\\x7F][^/\\x00-\\x1F\\x7F]*|\\.|\\.\\.[^/\\x00-\\x1F\\x7F]+)(/|$))*$"
+            )
+        )
+    )]
+    pub output_cos_key_prefix: Option<String>,
+    /// Seconds the script may run; with a COS bucket the upload counts too. From 1 to 86400.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Timeout",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 86400, "minimum" = 1)
+        )
+    )]
+    pub timeout: Option<u64>,
+    /// The user to run as.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "Username", skip_serializing_if = "Option::is_none")
+    )]
+    pub username: Option<String>,
+    /// The directory the script starts in.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "WorkingDirectory", skip_serializing_if = "Option::is_none")
+    )]
+    pub working_directory: Option<String>,
+}
+
+impl ModifyCommandRequest {
+    /// How many characters `CommandId` may have.
+    pub const COMMAND_ID_LENGTH: RangeFrom<usize> = 1..;
+    /// How many bytes of UTF-8 `CommandName` may have.
+    pub const COMMAND_NAME_BYTES: RangeInclusive<usize> = 0..=60;
+    /// How many characters `Description` may have.
+    pub const DESCRIPTION_LENGTH: RangeInclusive<usize> = 0..=120;
+    /// How many characters of Base64 `Content` may have.
+    pub const CONTENT_LENGTH: RangeInclusive<usize> = 0..=65536;
+    /// Which values `Timeout` may have.
+    pub const TIMEOUT_RANGE: RangeInclusive<u64> = 1..=86400;
+    /// What the JSON object in `DefaultParameters` may have.
+    pub const DEFAULT_PARAMETERS_OBJECT: JsonObject = JsonObject::new(20, 64);
+    /// How many items `DefaultParameterConfs` may have.
+    pub const DEFAULT_PARAMETER_CONFS_ITEMS: RangeInclusive<usize> = 0..=20;
+    /// How many characters `OutputCOSKeyPrefix` may have.
+    pub const OUTPUT_COS_KEY_PREFIX_LENGTH: RangeInclusive<usize> = 0..=60;
+    /// Creates a value with the required members.
+    pub fn new(command_id: impl Into<String>) -> Self {
+        Self {
+            command_id: command_id.into(),
+            command_name: None,
+            command_type: None,
+            content: None,
+            default_parameter_confs: Vec::new(),
+            default_parameters: None,
+            description: None,
+            output_cos_bucket_url: None,
+            output_cos_key_prefix: None,
+            timeout: None,
+            username: None,
+            working_directory: None,
+        }
+    }
+
+    /// Its new name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`, `-` and
+    /// `.`; Chinese characters are accepted as well, at three bytes each.
+    pub fn command_name(mut self, value: impl Into<String>) -> Self {
+        self.command_name = Some(value.into());
+        self
+    }
+
+    /// The kind of script.
+    pub fn command_type(mut self, value: impl Into<CommandType>) -> Self {
+        self.command_type = Some(value.into());
+        self
+    }
+
+    /// The new script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
+    /// bytes. Where the command was made with `EnableParameter` it may hold placeholders `{{key}}` and
+    /// `{{tat-hidden:key}}`.
+    pub fn content(mut self, value: impl Into<Base64>) -> Self {
+        self.content = Some(value.into());
+        self
+    }
+
+    /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Not beside
+    /// `DefaultParameters`.
+    pub fn default_parameter_confs(
+        mut self,
+        value: impl IntoIterator<Item = DefaultParameterConf>,
+    ) -> Self {
+        self.default_parameter_confs = value.into_iter().collect();
+        self
+    }
+
+    /// All new values for placeholders that a run leaves out: a JSON object in a string, such as
+    /// `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters out
+    /// of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true, and not beside
+    /// `DefaultParameterConfs`.
+    pub fn default_parameters(mut self, value: impl Into<String>) -> Self {
+        self.default_parameters = Some(value.into());
+        self
+    }
+
+    /// What the command does. At most 120 characters.
+    pub fn description(mut self, value: impl Into<String>) -> Self {
+        self.description = Some(value.into());
+        self
+    }
+
+    /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
+    pub fn output_cos_bucket_url(mut self, value: impl Into<String>) -> Self {
+        self.output_cos_bucket_url = Some(value.into());
+        self
+    }
+
+    /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
+    /// front, no `//`, no directory named `..`.
+    pub fn output_cos_key_prefix(mut self, value: impl Into<String>) -> Self {
+        self.output_cos_key_prefix = Some(value.into());
+        self
+    }
+
+    /// Seconds the script may run; with a COS bucket the upload counts too. From 1 to 86400.
+    pub fn timeout(mut self, value: u64) -> Self {
+        self.timeout = Some(value);
+        self
+    }
+
+    /// The user to run as.
+    pub fn username(mut self, value: impl Into<String>) -> Self {
+        self.username = Some(value.into());
+        self
+    }
+
+    /// The directory the script starts in.
+    pub fn working_directory(mut self, value: impl Into<String>) -> Self {
+        self.working_directory = Some(value.into());
+        self
+    }
+}
+
+impl fmt::Debug for ModifyCommandRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModifyCommandRequest")
+            .field("command_id", &self.command_id)
+            .field("command_name", &self.command_name)
+            .field("command_type", &self.command_type)
+            .field("content", &self.content)
+            .field("default_parameter_confs", &self.default_parameter_confs)
+            .field(
+                "default_parameters",
+                &self.default_parameters.as_ref().map(|_| Redacted),
+            )
+            .field("description", &self.description)
+            .field("output_cos_bucket_url", &self.output_cos_bucket_url)
+            .field("output_cos_key_prefix", &self.output_cos_key_prefix)
+            .field("timeout", &self.timeout)
+            .field("username", &self.username)
+            .field("working_directory", &self.working_directory)
+            .finish()
+    }
+}
+
+/// The answer of ModifyCommand, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ModifyCommandResponse {
+    /// The answer itself.
+    pub response: ModifyCommandResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of ModifyCommand.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ModifyCommandResult {
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The request of ModifyInvoker. What is left out stays as it is.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct ModifyInvokerRequest {
+    /// The saved command to run, `cmd-…`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "CommandId",
+            skip_serializing_if = "Option::is_none",
+            extend("minLength" = 1)
+        )
+    )]
+    pub command_id: Option<String>,
+    /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
+    /// At most 100 ids.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "InstanceIds",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend(
+                "maxItems" = 100,
+                "items" = {"type":"string",
+                "minLength":1,
+                "pattern":"^[^ \\t\\r\\n]+$"},
+                "type" = ["array",
+                "null"]
+            )
+        )
+    )]
+    pub instance_ids: Vec<String>,
+    /// The invoker to change, `ivk-…`.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "InvokerId", extend("minLength" = 1))
+    )]
+    pub invoker_id: String,
+    /// Its new name. At most 120 characters.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Name",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 120)
+        )
+    )]
+    pub name: Option<String>,
+    /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
+    /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
+    /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Parameters",
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "contentMediaType" = "application/json",
+                "contentSchema" = {"type":"object",
+                "maxProperties":20,
+                "propertyNames":{"maxLength":64,
+                "minLength":1,
+                "pattern":"^[a-zA-Z0-9_-]+$"},
+                "additionalProperties":{"type":"string"}}
+            )
+        )
+    )]
+    pub parameters: Option<String>,
+    /// When to run; it replaces the old settings.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "ScheduleSettings", skip_serializing_if = "Option::is_none")
+    )]
+    pub schedule_settings: Option<ScheduleSettings>,
+    /// What makes it start its command; there is one type so far.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Type",
+            skip_serializing_if = "Option::is_none",
+            extend("enum" = ["SCHEDULE", null])
+        )
+    )]
+    pub type_: Option<InvokerType>,
+    /// The user to run as. At most 256 characters.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Username",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 256)
+        )
+    )]
+    pub username: Option<String>,
+}
+
+impl ModifyInvokerRequest {
+    /// How many characters `InvokerId` may have.
+    pub const INVOKER_ID_LENGTH: RangeFrom<usize> = 1..;
+    /// How many characters `Name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 0..=120;
+    /// How many characters `CommandId` may have.
+    pub const COMMAND_ID_LENGTH: RangeFrom<usize> = 1..;
+    /// How many characters `Username` may have.
+    pub const USERNAME_LENGTH: RangeInclusive<usize> = 0..=256;
+    /// What the JSON object in `Parameters` may have.
+    pub const PARAMETERS_OBJECT: JsonObject = JsonObject::new(20, 64);
+    /// How many items `InstanceIds` may have.
+    pub const INSTANCE_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
+    /// How many characters each item of `InstanceIds` may have.
+    pub const INSTANCE_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
+    /// Creates a value with the required members.
+    pub fn new(invoker_id: impl Into<String>) -> Self {
+        Self {
+            invoker_id: invoker_id.into(),
+            command_id: None,
+            instance_ids: Vec::new(),
+            name: None,
+            parameters: None,
+            schedule_settings: None,
+            type_: None,
+            username: None,
+        }
+    }
+
+    /// The saved command to run, `cmd-…`.
+    pub fn command_id(mut self, value: impl Into<String>) -> Self {
+        self.command_id = Some(value.into());
+        self
+    }
+
+    /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
+    /// At most 100 ids.
+    pub fn instance_ids(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.instance_ids = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Its new name. At most 120 characters.
+    pub fn name(mut self, value: impl Into<String>) -> Self {
+        self.name = Some(value.into());
+        self
+    }
+
+    /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
+    /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
+    /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
+    pub fn parameters(mut self, value: impl Into<String>) -> Self {
+        self.parameters = Some(value.into());
+        self
+    }
+
+    /// When to run; it replaces the old settings.
+    pub fn schedule_settings(mut self, value: ScheduleSettings) -> Self {
+        self.schedule_settings = Some(value);
+        self
+    }
+
+    /// What makes it start its command; there is one type so far.
+    pub fn type_(mut self, value: impl Into<InvokerType>) -> Self {
+        self.type_ = Some(value.into());
+        self
+    }
+
+    /// The user to run as. At most 256 characters.
+    pub fn username(mut self, value: impl Into<String>) -> Self {
+        self.username = Some(value.into());
+        self
+    }
+}
+
+impl fmt::Debug for ModifyInvokerRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModifyInvokerRequest")
+            .field("command_id", &self.command_id)
+            .field("instance_ids", &self.instance_ids)
+            .field("invoker_id", &self.invoker_id)
+            .field("name", &self.name)
+            .field("parameters", &self.parameters.as_ref().map(|_| Redacted))
+            .field("schedule_settings", &self.schedule_settings)
+            .field("type_", &self.type_)
+            .field("username", &self.username)
+            .finish()
+    }
+}
+
+/// The answer of ModifyInvoker, in its envelope.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ModifyInvokerResponse {
+    /// The answer itself.
+    pub response: ModifyInvokerResult,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// The answer of ModifyInvoker.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ModifyInvokerResult {
+    /// The request's id, to quote when asking the vendor.
+    pub request_id: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
 /// The request of PreviewReplacedCommandContent.
 #[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
@@ -1822,6 +3231,38 @@ pub struct RegionInfo {
     pub region_name: Option<String>,
     /// Whether TAT is in service there.
     pub region_state: Option<RegionState>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// A machine registered with TAT.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct RegisterInstanceInfo {
+    /// When it was registered, as ISO 8601 text.
+    pub created_time: Option<String>,
+    /// Its own name of itself.
+    pub host_name: Option<String>,
+    /// Its id, `rins-…`, by which it takes commands.
+    pub instance_id: Option<String>,
+    /// Its name in TAT.
+    pub instance_name: Option<String>,
+    /// Its address in its own network.
+    pub local_ip: Option<String>,
+    /// The id of its system, as the agent read it.
+    pub machine_id: Option<String>,
+    /// The public key of its agent, as PEM text.
+    pub public_key: Option<String>,
+    /// The code it was registered with, as an id.
+    pub register_code_id: Option<String>,
+    /// Whether its agent can be reached.
+    pub status: Option<AgentStatus>,
+    /// The system it runs.
+    pub system_name: Option<AgentEnvironment>,
+    /// Its tags.
+    pub tags: Vec<CommandTag>,
+    /// When it was last changed, as ISO 8601 text.
+    pub updated_time: Option<String>,
     /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }
@@ -2248,6 +3689,71 @@ pub struct RunCommandResult {
     pub request_id: Option<String>,
     /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
+}
+
+/// When an invoker starts its command.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(deny_unknown_fields))]
+pub struct ScheduleSettings {
+    /// When to run with `ONCE`, which needs it, as ISO 8601 text: `2026-12-24T18:00:00Z`, or with an
+    /// offset, `2026-12-25T02:00:00+08:00`. It has to be in the future.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "InvokeTime",
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "pattern" = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$"
+            )
+        )
+    )]
+    pub invoke_time: Option<String>,
+    /// Whether it runs once, or again and again.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "Policy", extend("enum" = ["ONCE", "RECURRENCE"]))
+    )]
+    pub policy: SchedulePolicy,
+    /// When to run with `RECURRENCE`, which needs it: a crontab expression of minute, hour, day, month
+    /// and weekday, such as `0 0 1 * *`, in Beijing's time (UTC+08:00).
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "Recurrence",
+            skip_serializing_if = "Option::is_none",
+            extend("minLength" = 1)
+        )
+    )]
+    pub recurrence: Option<String>,
+}
+
+impl ScheduleSettings {
+    /// How many characters `Recurrence` may have.
+    pub const RECURRENCE_LENGTH: RangeFrom<usize> = 1..;
+    /// Creates a value with the required members.
+    pub fn new(policy: impl Into<SchedulePolicy>) -> Self {
+        Self {
+            policy: policy.into(),
+            invoke_time: None,
+            recurrence: None,
+        }
+    }
+
+    /// When to run with `ONCE`, which needs it, as ISO 8601 text: `2026-12-24T18:00:00Z`, or with an
+    /// offset, `2026-12-25T02:00:00+08:00`. It has to be in the future.
+    pub fn invoke_time(mut self, value: impl Into<String>) -> Self {
+        self.invoke_time = Some(value.into());
+        self
+    }
+
+    /// When to run with `RECURRENCE`, which needs it: a crontab expression of minute, hour, day, month
+    /// and weekday, such as `0 0 1 * *`, in Beijing's time (UTC+08:00).
+    pub fn recurrence(mut self, value: impl Into<String>) -> Self {
+        self.recurrence = Some(value.into());
+        self
+    }
 }
 
 /// A tag, by which resources are found and billed.

@@ -9,9 +9,12 @@ static PATTERN_0: check::Pattern = check::Pattern::new(
 static PATTERN_1: check::Pattern = check::Pattern::new(
     "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$",
 );
-static PATTERN_2: check::Pattern = check::Pattern::new("^[^ \\t\\r\\n]+$");
-static PATTERN_3: check::Pattern = check::Pattern::new("^[a-zA-Z0-9_-]+$");
-static PATTERN_4: check::Pattern = check::Pattern::new("^https://.+$");
+static PATTERN_2: check::Pattern = check::Pattern::new(
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$",
+);
+static PATTERN_3: check::Pattern = check::Pattern::new("^[^ \\t\\r\\n]+$");
+static PATTERN_4: check::Pattern = check::Pattern::new("^[a-zA-Z0-9_-]+$");
+static PATTERN_5: check::Pattern = check::Pattern::new("^https://.+$");
 impl Validate for types::RunCommandRequest {
     fn validate(&self) -> check::Checked {
         check::base64("Content", &self.content)?;
@@ -22,7 +25,7 @@ impl Validate for types::RunCommandRequest {
             &self.instance_ids,
             |item| {
                 check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_2)
+                check::pattern("", item, &PATTERN_3)
             },
         )?;
         if let Some(value) = &self.command_name {
@@ -47,7 +50,7 @@ impl Validate for types::RunCommandRequest {
                 "DefaultParameters",
                 value,
                 &Self::DEFAULT_PARAMETERS_OBJECT,
-                &PATTERN_3,
+                &PATTERN_4,
             )?;
         }
         check::items(
@@ -65,13 +68,13 @@ impl Validate for types::RunCommandRequest {
                 "Parameters",
                 value,
                 &Self::PARAMETERS_OBJECT,
-                &PATTERN_3,
+                &PATTERN_4,
             )?;
         }
         check::items("Tags", &self.tags, Self::TAGS_ITEMS)?;
         check::each("Tags", &self.tags, Validate::validate)?;
         if let Some(value) = &self.output_cos_bucket_url {
-            check::pattern("OutputCOSBucketUrl", value, &PATTERN_4)?;
+            check::pattern("OutputCOSBucketUrl", value, &PATTERN_5)?;
         }
         if let Some(value) = &self.output_cos_key_prefix {
             check::characters(
@@ -127,7 +130,7 @@ impl Validate for types::InvokeCommandRequest {
             &self.instance_ids,
             |item| {
                 check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_2)
+                check::pattern("", item, &PATTERN_3)
             },
         )?;
         if let Some(value) = &self.parameters {
@@ -135,14 +138,14 @@ impl Validate for types::InvokeCommandRequest {
                 "Parameters",
                 value,
                 &Self::PARAMETERS_OBJECT,
-                &PATTERN_3,
+                &PATTERN_4,
             )?;
         }
         if let Some(value) = &self.timeout {
             check::range("Timeout", *value, Self::TIMEOUT_RANGE)?;
         }
         if let Some(value) = &self.output_cos_bucket_url {
-            check::pattern("OutputCOSBucketUrl", value, &PATTERN_4)?;
+            check::pattern("OutputCOSBucketUrl", value, &PATTERN_5)?;
         }
         if let Some(value) = &self.output_cos_key_prefix {
             check::characters(
@@ -180,7 +183,7 @@ impl Validate for types::CreateCommandRequest {
                 "DefaultParameters",
                 value,
                 &Self::DEFAULT_PARAMETERS_OBJECT,
-                &PATTERN_3,
+                &PATTERN_4,
             )?;
         }
         check::items(
@@ -196,7 +199,7 @@ impl Validate for types::CreateCommandRequest {
         check::items("Tags", &self.tags, Self::TAGS_ITEMS)?;
         check::each("Tags", &self.tags, Validate::validate)?;
         if let Some(value) = &self.output_cos_bucket_url {
-            check::pattern("OutputCOSBucketUrl", value, &PATTERN_4)?;
+            check::pattern("OutputCOSBucketUrl", value, &PATTERN_5)?;
         }
         if let Some(value) = &self.output_cos_key_prefix {
             check::characters(
@@ -251,9 +254,81 @@ impl Validate for types::DescribeCommandsRequest {
     }
 }
 
+impl Validate for types::ModifyCommandRequest {
+    fn validate(&self) -> check::Checked {
+        check::characters("CommandId", &self.command_id, Self::COMMAND_ID_LENGTH)?;
+        if let Some(value) = &self.command_name {
+            check::bytes("CommandName", value, Self::COMMAND_NAME_BYTES)?;
+            check::pattern("CommandName", value, &PATTERN_1)?;
+        }
+        if let Some(value) = &self.description {
+            check::characters("Description", value, Self::DESCRIPTION_LENGTH)?;
+        }
+        if let Some(value) = &self.content {
+            check::base64("Content", value)?;
+            check::encoded("Content", value, Self::CONTENT_LENGTH)?;
+        }
+        if let Some(value) = &self.command_type {
+            check::one_of(
+                "CommandType",
+                value.as_str(),
+                &["SHELL", "POWERSHELL", "BAT"],
+            )?;
+        }
+        if let Some(value) = &self.timeout {
+            check::range("Timeout", *value, Self::TIMEOUT_RANGE)?;
+        }
+        if let Some(value) = &self.default_parameters {
+            check::json_object(
+                "DefaultParameters",
+                value,
+                &Self::DEFAULT_PARAMETERS_OBJECT,
+                &PATTERN_4,
+            )?;
+        }
+        check::items(
+            "DefaultParameterConfs",
+            &self.default_parameter_confs,
+            Self::DEFAULT_PARAMETER_CONFS_ITEMS,
+        )?;
+        check::each(
+            "DefaultParameterConfs",
+            &self.default_parameter_confs,
+            Validate::validate,
+        )?;
+        if let Some(value) = &self.output_cos_bucket_url {
+            check::pattern("OutputCOSBucketUrl", value, &PATTERN_5)?;
+        }
+        if let Some(value) = &self.output_cos_key_prefix {
+            check::characters(
+                "OutputCOSKeyPrefix",
+                value,
+                Self::OUTPUT_COS_KEY_PREFIX_LENGTH,
+            )?;
+            check::pattern("OutputCOSKeyPrefix", value, &PATTERN_0)?;
+        }
+        check::exclusive(
+            &[
+                ("DefaultParameters", self.default_parameters.is_some()),
+                ("DefaultParameterConfs", !self.default_parameter_confs.is_empty()),
+            ],
+        )
+    }
+}
+
 impl Validate for types::DeleteCommandRequest {
     fn validate(&self) -> check::Checked {
         check::characters("CommandId", &self.command_id, Self::COMMAND_ID_LENGTH)
+    }
+}
+
+impl Validate for types::DeleteCommandsRequest {
+    fn validate(&self) -> check::Checked {
+        check::each(
+            "CommandIds",
+            &self.command_ids,
+            |item| check::characters("", item, Self::COMMAND_IDS_ITEM_LENGTH),
+        )
     }
 }
 
@@ -318,9 +393,138 @@ impl Validate for types::CancelInvocationRequest {
             &self.instance_ids,
             |item| {
                 check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_2)
+                check::pattern("", item, &PATTERN_3)
             },
         )
+    }
+}
+
+impl Validate for types::CreateInvokerRequest {
+    fn validate(&self) -> check::Checked {
+        check::characters("Name", &self.name, Self::NAME_LENGTH)?;
+        check::one_of("Type", self.type_.as_str(), &["SCHEDULE"])?;
+        check::characters("CommandId", &self.command_id, Self::COMMAND_ID_LENGTH)?;
+        check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
+        check::each(
+            "InstanceIds",
+            &self.instance_ids,
+            |item| {
+                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+                check::pattern("", item, &PATTERN_3)
+            },
+        )?;
+        if let Some(value) = &self.username {
+            check::characters("Username", value, Self::USERNAME_LENGTH)?;
+        }
+        if let Some(value) = &self.parameters {
+            check::json_object(
+                "Parameters",
+                value,
+                &Self::PARAMETERS_OBJECT,
+                &PATTERN_4,
+            )?;
+        }
+        if let Some(value) = &self.schedule_settings {
+            Validate::validate(value)
+                .map_err(|violation| violation.within("ScheduleSettings"))?;
+        }
+        check::items("Tags", &self.tags, Self::TAGS_ITEMS)?;
+        check::each("Tags", &self.tags, Validate::validate)
+    }
+}
+
+impl Validate for types::ModifyInvokerRequest {
+    fn validate(&self) -> check::Checked {
+        check::characters("InvokerId", &self.invoker_id, Self::INVOKER_ID_LENGTH)?;
+        if let Some(value) = &self.name {
+            check::characters("Name", value, Self::NAME_LENGTH)?;
+        }
+        if let Some(value) = &self.type_ {
+            check::one_of("Type", value.as_str(), &["SCHEDULE"])?;
+        }
+        if let Some(value) = &self.command_id {
+            check::characters("CommandId", value, Self::COMMAND_ID_LENGTH)?;
+        }
+        if let Some(value) = &self.username {
+            check::characters("Username", value, Self::USERNAME_LENGTH)?;
+        }
+        if let Some(value) = &self.parameters {
+            check::json_object(
+                "Parameters",
+                value,
+                &Self::PARAMETERS_OBJECT,
+                &PATTERN_4,
+            )?;
+        }
+        check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
+        check::each(
+            "InstanceIds",
+            &self.instance_ids,
+            |item| {
+                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+                check::pattern("", item, &PATTERN_3)
+            },
+        )?;
+        if let Some(value) = &self.schedule_settings {
+            Validate::validate(value)
+                .map_err(|violation| violation.within("ScheduleSettings"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Validate for types::EnableInvokerRequest {
+    fn validate(&self) -> check::Checked {
+        check::characters("InvokerId", &self.invoker_id, Self::INVOKER_ID_LENGTH)
+    }
+}
+
+impl Validate for types::DisableInvokerRequest {
+    fn validate(&self) -> check::Checked {
+        check::characters("InvokerId", &self.invoker_id, Self::INVOKER_ID_LENGTH)
+    }
+}
+
+impl Validate for types::DeleteInvokerRequest {
+    fn validate(&self) -> check::Checked {
+        check::characters("InvokerId", &self.invoker_id, Self::INVOKER_ID_LENGTH)
+    }
+}
+
+impl Validate for types::DescribeInvokersRequest {
+    fn validate(&self) -> check::Checked {
+        check::items("InvokerIds", &self.invoker_ids, Self::INVOKER_IDS_ITEMS)?;
+        check::each(
+            "InvokerIds",
+            &self.invoker_ids,
+            |item| check::characters("", item, Self::INVOKER_IDS_ITEM_LENGTH),
+        )?;
+        check::items("Filters", &self.filters, Self::FILTERS_ITEMS)?;
+        check::each("Filters", &self.filters, Validate::validate)?;
+        if let Some(value) = &self.limit {
+            check::range("Limit", *value, Self::LIMIT_RANGE)?;
+        }
+        check::exclusive(
+            &[
+                ("InvokerIds", !self.invoker_ids.is_empty()),
+                ("Filters", !self.filters.is_empty()),
+            ],
+        )
+    }
+}
+
+impl Validate for types::DescribeInvokerRecordsRequest {
+    fn validate(&self) -> check::Checked {
+        check::items("InvokerIds", &self.invoker_ids, Self::INVOKER_IDS_ITEMS)?;
+        check::each(
+            "InvokerIds",
+            &self.invoker_ids,
+            |item| check::characters("", item, Self::INVOKER_IDS_ITEM_LENGTH),
+        )?;
+        if let Some(value) = &self.limit {
+            check::range("Limit", *value, Self::LIMIT_RANGE)?;
+        }
+        Ok(())
     }
 }
 
@@ -332,8 +536,30 @@ impl Validate for types::DescribeAutomationAgentStatusRequest {
             &self.instance_ids,
             |item| {
                 check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_2)
+                check::pattern("", item, &PATTERN_3)
             },
+        )?;
+        check::items("Filters", &self.filters, Self::FILTERS_ITEMS)?;
+        check::each("Filters", &self.filters, Validate::validate)?;
+        if let Some(value) = &self.limit {
+            check::range("Limit", *value, Self::LIMIT_RANGE)?;
+        }
+        check::exclusive(
+            &[
+                ("InstanceIds", !self.instance_ids.is_empty()),
+                ("Filters", !self.filters.is_empty()),
+            ],
+        )
+    }
+}
+
+impl Validate for types::DescribeRegisterInstancesRequest {
+    fn validate(&self) -> check::Checked {
+        check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
+        check::each(
+            "InstanceIds",
+            &self.instance_ids,
+            |item| check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH),
         )?;
         check::items("Filters", &self.filters, Self::FILTERS_ITEMS)?;
         check::each("Filters", &self.filters, Validate::validate)?;
@@ -356,7 +582,7 @@ impl Validate for types::PreviewReplacedCommandContentRequest {
                 "Parameters",
                 value,
                 &Self::PARAMETERS_OBJECT,
-                &PATTERN_3,
+                &PATTERN_4,
             )?;
         }
         if let Some(value) = &self.command_id {
@@ -375,6 +601,12 @@ impl Validate for types::PreviewReplacedCommandContentRequest {
     }
 }
 
+impl Validate for types::DescribeQuotasRequest {
+    fn validate(&self) -> check::Checked {
+        check::items("ResourceNames", &self.resource_names, Self::RESOURCE_NAMES_ITEMS)
+    }
+}
+
 impl Validate for types::DescribeRegionsRequest {}
 impl Validate for types::DefaultParameterConf {
     fn validate(&self) -> check::Checked {
@@ -383,7 +615,20 @@ impl Validate for types::DefaultParameterConf {
             &self.parameter_name,
             Self::PARAMETER_NAME_LENGTH,
         )?;
-        check::pattern("ParameterName", &self.parameter_name, &PATTERN_3)
+        check::pattern("ParameterName", &self.parameter_name, &PATTERN_4)
+    }
+}
+
+impl Validate for types::ScheduleSettings {
+    fn validate(&self) -> check::Checked {
+        check::one_of("Policy", self.policy.as_str(), &["ONCE", "RECURRENCE"])?;
+        if let Some(value) = &self.recurrence {
+            check::characters("Recurrence", value, Self::RECURRENCE_LENGTH)?;
+        }
+        if let Some(value) = &self.invoke_time {
+            check::pattern("InvokeTime", value, &PATTERN_2)?;
+        }
+        Ok(())
     }
 }
 

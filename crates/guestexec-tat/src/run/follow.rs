@@ -13,8 +13,9 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use guestexec_core::{ErrorKind, ensure_runtime};
+use guestexec_core::{ErrorKind, ensure_runtime, telemetry};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tracing::{Instrument as _, Span, instrument::Instrumented};
 
 pub(super) use self::poll::attach;
 use self::poll::{Fetched, Polled, agents};
@@ -47,9 +48,11 @@ pub(super) struct Follow {
     pacer: Pacer,
     /// Whether tasks are listed in place of polls, as DescribeInvocations is forbidden.
     lists_tasks: bool,
-    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    work: FuturesUnordered<Instrumented<BoxFuture<'static, Done>>>,
     sleep: Pin<Box<Sleep>>,
     last_failure: Option<Error>,
+    /// The span of the command.
+    pub(super) span: Span,
 }
 
 /// What came of a call: for which calls or slots it was made, and its answer.
@@ -84,8 +87,9 @@ impl Follow {
             let more = Duration::from_secs(2 * (starts + fetches));
             command.time_limit().saturating_add(GRACE + more)
         });
+        let span = command_span(ids.iter().map(String::as_str));
         let roster = Roster::new(ids, calls, command.saves(), skip);
-        Ok(Self::with(client, Some(Arc::new(command)), roster, wait))
+        Ok(Self::with(client, Some(Arc::new(command)), roster, wait, span))
     }
 
     fn with(
@@ -93,6 +97,7 @@ impl Follow {
         command: Option<Arc<Command>>,
         roster: Roster,
         wait: Duration,
+        span: Span,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -104,6 +109,7 @@ impl Follow {
             work: FuturesUnordered::new(),
             sleep: Box::pin(sleep_until(now)),
             last_failure: None,
+            span,
         }
     }
 
@@ -214,6 +220,11 @@ impl Follow {
         self.roster.give_up(cause);
     }
 
+    /// Adds a call in flight, which is made in the command's span.
+    fn push(&mut self, call: BoxFuture<'static, Done>) {
+        self.work.push(call.instrument(self.span.clone()));
+    }
+
     /// Makes the calls that start the command.
     fn make_starts(&mut self, now: Instant) {
         while let Some(command) = &self.command
@@ -222,7 +233,7 @@ impl Follow {
         {
             let (client, command) = (self.client.clone(), command.clone());
             let starting = start(client, command, ids, first, self.pacer.deadline);
-            self.work.push(Box::pin(async move { Done::Started(index, starting.await) }));
+            self.push(Box::pin(async move { Done::Started(index, starting.await) }));
             self.pacer.starting += 1;
         }
     }
@@ -234,6 +245,9 @@ impl Follow {
                 match result {
                     Ok(started) => {
                         let now = Instant::now();
+                        let is_first = self.roster.invocations().next().is_none();
+                        let count = self.roster.call_size(index);
+                        telemetry::started(&self.span, is_first, &started.invocation_id, count);
                         self.roster.started(index, started, now);
                         self.pacer.hurry(now);
                     }
@@ -262,7 +276,7 @@ impl Follow {
     fn refused(&mut self, index: usize, error: Error) {
         let Some((error, ids)) = self.roster.refused(index, error) else { return };
         let asking = timeout(AGENTS_TIMEOUT, agents(self.client.clone(), ids));
-        self.work.push(Box::pin(async move {
+        self.push(Box::pin(async move {
             Done::Agents(index, error, asking.await.ok().and_then(Result::ok))
         }));
         self.pacer.starting += 1;
@@ -274,6 +288,13 @@ impl fmt::Debug for Follow {
         let unfinished = self.roster.unfinished().count();
         write!(f, "{} instances, {unfinished} of them unfinished", self.roster.len())
     }
+}
+
+/// The span of a command on these instances.
+fn command_span<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Span {
+    let span = telemetry::command_span("tat");
+    telemetry::record_instances(&span, ids);
+    span
 }
 
 /// The calls among failures that may have started something nobody knows of.

@@ -248,13 +248,18 @@ impl fmt::Display for Failure {
 /// It may be signed, so that whoever has it can read the output. `Display`, `Debug` and the serialized
 /// form leave the query out.
 ///
-/// ```no_run
-/// # async fn example(result: guestexec_tat::InstanceResult) -> Result<(), reqwest::Error> {
-/// // The sandbox uploads nothing.
-/// if let Some(url) = result.output_url() {
-///     println!("downloading {url}");
-///     let whole = reqwest::get(url.expose()).await?.bytes().await?;
-/// }
+/// [`InstanceResult::full_output`] fetches it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+/// # let client = sandbox.tat().client()?;
+/// let bucket = "https://logs-1250000000.cos.ap-guangzhou.myqcloud.com";
+/// let run = client.instances(["ins-zj0f57ew"]).run("echo hello").output_to_cos(bucket).await?;
+/// let url = run.results()[0].output_url().expect("it was uploaded");
+/// println!("the output is at {url}"); // Without what grants access.
+/// assert!(url.expose().contains("?q-sign"));
 /// # Ok(())
 /// # }
 /// ```
@@ -455,7 +460,7 @@ impl InstanceResult {
     }
 
     /// How many bytes of output were cut off after the first 24 KiB. They are lost, unless a COS bucket was
-    /// given: see [`Self::output_url`].
+    /// given: [`Self::full_output`] fetches all of it, and [`Self::output_url`] says where it is.
     pub fn dropped(&self) -> u64 {
         self.task().map_or(0, |task| task.dropped)
     }
@@ -496,8 +501,8 @@ impl InstanceResult {
     }
 }
 
-/// One line: the instance, how the command ended, why it did not start, and how much of its output was
-/// cut off. The output itself is left out.
+/// One line: the instance, how the command ended, why it did not start, how much of its output was cut off,
+/// and where all of it is. The output itself is left out.
 impl fmt::Display for InstanceResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.instance_id, self.outcome())?;
@@ -508,8 +513,13 @@ impl fmt::Display for InstanceResult {
             write!(f, ": {}", readable(reason))?;
         }
         match self.dropped() {
-            0 => Ok(()),
-            bytes => write!(f, "; {bytes} bytes of its output were cut off"),
+            0 => return Ok(()),
+            bytes => write!(f, "; {bytes} bytes of its output were cut off")?,
+        }
+        match (self.output_url(), self.upload_error()) {
+            (Some(url), _) => write!(f, "; all of it is at {url}"),
+            (None, Some(reason)) => write!(f, "; its upload failed: {}", readable(reason)),
+            (None, None) => Ok(()),
         }
     }
 }

@@ -183,6 +183,11 @@ impl Roster {
         Some((index, self.ids(index), first))
     }
 
+    /// How many instances a call has.
+    pub(super) fn call_size(&self, call: usize) -> usize {
+        self.calls[call].slots.len()
+    }
+
     fn ids(&self, call: usize) -> Vec<String> {
         self.calls[call].slots.iter().map(|slot| self.slots[*slot].id.clone()).collect()
     }

@@ -12,6 +12,7 @@ use std::{
 use futures_util::{Stream, future::join_all};
 use guestexec_core::{ErrorKind, readable};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{
     follow::{Follow, as_error, unconfirmed},
@@ -229,7 +230,7 @@ impl IntoFuture for Running {
 #[derive(Debug)]
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Events {
-    follow: Follow,
+    pub(super) follow: Follow,
 }
 
 impl Events {
@@ -255,7 +256,7 @@ impl Events {
             return Err(refused.swap_remove(0).1);
         }
         for (invocation, error) in refused {
-            tracing::warn!(invocation, %error, "an invocation could not be cancelled");
+            tracing::warn!(parent: &self.follow.span, invocation, %error, "an invocation could not be cancelled");
         }
         Ok(())
     }
@@ -295,7 +296,8 @@ impl Events {
         for (invocation, ids) in of_invocation {
             for batch in ids.chunks(CANCEL_BATCH) {
                 let call = self.follow.client.cancel_invocation(&*invocation);
-                let answer = call.instance_ids(batch).send().await;
+                let sending = call.instance_ids(batch).send();
+                let answer = sending.instrument(self.follow.span.clone()).await;
                 all = all.and(answer.map(drop));
             }
         }
@@ -319,7 +321,7 @@ impl Stream for Events {
 fn cancel_all(
     follow: &Follow,
 ) -> impl Future<Output = (usize, Vec<(String, Error)>)> + Send + use<> {
-    let client = follow.client.clone();
+    let (client, span) = (follow.client.clone(), follow.span.clone());
     let unfinished = follow.roster.invocations().filter(|(_, open)| *open > 0);
     let ids: Vec<Arc<str>> = unfinished.map(|(id, _)| id.clone()).collect();
     async move {
@@ -333,6 +335,7 @@ fn cancel_all(
             .collect();
         (all - refused.len(), refused)
     }
+    .instrument(span)
 }
 
 /// Cancels a whole invocation, which the service does where no instances are listed.

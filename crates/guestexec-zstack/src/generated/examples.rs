@@ -28,6 +28,17 @@ pub const ALL: &[Example] = &[
     VALIDATE_SESSION
         .named("minimal", "Names the session, which is the only parameter.")
         .with_parameters(r#"{ "uuid": "00d038b699b74e76a01705918d48d939" }"#),
+    RENEW_SESSION
+        .named("minimal", "The session alone; the server chooses how long.")
+        .with_parameters(r#"{ "uuid": "00d038b699b74e76a01705918d48d939" }"#)
+        .with_body(r#"{ "renewSession": {} }"#),
+    RENEW_SESSION
+        .named("every-member", "Two hours from now.")
+        .with_parameters(r#"{ "uuid": "00d038b699b74e76a01705918d48d939" }"#)
+        .with_body(r#"{ "renewSession": { "duration": 7200 } }"#),
+    GET_VM_GUEST_TOOLS_INFO
+        .named("page", "The page's own request.")
+        .with_parameters(r#"{ "uuid": "5ecc83bf3f5033b9b78b4f9406c01f8f" }"#),
     EXECUTE_GUEST_VM_COMMAND
         .named("page", "Every member the page's request shows, in its order.")
         .with_body(r#"{
@@ -133,6 +144,188 @@ pub const ALL: &[Example] = &[
     "command": "printf '%s\\n' \"a=b & <c>\"\necho 你好, naïve 🙂",
     "commandTimeout": 60
   }
+}"#),
+    CREATE_GUEST_VM_SCRIPT
+        .named("page", "The page's own request.")
+        .with_body(r#"{
+  "params": {
+    "name": "script1",
+    "description": "this is a script",
+    "scriptContent": "ZWNobyBoZWxsb3dvcmxkCg==",
+    "renderParams": "[{\"key\":\"key\",\"value\":\"value\",\"description\":\"description\"}]",
+    "platform": "Linux",
+    "scriptType": "Shell",
+    "scriptTimeout": 30
+  },
+  "systemTags": [],
+  "userTags": []
+}"#),
+    CREATE_GUEST_VM_SCRIPT
+        .named("minimal", "What every server needs; uptime.")
+        .with_body(r#"{
+  "params": {
+    "name": "uptime",
+    "scriptContent": "dXB0aW1lCg==",
+    "platform": "Linux",
+    "scriptType": "Shell"
+  }
+}"#),
+    CREATE_GUEST_VM_SCRIPT
+        .named("every-member", "Every member, with the longest timeout.")
+        .with_body(r#"{
+  "params": {
+    "name": "每日巡检 disk.v1",
+    "description": "free space of the root volume",
+    "encodingType": "Base64",
+    "scriptContent": "aW1wb3J0IHNodXRpbDsgcHJpbnQoc2h1dGlsLmRpc2tfdXNhZ2UoIi8iKSkK",
+    "renderParams": "[{\"key\":\"path\",\"value\":\"/\"}]",
+    "platform": "Linux",
+    "scriptType": "Python",
+    "scriptTimeout": 86400,
+    "resourceUuid": "a90f02b86916371a87bb5f2716dbfc0c",
+    "tagUuids": ["cccccccccccccccccccccccccccccccc"]
+  },
+  "systemTags": ["report::nightly"],
+  "userTags": ["nightly"]
+}"#),
+    CREATE_GUEST_VM_SCRIPT
+        .named("windows", "A Windows script with the shortest timeout.")
+        .with_body(r#"{
+  "params": {
+    "name": "version",
+    "scriptContent": "dmVy",
+    "platform": "Windows",
+    "scriptType": "Bat",
+    "scriptTimeout": 1
+  }
+}"#),
+    QUERY_GUEST_VM_SCRIPT
+        .named("page", "The page's own conditions.")
+        .with_parameters(r#"{
+  "q": [
+    "uuid=a37904a75a75326c87f5db7fe4bac326",
+    "name='script1'",
+    "platform='Linux'",
+    "scriptType='Shell'"
+  ]
+}"#),
+    QUERY_GUEST_VM_SCRIPT
+        .named("minimal", "Nothing is required; the first 1000 scripts."),
+    QUERY_GUEST_VM_SCRIPT
+        .named("every-member", "The second hundred of the scripts with a name of this form, newest first, with their number.")
+        .with_parameters(r#"{
+  "q": ["name~=guestexec-%"],
+  "limit": 100,
+  "start": 100,
+  "replyWithCount": true,
+  "sort": "-createDate"
+}"#),
+    DELETE_GUEST_VM_SCRIPT
+        .named("page", "The page's own request.")
+        .with_parameters(r#"{ "uuid": "ed1ef717239e37c29163dcad7576b8d4" }"#),
+    DELETE_GUEST_VM_SCRIPT
+        .named("every-member", "Nothing may refuse it.")
+        .with_parameters(r#"{ "uuid": "ed1ef717239e37c29163dcad7576b8d4", "deleteMode": "Enforcing" }"#),
+    EXECUTE_GUEST_VM_SCRIPT
+        .named("page", "The page's own request.")
+        .with_parameters(r#"{ "uuid": "f9f25df251013694bbbf68bb42b1bde1" }"#)
+        .with_body(r#"{
+  "executeGuestVmScript": {
+    "vmInstanceUuids": ["c9cc2aa748383595b144d9d12ff3abb2"],
+    "scriptTimeout": 60
+  },
+  "systemTags": [],
+  "userTags": []
+}"#),
+    EXECUTE_GUEST_VM_SCRIPT
+        .named("minimal", "Required members only; the script's own timeout holds.")
+        .with_parameters(r#"{ "uuid": "f9f25df251013694bbbf68bb42b1bde1" }"#)
+        .with_body(r#"{ "executeGuestVmScript": { "vmInstanceUuids": ["c9cc2aa748383595b144d9d12ff3abb2"] } }"#),
+    EXECUTE_GUEST_VM_SCRIPT
+        .named("every-member", "Every member, in two virtual machines, with the shortest timeout.")
+        .with_parameters(r#"{ "uuid": "f9f25df251013694bbbf68bb42b1bde1" }"#)
+        .with_body(r#"{
+  "executeGuestVmScript": {
+    "vmInstanceUuids": ["c9cc2aa748383595b144d9d12ff3abb2", "fc022ba201c135d8809c5e02bf6bf156"],
+    "scriptTimeout": 10,
+    "logPath": "/var/log/report.log",
+    "recordUuid": "e5dc4c630a7138a692e45ad372c5ba17",
+    "runtimeParams": "[{\"key\":\"path\",\"value\":\"/srv\"}]"
+  },
+  "systemTags": ["report::nightly"],
+  "userTags": ["nightly"]
+}"#),
+    UPDATE_GUEST_VM_SCRIPT
+        .named("page", "The page's own request, with its script as Base64.")
+        .with_parameters(r#"{ "uuid": "110b774720573fd6aec8ec70b669ffb8" }"#)
+        .with_body(r#"{
+  "updateGuestVmScript": {
+    "name": "test-script",
+    "description": "desc",
+    "scriptContent": "bHMgLWxo",
+    "renderParams": "",
+    "platform": "Linux",
+    "scriptType": "Shell",
+    "scriptTimeout": 60
+  },
+  "systemTags": [],
+  "userTags": []
+}"#),
+    UPDATE_GUEST_VM_SCRIPT
+        .named("minimal", "Nothing is changed.")
+        .with_parameters(r#"{ "uuid": "110b774720573fd6aec8ec70b669ffb8" }"#)
+        .with_body(r#"{ "updateGuestVmScript": {} }"#),
+    UPDATE_GUEST_VM_SCRIPT
+        .named("every-member", "Every member.")
+        .with_parameters(r#"{ "uuid": "110b774720573fd6aec8ec70b669ffb8" }"#)
+        .with_body(r#"{
+  "updateGuestVmScript": {
+    "name": "report",
+    "description": "the nightly report",
+    "encodingType": "Base64",
+    "scriptContent": "ZGYgLVAgLw==",
+    "renderParams": "[{\"key\":\"path\",\"value\":\"/\"}]",
+    "platform": "Linux",
+    "scriptType": "Shell",
+    "scriptTimeout": 86400
+  },
+  "systemTags": ["report::nightly"],
+  "userTags": ["nightly"]
+}"#),
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD
+        .named("page", "The conditions of the page's request that name members of a record.")
+        .with_parameters(r#"{
+  "q": ["uuid=459a1b622be53d6ebc830c0682b8016b", "scriptUuid=692066c11aa83d11a5af28ada4fb7057"]
+}"#),
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD
+        .named("minimal", "Nothing is required; the first 1000 records."),
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD
+        .named("every-member", "The five newest records of a script, with the number of all.")
+        .with_parameters(r#"{
+  "q": ["scriptUuid=692066c11aa83d11a5af28ada4fb7057"],
+  "limit": 5,
+  "start": 0,
+  "replyWithCount": true,
+  "sort": "-startTime"
+}"#),
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL
+        .named("page", "The page's own conditions, with UUIDs of its answer.")
+        .with_parameters(r#"{
+  "q": [
+    "recordUuid=ab90a0142aef36fd97c3c759bc7e459d",
+    "vmInstanceUuid=4708f0f6f76e39e882886241761d0c27"
+  ]
+}"#),
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL
+        .named("minimal", "Nothing is required; the first 1000 items."),
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL
+        .named("every-member", "The virtual machines of an execution, a hundred at a time, by name.")
+        .with_parameters(r#"{
+  "q": ["recordUuid=ab90a0142aef36fd97c3c759bc7e459d"],
+  "limit": 100,
+  "start": 0,
+  "replyWithCount": true,
+  "sort": "+vmName"
 }"#),
     GET_API_JOB
         .named("page", "The overview's own poll.")
@@ -171,6 +364,44 @@ const VALIDATE_SESSION: Example =
     Example::of(&operations::VALIDATE_SESSION, 200, &[
         ExampleAnswer::json(200, "valid", "A valid session.", r#"{ "valid": true }"#),
         ExampleAnswer::json(200, "expired", "A session that has ended.", r#"{ "valid": false }"#),
+    ], &[
+        FORBIDDEN_403_SKEW_TEXT,
+        FAILED_503_TIMEOUT,
+        FAILED_503_SESSION,
+        FAILED_503_NEWER,
+    ]);
+
+const RENEW_SESSION: Example =
+    Example::of(&operations::RENEW_SESSION, 200, &[
+        ExampleAnswer::json(200, "renewed", "A session that ends two hours later than it would have.", r#"{
+  "inventory": {
+    "uuid": "00d038b699b74e76a01705918d48d939",
+    "accountUuid": "36c27e8ff05c4780bf6d2fa65700f22e",
+    "userUuid": "36c27e8ff05c4780bf6d2fa65700f22e",
+    "expiredDate": "Jan 1, 2017 1:31:06 PM",
+    "createDate": "Jan 1, 2017 9:31:06 AM"
+  }
+}"#),
+        ExampleAnswer::json(202, "accepted", "The usual answer, with the host name that the server has for itself.", r#"{
+  "location": "http://localhost:8080/zstack/v1/api-jobs/d0345d3ddcae485f8170572b15a2b581",
+  "apiTimeout": 1800000
+}"#),
+    ], &[
+        FORBIDDEN_403_SKEW_TEXT,
+        FAILED_503_TIMEOUT,
+        FAILED_503_SESSION,
+        FAILED_503_NEWER,
+    ]);
+
+const GET_VM_GUEST_TOOLS_INFO: Example =
+    Example::of(&operations::GET_VM_GUEST_TOOLS_INFO, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "version": "1.0.0", "status": "Running" }"#),
+        ExampleAnswer::json(200, "every-member", "What newer servers add.", r#"{
+  "version": "4.2.0",
+  "status": "Running",
+  "features": { "qga": "Running" },
+  "timeProtocol": "NTP"
+}"#),
     ], &[
         FORBIDDEN_403_SKEW_TEXT,
         FAILED_503_TIMEOUT,
@@ -466,6 +697,221 @@ const EXECUTE_GUEST_VM_COMMAND_BY_POST: Example =
         FAILED_503_NEWER,
     ]);
 
+const CREATE_GUEST_VM_SCRIPT: Example =
+    Example::of(&operations::CREATE_GUEST_VM_SCRIPT, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer, with the text that was sent as Base64.", r#"{
+  "inventory": {
+    "uuid": "a90f02b86916371a87bb5f2716dbfc0c",
+    "name": "script1",
+    "description": "this is a script",
+    "scriptContent": "echo helloworld",
+    "renderParams": "[{\"key\":\"key\",\"value\":\"value\",\"description\":\"description\"}]",
+    "platform": "Linux",
+    "scriptType": "Shell",
+    "scriptTimeout": 30,
+    "createDate": "Sep 23, 2024 11:53:59 AM",
+    "lastOpDate": "Sep 23, 2024 11:53:59 AM"
+  }
+}"#),
+        ExampleAnswer::json(202, "accepted", "The usual answer, with the host name that the server has for itself.", r#"{
+  "location": "http://localhost:8080/zstack/v1/api-jobs/d0345d3ddcae485f8170572b15a2b581",
+  "apiTimeout": 1800000
+}"#),
+    ], &[
+        FORBIDDEN_403_SKEW_TEXT,
+        FAILED_503_TIMEOUT,
+        FAILED_503_SESSION,
+        FAILED_503_NEWER,
+    ]);
+
+const QUERY_GUEST_VM_SCRIPT: Example =
+    Example::of(&operations::QUERY_GUEST_VM_SCRIPT, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
+  "inventories": [
+    {
+      "name": "script1",
+      "description": "this is a script",
+      "scriptContent": "ZWNobyBoZWxsb3dvcmxkCg==",
+      "renderParams": "[{\"key\":\"key\",\"value\":\"value\",\"description\":\"description\"}]",
+      "platform": "Linux",
+      "scriptType": "Shell",
+      "scriptTimeout": 30
+    }
+  ]
+}"#),
+        ExampleAnswer::json(200, "every-member", "A newer server's script, and the number of all.", r#"{
+  "inventories": [
+    {
+      "uuid": "a90f02b86916371a87bb5f2716dbfc0c",
+      "name": "uptime",
+      "description": "how long it has been up",
+      "encodingType": "PlainText",
+      "scriptContent": "uptime",
+      "renderParams": "[]",
+      "platform": "Linux",
+      "scriptType": "Shell",
+      "scriptTimeout": 60,
+      "version": 2,
+      "createDate": "Sep 23, 2024 11:53:59 AM",
+      "lastOpDate": "Sep 24, 2024 8:01:12 AM"
+    }
+  ],
+  "total": 101
+}"#),
+    ], &[
+        FORBIDDEN_403_SKEW_TEXT,
+        FAILED_503_TIMEOUT,
+        FAILED_503_SESSION,
+        FAILED_503_NEWER,
+    ]);
+
+const DELETE_GUEST_VM_SCRIPT: Example =
+    Example::of(&operations::DELETE_GUEST_VM_SCRIPT, 200, &[
+        ExampleAnswer::json(200, "page", "Always an empty object.", r#"{}"#),
+        ExampleAnswer::json(202, "accepted", "The usual answer, with the host name that the server has for itself.", r#"{
+  "location": "http://localhost:8080/zstack/v1/api-jobs/d0345d3ddcae485f8170572b15a2b581",
+  "apiTimeout": 1800000
+}"#),
+    ], &[
+        FORBIDDEN_403_SKEW_TEXT,
+        FAILED_503_TIMEOUT,
+        FAILED_503_SESSION,
+        FAILED_503_NEWER,
+    ]);
+
+const EXECUTE_GUEST_VM_SCRIPT: Example =
+    Example::of(&operations::EXECUTE_GUEST_VM_SCRIPT, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
+  "inventory": {
+    "uuid": "e5dc4c630a7138a692e45ad372c5ba17",
+    "scriptUuid": "da3f23e42960342b81c8d7f4cbceeb69",
+    "recordName": "202308111633_script1",
+    "scriptTimeout": 30,
+    "status": "Running",
+    "executor": "admin",
+    "executionCount": 20,
+    "version": 1,
+    "startTime": "Sep 23, 2024 11:50:03 AM",
+    "endTime": "Sep 23, 2024 11:50:03 AM"
+  }
+}"#),
+        ExampleAnswer::json(202, "accepted", "The usual answer, with the host name that the server has for itself.", r#"{
+  "location": "http://localhost:8080/zstack/v1/api-jobs/d0345d3ddcae485f8170572b15a2b581",
+  "apiTimeout": 1800000
+}"#),
+    ], &[
+        FORBIDDEN_403_SKEW_TEXT,
+        FAILED_503_TIMEOUT,
+        FAILED_503_SESSION,
+        FAILED_503_NEWER,
+    ]);
+
+const UPDATE_GUEST_VM_SCRIPT: Example =
+    Example::of(&operations::UPDATE_GUEST_VM_SCRIPT, 200, &[
+        ExampleAnswer::json(200, "page", "An empty object.", r#"{}"#),
+        ExampleAnswer::json(202, "accepted", "The usual answer, with the host name that the server has for itself.", r#"{
+  "location": "http://localhost:8080/zstack/v1/api-jobs/d0345d3ddcae485f8170572b15a2b581",
+  "apiTimeout": 1800000
+}"#),
+    ], &[
+        FORBIDDEN_403_SKEW_TEXT,
+        FAILED_503_TIMEOUT,
+        FAILED_503_SESSION,
+        FAILED_503_NEWER,
+    ]);
+
+const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD: Example =
+    Example::of(&operations::QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
+  "inventories": [
+    {
+      "uuid": "459a1b622be53d6ebc830c0682b8016b",
+      "scriptUuid": "692066c11aa83d11a5af28ada4fb7057",
+      "recordName": "202308111633_script1",
+      "scriptTimeout": 30,
+      "executor": "admin",
+      "executionCount": 20,
+      "startTime": "Sep 23, 2024 11:51:30 AM",
+      "endTime": "Sep 23, 2024 11:51:30 AM"
+    }
+  ]
+}"#),
+        ExampleAnswer::json(200, "every-member", "A newer server's record, and the number of all.", r#"{
+  "inventories": [
+    {
+      "uuid": "459a1b622be53d6ebc830c0682b8016b",
+      "scriptUuid": "692066c11aa83d11a5af28ada4fb7057",
+      "recordName": "202308111633_script1",
+      "scriptTimeout": 30,
+      "status": "Succeed",
+      "executor": "admin",
+      "executionCount": 2,
+      "version": 3,
+      "encodingType": "Base64",
+      "scriptContent": "dXB0aW1lCg==",
+      "renderParams": "[]",
+      "startTime": "Sep 23, 2024 11:51:30 AM",
+      "endTime": "Sep 23, 2024 11:51:31 AM"
+    }
+  ],
+  "total": 1
+}"#),
+    ], &[
+        FORBIDDEN_403_SKEW_TEXT,
+        FAILED_503_TIMEOUT,
+        FAILED_503_SESSION,
+        FAILED_503_NEWER,
+    ]);
+
+const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL: Example =
+    Example::of(&operations::QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL, 200, &[
+        ExampleAnswer::json(200, "page", "The page's own answer, without an exit code.", r#"{
+  "inventories": [
+    {
+      "recordUuid": "ab90a0142aef36fd97c3c759bc7e459d",
+      "vmInstanceUuid": "4708f0f6f76e39e882886241761d0c27",
+      "status": "Completed",
+      "stdout": "helloworld",
+      "errCause": "",
+      "stderr": "1/0 is not a goodScript",
+      "startTime": "Sep 23, 2024 11:53:03 AM",
+      "endTime": "Sep 23, 2024 11:53:03 AM"
+    }
+  ]
+}"#),
+        ExampleAnswer::json(200, "every-member", "A script that failed, and one that was not run.", r#"{
+  "inventories": [
+    {
+      "recordUuid": "ab90a0142aef36fd97c3c759bc7e459d",
+      "vmInstanceUuid": "4708f0f6f76e39e882886241761d0c27",
+      "vmName": "vm_1",
+      "status": "Failed",
+      "exitCode": 3,
+      "stdout": "out",
+      "errCause": "",
+      "stderr": "err",
+      "startTime": "Sep 23, 2024 11:53:03 AM",
+      "endTime": "Sep 23, 2024 11:53:04 AM"
+    },
+    {
+      "recordUuid": "ab90a0142aef36fd97c3c759bc7e459d",
+      "vmInstanceUuid": "fc022ba201c135d8809c5e02bf6bf156",
+      "vmName": "vm_2",
+      "status": "Exception",
+      "errCause": "the guest agent did not answer",
+      "startTime": "Sep 23, 2024 11:53:03 AM",
+      "endTime": "Sep 23, 2024 11:53:04 AM"
+    }
+  ],
+  "total": 2
+}"#),
+    ], &[
+        FORBIDDEN_403_SKEW_TEXT,
+        FAILED_503_TIMEOUT,
+        FAILED_503_SESSION,
+        FAILED_503_NEWER,
+    ]);
+
 const GET_API_JOB: Example =
     Example::of(&operations::GET_API_JOB, 200, &[
         ExampleAnswer::json(200, "finished", "A command that printed on both streams.", r#"{
@@ -595,6 +1041,31 @@ pub async fn send(
                 .await
                 .map(shown)
         }
+        "RenewSession" => {
+            builder::RenewSession::with_body(
+                    client,
+                    example
+                        .parameter::<String>("uuid")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(format!("`{}` is missing", "uuid")))?,
+                    example.body::<types::RenewSessionRequest>().map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "GetVmGuestToolsInfo" => {
+            client
+                .get_vm_guest_tools_info(
+                    example
+                        .parameter::<String>("uuid")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(format!("`{}` is missing", "uuid")))?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
         "ExecuteGuestVmCommand" => {
             builder::ExecuteGuestVmCommand::with_body(
                     client,
@@ -616,6 +1087,132 @@ pub async fn send(
                 .send()
                 .await
                 .map(shown)
+        }
+        "CreateGuestVmScript" => {
+            builder::CreateGuestVmScript::with_body(
+                    client,
+                    example
+                        .body::<types::CreateGuestVmScriptRequest>()
+                        .map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "QueryGuestVmScript" => {
+            let mut call = client.query_guest_vm_script();
+            if let Some(value) = example.parameter::<Vec<String>>("q").map_err(unusable)?
+            {
+                call = call.q(value);
+            }
+            if let Some(value) = example.parameter::<i32>("limit").map_err(unusable)? {
+                call = call.limit(value);
+            }
+            if let Some(value) = example.parameter::<i32>("start").map_err(unusable)? {
+                call = call.start(value);
+            }
+            if let Some(value) = example
+                .parameter::<bool>("replyWithCount")
+                .map_err(unusable)?
+            {
+                call = call.reply_with_count(value);
+            }
+            if let Some(value) = example.parameter::<String>("sort").map_err(unusable)? {
+                call = call.sort(value);
+            }
+            call.send().await.map(shown)
+        }
+        "DeleteGuestVmScript" => {
+            let mut call = client
+                .delete_guest_vm_script(
+                    example
+                        .parameter::<String>("uuid")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(format!("`{}` is missing", "uuid")))?,
+                );
+            if let Some(value) = example
+                .parameter::<String>("deleteMode")
+                .map_err(unusable)?
+            {
+                call = call.delete_mode(value);
+            }
+            call.send().await.map(shown)
+        }
+        "ExecuteGuestVmScript" => {
+            builder::ExecuteGuestVmScript::with_body(
+                    client,
+                    example
+                        .parameter::<String>("uuid")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(format!("`{}` is missing", "uuid")))?,
+                    example
+                        .body::<types::ExecuteGuestVmScriptRequest>()
+                        .map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "UpdateGuestVmScript" => {
+            builder::UpdateGuestVmScript::with_body(
+                    client,
+                    example
+                        .parameter::<String>("uuid")
+                        .map_err(unusable)?
+                        .ok_or_else(|| unusable(format!("`{}` is missing", "uuid")))?,
+                    example
+                        .body::<types::UpdateGuestVmScriptRequest>()
+                        .map_err(unusable)?,
+                )
+                .send()
+                .await
+                .map(shown)
+        }
+        "QueryGuestVmScriptExecutedRecord" => {
+            let mut call = client.query_guest_vm_script_executed_record();
+            if let Some(value) = example.parameter::<Vec<String>>("q").map_err(unusable)?
+            {
+                call = call.q(value);
+            }
+            if let Some(value) = example.parameter::<i32>("limit").map_err(unusable)? {
+                call = call.limit(value);
+            }
+            if let Some(value) = example.parameter::<i32>("start").map_err(unusable)? {
+                call = call.start(value);
+            }
+            if let Some(value) = example
+                .parameter::<bool>("replyWithCount")
+                .map_err(unusable)?
+            {
+                call = call.reply_with_count(value);
+            }
+            if let Some(value) = example.parameter::<String>("sort").map_err(unusable)? {
+                call = call.sort(value);
+            }
+            call.send().await.map(shown)
+        }
+        "QueryGuestVmScriptExecutedRecordDetail" => {
+            let mut call = client.query_guest_vm_script_executed_record_detail();
+            if let Some(value) = example.parameter::<Vec<String>>("q").map_err(unusable)?
+            {
+                call = call.q(value);
+            }
+            if let Some(value) = example.parameter::<i32>("limit").map_err(unusable)? {
+                call = call.limit(value);
+            }
+            if let Some(value) = example.parameter::<i32>("start").map_err(unusable)? {
+                call = call.start(value);
+            }
+            if let Some(value) = example
+                .parameter::<bool>("replyWithCount")
+                .map_err(unusable)?
+            {
+                call = call.reply_with_count(value);
+            }
+            if let Some(value) = example.parameter::<String>("sort").map_err(unusable)? {
+                call = call.sort(value);
+            }
+            call.send().await.map(shown)
         }
         "GetApiJob" => {
             client
@@ -646,11 +1243,21 @@ pub fn schema(operation: &str) -> Option<::schemars::Schema> {
     Some(
         match operation {
             "LogInByAccount" => ::schemars::schema_for!(types::LogInByAccountRequest),
+            "RenewSession" => ::schemars::schema_for!(types::RenewSessionRequest),
             "ExecuteGuestVmCommand" => {
                 ::schemars::schema_for!(types::ExecuteGuestVmCommandRequest)
             }
             "ExecuteGuestVmCommandByPost" => {
                 ::schemars::schema_for!(types::ExecuteGuestVmCommandRequest)
+            }
+            "CreateGuestVmScript" => {
+                ::schemars::schema_for!(types::CreateGuestVmScriptRequest)
+            }
+            "ExecuteGuestVmScript" => {
+                ::schemars::schema_for!(types::ExecuteGuestVmScriptRequest)
+            }
+            "UpdateGuestVmScript" => {
+                ::schemars::schema_for!(types::UpdateGuestVmScriptRequest)
             }
             _ => return None,
         },

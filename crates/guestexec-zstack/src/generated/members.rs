@@ -2,6 +2,27 @@
 
 use super::types::*;
 
+::guestexec_core::request!(CreateGuestVmScriptParams {
+    description = "description" optional, encoding_type = "encodingType" optional, name = "name",
+    platform = "platform", render_params = "renderParams" optional,
+    resource_uuid = "resourceUuid" optional, script_content = "scriptContent",
+    script_timeout = "scriptTimeout" optional, script_type = "scriptType",
+    tag_uuids = "tagUuids" optional,
+});
+
+::guestexec_core::request!(CreateGuestVmScriptRequest {
+    params = "params", system_tags = "systemTags" optional, user_tags = "userTags" optional,
+});
+
+::guestexec_core::answer!(CreateGuestVmScriptResponse {
+    api_timeout = "apiTimeout", error = "error", inventory = "inventory", location = "location",
+    success = "success",
+} keeps extra);
+
+::guestexec_core::answer!(DeleteGuestVmScriptResponse {
+    api_timeout = "apiTimeout", error = "error", location = "location", success = "success",
+} keeps extra);
+
 ::guestexec_core::answer!(ErrorCode {
     category = "category", cause = "cause", causes = "causes", code = "code", cost = "cost",
     description = "description", details = "details", elaboration = "elaboration",
@@ -35,6 +56,48 @@ use super::types::*;
     success = "success", vm_instance = "vmInstance",
 } keeps extra);
 
+::guestexec_core::request!(ExecuteGuestVmScriptParams {
+    log_path = "logPath" optional, record_uuid = "recordUuid" optional,
+    runtime_params = "runtimeParams" optional, script_timeout = "scriptTimeout" optional,
+    vm_instance_uuids = "vmInstanceUuids",
+});
+
+::guestexec_core::request!(ExecuteGuestVmScriptRequest {
+    execute_guest_vm_script = "executeGuestVmScript", system_tags = "systemTags" optional,
+    user_tags = "userTags" optional,
+});
+
+::guestexec_core::answer!(ExecuteGuestVmScriptResponse {
+    api_timeout = "apiTimeout", error = "error", inventory = "inventory", location = "location",
+    success = "success",
+} keeps extra);
+
+::guestexec_core::answer!(GetVmGuestToolsInfoResponse {
+    error = "error", features = "features", status = "status", success = "success",
+    time_protocol = "timeProtocol", version = "version",
+} keeps extra);
+
+::guestexec_core::answer!(GuestVmScriptExecutedRecordDetailInventory {
+    end_time = "endTime", err_cause = "errCause", exit_code = "exitCode",
+    record_uuid = "recordUuid", start_time = "startTime", status = "status", stderr = "stderr",
+    stdout = "stdout", vm_instance_uuid = "vmInstanceUuid", vm_name = "vmName",
+} keeps extra);
+
+::guestexec_core::answer!(GuestVmScriptExecutedRecordInventory {
+    encoding_type = "encodingType", end_time = "endTime", execution_count = "executionCount",
+    executor = "executor", record_name = "recordName", render_params = "renderParams",
+    script_content = "scriptContent", script_timeout = "scriptTimeout", script_uuid = "scriptUuid",
+    start_time = "startTime", status = "status", uuid = "uuid", version = "version",
+} keeps extra);
+
+::guestexec_core::answer!(GuestVmScriptInventory {
+    create_date = "createDate", description = "description", encoding_type = "encodingType",
+    last_op_date = "lastOpDate", name = "name", platform = "platform",
+    render_params = "renderParams", script_content = "scriptContent",
+    script_timeout = "scriptTimeout", script_type = "scriptType", uuid = "uuid",
+    version = "version",
+} keeps extra);
+
 ::guestexec_core::request!(LogInByAccountParams {
     account_name = "accountName", password = "password",
 });
@@ -49,10 +112,52 @@ use super::types::*;
 
 ::guestexec_core::content!(LogOutResponse);
 
+::guestexec_core::answer!(QueryGuestVmScriptExecutedRecordDetailResponse {
+    error = "error", inventories = "inventories", success = "success", total = "total",
+} keeps extra);
+
+::guestexec_core::answer!(QueryGuestVmScriptExecutedRecordResponse {
+    error = "error", inventories = "inventories", success = "success", total = "total",
+} keeps extra);
+
+::guestexec_core::answer!(QueryGuestVmScriptResponse {
+    error = "error", inventories = "inventories", success = "success", total = "total",
+} keeps extra);
+
+::guestexec_core::request!(RenewSessionParams {
+    duration = "duration" optional,
+});
+
+::guestexec_core::request!(RenewSessionRequest {
+    renew_session = "renewSession",
+});
+
+::guestexec_core::answer!(RenewSessionResponse {
+    api_timeout = "apiTimeout", error = "error", inventory = "inventory", location = "location",
+    success = "success",
+} keeps extra);
+
 ::guestexec_core::answer!(SessionInventory {
     account_type = "accountType", account_uuid = "accountUuid", client_info = "clientInfo",
     create_date = "createDate", expired_date = "expiredDate", user_type = "userType",
     user_uuid = "userUuid", uuid = "uuid",
+} keeps extra);
+
+::guestexec_core::request!(UpdateGuestVmScriptParams {
+    description = "description" optional, encoding_type = "encodingType" optional,
+    name = "name" optional, platform = "platform" optional, render_params = "renderParams" optional,
+    script_content = "scriptContent" optional, script_timeout = "scriptTimeout" optional,
+    script_type = "scriptType" optional,
+});
+
+::guestexec_core::request!(UpdateGuestVmScriptRequest {
+    system_tags = "systemTags" optional, update_guest_vm_script = "updateGuestVmScript",
+    user_tags = "userTags" optional,
+});
+
+::guestexec_core::answer!(UpdateGuestVmScriptResponse {
+    api_timeout = "apiTimeout", error = "error", inventory = "inventory", location = "location",
+    success = "success",
 } keeps extra);
 
 ::guestexec_core::answer!(UsedIpInventory {

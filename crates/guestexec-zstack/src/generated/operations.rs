@@ -56,6 +56,42 @@ pub const VALIDATE_SESSION: Operation = Operation {
     answer_texts: "",
 };
 
+/// Moves the end of a session.
+pub const RENEW_SESSION: Operation = Operation {
+    id: "RenewSession",
+    method: "PUT",
+    path: "/v1/accounts/sessions/{uuid}/renew",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://github.com/zstackio/zstack/blob/10147e4f/sdk/src/main/java/org/zstack/sdk/RenewSessionAction.java",
+    read_on: "2026-11-29",
+    secrets: "path/2",
+    texts: "",
+    answer_secrets: "body/inventory/uuid,body/location",
+    answer_texts: "",
+};
+
+/// Tells which guest tools a virtual machine has, and whether they run.
+pub const GET_VM_GUEST_TOOLS_INFO: Operation = Operation {
+    id: "GetVmGuestToolsInfo",
+    method: "GET",
+    path: "/v1/vm-instances/{uuid}/guest-tools-infos",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://www.zstack.io/docs/4.3.6/html5-en/ZStack_Dev_Guide/topic/ZStack_2.1_Dev_Guide_0002_4.html",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
 /// Runs one command inside a virtual machine and returns what it printed.
 pub const EXECUTE_GUEST_VM_COMMAND: Operation = Operation {
     id: "ExecuteGuestVmCommand",
@@ -92,6 +128,132 @@ pub const EXECUTE_GUEST_VM_COMMAND_BY_POST: Operation = Operation {
     answer_texts: "",
 };
 
+/// Saves a script, to be run in virtual machines by ExecuteGuestVmScript.
+pub const CREATE_GUEST_VM_SCRIPT: Operation = Operation {
+    id: "CreateGuestVmScript",
+    method: "POST",
+    path: "/v1/scripts",
+    starts_command: false,
+    repeatable: false,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://docs.zstack.io/docs/api-explorer/en/cloud/explorer/CreateGuestVmScript",
+    read_on: "2026-11-29",
+    secrets: "body/params/renderParams",
+    texts: "base64/params/scriptContent,json/params/renderParams",
+    answer_secrets: "body/inventory/renderParams,body/location",
+    answer_texts: "json/inventory/renderParams",
+};
+
+/// Lists saved scripts.
+pub const QUERY_GUEST_VM_SCRIPT: Operation = Operation {
+    id: "QueryGuestVmScript",
+    method: "GET",
+    path: "/v1/scripts",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "body/inventories/*/renderParams",
+    answer_texts: "json/inventories/*/renderParams",
+};
+
+/// Deletes a saved script.
+pub const DELETE_GUEST_VM_SCRIPT: Operation = Operation {
+    id: "DeleteGuestVmScript",
+    method: "DELETE",
+    path: "/v1/scripts/{uuid}",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "body/location",
+    answer_texts: "",
+};
+
+/// Runs a saved script in virtual machines, and keeps records of what it did in each.
+pub const EXECUTE_GUEST_VM_SCRIPT: Operation = Operation {
+    id: "ExecuteGuestVmScript",
+    method: "PUT",
+    path: "/v1/scripts/{uuid}/actions",
+    starts_command: true,
+    repeatable: false,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
+    read_on: "2026-11-29",
+    secrets: "body/executeGuestVmScript/runtimeParams",
+    texts: "json/executeGuestVmScript/runtimeParams",
+    answer_secrets: "body/inventory/renderParams,body/location",
+    answer_texts: "json/inventory/renderParams",
+};
+
+/// Changes a saved script.
+pub const UPDATE_GUEST_VM_SCRIPT: Operation = Operation {
+    id: "UpdateGuestVmScript",
+    method: "PUT",
+    path: "/v1/scripts/{uuid}/actions",
+    starts_command: false,
+    repeatable: false,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
+    read_on: "2026-11-29",
+    secrets: "body/updateGuestVmScript/renderParams",
+    texts: "base64/updateGuestVmScript/scriptContent,json/updateGuestVmScript/renderParams",
+    answer_secrets: "body/inventory/renderParams,body/location",
+    answer_texts: "json/inventory/renderParams",
+};
+
+/// Lists executions of saved scripts.
+pub const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD: Operation = Operation {
+    id: "QueryGuestVmScriptExecutedRecord",
+    method: "GET",
+    path: "/v1/scripts/records",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "body/inventories/*/renderParams",
+    answer_texts: "json/inventories/*/renderParams",
+};
+
+/// Lists what executions of saved scripts did in each virtual machine.
+pub const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL: Operation = Operation {
+    id: "QueryGuestVmScriptExecutedRecordDetail",
+    method: "GET",
+    path: "/v1/scripts/records/details",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
 /// Fetches the result of an asynchronous call.
 pub const GET_API_JOB: Operation = Operation {
     id: "GetApiJob",
@@ -115,7 +277,16 @@ pub const ALL: &[&Operation] = &[
     &LOG_IN_BY_ACCOUNT,
     &LOG_OUT,
     &VALIDATE_SESSION,
+    &RENEW_SESSION,
+    &GET_VM_GUEST_TOOLS_INFO,
     &EXECUTE_GUEST_VM_COMMAND,
     &EXECUTE_GUEST_VM_COMMAND_BY_POST,
+    &CREATE_GUEST_VM_SCRIPT,
+    &QUERY_GUEST_VM_SCRIPT,
+    &DELETE_GUEST_VM_SCRIPT,
+    &EXECUTE_GUEST_VM_SCRIPT,
+    &UPDATE_GUEST_VM_SCRIPT,
+    &QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD,
+    &QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL,
     &GET_API_JOB,
 ];

@@ -2,13 +2,312 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeInclusive;
-use guestexec_core::{Extra, Redacted, Secret};
+use std::ops::{RangeFrom, RangeInclusive};
+use guestexec_core::{Base64, Extra, Redacted, Secret};
 use serde_json::{Map, Value};
 use super::enums::{
-    Platform, VmInstanceState, VmInstanceType, VmNicState, VmNicType, VolumeState,
-    VolumeStatus, VolumeType,
+    GuestVmScriptStatus, Platform, ScriptEncoding, ScriptType, VmInstanceState,
+    VmInstanceType, VmNicState, VmNicType, VolumeState, VolumeStatus, VolumeType,
 };
+
+/// A script, and what it runs on.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct CreateGuestVmScriptParams {
+    /// Free text about the script, at most 256 characters.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(skip_serializing_if = "Option::is_none", extend("maxLength" = 256))
+    )]
+    pub description: Option<String>,
+    /// How `scriptContent` is encoded. Servers before 5.3 do not know the member and take Base64;
+    /// newer ones take it where the member is missing, though their SDK calls it required.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "encodingType",
+            skip_serializing_if = "Option::is_none",
+            extend("enum" = ["Base64", null])
+        )
+    )]
+    pub encoding_type: Option<ScriptEncoding>,
+    /// Name of the script, 1 to 128 characters: letters of English, digits, Chinese characters, blanks
+    /// between others, and `_-.():+`. Need not be unique.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            extend(
+                "maxLength" = 128,
+                "minLength" = 1,
+                "pattern" = "^[一-鿿A-Za-z0-9_.():+-]([一-鿿A-Za-z0-9_.():+\\s-]*[一-鿿A-Za-z0-9_.():+-])?$"
+            )
+        )
+    )]
+    pub name: String,
+    /// Operating system family that the script is for, spelled exactly so.
+    #[cfg_attr(feature = "schemars", schemars(extend("enum" = ["Linux", "Windows"])))]
+    pub platform: Platform,
+    /// Values that the server puts into the script before it runs, as the text of a JSON list of
+    /// objects with `key`, `value` and `description`, at most 5120 characters.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "renderParams",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 5120)
+        )
+    )]
+    pub render_params: Option<String>,
+    /// UUID that the script is to have, 32 hexadecimal digits. Without it, the server chooses one.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "resourceUuid",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 32, "minLength" = 32, "pattern" = "^[0-9a-fA-F]{32}$")
+        )
+    )]
+    pub resource_uuid: Option<String>,
+    /// The text of the script, as Base64 of at most 65536 characters, which is 48 KiB of script. Not
+    /// empty.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "scriptContent",
+            extend(
+                "maxLength" = 65536,
+                "pattern" = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
+            )
+        )
+    )]
+    pub script_content: Base64,
+    /// How long the script may run where the execution does not say, in seconds, 1 to 86400. Without
+    /// it, 60.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "scriptTimeout",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 86400, "minimum" = 1)
+        )
+    )]
+    pub script_timeout: Option<i32>,
+    /// The language of the script.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "scriptType",
+            extend("enum" = ["Shell", "Python", "Perl", "Bat", "Powershell"])
+        )
+    )]
+    pub script_type: ScriptType,
+    /// UUIDs of tags to attach to the script.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "tagUuids",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub tag_uuids: Vec<String>,
+}
+
+impl CreateGuestVmScriptParams {
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 1..=128;
+    /// How many characters `description` may have.
+    pub const DESCRIPTION_LENGTH: RangeInclusive<usize> = 0..=256;
+    /// How many characters of Base64 `scriptContent` may have.
+    pub const SCRIPT_CONTENT_LENGTH: RangeInclusive<usize> = 0..=65536;
+    /// How many characters `renderParams` may have.
+    pub const RENDER_PARAMS_LENGTH: RangeInclusive<usize> = 0..=5120;
+    /// Which values `scriptTimeout` may have.
+    pub const SCRIPT_TIMEOUT_RANGE: RangeInclusive<i32> = 1..=86400;
+    /// How many characters `resourceUuid` may have.
+    pub const RESOURCE_UUID_LENGTH: RangeInclusive<usize> = 32..=32;
+    /// Creates a value with the required members.
+    pub fn new(
+        name: impl Into<String>,
+        script_content: impl Into<Base64>,
+        platform: impl Into<Platform>,
+        script_type: impl Into<ScriptType>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            script_content: script_content.into(),
+            platform: platform.into(),
+            script_type: script_type.into(),
+            description: None,
+            encoding_type: None,
+            render_params: None,
+            resource_uuid: None,
+            script_timeout: None,
+            tag_uuids: Vec::new(),
+        }
+    }
+
+    /// Free text about the script, at most 256 characters.
+    pub fn description(mut self, value: impl Into<String>) -> Self {
+        self.description = Some(value.into());
+        self
+    }
+
+    /// How `scriptContent` is encoded. Servers before 5.3 do not know the member and take Base64;
+    /// newer ones take it where the member is missing, though their SDK calls it required.
+    pub fn encoding_type(mut self, value: impl Into<ScriptEncoding>) -> Self {
+        self.encoding_type = Some(value.into());
+        self
+    }
+
+    /// Values that the server puts into the script before it runs, as the text of a JSON list of
+    /// objects with `key`, `value` and `description`, at most 5120 characters.
+    pub fn render_params(mut self, value: impl Into<String>) -> Self {
+        self.render_params = Some(value.into());
+        self
+    }
+
+    /// UUID that the script is to have, 32 hexadecimal digits. Without it, the server chooses one.
+    pub fn resource_uuid(mut self, value: impl Into<String>) -> Self {
+        self.resource_uuid = Some(value.into());
+        self
+    }
+
+    /// How long the script may run where the execution does not say, in seconds, 1 to 86400. Without
+    /// it, 60.
+    pub fn script_timeout(mut self, value: i32) -> Self {
+        self.script_timeout = Some(value);
+        self
+    }
+
+    /// UUIDs of tags to attach to the script.
+    pub fn tag_uuids(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.tag_uuids = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+impl fmt::Debug for CreateGuestVmScriptParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateGuestVmScriptParams")
+            .field("description", &self.description)
+            .field("encoding_type", &self.encoding_type)
+            .field("name", &self.name)
+            .field("platform", &self.platform)
+            .field("render_params", &self.render_params.as_ref().map(|_| Redacted))
+            .field("resource_uuid", &self.resource_uuid)
+            .field("script_content", &self.script_content)
+            .field("script_timeout", &self.script_timeout)
+            .field("script_type", &self.script_type)
+            .field("tag_uuids", &self.tag_uuids)
+            .finish()
+    }
+}
+
+/// Body of CreateGuestVmScript.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct CreateGuestVmScriptRequest {
+    /// A script, and what it runs on.
+    pub params: CreateGuestVmScriptParams,
+    /// System tags to attach to the call.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "systemTags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub system_tags: Vec<String>,
+    /// User tags to attach to the call.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "userTags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub user_tags: Vec<String>,
+}
+
+impl CreateGuestVmScriptRequest {
+    /// Creates a value with the required members.
+    pub fn new(params: CreateGuestVmScriptParams) -> Self {
+        Self {
+            params,
+            system_tags: Vec::new(),
+            user_tags: Vec::new(),
+        }
+    }
+
+    /// System tags to attach to the call.
+    pub fn system_tags(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.system_tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// User tags to attach to the call.
+    pub fn user_tags(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.user_tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+/// Answer of CreateGuestVmScript. With `location`, the call was accepted and nothing else is
+/// known.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct CreateGuestVmScriptResponse {
+    /// How long the server gives the operation, in milliseconds.
+    pub api_timeout: Option<i64>,
+    /// Why the operation failed, if it did.
+    pub error: Option<Box<ErrorCode>>,
+    /// The saved script.
+    pub inventory: Option<GuestVmScriptInventory>,
+    /// Address to ask for the result, ending in the job's UUID. Its host may be a name that only the
+    /// server resolves: use your own endpoint with the UUID. The address alone gives access to the
+    /// result.
+    pub location: Option<Secret>,
+    /// Whether the operation succeeded. Usually left out.
+    pub success: Option<bool>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// Answer of DeleteGuestVmScript. With `location`, the call was accepted and nothing else is
+/// known.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteGuestVmScriptResponse {
+    /// How long the server gives the operation, in milliseconds.
+    pub api_timeout: Option<i64>,
+    /// Why the operation failed, if it did.
+    pub error: Option<Box<ErrorCode>>,
+    /// Address to ask for the result, ending in the job's UUID. Its host may be a name that only the
+    /// server resolves: use your own endpoint with the UUID. The address alone gives access to the
+    /// result.
+    pub location: Option<Secret>,
+    /// Whether the operation succeeded. Usually left out.
+    pub success: Option<bool>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
 
 /// An error, with the errors that led to it. Servers leave out what is null; members this file
 /// does not know are kept.
@@ -264,6 +563,383 @@ impl fmt::Debug for ExecuteGuestVmCommandResponse {
     }
 }
 
+/// Where a script is to run, and for how long at most.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct ExecuteGuestVmScriptParams {
+    /// Path of a log. The sources do not say of what, nor whether in the guest; without it, output is
+    /// in the records alone.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "logPath", skip_serializing_if = "Option::is_none")
+    )]
+    pub log_path: Option<String>,
+    /// UUID that the record is to have, 32 hexadecimal digits. Only newer servers know it; others
+    /// choose their own.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "recordUuid",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 32, "minLength" = 32, "pattern" = "^[0-9a-fA-F]{32}$")
+        )
+    )]
+    pub record_uuid: Option<String>,
+    /// Values for this execution, as `renderParams` of the script has them. Only newer servers know
+    /// it.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(rename = "runtimeParams", skip_serializing_if = "Option::is_none")
+    )]
+    pub runtime_params: Option<String>,
+    /// How long the script may run, in seconds, 10 to 86400. Without it, the script's own timeout
+    /// holds.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "scriptTimeout",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 86400, "minimum" = 10)
+        )
+    )]
+    pub script_timeout: Option<i32>,
+    /// UUIDs of the virtual machines, each of 32 hexadecimal digits. Each must be running and of the
+    /// script's platform. No greatest number is documented.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "vmInstanceUuids",
+            extend(
+                "minItems" = 1,
+                "items" = {"type":"string",
+                "maxLength":32,
+                "minLength":32,
+                "pattern":"^[0-9a-fA-F]{32}$"}
+            )
+        )
+    )]
+    pub vm_instance_uuids: Vec<String>,
+}
+
+impl ExecuteGuestVmScriptParams {
+    /// How many items `vmInstanceUuids` may have.
+    pub const VM_INSTANCE_UUIDS_ITEMS: RangeFrom<usize> = 1..;
+    /// How many characters each item of `vmInstanceUuids` may have.
+    pub const VM_INSTANCE_UUIDS_ITEM_LENGTH: RangeInclusive<usize> = 32..=32;
+    /// Which values `scriptTimeout` may have.
+    pub const SCRIPT_TIMEOUT_RANGE: RangeInclusive<i32> = 10..=86400;
+    /// How many characters `recordUuid` may have.
+    pub const RECORD_UUID_LENGTH: RangeInclusive<usize> = 32..=32;
+    /// Creates a value with the required members.
+    pub fn new(vm_instance_uuids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            vm_instance_uuids: vm_instance_uuids.into_iter().map(Into::into).collect(),
+            log_path: None,
+            record_uuid: None,
+            runtime_params: None,
+            script_timeout: None,
+        }
+    }
+
+    /// Path of a log. The sources do not say of what, nor whether in the guest; without it, output is
+    /// in the records alone.
+    pub fn log_path(mut self, value: impl Into<String>) -> Self {
+        self.log_path = Some(value.into());
+        self
+    }
+
+    /// UUID that the record is to have, 32 hexadecimal digits. Only newer servers know it; others
+    /// choose their own.
+    pub fn record_uuid(mut self, value: impl Into<String>) -> Self {
+        self.record_uuid = Some(value.into());
+        self
+    }
+
+    /// Values for this execution, as `renderParams` of the script has them. Only newer servers know
+    /// it.
+    pub fn runtime_params(mut self, value: impl Into<String>) -> Self {
+        self.runtime_params = Some(value.into());
+        self
+    }
+
+    /// How long the script may run, in seconds, 10 to 86400. Without it, the script's own timeout
+    /// holds.
+    pub fn script_timeout(mut self, value: i32) -> Self {
+        self.script_timeout = Some(value);
+        self
+    }
+}
+
+impl fmt::Debug for ExecuteGuestVmScriptParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecuteGuestVmScriptParams")
+            .field("log_path", &self.log_path)
+            .field("record_uuid", &self.record_uuid)
+            .field("runtime_params", &self.runtime_params.as_ref().map(|_| Redacted))
+            .field("script_timeout", &self.script_timeout)
+            .field("vm_instance_uuids", &self.vm_instance_uuids)
+            .finish()
+    }
+}
+
+/// Body of ExecuteGuestVmScript.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct ExecuteGuestVmScriptRequest {
+    /// Where a script is to run, and for how long at most.
+    #[cfg_attr(feature = "schemars", schemars(rename = "executeGuestVmScript"))]
+    pub execute_guest_vm_script: ExecuteGuestVmScriptParams,
+    /// System tags to attach to the call.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "systemTags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub system_tags: Vec<String>,
+    /// User tags to attach to the call.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "userTags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub user_tags: Vec<String>,
+}
+
+impl ExecuteGuestVmScriptRequest {
+    /// Creates a value with the required members.
+    pub fn new(execute_guest_vm_script: ExecuteGuestVmScriptParams) -> Self {
+        Self {
+            execute_guest_vm_script,
+            system_tags: Vec::new(),
+            user_tags: Vec::new(),
+        }
+    }
+
+    /// System tags to attach to the call.
+    pub fn system_tags(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.system_tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// User tags to attach to the call.
+    pub fn user_tags(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.user_tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+/// Answer of ExecuteGuestVmScript. With `location`, the call was accepted and nothing else is
+/// known.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ExecuteGuestVmScriptResponse {
+    /// How long the server gives the operation, in milliseconds.
+    pub api_timeout: Option<i64>,
+    /// Why the operation failed, if it did.
+    pub error: Option<Box<ErrorCode>>,
+    /// The record of the execution.
+    pub inventory: Option<GuestVmScriptExecutedRecordInventory>,
+    /// Address to ask for the result, ending in the job's UUID. Its host may be a name that only the
+    /// server resolves: use your own endpoint with the UUID. The address alone gives access to the
+    /// result.
+    pub location: Option<Secret>,
+    /// Whether the operation succeeded. Usually left out.
+    pub success: Option<bool>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// Answer of GetVmGuestToolsInfo.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct GetVmGuestToolsInfoResponse {
+    /// Why the operation failed, if it did.
+    pub error: Option<Box<ErrorCode>>,
+    /// What the guest tools can do, by name, each with its state. Since 4.2.0.
+    pub features: Option<Map<String, Value>>,
+    /// What the guest tools do, such as `Running`, the only value that the page shows.
+    pub status: Option<String>,
+    /// Whether the operation succeeded. Usually left out.
+    pub success: Option<bool>,
+    /// How the guest's clock is set. Newer servers only.
+    pub time_protocol: Option<String>,
+    /// Version of the guest tools, such as `1.0.0`.
+    pub version: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// What an execution of a script did in one virtual machine.
+#[derive(Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct GuestVmScriptExecutedRecordDetailInventory {
+    /// When it ended, in the form of `startTime`.
+    pub end_time: Option<String>,
+    /// Why the script was not run, or why its end was not seen. Empty where nothing is wrong.
+    pub err_cause: Option<String>,
+    /// Exit code of the script. Missing while the script runs, and where it was not run.
+    pub exit_code: Option<i32>,
+    /// UUID of the execution's record.
+    pub record_uuid: Option<String>,
+    /// When the script began, in the server's local time, such as `Sep 23, 2024 11:53:03 AM`.
+    pub start_time: Option<String>,
+    /// How far the execution is in this virtual machine.
+    pub status: Option<GuestVmScriptStatus>,
+    /// What the script wrote to standard error, kept as `stdout` is.
+    pub stderr: Option<String>,
+    /// What the script wrote to standard output. Guest tools keep about the last 1000 lines or 1 MiB.
+    pub stdout: Option<String>,
+    /// UUID of the virtual machine.
+    pub vm_instance_uuid: Option<String>,
+    /// Name of the virtual machine.
+    pub vm_name: Option<String>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+impl fmt::Debug for GuestVmScriptExecutedRecordDetailInventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuestVmScriptExecutedRecordDetailInventory")
+            .field("end_time", &self.end_time)
+            .field("err_cause", &self.err_cause)
+            .field("exit_code", &self.exit_code)
+            .field("record_uuid", &self.record_uuid)
+            .field("start_time", &self.start_time)
+            .field("status", &self.status)
+            .field("stderr", &self.stderr.as_ref().map(|_| Redacted))
+            .field("stdout", &self.stdout.as_ref().map(|_| Redacted))
+            .field("vm_instance_uuid", &self.vm_instance_uuid)
+            .field("vm_name", &self.vm_name)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// The record of an execution of a script, in whatever number of virtual machines.
+#[derive(Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct GuestVmScriptExecutedRecordInventory {
+    /// How `scriptContent` is encoded. Newer servers only.
+    pub encoding_type: Option<ScriptEncoding>,
+    /// When it ended, in the form of `startTime`. While it goes on, it is the time of the beginning.
+    pub end_time: Option<String>,
+    /// A number of executions; the sources do not say whether of the script or of virtual machines.
+    pub execution_count: Option<i32>,
+    /// Name of the account that runs the script.
+    pub executor: Option<String>,
+    /// Name of the record, made of the time and the script's name.
+    pub record_name: Option<String>,
+    /// Values that the server puts into the script before it runs, as the text of a JSON list.
+    pub render_params: Option<String>,
+    /// The text of the script. Where `encodingType` is missing it may be Base64 or not: the pages show
+    /// both.
+    pub script_content: Option<String>,
+    /// How long the script may run, in seconds.
+    pub script_timeout: Option<i32>,
+    /// UUID of the script.
+    pub script_uuid: Option<String>,
+    /// When the execution began, in the server's local time, such as `Sep 23, 2024 11:50:03 AM`.
+    pub start_time: Option<String>,
+    /// How far the execution is as a whole.
+    pub status: Option<GuestVmScriptStatus>,
+    /// UUID of the record.
+    pub uuid: Option<String>,
+    /// The version of the script that runs.
+    pub version: Option<i32>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+impl fmt::Debug for GuestVmScriptExecutedRecordInventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuestVmScriptExecutedRecordInventory")
+            .field("encoding_type", &self.encoding_type)
+            .field("end_time", &self.end_time)
+            .field("execution_count", &self.execution_count)
+            .field("executor", &self.executor)
+            .field("record_name", &self.record_name)
+            .field("render_params", &self.render_params.as_ref().map(|_| Redacted))
+            .field("script_content", &self.script_content)
+            .field("script_timeout", &self.script_timeout)
+            .field("script_uuid", &self.script_uuid)
+            .field("start_time", &self.start_time)
+            .field("status", &self.status)
+            .field("uuid", &self.uuid)
+            .field("version", &self.version)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// A saved script.
+#[derive(Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct GuestVmScriptInventory {
+    /// When it was saved, in the server's local time, such as `Sep 23, 2024 11:53:59 AM`.
+    pub create_date: Option<String>,
+    /// Free text about the script.
+    pub description: Option<String>,
+    /// How `scriptContent` is encoded. Newer servers only.
+    pub encoding_type: Option<ScriptEncoding>,
+    /// When it was last changed, in the form of `createDate`.
+    pub last_op_date: Option<String>,
+    /// Name of the script.
+    pub name: Option<String>,
+    /// Operating system family that the script is for.
+    pub platform: Option<Platform>,
+    /// Values that the server puts into the script before it runs, as the text of a JSON list.
+    pub render_params: Option<String>,
+    /// The text of the script. Where `encodingType` is missing it may be Base64 or not: the pages show
+    /// both.
+    pub script_content: Option<String>,
+    /// How long the script may run where the execution does not say, in seconds.
+    pub script_timeout: Option<i32>,
+    /// The language of the script.
+    pub script_type: Option<ScriptType>,
+    /// UUID of the script.
+    pub uuid: Option<String>,
+    /// How often the script was changed, from 1.
+    pub version: Option<i32>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+impl fmt::Debug for GuestVmScriptInventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuestVmScriptInventory")
+            .field("create_date", &self.create_date)
+            .field("description", &self.description)
+            .field("encoding_type", &self.encoding_type)
+            .field("last_op_date", &self.last_op_date)
+            .field("name", &self.name)
+            .field("platform", &self.platform)
+            .field("render_params", &self.render_params.as_ref().map(|_| Redacted))
+            .field("script_content", &self.script_content)
+            .field("script_timeout", &self.script_timeout)
+            .field("script_type", &self.script_type)
+            .field("uuid", &self.uuid)
+            .field("version", &self.version)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
 /// An account's credentials.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -319,6 +995,124 @@ pub struct LogInByAccountResponse {
 #[non_exhaustive]
 pub struct LogOutResponse(pub Map<String, Value>);
 
+/// Answer of QueryGuestVmScriptExecutedRecordDetail.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct QueryGuestVmScriptExecutedRecordDetailResponse {
+    /// Why the operation failed, if it did.
+    pub error: Option<Box<ErrorCode>>,
+    /// What executions did, an item for each virtual machine.
+    pub inventories: Vec<GuestVmScriptExecutedRecordDetailInventory>,
+    /// Whether the operation succeeded. Usually left out.
+    pub success: Option<bool>,
+    /// The number of all items that meet the conditions, if `replyWithCount` was given.
+    pub total: Option<i64>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// Answer of QueryGuestVmScriptExecutedRecord.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct QueryGuestVmScriptExecutedRecordResponse {
+    /// Why the operation failed, if it did.
+    pub error: Option<Box<ErrorCode>>,
+    /// The records.
+    pub inventories: Vec<GuestVmScriptExecutedRecordInventory>,
+    /// Whether the operation succeeded. Usually left out.
+    pub success: Option<bool>,
+    /// The number of all items that meet the conditions, if `replyWithCount` was given.
+    pub total: Option<i64>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// Answer of QueryGuestVmScript.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct QueryGuestVmScriptResponse {
+    /// Why the operation failed, if it did.
+    pub error: Option<Box<ErrorCode>>,
+    /// The scripts.
+    pub inventories: Vec<GuestVmScriptInventory>,
+    /// Whether the operation succeeded. Usually left out.
+    pub success: Option<bool>,
+    /// The number of all items that meet the conditions, if `replyWithCount` was given.
+    pub total: Option<i64>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// How long a session goes on.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct RenewSessionParams {
+    /// How long from now the session goes on, in seconds, 60 to 31536000, a year. What the server
+    /// takes when it is missing is not documented.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 31536000, "minimum" = 60)
+        )
+    )]
+    pub duration: Option<i64>,
+}
+
+impl RenewSessionParams {
+    /// Which values `duration` may have.
+    pub const DURATION_RANGE: RangeInclusive<i64> = 60..=31536000;
+    /// Creates a value with no member set.
+    pub fn new() -> Self {
+        Default::default()
+    }
+
+    /// How long from now the session goes on, in seconds, 60 to 31536000, a year. What the server
+    /// takes when it is missing is not documented.
+    pub fn duration(mut self, value: i64) -> Self {
+        self.duration = Some(value);
+        self
+    }
+}
+
+/// Body of RenewSession.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct RenewSessionRequest {
+    /// How long a session goes on.
+    #[cfg_attr(feature = "schemars", schemars(rename = "renewSession"))]
+    pub renew_session: RenewSessionParams,
+}
+
+impl RenewSessionRequest {
+    /// Creates a value with the required members.
+    pub fn new(renew_session: RenewSessionParams) -> Self {
+        Self { renew_session }
+    }
+}
+
+/// Answer of RenewSession. With `location`, the call was accepted and nothing else is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct RenewSessionResponse {
+    /// How long the server gives the operation, in milliseconds.
+    pub api_timeout: Option<i64>,
+    /// Why the operation failed, if it did.
+    pub error: Option<Box<ErrorCode>>,
+    /// The session with its new end.
+    pub inventory: Option<SessionInventory>,
+    /// Address to ask for the result, ending in the job's UUID. Its host may be a name that only the
+    /// server resolves: use your own endpoint with the UUID. The address alone gives access to the
+    /// result.
+    pub location: Option<Secret>,
+    /// Whether the operation succeeded. Usually left out.
+    pub success: Option<bool>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
 /// An open session.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -340,6 +1134,266 @@ pub struct SessionInventory {
     pub user_uuid: Option<String>,
     /// UUID of the session, 32 hexadecimal digits. It gives the rights of the account.
     pub uuid: Option<Secret>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
+/// What of a script is to change.
+#[derive(Clone, Default, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct UpdateGuestVmScriptParams {
+    /// Free text about the script, at most 256 characters.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(skip_serializing_if = "Option::is_none", extend("maxLength" = 256))
+    )]
+    pub description: Option<String>,
+    /// How `scriptContent` is encoded. Servers before 5.3 do not know the member and take Base64;
+    /// newer ones take it where the member is missing, though their SDK calls it required.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "encodingType",
+            skip_serializing_if = "Option::is_none",
+            extend("enum" = ["Base64", null])
+        )
+    )]
+    pub encoding_type: Option<ScriptEncoding>,
+    /// Name of the script, 1 to 128 characters: letters of English, digits, Chinese characters, blanks
+    /// between others, and `_-.():+`. Need not be unique.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "maxLength" = 128,
+                "minLength" = 1,
+                "pattern" = "^[一-鿿A-Za-z0-9_.():+-]([一-鿿A-Za-z0-9_.():+\\s-]*[一-鿿A-Za-z0-9_.():+-])?$"
+            )
+        )
+    )]
+    pub name: Option<String>,
+    /// Operating system family that the script is for, spelled exactly so.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            skip_serializing_if = "Option::is_none",
+            extend("enum" = ["Linux", "Windows", null])
+        )
+    )]
+    pub platform: Option<Platform>,
+    /// Values that the server puts into the script before it runs, as the text of a JSON list of
+    /// objects with `key`, `value` and `description`, at most 5120 characters.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "renderParams",
+            skip_serializing_if = "Option::is_none",
+            extend("maxLength" = 5120)
+        )
+    )]
+    pub render_params: Option<String>,
+    /// The text of the script, as Base64 of at most 65536 characters, which is 48 KiB of script. Not
+    /// empty.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "scriptContent",
+            skip_serializing_if = "Option::is_none",
+            extend(
+                "maxLength" = 65536,
+                "pattern" = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$"
+            )
+        )
+    )]
+    pub script_content: Option<Base64>,
+    /// How long the script may run where the execution does not say, in seconds, 0 to 86400. The SDK
+    /// takes 0 here, and does not say what it means.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "scriptTimeout",
+            skip_serializing_if = "Option::is_none",
+            extend("maximum" = 86400, "minimum" = 0)
+        )
+    )]
+    pub script_timeout: Option<i32>,
+    /// The language of the script.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "scriptType",
+            skip_serializing_if = "Option::is_none",
+            extend("enum" = ["Shell", "Python", "Perl", "Bat", "Powershell", null])
+        )
+    )]
+    pub script_type: Option<ScriptType>,
+}
+
+impl UpdateGuestVmScriptParams {
+    /// How many characters `name` may have.
+    pub const NAME_LENGTH: RangeInclusive<usize> = 1..=128;
+    /// How many characters `description` may have.
+    pub const DESCRIPTION_LENGTH: RangeInclusive<usize> = 0..=256;
+    /// How many characters of Base64 `scriptContent` may have.
+    pub const SCRIPT_CONTENT_LENGTH: RangeInclusive<usize> = 0..=65536;
+    /// How many characters `renderParams` may have.
+    pub const RENDER_PARAMS_LENGTH: RangeInclusive<usize> = 0..=5120;
+    /// Which values `scriptTimeout` may have.
+    pub const SCRIPT_TIMEOUT_RANGE: RangeInclusive<i32> = 0..=86400;
+    /// Creates a value with no member set.
+    pub fn new() -> Self {
+        Default::default()
+    }
+
+    /// Free text about the script, at most 256 characters.
+    pub fn description(mut self, value: impl Into<String>) -> Self {
+        self.description = Some(value.into());
+        self
+    }
+
+    /// How `scriptContent` is encoded. Servers before 5.3 do not know the member and take Base64;
+    /// newer ones take it where the member is missing, though their SDK calls it required.
+    pub fn encoding_type(mut self, value: impl Into<ScriptEncoding>) -> Self {
+        self.encoding_type = Some(value.into());
+        self
+    }
+
+    /// Name of the script, 1 to 128 characters: letters of English, digits, Chinese characters, blanks
+    /// between others, and `_-.():+`. Need not be unique.
+    pub fn name(mut self, value: impl Into<String>) -> Self {
+        self.name = Some(value.into());
+        self
+    }
+
+    /// Operating system family that the script is for, spelled exactly so.
+    pub fn platform(mut self, value: impl Into<Platform>) -> Self {
+        self.platform = Some(value.into());
+        self
+    }
+
+    /// Values that the server puts into the script before it runs, as the text of a JSON list of
+    /// objects with `key`, `value` and `description`, at most 5120 characters.
+    pub fn render_params(mut self, value: impl Into<String>) -> Self {
+        self.render_params = Some(value.into());
+        self
+    }
+
+    /// The text of the script, as Base64 of at most 65536 characters, which is 48 KiB of script. Not
+    /// empty.
+    pub fn script_content(mut self, value: impl Into<Base64>) -> Self {
+        self.script_content = Some(value.into());
+        self
+    }
+
+    /// How long the script may run where the execution does not say, in seconds, 0 to 86400. The SDK
+    /// takes 0 here, and does not say what it means.
+    pub fn script_timeout(mut self, value: i32) -> Self {
+        self.script_timeout = Some(value);
+        self
+    }
+
+    /// The language of the script.
+    pub fn script_type(mut self, value: impl Into<ScriptType>) -> Self {
+        self.script_type = Some(value.into());
+        self
+    }
+}
+
+impl fmt::Debug for UpdateGuestVmScriptParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdateGuestVmScriptParams")
+            .field("description", &self.description)
+            .field("encoding_type", &self.encoding_type)
+            .field("name", &self.name)
+            .field("platform", &self.platform)
+            .field("render_params", &self.render_params.as_ref().map(|_| Redacted))
+            .field("script_content", &self.script_content)
+            .field("script_timeout", &self.script_timeout)
+            .field("script_type", &self.script_type)
+            .finish()
+    }
+}
+
+/// Body of UpdateGuestVmScript.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct UpdateGuestVmScriptRequest {
+    /// System tags to attach to the call.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "systemTags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub system_tags: Vec<String>,
+    /// What of a script is to change.
+    #[cfg_attr(feature = "schemars", schemars(rename = "updateGuestVmScript"))]
+    pub update_guest_vm_script: UpdateGuestVmScriptParams,
+    /// User tags to attach to the call.
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            rename = "userTags",
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            extend("type" = ["array", "null"])
+        )
+    )]
+    pub user_tags: Vec<String>,
+}
+
+impl UpdateGuestVmScriptRequest {
+    /// Creates a value with the required members.
+    pub fn new(update_guest_vm_script: UpdateGuestVmScriptParams) -> Self {
+        Self {
+            update_guest_vm_script,
+            system_tags: Vec::new(),
+            user_tags: Vec::new(),
+        }
+    }
+
+    /// System tags to attach to the call.
+    pub fn system_tags(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.system_tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// User tags to attach to the call.
+    pub fn user_tags(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.user_tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+/// Answer of UpdateGuestVmScript. With `location`, the call was accepted and nothing else is
+/// known.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateGuestVmScriptResponse {
+    /// How long the server gives the operation, in milliseconds.
+    pub api_timeout: Option<i64>,
+    /// Why the operation failed, if it did.
+    pub error: Option<Box<ErrorCode>>,
+    /// The changed script. Usually left out.
+    pub inventory: Option<GuestVmScriptInventory>,
+    /// Address to ask for the result, ending in the job's UUID. Its host may be a name that only the
+    /// server resolves: use your own endpoint with the UUID. The address alone gives access to the
+    /// result.
+    pub location: Option<Secret>,
+    /// Whether the operation succeeded. Usually left out.
+    pub success: Option<bool>,
     /// Members that have no field here, or were not of their type, as they came.
     pub extra: Extra,
 }

@@ -4,6 +4,9 @@ use guestexec_core::{Validate, check};
 use super::{builder, types};
 
 static PATTERN_0: check::Pattern = check::Pattern::new("^[0-9a-fA-F]{32}$");
+static PATTERN_1: check::Pattern = check::Pattern::new(
+    "^[一-鿿A-Za-z0-9_.():+-]([一-鿿A-Za-z0-9_.():+\\s-]*[一-鿿A-Za-z0-9_.():+-])?$",
+);
 impl builder::LogOut<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
     pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
@@ -17,6 +20,141 @@ impl builder::ValidateSession<'_> {
     pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
         check::characters("uuid", uuid, Self::UUID_LENGTH)?;
         check::pattern("uuid", uuid, &PATTERN_0)
+    }
+}
+
+impl builder::RenewSession<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
+        check::characters("uuid", uuid, Self::UUID_LENGTH)?;
+        check::pattern("uuid", uuid, &PATTERN_0)
+    }
+}
+
+impl builder::GetVmGuestToolsInfo<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
+        check::characters("uuid", uuid, Self::UUID_LENGTH)?;
+        check::pattern("uuid", uuid, &PATTERN_0)
+    }
+}
+
+impl builder::QueryGuestVmScript<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(
+        checks: bool,
+        q: &Option<Vec<String>>,
+        limit: &Option<i32>,
+        start: &Option<i32>,
+    ) -> check::Checked {
+        if !checks {
+            return Ok(());
+        }
+        if let Some(value) = q {
+            check::each(
+                "q",
+                value,
+                |item| check::characters("", item, Self::Q_ITEM_LENGTH),
+            )?;
+        }
+        if let Some(value) = limit {
+            check::range("limit", *value, Self::LIMIT_RANGE)?;
+        }
+        if let Some(value) = start {
+            check::range("start", *value, Self::START_RANGE)?;
+        }
+        Ok(())
+    }
+}
+
+impl builder::DeleteGuestVmScript<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(
+        checks: bool,
+        uuid: &str,
+        delete_mode: &Option<String>,
+    ) -> check::Checked {
+        check::characters("uuid", uuid, Self::UUID_LENGTH)?;
+        check::pattern("uuid", uuid, &PATTERN_0)?;
+        if !checks {
+            return Ok(());
+        }
+        if let Some(value) = delete_mode {
+            check::one_of("deleteMode", value, &["Permissive", "Enforcing"])?;
+        }
+        Ok(())
+    }
+}
+
+impl builder::ExecuteGuestVmScript<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
+        check::characters("uuid", uuid, Self::UUID_LENGTH)?;
+        check::pattern("uuid", uuid, &PATTERN_0)
+    }
+}
+
+impl builder::UpdateGuestVmScript<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
+        check::characters("uuid", uuid, Self::UUID_LENGTH)?;
+        check::pattern("uuid", uuid, &PATTERN_0)
+    }
+}
+
+impl builder::QueryGuestVmScriptExecutedRecord<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(
+        checks: bool,
+        q: &Option<Vec<String>>,
+        limit: &Option<i32>,
+        start: &Option<i32>,
+    ) -> check::Checked {
+        if !checks {
+            return Ok(());
+        }
+        if let Some(value) = q {
+            check::each(
+                "q",
+                value,
+                |item| check::characters("", item, Self::Q_ITEM_LENGTH),
+            )?;
+        }
+        if let Some(value) = limit {
+            check::range("limit", *value, Self::LIMIT_RANGE)?;
+        }
+        if let Some(value) = start {
+            check::range("start", *value, Self::START_RANGE)?;
+        }
+        Ok(())
+    }
+}
+
+impl builder::QueryGuestVmScriptExecutedRecordDetail<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(
+        checks: bool,
+        q: &Option<Vec<String>>,
+        limit: &Option<i32>,
+        start: &Option<i32>,
+    ) -> check::Checked {
+        if !checks {
+            return Ok(());
+        }
+        if let Some(value) = q {
+            check::each(
+                "q",
+                value,
+                |item| check::characters("", item, Self::Q_ITEM_LENGTH),
+            )?;
+        }
+        if let Some(value) = limit {
+            check::range("limit", *value, Self::LIMIT_RANGE)?;
+        }
+        if let Some(value) = start {
+            check::range("start", *value, Self::START_RANGE)?;
+        }
+        Ok(())
     }
 }
 
@@ -36,6 +174,22 @@ impl Validate for types::LogInByAccountRequest {
 }
 
 impl Validate for types::LogInByAccountParams {}
+impl Validate for types::RenewSessionRequest {
+    fn validate(&self) -> check::Checked {
+        Validate::validate(&self.renew_session)
+            .map_err(|violation| violation.within("renewSession"))
+    }
+}
+
+impl Validate for types::RenewSessionParams {
+    fn validate(&self) -> check::Checked {
+        if let Some(value) = &self.duration {
+            check::range("duration", *value, Self::DURATION_RANGE)?;
+        }
+        Ok(())
+    }
+}
+
 impl Validate for types::ExecuteGuestVmCommandRequest {
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.params).map_err(|violation| violation.within("params"))
@@ -54,6 +208,124 @@ impl Validate for types::ExecuteGuestVmCommandParams {
         check::characters("command", &self.command, Self::COMMAND_LENGTH)?;
         if let Some(value) = &self.command_timeout {
             check::range("commandTimeout", *value, Self::COMMAND_TIMEOUT_RANGE)?;
+        }
+        Ok(())
+    }
+}
+
+impl Validate for types::CreateGuestVmScriptRequest {
+    fn validate(&self) -> check::Checked {
+        Validate::validate(&self.params).map_err(|violation| violation.within("params"))
+    }
+}
+
+impl Validate for types::CreateGuestVmScriptParams {
+    fn validate(&self) -> check::Checked {
+        check::characters("name", &self.name, Self::NAME_LENGTH)?;
+        check::pattern("name", &self.name, &PATTERN_1)?;
+        if let Some(value) = &self.description {
+            check::characters("description", value, Self::DESCRIPTION_LENGTH)?;
+        }
+        if let Some(value) = &self.encoding_type {
+            check::one_of("encodingType", value.as_str(), &["Base64"])?;
+        }
+        check::base64("scriptContent", &self.script_content)?;
+        check::encoded(
+            "scriptContent",
+            &self.script_content,
+            Self::SCRIPT_CONTENT_LENGTH,
+        )?;
+        if let Some(value) = &self.render_params {
+            check::characters("renderParams", value, Self::RENDER_PARAMS_LENGTH)?;
+        }
+        check::one_of("platform", self.platform.as_str(), &["Linux", "Windows"])?;
+        check::one_of(
+            "scriptType",
+            self.script_type.as_str(),
+            &["Shell", "Python", "Perl", "Bat", "Powershell"],
+        )?;
+        if let Some(value) = &self.script_timeout {
+            check::range("scriptTimeout", *value, Self::SCRIPT_TIMEOUT_RANGE)?;
+        }
+        if let Some(value) = &self.resource_uuid {
+            check::characters("resourceUuid", value, Self::RESOURCE_UUID_LENGTH)?;
+            check::pattern("resourceUuid", value, &PATTERN_0)?;
+        }
+        Ok(())
+    }
+}
+
+impl Validate for types::UpdateGuestVmScriptRequest {
+    fn validate(&self) -> check::Checked {
+        Validate::validate(&self.update_guest_vm_script)
+            .map_err(|violation| violation.within("updateGuestVmScript"))
+    }
+}
+
+impl Validate for types::UpdateGuestVmScriptParams {
+    fn validate(&self) -> check::Checked {
+        if let Some(value) = &self.name {
+            check::characters("name", value, Self::NAME_LENGTH)?;
+            check::pattern("name", value, &PATTERN_1)?;
+        }
+        if let Some(value) = &self.description {
+            check::characters("description", value, Self::DESCRIPTION_LENGTH)?;
+        }
+        if let Some(value) = &self.encoding_type {
+            check::one_of("encodingType", value.as_str(), &["Base64"])?;
+        }
+        if let Some(value) = &self.script_content {
+            check::base64("scriptContent", value)?;
+            check::encoded("scriptContent", value, Self::SCRIPT_CONTENT_LENGTH)?;
+        }
+        if let Some(value) = &self.render_params {
+            check::characters("renderParams", value, Self::RENDER_PARAMS_LENGTH)?;
+        }
+        if let Some(value) = &self.platform {
+            check::one_of("platform", value.as_str(), &["Linux", "Windows"])?;
+        }
+        if let Some(value) = &self.script_type {
+            check::one_of(
+                "scriptType",
+                value.as_str(),
+                &["Shell", "Python", "Perl", "Bat", "Powershell"],
+            )?;
+        }
+        if let Some(value) = &self.script_timeout {
+            check::range("scriptTimeout", *value, Self::SCRIPT_TIMEOUT_RANGE)?;
+        }
+        Ok(())
+    }
+}
+
+impl Validate for types::ExecuteGuestVmScriptRequest {
+    fn validate(&self) -> check::Checked {
+        Validate::validate(&self.execute_guest_vm_script)
+            .map_err(|violation| violation.within("executeGuestVmScript"))
+    }
+}
+
+impl Validate for types::ExecuteGuestVmScriptParams {
+    fn validate(&self) -> check::Checked {
+        check::items(
+            "vmInstanceUuids",
+            &self.vm_instance_uuids,
+            Self::VM_INSTANCE_UUIDS_ITEMS,
+        )?;
+        check::each(
+            "vmInstanceUuids",
+            &self.vm_instance_uuids,
+            |item| {
+                check::characters("", item, Self::VM_INSTANCE_UUIDS_ITEM_LENGTH)?;
+                check::pattern("", item, &PATTERN_0)
+            },
+        )?;
+        if let Some(value) = &self.script_timeout {
+            check::range("scriptTimeout", *value, Self::SCRIPT_TIMEOUT_RANGE)?;
+        }
+        if let Some(value) = &self.record_uuid {
+            check::characters("recordUuid", value, Self::RECORD_UUID_LENGTH)?;
+            check::pattern("recordUuid", value, &PATTERN_0)?;
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
     Client, Error, JobId, Output, Unfinished,
-    auth::Session,
     error::session_ended,
     hooks::Call,
     not_started::{PollError, is_of_node, poll_error, refuses_poll},
@@ -69,13 +68,18 @@ enum SessionEnded {
 impl<'a> Job<'a> {
     /// A job of which only the id is known.
     pub(crate) fn known(client: &'a Client, id: &JobId) -> Self {
-        let session = client.session().and_then(Session::uuid);
+        let session = client.session().and_then(|session| session.uuid());
         Self { client, id: id.clone(), vm: None, sent: None, session, marks: Vec::new() }
     }
 
-    /// The job of a command for `vm` that is about to be sent.
-    pub(crate) fn of_command(client: &'a Client, id: JobId, vm: &'a str, marks: Vec<Mark>) -> Self {
-        Self { vm: Some(vm), sent: Some(Instant::now()), marks, ..Self::known(client, &id) }
+    /// The job of a command that is about to be sent, for `vm` if for a single one.
+    pub(crate) fn of_command(
+        client: &'a Client,
+        id: JobId,
+        vm: Option<&'a str>,
+        marks: Vec<Mark>,
+    ) -> Self {
+        Self { vm, sent: Some(Instant::now()), marks, ..Self::known(client, &id) }
     }
 
     /// Waits for the end of a job that the node has accepted, by the id it gives, if any.

@@ -3,7 +3,8 @@
 use guestexec_core::ExitStatus;
 
 use crate::{
-    Captured, Error, JobId, Output, Uncaptured, Unfinished, types::ExecuteGuestVmCommandResponse,
+    Captured, Error, JobId, Output, ScriptResult, Uncaptured, Unfinished, UnfinishedScript,
+    types::ExecuteGuestVmCommandResponse,
 };
 
 impl Captured {
@@ -113,5 +114,62 @@ impl Uncaptured {
     /// ```
     pub fn for_test(output: Output) -> Error {
         Captured::unreadable(output)
+    }
+}
+
+impl ScriptResult {
+    /// Makes a result for a test: a script that ended with `status` in a VM, without output.
+    ///
+    /// ```
+    /// use guestexec_zstack::ScriptResult;
+    ///
+    /// let result = ScriptResult::for_test("fc022ba201c135d8809c5e02bf6bf156", 3);
+    /// assert_eq!(result.exit_code(), Some(3));
+    /// ```
+    pub fn for_test(vm: impl Into<String>, status: impl Into<ExitStatus>) -> Self {
+        Self {
+            vm: vm.into(),
+            record: String::new(),
+            status: Some(status.into()),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// Sets standard output.
+    ///
+    /// ```
+    /// use guestexec_zstack::ScriptResult;
+    ///
+    /// let result = ScriptResult::for_test("vm", 0).with_stdout("up").with_stderr("warning");
+    /// assert_eq!((&*result.stdout, &*result.stderr), (&b"up"[..], &b"warning"[..]));
+    /// ```
+    #[must_use]
+    pub fn with_stdout(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdout = bytes.into();
+        self
+    }
+
+    /// Sets standard error.
+    #[must_use]
+    pub fn with_stderr(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stderr = bytes.into();
+        self
+    }
+}
+
+impl UnfinishedScript {
+    /// Makes the error of a script for a test in which [`UnfinishedScript::of`] finds its UUID.
+    ///
+    /// ```
+    /// use guestexec_zstack::{Error, ErrorKind, UnfinishedScript};
+    ///
+    /// let lost = Error::new(ErrorKind::Timeout, "no end was seen");
+    /// let error = UnfinishedScript::for_test("0123456789abcdef0123456789abcdef", lost);
+    /// assert!(UnfinishedScript::of(&error).is_some_and(|it| it.script().starts_with("0123")));
+    /// ```
+    pub fn for_test(script: &str, error: Error) -> Error {
+        Self::attach(script, error)
     }
 }

@@ -9,8 +9,9 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::{ErrorKind, Secret, ensure_runtime, sign::hex};
+use guestexec_core::{ErrorKind, Secret, ensure_runtime, sign::hex, telemetry};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{
     follow::{self, PATIENCE},
@@ -205,7 +206,9 @@ impl<'a> Job<'a> {
     async fn output(self) -> Result<Output, Error> {
         let job = follow::Job::known(self.client, &self.id);
         ensure_runtime().map_err(|error| job.unfinished(error))?;
-        job.poll(after(self.wait), PATIENCE).await
+        let span = telemetry::command_span("zstack");
+        telemetry::record_job(&span, self.id.expose());
+        job.poll(after(self.wait), PATIENCE).instrument(span).await
     }
 }
 

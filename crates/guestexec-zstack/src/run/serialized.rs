@@ -3,7 +3,7 @@
 use guestexec_core::{serialize_output, write_optional};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use crate::{Captured, Output, Uncaptured, Unfinished};
+use crate::{Captured, Output, ScriptResult, Uncaptured, Unfinished, UnfinishedScript};
 
 impl Serialize for Captured {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -41,6 +41,28 @@ impl Serialize for Uncaptured {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut to = serializer.serialize_map(None)?;
         to.serialize_entry("output", self.output())?;
+        to.end()
+    }
+}
+
+impl Serialize for ScriptResult {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut to = serializer.serialize_map(None)?;
+        to.serialize_entry("vm", self.vm())?;
+        to.serialize_entry("record", self.record())?;
+        write_optional(&mut to, "exit_code", &self.exit_code())?;
+        to.serialize_entry("success", &self.success())?;
+        to.serialize_entry("stdout", &self.stdout_lossy())?;
+        to.serialize_entry("stderr", &self.stderr_lossy())?;
+        write_optional(&mut to, "cause", &self.cause())?;
+        to.end()
+    }
+}
+
+impl Serialize for UnfinishedScript {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut to = serializer.serialize_map(None)?;
+        to.serialize_entry("script", self.script())?;
         to.end()
     }
 }

@@ -1,10 +1,11 @@
 //! One command's call: sends it once and follows it to its end, however the node answers.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use guestexec_core::{ErrorKind, Mark, Secret, ensure_runtime};
+use guestexec_core::{Answer, ErrorKind, Mark, Secret, ensure_runtime, telemetry};
 use reqwest::StatusCode;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument as _, Span};
 
 use super::{follow::Job, job::after};
 use crate::{
@@ -15,7 +16,9 @@ use crate::{
     error::session_ended,
     hooks,
     not_started::is_of_node,
-    types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest},
+    types::{
+        ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest, ExecuteGuestVmCommandResponse,
+    },
 };
 
 /// How long to wait for a command without a timeout.
@@ -25,15 +28,59 @@ pub(crate) const GRACE: Duration = Duration::from_secs(30);
 /// Longest wait of all: a command's longest timeout, and as much again.
 const LONGEST: Duration = Duration::from_secs(2 * 86_400);
 
-/// The settings of a [`Run`](crate::Run) or [`Unchecked`](crate::Unchecked).
+/// A call under a job of its own: one that runs a command, or what stands around one.
+pub(crate) trait Request: Sync {
+    /// The VM that the errors of the call name.
+    fn vm(&self) -> Option<&str>;
+
+    /// Sends it once. The result is in the form of a command's, with what it does not have as `extra`.
+    fn send(
+        &self,
+        client: &Client,
+        seconds: Option<i32>,
+        state: hooks::Call,
+    ) -> impl Future<Output = Result<Answer<ExecuteGuestVmCommandResponse>, Error>> + Send;
+}
+
+/// One command in one VM.
 #[derive(Clone)]
-pub(crate) struct Call<'a> {
-    pub(crate) client: &'a Client,
+pub(crate) struct Command {
     pub(crate) vm: String,
     pub(crate) platform: Platform,
-    pub(crate) command: String,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) text: String,
     pub(crate) method: Method,
+}
+
+impl Request for Command {
+    fn vm(&self) -> Option<&str> {
+        Some(&self.vm)
+    }
+
+    async fn send(
+        &self,
+        client: &Client,
+        seconds: Option<i32>,
+        state: hooks::Call,
+    ) -> Result<Answer<ExecuteGuestVmCommandResponse>, Error> {
+        let mut params =
+            ExecuteGuestVmCommandParams::new(&self.vm, self.platform.clone(), &self.text);
+        params.command_timeout = seconds;
+        let request = ExecuteGuestVmCommandRequest::new(params);
+        match self.method {
+            Method::Put => ExecuteGuestVmCommand::with_body(client, request).send_in(state).await,
+            Method::Post => {
+                ExecuteGuestVmCommandByPost::with_body(client, request).send_in(state).await
+            }
+        }
+    }
+}
+
+/// A [`Request`], and how it is to be made.
+#[derive(Clone)]
+pub(crate) struct Call<'a, R = Command> {
+    pub(crate) client: &'a Client,
+    pub(crate) request: R,
+    pub(crate) timeout: Option<Duration>,
     pub(crate) job: Option<JobId>,
     /// What a shape is told of the command.
     pub(crate) marks: Vec<Mark>,
@@ -46,37 +93,49 @@ impl Call<'_> {
         debug: &'f mut fmt::DebugStruct<'a, 'b>,
     ) -> &'f mut fmt::DebugStruct<'a, 'b> {
         debug
-            .field("vm", &self.vm)
-            .field("platform", &self.platform)
+            .field("vm", &self.request.vm)
+            .field("platform", &self.request.platform)
             .field("timeout", &self.timeout)
-            .field("method", &self.method)
+            .field("method", &self.request.method)
             .field("job", &self.job)
     }
+}
 
-    fn request(&self) -> ExecuteGuestVmCommandRequest {
-        let mut params =
-            ExecuteGuestVmCommandParams::new(&self.vm, self.platform.clone(), &self.command);
-        if let Some(timeout) = self.timeout {
-            let seconds = timeout.as_nanos().div_ceil(1_000_000_000);
-            // A number that does not fit is out of range, too; the check then rejects it.
-            params = params.command_timeout(i32::try_from(seconds).unwrap_or(i32::MAX));
-        }
-        ExecuteGuestVmCommandRequest::new(params)
-    }
+/// A time limit as the service takes it. A number that does not fit is out of range, too; the check then
+/// rejects it.
+pub(crate) fn seconds(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_nanos().div_ceil(1_000_000_000)).unwrap_or(i32::MAX)
+}
 
+/// When to stop waiting for a command that may run that long.
+pub(crate) fn deadline(timeout: Option<Duration>) -> Instant {
+    after(timeout.unwrap_or(DEFAULT_TIMEOUT).saturating_add(GRACE).min(LONGEST))
+}
+
+impl<R: Request> Call<'_, R> {
     /// Sends the command, and once more under a new session if the session had ended.
     pub(crate) async fn finish(self) -> Result<Output, Error> {
         ensure_runtime()?;
-        let wait = self.timeout.unwrap_or(DEFAULT_TIMEOUT).saturating_add(GRACE);
-        let deadline = after(wait.min(LONGEST));
+        let span = telemetry::command_span("zstack");
+        if let Some(vm) = self.request.vm() {
+            telemetry::record(&span, telemetry::VM, vm);
+        }
+        self.finish_in(&span).instrument(span.clone()).await
+    }
+
+    async fn finish_in(&self, span: &Span) -> Result<Output, Error> {
+        let deadline = deadline(self.timeout);
+        // Where they cannot be fetched, the call says so.
+        let _ = timeout_at(deadline, self.client.ready()).await;
         let session = self.client.session();
+        let session = session.as_deref();
         let mut may_renew = true;
         if let (Some(session), Some(_)) = (session, &self.job) {
             self.renew_if_ended(session, deadline).await?;
         }
         loop {
             let mut used = None;
-            let error = match self.attempt(deadline, &mut used).await {
+            let error = match self.attempt(deadline, &mut used, span).await {
                 Err(error) if !error.may_have_run() => error,
                 ended => return ended,
             };
@@ -123,10 +182,11 @@ impl Call<'_> {
         &self,
         deadline: Instant,
         used: &mut Option<Arc<Secret>>,
+        span: &Span,
     ) -> Result<Output, Error> {
         if let Some(session) = self.client.session() {
             // Opened by the call itself, the session of the first command would not be known here.
-            if self.client.inner.shared.check().is_ok() {
+            if self.client.inner.shared.is_ok() {
                 timeout_at(deadline, session.open(self.client)).await.unwrap_or(Ok(()))?;
             }
             *used = session.uuid();
@@ -135,20 +195,14 @@ impl Call<'_> {
             Some(job) => job.clone(),
             None => JobId::random()?,
         };
+        telemetry::record_job(span, id.expose());
         let state = hooks::Call {
             job: Some((id.clone(), deadline)),
             marks: self.marks.clone(),
             ..Default::default()
         };
-        let job = Job::of_command(self.client, id, &self.vm, self.marks.clone());
-        let (client, request) = (self.client, self.request());
-        let sent = match self.method {
-            Method::Put => ExecuteGuestVmCommand::with_body(client, request).send_in(state).await,
-            Method::Post => {
-                ExecuteGuestVmCommandByPost::with_body(client, request).send_in(state).await
-            }
-        };
-        let answer = match sent {
+        let job = Job::of_command(self.client, id, self.request.vm(), self.marks.clone());
+        let answer = match self.request.send(self.client, self.timeout.map(seconds), state).await {
             Ok(answer) => answer,
             // The caller's id may be that of another command.
             Err(error) if error.status() == Some(StatusCode::BAD_REQUEST) && self.job.is_some() => {

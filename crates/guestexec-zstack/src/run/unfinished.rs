@@ -53,6 +53,11 @@ impl Unfinished {
         self.vm.as_deref()
     }
 
+    /// What went wrong, without the job.
+    pub(crate) fn into_cause(error: Error) -> Error {
+        Self::of(&error).map_or_else(|| error.clone(), |unfinished| unfinished.cause.clone())
+    }
+
     /// Makes the job a part of the error.
     pub(crate) fn attach(job: JobId, vm: Option<String>, error: Error) -> Error {
         let take_up = "take the command up with `Client::job`: `Unfinished::of` has its job";

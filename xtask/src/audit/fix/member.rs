@@ -365,7 +365,10 @@ impl Fixer<'_> {
                         self.editor.prune(&needs.to(&one).to(name))?;
                     }
                 }
-                self.editor.remove(&member_way(holder, name))?;
+                let member = member_way(holder, name);
+                // One that other types repeat by its anchor moves to the first of them.
+                self.editor.own(&member, &[object])?;
+                self.editor.remove(&member)?;
             }
             Spot::Component(name) => {
                 return Err(format!("`{name}` is a type; take out what refers to it first"));

@@ -2,10 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use guestexec_core::ErrorKind;
+use guestexec_core::{ErrorKind, telemetry};
 use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
 use super::{Done, Follow, GRACE};
 use crate::{
@@ -46,10 +47,12 @@ pub(super) struct Fetched {
 ///
 /// An invocation that was started just now may be listed without its instances, which are waited for.
 pub(in crate::run) async fn attach(client: &Client, id: String) -> Result<Follow, Error> {
+    let span = telemetry::command_span("tat");
+    telemetry::record(&span, telemetry::INVOCATION, &id);
     let begin = Instant::now();
     let mut pause = PAUSE.0;
     let report = loop {
-        let report = listed(client, &id).await?;
+        let report = listed(client, &id).instrument(span.clone()).await?;
         if report.tasks.iter().any(|task| task.instance.is_some()) {
             break report;
         }
@@ -64,7 +67,8 @@ pub(in crate::run) async fn attach(client: &Client, id: String) -> Result<Follow
     // An instance may be listed twice.
     let ids: Vec<String> = ids.filter(|id| known.insert(id.clone())).collect();
     let wait = Duration::from_secs(report.timeout) + GRACE;
-    let mut follow = Follow::with(client, None, Roster::attached(id, ids), wait);
+    telemetry::record_instances(&span, ids.iter().map(String::as_str));
+    let mut follow = Follow::with(client, None, Roster::attached(id, ids), wait, span);
     follow.pacer.next_poll = Instant::now();
     Ok(follow)
 }
@@ -229,7 +233,7 @@ impl Follow {
     }
 
     fn read(&mut self, kind: Read, call: impl Future<Output = Done> + Send + 'static) {
-        self.work.push(Box::pin(call));
+        self.push(Box::pin(call));
         self.pacer.sent(kind);
     }
 

@@ -1,0 +1,176 @@
+//! The session of a copy into a container.
+
+use std::{
+    future::{Future as _, poll_fn},
+    io,
+    pin::pin,
+    task::Poll,
+};
+
+use guestexec_core::ErrorKind;
+use tokio::{io::AsyncWriteExt as _, sync::mpsc};
+
+use super::{
+    Copied, Options,
+    pack::{self, Piece},
+    remote::{self, Lines, Place, Said},
+    worker::{QUEUE, Worker},
+};
+use crate::{Child, ChildStdin, Error};
+
+/// The thread that packs. Its channel is dropped first, at which it ends.
+struct Packer {
+    pieces: mpsc::Receiver<Piece>,
+    worker: Worker<Result<Copied, Error>>,
+}
+
+impl Packer {
+    fn start(options: &Options<'_>) -> Result<Self, Error> {
+        let (sender, pieces) = mpsc::channel(QUEUE);
+        let path = options.local.clone();
+        Ok(Self { pieces, worker: Worker::start(move || pack::pack(&path, sender))? })
+    }
+
+    /// Whether it has failed or handed on everything.
+    fn has_ended(&self) -> bool {
+        self.pieces.is_closed() && self.pieces.is_empty()
+    }
+
+    async fn result(&mut self) -> Result<Copied, Error> {
+        self.worker.result().await?
+    }
+}
+
+/// How the sending of an archive ended.
+enum Sent {
+    /// All of it, and perhaps it is known to be unpacked already.
+    All(Option<Said>),
+    /// The session takes no more input.
+    Broken,
+    /// The command has said something instead.
+    Interrupted(Said),
+}
+
+pub(super) async fn copy(mut options: Options<'_>) -> Result<Copied, Error> {
+    let place = Place::new(&options.remote)?;
+    place.check_name()?;
+    let id = remote::new_id()?;
+    let mut packer = Packer::start(&options)?;
+    let Some(Piece::Begin { sizes, is_file }) = packer.pieces.recv().await else {
+        return packer.result().await;
+    };
+    let command = remote::unpack(&options, &place, &id, sizes, is_file);
+    let mut child = command.spawn().await?;
+    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(Error::new(ErrorKind::Protocol, "the session has no streams"));
+    };
+    // Everything comes on standard output.
+    drop(child.stderr.take());
+    let mut lines = Lines::new(stdout, &id);
+    let said = lines.said().await;
+    if said != Said::Ready {
+        return Err(failure(said, lines, child, &place).await);
+    }
+    let mut sent = send(&mut options, &mut packer, &mut stdin, &mut lines).await;
+    if !is_file
+        && let Sent::All(said) = sent
+        && !packer.has_ended()
+    {
+        // More would be lost to a `head` that reads more than it passes on, as that of busybox does.
+        sent = match next(said, &mut lines).await {
+            Said::Unpacked => send(&mut options, &mut packer, &mut stdin, &mut lines).await,
+            said => Sent::Interrupted(said),
+        };
+    }
+    let said = match sent {
+        Sent::All(said) => match packer.result().await {
+            Ok(copied) => {
+                let said = next(said, &mut lines).await;
+                return confirm(copied, said, stdin, lines, child, &place).await;
+            }
+            Err(error) => {
+                drop((stdin, child));
+                remote::remove(&options.pod, options.transport, &place, &id).await;
+                return Err(error.with_may_have_run(true));
+            }
+        },
+        Sent::Broken => lines.said().await,
+        Sent::Interrupted(said) => said,
+    };
+    Err(failure(said, lines, child, &place).await)
+}
+
+async fn failure(said: Said, lines: Lines, child: Child, place: &Place) -> Error {
+    let complaints = lines.complaints.text();
+    // Output that nobody reads would stop the session.
+    drop(lines);
+    remote::failure(said, &complaints, child, place).await
+}
+
+/// Sends the archive, while the command may say that it failed.
+async fn send(
+    options: &mut Options<'_>,
+    packer: &mut Packer,
+    stdin: &mut ChildStdin,
+    lines: &mut Lines,
+) -> Sent {
+    let progress = &mut options.progress;
+    let mut sending = pin!(async {
+        while let Some(piece) = packer.pieces.recv().await {
+            match piece {
+                Piece::Data(bytes) => stdin.write_all(&bytes).await?,
+                Piece::Progress(at) => progress(&at),
+                Piece::Begin { .. } => {}
+                Piece::Second => break,
+            }
+        }
+        stdin.flush().await
+    });
+    let mut unpacked = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = sending.as_mut().poll(cx) {
+            let result: io::Result<()> = result;
+            return Poll::Ready(if result.is_ok() { Sent::All(unpacked) } else { Sent::Broken });
+        }
+        while unpacked.is_none() {
+            match lines.poll_said(cx) {
+                // The last bytes may be unpacked before it is known here that they were sent.
+                Poll::Ready(said @ Said::Unpacked) => unpacked = Some(said),
+                Poll::Ready(said) => return Poll::Ready(Sent::Interrupted(said)),
+                Poll::Pending => break,
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// What the command says next, if it has not said it yet.
+async fn next(said: Option<Said>, lines: &mut Lines) -> Said {
+    match said {
+        Some(said) => said,
+        None => lines.said().await,
+    }
+}
+
+/// Lets the copy take its place. Until now a lost connection leaves nothing.
+async fn confirm(
+    copied: Copied,
+    mut said: Said,
+    mut stdin: ChildStdin,
+    mut lines: Lines,
+    child: Child,
+    place: &Place,
+) -> Result<Copied, Error> {
+    if said == Said::Unpacked {
+        // A session that takes no more input says why at its end.
+        let _ = stdin.write_all(b"commit\n").await;
+        let _ = stdin.flush().await;
+        said = lines.said().await;
+    }
+    if said != Said::Done {
+        return Err(failure(said, lines, child, place).await);
+    }
+    // The copy is there, whatever becomes of the session.
+    Ok(copied)
+}

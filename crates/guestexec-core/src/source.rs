@@ -1,0 +1,263 @@
+//! Where credentials come from: one place, or several tried in turn.
+
+use std::{
+    any::type_name,
+    borrow::Cow,
+    fmt::{self, Debug},
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use tracing::warn;
+
+use crate::{Endpoint, Error, ErrorKind, Reach};
+
+/// The credentials of a provider.
+pub trait Credential: Clone + Debug + Send + Sync + 'static {
+    /// The service's account of a failure, in the provider's errors.
+    type Detail: Clone + Debug + Send + Sync + 'static;
+
+    /// Rejects what can never be sent.
+    ///
+    /// # Errors
+    /// An error of [`ErrorKind::Credentials`] that names the part.
+    fn check(&self) -> Result<(), Error<Self::Detail>>;
+}
+
+/// Credentials and the time at which they expire.
+#[derive(Clone, Debug)]
+pub struct Lease<C> {
+    credentials: C,
+    expires: Option<SystemTime>,
+    origin: Option<String>,
+}
+
+impl<C> Lease<C> {
+    /// Credentials that do not expire.
+    pub fn lasting(credentials: C) -> Self {
+        Self { credentials, expires: None, origin: None }
+    }
+
+    /// Credentials that are valid until `expires`; the source is asked again before that.
+    pub fn until(credentials: C, expires: SystemTime) -> Self {
+        Self { expires: Some(expires), ..Self::lasting(credentials) }
+    }
+
+    /// The credentials.
+    pub fn credentials(&self) -> &C {
+        &self.credentials
+    }
+
+    /// When they expire, if ever.
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.expires
+    }
+
+    /// The name of the place that gave them, as the log has it. It is empty until a source has handed
+    /// the lease on.
+    pub fn origin(&self) -> &str {
+        self.origin.as_deref().unwrap_or_default()
+    }
+
+    /// Names the place that gave them, in place of its source's own name.
+    #[must_use]
+    pub fn from_place(self, place: impl Into<String>) -> Self {
+        Self { origin: Some(place.into()), ..self }
+    }
+
+    /// The credentials alone.
+    #[doc(hidden)]
+    pub fn into_credentials(self) -> C {
+        self.credentials
+    }
+}
+
+/// What [`ProvideCredentials::provide`] returns.
+pub type LeaseFuture<'a, C> =
+    Pin<Box<dyn Future<Output = Result<Lease<C>, Error<<C as Credential>::Detail>>> + Send + 'a>>;
+
+/// What a source may know of the client that asks it.
+#[derive(Clone, Debug)]
+pub struct AskedBy {
+    /// The time by the client's clock.
+    pub now: SystemTime,
+    /// The address of the service that issues credentials where the client is, if it has one.
+    pub issuer: Option<Endpoint>,
+    /// How its requests are carried.
+    pub reach: Reach,
+}
+
+impl Default for AskedBy {
+    /// Of no client: the time of this machine, and the network as it is.
+    fn default() -> Self {
+        Self { now: SystemTime::now(), issuer: None, reach: Reach::default() }
+    }
+}
+
+/// A source of credentials of one's own, such as a vault.
+///
+/// It is asked when the first request is made, then some minutes before its lease expires, but not more
+/// often than every ten seconds and never twice at the same time. It has a minute to answer.
+///
+/// `C` is the `Credentials` of the provider's crate, whose `CredentialSource` has an example.
+pub trait ProvideCredentials<C: Credential>: Debug + Send + Sync {
+    /// Fetches credentials.
+    ///
+    /// # Errors
+    /// An error of [`ErrorKind::Credentials`] that says what is wrong with which place, in a sentence
+    /// without secrets. A chain logs it and asks its next source.
+    fn provide(&self) -> LeaseFuture<'_, C>;
+
+    /// What the log calls this source; no secret. Default: the name of its type.
+    fn name(&self) -> Cow<'_, str> {
+        type_name::<Self>().into()
+    }
+
+    /// Fetches credentials for this client.
+    #[doc(hidden)]
+    fn provide_to<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a, C> {
+        let _ = by;
+        self.provide()
+    }
+}
+
+/// The machinery of a provider's `CredentialSource`: given credentials, a place, or a chain of places.
+#[derive(Clone)]
+pub struct Source<C: Credential>(Repr<C>);
+
+#[derive(Clone)]
+enum Repr<C: Credential> {
+    Given(C),
+    Place(Arc<dyn ProvideCredentials<C>>),
+    Chain(Arc<[Source<C>]>),
+}
+
+impl<C: Credential> Source<C> {
+    /// Credentials that the program gave.
+    pub fn given(credentials: C) -> Self {
+        Self(Repr::Given(credentials))
+    }
+
+    /// One place.
+    pub fn place(provider: impl ProvideCredentials<C> + 'static) -> Self {
+        Self(Repr::Place(Arc::new(provider)))
+    }
+
+    /// This source, or `other` if it has nothing usable.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let flat = |source: Self| match source.0 {
+            Repr::Chain(sources) => sources.to_vec(),
+            _ => vec![source],
+        };
+        let mut sources = flat(self);
+        sources.extend(flat(other));
+        Self(Repr::Chain(sources.into()))
+    }
+
+    /// The credentials, if the program gave them.
+    pub fn as_given(&self) -> Option<&C> {
+        match &self.0 {
+            Repr::Given(credentials) => Some(credentials),
+            Repr::Place(_) | Repr::Chain(_) => None,
+        }
+    }
+
+    /// Fetches credentials for a client.
+    pub fn provide<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a, C> {
+        match &self.0 {
+            Repr::Given(credentials) => {
+                let lease = Lease::lasting(credentials.clone()).from_place("the program");
+                Box::pin(ready(credentials.check().map(|()| lease)))
+            }
+            Repr::Place(place) => Box::pin(async move {
+                let mut lease = place.provide_to(by).await?;
+                lease.credentials.check()?;
+                lease.origin.get_or_insert_with(|| place.name().into_owned());
+                Ok(lease)
+            }),
+            Repr::Chain(sources) => Box::pin(first_of(sources, by)),
+        }
+    }
+}
+
+impl<C: Credential> Debug for Source<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Given(credentials) => credentials.fmt(f),
+            Repr::Place(place) => place.fmt(f),
+            Repr::Chain(sources) => f.debug_list().entries(&**sources).finish(),
+        }
+    }
+}
+
+/// Asks each source until one has usable credentials.
+async fn first_of<C: Credential>(
+    sources: &[Source<C>],
+    by: &AskedBy,
+) -> Result<Lease<C>, Error<C::Detail>> {
+    let mut failures = Vec::new();
+    let mut expired = None;
+    for source in sources {
+        let error = match source.provide(by).await {
+            Ok(lease) if lease.expires.is_some_and(|at| at <= by.now) => {
+                // Used only if there is no other: the clock may be wrong, and the service decides.
+                warn!(
+                    source = lease.origin(),
+                    "these credentials have expired; the next source is asked"
+                );
+                expired.get_or_insert(lease);
+                continue;
+            }
+            Ok(lease) => return Ok(lease),
+            Err(error) => error,
+        };
+        if !is_absent(&error) {
+            // The next source may be another identity than the intended one.
+            warn!(%error, "a source of credentials cannot be used; the next one is asked");
+        }
+        failures.push(error);
+    }
+    if let Some(lease) = expired {
+        return Ok(lease);
+    }
+    let all_absent = failures.iter().all(is_absent);
+    let reasons: Vec<String> = failures
+        .iter()
+        .enumerate()
+        .map(|(index, error)| format!("({}) {}", index + 1, error.message()))
+        .collect();
+    let text =
+        format!("none of {} sources has usable credentials: {}", reasons.len(), reasons.join("; "));
+    let error = Error::new(ErrorKind::Credentials, text);
+    Err(if all_absent { error.with_source(Absent) } else { error })
+}
+
+/// The source of an error about a place that has no credentials, rather than unusable ones.
+#[derive(Debug)]
+struct Absent;
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there are no credentials in this place")
+    }
+}
+
+impl std::error::Error for Absent {}
+
+/// Makes an error about credentials that are unusable.
+pub fn unusable<D>(message: impl Into<String>) -> Error<D> {
+    Error::new(ErrorKind::Credentials, message)
+}
+
+/// Makes an error about a place that has no credentials. A chain passes over it without a warning.
+pub fn absent<D>(message: impl Into<String>) -> Error<D> {
+    unusable(message).with_source(Absent)
+}
+
+/// True if the error is about a place that has no credentials.
+pub fn is_absent<D>(error: &Error<D>) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<Absent>())
+}
