@@ -240,6 +240,7 @@ mod zstack {
             "QueryGuestVmScript",
             "QueryGuestVmScriptExecutedRecord",
             "QueryGuestVmScriptExecutedRecordDetail",
+            "QueryVmInstance",
             "RenewSession",
             "UpdateGuestVmScript",
             "ValidateSession",

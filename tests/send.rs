@@ -132,6 +132,8 @@ fn zstack(zstack: &guestexec_zstack::Client, job: &guestexec_zstack::JobId) {
     awaited(zstack.vm("uuid").script("uptime"));
     awaited(zstack.vms(["uuid"]).script("uptime"));
     awaited(zstack.script_record("uuid"));
+    awaited(zstack.query_vms().run_each("uptime"));
+    sent(zstack.query_vms().list());
     awaited(zstack.each_vm(["uuid"], |vm| vm.script("uptime")));
     awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime")));
     awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime").unchecked()).concurrency(2));

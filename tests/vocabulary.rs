@@ -201,13 +201,17 @@ fn errors_carry_what_is_left_of_a_command_alike() {
 
 /// Never called: that it compiles is the test.
 #[expect(dead_code, reason = "its types are what is tested")]
-fn many(tat: &tat::Client, cci: &cci::Client) {
+fn many(tat: &tat::Client, zstack: &zstack::Client, cci: &cci::Client) {
     let _: tat::Each<'_, tat::Ended<tat::InstanceResult>> =
         tat.agents().run_each("uptime").concurrency(4);
+    let _: zstack::Each<'_, zstack::Ended<zstack::Captured>> =
+        zstack.query_vms().run_each("uptime").concurrency(4);
     let _: cci::Each<'_, cci::Ended<cci::Output>> =
         cci.pods("default").exec_each(["uptime"]).concurrency(4);
     let _: tat::Each<'_, tat::Ended<tat::InstanceResult>> =
         tat.agents().each(|on| on.run("uptime"));
+    let _: zstack::Each<'_, zstack::Ended<zstack::Captured>> =
+        zstack.query_vms().each(|vm| vm.run("uptime"));
     let _: cci::Each<'_, cci::Ended<cci::Output>> =
         cci.pods("default").each(|pod| pod.exec(["uptime"]));
 }

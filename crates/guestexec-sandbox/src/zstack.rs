@@ -23,7 +23,7 @@ use guestexec_zstack::{
         EXECUTE_GUEST_VM_COMMAND_BY_POST, EXECUTE_GUEST_VM_SCRIPT, GET_API_JOB,
         GET_VM_GUEST_TOOLS_INFO, LOG_IN_BY_ACCOUNT, LOG_OUT, QUERY_GUEST_VM_SCRIPT,
         QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD, QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL,
-        RENEW_SESSION, UPDATE_GUEST_VM_SCRIPT, VALIDATE_SESSION,
+        QUERY_VM_INSTANCE, RENEW_SESSION, UPDATE_GUEST_VM_SCRIPT, VALIDATE_SESSION,
     },
     types::{ExecuteGuestVmCommandParams, ExecuteGuestVmCommandRequest, RenewSessionRequest},
 };
@@ -37,7 +37,7 @@ use self::{
     auth::{Account, Caller},
     error::{ApiError, answer},
     job::{Jobs, State, Vm},
-    script::Scripts,
+    script::{Scripts, listed},
 };
 use crate::{
     body::{Body, BodyError},
@@ -151,6 +151,10 @@ impl Zstack {
             DELETE_GUEST_VM_SCRIPT => self.delete_script(head, uuid).await,
             EXECUTE_GUEST_VM_SCRIPT | UPDATE_GUEST_VM_SCRIPT => {
                 self.act_on_script(head, body, uuid).await
+            }
+            QUERY_VM_INSTANCE => {
+                self.authenticate(head)?;
+                listed(head, &job::QUERIED, self.vms.iter().map(Vm::to_json).collect())
             }
             QUERY_GUEST_VM_SCRIPT => self.query_scripts(head),
             QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD => self.query_records(head),

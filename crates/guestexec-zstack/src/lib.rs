@@ -26,6 +26,7 @@ pub use guestexec_core::{
     Transport, TransportError, Validate, Violation,
 };
 pub use run::{
-    Captured, Job, JobId, Method, Output, Run, ScriptRecord, ScriptResult, ScriptRun, ScriptRuns,
-    Shell, Uncaptured, Unchecked, UncheckedJob, Unfinished, UnfinishedScript, Vm, Vms,
+    Captured, Ended, Job, JobId, Method, Output, QueryVms, Run, ScriptRecord, ScriptResult,
+    ScriptRun, ScriptRuns, Shell, Uncaptured, Unchecked, UncheckedJob, Unfinished,
+    UnfinishedScript, Vm, Vms,
 };

@@ -6,6 +6,7 @@ mod follow;
 mod for_test;
 mod job;
 mod output;
+mod query;
 mod records;
 mod script;
 mod serialized;
@@ -25,6 +26,7 @@ use std::{
 pub use capture::{Captured, Shell};
 pub use job::{Job, JobId, UncheckedJob};
 pub use output::Output;
+pub use query::{Ended, QueryVms};
 pub use records::{ScriptRecord, ScriptResult, UnfinishedScript};
 pub use script::{ScriptRun, ScriptRuns, Vms};
 pub use unfinished::{Uncaptured, Unfinished};

@@ -63,6 +63,23 @@ async fn many_vms_reports_what_cannot_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn named_vms_runs_where_the_name_fits_and_the_vm_runs() {
+    let sandbox = Sandbox::builder().zstack_vms(3).start().await.unwrap();
+    let zstack = sandbox.zstack();
+    let done = run(&sandbox, "named_vms", ["vm_%", "echo hello"]);
+    for uuid in zstack.vm_uuids() {
+        assert!(done.stdout.contains(&format!("{uuid} exited with 0\nhello\n")), "{done:?}");
+        assert_eq!(zstack.executions(&uuid), 1);
+    }
+    assert!(!done.stdout.contains(zstack.stopped_vm_uuid()), "{done:?}");
+    let done = run(&sandbox, "named_vms", ["vm_1", "echo one"]);
+    let uuid = &zstack.vm_uuids()[0];
+    assert_eq!(done.stdout, format!("{uuid} exited with 0\none\n"));
+    let done = run(&sandbox, "named_vms", [] as [&str; 0]);
+    assert!(done.stderr.contains("usage: named_vms NAME COMMAND"), "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn script_vms_runs_a_file_everywhere_and_reports_where_it_cannot() {
     let sandbox = Sandbox::builder().zstack_vms(3).start().await.unwrap();
     let zstack = sandbox.zstack();

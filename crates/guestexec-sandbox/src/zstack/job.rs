@@ -134,6 +134,21 @@ pub(super) struct Vm {
     pub(super) executions: AtomicUsize,
 }
 
+/// The names that a condition on VMs may have.
+pub(super) const QUERIED: [&str; 11] = [
+    "uuid",
+    "name",
+    "platform",
+    "architecture",
+    "type",
+    "hypervisorType",
+    "cpuNum",
+    "memorySize",
+    "state",
+    "createDate",
+    "lastOpDate",
+];
+
 impl Vm {
     pub(super) fn new(index: usize, uuid: String, state: State, utc_offset: i32) -> Self {
         Self {

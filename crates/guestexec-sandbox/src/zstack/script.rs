@@ -467,7 +467,11 @@ impl Zstack {
     }
 }
 
-fn listed(head: &Parts, members: &[&str], items: Vec<Value>) -> Result<Answer, ApiError> {
+pub(super) fn listed(
+    head: &Parts,
+    members: &[&str],
+    items: Vec<Value>,
+) -> Result<Answer, ApiError> {
     let query = head.uri.query().unwrap_or_default();
     Ok(answer(StatusCode::OK, &query::list(query, members, items)?))
 }

@@ -1710,6 +1710,170 @@ impl Paged for QueryGuestVmScriptExecutedRecordDetail<'_> {
     }
 }
 
+/// A call of `QueryVmInstance`; [`Client::query_vm_instance`] begins it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct QueryVmInstance<'a> {
+    client: &'a Client,
+    options: CallOptions,
+    q: Option<Vec<String>>,
+    limit: Option<i32>,
+    start: Option<i32>,
+    reply_with_count: Option<bool>,
+    sort: Option<String>,
+}
+
+impl<'a> QueryVmInstance<'a> {
+    /// How many characters each item of `q` may have.
+    pub const Q_ITEM_LENGTH: RangeFrom<usize> = 1..;
+    /// Which values `limit` may have.
+    pub const LIMIT_RANGE: RangeFrom<i32> = 0..;
+    /// Which values `start` may have.
+    pub const START_RANGE: RangeFrom<i32> = 0..;
+    pub(super) fn new(client: &'a Client) -> Self {
+        Self {
+            client,
+            options: Default::default(),
+            q: None,
+            limit: None,
+            start: None,
+            reply_with_count: None,
+            sort: None,
+        }
+    }
+
+    /// Conditions, all of which an item meets: a member's name, an operator and a value without blanks
+    /// between them, such as `uuid=0123`. Operators: `=`, `!=`, `>`, `>=`, `<`, `<=`; `~=` and `!~=`
+    /// with `%` for any characters; `?=` and `!?=` with a list divided by commas. Without conditions,
+    /// every item is listed.
+    pub fn q(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.q = Some(value.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How many items to list at most. Without it, 1000.
+    pub fn limit(mut self, value: i32) -> Self {
+        self.limit = Some(value);
+        self
+    }
+
+    /// How many items to leave out at the beginning of the list.
+    pub fn start(mut self, value: i32) -> Self {
+        self.start = Some(value);
+        self
+    }
+
+    /// Whether the answer has the number of all items that meet the conditions.
+    pub fn reply_with_count(mut self, value: bool) -> Self {
+        self.reply_with_count = Some(value);
+        self
+    }
+
+    /// The member to sort by, after `+` for ascending or `-` for descending order.
+    pub fn sort(mut self, value: impl Into<String>) -> Self {
+        self.sort = Some(value.into());
+        self
+    }
+
+    call_options! {}
+    /// The pages of the list, from this one on, each asked for when the one before was taken.
+    pub fn pages(self) -> Pages<'a, Self> {
+        Pages::new(self)
+    }
+
+    /// The items of the list, from this page on, each page asked for when it is needed.
+    pub fn items(self) -> PageItems<'a, Self> {
+        PageItems::new(self)
+    }
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    pub async fn send(self) -> Result<Answer<types::QueryVmInstanceResponse>, Error> {
+        self.send_in(Call::default()).await
+    }
+
+    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+    /// UTF-8, and numbers that no reader takes, are replaced.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
+        self.receive(Call::default(), read::bytes).await
+    }
+
+    /// As `send`, for a call whose state is `call`.
+    pub(crate) async fn send_in(
+        self,
+        call: Call,
+    ) -> Result<Answer<types::QueryVmInstanceResponse>, Error> {
+        self.receive(call, read::json).await
+    }
+
+    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
+        let operation = &operations::QUERY_VM_INSTANCE;
+        let client = self.client.with_call(operation, call, &self.options);
+        let request = QueryVmInstance {
+            client: &client,
+            ..self
+        };
+        let exchange = Box::pin(request.exchange());
+        hooks::call(&client, operation, answer(exchange, read)).await
+    }
+
+    async fn exchange(self) -> Exchange {
+        let Self { client, q, limit, start, reply_with_count, sort, .. } = self;
+        Self::within_limits(client.inner.checks, &q, &limit, &start)?;
+        let url = format!("{}/v1/vm-instances", client.baseurl);
+        let request = client
+            .client
+            .get(url)
+            .header(ACCEPT, "application/json")
+            .query(&QueryParam::new("limit", &limit))
+            .query(&QueryParam::new("q", &q))
+            .query(&QueryParam::new("replyWithCount", &reply_with_count))
+            .query(&QueryParam::new("sort", &sort))
+            .query(&QueryParam::new("start", &start))
+            .build()?;
+        let response = hooks::send(client, request).await?;
+        accepted(response, &[200])
+    }
+}
+
+impl Paged for QueryVmInstance<'_> {
+    type Page = types::QueryVmInstanceResponse;
+    type Item = types::VmInstanceInventory;
+    type Detail = DetailOf<Error>;
+    const OPERATION: &'static str = operations::QUERY_VM_INSTANCE.id;
+    async fn fetch(self) -> Result<Answer<Self::Page>, Error> {
+        self.send().await
+    }
+
+    fn part(&self, page: &Self::Page) -> Part {
+        Part::by_offset(
+            self.start.and_then(|number| u64::try_from(number).ok()),
+            page.inventories.len() + page.extra.odd_elements("inventories").len(),
+            page.total.and_then(|number| u64::try_from(number).ok()),
+        )
+    }
+
+    fn beginning(self, at: Place) -> Self {
+        match at {
+            Place::Offset(offset) => self.start(offset.try_into().unwrap_or(i32::MAX)),
+            _ => self,
+        }
+    }
+
+    fn begin(&self) -> Option<Place> {
+        self.start.and_then(|number| u64::try_from(number).ok()).map(Place::Offset)
+    }
+
+    fn into_items(page: Self::Page) -> Vec<Self::Item> {
+        page.inventories
+    }
+}
+
 /// A call of `GetApiJob`; [`Client::get_api_job`] begins it.
 #[derive(Clone)]
 #[must_use = "nothing is sent before `send`"]

@@ -702,6 +702,40 @@ impl Client {
         builder::QueryGuestVmScriptExecutedRecordDetail::new(self)
     }
 
+    /// Lists virtual machines.
+    ///
+    /// Pages of at most `limit` virtual machines, among them stopped ones and those that the platform
+    /// runs for itself.
+    ///
+    /// # Errors
+    /// The service refuses with these statuses:
+    ///
+    /// - `400`: The request was refused before anything ran: no or a malformed `Authorization`, a
+    ///   malformed or reused `X-Job-UUID`, or a member of the wrong type.
+    /// - `403`: The AccessKey is unknown, its signature is wrong, or the `Date` is too far from the
+    ///   server's clock. An expired session is not reported here but as a 503.
+    /// - `404`: No such operation, or a job that is unknown or already forgotten.
+    /// - `405`: The path exists but not with this method.
+    /// - `429`: Newer servers limit the rate by client address. Nothing ran; wait, then retry.
+    /// - `500`: The REST layer of the management node failed. The command may or may not have run.
+    /// - `503`: The operation failed; the body says why. This is how every failure is reported, an
+    ///   invalid session (`ID.1001`), missing permission (`ID.1002`) and a bad parameter (`SYS.1007`)
+    ///   included, so a 503 is not a reason to retry the call.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example(client: &guestexec_zstack::Client) -> Result<(), guestexec_zstack::Error> {
+    /// let answer = client.query_vm_instance().send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The vendor's page:
+    /// [`QueryVmInstance`](https://www.zstack.io/docs/4.3.6/html5-en/ZStack_Dev_Guide/topic/ZStack_2.1_Dev_Guide_0043.html),
+    /// read on 2026-11-29.
+    pub fn query_vm_instance(&self) -> builder::QueryVmInstance<'_> {
+        builder::QueryVmInstance::new(self)
+    }
+
     /// Fetches the result of an asynchronous call.
     ///
     /// Answers 202 while the call is still running, 200 with its result, or 503 with its error.

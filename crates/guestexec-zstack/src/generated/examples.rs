@@ -327,6 +327,20 @@ pub const ALL: &[Example] = &[
   "replyWithCount": true,
   "sort": "+vmName"
 }"#),
+    QUERY_VM_INSTANCE
+        .named("page", "The page's own conditions.")
+        .with_parameters(r#"{ "q": ["name=vm1", "vmNics.ip=192.168.20.100"] }"#),
+    QUERY_VM_INSTANCE
+        .named("minimal", "Nothing is required; the first 1000 virtual machines."),
+    QUERY_VM_INSTANCE
+        .named("every-member", "The second hundred of the running Linux machines with a name of this form, and the number of all.")
+        .with_parameters(r#"{
+  "q": ["name~=web-%", "state=Running", "type=UserVm", "platform=Linux"],
+  "limit": 100,
+  "start": 100,
+  "replyWithCount": true,
+  "sort": "+name"
+}"#),
     GET_API_JOB
         .named("page", "The overview's own poll.")
         .with_parameters(r#"{ "uuid": "d0345d3ddcae485f8170572b15a2b581" }"#),
@@ -912,6 +926,39 @@ const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL: Example =
         FAILED_503_NEWER,
     ]);
 
+const QUERY_VM_INSTANCE: Example =
+    Example::of(&operations::QUERY_VM_INSTANCE, 200, &[
+        ExampleAnswer::json(200, "page", "What the page's answer says of a machine, without its networks and volumes.", r#"{
+  "inventories": [
+    {
+      "uuid": "bece18afd5af4a8cbcc87496aa3ae8a8",
+      "name": "Test-VM",
+      "description": "web server VM",
+      "zoneUuid": "c0e8b8f5d43f454d8feccc0e1e5cf119",
+      "clusterUuid": "e54efff1e153434395450e1dffa646df",
+      "imageUuid": "21185daf4c3e46718be48005cbd7893d",
+      "hostUuid": "474924e1b9c743119cb892e4223598d2",
+      "platform": "Linux",
+      "type": "UserVm",
+      "hypervisorType": "KVM",
+      "state": "Running",
+      "createDate": "May 11, 2017 1:23:02 PM"
+    }
+  ]
+}"#),
+        ExampleAnswer::json(200, "every-member", "The number of all, beside the machines of the page.", r#"{
+  "inventories": [
+    { "uuid": "fc022ba201c135d8809c5e02bf6bf156", "name": "web-101", "state": "Running" }
+  ],
+  "total": 101
+}"#),
+    ], &[
+        FORBIDDEN_403_SKEW_TEXT,
+        FAILED_503_TIMEOUT,
+        FAILED_503_SESSION,
+        FAILED_503_NEWER,
+    ]);
+
 const GET_API_JOB: Example =
     Example::of(&operations::GET_API_JOB, 200, &[
         ExampleAnswer::json(200, "finished", "A command that printed on both streams.", r#"{
@@ -1193,6 +1240,29 @@ pub async fn send(
         }
         "QueryGuestVmScriptExecutedRecordDetail" => {
             let mut call = client.query_guest_vm_script_executed_record_detail();
+            if let Some(value) = example.parameter::<Vec<String>>("q").map_err(unusable)?
+            {
+                call = call.q(value);
+            }
+            if let Some(value) = example.parameter::<i32>("limit").map_err(unusable)? {
+                call = call.limit(value);
+            }
+            if let Some(value) = example.parameter::<i32>("start").map_err(unusable)? {
+                call = call.start(value);
+            }
+            if let Some(value) = example
+                .parameter::<bool>("replyWithCount")
+                .map_err(unusable)?
+            {
+                call = call.reply_with_count(value);
+            }
+            if let Some(value) = example.parameter::<String>("sort").map_err(unusable)? {
+                call = call.sort(value);
+            }
+            call.send().await.map(shown)
+        }
+        "QueryVmInstance" => {
+            let mut call = client.query_vm_instance();
             if let Some(value) = example.parameter::<Vec<String>>("q").map_err(unusable)?
             {
                 call = call.q(value);

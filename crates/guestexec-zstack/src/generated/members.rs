@@ -124,6 +124,10 @@ use super::types::*;
     error = "error", inventories = "inventories", success = "success", total = "total",
 } keeps extra);
 
+::guestexec_core::answer!(QueryVmInstanceResponse {
+    error = "error", inventories = "inventories", success = "success", total = "total",
+} keeps extra);
+
 ::guestexec_core::request!(RenewSessionParams {
     duration = "duration" optional,
 });

@@ -254,6 +254,24 @@ pub const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL: Operation = Operation {
     answer_texts: "",
 };
 
+/// Lists virtual machines.
+pub const QUERY_VM_INSTANCE: Operation = Operation {
+    id: "QueryVmInstance",
+    method: "GET",
+    path: "/v1/vm-instances",
+    starts_command: false,
+    repeatable: true,
+    open: false,
+    rate: None,
+    deprecated: false,
+    page: "https://www.zstack.io/docs/4.3.6/html5-en/ZStack_Dev_Guide/topic/ZStack_2.1_Dev_Guide_0043.html",
+    read_on: "2026-11-29",
+    secrets: "",
+    texts: "",
+    answer_secrets: "",
+    answer_texts: "",
+};
+
 /// Fetches the result of an asynchronous call.
 pub const GET_API_JOB: Operation = Operation {
     id: "GetApiJob",
@@ -288,5 +306,6 @@ pub const ALL: &[&Operation] = &[
     &UPDATE_GUEST_VM_SCRIPT,
     &QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD,
     &QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL,
+    &QUERY_VM_INSTANCE,
     &GET_API_JOB,
 ];

@@ -1043,6 +1043,22 @@ pub struct QueryGuestVmScriptResponse {
     pub extra: Extra,
 }
 
+/// Answer of QueryVmInstance.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct QueryVmInstanceResponse {
+    /// Why the operation failed, if it did.
+    pub error: Option<Box<ErrorCode>>,
+    /// The virtual machines.
+    pub inventories: Vec<VmInstanceInventory>,
+    /// Whether the operation succeeded. Usually left out.
+    pub success: Option<bool>,
+    /// The number of all items that meet the conditions, if `replyWithCount` was given.
+    pub total: Option<i64>,
+    /// Members that have no field here, or were not of their type, as they came.
+    pub extra: Extra,
+}
+
 /// How long a session goes on.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]

@@ -158,6 +158,34 @@ impl builder::QueryGuestVmScriptExecutedRecordDetail<'_> {
     }
 }
 
+impl builder::QueryVmInstance<'_> {
+    /// Checks the parameters: those in the path always, others if `checks` is on.
+    pub(super) fn within_limits(
+        checks: bool,
+        q: &Option<Vec<String>>,
+        limit: &Option<i32>,
+        start: &Option<i32>,
+    ) -> check::Checked {
+        if !checks {
+            return Ok(());
+        }
+        if let Some(value) = q {
+            check::each(
+                "q",
+                value,
+                |item| check::characters("", item, Self::Q_ITEM_LENGTH),
+            )?;
+        }
+        if let Some(value) = limit {
+            check::range("limit", *value, Self::LIMIT_RANGE)?;
+        }
+        if let Some(value) = start {
+            check::range("start", *value, Self::START_RANGE)?;
+        }
+        Ok(())
+    }
+}
+
 impl builder::GetApiJob<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
     pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
