@@ -395,7 +395,7 @@ fn requests_are_checked_before_they_are_sent() {
         "impl<'a>CreateWidget<'a>{".to_owned(),
         dense("if client.inner.checks { Validate::validate(&body)?;"),
         dense("let url = format!("),
-        dense("json_body(request, &body).build()?;"),
+        dense("json_body(request, &body)?.build()?;"),
     ];
     let mut rest = builder.as_str();
     for part in order {

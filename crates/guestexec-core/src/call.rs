@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hyper::body::Bytes;
 use reqwest::{
     Response, StatusCode,
     header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, InvalidHeaderValue, RETRY_AFTER},
@@ -15,8 +16,8 @@ use serde_json::error::Category;
 use tracing::Instrument as _;
 
 use crate::{
-    Answer, Error, ErrorKind, MAX_ANSWER, Operation, Read, Secrets, Streamed, TransportError,
-    Underway, Upgraded, Violation, http::WireStatus, not_started::not_acted_upon, repair::repaired,
+    Answer, Error, ErrorKind, MAX_ANSWER, Operation, Secrets, Streamed, TransportError, Underway,
+    Upgraded, Violation, http::WireStatus, not_started::not_acted_upon, repair::repaired,
     runtime::ensure_runtime, telemetry, transport::error::Fault,
 };
 
@@ -233,23 +234,26 @@ pub async fn exchange<T, D>(
 /// An exchange of generated code. Boxed and without its type, so that what is around it is compiled once.
 pub type Exchanging<'a> = Pin<Box<dyn Future<Output = Result<Response, CallError>> + Send + 'a>>;
 
-/// Reads the answer of an exchange.
+/// Reads a body, and keeps what it holds. Without its type, for the same reason.
+pub type Reader<'a> = &'a mut (dyn FnMut(Bytes) -> serde_json::Result<()> + Send);
+
+/// Has the answer of an exchange read.
 ///
 /// # Errors
 /// The exchange's; [`CallError::Undocumented`], if the body cannot be read.
-pub async fn answer<T>(exchange: Exchanging<'_>, read: Read<T>) -> Result<Answer<T>, CallError> {
+pub async fn answer(exchange: Exchanging<'_>, read: Reader<'_>) -> Result<Answer<()>, CallError> {
     let response = exchange.await?;
     let (status, headers) = (response.status(), response.headers().clone());
     let request_id = response.extensions().get::<RequestId>().cloned();
     let body = response.bytes().await?;
     let size = body.len();
-    let value = read(body).map_err(|error| {
+    read(body).map_err(|error| {
         let why = position(&error);
         CallError::Undocumented(format!(
             "the answer ({size} bytes) does not have the documented form: {why}"
         ))
     })?;
-    Ok(Answer::new(value, status, headers).with_request_id(request_id.map(|id| id.0)))
+    Ok(Answer::new((), status, headers).with_request_id(request_id.map(|id| id.0)))
 }
 
 /// Takes the connection of an exchange that was upgraded.

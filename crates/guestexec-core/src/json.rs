@@ -16,17 +16,27 @@ use serde::ser::{
 };
 use serde_json::ser::Formatter;
 
-use crate::base64::encode_to;
+use crate::{CallError, base64::encode_to};
 
 /// Gives a request `value` as its JSON body.
-pub fn json_body<T: Serialize + ?Sized>(request: RequestBuilder, value: &T) -> RequestBuilder {
-    match to_json(value) {
-        Ok(body) => {
-            request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body)
-        }
-        // It fails again, and `request` keeps the error.
-        Err(_) => request.json(value),
-    }
+///
+/// # Errors
+/// [`CallError::InvalidRequest`], if there is no JSON for the value.
+pub fn json_body<T: Serialize + ?Sized>(
+    request: RequestBuilder,
+    value: &T,
+) -> Result<RequestBuilder, CallError> {
+    with_body(request, to_json(value))
+}
+
+fn with_body(
+    request: RequestBuilder,
+    body: serde_json::Result<Vec<u8>>,
+) -> Result<RequestBuilder, CallError> {
+    let body = body.map_err(|error| {
+        CallError::InvalidRequest(format!("the request cannot be written as JSON: {error}"))
+    })?;
+    Ok(request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body))
 }
 
 /// Writes the same bytes as `serde_json::to_vec`.

@@ -55,8 +55,9 @@ pub use answer::{Answer, Read, Streamed, Upgraded};
 pub use app_id::AppId;
 pub use base64::Base64;
 pub use call::{
-    CallError, ErrorAnswer, Exchanging, MAX_ERROR_BODY, Refusal, RequestId, accepted, answer,
-    exchange, failure, observed, read, read_ahead, retry_after, streamed, upgraded, wire_status,
+    CallError, ErrorAnswer, Exchanging, MAX_ERROR_BODY, Reader, Refusal, RequestId, accepted,
+    answer, exchange, failure, observed, read, read_ahead, retry_after, streamed, upgraded,
+    wire_status,
 };
 pub use check::{Validate, Violation};
 pub use clock::{Clock, SystemClock, unix_seconds};

@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
+    Deserialize, Deserializer, Serializer,
     de::{DeserializeOwned, Error as _},
     ser::SerializeMap as _,
 };
@@ -76,6 +76,9 @@ impl fmt::Debug for Extra {
 pub trait Lenient: Sized {
     /// The value, if `raw` can be read at all, and whether it holds all of `raw`.
     fn lenient(raw: &Value) -> (Option<Self>, bool);
+
+    /// The value as JSON. It needs no serializer, whose code would be compiled for each type.
+    fn json(&self) -> Value;
 }
 
 /// A member of an answer.
@@ -89,35 +92,48 @@ pub trait Member {
 
 /// An answer, or an object in one.
 pub trait Answer {
-    /// The member of that name on the wire.
-    fn member(&mut self, name: &str) -> Option<&mut dyn Member>;
+    /// The member of that name on the wire, and the values that no member holds.
+    fn member(&mut self, name: &str) -> (Option<&mut dyn Member>, &mut Extra);
 
-    /// The members with their names on the wire.
-    fn members(&self) -> Vec<(&'static str, &dyn Member)>;
-
-    /// The values that no member holds.
-    fn extra(&self) -> &Extra;
-
-    /// The same, for the reader.
-    fn extra_mut(&mut self) -> &mut Extra;
+    /// The members with their names on the wire, and the values that none of them holds.
+    fn members(&self) -> (Vec<(&'static str, &dyn Member)>, &Extra);
 }
 
-/// Reads an object's members, one by one.
-fn fill(answer: &mut dyn Answer, object: &Map<String, Value>) {
-    for (name, raw) in object {
-        let whole = answer.member(name).is_some_and(|member| member.read(raw));
-        if !whole {
-            answer.extra_mut().insert(name.clone(), raw.clone());
-        }
+impl<T: Answer> Answer for Box<T> {
+    fn member(&mut self, name: &str) -> (Option<&mut dyn Member>, &mut Extra) {
+        T::member(self, name)
+    }
+
+    fn members(&self) -> (Vec<(&'static str, &dyn Member)>, &Extra) {
+        T::members(self)
     }
 }
 
-/// Reads an answer, or an object in one.
-pub fn object<T: Answer + Default>(raw: &Value) -> (Option<T>, bool) {
-    let Value::Object(object) = raw else { return (None, false) };
-    let mut answer = T::default();
-    fill(&mut answer, object);
-    (Some(answer), true)
+/// Reads an object's members, one by one; false if `raw` is no object.
+fn fill(answer: &mut dyn Answer, raw: &Value) -> bool {
+    let Value::Object(object) = raw else { return false };
+    for (name, raw) in object {
+        let (member, extra) = answer.member(name);
+        if !member.is_some_and(|member| member.read(raw)) {
+            extra.insert(name.clone(), raw.clone());
+        }
+    }
+    true
+}
+
+/// An answer within another, as it was received.
+fn object(answer: &dyn Answer) -> Map<String, Value> {
+    let (members, extra) = answer.members();
+    let mut object = Map::new();
+    for (name, member) in members {
+        if !extra.contains_key(name)
+            && let Some(value) = member.write()
+        {
+            object.insert(name.to_owned(), value);
+        }
+    }
+    object.extend(extra.iter().map(|(name, raw)| (name.clone(), raw.clone())));
+    object
 }
 
 /// Reads an answer: an object that has all objects that are `required`.
@@ -129,11 +145,21 @@ where
     T: Answer + Default,
     D: Deserializer<'de>,
 {
+    let raw = having(deserializer, required)?;
+    let mut answer = T::default();
+    if fill(&mut answer, &raw) { Ok(answer) } else { Err(D::Error::custom("it is no object")) }
+}
+
+/// Reads a value that has all objects that are `required`.
+fn having<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    required: &[&'static str],
+) -> Result<Value, D::Error> {
     let raw = Value::deserialize(deserializer)?;
-    if let Some(missing) = required.iter().find(|name| !raw[**name].is_object()) {
-        return Err(D::Error::missing_field(missing));
+    match required.iter().find(|name| !raw[**name].is_object()) {
+        Some(missing) => Err(D::Error::missing_field(missing)),
+        None => Ok(raw),
     }
-    object(&raw).0.ok_or_else(|| D::Error::custom("it is no object"))
 }
 
 /// Writes an answer as it was received.
@@ -141,9 +167,9 @@ where
 /// # Errors
 /// The serializer's.
 pub fn serialize<S: Serializer>(answer: &dyn Answer, serializer: S) -> Result<S::Ok, S::Error> {
-    let extra = answer.extra();
+    let (members, extra) = answer.members();
     let mut object = serializer.serialize_map(None)?;
-    for (name, member) in answer.members() {
+    for (name, member) in members {
         if !extra.contains_key(name)
             && let Some(value) = member.write()
         {
@@ -156,27 +182,45 @@ pub fn serialize<S: Serializer>(answer: &dyn Answer, serializer: S) -> Result<S:
     object.end()
 }
 
-/// A value as JSON; `None` if that is null.
-pub fn written(value: &impl Serialize) -> Option<Value> {
-    serde_json::to_value(value).ok().filter(|value| !value.is_null())
+/// A required member; it is empty if the answer lacks it.
+impl<T: Answer + Default> Member for T {
+    fn read(&mut self, raw: &Value) -> bool {
+        *self = T::default();
+        fill(self, raw)
+    }
+
+    fn write(&self) -> Option<Value> {
+        Some(Value::Object(object(self)))
+    }
 }
 
-impl<T: Lenient + Serialize> Member for Option<T> {
+impl<T: Answer + Default> Lenient for T {
+    fn lenient(raw: &Value) -> (Option<Self>, bool) {
+        let mut answer = T::default();
+        if fill(&mut answer, raw) { (Some(answer), true) } else { (None, false) }
+    }
+
+    fn json(&self) -> Value {
+        Value::Object(object(self))
+    }
+}
+
+impl<T: Lenient> Member for Option<T> {
     fn read(&mut self, raw: &Value) -> bool {
-        let (value, whole) = match raw {
-            Value::Null => (None, true),
-            raw => T::lenient(raw),
-        };
+        let (value, whole) = if raw.is_null() { (None, true) } else { T::lenient(raw) };
         *self = value;
         whole
     }
 
     fn write(&self) -> Option<Value> {
-        written(self)
+        match self.as_ref().map(T::json) {
+            Some(Value::Null) => None,
+            value => value,
+        }
     }
 }
 
-impl<T: Lenient + Serialize> Member for Vec<T> {
+impl<T: Lenient> Member for Vec<T> {
     fn read(&mut self, raw: &Value) -> bool {
         let (items, whole) = Self::lenient(raw);
         *self = items.unwrap_or_default();
@@ -184,11 +228,11 @@ impl<T: Lenient + Serialize> Member for Vec<T> {
     }
 
     fn write(&self) -> Option<Value> {
-        written(self).filter(|_| !self.is_empty())
+        if self.is_empty() { None } else { Some(self.json()) }
     }
 }
 
-impl<T: Lenient + Serialize> Member for BTreeMap<String, T> {
+impl<T: Lenient> Member for BTreeMap<String, T> {
     fn read(&mut self, raw: &Value) -> bool {
         let (members, whole) = Self::lenient(raw);
         *self = members.unwrap_or_default();
@@ -196,7 +240,7 @@ impl<T: Lenient + Serialize> Member for BTreeMap<String, T> {
     }
 
     fn write(&self) -> Option<Value> {
-        written(self).filter(|_| !self.is_empty())
+        if self.is_empty() { None } else { Some(self.json()) }
     }
 }
 
@@ -208,7 +252,7 @@ impl Member for Map<String, Value> {
     }
 
     fn write(&self) -> Option<Value> {
-        written(self).filter(|_| !self.is_empty())
+        if self.is_empty() { None } else { Some(self.json()) }
     }
 }
 
@@ -216,12 +260,21 @@ impl<T: Lenient> Lenient for Vec<T> {
     fn lenient(raw: &Value) -> (Option<Self>, bool) {
         let Value::Array(items) = raw else { return (None, false) };
         let mut whole = true;
-        let read = items.iter().filter_map(|item| {
+        let mut read = Self::with_capacity(items.len());
+        for item in items {
             let (value, all) = T::lenient(item);
             whole &= all;
-            value
-        });
-        (Some(read.collect()), whole)
+            read.extend(value);
+        }
+        (Some(read), whole)
+    }
+
+    fn json(&self) -> Value {
+        let mut items = Vec::with_capacity(self.len());
+        for item in self {
+            items.push(item.json());
+        }
+        Value::Array(items)
     }
 }
 
@@ -229,19 +282,23 @@ impl<T: Lenient> Lenient for BTreeMap<String, T> {
     fn lenient(raw: &Value) -> (Option<Self>, bool) {
         let Value::Object(members) = raw else { return (None, false) };
         let mut whole = true;
-        let read = members.iter().filter_map(|(name, raw)| {
+        let mut read = Self::new();
+        for (name, raw) in members {
             let (value, all) = T::lenient(raw);
             whole &= all;
-            Some((name.clone(), value?))
-        });
-        (Some(read.collect()), whole)
+            if let Some(value) = value {
+                read.insert(name.clone(), value);
+            }
+        }
+        (Some(read), whole)
     }
-}
 
-impl<T: Lenient> Lenient for Box<T> {
-    fn lenient(raw: &Value) -> (Option<Self>, bool) {
-        let (value, whole) = T::lenient(raw);
-        (value.map(Self::new), whole)
+    fn json(&self) -> Value {
+        let mut members = Map::new();
+        for (name, value) in self {
+            members.insert(name.clone(), value.json());
+        }
+        Value::Object(members)
     }
 }
 
@@ -253,6 +310,10 @@ impl Lenient for String {
             _ => (None, false),
         }
     }
+
+    fn json(&self) -> Value {
+        Value::from(self.as_str())
+    }
 }
 
 impl Lenient for bool {
@@ -262,6 +323,10 @@ impl Lenient for bool {
             Value::String(text) => (text.trim().to_ascii_lowercase().parse().ok(), false),
             _ => (None, false),
         }
+    }
+
+    fn json(&self) -> Value {
+        Value::Bool(*self)
     }
 }
 
@@ -288,6 +353,10 @@ macro_rules! numbers {
             fn lenient(raw: &Value) -> (Option<Self>, bool) {
                 number(raw)
             }
+
+            fn json(&self) -> Value {
+                Value::from(*self)
+            }
         }
     )*};
 }
@@ -302,11 +371,19 @@ impl Lenient for Base64 {
         let whole = content.encoded_len() == text.len();
         (Some(content), whole)
     }
+
+    fn json(&self) -> Value {
+        Value::String(self.to_encoded())
+    }
 }
 
 impl Lenient for Secret {
     fn lenient(raw: &Value) -> (Option<Self>, bool) {
         (raw.as_str().map(Self::from), raw.is_string())
+    }
+
+    fn json(&self) -> Value {
+        Value::from(self.expose())
     }
 }
 
@@ -314,11 +391,19 @@ impl Lenient for Map<String, Value> {
     fn lenient(raw: &Value) -> (Option<Self>, bool) {
         (raw.as_object().cloned(), raw.is_object())
     }
+
+    fn json(&self) -> Value {
+        Value::Object(self.clone())
+    }
 }
 
 impl Lenient for Value {
     fn lenient(raw: &Value) -> (Option<Self>, bool) {
         (Some(raw.clone()), true)
+    }
+
+    fn json(&self) -> Value {
+        self.clone()
     }
 }
 
@@ -329,42 +414,23 @@ impl Lenient for Value {
 macro_rules! answer {
     ($name:ident { $($field:ident = $wire:literal),* $(,)? } keeps $extra:ident $(requires $required:literal)*) => {
         impl $crate::__private::Answer for $name {
-            fn member(&mut self, name: &str) -> Option<&mut dyn $crate::__private::Member> {
-                match name {
-                    $($wire => Some(&mut self.$field),)*
-                    _ => None,
-                }
+            #[inline]
+            fn member(
+                &mut self,
+                name: &str,
+            ) -> (Option<&mut dyn $crate::__private::Member>, &mut $crate::Extra) {
+                let member: &mut dyn $crate::__private::Member = match name {
+                    $($wire => &mut self.$field,)*
+                    _ => return (None, &mut self.$extra),
+                };
+                (Some(member), &mut self.$extra)
             }
 
-            fn members(&self) -> Vec<(&'static str, &dyn $crate::__private::Member)> {
-                vec![$(($wire, &self.$field)),*]
-            }
-
-            fn extra(&self) -> &$crate::Extra {
-                &self.$extra
-            }
-
-            fn extra_mut(&mut self) -> &mut $crate::Extra {
-                &mut self.$extra
-            }
-        }
-
-        impl $crate::__private::Lenient for $name {
-            fn lenient(raw: &$crate::__private::Value) -> (Option<Self>, bool) {
-                $crate::__private::object(raw)
-            }
-        }
-
-        /// A required member; it is empty if the answer lacks it.
-        impl $crate::__private::Member for $name {
-            fn read(&mut self, raw: &$crate::__private::Value) -> bool {
-                let (value, whole) = $crate::__private::object(raw);
-                *self = value.unwrap_or_default();
-                whole
-            }
-
-            fn write(&self) -> Option<$crate::__private::Value> {
-                $crate::__private::written(self)
+            #[inline]
+            fn members(
+                &self,
+            ) -> (Vec<(&'static str, &dyn $crate::__private::Member)>, &$crate::Extra) {
+                (vec![$(($wire, &self.$field)),*], &self.$extra)
             }
         }
 
@@ -452,7 +518,7 @@ mod tests {
     /// What a reader of every member sees.
     fn seen(whole: &Whole) -> Value {
         let mut members = serde_json::Map::new();
-        for (name, member) in super::Answer::members(whole) {
+        for (name, member) in super::Answer::members(whole).0 {
             members.insert(name.to_owned(), member.write().unwrap_or_default());
         }
         Value::Object(members)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{
     Deserialize, Serialize,
-    de::{Error as _, MapAccess},
+    de::{Error as DeError, IgnoredAny, MapAccess},
     ser::SerializeMap,
 };
 use serde_json::{Map, Value};
@@ -98,6 +98,22 @@ pub fn keep<'de, M: MapAccess<'de>, T: Deserialize<'de>>(
     Ok(())
 }
 
+/// Reads a member that nobody asks for.
+///
+/// # Errors
+/// The deserializer's.
+pub fn skip<'de, M: MapAccess<'de>>(from: &mut M) -> Result<(), M::Error> {
+    from.next_value::<IgnoredAny>().map(drop)
+}
+
+/// Takes a member that was to be read.
+///
+/// # Errors
+/// If it was not.
+pub fn needed<T, E: DeError>(slot: Option<T>, name: &'static str) -> Result<T, E> {
+    slot.ok_or_else(|| E::missing_field(name))
+}
+
 /// Implements `Deserialize` for a struct: its fields with their names on the wire, perhaps several, those
 /// that may be missing marked as `optional`. Of other members, `refusing others` makes an error; `keeping` puts them into a map.
 /// Without either they are skipped.
@@ -125,10 +141,11 @@ macro_rules! read_members {
                         $(let mut $field = None;)*
                         $crate::read_members!(@begin others $($others)*);
                         while let Some(name) = from.next_key::<::std::string::String>()? {
+                            // One `?` for all, because each is compiled.
                             match name.as_str() {
                                 $($wire $(| $alias)* => $crate::read_members!(@read from $field $wire $($optional)?),)*
                                 _ => $crate::read_members!(@other from name others NAMES $($others)*),
-                            }
+                            }?;
                         }
                         Ok($crate::read_members!(
                             @made $name others
@@ -142,26 +159,26 @@ macro_rules! read_members {
         }
     };
     (@read $from:ident $field:ident $wire:literal) => {
-        $crate::__private::read_needed(&mut $from, $wire, &mut $field)?
+        $crate::__private::read_needed(&mut $from, $wire, &mut $field)
     };
     (@read $from:ident $field:ident $wire:literal optional) => {
-        $crate::__private::read_optional(&mut $from, $wire, &mut $field)?
+        $crate::__private::read_optional(&mut $from, $wire, &mut $field)
     };
     (@take $access:ident $field:ident $wire:literal) => {
-        $field.ok_or_else(|| <$access::Error as $crate::__private::DeError>::missing_field($wire))?
+        $crate::__private::needed::<_, $access::Error>($field, $wire)?
     };
     (@take $access:ident $field:ident $wire:literal optional) => { $field.unwrap_or_default() };
     (@begin $map:ident keeping $extra:ident) => { let mut $map = ::std::default::Default::default(); };
     (@begin $map:ident $($others:tt)*) => {};
     (@other $from:ident $name:ident $map:ident $names:ident refusing others) => {
-        return Err($crate::__private::DeError::unknown_field(&$name, $names))
+        Err($crate::__private::DeError::unknown_field(&$name, $names))
     };
     (@other $from:ident $name:ident $map:ident $names:ident keeping $extra:ident) => {
-        $crate::__private::keep(&mut $from, $name, &mut $map)?
+        $crate::__private::keep(&mut $from, $name, &mut $map)
     };
-    (@other $from:ident $name:ident $map:ident $names:ident) => {{
-        let _: $crate::__private::IgnoredAny = $from.next_value()?;
-    }};
+    (@other $from:ident $name:ident $map:ident $names:ident) => {
+        $crate::__private::skip(&mut $from)
+    };
     (@made $name:ident $map:ident { $($made:tt)* } keeping $extra:ident) => {
         $name { $($made)* $extra: $map }
     };

@@ -25,6 +25,7 @@ macro_rules! open_enum {
             pub const KNOWN: &'static [&'static str] = &[$($value),+];
 
             /// The value as it is written on the wire.
+            #[inline]
             pub fn as_str(&self) -> &str {
                 match self {
                     $( Self::$variant => $value, )+
@@ -34,12 +35,14 @@ macro_rules! open_enum {
         }
 
         impl ::std::convert::From<&str> for $name {
+            #[inline]
             fn from(value: &str) -> Self {
                 value.to_owned().into()
             }
         }
 
         impl ::std::convert::From<::std::string::String> for $name {
+            #[inline]
             fn from(value: ::std::string::String) -> Self {
                 match value.as_str() {
                     $( $value => Self::$variant, )+
@@ -51,12 +54,14 @@ macro_rules! open_enum {
         impl ::std::str::FromStr for $name {
             type Err = ::std::convert::Infallible;
 
+            #[inline]
             fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
                 ::std::result::Result::Ok(value.into())
             }
         }
 
         impl ::std::fmt::Display for $name {
+            #[inline]
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.write_str(self.as_str())
             }
@@ -81,12 +86,18 @@ macro_rules! open_enum {
         }
 
         impl $crate::__private::Lenient for $name {
+            #[inline]
             fn lenient(
                 raw: &$crate::__private::Value,
             ) -> (::std::option::Option<Self>, bool) {
                 let (text, whole) =
                     <::std::string::String as $crate::__private::Lenient>::lenient(raw);
                 (text.map(Self::from), whole)
+            }
+
+            #[inline]
+            fn json(&self) -> $crate::__private::Value {
+                $crate::__private::Value::from(self.as_str())
             }
         }
 
@@ -125,15 +136,14 @@ macro_rules! __open_enum_schema {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::lossless::{
-        Answer, Lenient, Member, deserialize as deserialize_answer, object,
-        serialize as serialize_answer, written,
+        Answer, Lenient, Member, deserialize as deserialize_answer, serialize as serialize_answer,
     };
-    pub use crate::members::{keep, read_needed, read_optional, write_optional};
+    pub use crate::members::{keep, needed, read_needed, read_optional, skip, write_optional};
     #[cfg(feature = "schemars")]
     pub use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
     pub use serde::{
         Deserialize, Deserializer, Serialize, Serializer,
-        de::{Error as DeError, IgnoredAny, MapAccess, Visitor},
+        de::{Error as DeError, MapAccess, Visitor},
         ser::SerializeMap,
     };
     pub use serde_json::Value;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{
     Ident, ImplItem, ImplItemFn, Item, ItemImpl, ReturnType, Type, parse_quote,
@@ -17,6 +18,9 @@ use crate::document::Schema;
 
 /// Names of progenitor's runtime that an exchange may use.
 const RUNTIME: [&str; 3] = ["QueryParam", "RequestBuilderExt", "encode_path"];
+
+/// How the answer of a prepared call is taken.
+const WAYS: [&str; 3] = ["receive", "upgraded", "streamed"];
 
 /// A builder an operation: parameters, body, `send`.
 ///
@@ -64,11 +68,86 @@ pub(super) fn items(
             hooks::{self, Call},
         };
     ));
-    file.push(parse_quote! {
-        type Exchange = Result<reqwest::Response, ::guestexec_core::CallError>;
-    });
+    file.extend(prepared(&used.0));
     file.extend(items);
     Ok(file)
+}
+
+/// The calls of all operations, on their way: `ways` are the methods of these that occur.
+///
+/// An asynchronous function is expensive to compile, so an operation has as few of its own as it can, and
+/// what they share does not know the type of the answer.
+fn prepared(ways: &BTreeSet<&'static str>) -> Vec<Item> {
+    let receive: ImplItemFn = parse_quote! {
+        /// Sends the request, and reads the body of the answer.
+        async fn receive<T: Default + Send>(
+            self,
+            read: ::guestexec_core::Read<T>,
+        ) -> Result<::guestexec_core::Answer<T>, Error> {
+            let exchange = exchange(&self.client, self.request, self.successes);
+            let mut content = T::default();
+            let mut keep = |body| {
+                content = read(body)?;
+                Ok(())
+            };
+            let answer = ::guestexec_core::answer(exchange, &mut keep);
+            let answer = hooks::call(&self.client, self.client.inner.operation, answer).await?;
+            Ok(answer.map(|()| content))
+        }
+    };
+    let upgraded: ImplItemFn = parse_quote! {
+        /// Sends the request, and takes the connection, which leaves HTTP.
+        async fn upgraded(
+            self,
+        ) -> Result<::guestexec_core::Answer<::guestexec_core::Upgraded>, Error> {
+            let exchange = exchange(&self.client, self.request, self.successes);
+            let answer = ::guestexec_core::upgraded(exchange);
+            hooks::call(&self.client, self.client.inner.operation, answer).await
+        }
+    };
+    let streamed: ImplItemFn = parse_quote! {
+        /// Sends the request, and takes the body of the answer as it comes.
+        async fn streamed(
+            self,
+        ) -> Result<::guestexec_core::Answer<::guestexec_core::Streamed>, Error> {
+            let exchange = exchange(&self.client, self.request, self.successes);
+            let answer = ::guestexec_core::streamed(exchange);
+            hooks::call(&self.client, self.client.inner.operation, answer).await
+        }
+    };
+    let methods = [receive, upgraded, streamed].into_iter();
+    let methods = methods.filter(|method| ways.iter().any(|way| method.sig.ident == way));
+    vec![
+        parse_quote! {
+            type Requested = Result<reqwest::Request, ::guestexec_core::CallError>;
+        },
+        parse_quote! {
+            /// A call whose request is made, or cannot be made.
+            struct Prepared {
+                client: Client,
+                request: Requested,
+                /// The statuses that stand for success.
+                successes: &'static [u16],
+            }
+        },
+        parse_quote! {
+            impl Prepared {
+                #(#methods)*
+            }
+        },
+        parse_quote! {
+            /// Sends the request of a call. Boxed, or else each caller's own future would be as large.
+            fn exchange<'a>(
+                client: &'a Client,
+                request: Requested,
+                successes: &'static [u16],
+            ) -> ::guestexec_core::Exchanging<'a> {
+                Box::pin(async move {
+                    ::guestexec_core::accepted(hooks::send(client, request?).await?, successes)
+                })
+            }
+        },
+    ]
 }
 
 /// The names of the runtime and of our own that occur.
@@ -90,6 +169,7 @@ impl VisitMut for Used {
         visit_mut::visit_expr_method_call_mut(self, call);
         // An extension of requests, whose own name does not occur.
         self.0.extend((call.method == "form_urlencoded").then_some("RequestBuilderExt"));
+        self.0.extend(WAYS.iter().find(|way| call.method == **way));
     }
 }
 
@@ -262,7 +342,7 @@ fn begin(code: &OperationCode<'_>, inputs: &Inputs, body: Option<&Field>) -> Vec
 
 /// `send`, `send_raw` and what they share.
 fn sending(code: &OperationCode<'_>, success: &Success) -> Vec<ImplItemFn> {
-    let (name, constant) = (&code.builder, &code.constant);
+    let constant = &code.constant;
     let Success { content, read, envelope } = success;
     let danger = match code.operation.starts_command() {
         true => {
@@ -281,36 +361,28 @@ fn sending(code: &OperationCode<'_>, success: &Success) -> Vec<ImplItemFn> {
             self.send_in(Call::default()).await
         }
     };
-    let prepared = quote! {
-        let operation = &operations::#constant;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = #name { client: &client, ..self };
+    let statuses = code.operation.successes().into_iter().map(|(status, _)| status);
+    let statuses = statuses.map(proc_macro2::Literal::u16_unsuffixed);
+    let prepared: ImplItemFn = parse_quote! {
+        #[inline]
+        fn prepared(self, call: Call) -> Prepared {
+            let client = self.client.with_call(&operations::#constant, call, &self.options);
+            Prepared { client, request: self.request(), successes: &[#(#statuses),*] }
+        }
     };
     let Some(read) = read else {
-        return vec![
-            send,
-            parse_quote! {
-                /// The same, for a call whose state is `call`.
-                pub(crate) async fn send_in(
-                    self,
-                    call: Call,
-                ) -> Result<::guestexec_core::Answer<#content>, Error> {
-                    #prepared
-                    let exchange = Box::pin(request.exchange());
-                    hooks::call(&client, operation, ::guestexec_core::upgraded(exchange)).await
-                }
-            },
-        ];
+        let send_in = send_in(content, &quote!(upgraded()));
+        return vec![send, send_in, prepared];
     };
     let answered = match envelope {
         Some((whole, member)) => quote! {
-            let answer = self.receive(call, ::guestexec_core::read::#read::<#whole>).await?;
-            Ok(answer.map(|mut envelope| {
+            receive(|body| {
+                let mut envelope: #whole = ::guestexec_core::read::#read(body)?;
                 envelope.#member.extra.join(envelope.extra);
-                envelope.#member
-            }))
+                Ok(envelope.#member)
+            })
         },
-        None => quote!(self.receive(call, ::guestexec_core::read::#read).await),
+        None => quote!(receive(::guestexec_core::read::#read)),
     };
     let streamed = (read == "text").then(|| -> ImplItemFn {
         parse_quote! {
@@ -323,49 +395,36 @@ fn sending(code: &OperationCode<'_>, success: &Success) -> Vec<ImplItemFn> {
                 mut self,
             ) -> Result<::guestexec_core::Answer<::guestexec_core::Streamed>, Error> {
                 self.options = self.options.streaming();
-                let call = Call::default();
-                #prepared
-                let exchange = Box::pin(request.exchange());
-                hooks::call(&client, operation, ::guestexec_core::streamed(exchange)).await
+                self.prepared(Call::default()).streamed().await
             }
         }
     });
-    let mut methods = vec![
-        send,
-        parse_quote! {
-            /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-            /// UTF-8, and numbers that no reader takes, are replaced.
-            ///
-            /// # Errors
-            /// As [`send`](Self::send).
-            pub async fn send_raw(
-                self,
-            ) -> Result<::guestexec_core::Answer<::guestexec_core::Bytes>, Error> {
-                self.receive(Call::default(), ::guestexec_core::read::bytes).await
-            }
-        },
-        parse_quote! {
-            /// As `send`, for a call whose state is `call`.
-            pub(crate) async fn send_in(
-                self,
-                call: Call,
-            ) -> Result<::guestexec_core::Answer<#content>, Error> {
-                #answered
-            }
-        },
-        parse_quote! {
-            async fn receive<T>(
-                self,
-                call: Call,
-                read: ::guestexec_core::Read<T>,
-            ) -> Result<::guestexec_core::Answer<T>, Error> {
-                #prepared
-                // Boxed, or else the caller's own future would be as large as the whole exchange.
-                let exchange = Box::pin(request.exchange());
-                hooks::call(&client, operation, ::guestexec_core::answer(exchange, read)).await
-            }
-        },
-    ];
-    methods.extend(streamed);
-    methods
+    let raw: ImplItemFn = parse_quote! {
+        /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+        /// UTF-8, and numbers that no reader takes, are replaced.
+        ///
+        /// # Errors
+        /// As [`send`](Self::send).
+        pub async fn send_raw(
+            self,
+        ) -> Result<::guestexec_core::Answer<::guestexec_core::Bytes>, Error> {
+            self.prepared(Call::default()).receive(::guestexec_core::read::bytes).await
+        }
+    };
+    let send_in = send_in(content, &answered);
+    [Some(send), Some(raw), streamed, Some(send_in), Some(prepared)].into_iter().flatten().collect()
+}
+
+/// `send` for calls with a state of their own.
+fn send_in(content: &Type, answered: &TokenStream) -> ImplItemFn {
+    parse_quote! {
+        /// As `send`, for a call whose state is `call`.
+        #[inline]
+        pub(crate) fn send_in(
+            self,
+            call: Call,
+        ) -> impl Future<Output = Result<::guestexec_core::Answer<#content>, Error>> {
+            self.prepared(call).#answered
+        }
+    }
 }

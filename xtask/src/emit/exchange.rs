@@ -1,4 +1,4 @@
-//! Makes the exchange of an operation: progenitor's `send` up to the finished request, and what we do with it.
+//! Makes the request of an operation: progenitor's `send` up to the finished request.
 
 use quote::{ToTokens as _, quote};
 use syn::{
@@ -9,8 +9,7 @@ use syn::{
 use super::{Field, Maker, OperationCode, validate};
 use crate::document::json_name;
 
-/// Progenitor's way to make the request, after our own to take the call apart and the checks, and before
-/// our own to send it.
+/// Progenitor's way to make the request, after our own to take the call apart and the checks.
 ///
 /// # Errors
 /// A sentence, if progenitor's `send` does not have the form known.
@@ -56,17 +55,14 @@ pub(super) fn function(
             );
         });
     }
-    let statuses = answers.iter().map(|(status, _)| proc_macro2::Literal::u16_unsuffixed(*status));
-    statements.push(parse_quote!(let response = hooks::send(client, request).await?;));
-    statements.push(Stmt::Expr(
-        parse_quote!(::guestexec_core::accepted(response, &[#(#statuses),*])),
-        None,
-    ));
-    let mut exchange: ImplItemFn = parse_quote! {
-        async fn exchange(self) -> Exchange {}
+    statements.push(Stmt::Expr(parse_quote!(Ok(request)), None));
+    // `inline` leaves it to a program to compile the requests that it sends.
+    let mut function: ImplItemFn = parse_quote! {
+        #[inline]
+        fn request(self) -> Requested {}
     };
-    exchange.block.stmts = statements;
-    Ok(exchange)
+    function.block.stmts = statements;
+    Ok(function)
 }
 
 /// The request in two steps, where its body is JSON.
@@ -178,7 +174,7 @@ impl VisitMut for Plain<'_> {
         match expression {
             Expr::MethodCall(call) if call.method == "json" => {
                 let (request, value) = (&call.receiver, &call.args);
-                *expression = parse_quote!(::guestexec_core::json_body(#request, #value));
+                *expression = parse_quote!(::guestexec_core::json_body(#request, #value)?);
             }
             // `HeaderValue::from_static("application/json")`: a request takes the text as well.
             Expr::MethodCall(call) if call.method == "header" => {

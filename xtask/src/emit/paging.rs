@@ -16,12 +16,14 @@ pub(super) fn methods() -> Vec<ImplItemFn> {
     vec![
         parse_quote! {
             /// The pages of the list, from this one on, each asked for when the one before was taken.
+            #[inline]
             pub fn pages(self) -> ::guestexec_core::Pages<'a, Self> {
                 ::guestexec_core::Pages::new(self)
             }
         },
         parse_quote! {
             /// The items of the list, from this page on, each page asked for when it is needed.
+            #[inline]
             pub fn items(self) -> ::guestexec_core::PageItems<'a, Self> {
                 ::guestexec_core::PageItems::new(self)
             }
@@ -102,10 +104,12 @@ pub(super) fn of(
                 self.send().await
             }
 
+            #[inline]
             fn part(&self, page: &Self::Page) -> ::guestexec_core::Part {
                 #part
             }
 
+            #[inline]
             fn beginning(self, at: ::guestexec_core::Place) -> Self {
                 match at {
                     #beginning,
@@ -113,10 +117,12 @@ pub(super) fn of(
                 }
             }
 
+            #[inline]
             fn begin(&self) -> Option<::guestexec_core::Place> {
                 #begin
             }
 
+            #[inline]
             fn into_items(page: Self::Page) -> Vec<Self::Item> {
                 page.#list
             }

@@ -277,8 +277,8 @@ fn read_leniently(item: &mut ItemStruct) {
     }
 }
 
-/// Lets a vendor add members, takes null for an empty list; gives a request type a JSON Schema with
-/// the document's limits, and a `Default` where it can do without any member.
+/// Lets a vendor add members, takes null for an empty list; gives a type a `Default` where it can do without
+/// any member, and a request type a JSON Schema with the document's limits.
 fn open_struct(
     document: &Document,
     item: &mut ItemStruct,
@@ -296,15 +296,15 @@ fn open_struct(
         }
     }
     item.attrs.push(parse_quote!(#[non_exhaustive]));
-    if is_request {
-        let derived = item.attrs.iter().flat_map(derives).any(|path| path.is_ident("Default"));
-        if needed(&all, schema).is_empty() && !derived {
-            let derive = item.attrs.iter_mut().find(|it| it.path().is_ident("derive"));
-            if let Some(derive) = derive {
-                let others = derives(derive);
-                *derive = parse_quote!(#[derive(#(#others,)* Default)]);
-            }
+    let derived = item.attrs.iter().flat_map(derives).any(|path| path.is_ident("Default"));
+    if needed(&all, schema).is_empty() && !derived {
+        let derive = item.attrs.iter_mut().find(|it| it.path().is_ident("derive"));
+        if let Some(derive) = derive {
+            let others = derives(derive);
+            *derive = parse_quote!(#[derive(#(#others,)* Default)]);
         }
+    }
+    if is_request {
         item.attrs.push(parse_quote!(
             #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
         ));

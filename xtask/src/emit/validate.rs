@@ -147,6 +147,7 @@ fn validate_impl(
     let statements = checked(statements);
     quote! {
         impl Validate for types::#ident {
+            #[inline]
             fn validate(&self) -> check::Checked { #statements }
         }
     }
@@ -247,6 +248,7 @@ fn call_check(rules: &mut Rules<'_>, code: &OperationCode<'_>) -> Option<TokenSt
     Some(quote! {
         impl builder::#builder<'_> {
             #[doc = #doc]
+            #[inline]
             pub(super) fn within_limits(#name: bool, #(#arguments),*) -> check::Checked { #body }
         }
     })

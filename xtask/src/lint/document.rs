@@ -8,7 +8,7 @@ use super::{Complaints, collision, is_name};
 use crate::document::{Call, Complaint, Document, Lines, Referable, Reference, Schema};
 
 /// Names that are in every Rust file, and those of the generated files that have no other way.
-const TAKEN: [&str; 69] = [
+const TAKEN: [&str; 72] = [
     "Answer",
     "AsMut",
     "AsRef",
@@ -32,13 +32,14 @@ const TAKEN: [&str; 69] = [
     "ErrorKind",
     "ExactSizeIterator",
     "Example",
-    "Exchange",
+    "Exchanging",
     "Extend",
     "Fn",
     "FnMut",
     "FnOnce",
     "From",
     "FromIterator",
+    "Future",
     "Hash",
     "Into",
     "IntoIterator",
@@ -56,7 +57,9 @@ const TAKEN: [&str; 69] = [
     "PartialEq",
     "PartialOrd",
     "Place",
+    "Prepared",
     "Read",
+    "Requested",
     "Result",
     "Self",
     "Send",

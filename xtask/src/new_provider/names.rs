@@ -35,7 +35,7 @@ const METHODS: [&str; 26] = [
 ];
 
 /// Types and traits that generated code names without a path, or that every file sees.
-const TYPES: [&str; 70] = [
+const TYPES: [&str; 73] = [
     "Answer",
     "Arc",
     "AsMut",
@@ -61,12 +61,13 @@ const TYPES: [&str; 70] = [
     "Error",
     "ErrorKind",
     "Example",
-    "Exchange",
+    "Exchanging",
     "Extra",
     "Fn",
     "FnMut",
     "FnOnce",
     "From",
+    "Future",
     "Hash",
     "HashMap",
     "HeaderMap",
@@ -85,7 +86,9 @@ const TYPES: [&str; 70] = [
     "Part",
     "Place",
     "QueryParam",
+    "Prepared",
     "Read",
+    "Requested",
     "Redacted",
     "RequestBuilderExt",
     "Result",

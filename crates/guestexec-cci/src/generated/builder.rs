@@ -2,16 +2,66 @@
 
 use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::{
-    Answer, Bytes, CallError, CallOptions, DetailOf, PageItems, Paged, Pages, Part,
-    Place, Read, Streamed, Upgraded, Validate, accepted, answer, call_options, json_body,
-    read, streamed, upgraded,
+    Answer, Bytes, CallError, CallOptions, DetailOf, Exchanging, PageItems, Paged, Pages,
+    Part, Place, Read, Streamed, Upgraded, Validate, accepted, answer, call_options,
+    json_body, read, streamed, upgraded,
 };
 use progenitor_client::{QueryParam, encode_path};
 use reqwest::header::ACCEPT;
 use crate::{Error, hooks::{self, Call}};
 use super::{Client, operations, types};
 
-type Exchange = Result<reqwest::Response, CallError>;
+type Requested = Result<reqwest::Request, CallError>;
+
+/// A call whose request is made, or cannot be made.
+struct Prepared {
+    client: Client,
+    request: Requested,
+    /// The statuses that stand for success.
+    successes: &'static [u16],
+}
+
+impl Prepared {
+    /// Sends the request, and reads the body of the answer.
+    async fn receive<T: Default + Send>(
+        self,
+        read: Read<T>,
+    ) -> Result<Answer<T>, Error> {
+        let exchange = exchange(&self.client, self.request, self.successes);
+        let mut content = T::default();
+        let mut keep = |body| {
+            content = read(body)?;
+            Ok(())
+        };
+        let answer = answer(exchange, &mut keep);
+        let answer = hooks::call(&self.client, self.client.inner.operation, answer)
+            .await?;
+        Ok(answer.map(|()| content))
+    }
+
+    /// Sends the request, and takes the connection, which leaves HTTP.
+    async fn upgraded(self) -> Result<Answer<Upgraded>, Error> {
+        let exchange = exchange(&self.client, self.request, self.successes);
+        let answer = upgraded(exchange);
+        hooks::call(&self.client, self.client.inner.operation, answer).await
+    }
+
+    /// Sends the request, and takes the body of the answer as it comes.
+    async fn streamed(self) -> Result<Answer<Streamed>, Error> {
+        let exchange = exchange(&self.client, self.request, self.successes);
+        let answer = streamed(exchange);
+        hooks::call(&self.client, self.client.inner.operation, answer).await
+    }
+}
+
+/// Sends the request of a call. Boxed, or else each caller's own future would be as large.
+fn exchange<'a>(
+    client: &'a Client,
+    request: Requested,
+    successes: &'static [u16],
+) -> Exchanging<'a> {
+    Box::pin(async move { accepted(hooks::send(client, request?).await?, successes) })
+}
 
 /// A call of `connectCciV2GetNamespacedPodExec`; [`Client::exec_in_pod`] begins it.
 #[derive(Clone, Debug)]
@@ -108,19 +158,29 @@ impl<'a> ExecInPod<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// The same, for a call whose state is `call`.
-    pub(crate) async fn send_in(self, call: Call) -> Result<Answer<Upgraded>, Error> {
-        let operation = &operations::EXEC_IN_POD;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ExecInPod {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, upgraded(exchange)).await
+    /// As `send`, for a call whose state is `call`.
+    #[inline]
+    pub(crate) fn send_in(
+        self,
+        call: Call,
+    ) -> impl Future<Output = Result<Answer<Upgraded>, Error>> {
+        self.prepared(call).upgraded()
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::EXEC_IN_POD, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[101],
+        }
+    }
+
+    #[inline]
+    fn request(self) -> Requested {
         let Self {
             client,
             name,
@@ -148,8 +208,7 @@ impl<'a> ExecInPod<'a> {
             .query(&QueryParam::new("stdout", &stdout))
             .query(&QueryParam::new("tty", &tty))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[101])
+        Ok(request)
     }
 }
 
@@ -248,19 +307,29 @@ impl<'a> ExecInPodByPost<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// The same, for a call whose state is `call`.
-    pub(crate) async fn send_in(self, call: Call) -> Result<Answer<Upgraded>, Error> {
-        let operation = &operations::EXEC_IN_POD_BY_POST;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ExecInPodByPost {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, upgraded(exchange)).await
+    /// As `send`, for a call whose state is `call`.
+    #[inline]
+    pub(crate) fn send_in(
+        self,
+        call: Call,
+    ) -> impl Future<Output = Result<Answer<Upgraded>, Error>> {
+        self.prepared(call).upgraded()
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::EXEC_IN_POD_BY_POST, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[101],
+        }
+    }
+
+    #[inline]
+    fn request(self) -> Requested {
         let Self {
             client,
             name,
@@ -288,8 +357,7 @@ impl<'a> ExecInPodByPost<'a> {
             .query(&QueryParam::new("stdout", &stdout))
             .query(&QueryParam::new("tty", &tty))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[101])
+        Ok(request)
     }
 }
 
@@ -336,23 +404,30 @@ impl<'a> ReadPod<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(self, call: Call) -> Result<Answer<types::Pod>, Error> {
-        self.receive(call, read::json).await
+    #[inline]
+    pub(crate) fn send_in(
+        self,
+        call: Call,
+    ) -> impl Future<Output = Result<Answer<types::Pod>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::READ_POD;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ReadPod { client: &client, ..self };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self.client.with_call(&operations::READ_POD, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, name, namespace, .. } = self;
         Self::within_limits(client.inner.checks, &name, &namespace)?;
         let url = format!(
@@ -360,8 +435,7 @@ impl<'a> ReadPod<'a> {
             namespace.to_string()), encode_path(& name.to_string())
         );
         let request = client.client.get(url).header(ACCEPT, "application/json").build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -429,26 +503,30 @@ impl<'a> DeletePod<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(self, call: Call) -> Result<Answer<types::Pod>, Error> {
-        self.receive(call, read::json).await
+    #[inline]
+    pub(crate) fn send_in(
+        self,
+        call: Call,
+    ) -> impl Future<Output = Result<Answer<types::Pod>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::DELETE_POD;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = DeletePod {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self.client.with_call(&operations::DELETE_POD, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, name, namespace, dry_run, grace_period_seconds, .. } = self;
         Self::within_limits(
             client.inner.checks,
@@ -467,8 +545,7 @@ impl<'a> DeletePod<'a> {
             .query(&QueryParam::new("dryRun", &dry_run))
             .query(&QueryParam::new("gracePeriodSeconds", &grace_period_seconds))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 202])
+        Ok(request)
     }
 }
 
@@ -592,23 +669,7 @@ impl<'a> ReadPodLog<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(self, call: Call) -> Result<Answer<String>, Error> {
-        self.receive(call, read::text).await
-    }
-
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::READ_POD_LOG;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ReadPodLog {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// Sends the request, and returns the body of the answer as it comes, however long that takes. The
@@ -618,18 +679,32 @@ impl<'a> ReadPodLog<'a> {
     /// As [`send`](Self::send).
     pub async fn send_streamed(mut self) -> Result<Answer<Streamed>, Error> {
         self.options = self.options.streaming();
-        let call = Call::default();
-        let operation = &operations::READ_POD_LOG;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ReadPodLog {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, streamed(exchange)).await
+        self.prepared(Call::default()).streamed().await
     }
 
-    async fn exchange(self) -> Exchange {
+    /// As `send`, for a call whose state is `call`.
+    #[inline]
+    pub(crate) fn send_in(
+        self,
+        call: Call,
+    ) -> impl Future<Output = Result<Answer<String>, Error>> {
+        self.prepared(call).receive(read::text)
+    }
+
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::READ_POD_LOG, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
+    }
+
+    #[inline]
+    fn request(self) -> Requested {
         let Self {
             client,
             name,
@@ -669,8 +744,7 @@ impl<'a> ReadPodLog<'a> {
             .query(&QueryParam::new("tailLines", &tail_lines))
             .query(&QueryParam::new("timestamps", &timestamps))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -758,11 +832,13 @@ impl<'a> ListPods<'a> {
 
     call_options! {}
     /// The pages of the list, from this one on, each asked for when the one before was taken.
+    #[inline]
     pub fn pages(self) -> Pages<'a, Self> {
         Pages::new(self)
     }
 
     /// The items of the list, from this page on, each page asked for when it is needed.
+    #[inline]
     pub fn items(self) -> PageItems<'a, Self> {
         PageItems::new(self)
     }
@@ -781,29 +857,30 @@ impl<'a> ListPods<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::PodList>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::PodList>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::LIST_PODS;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ListPods {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self.client.with_call(&operations::LIST_PODS, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self {
             client,
             namespace,
@@ -833,8 +910,7 @@ impl<'a> ListPods<'a> {
             .query(&QueryParam::new("resourceVersionMatch", &resource_version_match))
             .query(&QueryParam::new("timeoutSeconds", &timeout_seconds))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -847,6 +923,7 @@ impl Paged for ListPods<'_> {
         self.send().await
     }
 
+    #[inline]
     fn part(&self, page: &Self::Page) -> Part {
         let metadata = page.metadata.as_ref();
         let continue_ = metadata.and_then(|it| it.continue_.as_deref());
@@ -860,6 +937,7 @@ impl Paged for ListPods<'_> {
         )
     }
 
+    #[inline]
     fn beginning(self, at: Place) -> Self {
         match at {
             Place::Token(token) => self.continue_(token),
@@ -867,10 +945,12 @@ impl Paged for ListPods<'_> {
         }
     }
 
+    #[inline]
     fn begin(&self) -> Option<Place> {
         self.continue_.clone().map(Place::Token)
     }
 
+    #[inline]
     fn into_items(page: Self::Page) -> Vec<Self::Item> {
         page.items
     }
@@ -951,26 +1031,30 @@ impl<'a> CreatePod<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(self, call: Call) -> Result<Answer<types::Pod>, Error> {
-        self.receive(call, read::json).await
+    #[inline]
+    pub(crate) fn send_in(
+        self,
+        call: Call,
+    ) -> impl Future<Output = Result<Answer<types::Pod>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::CREATE_POD;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = CreatePod {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self.client.with_call(&operations::CREATE_POD, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 201, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, namespace, dry_run, body, .. } = self;
         Self::within_limits(client.inner.checks, &namespace)?;
         if client.inner.checks {
@@ -981,11 +1065,10 @@ impl<'a> CreatePod<'a> {
             .to_string())
         );
         let request = client.client.post(url).header(ACCEPT, "application/json");
-        let request = json_body(request, &body)
+        let request = json_body(request, &body)?
             .query(&QueryParam::new("dryRun", &dry_run))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 201, 202])
+        Ok(request)
     }
 }
 
@@ -1060,11 +1143,13 @@ impl<'a> ListNamespaces<'a> {
 
     call_options! {}
     /// The pages of the list, from this one on, each asked for when the one before was taken.
+    #[inline]
     pub fn pages(self) -> Pages<'a, Self> {
         Pages::new(self)
     }
 
     /// The items of the list, from this page on, each page asked for when it is needed.
+    #[inline]
     pub fn items(self) -> PageItems<'a, Self> {
         PageItems::new(self)
     }
@@ -1083,29 +1168,32 @@ impl<'a> ListNamespaces<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::NamespaceList>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::NamespaceList>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::LIST_NAMESPACES;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ListNamespaces {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::LIST_NAMESPACES, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self {
             client,
             continue_,
@@ -1129,8 +1217,7 @@ impl<'a> ListNamespaces<'a> {
             .query(&QueryParam::new("resourceVersion", &resource_version))
             .query(&QueryParam::new("timeoutSeconds", &timeout_seconds))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -1143,6 +1230,7 @@ impl Paged for ListNamespaces<'_> {
         self.send().await
     }
 
+    #[inline]
     fn part(&self, page: &Self::Page) -> Part {
         let metadata = page.metadata.as_ref();
         let continue_ = metadata.and_then(|it| it.continue_.as_deref());
@@ -1156,6 +1244,7 @@ impl Paged for ListNamespaces<'_> {
         )
     }
 
+    #[inline]
     fn beginning(self, at: Place) -> Self {
         match at {
             Place::Token(token) => self.continue_(token),
@@ -1163,10 +1252,12 @@ impl Paged for ListNamespaces<'_> {
         }
     }
 
+    #[inline]
     fn begin(&self) -> Option<Place> {
         self.continue_.clone().map(Place::Token)
     }
 
+    #[inline]
     fn into_items(page: Self::Page) -> Vec<Self::Item> {
         page.items
     }
@@ -1231,40 +1322,42 @@ impl<'a> CreateNamespace<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::Namespace>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::Namespace>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::CREATE_NAMESPACE;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = CreateNamespace {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::CREATE_NAMESPACE, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 201, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, dry_run, body, .. } = self;
         if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/apis/cci/v2/namespaces", client.baseurl);
         let request = client.client.post(url).header(ACCEPT, "application/json");
-        let request = json_body(request, &body)
+        let request = json_body(request, &body)?
             .query(&QueryParam::new("dryRun", &dry_run))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 201, 202])
+        Ok(request)
     }
 }
 
@@ -1303,29 +1396,32 @@ impl<'a> ReadNamespace<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::Namespace>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::Namespace>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::READ_NAMESPACE;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ReadNamespace {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::READ_NAMESPACE, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, name, .. } = self;
         Self::within_limits(client.inner.checks, &name)?;
         let url = format!(
@@ -1333,8 +1429,7 @@ impl<'a> ReadNamespace<'a> {
             .to_string())
         );
         let request = client.client.get(url).header(ACCEPT, "application/json").build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -1382,29 +1477,32 @@ impl<'a> DeleteNamespace<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::Namespace>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::Namespace>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::DELETE_NAMESPACE;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = DeleteNamespace {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::DELETE_NAMESPACE, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, name, dry_run, .. } = self;
         Self::within_limits(client.inner.checks, &name)?;
         let url = format!(
@@ -1417,8 +1515,7 @@ impl<'a> DeleteNamespace<'a> {
             .header(ACCEPT, "application/json")
             .query(&QueryParam::new("dryRun", &dry_run))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 202])
+        Ok(request)
     }
 }
 
@@ -1476,39 +1573,43 @@ impl<'a> CreateUserToken<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::KeystoneCreateUserTokenByPasswordResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<Answer<types::KeystoneCreateUserTokenByPasswordResponse>, Error>,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::CREATE_USER_TOKEN;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = CreateUserToken {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::CREATE_USER_TOKEN, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[201],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, nocatalog, body, .. } = self;
         if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v3/auth/tokens", client.baseurl);
         let request = client.client.post(url).header(ACCEPT, "application/json");
-        let request = json_body(request, &body)
+        let request = json_body(request, &body)?
             .query(&QueryParam::new("nocatalog", &nocatalog))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[201])
+        Ok(request)
     }
 }

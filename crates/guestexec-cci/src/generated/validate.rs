@@ -14,6 +14,7 @@ static PATTERN_2: check::Pattern = check::Pattern::new(
 );
 impl builder::ExecInPod<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         name: &str,
@@ -37,6 +38,7 @@ impl builder::ExecInPod<'_> {
 
 impl builder::ExecInPodByPost<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         name: &str,
@@ -60,6 +62,7 @@ impl builder::ExecInPodByPost<'_> {
 
 impl builder::ReadPod<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         _checks: bool,
         name: &str,
@@ -74,6 +77,7 @@ impl builder::ReadPod<'_> {
 
 impl builder::DeletePod<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         name: &str,
@@ -100,6 +104,7 @@ impl builder::DeletePod<'_> {
 
 impl builder::ReadPodLog<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         name: &str,
@@ -135,6 +140,7 @@ impl builder::ReadPodLog<'_> {
 
 impl builder::ListPods<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         namespace: &str,
@@ -158,6 +164,7 @@ impl builder::ListPods<'_> {
 
 impl builder::CreatePod<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(_checks: bool, namespace: &str) -> check::Checked {
         check::characters("namespace", namespace, Self::NAMESPACE_LENGTH)?;
         check::pattern("namespace", namespace, &PATTERN_1)
@@ -166,6 +173,7 @@ impl builder::CreatePod<'_> {
 
 impl builder::ListNamespaces<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         limit: &Option<i64>,
@@ -186,6 +194,7 @@ impl builder::ListNamespaces<'_> {
 
 impl builder::ReadNamespace<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(_checks: bool, name: &str) -> check::Checked {
         check::characters("name", name, Self::NAME_LENGTH)?;
         check::pattern("name", name, &PATTERN_1)
@@ -194,6 +203,7 @@ impl builder::ReadNamespace<'_> {
 
 impl builder::DeleteNamespace<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(_checks: bool, name: &str) -> check::Checked {
         check::characters("name", name, Self::NAME_LENGTH)?;
         check::pattern("name", name, &PATTERN_1)
@@ -201,6 +211,7 @@ impl builder::DeleteNamespace<'_> {
 }
 
 impl Validate for types::NewNamespace {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.metadata)
             .map_err(|violation| violation.within("metadata"))
@@ -208,6 +219,7 @@ impl Validate for types::NewNamespace {
 }
 
 impl Validate for types::NewNamespaceMeta {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::each_value(
             "labels",
@@ -220,6 +232,7 @@ impl Validate for types::NewNamespaceMeta {
 }
 
 impl Validate for types::NewPod {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.metadata)
             .map_err(|violation| violation.within("metadata"))?;
@@ -228,6 +241,7 @@ impl Validate for types::NewPod {
 }
 
 impl Validate for types::NewPodMeta {
+    #[inline]
     fn validate(&self) -> check::Checked {
         if let Some(value) = &self.generate_name {
             check::characters("generateName", value, Self::GENERATE_NAME_LENGTH)?;
@@ -252,6 +266,7 @@ impl Validate for types::NewPodMeta {
 }
 
 impl Validate for types::NewPodSpec {
+    #[inline]
     fn validate(&self) -> check::Checked {
         if let Some(value) = &self.active_deadline_seconds {
             check::range(
@@ -287,6 +302,7 @@ impl Validate for types::NewPodSpec {
 }
 
 impl Validate for types::NewContainer {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::each("env", &self.env, Validate::validate)?;
         check::characters("image", &self.image, Self::IMAGE_LENGTH)?;
@@ -308,12 +324,14 @@ impl Validate for types::NewContainer {
 }
 
 impl Validate for types::NewEnvironmentVariable {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("name", &self.name, Self::NAME_LENGTH)
     }
 }
 
 impl Validate for types::NewResources {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::some_of(
             1,
@@ -326,18 +344,21 @@ impl Validate for types::NewResources {
 }
 
 impl Validate for types::SecretName {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("name", &self.name, Self::NAME_LENGTH)
     }
 }
 
 impl Validate for types::KeystoneCreateUserTokenByPasswordRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.auth).map_err(|violation| violation.within("auth"))
     }
 }
 
 impl Validate for types::IamAuth {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.identity)
             .map_err(|violation| violation.within("identity"))?;
@@ -349,6 +370,7 @@ impl Validate for types::IamAuth {
 }
 
 impl Validate for types::IamIdentity {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::items("methods", &self.methods, Self::METHODS_ITEMS)?;
         check::each(
@@ -372,12 +394,14 @@ impl Validate for types::IamIdentity {
 }
 
 impl Validate for types::IamPassword {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.user).map_err(|violation| violation.within("user"))
     }
 }
 
 impl Validate for types::IamPasswordUser {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.domain).map_err(|violation| violation.within("domain"))
     }
@@ -385,6 +409,7 @@ impl Validate for types::IamPasswordUser {
 
 impl Validate for types::IamUserDomain {}
 impl Validate for types::IamAccessKey {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.access)
             .map_err(|violation| violation.within("access"))?;
@@ -395,6 +420,7 @@ impl Validate for types::IamAccessKey {
 impl Validate for types::IamAccessKeyId {}
 impl Validate for types::IamAccessKeySecret {}
 impl Validate for types::IamScope {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.project)
             .map_err(|violation| violation.within("project"))
@@ -402,6 +428,7 @@ impl Validate for types::IamScope {
 }
 
 impl Validate for types::IamScopeProject {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::some_of(1, &[("id", self.id.is_some()), ("name", self.name.is_some())])
     }

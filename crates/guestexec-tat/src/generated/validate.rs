@@ -16,6 +16,7 @@ static PATTERN_3: check::Pattern = check::Pattern::new("^[^ \\t\\r\\n]+$");
 static PATTERN_4: check::Pattern = check::Pattern::new("^[a-zA-Z0-9_-]+$");
 static PATTERN_5: check::Pattern = check::Pattern::new("^https://.+$");
 impl Validate for types::RunCommandRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::base64("Content", &self.content)?;
         check::encoded("Content", &self.content, Self::CONTENT_LENGTH)?;
@@ -122,6 +123,7 @@ impl Validate for types::RunCommandRequest {
 }
 
 impl Validate for types::InvokeCommandRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("CommandId", &self.command_id, Self::COMMAND_ID_LENGTH)?;
         check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
@@ -160,6 +162,7 @@ impl Validate for types::InvokeCommandRequest {
 }
 
 impl Validate for types::CreateCommandRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::bytes("CommandName", &self.command_name, Self::COMMAND_NAME_BYTES)?;
         check::pattern("CommandName", &self.command_name, &PATTERN_1)?;
@@ -233,6 +236,7 @@ impl Validate for types::CreateCommandRequest {
 }
 
 impl Validate for types::DescribeCommandsRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::items("CommandIds", &self.command_ids, Self::COMMAND_IDS_ITEMS)?;
         check::each(
@@ -255,6 +259,7 @@ impl Validate for types::DescribeCommandsRequest {
 }
 
 impl Validate for types::ModifyCommandRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("CommandId", &self.command_id, Self::COMMAND_ID_LENGTH)?;
         if let Some(value) = &self.command_name {
@@ -317,12 +322,14 @@ impl Validate for types::ModifyCommandRequest {
 }
 
 impl Validate for types::DeleteCommandRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("CommandId", &self.command_id, Self::COMMAND_ID_LENGTH)
     }
 }
 
 impl Validate for types::DeleteCommandsRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::each(
             "CommandIds",
@@ -333,6 +340,7 @@ impl Validate for types::DeleteCommandsRequest {
 }
 
 impl Validate for types::DescribeInvocationsRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::items("InvocationIds", &self.invocation_ids, Self::INVOCATION_IDS_ITEMS)?;
         check::each(
@@ -355,6 +363,7 @@ impl Validate for types::DescribeInvocationsRequest {
 }
 
 impl Validate for types::DescribeInvocationTasksRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::items(
             "InvocationTaskIds",
@@ -381,6 +390,7 @@ impl Validate for types::DescribeInvocationTasksRequest {
 }
 
 impl Validate for types::CancelInvocationRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters(
             "InvocationId",
@@ -400,6 +410,7 @@ impl Validate for types::CancelInvocationRequest {
 }
 
 impl Validate for types::CreateInvokerRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("Name", &self.name, Self::NAME_LENGTH)?;
         check::one_of("Type", self.type_.as_str(), &["SCHEDULE"])?;
@@ -434,6 +445,7 @@ impl Validate for types::CreateInvokerRequest {
 }
 
 impl Validate for types::ModifyInvokerRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("InvokerId", &self.invoker_id, Self::INVOKER_ID_LENGTH)?;
         if let Some(value) = &self.name {
@@ -474,24 +486,28 @@ impl Validate for types::ModifyInvokerRequest {
 }
 
 impl Validate for types::EnableInvokerRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("InvokerId", &self.invoker_id, Self::INVOKER_ID_LENGTH)
     }
 }
 
 impl Validate for types::DisableInvokerRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("InvokerId", &self.invoker_id, Self::INVOKER_ID_LENGTH)
     }
 }
 
 impl Validate for types::DeleteInvokerRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("InvokerId", &self.invoker_id, Self::INVOKER_ID_LENGTH)
     }
 }
 
 impl Validate for types::DescribeInvokersRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::items("InvokerIds", &self.invoker_ids, Self::INVOKER_IDS_ITEMS)?;
         check::each(
@@ -514,6 +530,7 @@ impl Validate for types::DescribeInvokersRequest {
 }
 
 impl Validate for types::DescribeInvokerRecordsRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::items("InvokerIds", &self.invoker_ids, Self::INVOKER_IDS_ITEMS)?;
         check::each(
@@ -529,6 +546,7 @@ impl Validate for types::DescribeInvokerRecordsRequest {
 }
 
 impl Validate for types::DescribeAutomationAgentStatusRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
         check::each(
@@ -554,6 +572,7 @@ impl Validate for types::DescribeAutomationAgentStatusRequest {
 }
 
 impl Validate for types::DescribeRegisterInstancesRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
         check::each(
@@ -576,6 +595,7 @@ impl Validate for types::DescribeRegisterInstancesRequest {
 }
 
 impl Validate for types::PreviewReplacedCommandContentRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         if let Some(value) = &self.parameters {
             check::json_object(
@@ -602,6 +622,7 @@ impl Validate for types::PreviewReplacedCommandContentRequest {
 }
 
 impl Validate for types::DescribeQuotasRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::items("ResourceNames", &self.resource_names, Self::RESOURCE_NAMES_ITEMS)
     }
@@ -609,6 +630,7 @@ impl Validate for types::DescribeQuotasRequest {
 
 impl Validate for types::DescribeRegionsRequest {}
 impl Validate for types::DefaultParameterConf {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters(
             "ParameterName",
@@ -620,6 +642,7 @@ impl Validate for types::DefaultParameterConf {
 }
 
 impl Validate for types::ScheduleSettings {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::one_of("Policy", self.policy.as_str(), &["ONCE", "RECURRENCE"])?;
         if let Some(value) = &self.recurrence {
@@ -634,6 +657,7 @@ impl Validate for types::ScheduleSettings {
 
 impl Validate for types::Tag {}
 impl Validate for types::Filter {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("Name", &self.name, Self::NAME_LENGTH)?;
         check::items("Values", &self.values, Self::VALUES_ITEMS)

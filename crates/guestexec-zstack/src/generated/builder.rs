@@ -3,8 +3,9 @@
 use std::fmt;
 use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::{
-    Answer, Base64, Bytes, CallError, CallOptions, DetailOf, PageItems, Paged, Pages,
-    Part, Place, Read, Secret, Validate, accepted, answer, call_options, json_body, read,
+    Answer, Base64, Bytes, CallError, CallOptions, DetailOf, Exchanging, PageItems,
+    Paged, Pages, Part, Place, Read, Secret, Validate, accepted, answer, call_options,
+    json_body, read,
 };
 use progenitor_client::{QueryParam, encode_path};
 use reqwest::header::ACCEPT;
@@ -12,7 +13,43 @@ use crate::{Error, hooks::{self, Call}};
 use super::enums::{Platform, ScriptEncoding, ScriptType};
 use super::{Client, operations, types};
 
-type Exchange = Result<reqwest::Response, CallError>;
+type Requested = Result<reqwest::Request, CallError>;
+
+/// A call whose request is made, or cannot be made.
+struct Prepared {
+    client: Client,
+    request: Requested,
+    /// The statuses that stand for success.
+    successes: &'static [u16],
+}
+
+impl Prepared {
+    /// Sends the request, and reads the body of the answer.
+    async fn receive<T: Default + Send>(
+        self,
+        read: Read<T>,
+    ) -> Result<Answer<T>, Error> {
+        let exchange = exchange(&self.client, self.request, self.successes);
+        let mut content = T::default();
+        let mut keep = |body| {
+            content = read(body)?;
+            Ok(())
+        };
+        let answer = answer(exchange, &mut keep);
+        let answer = hooks::call(&self.client, self.client.inner.operation, answer)
+            .await?;
+        Ok(answer.map(|()| content))
+    }
+}
+
+/// Sends the request of a call. Boxed, or else each caller's own future would be as large.
+fn exchange<'a>(
+    client: &'a Client,
+    request: Requested,
+    successes: &'static [u16],
+) -> Exchanging<'a> {
+    Box::pin(async move { accepted(hooks::send(client, request?).await?, successes) })
+}
 
 /// A call of `LogInByAccount`; [`Client::log_in_by_account`] begins it.
 #[derive(Clone, Debug)]
@@ -61,38 +98,40 @@ impl<'a> LogInByAccount<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::LogInByAccountResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::LogInByAccountResponse>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::LOG_IN_BY_ACCOUNT;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = LogInByAccount {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::LOG_IN_BY_ACCOUNT, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, body, .. } = self;
         if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v1/accounts/login", client.baseurl);
         let request = client.client.put(url).header(ACCEPT, "application/json");
-        let request = json_body(request, &body).build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        let request = json_body(request, &body)?.build()?;
+        Ok(request)
     }
 }
 
@@ -137,26 +176,30 @@ impl<'a> LogOut<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::LogOutResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::LogOutResponse>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::LOG_OUT;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = LogOut { client: &client, ..self };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self.client.with_call(&operations::LOG_OUT, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, uuid, .. } = self;
         Self::within_limits(client.inner.checks, &uuid)?;
         let url = format!(
@@ -167,8 +210,7 @@ impl<'a> LogOut<'a> {
             .delete(url)
             .header(ACCEPT, "application/json")
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -213,29 +255,32 @@ impl<'a> ValidateSession<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::ValidateSessionResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::ValidateSessionResponse>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::VALIDATE_SESSION;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ValidateSession {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::VALIDATE_SESSION, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, uuid, .. } = self;
         Self::within_limits(client.inner.checks, &uuid)?;
         let url = format!(
@@ -243,8 +288,7 @@ impl<'a> ValidateSession<'a> {
             .to_string())
         );
         let request = client.client.get(url).header(ACCEPT, "application/json").build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -311,29 +355,32 @@ impl<'a> RenewSession<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::RenewSessionResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::RenewSessionResponse>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::RENEW_SESSION;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = RenewSession {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::RENEW_SESSION, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, uuid, body, .. } = self;
         Self::within_limits(client.inner.checks, &uuid)?;
         if client.inner.checks {
@@ -344,9 +391,8 @@ impl<'a> RenewSession<'a> {
             .to_string())
         );
         let request = client.client.put(url).header(ACCEPT, "application/json");
-        let request = json_body(request, &body).build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 202])
+        let request = json_body(request, &body)?.build()?;
+        Ok(request)
     }
 }
 
@@ -387,29 +433,34 @@ impl<'a> GetVmGuestToolsInfo<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::GetVmGuestToolsInfoResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<Answer<types::GetVmGuestToolsInfoResponse>, Error>,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::GET_VM_GUEST_TOOLS_INFO;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = GetVmGuestToolsInfo {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::GET_VM_GUEST_TOOLS_INFO, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, uuid, .. } = self;
         Self::within_limits(client.inner.checks, &uuid)?;
         let url = format!(
@@ -417,8 +468,7 @@ impl<'a> GetVmGuestToolsInfo<'a> {
             .to_string())
         );
         let request = client.client.get(url).header(ACCEPT, "application/json").build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -507,38 +557,42 @@ impl<'a> ExecuteGuestVmCommand<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::ExecuteGuestVmCommandResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<Answer<types::ExecuteGuestVmCommandResponse>, Error>,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::EXECUTE_GUEST_VM_COMMAND;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ExecuteGuestVmCommand {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::EXECUTE_GUEST_VM_COMMAND, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, body, .. } = self;
         if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v1/vm-instances/commands/exec", client.baseurl);
         let request = client.client.put(url).header(ACCEPT, "application/json");
-        let request = json_body(request, &body).build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 202])
+        let request = json_body(request, &body)?.build()?;
+        Ok(request)
     }
 }
 
@@ -628,38 +682,46 @@ impl<'a> ExecuteGuestVmCommandByPost<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::ExecuteGuestVmCommandResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<Answer<types::ExecuteGuestVmCommandResponse>, Error>,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::EXECUTE_GUEST_VM_COMMAND_BY_POST;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ExecuteGuestVmCommandByPost {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(
+                &operations::EXECUTE_GUEST_VM_COMMAND_BY_POST,
+                call,
+                &self.options,
+            );
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, body, .. } = self;
         if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v1/vm-instances/commands/exec", client.baseurl);
         let request = client.client.post(url).header(ACCEPT, "application/json");
-        let request = json_body(request, &body).build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 202])
+        let request = json_body(request, &body)?.build()?;
+        Ok(request)
     }
 }
 
@@ -782,38 +844,42 @@ impl<'a> CreateGuestVmScript<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::CreateGuestVmScriptResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<Answer<types::CreateGuestVmScriptResponse>, Error>,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::CREATE_GUEST_VM_SCRIPT;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = CreateGuestVmScript {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::CREATE_GUEST_VM_SCRIPT, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, body, .. } = self;
         if client.inner.checks {
             Validate::validate(&body)?;
         }
         let url = format!("{}/v1/scripts", client.baseurl);
         let request = client.client.post(url).header(ACCEPT, "application/json");
-        let request = json_body(request, &body).build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 202])
+        let request = json_body(request, &body)?.build()?;
+        Ok(request)
     }
 }
 
@@ -884,11 +950,13 @@ impl<'a> QueryGuestVmScript<'a> {
 
     call_options! {}
     /// The pages of the list, from this one on, each asked for when the one before was taken.
+    #[inline]
     pub fn pages(self) -> Pages<'a, Self> {
         Pages::new(self)
     }
 
     /// The items of the list, from this page on, each page asked for when it is needed.
+    #[inline]
     pub fn items(self) -> PageItems<'a, Self> {
         PageItems::new(self)
     }
@@ -907,29 +975,32 @@ impl<'a> QueryGuestVmScript<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::QueryGuestVmScriptResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::QueryGuestVmScriptResponse>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::QUERY_GUEST_VM_SCRIPT;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = QueryGuestVmScript {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::QUERY_GUEST_VM_SCRIPT, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, q, limit, start, reply_with_count, sort, .. } = self;
         Self::within_limits(client.inner.checks, &q, &limit, &start)?;
         let url = format!("{}/v1/scripts", client.baseurl);
@@ -943,8 +1014,7 @@ impl<'a> QueryGuestVmScript<'a> {
             .query(&QueryParam::new("sort", &sort))
             .query(&QueryParam::new("start", &start))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -957,6 +1027,7 @@ impl Paged for QueryGuestVmScript<'_> {
         self.send().await
     }
 
+    #[inline]
     fn part(&self, page: &Self::Page) -> Part {
         Part::by_offset(
             self.start.and_then(|number| u64::try_from(number).ok()),
@@ -965,6 +1036,7 @@ impl Paged for QueryGuestVmScript<'_> {
         )
     }
 
+    #[inline]
     fn beginning(self, at: Place) -> Self {
         match at {
             Place::Offset(offset) => self.start(offset.try_into().unwrap_or(i32::MAX)),
@@ -972,10 +1044,12 @@ impl Paged for QueryGuestVmScript<'_> {
         }
     }
 
+    #[inline]
     fn begin(&self) -> Option<Place> {
         self.start.and_then(|number| u64::try_from(number).ok()).map(Place::Offset)
     }
 
+    #[inline]
     fn into_items(page: Self::Page) -> Vec<Self::Item> {
         page.inventories
     }
@@ -1026,29 +1100,34 @@ impl<'a> DeleteGuestVmScript<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::DeleteGuestVmScriptResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<Answer<types::DeleteGuestVmScriptResponse>, Error>,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::DELETE_GUEST_VM_SCRIPT;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = DeleteGuestVmScript {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::DELETE_GUEST_VM_SCRIPT, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, uuid, delete_mode, .. } = self;
         Self::within_limits(client.inner.checks, &uuid, &delete_mode)?;
         let url = format!(
@@ -1060,8 +1139,7 @@ impl<'a> DeleteGuestVmScript<'a> {
             .header(ACCEPT, "application/json")
             .query(&QueryParam::new("deleteMode", &delete_mode))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 202])
+        Ok(request)
     }
 }
 
@@ -1172,29 +1250,34 @@ impl<'a> ExecuteGuestVmScript<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::ExecuteGuestVmScriptResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<Answer<types::ExecuteGuestVmScriptResponse>, Error>,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::EXECUTE_GUEST_VM_SCRIPT;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = ExecuteGuestVmScript {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::EXECUTE_GUEST_VM_SCRIPT, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, uuid, body, .. } = self;
         Self::within_limits(client.inner.checks, &uuid)?;
         if client.inner.checks {
@@ -1205,9 +1288,8 @@ impl<'a> ExecuteGuestVmScript<'a> {
             encode_path(& uuid.to_string())
         );
         let request = client.client.put(url).header(ACCEPT, "application/json");
-        let request = json_body(request, &body).build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 202])
+        let request = json_body(request, &body)?.build()?;
+        Ok(request)
     }
 }
 
@@ -1336,29 +1418,34 @@ impl<'a> UpdateGuestVmScript<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::UpdateGuestVmScriptResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<Answer<types::UpdateGuestVmScriptResponse>, Error>,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::UPDATE_GUEST_VM_SCRIPT;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = UpdateGuestVmScript {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::UPDATE_GUEST_VM_SCRIPT, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, uuid, body, .. } = self;
         Self::within_limits(client.inner.checks, &uuid)?;
         if client.inner.checks {
@@ -1369,9 +1456,8 @@ impl<'a> UpdateGuestVmScript<'a> {
             uuid.to_string())
         );
         let request = client.client.put(url).header(ACCEPT, "application/json");
-        let request = json_body(request, &body).build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 202])
+        let request = json_body(request, &body)?.build()?;
+        Ok(request)
     }
 }
 
@@ -1443,11 +1529,13 @@ impl<'a> QueryGuestVmScriptExecutedRecord<'a> {
 
     call_options! {}
     /// The pages of the list, from this one on, each asked for when the one before was taken.
+    #[inline]
     pub fn pages(self) -> Pages<'a, Self> {
         Pages::new(self)
     }
 
     /// The items of the list, from this page on, each page asked for when it is needed.
+    #[inline]
     pub fn items(self) -> PageItems<'a, Self> {
         PageItems::new(self)
     }
@@ -1468,29 +1556,38 @@ impl<'a> QueryGuestVmScriptExecutedRecord<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::QueryGuestVmScriptExecutedRecordResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<Answer<types::QueryGuestVmScriptExecutedRecordResponse>, Error>,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = QueryGuestVmScriptExecutedRecord {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(
+                &operations::QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD,
+                call,
+                &self.options,
+            );
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, q, limit, start, reply_with_count, sort, .. } = self;
         Self::within_limits(client.inner.checks, &q, &limit, &start)?;
         let url = format!("{}/v1/scripts/records", client.baseurl);
@@ -1504,8 +1601,7 @@ impl<'a> QueryGuestVmScriptExecutedRecord<'a> {
             .query(&QueryParam::new("sort", &sort))
             .query(&QueryParam::new("start", &start))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -1518,6 +1614,7 @@ impl Paged for QueryGuestVmScriptExecutedRecord<'_> {
         self.send().await
     }
 
+    #[inline]
     fn part(&self, page: &Self::Page) -> Part {
         Part::by_offset(
             self.start.and_then(|number| u64::try_from(number).ok()),
@@ -1526,6 +1623,7 @@ impl Paged for QueryGuestVmScriptExecutedRecord<'_> {
         )
     }
 
+    #[inline]
     fn beginning(self, at: Place) -> Self {
         match at {
             Place::Offset(offset) => self.start(offset.try_into().unwrap_or(i32::MAX)),
@@ -1533,10 +1631,12 @@ impl Paged for QueryGuestVmScriptExecutedRecord<'_> {
         }
     }
 
+    #[inline]
     fn begin(&self) -> Option<Place> {
         self.start.and_then(|number| u64::try_from(number).ok()).map(Place::Offset)
     }
 
+    #[inline]
     fn into_items(page: Self::Page) -> Vec<Self::Item> {
         page.inventories
     }
@@ -1610,11 +1710,13 @@ impl<'a> QueryGuestVmScriptExecutedRecordDetail<'a> {
 
     call_options! {}
     /// The pages of the list, from this one on, each asked for when the one before was taken.
+    #[inline]
     pub fn pages(self) -> Pages<'a, Self> {
         Pages::new(self)
     }
 
     /// The items of the list, from this page on, each page asked for when it is needed.
+    #[inline]
     pub fn items(self) -> PageItems<'a, Self> {
         PageItems::new(self)
     }
@@ -1635,29 +1737,41 @@ impl<'a> QueryGuestVmScriptExecutedRecordDetail<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::QueryGuestVmScriptExecutedRecordDetailResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<
+            Answer<types::QueryGuestVmScriptExecutedRecordDetailResponse>,
+            Error,
+        >,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = QueryGuestVmScriptExecutedRecordDetail {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(
+                &operations::QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL,
+                call,
+                &self.options,
+            );
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, q, limit, start, reply_with_count, sort, .. } = self;
         Self::within_limits(client.inner.checks, &q, &limit, &start)?;
         let url = format!("{}/v1/scripts/records/details", client.baseurl);
@@ -1671,8 +1785,7 @@ impl<'a> QueryGuestVmScriptExecutedRecordDetail<'a> {
             .query(&QueryParam::new("sort", &sort))
             .query(&QueryParam::new("start", &start))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -1686,6 +1799,7 @@ impl Paged for QueryGuestVmScriptExecutedRecordDetail<'_> {
         self.send().await
     }
 
+    #[inline]
     fn part(&self, page: &Self::Page) -> Part {
         Part::by_offset(
             self.start.and_then(|number| u64::try_from(number).ok()),
@@ -1694,6 +1808,7 @@ impl Paged for QueryGuestVmScriptExecutedRecordDetail<'_> {
         )
     }
 
+    #[inline]
     fn beginning(self, at: Place) -> Self {
         match at {
             Place::Offset(offset) => self.start(offset.try_into().unwrap_or(i32::MAX)),
@@ -1701,10 +1816,12 @@ impl Paged for QueryGuestVmScriptExecutedRecordDetail<'_> {
         }
     }
 
+    #[inline]
     fn begin(&self) -> Option<Place> {
         self.start.and_then(|number| u64::try_from(number).ok()).map(Place::Offset)
     }
 
+    #[inline]
     fn into_items(page: Self::Page) -> Vec<Self::Item> {
         page.inventories
     }
@@ -1777,11 +1894,13 @@ impl<'a> QueryVmInstance<'a> {
 
     call_options! {}
     /// The pages of the list, from this one on, each asked for when the one before was taken.
+    #[inline]
     pub fn pages(self) -> Pages<'a, Self> {
         Pages::new(self)
     }
 
     /// The items of the list, from this page on, each page asked for when it is needed.
+    #[inline]
     pub fn items(self) -> PageItems<'a, Self> {
         PageItems::new(self)
     }
@@ -1800,29 +1919,32 @@ impl<'a> QueryVmInstance<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::QueryVmInstanceResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<Output = Result<Answer<types::QueryVmInstanceResponse>, Error>> {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::QUERY_VM_INSTANCE;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = QueryVmInstance {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::QUERY_VM_INSTANCE, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, q, limit, start, reply_with_count, sort, .. } = self;
         Self::within_limits(client.inner.checks, &q, &limit, &start)?;
         let url = format!("{}/v1/vm-instances", client.baseurl);
@@ -1836,8 +1958,7 @@ impl<'a> QueryVmInstance<'a> {
             .query(&QueryParam::new("sort", &sort))
             .query(&QueryParam::new("start", &start))
             .build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200])
+        Ok(request)
     }
 }
 
@@ -1850,6 +1971,7 @@ impl Paged for QueryVmInstance<'_> {
         self.send().await
     }
 
+    #[inline]
     fn part(&self, page: &Self::Page) -> Part {
         Part::by_offset(
             self.start.and_then(|number| u64::try_from(number).ok()),
@@ -1858,6 +1980,7 @@ impl Paged for QueryVmInstance<'_> {
         )
     }
 
+    #[inline]
     fn beginning(self, at: Place) -> Self {
         match at {
             Place::Offset(offset) => self.start(offset.try_into().unwrap_or(i32::MAX)),
@@ -1865,10 +1988,12 @@ impl Paged for QueryVmInstance<'_> {
         }
     }
 
+    #[inline]
     fn begin(&self) -> Option<Place> {
         self.start.and_then(|number| u64::try_from(number).ok()).map(Place::Offset)
     }
 
+    #[inline]
     fn into_items(page: Self::Page) -> Vec<Self::Item> {
         page.inventories
     }
@@ -1917,36 +2042,40 @@ impl<'a> GetApiJob<'a> {
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.receive(Call::default(), read::bytes).await
+        self.prepared(Call::default()).receive(read::bytes).await
     }
 
     /// As `send`, for a call whose state is `call`.
-    pub(crate) async fn send_in(
+    #[inline]
+    pub(crate) fn send_in(
         self,
         call: Call,
-    ) -> Result<Answer<types::ExecuteGuestVmCommandResponse>, Error> {
-        self.receive(call, read::json).await
+    ) -> impl Future<
+        Output = Result<Answer<types::ExecuteGuestVmCommandResponse>, Error>,
+    > {
+        self.prepared(call).receive(read::json)
     }
 
-    async fn receive<T>(self, call: Call, read: Read<T>) -> Result<Answer<T>, Error> {
-        let operation = &operations::GET_API_JOB;
-        let client = self.client.with_call(operation, call, &self.options);
-        let request = GetApiJob {
-            client: &client,
-            ..self
-        };
-        let exchange = Box::pin(request.exchange());
-        hooks::call(&client, operation, answer(exchange, read)).await
+    #[inline]
+    fn prepared(self, call: Call) -> Prepared {
+        let client = self
+            .client
+            .with_call(&operations::GET_API_JOB, call, &self.options);
+        Prepared {
+            client,
+            request: self.request(),
+            successes: &[200, 202],
+        }
     }
 
-    async fn exchange(self) -> Exchange {
+    #[inline]
+    fn request(self) -> Requested {
         let Self { client, uuid, .. } = self;
         Self::within_limits(client.inner.checks, &uuid)?;
         let url = format!(
             "{}/v1/api-jobs/{}", client.baseurl, encode_path(& uuid.to_string())
         );
         let request = client.client.get(url).header(ACCEPT, "application/json").build()?;
-        let response = hooks::send(client, request).await?;
-        accepted(response, &[200, 202])
+        Ok(request)
     }
 }

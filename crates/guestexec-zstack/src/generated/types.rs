@@ -991,7 +991,7 @@ pub struct LogInByAccountResponse {
 }
 
 /// Answer of LogOut; empty.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 #[non_exhaustive]
 pub struct LogOutResponse(pub Map<String, Value>);
 

@@ -9,6 +9,7 @@ static PATTERN_1: check::Pattern = check::Pattern::new(
 );
 impl builder::LogOut<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
         check::characters("uuid", uuid, Self::UUID_LENGTH)?;
         check::pattern("uuid", uuid, &PATTERN_0)
@@ -17,6 +18,7 @@ impl builder::LogOut<'_> {
 
 impl builder::ValidateSession<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
         check::characters("uuid", uuid, Self::UUID_LENGTH)?;
         check::pattern("uuid", uuid, &PATTERN_0)
@@ -25,6 +27,7 @@ impl builder::ValidateSession<'_> {
 
 impl builder::RenewSession<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
         check::characters("uuid", uuid, Self::UUID_LENGTH)?;
         check::pattern("uuid", uuid, &PATTERN_0)
@@ -33,6 +36,7 @@ impl builder::RenewSession<'_> {
 
 impl builder::GetVmGuestToolsInfo<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
         check::characters("uuid", uuid, Self::UUID_LENGTH)?;
         check::pattern("uuid", uuid, &PATTERN_0)
@@ -41,6 +45,7 @@ impl builder::GetVmGuestToolsInfo<'_> {
 
 impl builder::QueryGuestVmScript<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         q: &Option<Vec<String>>,
@@ -69,6 +74,7 @@ impl builder::QueryGuestVmScript<'_> {
 
 impl builder::DeleteGuestVmScript<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         uuid: &str,
@@ -88,6 +94,7 @@ impl builder::DeleteGuestVmScript<'_> {
 
 impl builder::ExecuteGuestVmScript<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
         check::characters("uuid", uuid, Self::UUID_LENGTH)?;
         check::pattern("uuid", uuid, &PATTERN_0)
@@ -96,6 +103,7 @@ impl builder::ExecuteGuestVmScript<'_> {
 
 impl builder::UpdateGuestVmScript<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
         check::characters("uuid", uuid, Self::UUID_LENGTH)?;
         check::pattern("uuid", uuid, &PATTERN_0)
@@ -104,6 +112,7 @@ impl builder::UpdateGuestVmScript<'_> {
 
 impl builder::QueryGuestVmScriptExecutedRecord<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         q: &Option<Vec<String>>,
@@ -132,6 +141,7 @@ impl builder::QueryGuestVmScriptExecutedRecord<'_> {
 
 impl builder::QueryGuestVmScriptExecutedRecordDetail<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         q: &Option<Vec<String>>,
@@ -160,6 +170,7 @@ impl builder::QueryGuestVmScriptExecutedRecordDetail<'_> {
 
 impl builder::QueryVmInstance<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(
         checks: bool,
         q: &Option<Vec<String>>,
@@ -188,6 +199,7 @@ impl builder::QueryVmInstance<'_> {
 
 impl builder::GetApiJob<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
+    #[inline]
     pub(super) fn within_limits(_checks: bool, uuid: &str) -> check::Checked {
         check::characters("uuid", uuid, Self::UUID_LENGTH)?;
         check::pattern("uuid", uuid, &PATTERN_0)
@@ -195,6 +207,7 @@ impl builder::GetApiJob<'_> {
 }
 
 impl Validate for types::LogInByAccountRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.log_in_by_account)
             .map_err(|violation| violation.within("logInByAccount"))
@@ -203,6 +216,7 @@ impl Validate for types::LogInByAccountRequest {
 
 impl Validate for types::LogInByAccountParams {}
 impl Validate for types::RenewSessionRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.renew_session)
             .map_err(|violation| violation.within("renewSession"))
@@ -210,6 +224,7 @@ impl Validate for types::RenewSessionRequest {
 }
 
 impl Validate for types::RenewSessionParams {
+    #[inline]
     fn validate(&self) -> check::Checked {
         if let Some(value) = &self.duration {
             check::range("duration", *value, Self::DURATION_RANGE)?;
@@ -219,12 +234,14 @@ impl Validate for types::RenewSessionParams {
 }
 
 impl Validate for types::ExecuteGuestVmCommandRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.params).map_err(|violation| violation.within("params"))
     }
 }
 
 impl Validate for types::ExecuteGuestVmCommandParams {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters(
             "vmInstanceUuid",
@@ -242,12 +259,14 @@ impl Validate for types::ExecuteGuestVmCommandParams {
 }
 
 impl Validate for types::CreateGuestVmScriptRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.params).map_err(|violation| violation.within("params"))
     }
 }
 
 impl Validate for types::CreateGuestVmScriptParams {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::characters("name", &self.name, Self::NAME_LENGTH)?;
         check::pattern("name", &self.name, &PATTERN_1)?;
@@ -284,6 +303,7 @@ impl Validate for types::CreateGuestVmScriptParams {
 }
 
 impl Validate for types::UpdateGuestVmScriptRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.update_guest_vm_script)
             .map_err(|violation| violation.within("updateGuestVmScript"))
@@ -291,6 +311,7 @@ impl Validate for types::UpdateGuestVmScriptRequest {
 }
 
 impl Validate for types::UpdateGuestVmScriptParams {
+    #[inline]
     fn validate(&self) -> check::Checked {
         if let Some(value) = &self.name {
             check::characters("name", value, Self::NAME_LENGTH)?;
@@ -327,6 +348,7 @@ impl Validate for types::UpdateGuestVmScriptParams {
 }
 
 impl Validate for types::ExecuteGuestVmScriptRequest {
+    #[inline]
     fn validate(&self) -> check::Checked {
         Validate::validate(&self.execute_guest_vm_script)
             .map_err(|violation| violation.within("executeGuestVmScript"))
@@ -334,6 +356,7 @@ impl Validate for types::ExecuteGuestVmScriptRequest {
 }
 
 impl Validate for types::ExecuteGuestVmScriptParams {
+    #[inline]
     fn validate(&self) -> check::Checked {
         check::items(
             "vmInstanceUuids",
