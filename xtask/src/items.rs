@@ -93,15 +93,26 @@ pub fn of(
     Tree::read(read).map(|tree| tree.public_items())
 }
 
+/// Writes the listings of several providers where they differ, each on a thread of its own; those written.
+///
+/// # Errors
+/// As [`write()`], with the complaints of all providers.
+pub fn write_all(root: &Path, providers: &[String]) -> Result<Vec<String>, String> {
+    let results = crate::on_threads(providers, |provider| write(root, provider));
+    let written = crate::all_or_complaints(results)?;
+    let written = providers.iter().zip(written).filter(|(_, is_written)| *is_written);
+    Ok(written.map(|(provider, _)| file(provider)).collect())
+}
+
 /// Writes a listing where it differs; true if it did.
 ///
 /// # Errors
 /// As [`listing`], and if it cannot be written.
 pub fn write(root: &Path, provider: &str) -> Result<bool, String> {
-    if is_current(root, provider)? {
+    let Some(listing) = listing(root, provider)? else { return Ok(false) };
+    if there(root, provider).as_ref() == Some(&listing) {
         return Ok(false);
     }
-    let Some(listing) = listing(root, provider)? else { return Ok(false) };
     let file = file(provider);
     fs::write(root.join(&file), listing).map_err(|e| format!("{file}: cannot be written: {e}"))?;
     Ok(true)
@@ -112,12 +123,17 @@ pub fn write(root: &Path, provider: &str) -> Result<bool, String> {
 /// # Errors
 /// As [`listing`].
 pub fn is_current(root: &Path, provider: &str) -> Result<bool, String> {
-    let there = fs::read_to_string(root.join(file(provider))).ok();
-    let there = there.map(|text| text.replace("\r\n", "\n"));
     Ok(match listing(root, provider)? {
-        Some(listing) => there == Some(listing),
+        Some(listing) => there(root, provider) == Some(listing),
         None => true,
     })
+}
+
+/// The listing that lies there.
+fn there(root: &Path, provider: &str) -> Option<String> {
+    let text = fs::read_to_string(root.join(file(provider))).ok()?;
+    // A checkout may have turned line ends.
+    Some(text.replace("\r\n", "\n"))
 }
 
 /// What a listing has that an older one lacks, and the reverse.

@@ -75,21 +75,32 @@ pub fn generated(root: &Path, provider: &str) -> Result<Generated, String> {
 /// # Errors
 /// As [`generated`], with the complaints of all providers.
 pub fn all_generated(root: &Path, providers: &[String]) -> Result<Vec<Generated>, String> {
-    let results: Vec<_> = thread::scope(|scope| {
-        let started: Vec<_> = providers
-            .iter()
-            .map(|provider| scope.spawn(move || generated(root, provider)))
-            .collect();
+    all_or_complaints(on_threads(providers, |provider| generated(root, provider)))
+}
+
+/// Does the work for each provider on a thread of its own.
+fn on_threads<T: Send>(
+    providers: &[String],
+    work: impl Fn(&str) -> Result<T, String> + Sync,
+) -> Vec<Result<T, String>> {
+    let work = &work;
+    thread::scope(|scope| {
+        let started: Vec<_> =
+            providers.iter().map(|provider| scope.spawn(move || work(provider))).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
         };
         started.into_iter().map(join).collect()
-    });
+    })
+}
+
+/// All results, or the complaints of all.
+fn all_or_complaints<T>(results: Vec<Result<T, String>>) -> Result<Vec<T>, String> {
     let mut all = Vec::new();
     let mut complaints = Vec::new();
     for result in results {
         match result {
-            Ok(generated) => all.push(generated),
+            Ok(value) => all.push(value),
             Err(complaint) => complaints.push(complaint),
         }
     }

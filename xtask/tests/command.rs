@@ -204,3 +204,27 @@ fn a_document_in_another_encoding_is_refused_with_its_line() {
         )
     );
 }
+
+/// The crate's hand-written part has changed, and its document has not.
+#[test]
+fn public_items_written_by_hand_are_listed() {
+    let checkout = other_checkout();
+    let source = checkout.path().join("crates/guestexec-small/src/lib.rs");
+    let listing = checkout.path().join("crates/guestexec-small/public-items.txt");
+    fs::write(&source, "mod generated;\n").unwrap();
+    let (code, said, complaint) = generate(checkout.path(), &[]);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(said.contains("crates/guestexec-small/public-items.txt: written"), "{said}");
+
+    fs::write(&source, "mod generated;\n\n/// A way.\npub fn shorter() {}\n").unwrap();
+    let (_, said, _) = generate(checkout.path(), &["--check"]);
+    assert!(!said.contains("public-items.txt"), "{said}");
+    let (code, said, complaint) = generate(checkout.path(), &[]);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(said.starts_with("small: unchanged, "), "{said}");
+    assert!(said.contains("crates/guestexec-small/public-items.txt: written"), "{said}");
+    assert!(fs::read_to_string(&listing).unwrap().contains("shorter"), "{said}");
+
+    let (_, said, _) = generate(checkout.path(), &[]);
+    assert!(!said.contains("public-items.txt"), "{said}");
+}

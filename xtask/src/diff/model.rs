@@ -403,7 +403,8 @@ impl<'a> Maker<'a> {
         let mut types = BTreeMap::new();
         for (name, node) in self.section("schemas") {
             let Some(schema) = self.document.schema(name) else { continue };
-            if matches!(schema, Schema::Reference(_)) {
+            // Another name of a type, and nothing is generated for it.
+            if matches!(schema, Schema::Reference(_)) || is_list(node) {
                 continue;
             }
             let (requests, answers) = (used(&requests, name), used(&answers, name));
@@ -534,6 +535,9 @@ impl<'a> Maker<'a> {
     fn ty(&self, node: &Node) -> String {
         if let Some(name) = reference(node) {
             let name = self.resolved(name);
+            if let Some(list) = self.component("schemas", name).filter(|node| is_list(node)) {
+                return self.ty(list);
+            }
             let is_enumeration = self.document.schema(name).is_some_and(|it| it.values().is_some());
             return format!("{}{name}", if is_enumeration { ENUMERATION } else { "" });
         }
@@ -596,6 +600,11 @@ fn reference(node: &Node) -> Option<&str> {
         _ => None,
     });
     pointer?.text()?.rsplit('/').next()
+}
+
+/// A list, which has no type of its own where it is a component.
+fn is_list(node: &Node) -> bool {
+    node.get("type").and_then(Node::text) == Some("array")
 }
 
 /// Notes a word, unless it says what goes without saying.

@@ -1,5 +1,6 @@
 //! The edits: each with what is said of it, `rule place wire rust`.
 
+mod lists;
 mod operations;
 mod requests;
 
@@ -51,7 +52,7 @@ components:
   responses:
 ";
 
-pub(crate) const EDITS: &[&[Edit]] = &[OTHERS, operations::EDITS, requests::EDITS];
+pub(crate) const EDITS: &[&[Edit]] = &[OTHERS, lists::EDITS, operations::EDITS, requests::EDITS];
 
 const OTHERS: &[Edit] = &[
     // Operations.
