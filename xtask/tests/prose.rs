@@ -58,6 +58,42 @@ fn limits_of_a_member() {
     let (texts, objects) = (Some(list(Type::Text)), Some(list(Type::Object(None))));
     let map = Some(Type::Map);
     let rows: &[(&Option<Type>, &str, &str)] = &[
+        // Characters in words.
+        (&text, "名称只能包含小写字母、数字和中划线（-）。", "class=[a-z0-9-]"),
+        (
+            &text,
+            "名称由大小写字母、数字、下划线（_）、中划线（-）和英文句点（.）组成，长度不超过 60 个字符。",
+            "characters<60 class=[a-zA-Z0-9_.-]",
+        ),
+        (&text, "仅支持英文字母、数字、下划线", "class=[a-zA-Z0-9_]"),
+        (&text, "只允许字母、数字以及空格，以字母开头。", "class=[a-zA-Z0-9 ]"),
+        (
+            &text,
+            "It can contain only lowercase letters, digits, and hyphens (-).",
+            "class=[a-z0-9-]",
+        ),
+        (
+            &text,
+            "The name may contain only letters (a-zA-Z), digits, underscores and spaces.",
+            "class=[a-zA-Z0-9_ ]",
+        ),
+        (&text, "名称只能包含中文、英文、数字、下划线。", ""),
+        (&text, "名称只能包含英文、数字、中文和下划线。", ""),
+        (&text, "It can contain only letters, digits and emoji.", ""),
+        (&text, "由数字证书签发。", ""),
+        (&text, "自定义参数名称只能包含字母、数字。", ""),
+        (&integer, "只能包含数字。", ""),
+        // The only value.
+        (&text, "目前仅支持 `CRON`。", "values=CRON"),
+        (&text, "类型。当前只支持 SCHEDULE", "values=SCHEDULE"),
+        (&text, "The type. Only SCHEDULE is supported.", "values=SCHEDULE"),
+        (&text, "Currently only supports `CRON`.", "values=CRON"),
+        (&text, "Only SHELL and BAT are supported.", "values=SHELL,BAT"),
+        (&integer, "Only 1 is supported.", "values=1"),
+        (&text, "仅支持 VPC 网络的实例。", ""),
+        (&text, "Only Linux machines are supported.", ""),
+        (&text, "It only supports Linux machines.", ""),
+        (&text, "This parameter is only supported in ZSphere.", ""),
         // Lengths.
         (&text, "Command description. The maximum length is 120 characters.", "characters<120"),
         (&text, "Base64-encoded command. The maximum length is 64 KB.", "bytes<65536"),

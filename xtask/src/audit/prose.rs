@@ -3,6 +3,7 @@
 //! A limit that is read wrongly is a false finding for a maintainer, so what is not clearly a limit of the
 //! member itself is left alone.
 
+mod letters;
 mod notes;
 mod phrases;
 mod token;
@@ -49,6 +50,10 @@ pub fn limits(text: &str, ty: Option<&Type>) -> Limits {
         reader.default();
         reader.exclusive();
         reader.requirement();
+    }
+    if !matches!(ty, Some(Type::Boolean | Type::Integer | Type::Number)) {
+        let class = letters::letters(&token::clean(text)).map(|letters| class(&letters));
+        limits.characters = limits.characters.or(class);
     }
     limits.values = values(&tokens, ty);
     limits
@@ -227,7 +232,7 @@ impl Sentence<'_> {
                     let verb = matches!(self.mark(at - 1), Some(Mark::Is | Mark::Colon));
                     return (words == 0 || verb).then_some(at);
                 }
-                Token::Word(..) => words += 1,
+                Token::Word(..) | Token::Mark(Mark::Only) => words += 1,
                 Token::Mark(
                     Mark::Is
                     | Mark::Colon

@@ -25,6 +25,10 @@ pub(in crate::audit::prose) enum Mark {
     /// `Value range`, which is followed by a range or by values.
     ValueRange,
     Supported,
+    /// `only`, before the one value that is supported.
+    Only,
+    /// `only supports`, which is followed by values or by anything else.
+    OnlySupports,
     Example,
     /// The names of the members of a JSON object in a text.
     KeyName,
@@ -99,6 +103,12 @@ const PHRASES: &[(Mark, &str)] = &[
     (Mark::Supports, "currently supports|currently supported|supports|目前支持|当前支持"),
     (Mark::ValueRange, "value range|valid range|range|取值范围|有效范围|范围"),
     (Mark::Supported, "supported"),
+    (Mark::Only, "only|currently only"),
+    (
+        Mark::OnlySupports,
+        "only supports|supports only|currently only supports|currently supports only|仅支持|只支持|\
+         目前仅支持|目前只支持|当前仅支持|当前只支持|暂时只支持|暂只支持",
+    ),
     (
         Mark::Example,
         "for example|such as|e.g|for instance|example|examples|例如|比如|如：|如:|如 |示例：",

@@ -27,6 +27,7 @@ pub(super) fn values(tokens: &[Token], ty: Option<&Type>) -> Vec<String> {
                 1
             }
             Token::Mark(Mark::Supports) => 2,
+            Token::Mark(Mark::OnlySupports) if is_nothing_else(&tokens[index + 1..]) => 1,
             _ => continue,
         };
         let found = listed(&tokens[index + 1..]);
@@ -43,8 +44,41 @@ pub(super) fn values(tokens: &[Token], ty: Option<&Type>) -> Vec<String> {
         if fits(&found) && found.len() > 1 {
             return found;
         }
+        let found = sole(sentence);
+        if fits(&found) {
+            return found;
+        }
     }
     Vec::new()
+}
+
+/// True where a sentence goes on with values alone: "only supports Linux machines" tells of something else.
+fn is_nothing_else(tokens: &[Token]) -> bool {
+    let mut rest = tokens.iter().take_while(|token| !is(token, Mark::Stop));
+    rest.all(|token| {
+        let joins = matches!(token, Token::Mark(Mark::Colon | Mark::Comma | Mark::And | Mark::Is));
+        joins || is_name(token) || matches!(token, Token::Number(_))
+    })
+}
+
+/// `Only A is supported`, `only A and B are supported`.
+fn sole(sentence: &[Token]) -> Vec<String> {
+    let Some(only) = sentence.iter().rposition(|token| is(token, Mark::Only)) else {
+        return Vec::new();
+    };
+    match &sentence[only + 1..] {
+        [values @ .., Token::Mark(Mark::Is), Token::Mark(Mark::Supported)]
+            if is_nothing_else(values) =>
+        {
+            let values = values.iter().filter_map(|token| match token {
+                Token::Word(word, _) => Some(word.clone()),
+                Token::Number(number) => Some(number.to_string()),
+                _ => None,
+            });
+            values.collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The values behind `Valid values`.

@@ -1,0 +1,140 @@
+//! Lists of allowed characters in words: `只能包含小写字母、数字和中划线（-）`.
+
+/// What begins such a list.
+const OPENERS: &[&str] = &[
+    "只能包含",
+    "只可包含",
+    "仅能包含",
+    "仅可包含",
+    "只能由",
+    "只支持",
+    "仅支持",
+    "只允许",
+    "仅允许",
+    "可以包含",
+    "允许的字符为",
+    "由",
+    "can only contain",
+    "can contain only",
+    "may only contain",
+    "may contain only",
+    "must contain only",
+    "must only contain",
+    "consists of",
+    "must consist of",
+];
+
+/// Characters by their names, and the part of a class that they are.
+const NAMES: &[(&str, &str)] = &[
+    ("大小写英文字母", "a-zA-Z"),
+    ("大小写字母", "a-zA-Z"),
+    ("小写英文字母", "a-z"),
+    ("小写字母", "a-z"),
+    ("大写英文字母", "A-Z"),
+    ("大写字母", "A-Z"),
+    ("英文字母", "a-zA-Z"),
+    ("英文句点", "."),
+    ("英文", "a-zA-Z"),
+    ("字母", "a-zA-Z"),
+    ("阿拉伯数字", "0-9"),
+    ("数字", "0-9"),
+    ("下划线", "_"),
+    ("中划线", "-"),
+    ("短划线", "-"),
+    ("连字符", "-"),
+    ("短横线", "-"),
+    ("横线", "-"),
+    ("句点", "."),
+    ("小数点", "."),
+    ("点号", "."),
+    ("点", "."),
+    ("斜线", "/"),
+    ("空格", " "),
+    ("lowercase letters", "a-z"),
+    ("lower-case letters", "a-z"),
+    ("uppercase letters", "A-Z"),
+    ("upper-case letters", "A-Z"),
+    ("english letters", "a-zA-Z"),
+    ("letters", "a-zA-Z"),
+    ("digits", "0-9"),
+    ("numbers", "0-9"),
+    ("underscores", "_"),
+    ("underscore", "_"),
+    ("hyphens", "-"),
+    ("hyphen", "-"),
+    ("dashes", "-"),
+    ("periods", "."),
+    ("dots", "."),
+    ("slashes", "/"),
+    ("spaces", " "),
+];
+
+/// What stands between two names.
+const JOINTS: &[&str] =
+    &["、", "，", ",", "或者", "以及", "或", "和", "与", "及", "and", "or", " "];
+
+/// What may stand behind the list, with nothing that the list itself goes on with.
+const ENDS: &[&str] =
+    &["。", "；", ";", ".", "\n", "，", ",", "组成", "的组合", "等字符", "字符", "（", "("];
+
+/// The characters that a description allows, as the inside of a class; nothing where a name is not known, as
+/// then more is allowed than is read.
+pub(super) fn letters(text: &str) -> Option<String> {
+    let text = text.to_ascii_lowercase();
+    // The names of a JSON object's members are other limits.
+    let keys = ["参数名", "parameter name"].iter().filter_map(|words| text.find(words)).min();
+    let mut begins: Vec<(usize, &str)> = Vec::new();
+    for opener in OPENERS {
+        let ends = text.match_indices(opener).map(|(at, _)| (at + opener.len(), *opener));
+        begins.extend(ends);
+    }
+    begins.sort_unstable();
+    let mut own = begins.into_iter().filter(|(at, _)| keys.is_none_or(|keys| *at < keys));
+    own.find_map(|(end, opener)| {
+        let (class, rest) = list(&text[end..])?;
+        let is_whole = rest.is_empty() || ENDS.iter().any(|end| rest.starts_with(end));
+        let needs_end = opener == "由" || opener == "只能由";
+        (is_whole && (!needs_end || rest.starts_with("组成"))).then_some(class)
+    })
+}
+
+/// The names that `rest` begins with, and what is behind them.
+fn list(rest: &str) -> Option<(String, &str)> {
+    let mut rest = rest.trim_start_matches([' ', ':', '：']);
+    let mut class = String::new();
+    let mut behind = None;
+    while let Some((name, part)) = NAMES.iter().find(|(name, _)| rest.starts_with(name)) {
+        class.push_str(part);
+        rest = without_sign(&rest[name.len()..], part);
+        behind = Some(rest);
+        let mut next = rest;
+        while let Some(joint) = JOINTS.iter().find(|joint| next.starts_with(**joint)) {
+            next = &next[joint.len()..];
+        }
+        // A joint without a name behind it is another clause, or a name that is not known.
+        if next.len() == rest.len() {
+            break;
+        }
+        rest = next;
+    }
+    let has_range = class.contains("a-z") || class.contains("A-Z") || class.contains("0-9");
+    let behind = behind.filter(|_| has_range)?;
+    // 、 goes on with a name; a comma may begin another clause.
+    let goes_on = ["、", "和", "与", "及", "或", "以及", " and ", " or "];
+    (!goes_on.iter().any(|joint| behind.starts_with(joint))).then_some((class, behind))
+}
+
+/// What is behind a name, without the sign itself in brackets: `中划线（-）`.
+fn without_sign<'a>(rest: &'a str, sign: &str) -> &'a str {
+    let inside = [("（", "）"), ("(", ")"), (" (", ")"), ("“", "”"), ("\"", "\"")]
+        .iter()
+        .find_map(|(open, close)| rest.strip_prefix(open)?.split_once(close));
+    match inside {
+        Some((inside, behind))
+            if inside.trim_matches(['`', '"', '\'']).eq_ignore_ascii_case(sign) =>
+        {
+            behind
+        }
+        _ => rest,
+    }
+}
