@@ -83,6 +83,18 @@ fn limits_of_a_member() {
         (&text, "由数字证书签发。", ""),
         (&text, "自定义参数名称只能包含字母、数字。", ""),
         (&integer, "只能包含数字。", ""),
+        (
+            &text,
+            "The URL must start with https, such as https://BucketName-123454321.cos.ap-beijing.myqcloud.com.",
+            "class=^https.*$",
+        ),
+        (&text, "The path must begin with `/data.`.", "class=^/data\\..*$"),
+        (&text, "地址必须以 https 开头。", "class=^https.*$"),
+        (&text, "须以“ins-”开头", "class=^ins-.*$"),
+        (&text, "The name must start with a letter.", ""),
+        (&text, "It must start with http or https.", ""),
+        (&text, "名称必须以字母开头。", ""),
+        (&integer, "It must start with `1`.", ""),
         // The only value.
         (&text, "目前仅支持 `CRON`。", "values=CRON"),
         (&text, "类型。当前只支持 SCHEDULE", "values=SCHEDULE"),
@@ -307,10 +319,6 @@ fn what_is_no_limit() {
         (&text, "Default: `root` on Linux, `System` on Windows."),
         (&text, "The reserved field. Default value: null."),
         (&text, "If Parameters is not provided, the default value here will be used to replace."),
-        (
-            &text,
-            "The URL must start with https, such as https://BucketName-123454321.cos.ap-beijing.myqcloud.com.",
-        ),
         (
             &text,
             "for example: {\"varA\": \"222\"}. The key is the custom parameter name, and the value is the default.",

@@ -175,7 +175,8 @@ pub struct Limits {
     pub values: Vec<String>,
     /// The value that stands where none is given.
     pub default: Option<String>,
-    /// The characters allowed, as a class of a regular expression: `[a-zA-Z0-9-_]`.
+    /// The characters allowed, as a class of a regular expression: `[a-zA-Z0-9-_]`; or what it must start with, as
+    /// a pattern: `^https.*$`.
     pub characters: Option<String>,
     /// The greatest length in characters of the names in a JSON object that is sent as a text.
     pub key_max_characters: Option<u64>,

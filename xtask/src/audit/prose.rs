@@ -52,8 +52,9 @@ pub fn limits(text: &str, ty: Option<&Type>) -> Limits {
         reader.requirement();
     }
     if !matches!(ty, Some(Type::Boolean | Type::Integer | Type::Number)) {
-        let class = letters::letters(&token::clean(text)).map(|letters| class(&letters));
-        limits.characters = limits.characters.or(class);
+        let clean = token::clean(text);
+        let class = letters::letters(&clean).map(|letters| class(&letters));
+        limits.characters = limits.characters.or(class).or_else(|| letters::beginning(&clean));
     }
     limits.values = values(&tokens, ty);
     limits

@@ -420,6 +420,10 @@ fn plain(value: &str) -> String {
 /// A text of one such character, or of some, is tried; where the pattern takes none at all, because it
 /// wants a certain length or form, nothing can be said.
 fn may_be_same(pattern: &Regex, class: &str) -> bool {
+    // A page says how a text starts, and a document may say more.
+    if let Some(start) = class.strip_prefix('^').and_then(|rest| rest.strip_suffix(".*$")) {
+        return pattern.as_str().strip_prefix('^').is_some_and(|rest| rest.starts_with(start));
+    }
     let allowed = characters(class);
     let takes = |c: char| {
         [1, 2, 32].iter().any(|count| pattern.is_match(&c.to_string().repeat(*count)))

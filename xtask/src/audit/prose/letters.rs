@@ -1,4 +1,4 @@
-//! Lists of allowed characters in words: `只能包含小写字母、数字和中划线（-）`.
+//! What a text is made of, in words: `只能包含小写字母、数字和中划线（-）`, `must start with https`.
 
 /// What begins such a list.
 const OPENERS: &[&str] = &[
@@ -137,4 +137,48 @@ fn without_sign<'a>(rest: &'a str, sign: &str) -> &'a str {
         }
         _ => rest,
     }
+}
+
+/// The pattern of a text that must start with another: a web address's scheme, or what is set as code or
+/// quoted. "Must start with a letter" names no text.
+pub(super) fn beginning(text: &str) -> Option<String> {
+    let openers = ["must start with ", "must begin with ", "必须以", "需以", "须以"];
+    openers.iter().find_map(|opener| {
+        let (before, rest) = text.split_once(opener)?;
+        let rest = rest.trim_start();
+        let closing = match rest.chars().next()? {
+            '`' => Some('`'),
+            '"' => Some('"'),
+            '“' => Some('”'),
+            _ => None,
+        };
+        let (word, behind) = match closing {
+            Some(closing) => rest[rest.chars().next()?.len_utf8()..].split_once(closing)?,
+            None => {
+                let is_end = |c: char| !c.is_ascii_alphanumeric() && !":/".contains(c);
+                let (word, behind) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
+                (["http", "https", "http://", "https://"].contains(&word))
+                    .then_some((word, behind))?
+            }
+        };
+        let behind = behind.trim_start();
+        let is_chinese = !opener.is_ascii();
+        let ends = match is_chinese {
+            true => behind.starts_with("开头") || behind.starts_with("为开头"),
+            false => !["or", "and", "/"].iter().any(|joint| behind.starts_with(joint)),
+        };
+        let is_key =
+            before.contains("参数名") || before.to_ascii_lowercase().contains("parameter name");
+        (ends && !is_key && !word.is_empty()).then(|| format!("^{}.*$", escaped(word)))
+    })
+}
+
+/// A text as a pattern, with no escapes but those that every engine takes.
+fn escaped(text: &str) -> String {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        pattern.extend("\\^$.*+?()[]{}|".contains(c).then_some('\\'));
+        pattern.push(c);
+    }
+    pattern
 }
