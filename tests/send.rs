@@ -31,7 +31,16 @@ fn shared<T: Send + Sync>(_: &T) {}
 async fn tat(tat: guestexec_tat::Client, lost: &Unconfirmed) -> Result<(), guestexec_tat::Error> {
     shared(&tat);
     // Each operation's `send`.
+    sent(guestexec_tat::CredentialSource::default_chain().check());
     sent(guestexec_tat::examples::send(&tat, &guestexec_tat::examples::ALL[0]));
+    // guestexec_tat::NamedCall, guestexec_tat::NamedPages.
+    let named = || tat.call_by_name("any", serde_json::Map::new(), None);
+    handle(&named()?);
+    sent(named()?.send());
+    sent(named()?.send_streamed());
+    let mut pages = named()?.pages()?;
+    handle(&pages);
+    sent(pages.next());
     let on = tat.instances(["ins-1"]);
     // guestexec_tat::Run, of a script and of a saved command.
     awaited(on.run("uptime"));
@@ -71,7 +80,16 @@ async fn tat(tat: guestexec_tat::Client, lost: &Unconfirmed) -> Result<(), guest
 #[expect(dead_code, reason = "its types are what is tested")]
 async fn cci(cci: guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
     shared(&cci);
+    sent(guestexec_cci::CredentialSource::default_chain().check());
     sent(guestexec_cci::examples::send(&cci, &guestexec_cci::examples::ALL[0]));
+    // guestexec_cci::NamedCall, guestexec_cci::NamedPages.
+    let named = || cci.call_by_name("any", serde_json::Map::new(), None);
+    handle(&named()?);
+    sent(named()?.send());
+    sent(named()?.send_streamed());
+    let mut pages = named()?.pages()?;
+    handle(&pages);
+    sent(pages.next());
     let pod = || cci.pod("default", "demo");
     sent(pod().get());
     sent(pod().choose_container());
@@ -103,14 +121,18 @@ async fn cci(cci: guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
     awaited(exec());
     sent(exec().output());
     sent(exec().spawn());
-    // guestexec_cci::CopyIn and CopyOut.
+    // guestexec_cci::CopyIn, Leftovers and CopyOut.
     handle(&pod().copy_in("local", "/remote"));
+    let leftovers = pod().copy_in("local", "/remote").leftovers()?;
+    handle(&leftovers);
+    sent(leftovers.remove());
     awaited(pod().copy_in("local", "/remote"));
     awaited(pod().copy_out("/remote", "local").progress(|_| ()));
     let mut child = exec().spawn().await?;
     handle(&child);
     sent(child.wait());
     sent(child.kill());
+    sent(child.process_id());
     sent(child.resize(80, 24));
     sent(child.wait_with_output());
     Ok(())
@@ -118,9 +140,22 @@ async fn cci(cci: guestexec_cci::Client) -> Result<(), guestexec_cci::Error> {
 
 /// Never called: that it compiles is the test.
 #[expect(dead_code, reason = "its types are what is tested")]
-fn zstack(zstack: &guestexec_zstack::Client, job: &guestexec_zstack::JobId) {
+fn zstack(
+    zstack: &guestexec_zstack::Client,
+    job: &guestexec_zstack::JobId,
+) -> Result<(), guestexec_zstack::Error> {
     shared(zstack);
+    sent(guestexec_zstack::CredentialSource::default_chain().check());
+    sent(zstack.vm("00000000000000000000000000000000").run("uptime").start());
     sent(guestexec_zstack::examples::send(zstack, &guestexec_zstack::examples::ALL[0]));
+    // guestexec_zstack::NamedCall, guestexec_zstack::NamedPages.
+    let named = || zstack.call_by_name("any", serde_json::Map::new(), None);
+    handle(&named()?);
+    sent(named()?.send());
+    sent(named()?.send_streamed());
+    let mut pages = named()?.pages()?;
+    handle(&pages);
+    sent(pages.next());
     let builder = guestexec_zstack::Client::builder().endpoint("https://zstack");
     sent(builder.login("admin", "password"));
     sent(zstack.logout());
@@ -137,6 +172,7 @@ fn zstack(zstack: &guestexec_zstack::Client, job: &guestexec_zstack::JobId) {
     awaited(zstack.each_vm(["uuid"], |vm| vm.script("uptime")));
     awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime")));
     awaited(zstack.each_vm(["uuid"], |vm| vm.run("uptime").unchecked()).concurrency(2));
+    Ok(())
 }
 
 /// Never called: that it compiles is the test.

@@ -23,7 +23,7 @@ macro_rules! client {
             use guestexec_core::{Counts, ErrorKind, HttpOptions, Retries, SystemClock, Transport};
             use $of::{
                 Client, ClientBuilder, CredentialSource, Credentials, Error, Lease, LeaseFuture,
-                ProvideCredentials,
+                ProvideCredentials, SourceCheck, SourceState,
             };
 
             #[derive(Debug)]
@@ -45,6 +45,12 @@ macro_rules! client {
             }
 
             #[expect(dead_code, reason = "its types are what is tested")]
+            async fn check(source: CredentialSource) -> Option<SourceState> {
+                let checks: Vec<SourceCheck> = source.check().await;
+                checks.first().map(|check| check.state())
+            }
+
+            #[expect(dead_code, reason = "its types are what is tested")]
             fn build(transport: impl Transport + 'static) -> Result<Client, Error> {
                 let builder: ClientBuilder = Client::builder();
                 builder
@@ -63,6 +69,15 @@ macro_rules! client {
                     .clock(SystemClock)
                     .checks(true)
                     .build()
+            }
+
+            #[expect(dead_code, reason = "its types are what is tested")]
+            async fn named(
+                client: &Client,
+            ) -> Result<guestexec_core::Answer<guestexec_core::Bytes>, Error> {
+                let call: $of::NamedCall<'_, Error> =
+                    client.call_by_name("Any", serde_json::Map::new(), None)?;
+                call.send().await
             }
 
             #[expect(dead_code, reason = "its types are what is tested")]
@@ -162,6 +177,7 @@ fn results_go_on_alike() {
     is_of_an_error::<zstack::Unfinished>();
     is_of_an_error::<zstack::Uncaptured>();
     is_of_an_error::<zstack::UnfinishedScript>();
+    is_of_an_error::<cci::StartFailure>();
 }
 
 #[test]
@@ -181,6 +197,7 @@ fn the_time_of_a_command_and_of_a_wait_is_set_alike() {
     let _: [Set<zstack::Run<'_>>; 1] = [zstack::Run::timeout];
     let _: [Set<zstack::ScriptRun<'_>>; 1] = [zstack::ScriptRun::timeout];
     let _: [Set<zstack::ScriptRuns<'_>>; 1] = [zstack::ScriptRuns::timeout];
+    let _: [Set<tat::Running>; 1] = [tat::Running::wait_at_most];
     let _: [Set<zstack::Job<'_>>; 1] = [zstack::Job::wait_at_most];
     let _: [Set<zstack::ScriptRecord<'_>>; 1] = [zstack::ScriptRecord::wait_at_most];
     let _: [Set<cci::Exec<'_>>; 1] = [cci::Exec::timeout];
@@ -197,6 +214,7 @@ fn errors_carry_what_is_left_of_a_command_alike() {
     let _: Find<zstack::Error, zstack::Unfinished> = zstack::Unfinished::of;
     let _: Find<zstack::Error, zstack::Uncaptured> = zstack::Uncaptured::of;
     let _: Find<zstack::Error, zstack::UnfinishedScript> = zstack::UnfinishedScript::of;
+    let _: fn(&cci::Error) -> Option<cci::StartFailure> = cci::StartFailure::of;
 }
 
 /// Never called: that it compiles is the test.
@@ -231,6 +249,7 @@ fn handles(tat: &tat::Client, zstack: &zstack::Client, job: &zstack::JobId, cci:
     gives::<Result<cci::Copied, cci::Error>>(pod.copy_out("/remote", "local"));
 
     starts::<Result<tat::Running, tat::Error>>(tat.instances(["ins-1"]).run("uptime").start());
+    starts::<Result<zstack::JobId, zstack::Error>>(zstack.vm("1").run("uptime").start());
     starts::<Result<cci::Child, cci::Error>>(cci.pod("default", "demo").exec(["uptime"]).spawn());
 
     starts::<Result<tat::Running, tat::Error>>(tat.invocation("inv-1"));

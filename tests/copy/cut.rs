@@ -151,7 +151,7 @@ async fn a_copy_that_is_dropped_leaves_nothing() {
             let what = format!("{transport}, {entries} entries");
             let (sender, dropped) = oneshot::channel();
             let mut sender = Some(sender);
-            let copy = pod
+            let mut copy = pod
                 .copy_in(stage.path("tree"), stage.remote("remote/copy"))
                 .transport(transport)
                 .progress(|at| {
@@ -160,14 +160,18 @@ async fn a_copy_that_is_dropped_leaves_nothing() {
                     {
                         sender.send(()).unwrap();
                     }
-                })
-                .into_future();
+                });
+            let leftovers = copy.leftovers().unwrap();
             tokio::select! {
                 biased;
                 _ = dropped => {}
                 result = copy => panic!("{what}: {result:?}"),
             }
             stage.assert_nothing(&what);
+            leftovers.remove().await.unwrap();
+            assert_eq!(tree::names(&stage.path("remote")), [""; 0], "{what}");
+            // Nothing is left, and that is no failure.
+            leftovers.remove().await.unwrap();
 
             let (sender, dropped) = oneshot::channel();
             let mut sender = Some(sender);

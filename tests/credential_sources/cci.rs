@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use guestexec_cci::{Client, CredentialSource, Credentials, EcsAgency, ErrorKind};
+use guestexec_cci::{
+    Client, CredentialSource, Credentials, EcsAgency, ErrorKind, NoCredentials, SourceCheck,
+    SourceState,
+};
 use guestexec_sandbox::Sandbox;
 use tempfile::TempDir;
 
@@ -133,6 +136,18 @@ async fn a_chain_says_what_it_tried_and_warns_of_what_is_broken() {
     assert!(told.lines().any(warned), "{told}");
 
     let all = nowhere().or(broken().or(unreachable()));
+    let checks = all.check().await;
+    let states: Vec<SourceState> = checks.iter().map(SourceCheck::state).collect();
+    assert_eq!(states, [SourceState::Absent, SourceState::Unusable, SourceState::Absent]);
+    assert!(checks[1].reason().unwrap().contains("broken"), "{checks:?}");
+    let error = get(&client(&sandbox, all.clone())).await.unwrap_err();
+    assert_eq!(error.cause::<NoCredentials>().unwrap().checks(), checks);
+    // The first that is usable is used; the others are told all the same.
+    let good = Credentials::access_key("its-id", "its-secret");
+    let checks = broken().or(good).or(nowhere()).check().await;
+    let states: Vec<SourceState> = checks.iter().map(SourceCheck::state).collect();
+    assert_eq!(states, [SourceState::Unusable, SourceState::Usable, SourceState::Absent]);
+    assert_eq!((checks[1].place(), checks[1].reason()), ("the program", None));
     let says = [
         "none of 3 sources",
         "(1) no credentials could be read from",

@@ -104,7 +104,8 @@ pub const TABLE: &[Situation] = &[
     Situation { name: "no such program, with input", over: ENDING, command: "!no-such-program", stdin: Stdin::Given(b"text"), end: REFUSED, ..BASE },
     Situation { name: "no such program, with input left open", command: "!no-such-program", stdin: Stdin::Piped(b"", Then::Kept), end: REFUSED, ..BASE },
     Situation { name: "no such program, with a terminal", tty: true, command: "!no-such-program", end: REFUSED, ..BASE },
-    Situation { name: "no such program, killable", killable: true, command: "!no-such-program 2>/dev/null", end: Exit(127), stderr: "*", ..BASE },
+    Situation { name: "no such program, killable", killable: true, command: "!no-such-program", end: REFUSED, ..BASE },
+    Situation { name: "a file that may not be run, killable", killable: true, command: "!/etc/passwd", end: REFUSED, ..BASE },
     Situation { name: "a limit passes", over: DIRECT, command: "echo out; sleep 20", timeout: SECOND, end: Failed(ErrorKind::Timeout), ..BASE },
     Situation { name: "a limit passes, with a terminal", over: DIRECT, tty: true, command: "echo out; sleep 20", timeout: SECOND, end: Failed(ErrorKind::Timeout), ..BASE },
     // Output.

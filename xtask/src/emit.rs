@@ -1,10 +1,11 @@
 //! Stage 5: progenitor's code and the document become files to read.
 //!
-//! One page a file or a matter: `table`, `builders`, `client`, `types`, `answers`, `enums`, `validate`
+//! One page a file or a matter: `table`, `builders`, `client`, `by_name`, `types`, `answers`, `enums`, `validate`
 //! and `examples` make the files; `inputs`, `exchange`, `paging`, `sample`, `limits`, `json_schema`, `paths`, `docs` and `secrets` serve
 //! several of them.
 
 mod builders;
+mod by_name;
 mod client;
 mod docs;
 pub(crate) mod enums;
@@ -134,6 +135,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     let mut pages = vec![
         maker.page("mod.rs", root(spec, members.is_some(), enums.is_some())),
         maker.page("builder.rs", builders::items(&maker, &exchanges, &codes)?),
+        maker.page("by_name.rs", by_name::items(&maker, &exchanges, &codes)?),
         maker.page("client.rs", client::items(&maker, &codes)?),
         maker.page("operations.rs", table::items(&codes)),
         maker.page("types.rs", types::items(&maker, types)),
@@ -196,6 +198,11 @@ fn root(spec: &Spec, has_members: bool, has_enums: bool) -> Vec<Item> {
     items.push(parse_quote!(
         /// One builder an operation: its parameters, its body, `send`.
         pub mod builder;
+    ));
+    items.push(parse_quote!(
+        /// The operations by their names, with what each is given.
+        #[cfg(feature = "by-name")]
+        pub mod by_name;
     ));
     items.push(parse_quote!(
         mod client;

@@ -182,10 +182,8 @@ impl Credentials {
         let first = |names: &[&str]| names.iter().find_map(|name| read(name));
         let needed = |names: &[&str]| {
             first(names).ok_or_else(|| {
-                unusable(format!(
-                    "the environment variable {} is not set: set it, or give the client its credentials with `credentials(…)`",
-                    names.join(" or ")
-                ))
+                unusable(format!("the environment variable {} is not set", names.join(" or ")))
+                    .with_advice("set it, or give the client its credentials with `credentials(…)`")
             })
         };
         for [id, secret, token, project] in [
@@ -219,8 +217,8 @@ impl Credentials {
             ])?;
             return Ok(Self::password(domain, user, password, project));
         }
-        Err(absent(
-            "the environment holds no credentials: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or give the client its credentials with `credentials(…)`",
+        Err(absent("the environment holds no credentials").with_advice(
+            "set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or give the client its credentials with `credentials(…)`",
         ))
     }
 
@@ -286,9 +284,8 @@ impl Credential for Credentials {
         self.check_parts().map_err(unusable)?;
         if !matches!(self.method, Method::AccessKey { .. }) && self.extra_headers().next().is_some()
         {
-            return Err(unusable(
-                "a security token or project id goes with an access key only: leave it out, or give `Credentials::access_key`",
-            ));
+            return Err(unusable("a security token or project id goes with an access key only")
+                .with_advice("leave it out, or give `Credentials::access_key`"));
         }
         Ok(())
     }

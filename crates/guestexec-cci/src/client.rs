@@ -100,13 +100,28 @@ impl ClientBuilder {
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
         self.credentials = Some(CredentialSource::of_environment()?);
+        Ok(self.address_from_env())
+    }
+
+    /// Takes region and endpoints from the variables of [`Self::from_env`], and no credentials. What has been set stays.
+    ///
+    /// ```no_run
+    /// use guestexec_cci::{Client, Credentials};
+    ///
+    /// # fn main() -> Result<(), guestexec_cci::Error> {
+    /// let keys = Credentials::access_key("AK", "secret");
+    /// let client = Client::builder().address_from_env().credentials(keys).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn address_from_env(mut self) -> Self {
         let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
         self.region = self.region.or_else(|| first(&["HUAWEICLOUD_SDK_REGION", "OS_REGION_NAME"]));
         self.settings.read_endpoint("GUESTEXEC_CCI_ENDPOINT");
         self.iam_endpoint = self
             .iam_endpoint
             .or_else(|| first(&["GUESTEXEC_CCI_IAM_ENDPOINT", IAM_ENDPOINT, "OS_AUTH_URL"]));
-        Ok(self)
+        self
     }
 
     common_settings! {
@@ -169,10 +184,8 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let config = |reason: String| Error::new(ErrorKind::Config, reason);
         let credentials = self.credentials.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Credentials,
-                "there are no credentials: give the builder `credentials(…)` or `from_env()`",
-            )
+            Error::new(ErrorKind::Credentials, "there are no credentials")
+                .with_advice("give the builder `credentials(…)` or `from_env()`")
         })?;
         let given = credentials.source().as_given();
         let is_fetched = given.is_none();
@@ -200,18 +213,15 @@ impl ClientBuilder {
         };
         let iam = iam.as_deref().map(parse).transpose()?;
         if iam.is_none() && needs_token {
-            return Err(config(
-                "there is no IAM endpoint to get a token from: give the builder `iam_endpoint(…)`"
-                    .to_owned(),
-            ));
+            return Err(config("there is no IAM endpoint to get a token from".to_owned())
+                .with_advice("give the builder `iam_endpoint(…)`"));
         }
         let endpoint = match (&self.settings.endpoint, of_region("cci")) {
             (Some(given), _) => given.clone(),
             (None, Some(of_region)) => of_region.map_err(config)?,
             (None, None) => {
-                return Err(config(
-                    "there is no region: give the builder `region(\"cn-north-4\")`, say".to_owned(),
-                ));
+                return Err(config("there is no region".to_owned())
+                    .with_advice("give the builder `region(\"cn-north-4\")`, say"));
             }
         };
         let endpoint = parse(&endpoint)?;

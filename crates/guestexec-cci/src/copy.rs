@@ -4,6 +4,7 @@ mod archive;
 #[cfg(feature = "test-util")]
 mod for_test;
 mod incoming;
+mod leftovers;
 mod outgoing;
 mod pack;
 mod platform;
@@ -22,6 +23,8 @@ use std::{
 
 use guestexec_core::{ErrorKind, ensure_runtime};
 use serde::Serialize;
+
+pub use leftovers::Leftovers;
 
 use crate::{Error, ExecTransport, Pod};
 
@@ -144,6 +147,8 @@ struct Options<'a> {
     overwrite: bool,
     transport: ExecTransport,
     timeout: Option<Duration>,
+    /// What names the unfinished copy in the container, if it is known already.
+    id: Option<String>,
     progress: OnProgress<'a>,
 }
 
@@ -156,6 +161,7 @@ impl<'a> Options<'a> {
             overwrite: false,
             transport: ExecTransport::Auto,
             timeout: None,
+            id: None,
             progress: Box::new(|_| ()),
         }
     }
@@ -179,7 +185,8 @@ impl<'a> Options<'a> {
 /// exist. A file or a folder appears there as a whole, by one rename, when all of it has arrived: it is
 /// unpacked beside its place, in a folder whose name begins with `.guestexec-`. A copy that ends early, for
 /// whatever reason, leaves nothing under the final name. The container removes the part that has arrived;
-/// only where the server kills the command with the connection may that folder stay.
+/// only where the server kills the command with the connection may that folder stay, and
+/// [`Self::leftovers`] removes it.
 ///
 /// Modes, times of change (to the second; those of symbolic links by GNU `tar` alone), symbolic links and hard
 /// links are kept, and names are any bytes that the local system allows. A symbolic link that was named itself is followed; one within the folder
@@ -273,6 +280,36 @@ impl<'a> CopyIn<'a> {
     pub fn progress(mut self, call: impl FnMut(&CopyProgress) + Send + 'a) -> Self {
         self.options.progress = Box::new(call);
         self
+    }
+
+    /// The handle that removes what this copy may leave in the container if it ends early. Call it after the
+    /// container and the transport are chosen. Sends nothing.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// # let here = tempfile::tempdir()?;
+    /// # std::fs::write(here.path().join("a.txt"), "hello")?;
+    /// # let remote = here.path().join("b.txt").display().to_string();
+    /// let copy = client.pod("default", "demo").copy_in(here.path().join("a.txt"), remote);
+    /// let mut copy = copy.timeout(Duration::from_secs(60));
+    /// let leftovers = copy.leftovers()?;
+    /// if let Err(error) = copy.await {
+    ///     leftovers.remove().await?;
+    ///     return Err(error.into());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] for a remote path that names nothing.
+    pub fn leftovers(&mut self) -> Result<Leftovers<'a>, Error> {
+        Leftovers::of(&mut self.options)
     }
 }
 

@@ -16,6 +16,7 @@ mod refusal;
 mod request;
 mod session;
 mod spdy;
+mod start_failure;
 mod streams;
 mod terminal;
 mod websocket;
@@ -37,6 +38,7 @@ pub use child::Child;
 pub use input::Input;
 pub use output::Output;
 pub use request::ExecTransport;
+pub use start_failure::StartFailure;
 pub use streams::{ChildStderr, ChildStdin, ChildStdout};
 
 use crate::{Error, Pod, hooks::Used};
@@ -202,9 +204,10 @@ impl<'a> Exec<'a> {
     /// Makes [`Child::kill`] kill the command. `sh` prints its process id, which is removed from
     /// standard output, and then becomes the command.
     ///
-    /// The container needs `sh` and `kill`. A program that cannot be started gives exit code 126 or
-    /// 127, as in any shell, and not an error of the service. With a terminal, no input is sent until
-    /// the process id has come, for at most the [handshake's timeout](Self::handshake_timeout).
+    /// The container needs `sh` and `kill`. For a program that cannot be started the shell says why on standard
+    /// error, and the error is as without it: see [`StartFailure`]. A shell sets the variable `PWD`. With a terminal,
+    /// no input is sent until the process id has come, for at most the
+    /// [handshake's timeout](Self::handshake_timeout). [`Child::process_id`] waits for it.
     pub fn killable(mut self) -> Self {
         self.killable = true;
         self

@@ -7,6 +7,8 @@
 
 use guestexec_core::ErrorKind;
 
+use crate::StartFailure;
+
 /// One answer that is a proof.
 pub(crate) struct Row {
     answer: Answer,
@@ -119,6 +121,43 @@ pub(crate) fn by_http(status: u16, of_service: bool, message: &str) -> Option<&'
 
 /// Finds the proof in the message of a failure. After output, a message proves nothing.
 pub(crate) fn by_text(message: &str) -> Option<&'static Row> {
+    let cause = cause_in(message);
+    TABLE.iter().find(|row| match row.answer {
+        Text(pattern) => strip_pattern(cause, pattern).is_some_and(str::is_empty),
+        Http(_) | OfService(_) => false,
+    })
+}
+
+/// Why a program was not started, in a message that is a proof of it.
+pub(crate) fn start_failure(message: &str) -> Option<StartFailure> {
+    const HEADS: [&str; 2] = [
+        "unable to start container process: ",
+        "container_linux.go:{word}: starting container process caused",
+    ];
+    by_text(message)?;
+    let cause = cause_in(message);
+    let rest = HEADS.iter().find_map(|head| strip_pattern(cause, head));
+    // Older runtimes quote their cause once more.
+    let of_program = rest.map(|rest| rest.trim_start_matches([':', ' ', '"']));
+    // Other failures end in the same words: that of a working directory, say.
+    if !of_program.unwrap_or(cause).starts_with("exec")
+        && (rest.is_some() || !cause.starts_with('"'))
+    {
+        return None;
+    }
+    let cause = cause.trim_end_matches('"');
+    let ends = |texts: &[&str]| texts.iter().any(|text| cause.ends_with(text));
+    if ends(&["executable file not found in $PATH", "no such file or directory"]) {
+        Some(StartFailure::NotFound)
+    } else if ends(&["permission denied", "exec format error", "is a directory"]) {
+        Some(StartFailure::CannotRun)
+    } else {
+        None
+    }
+}
+
+/// The cause in a message, without what Kubernetes and the runtime add to it.
+fn cause_in(message: &str) -> &str {
     let mut cause = message.trim();
     // Each Kubernetes server that passes a failure on adds this prefix.
     while let Some(rest) = cause.strip_prefix("Internal error occurred: ") {
@@ -128,11 +167,7 @@ pub(crate) fn by_text(message: &str) -> Option<&'static Row> {
         cause = strip_pattern(cause, prefix).unwrap_or(cause);
     }
     // containerd's shim adds this gRPC code to all failures of runc.
-    let cause = cause.strip_suffix(": unknown").unwrap_or(cause);
-    TABLE.iter().find(|row| match row.answer {
-        Text(pattern) => strip_pattern(cause, pattern).is_some_and(str::is_empty),
-        Http(_) | OfService(_) => false,
-    })
+    cause.strip_suffix(": unknown").unwrap_or(cause)
 }
 
 /// Removes what `pattern` matches from the front of `text`.
@@ -289,6 +324,42 @@ mod tests {
         for (row, met) in TABLE.iter().zip(met) {
             let Text(text) = row.answer else { continue };
             assert!(met, "nothing shows that `{text}` is needed");
+        }
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_has_its_reason() {
+        use StartFailure::{CannotRun, NotFound};
+        let runc = |cause: &str| format!("{RUNC}{cause}: unknown");
+        for text in proofs() {
+            let expected = match &*text {
+                text if text.contains("executable file not found") => Some(NotFound),
+                text if text.contains("exec: \"/nope\"") => Some(NotFound),
+                text if text.contains("\"/etc\": permission denied") => Some(CannotRun),
+                _ => None,
+            };
+            assert_eq!(start_failure(&text), expected, "{text}");
+        }
+        for (text, expected) in [
+            (
+                runc("unable to start container process: exec /x: exec format error"),
+                Some(CannotRun),
+            ),
+            (
+                runc(r#"unable to start container process: exec: "/etc": is a directory"#),
+                Some(CannotRun),
+            ),
+            (
+                runc(
+                    "unable to start container process: chdir to cwd (\"/x\") set in config.json failed: no such file or directory",
+                ),
+                None,
+            ),
+            (runc(r#"failed to create exec "ab": no such file or directory"#), None),
+            ("exec: \"x\": permission denied".to_owned(), Some(CannotRun)),
+            ("x: permission denied".to_owned(), None),
+        ] {
+            assert_eq!(start_failure(&text), expected, "{text}");
         }
     }
 

@@ -85,6 +85,8 @@ impl Client {
 ///
 /// // The one that kubectl would choose.
 /// let chosen = client.pod("default", "two").choose_container().await?;
+/// assert_eq!((chosen.namespace(), chosen.name()), ("default", "two"));
+/// assert_eq!(chosen.container_name(), Some("a"));
 /// assert!(chosen.exec(["true"]).await?.success());
 /// # Ok(())
 /// # }
@@ -104,6 +106,21 @@ impl<'a> Pod<'a> {
     pub fn container(mut self, name: impl Into<String>) -> Self {
         self.container = Some(name.into());
         self
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of the container, if one was chosen.
+    pub fn container_name(&self) -> Option<&str> {
+        self.container.as_deref()
     }
 
     /// Prepares a command: the program and its arguments, which no shell interprets. Run it by
@@ -178,11 +195,26 @@ impl<'a> Pod<'a> {
     /// and any error of a call.
     pub async fn choose_container(self) -> Result<Self, Error> {
         let pod = self.get().await?;
-        self.choose_in(pod)
+        self.choose_container_in(pod)
     }
 
-    /// Chooses the container of a pod that was read.
-    fn choose_in(mut self, pod: types::Pod) -> Result<Self, Error> {
+    /// Chooses the container as [`Self::choose_container`] does, by what was read of the pod before. Sends nothing.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// let pod = client.pod("default", "two");
+    /// let read = pod.get().await?;
+    /// assert_eq!(pod.choose_container_in(read)?.container_name(), Some("a"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if the pod has ended, or has no container of this name.
+    pub fn choose_container_in(mut self, pod: types::Pod) -> Result<Self, Error> {
         if has_ended(&pod)
             && let Some(phase) = pod.status.as_ref().and_then(|status| status.phase.as_ref())
         {
@@ -214,10 +246,10 @@ impl<'a> Pod<'a> {
         Ok(self)
     }
 
-    /// As [`choose_in`](Self::choose_in), of a pod whose container has to run already.
+    /// As [`choose_container_in`](Self::choose_container_in), of a pod whose container has to run already.
     fn choose_running_in(self, pod: types::Pod) -> Result<Self, Error> {
         let status = pod.status.clone().unwrap_or_default();
-        let chosen = self.choose_in(pod)?;
+        let chosen = self.choose_container_in(pod)?;
         let name = chosen.container.as_deref().unwrap_or_default();
         let containers = status.container_statuses.iter();
         let mut containers = containers

@@ -68,7 +68,7 @@ fn the_sandbox_prints_where_it_listens_and_ends_with_its_process() {
 #[test]
 fn an_unknown_command_is_refused_with_the_list_of_commands() {
     let output = guestexec(&["dmo"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(125));
     let complaint = text(output.stderr);
     assert!(complaint.contains("dmo") && complaint.contains("demo"), "{complaint}");
 }

@@ -202,7 +202,7 @@ fn wrong_options_are_refused_with_an_explanation() {
         (&["--tat-agents", "lazy"], "unreachable"),
     ] {
         let output = guestexec(options).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{options:?}");
+        assert_eq!(output.status.code(), Some(125), "{options:?}");
         let complaint = String::from_utf8(output.stderr).unwrap();
         assert!(complaint.contains(words), "{options:?}: {complaint}");
     }

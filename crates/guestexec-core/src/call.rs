@@ -102,6 +102,12 @@ fn position(error: &serde_json::Error) -> String {
     format!("{what}, at line {}, column {}", error.line(), error.column())
 }
 
+/// What is said of an answer of so many bytes that could not be read.
+pub(crate) fn undocumented(size: usize, error: &serde_json::Error) -> String {
+    let why = position(error);
+    format!("the answer ({size} bytes) does not have the documented form: {why}")
+}
+
 /// The meaning that a provider gives to an [`ErrorAnswer`].
 #[derive(Debug)]
 pub struct Refusal<D> {
@@ -247,12 +253,7 @@ pub async fn answer(exchange: Exchanging<'_>, read: Reader<'_>) -> Result<Answer
     let request_id = response.extensions().get::<RequestId>().cloned();
     let body = response.bytes().await?;
     let size = body.len();
-    read(body).map_err(|error| {
-        let why = position(&error);
-        CallError::Undocumented(format!(
-            "the answer ({size} bytes) does not have the documented form: {why}"
-        ))
-    })?;
+    read(body).map_err(|error| CallError::Undocumented(undocumented(size, &error)))?;
     Ok(Answer::new((), status, headers).with_request_id(request_id.map(|id| id.0)))
 }
 

@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 pub use any::{AnyError, Detail};
 
 use crate::{identifier, readable, reason::causes};
-use account::Account;
+use account::{Account, Summary};
 
 /// The kind of an [`Error`]. Each kind has its own remedy.
 ///
@@ -97,6 +97,39 @@ impl ErrorKind {
             Self::TooLarge => "too_large",
             Self::Input => "input",
             Self::Output => "output",
+        }
+    }
+}
+
+impl ErrorKind {
+    /// What to do about an error of this kind that has no [advice](Error::advice) of its own, as a sentence.
+    ///
+    /// ```
+    /// use guestexec_core::ErrorKind;
+    ///
+    /// assert_eq!(ErrorKind::Connect.remedy(), "Check network, proxy and endpoint, then try again.");
+    /// ```
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Config => "Correct the setting that the message names.",
+            Self::Credentials => "Give credentials as the message says.",
+            Self::InvalidRequest => "Correct what the message names. Nothing was sent.",
+            Self::Connect => "Check network, proxy and endpoint, then try again.",
+            Self::Timeout => "Allow more time, or look at what the service is doing.",
+            Self::Lost => "The connection broke. See what was done before you try again.",
+            Self::Unauthenticated => "Check key, token, session and this machine's clock.",
+            Self::Forbidden => "Ask for the permission that the message names.",
+            Self::NotFound => "Check the name, and the region or namespace that it is in.",
+            Self::Throttled => "Wait, then try again.",
+            Self::Unavailable => "Try again later.",
+            Self::Refused => "Change what the message names.",
+            Self::Protocol => {
+                "Check that the endpoint is the service itself, not a proxy or another version."
+            }
+            Self::Unsupported => "Use what the message names instead.",
+            Self::TooLarge => "Raise the limit, or ask for parts.",
+            Self::Input => "Check that what is to be sent can be read.",
+            Self::Output => "Check that there is room and permission to write what is received.",
         }
     }
 }
@@ -252,6 +285,12 @@ impl<D> Error<D> {
     /// What to do about it, if the kind does not say it all.
     pub fn advice(&self) -> Option<&str> {
         self.0.account.advice.as_deref()
+    }
+
+    /// What happened, without what to do about it: the text up to a wait that the service asks for and the
+    /// [advice](Self::advice), for programs that show those apart.
+    pub fn summary(&self) -> String {
+        Summary(&self.0.account).to_string()
     }
 
     /// The service's own account.

@@ -4,6 +4,8 @@
 mod answer;
 mod app_id;
 mod base64;
+#[cfg(feature = "by-name")]
+mod by_name;
 mod call;
 mod clock;
 mod credential;
@@ -54,6 +56,11 @@ pub use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 pub use answer::{Answer, Read, Streamed, Upgraded};
 pub use app_id::AppId;
 pub use base64::Base64;
+#[cfg(feature = "by-name")]
+#[doc(hidden)]
+pub use by_name::{Given, page_bytes};
+#[cfg(feature = "by-name")]
+pub use by_name::{InputKind, InputPlace, NamedCall, NamedInput, NamedOperation, NamedPages};
 pub use call::{
     CallError, ErrorAnswer, Exchanging, MAX_ERROR_BODY, Reader, Refusal, RequestId, accepted,
     answer, exchange, failure, observed, read, read_ahead, retry_after, streamed, upgraded,
@@ -95,8 +102,8 @@ pub use shape::RequestShape;
 pub use shape::{Private, Readable, put_random_texts};
 pub use small_file::{credentials_text, home, ini_section, read_file, warn_if_exposed};
 pub use source::{
-    AskedBy, Credential, Lease, LeaseFuture, ProvideCredentials, Source, absent, is_absent,
-    unusable,
+    Absent, AskedBy, Credential, Lease, LeaseFuture, NoCredentials, ProvideCredentials, Source,
+    SourceCheck, SourceState, absent, is_absent, unusable,
 };
 #[cfg(feature = "encoding")]
 pub use text::text_in;

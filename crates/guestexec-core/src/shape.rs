@@ -2,6 +2,7 @@
 
 mod body;
 mod display;
+mod hidden;
 mod private;
 mod query;
 mod random;

@@ -165,6 +165,27 @@ impl<C: Credential> Source<C> {
         }
     }
 
+    /// Asks each place, whatever those before it have.
+    pub async fn check(&self, by: &AskedBy) -> Vec<SourceCheck> {
+        let sources = match &self.0 {
+            Repr::Chain(sources) => &**sources,
+            Repr::Given(_) | Repr::Place(_) => std::slice::from_ref(self),
+        };
+        let mut checks = Vec::new();
+        for source in sources {
+            checks.push(SourceCheck::of(source.name(), &source.provide(by).await, by.now));
+        }
+        checks
+    }
+
+    fn name(&self) -> String {
+        match &self.0 {
+            Repr::Given(_) => "the program".to_owned(),
+            Repr::Place(place) => place.name().into_owned(),
+            Repr::Chain(_) => "several places".to_owned(),
+        }
+    }
+
     /// Fetches credentials for a client.
     pub fn provide<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a, C> {
         match &self.0 {
@@ -199,9 +220,12 @@ async fn first_of<C: Credential>(
     by: &AskedBy,
 ) -> Result<Lease<C>, Error<C::Detail>> {
     let mut failures = Vec::new();
+    let mut checks = Vec::new();
     let mut expired = None;
     for source in sources {
-        let error = match source.provide(by).await {
+        let asked = source.provide(by).await;
+        checks.push(SourceCheck::of(source.name(), &asked, by.now));
+        let error = match asked {
             Ok(lease) if lease.expires.is_some_and(|at| at <= by.now) => {
                 // Used only if there is no other: the clock may be wrong, and the service decides.
                 warn!(
@@ -216,7 +240,8 @@ async fn first_of<C: Credential>(
         };
         if !is_absent(&error) {
             // The next source may be another identity than the intended one.
-            warn!(%error, "a source of credentials cannot be used; the next one is asked");
+            let reason = error.summary();
+            warn!(reason, "a source of credentials cannot be used; the next one is asked");
         }
         failures.push(error);
     }
@@ -227,17 +252,106 @@ async fn first_of<C: Credential>(
     let reasons: Vec<String> = failures
         .iter()
         .enumerate()
-        .map(|(index, error)| format!("({}) {}", index + 1, error.message()))
+        .map(|(index, error)| format!("({}) {error}", index + 1))
         .collect();
     let text =
         format!("none of {} sources has usable credentials: {}", reasons.len(), reasons.join("; "));
-    let error = Error::new(ErrorKind::Credentials, text);
-    Err(if all_absent { error.with_source(Absent) } else { error })
+    Err(Error::new(ErrorKind::Credentials, text).with_source(NoCredentials { checks, all_absent }))
 }
 
-/// The source of an error about a place that has no credentials, rather than unusable ones.
-#[derive(Debug)]
-struct Absent;
+/// What a place has that was asked for credentials, as the `CredentialSource::check` of a provider's crate and
+/// [`NoCredentials`] tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceCheck {
+    place: String,
+    state: SourceState,
+    reason: Option<String>,
+    expires: Option<SystemTime>,
+}
+
+/// Whether a place has credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SourceState {
+    /// It has some.
+    Usable,
+    /// It has some, whose time is over by the client's clock.
+    Expired,
+    /// It has none.
+    Absent,
+    /// It has some that cannot be used, such as an id without its key.
+    Unusable,
+}
+
+impl SourceCheck {
+    fn of<C: Credential>(
+        place: String,
+        asked: &Result<Lease<C>, Error<C::Detail>>,
+        now: SystemTime,
+    ) -> Self {
+        match asked {
+            Ok(lease) => {
+                let expires = lease.expires;
+                let is_over = expires.is_some_and(|at| at <= now);
+                let state = if is_over { SourceState::Expired } else { SourceState::Usable };
+                let place = lease.origin.clone().unwrap_or(place);
+                Self { place, state, reason: None, expires }
+            }
+            Err(error) => {
+                let is_absent = is_absent(error);
+                let state = if is_absent { SourceState::Absent } else { SourceState::Unusable };
+                let reason = Some(error.summary());
+                Self { place, state, reason, expires: None }
+            }
+        }
+    }
+
+    /// The name of the place, as the log has it.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Whether it has credentials.
+    pub fn state(&self) -> SourceState {
+        self.state
+    }
+
+    /// Why it has none that can be used, in a sentence without secrets.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// When its credentials expire, if ever.
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.expires
+    }
+}
+
+/// The cause of an error of a chain of which no place has usable credentials: what each has.
+#[derive(Clone, Debug)]
+pub struct NoCredentials {
+    checks: Vec<SourceCheck>,
+    all_absent: bool,
+}
+
+impl NoCredentials {
+    /// The places, in the order in which they were asked.
+    pub fn checks(&self) -> &[SourceCheck] {
+        &self.checks
+    }
+}
+
+impl fmt::Display for NoCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "none of {} places has usable credentials", self.checks.len())
+    }
+}
+
+impl std::error::Error for NoCredentials {}
+
+/// The cause of an error about a place that has no credentials, rather than unusable ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Absent;
 
 impl fmt::Display for Absent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -259,5 +373,8 @@ pub fn absent<D>(message: impl Into<String>) -> Error<D> {
 
 /// True if the error is about a place that has no credentials.
 pub fn is_absent<D>(error: &Error<D>) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<Absent>())
+    std::error::Error::source(error).is_some_and(|source| {
+        let none = source.downcast_ref::<NoCredentials>();
+        source.is::<Absent>() || none.is_some_and(|none| none.all_absent)
+    })
 }

@@ -88,10 +88,9 @@ impl Credentials {
         let none = id.is_none() && key.is_none();
         let needed = |value: Option<String>, name: &str| {
             value.ok_or_else(|| {
-                let text = format!(
-                    "the environment variable {name} is not set: set it, or give the client `Credentials::new`"
-                );
-                if none { absent(text) } else { unusable(text) }
+                let text = format!("the environment variable {name} is not set");
+                let error = if none { absent(text) } else { unusable(text) };
+                error.with_advice("set it, or give the client `Credentials::new`")
             })
         };
         let found = Self::new(needed(id, NAMES[0])?, needed(key, NAMES[1])?);

@@ -153,9 +153,24 @@ impl ClientBuilder {
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
         self.credentials = Some(CredentialSource::of_environment()?);
+        Ok(self.address_from_env())
+    }
+
+    /// Takes region and endpoint from the variables of [`Self::from_env`], and no credentials. What has been set stays.
+    ///
+    /// ```no_run
+    /// use guestexec_tat::{Client, Credentials};
+    ///
+    /// # fn main() -> Result<(), guestexec_tat::Error> {
+    /// let key = Credentials::new("AKIDexample", "secret");
+    /// let client = Client::builder().address_from_env().credentials(key).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn address_from_env(mut self) -> Self {
         self.region = self.region.or_else(|| variable("TENCENTCLOUD_REGION"));
         self.settings.read_endpoint("GUESTEXEC_TAT_ENDPOINT");
-        Ok(self)
+        self
     }
 
     common_settings! {
@@ -225,10 +240,8 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let config = |reason: String| Error::new(ErrorKind::Config, reason);
         let credentials = self.credentials.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Credentials,
-                "there are no credentials: give the builder `credentials(…)` or `from_env()`",
-            )
+            Error::new(ErrorKind::Credentials, "there are no credentials")
+                .with_advice("give the builder `credentials(…)` or `from_env()`")
         })?;
         // An address of the international site says the site too.
         let international = self
@@ -241,9 +254,8 @@ impl ClientBuilder {
             Reach { transport: self.settings.transport.clone(), http: self.settings.http.clone() };
         let keyring = keyring(credentials)?.reaching(site.sts().ok(), reach);
         let region = self.region.ok_or_else(|| {
-            config(
-                "there is no region: give the builder `region(\"ap-guangzhou\")`, say".to_owned(),
-            )
+            config("there is no region".to_owned())
+                .with_advice("give the builder `region(\"ap-guangzhou\")`, say")
         })?;
         let is_region = |text: &str| {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')

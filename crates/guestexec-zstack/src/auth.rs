@@ -250,10 +250,8 @@ impl Credentials {
                 .map(variable);
         let password = variable("ZSTACK_ACCOUNT_PASSWORD").or_else(|| variable("ZSTACK_PASSWORD"));
         let missing = |name: &str| {
-            unusable(format!(
-                "the environment variable {name} is not set: set it, or give the client its \
-                 credentials with `credentials(…)`"
-            ))
+            unusable(format!("the environment variable {name} is not set"))
+                .with_advice("set it, or give the client its credentials with `credentials(…)`")
         };
         match (id, secret, account, password) {
             (Some(id), Some(secret), ..) => Ok(Self::access_key(id, secret)),
@@ -262,10 +260,11 @@ impl Credentials {
             (None, None, Some(account), Some(password)) => Ok(Self::password(account, password)),
             (None, None, Some(_), None) => Err(missing("ZSTACK_ACCOUNT_PASSWORD")),
             (None, None, None, Some(_)) => Err(missing("ZSTACK_ACCOUNT_NAME")),
-            (None, None, None, None) => Err(absent(
-                "the environment holds no credentials: set ZSTACK_ACCESS_KEY_ID and \
-                 ZSTACK_ACCESS_KEY_SECRET, or give the client its credentials with `credentials(…)`",
-            )),
+            (None, None, None, None) => Err(absent("the environment holds no credentials")
+                .with_advice(
+                    "set ZSTACK_ACCESS_KEY_ID and ZSTACK_ACCESS_KEY_SECRET, or give the client its \
+                     credentials with `credentials(…)`",
+                )),
         }
     }
 }

@@ -112,11 +112,26 @@ impl ClientBuilder {
     /// [`ErrorKind::Credentials`], if the environment holds none.
     pub fn from_env(mut self) -> Result<Self, Error> {
         self.credentials = Some(Credentials::from_env()?.into());
+        Ok(self.address_from_env())
+    }
+
+    /// Takes the endpoint from the variables of [`Self::from_env`], and no credentials. What has been set stays.
+    ///
+    /// ```no_run
+    /// use guestexec_zstack::{Client, Credentials};
+    ///
+    /// # fn main() -> Result<(), guestexec_zstack::Error> {
+    /// let account = Credentials::password("admin", "password");
+    /// let client = Client::builder().address_from_env().credentials(account).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn address_from_env(mut self) -> Self {
         self.settings.read_endpoint("ZSTACK_ENDPOINT");
         if let (None, Some(host)) = (&self.settings.endpoint, variable("ZSTACK_HOST")) {
             self.settings.endpoint = Some(endpoint_of(&host, variable("ZSTACK_PORT").as_deref()));
         }
-        Ok(self)
+        self
     }
 
     common_settings! {
@@ -153,18 +168,14 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let config = |reason: String| Error::new(ErrorKind::Config, reason);
         let credentials = self.credentials.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Credentials,
-                "there are no credentials: give the builder `credentials(…)` or `from_env()`, or end it \
-                 with `login(…)`",
+            Error::new(ErrorKind::Credentials, "there are no credentials").with_advice(
+                "give the builder `credentials(…)` or `from_env()`, or end it with `login(…)`",
             )
         })?;
         let keyring = keyring(credentials)?;
         let endpoint = self.settings.endpoint.as_deref().ok_or_else(|| {
-            config(
-                "there is no endpoint: give the builder `endpoint(\"https://zstack.example\")`, say"
-                    .to_owned(),
-            )
+            config("there is no endpoint".to_owned())
+                .with_advice("give the builder `endpoint(\"https://zstack.example\")`, say")
         })?;
         let endpoint = self.settings.parse_endpoint(endpoint).map_err(config)?;
         let base = match endpoint.url().path() {

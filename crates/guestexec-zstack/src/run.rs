@@ -20,6 +20,7 @@ use std::{
     fmt,
     future::{Future, IntoFuture},
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -50,6 +51,7 @@ impl Client {
 /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
 /// # let client = sandbox.zstack().client()?;
 /// let vm = client.vm("fc022ba201c135d8809c5e02bf6bf156");
+/// assert_eq!(vm.uuid(), "fc022ba201c135d8809c5e02bf6bf156");
 /// let ended = vm.run("echo hello; exit 3").await?;
 /// assert_eq!(ended.exit_code(), Some(3));
 /// assert_eq!(ended.stdout_lossy(), "hello\n");
@@ -77,6 +79,23 @@ pub struct Vm<'a> {
 }
 
 impl<'a> Vm<'a> {
+    /// The UUID, as it was given or listed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.zstack().client()?;
+    /// // Each VM runs a command of its own.
+    /// let each = client.query_vms().running().each(|vm| vm.run(format!("echo {}", vm.uuid())));
+    /// assert!(!each.await.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn uuid(&self) -> &str {
+        &self.uuid
+    }
+
     /// Sets the guest's system to Windows. Default: Linux.
     #[must_use]
     pub fn windows(mut self) -> Self {
@@ -98,8 +117,14 @@ impl<'a> Vm<'a> {
             text: command.into(),
             method: Method::Put,
         };
-        let call =
-            Call { client: self.client, request, timeout: None, job: None, marks: Vec::new() };
+        let call = Call {
+            client: self.client,
+            request,
+            timeout: None,
+            job: None,
+            marks: Vec::new(),
+            accepted: Arc::default(),
+        };
         Run { call, shell: Shell::Guest }
     }
 }
@@ -238,6 +263,36 @@ impl<'a> Run<'a> {
     /// ```
     pub fn unchecked(self) -> Unchecked<'a> {
         Unchecked { call: self.call }
+    }
+
+    /// Starts the command, and returns its job as soon as the node knows it. [`Client::job`] then has the
+    /// result, even in another program. To run the command and wait for its end, await the `Run` itself.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.zstack().client()?;
+    /// let vm = client.vm("fc022ba201c135d8809c5e02bf6bf156");
+    /// let job = vm.run("sleep 1; echo slept").start().await?;
+    /// assert_eq!(client.job(&job).await?.stdout_lossy(), "slept\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of a command that was not started, or of which that is not known: then
+    /// [`Unfinished::of`] has its job.
+    pub async fn start(mut self) -> Result<JobId, Error> {
+        let client = self.call.client;
+        let job = match self.call.job.take() {
+            Some(job) => job::unused(client, job).await?,
+            None => JobId::random()?,
+        };
+        // A clone may have been started before.
+        self.call.accepted = Arc::default();
+        let accepted = Arc::clone(&self.call.accepted);
+        job::started(client, job.clone(), accepted, Box::pin(self.job(job).finish())).await
     }
 
     async fn finish(self) -> Result<Captured, Error> {

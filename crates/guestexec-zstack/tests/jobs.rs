@@ -400,3 +400,38 @@ async fn an_error_member_that_is_no_object_is_of_a_gateway() {
     assert_eq!(run(&node.client()).await.unwrap(), "hi");
     assert_eq!(node.commands(), 1);
 }
+
+#[tokio::test]
+async fn a_started_command_has_the_job_under_which_the_node_has_accepted_it() {
+    for names_it in [true, false] {
+        let node = Node::start(move |request, _| {
+            if is_command(request) {
+                // Without a location, the id is that of the request.
+                return if names_it { accepted() } else { json("202 Accepted", "{}") };
+            }
+            let is_known = !names_it || request.target.ends_with(JOB);
+            if is_known { json("202 Accepted", "{}") } else { text("404 Not Found", "") }
+        })
+        .await;
+        let client = node.client();
+        let job = client.vm(VM).run("df").start().await.unwrap();
+        assert_eq!(job.expose() == JOB, names_it);
+        assert_eq!(node.commands(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_was_not_started_has_no_job() {
+    let node = Node::start(|request, _| match is_command(request) {
+        true => failed(r#"{"code":"SYS.1003","details":"vmInstance[uuid:x] not found"}"#),
+        false => text("404 Not Found", ""),
+    })
+    .await;
+    let error = node.client().vm(VM).run("df").start().await.unwrap_err();
+    assert!(!error.may_have_run() && Unfinished::of(&error).is_none(), "{error}");
+    // Nor is the id of another command taken for its own.
+    let node = Node::start(|_, _| json("200 OK", DONE)).await;
+    let client = node.client();
+    let error = client.vm(VM).run("df").job(JobId::parse(JOB).unwrap()).start().await.unwrap_err();
+    assert_eq!((error.kind(), node.commands()), (ErrorKind::InvalidRequest, 0), "{error}");
+}

@@ -9,9 +9,13 @@ pub use guestexec_tat as tat;
 pub use guestexec_zstack as zstack;
 
 pub use guestexec_core::{
-    Answer, AnyError as Error, Base64, Bytes, CallOptions, Clock, Counts, Detail, ErrorKind,
-    Example, ExampleAnswer, ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue, HttpOptions,
-    HttpTransport, Items, Operation, PageItems, Paged, Pages, Part, Place, Proxy, Request,
-    RequestShape, Response, ResponseFuture, Retries, Secret, StatusCode, SystemClock, Transport,
-    TransportError, Validate, Violation,
+    Absent, Answer, AnyError as Error, Base64, Bytes, CallOptions, Clock, Counts, Detail,
+    ErrorKind, Example, ExampleAnswer, ExitStatus, Extra, HeaderMap, HeaderName, HeaderValue,
+    HttpOptions, HttpTransport, Items, NoCredentials, Operation, PageItems, Paged, Pages, Part,
+    Place, Proxy, Request, RequestShape, Response, ResponseFuture, Retries, Secret, SourceCheck,
+    SourceState, StatusCode, SystemClock, Transport, TransportError, Validate, Violation,
+};
+#[cfg(feature = "by-name")]
+pub use guestexec_core::{
+    InputKind, InputPlace, NamedCall, NamedInput, NamedOperation, NamedPages,
 };

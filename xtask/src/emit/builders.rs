@@ -174,7 +174,7 @@ impl VisitMut for Used {
 }
 
 /// Progenitor's `send` of each operation, by the name of its builder.
-fn sends(exchanges: &[Item]) -> BTreeMap<&Ident, &ImplItemFn> {
+pub(super) fn sends(exchanges: &[Item]) -> BTreeMap<&Ident, &ImplItemFn> {
     exchanges
         .iter()
         .filter_map(|item| {
@@ -189,17 +189,17 @@ fn sends(exchanges: &[Item]) -> BTreeMap<&Ident, &ImplItemFn> {
 }
 
 /// What an operation answers, and how it is read.
-struct Success {
+pub(super) struct Success {
     /// The content of the answer.
-    content: Type,
+    pub content: Type,
     /// How a body is read; `None` where the connection leaves HTTP.
-    read: Option<Ident>,
+    pub read: Option<Ident>,
     /// The type of the body, and its member that is the content, where it is an envelope.
-    envelope: Option<(Type, Ident)>,
+    pub envelope: Option<(Type, Ident)>,
 }
 
 impl Success {
-    fn of(maker: &Maker<'_>, send: &ImplItemFn) -> Option<Self> {
+    pub(super) fn of(maker: &Maker<'_>, send: &ImplItemFn) -> Option<Self> {
         let ReturnType::Type(_, ty) = &send.sig.output else { return None };
         let ty = argument(argument(ty, "Result")?, "ResponseValue")?;
         let (content, read): (Type, _) = match (argument(ty, "Vec"), last_segment(ty)) {

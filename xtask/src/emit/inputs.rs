@@ -48,7 +48,8 @@ pub(super) struct Input {
     pub schema: Option<Schema>,
     /// What the document says of it.
     pub text: String,
-    place: Place,
+    /// Where it goes.
+    pub place: Place,
     /// The type of the field, which may be an option.
     field: Type,
     deprecated: bool,

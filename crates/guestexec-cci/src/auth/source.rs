@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use guestexec_core::{AskedBy, ProvideCredentials, Source};
+use guestexec_core::{AskedBy, ProvideCredentials, Source, SourceCheck};
 
 use super::{AssumeAgency, EcsAgency, WorkloadIdentity, files};
 use crate::{Credentials, Error};
@@ -129,6 +129,24 @@ impl CredentialSource {
     #[must_use]
     pub fn or(self, other: impl Into<Self>) -> Self {
         Self(self.0.or(other.into().0))
+    }
+
+    /// Asks each place, also those after the first that has credentials, and tells what each has: a check of a
+    /// machine's set-up. A place in the network is asked for seconds at most. A client uses the first place that
+    /// is usable.
+    ///
+    /// ```
+    /// use guestexec_cci::{CredentialSource, SourceState};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let checks = CredentialSource::environment().check().await;
+    /// let used = checks.iter().find(|check| check.state() == SourceState::Usable);
+    /// println!("{:?}", used.map(|check| check.place()));
+    /// # }
+    /// ```
+    pub async fn check(&self) -> Vec<SourceCheck> {
+        self.0.check(&AskedBy::default()).await
     }
 
     pub(crate) fn source(&self) -> &Source<Credentials> {

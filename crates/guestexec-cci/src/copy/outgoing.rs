@@ -54,7 +54,7 @@ enum Sent {
 pub(super) async fn copy(mut options: Options<'_>) -> Result<Copied, Error> {
     let place = Place::new(&options.remote)?;
     place.check_name()?;
-    let id = remote::new_id()?;
+    let id = options.id.take().map_or_else(remote::new_id, Ok)?;
     let mut packer = Packer::start(&options)?;
     let Some(Piece::Begin { sizes, is_file }) = packer.pieces.recv().await else {
         return packer.result().await;
@@ -90,7 +90,8 @@ pub(super) async fn copy(mut options: Options<'_>) -> Result<Copied, Error> {
             }
             Err(error) => {
                 drop((stdin, child));
-                remote::remove(&options.pod, options.transport, &place, &id).await;
+                // The error of the copy is the one to report.
+                let _ = remote::remove(&options.pod, options.transport, &place, &id).await;
                 return Err(error.with_may_have_run(true));
             }
         },

@@ -82,8 +82,17 @@ fi
 exit 1
 "#;
 
-/// Removes what an unfinished copy has left.
-const REMOVE: &str = r#"cd "$2" && [ -d "./$1" ] && { chmod -R u+rwx "./$1"; rm -rf "./$1"; }"#;
+/// Removes what an unfinished copy has left. The program that unpacks may go on for a moment, and put something into a
+/// folder that has just been emptied.
+const REMOVE: &str = r#"
+cd "$2" 2>/dev/null && [ -d "./$1" ] || exit 0
+tries=1
+until chmod -R u+rwx "./$1"; rm -rf "./$1"; do
+  [ "$tries" -lt 6 ] || exit 1
+  tries=$((tries + 1))
+  sleep 1
+done
+"#;
 /// How long that may take.
 const REMOVE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -179,11 +188,24 @@ pub(super) fn pack<'a>(options: &Options<'a>, place: &Place, id: &str) -> Exec<'
     script(options, PACK, &[id, &place.path, &place.folder, &place.name])
 }
 
-/// Removes what has arrived of a copy that failed on this side, as far as the container still can.
-pub(super) async fn remove(pod: &Pod<'_>, transport: ExecTransport, place: &Place, id: &str) {
+/// Removes what has arrived of a copy, if anything has.
+pub(super) async fn remove(
+    pod: &Pod<'_>,
+    transport: ExecTransport,
+    place: &Place,
+    id: &str,
+) -> Result<(), Error> {
     let argv = ["sh", "-c", REMOVE, "guestexec-copy", id, &place.folder];
-    // The error of the copy is the one to report.
-    let _ = pod.exec(argv).transport(transport).timeout(REMOVE_WITHIN).output().await;
+    let output = pod.exec(argv).transport(transport).timeout(REMOVE_WITHIN).output().await?;
+    if output.success() {
+        return Ok(());
+    }
+    let why = output.stderr_lossy();
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("the container could not remove `{}/{id}`: {}", place.folder, why.trim()),
+    )
+    .with_may_have_run(true))
 }
 
 /// What the command in the container says of itself.
@@ -312,7 +334,8 @@ pub(super) async fn failure(
     place: &Place,
 ) -> Error {
     let path = &place.path;
-    let error = match said {
+    // The command has looked, and has left everything as it was.
+    match said {
         Said::Missing => Error::new(
             ErrorKind::Unsupported,
             format!("the container has no `{complaints}`, which copying needs"),
@@ -326,16 +349,17 @@ pub(super) async fn failure(
         Said::Absent => Error::new(
             ErrorKind::NotFound,
             format!("there is nothing at `{path}` in the container"),
-        ),
+        )
+        .with_advice("check the path, and which container it is in"),
         Said::Special => Error::new(
             ErrorKind::InvalidRequest,
             format!("`{path}` in the container is neither a file nor a folder"),
         ),
-        Said::Failed => failed(complaints),
-        Said::End => return ended(complaints, child.wait().await),
-        _ => Error::new(ErrorKind::Protocol, "the container's command said something out of turn"),
-    };
-    error.with_may_have_run(true)
+        Said::Failed => failed(complaints).with_may_have_run(true),
+        Said::End => ended(complaints, child.wait().await),
+        _ => Error::new(ErrorKind::Protocol, "the container's command said something out of turn")
+            .with_may_have_run(true),
+    }
 }
 
 fn failed(complaints: &str) -> Error {

@@ -46,6 +46,8 @@ struct State {
     pid_line: Option<PidLine>,
     /// Input waits for that line.
     holds_input: bool,
+    /// The line says that there is no program to run.
+    has_no_program: bool,
     /// Bytes of output that have come, that line included.
     received: u64,
 }
@@ -104,6 +106,7 @@ impl Buffers {
             capacity,
             pid_line,
             holds_input,
+            has_no_program: false,
             received: 0,
         }))
     }
@@ -143,6 +146,11 @@ impl Buffers {
     /// Sends input although the process id has not come.
     pub(super) fn release_input(&self) {
         self.state().holds_input = false;
+    }
+
+    /// Whether the container's shell has said that there is no program to run.
+    pub(super) fn has_no_program(&self) -> bool {
+        self.state().has_no_program
     }
 
     pub(super) fn received(&self) -> u64 {
@@ -199,6 +207,7 @@ impl Buffers {
         if let (OutputStream::Stdout, Some(line)) = (stream, &mut state.pid_line)
             && line.take(&mut bytes, &mut output.pending)
         {
+            state.has_no_program = line.has_no_program();
             state.pid_line = None;
             if mem::take(&mut state.holds_input) {
                 task = state.task.take();

@@ -184,6 +184,29 @@ impl Child {
         Ok(Output { status, stdout, stderr, complete })
     }
 
+    /// Waits until a [killable](crate::Exec::killable) command has printed its process id, which proves that it was
+    /// started. None if it ended before, cannot be killed, or its output begins with something else.
+    ///
+    /// The number is that of the container, and 1 is the container's own process. The future may be dropped.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.cci().client()?;
+    /// let mut child = client.pod("default", "demo").exec(["sleep", "600"]).killable().spawn().await?;
+    /// println!("process {:?} runs", child.process_id().await);
+    /// child.kill().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn process_id(&mut self) -> Option<u32> {
+        match &mut self.killer {
+            Some(killer) => killer.process_id().await,
+            None => None,
+        }
+    }
+
     /// Resizes the command's terminal, in character cells.
     ///
     /// ```

@@ -5,8 +5,10 @@ use std::{io, time::Duration};
 use guestexec_core::{ErrorKind, ExitStatus};
 use guestexec_remotecommand::{Subprotocol, Termination};
 
-use super::buffers::OutputEnd;
+use super::{buffers::OutputEnd, start_failure::StartFailure};
 use crate::{Error, error::NO_CONTAINER, not_started};
+
+const CHECK_COMMAND: &str = "check the command's path and permissions, and the container";
 
 /// The session ended without a status, for this `reason` if one is known.
 pub(super) fn lost(reason: Option<String>) -> Error {
@@ -69,16 +71,32 @@ pub(super) fn exit_status(end: Termination, had_output: bool) -> Result<ExitStat
     let message =
         if message.is_empty() { "the server gives no reason".to_owned() } else { message };
     let proof = not_started::by_text(&message).filter(|_| !had_output);
-    let error = Error::new(ErrorKind::Refused, message)
+    let failure = proof.and_then(|_| not_started::start_failure(&message));
+    let mut error = Error::new(ErrorKind::Refused, message)
         .with_code(Some(reason).filter(|reason| !reason.is_empty()))
         .with_may_have_run(proof.is_none());
+    if let Some(failure) = failure {
+        error = error.with_source(failure);
+    }
     Err(match proof.and_then(|row| row.kind) {
-        Some(ErrorKind::Refused) => {
-            error.with_advice("check the command's path and permissions, and the container")
-        }
+        Some(ErrorKind::Refused) => error.with_advice(CHECK_COMMAND),
         Some(ErrorKind::NotFound) => error.with_advice(NO_CONTAINER),
         _ => error,
     })
+}
+
+/// The end of a shell that found no program to become. With another exit code than a shell's for that, it found one in
+/// the end.
+pub(super) fn without_program(status: ExitStatus) -> Result<ExitStatus, Error> {
+    let Some(failure) = status.code().and_then(StartFailure::from_shell) else {
+        return Ok(status);
+    };
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("the `sh` of the container did not start it: {failure}"),
+    )
+    .with_advice(CHECK_COMMAND)
+    .with_source(failure))
 }
 
 /// The end of outputs that the server goes on sending after the command's end.

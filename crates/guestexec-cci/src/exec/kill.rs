@@ -1,5 +1,5 @@
 //! Killing a command: a shell prints its own process id and then becomes the command, and a second
-//! command kills that process.
+//! command kills that process. A shell that knows that it cannot become the command prints 0.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use tracing::{Instrument as _, Span};
 use super::{Exec, request::ExecTransport};
 use crate::{Client, Error, Pod};
 
-/// Prints the shell's process id, which the command then takes over.
-const WRAPPER: &str = r#"echo "$0:$$"; exec "$@""#;
+/// Prints the shell's process id, which the command then takes over, or 0 if there is no such program. A shell that
+/// does not find `sh` by `command -v` has no such builtin, and proves nothing.
+const WRAPPER: &str = r#"p=$$; case $1 in */*) [ -f "$1" ] && [ -x "$1" ];; *) ! command -v sh || command -v "$1";; esac >/dev/null 2>&1 || p=0; echo "$0:$p"; exec "$@""#;
 /// Kills the process group that a container runtime makes for each command, or else the process.
 const KILL: &str = r#"kill -s KILL -- "-$1" 2>/dev/null || kill -s KILL "$1""#;
 /// The begin of the printed line, and the wrapper's own name in `ps`.
@@ -31,6 +32,8 @@ pub(super) fn wrapped(argv: Vec<String>) -> Vec<String> {
 pub(super) enum Pid {
     Awaited,
     Known(u32),
+    /// The container has no such program, or it cannot be run.
+    NoProgram,
     /// The output begins with something else.
     Missing,
 }
@@ -58,6 +61,11 @@ impl PidLine {
         self.line
     }
 
+    /// Whether the shell found no program to become.
+    pub(super) fn has_no_program(&self) -> bool {
+        *self.pid.borrow() == Pid::NoProgram
+    }
+
     /// Takes bytes that may belong to the line from the front of `bytes`, and moves others to `output`.
     /// True once the line is found or ruled out; the rest of `bytes` is then output.
     pub(super) fn take(&mut self, bytes: &mut &[u8], output: &mut Vec<u8>) -> bool {
@@ -67,7 +75,7 @@ impl PidLine {
             if !self.within_other {
                 if let Some(pid) = parse(&self.line) {
                     self.line.clear();
-                    self.pid.send_replace(Pid::Known(pid));
+                    self.pid.send_replace(pid);
                     return true;
                 }
                 if may_be_pid_line(&self.line) {
@@ -88,11 +96,15 @@ impl PidLine {
 }
 
 /// The process id of a whole line.
-fn parse(line: &[u8]) -> Option<u32> {
+fn parse(line: &[u8]) -> Option<Pid> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let pid = line.trim_end().strip_prefix(MARK)?.strip_prefix(':')?;
-    // Process 1 is the container's own, and was not started here.
-    pid.parse().ok().filter(|pid| *pid > 1)
+    match pid.parse().ok()? {
+        0 => Some(Pid::NoProgram),
+        // Process 1 is the container's own, and was not started here.
+        1 => None,
+        pid => Some(Pid::Known(pid)),
+    }
 }
 
 /// Whether the wrapper's line may begin like this.
@@ -121,6 +133,14 @@ pub(super) struct Killer {
 }
 
 impl Killer {
+    /// Waits for the process id. None if it does not come.
+    pub(super) async fn process_id(&mut self) -> Option<u32> {
+        match self.pid.wait_for(|pid| *pid != Pid::Awaited).await.map(|pid| *pid) {
+            Ok(Pid::Known(pid)) => Some(pid),
+            _ => None,
+        }
+    }
+
     /// Runs the command that kills. False if the other command has ended already.
     pub(super) async fn kill(&mut self) -> Result<bool, Error> {
         let known = self.pid.wait_for(|pid| *pid != Pid::Awaited);
@@ -131,8 +151,8 @@ impl Killer {
         };
         let pid = match timeout(self.timeout, known).await.map(|pid| pid.map(|pid| *pid)) {
             Ok(Ok(Pid::Known(pid))) => pid,
-            // The sender is dropped when the session is over.
-            Ok(Err(_)) => return Ok(false),
+            // The sender is dropped when the session is over, and a shell without a program ends by itself.
+            Ok(Err(_) | Ok(Pid::NoProgram)) => return Ok(false),
             Ok(Ok(Pid::Missing | Pid::Awaited)) => {
                 let message = "the command cannot be killed: its output does not begin with the process id that the `sh` of the container prints";
                 return unknown(ErrorKind::Refused, message.to_owned());
@@ -184,6 +204,7 @@ mod tests {
         rest.extend(line.into_bytes());
         let pid = match *pid.borrow() {
             Pid::Known(pid) => Some(pid),
+            Pid::NoProgram => Some(0),
             Pid::Awaited | Pid::Missing => None,
         };
         (pid, String::from_utf8(rest).unwrap())
@@ -198,6 +219,7 @@ mod tests {
         for (parts, pid, rest) in [
             (&["guestexec-pid:42\nhello"][..], Some(42), "hello"),
             (&["guest", "exec-pid:4", "2\r\nhel", "lo"], Some(42), "hello"),
+            (&["guestexec-pid:0\nsh: nope: not found"], Some(0), "sh: nope: not found"),
             (&["guestexec-pid:1\nx"], None, "guestexec-pid:1\nx"),
             (&["guestexec-pid:-5\n"], None, "guestexec-pid:-5\n"),
             (&["\nguestexec-pid:42\n"], None, "\nguestexec-pid:42\n"),

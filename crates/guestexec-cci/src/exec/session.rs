@@ -18,6 +18,7 @@ use super::{
     connection::{Connection, Outgoing, Protocol},
     failure::{
         exit_status, input_unreadable, output_cut, output_end, streams_not_opened, timed_out,
+        without_program,
     },
     input::{Input, Messages},
     liveness::{Liveness, Verdict},
@@ -130,6 +131,10 @@ impl<P: Protocol> Session<P> {
         let had_output = self.buffers.received() > 0;
         let result = result
             .and_then(|status| exit_status(status, had_output))
+            .and_then(|status| match self.buffers.has_no_program() {
+                true => without_program(status),
+                false => Ok(status),
+            })
             .map_err(|error| self.redacted(error).during(self.operation));
         let is_cut = self.drain.as_ref().is_some_and(|drain| drain.is_cut);
         self.buffers.finish(if is_cut { output_cut() } else { output_end(&result) });

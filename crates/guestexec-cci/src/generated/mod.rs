@@ -6,6 +6,10 @@ pub use client::Client;
 
 /// One builder an operation: its parameters, its body, `send`.
 pub mod builder;
+
+/// The operations by their names, with what each is given.
+#[cfg(feature = "by-name")]
+pub mod by_name;
 mod client;
 
 /// Enumerations, open to values of tomorrow.

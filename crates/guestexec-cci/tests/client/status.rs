@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use guestexec_cci::{ErrorKind, ExecTransport, Input};
+use guestexec_cci::{ErrorKind, ExecTransport, Input, StartFailure, TerminalSize};
 use tokio::io::AsyncReadExt as _;
 
 use crate::{
     forms::{FORMS, Server, serving},
-    peer::{PeerExt as _, SUCCESS, exit, pod, within},
+    peer::{Peer, PeerExt as _, SUCCESS, exit, pod, within},
 };
 
 #[tokio::test]
@@ -437,6 +437,109 @@ async fn a_failure_proves_that_nothing_ran_only_in_the_runtimes_words_and_withou
                 let report = ["guestexec-pid:42\n", ""];
                 assert!(may_have_run(form, true, message, report, "").await, "{message}");
             }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_that_was_not_started_has_its_reason() {
+    use StartFailure::{CannotRun, NotFound};
+    within(async {
+        for form in FORMS {
+            for (words, expected) in [
+                ("exec: \"x\": executable file not found in $PATH", Some(NotFound)),
+                ("exec: \"/x\": permission denied", Some(CannotRun)),
+                ("args must not be empty", None),
+            ] {
+                let message = format!(
+                    "Internal error occurred: error executing command in container: {words}"
+                );
+                let status = failed(&message);
+                let peer = serving(form, move |_, mut server| {
+                    let status = status.clone();
+                    async move {
+                        server.status(status).await;
+                        server.close().await;
+                    }
+                })
+                .await;
+                let client = peer.client();
+                for exec in [pod(&client).exec(["x"]), pod(&client).exec(["x"]).killable()] {
+                    let error = exec.transport(form).output().await.unwrap_err();
+                    assert_eq!(StartFailure::of(&error), expected, "{error}");
+                    assert!(!error.may_have_run(), "{error}");
+                }
+            }
+        }
+        let body = r#"{"kind":"Status","message":"exec: \"x\": permission denied"}"#;
+        let peer = Peer::saying("500 X", "content-type: application/json\r\n", body).await;
+        let client = peer.client();
+        let error = pod(&client).exec(["x"]).output().await.unwrap_err();
+        assert_eq!(StartFailure::of(&error), Some(CannotRun), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_shell_that_finds_no_program_says_so() {
+    use StartFailure::{CannotRun, NotFound};
+    within(async {
+        for form in FORMS {
+            for tty in [false, true] {
+                for (code, expected) in
+                    [(127, Some(NotFound)), (126, Some(CannotRun)), (3, None), (0, None)]
+                {
+                    let peer = serving(form, move |_, mut server| async move {
+                        server.stdout("guestexec-pid:0\r\n").await;
+                        server.stdout("sh: x: not found\r\n").await;
+                        server.exit(code).await;
+                    })
+                    .await;
+                    let client = peer.client();
+                    let exec = pod(&client).exec(["x"]).killable().transport(form);
+                    let exec = match tty {
+                        true => exec.tty(TerminalSize { width: 80, height: 24 }),
+                        false => exec,
+                    };
+                    let mut child = exec.spawn().await.unwrap();
+                    assert_eq!(child.process_id().await, None);
+                    let mut text = String::new();
+                    let mut stdout = child.stdout.take().unwrap();
+                    stdout.read_to_string(&mut text).await.unwrap();
+                    assert_eq!(text, "sh: x: not found\r\n", "{form:?}");
+                    match (child.wait().await, expected) {
+                        (Err(error), Some(_)) => {
+                            assert_eq!(StartFailure::of(&error), expected, "{error}");
+                            assert_eq!(error.kind(), ErrorKind::Refused);
+                            assert!(!error.may_have_run() && !error.is_retryable());
+                        }
+                        // The shell was wrong: it found a program in the end.
+                        (Ok(status), None) => assert_eq!(status.code(), Some(code.into())),
+                        (result, _) => panic!("{result:?}"),
+                    }
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_killable_command_has_a_process_id() {
+    within(async {
+        for form in FORMS {
+            let peer = serving(form, |_, mut server| async move {
+                server.stdout("guestexec-pid:42\n").await;
+                server.stay().await;
+            })
+            .await;
+            let client = peer.client();
+            let exec = || pod(&client).exec(["x"]).transport(form);
+            let mut child = exec().killable().spawn().await.unwrap();
+            assert_eq!(child.process_id().await, Some(42));
+            assert_eq!(child.process_id().await, Some(42), "it is told again");
+            assert_eq!(exec().spawn().await.unwrap().process_id().await, None);
         }
     })
     .await;

@@ -71,9 +71,12 @@ impl Serialize for Account {
     }
 }
 
-impl fmt::Display for Account {
+/// What happened, without what to do about it.
+pub(super) struct Summary<'a>(pub(super) &'a Account);
+
+impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, code, message, request_id, status, advice, .. } = self;
+        let Account { kind, operation, code, message, request_id, status, .. } = self.0;
         if let Some(operation) = operation {
             write!(f, "{operation}: ")?;
         }
@@ -86,20 +89,27 @@ impl fmt::Display for Account {
         f.write_str(message)?;
         // A service that refuses with 200 says nothing by it.
         let says_something =
-            |status: &&StatusCode| **status != StatusCode::OK || self.kind == ErrorKind::Protocol;
+            |status: &&StatusCode| **status != StatusCode::OK || *kind == ErrorKind::Protocol;
         match (status.as_ref().filter(says_something), request_id) {
             (Some(status), Some(id)) => write!(f, " (HTTP {}, request {id})", status.as_u16())?,
             (Some(status), None) => write!(f, " (HTTP {})", status.as_u16())?,
             (None, Some(id)) => write!(f, " (request {id})")?,
             (None, None) => {}
         }
-        if self.may_have_run {
+        if self.0.may_have_run {
             f.write_str("; the command may have run")?;
         }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Summary(self).fmt(f)?;
         if let Some(wait) = self.retry_after() {
             write!(f, "; the service asks to wait {} s before a retry", wait.as_secs())?;
         }
-        if let Some(advice) = advice {
+        if let Some(advice) = &self.advice {
             write!(f, "; {advice}")?;
         }
         Ok(())

@@ -12,7 +12,10 @@ use std::{
 use reqwest::StatusCode;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{Error, ErrorKind, account::Account};
+use super::{
+    Error, ErrorKind,
+    account::{Account, Summary},
+};
 use crate::reason::causes;
 
 /// The service's own account in a provider's errors: the `D` of [`Error<D>`](Error).
@@ -92,6 +95,11 @@ impl AnyError {
     /// The HTTP status on the wire, if there was an answer.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.account().status
+    }
+
+    /// What happened, without what to do about it; see [`Error::summary`].
+    pub fn summary(&self) -> String {
+        Summary(self.0.account()).to_string()
     }
 
     /// What to do about it, if the kind does not say it all.

@@ -37,7 +37,20 @@ pub(crate) fn answer_secrets(
     secrets: &str,
     act: &mut dyn FnMut(&mut Value),
 ) {
-    let (texts, secrets) = (Marked::listed(texts), Marked::listed(secrets));
+    act_on_secrets(body, Marked::listed(texts), Marked::listed(secrets), act);
+}
+
+/// Hides what is secret in the body of a request, which stays one that can be sent.
+pub(super) fn hide_request(body: &mut Value, marked: Marked<'_>) {
+    act_on_secrets(body, marked, marked, &mut conceal);
+}
+
+fn act_on_secrets(
+    body: &mut Value,
+    texts: Marked<'_>,
+    secrets: Marked<'_>,
+    act: &mut dyn FnMut(&mut Value),
+) {
     let is_secret = |member: &&str| secrets.has("body", member);
     texts.each("json").filter(is_secret).for_each(|member| visit(body, member, &mut expand));
     hide(body, secrets, act);

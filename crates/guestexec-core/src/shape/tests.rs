@@ -65,6 +65,43 @@ fn what_is_marked_is_not_shown() {
     }
 }
 
+#[test]
+fn a_request_without_its_secrets_is_else_as_it_is_sent() {
+    let url = Url::parse("http://h:8/v1/sessions/S0/valid?key=S1&other=a%2Fb&flag").unwrap();
+    let body = br#"{"auth":{"password":"S2","user":"me"},"list":[{"value":"S3"}],"timeout":3}"#;
+    let mut request = offline_client(&HttpOptions::default())
+        .unwrap()
+        .request(Method::POST, url)
+        .header("authorization", "Basic S6")
+        .header("x-at", "now")
+        .body(body.to_vec())
+        .build()
+        .unwrap();
+    let unknown = wrapped(&request).without_secrets();
+    assert_eq!(unknown.body(), format!("<{} bytes>", body.len()).as_bytes());
+    assert_eq!(unknown.headers()["authorization"], "Basic <secret>");
+
+    MARKS.put(&mut request);
+    let whole = wrapped(&request);
+    let shown = whole.without_secrets();
+    let address = shown.url().split('#').next().unwrap();
+    let hidden = "%3Csecret%3E";
+    assert_eq!(
+        address,
+        format!("http://h:8/v1/sessions/{hidden}/valid?key={hidden}&other=a%2Fb&flag")
+    );
+    assert_eq!((&shown.headers()["x-at"], shown.method()), (&"now".parse().unwrap(), "POST"));
+    assert_eq!(
+        serde_json::from_slice::<Value>(shown.body()).unwrap(),
+        json!({
+            "auth": { "password": "<secret>", "user": "me" }, "list": [{ "value": "<secret>" }], "timeout": 3,
+        })
+    );
+    // The shape of both is one, and the request itself stays.
+    assert_eq!(RequestShape::of(&whole), RequestShape::of(&shown));
+    assert_eq!(whole.body(), body);
+}
+
 const RUN: Operation = Operation {
     secrets: "body/Parameters,body/Hidden",
     texts: "base64/Content,json/Parameters,json/Plain,json/Hidden,base64/List/*",

@@ -35,7 +35,7 @@ use crate::{Client, Error, Operation, operations::DESCRIBE_INVOCATION_TASKS};
 /// How much longer than the script's timeout is waited: delivery, and the agent's report.
 const GRACE: Duration = Duration::from_secs(60);
 /// The longest wait: a longer one would pass what a clock can tell.
-const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 86_400);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// How long the service may take to tell the agents' states. Without them, halves are tried.
 const AGENTS_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{
-    follow::{Follow, as_error, unconfirmed},
+    follow::{Follow, LONGEST_WAIT, as_error, unconfirmed},
     result::{Failure, InstanceResult, Outcome},
     unconfirmed::{Unconfirmed, Unfinished},
 };
@@ -95,6 +95,37 @@ impl Running {
     /// The ids of the invocations that were started, `inv-…`.
     pub fn invocations(&self) -> impl Iterator<Item = &str> {
         self.follow.roster.invocations().map(|(id, _)| &**id)
+    }
+
+    /// The instances of the run, in the caller's order.
+    pub fn instances(&self) -> impl Iterator<Item = &str> {
+        (0..self.follow.roster.len()).map(|slot| self.follow.roster.id(slot))
+    }
+
+    /// Sets how long to wait from now on, in place of what the run has set. Then the service is polled a last
+    /// time, and instances without an end have failed with
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout). With [`Duration::ZERO`] the results are those that
+    /// are there now.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = guestexec_sandbox::Sandbox::start().await?;
+    /// # let client = sandbox.tat().client()?;
+    /// let running = client.instances(["ins-zj0f57ew"]).run("sleep 600").start().await?;
+    /// let id = running.invocations().next().unwrap_or_default().to_owned();
+    /// let now = client.invocation(&id).await?.wait_at_most(Duration::ZERO).await;
+    /// assert!(now.is_err_and(|error| error.may_have_run()));
+    /// running.cancel().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_at_most(mut self, wait: Duration) -> Self {
+        let now = Instant::now();
+        self.follow.wait_until(now + wait.min(LONGEST_WAIT));
+        self
     }
 
     /// Returns the changes from now on, instance by instance.

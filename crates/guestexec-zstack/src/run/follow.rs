@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// First and longest pause between two polls.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+pub(crate) const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// How long to poll a job although every poll is refused: one of several nodes may not know it yet.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);

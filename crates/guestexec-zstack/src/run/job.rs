@@ -4,20 +4,24 @@ use std::{
     fmt,
     future::{Future, IntoFuture},
     hash::{Hash, Hasher},
-    pin::Pin,
+    pin::{Pin, pin},
     str::FromStr,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use futures_util::future::{Either, select};
 use guestexec_core::{ErrorKind, Secret, ensure_runtime, sign::hex, telemetry};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
 use super::{
     follow::{self, PATIENCE},
     start::{DEFAULT_TIMEOUT, GRACE},
 };
-use crate::{Captured, Client, Error, Output};
+use crate::{
+    Captured, Client, Error, Output, Unfinished, hooks, operations::EXECUTE_GUEST_VM_COMMAND,
+};
 
 /// Longest wait, which is as good as for ever.
 const NEVER: Duration = Duration::from_secs(10 * 366 * 86_400);
@@ -34,7 +38,7 @@ const NEVER: Duration = Duration::from_secs(10 * 366 * 86_400);
 /// # fn main() -> Result<(), guestexec_zstack::Error> {
 /// let job = JobId::random()?;
 /// let kept: String = job.expose().to_owned();
-/// assert_eq!(kept.parse::<JobId>()?, job);
+/// assert_eq!(JobId::parse(&kept)?, job);
 /// # Ok(())
 /// # }
 /// ```
@@ -66,6 +70,16 @@ impl JobId {
     }
 
     /// Reads an id that was chosen or kept before.
+    ///
+    /// ```
+    /// use guestexec_zstack::JobId;
+    ///
+    /// # fn main() -> Result<(), guestexec_zstack::Error> {
+    /// let job = JobId::parse("0123456789abcdef0123456789abcdef")?;
+    /// assert_eq!(job.expose().len(), 32);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] if it is not 32 hex digits.
@@ -251,6 +265,52 @@ impl<'a> IntoFuture for UncheckedJob<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.job.output())
+    }
+}
+
+/// Returns an id that no job on the node has: an older one would be taken for the command's.
+///
+/// # Errors
+/// [`ErrorKind::InvalidRequest`] if a job has it.
+pub(super) async fn unused(client: &Client, job: JobId) -> Result<JobId, Error> {
+    match client.get_api_job(job.expose()).send().await {
+        Ok(_) => Err(Error::new(ErrorKind::InvalidRequest, "the job id names a job already")
+            .during(EXECUTE_GUEST_VM_COMMAND.id)
+            .with_advice("give each command an id of its own, by `JobId::random`")),
+        Err(_) => Ok(job),
+    }
+}
+
+/// Waits until the node knows the job of a command that is sent meanwhile, and returns its id. Not every node answers
+/// the command's call before the command has ended, so the job itself is polled, under the id by which the node has
+/// accepted it.
+pub(super) async fn started(
+    client: &Client,
+    job: JobId,
+    accepted: Arc<OnceLock<JobId>>,
+    run: impl Future<Output = Result<Captured, Error>> + Send + Unpin,
+) -> Result<JobId, Error> {
+    let id = || accepted.get().unwrap_or(&job);
+    let known = async {
+        let mut pause = follow::PAUSE.0;
+        loop {
+            // By then, a node has refused a command whose session has ended.
+            sleep(pause / 2).await;
+            let call = hooks::Call { repeated: true, ..hooks::Call::default() };
+            if client.get_api_job(id().expose()).send_in(call).await.is_ok() {
+                return;
+            }
+            pause = (pause * 3 / 2).min(follow::PAUSE.1);
+        }
+    };
+    match select(run, pin!(known)).await {
+        Either::Left((Err(error), _))
+            if !error.may_have_run() || Unfinished::of(&error).is_some() =>
+        {
+            Err(error)
+        }
+        // The job has the result, or the failure that ended it.
+        Either::Left(_) | Either::Right(_) => Ok(id().clone()),
     }
 }
 

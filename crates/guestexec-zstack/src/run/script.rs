@@ -5,6 +5,7 @@ use std::{
     fmt,
     future::{Future, IntoFuture},
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -408,7 +409,8 @@ impl Script<'_> {
 
     fn call<R>(&self, request: R, uuid: &str) -> Call<'_, R> {
         let (client, timeout) = (self.client, self.timeout);
-        Call { client, request, timeout, job: None, marks: marks(uuid) }
+        let (marks, accepted) = (marks(uuid), Arc::default());
+        Call { client, request, timeout, job: None, marks, accepted }
     }
 
     fn save(&self, uuid: &str) -> CreateGuestVmScriptRequest {

@@ -1,6 +1,11 @@
 //! One command's call: sends it once and follows it to its end, however the node answers.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use guestexec_core::{Answer, ErrorKind, Mark, Secret, ensure_runtime, telemetry};
 use reqwest::StatusCode;
@@ -84,6 +89,8 @@ pub(crate) struct Call<'a, R = Command> {
     pub(crate) job: Option<JobId>,
     /// What a shape is told of the command.
     pub(crate) marks: Vec<Mark>,
+    /// The id under which the node has accepted it, for whoever does not wait for its end.
+    pub(crate) accepted: Arc<OnceLock<JobId>>,
 }
 
 impl Call<'_> {
@@ -226,6 +233,9 @@ impl<R: Request> Call<'_, R> {
             _ => deadline,
         };
         let named = answer.location.as_ref().and_then(JobId::from_location);
+        if let Some(named) = &named {
+            self.accepted.get_or_init(|| named.clone());
+        }
         job.accepted(named, deadline).await
     }
 }

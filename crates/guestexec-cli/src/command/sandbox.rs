@@ -1,10 +1,12 @@
 //! `guestexec sandbox`: serves the three services until interrupted.
 
-use std::{error::Error, io::Write as _, net::IpAddr, time::Duration};
+use std::{io::Write as _, net::IpAddr, time::Duration};
 
 use clap::{Args, ValueEnum};
 use guestexec::tat::operations::RUN_COMMAND;
 use guestexec_sandbox::{Builder, Fault, Provider, Sandbox, TatAgents};
+
+use crate::{ending::Exit, failure::Failure};
 
 /// Serve Tencent TAT, ZStack and Huawei CCI on this machine: real signatures, real limits, real processes, no account.
 /// Commands run here, as you, in a temporary directory.
@@ -207,7 +209,7 @@ impl Options {
 }
 
 /// Prints the environment variables of the services, and serves until a signal ends it.
-pub(crate) async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn serve(options: Options) -> Result<Exit, Failure> {
     let has_faults = !options.faults.is_empty();
     let beyond = options.listen_beyond_loopback;
     // Installed before anything is printed, so that whoever has read the lines can end the program cleanly.
@@ -236,7 +238,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     interrupted.await;
     // Ends the services, kills what they run, and removes their files.
     drop(sandbox);
-    Ok(())
+    Ok(Exit::SUCCESS)
 }
 
 /// Completes at any signal that asks a process to end: Ctrl-C, Ctrl-\\, `kill`, the end of the terminal, and those of

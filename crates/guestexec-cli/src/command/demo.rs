@@ -1,9 +1,11 @@
 //! `guestexec demo`: real commands through each generated client.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use guestexec::{cci, tat, zstack};
 use guestexec_sandbox::Sandbox;
+
+use crate::{ending::Exit, failure::Failure};
 
 /// The first command.
 const COMMAND: &str = "uname -a";
@@ -11,17 +13,17 @@ const COMMAND: &str = "uname -a";
 const SCRIPT: &str = "echo to standard output; echo to standard error >&2; exit 3";
 
 /// Starts a sandbox and runs both commands through each client.
-pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
+pub(crate) async fn run() -> Result<Exit, Failure> {
     let sandbox = Sandbox::start().await?;
     println!("A sandbox of the three services runs on this machine during this demo.");
     through_cci(&sandbox).await?;
     through_zstack(&sandbox).await?;
     through_tat(&sandbox).await?;
     println!("\nEach command above really ran here, through signed requests over loopback.");
-    Ok(())
+    Ok(Exit::SUCCESS)
 }
 
-async fn through_cci(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
+async fn through_cci(sandbox: &Sandbox) -> Result<(), Failure> {
     let service = sandbox.cci();
     heading("cci", "exec over a WebSocket, signed with AK/SK", &service.endpoint());
     let keys = cci::Credentials::access_key(service.access_key(), service.secret_key());
@@ -42,7 +44,7 @@ async fn through_cci(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn through_zstack(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
+async fn through_zstack(sandbox: &Sandbox) -> Result<(), Failure> {
     let service = sandbox.zstack();
     let call = format!("{} in a session", zstack::operations::EXECUTE_GUEST_VM_COMMAND.id);
     heading("zstack", &call, &service.endpoint());
@@ -63,7 +65,7 @@ async fn through_zstack(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn through_tat(sandbox: &Sandbox) -> Result<(), Box<dyn Error>> {
+async fn through_tat(sandbox: &Sandbox) -> Result<(), Failure> {
     let service = sandbox.tat();
     let call = format!("{}, signed with TC3-HMAC-SHA256", tat::operations::RUN_COMMAND.id);
     heading("tat", &call, &service.endpoint());
