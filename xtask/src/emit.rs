@@ -1,9 +1,10 @@
 //! Stage 5: progenitor's code and the document become files to read.
 //!
-//! One page a file or a matter: `table`, `builders`, `client`, `by_name`, `types`, `answers`, `enums`, `validate`
-//! and `examples` make the files; `inputs`, `exchange`, `paging`, `sample`, `limits`, `json_schema`, `paths`, `docs` and `secrets` serve
-//! several of them.
+//! One page a file or a matter: `table`, `builders`, `client`, `by_name`, `types`, `members`, `enums`, `schemas`,
+//! `validate` and `examples` make the files; `inputs`, `begin`, `exchange`, `paging`, `sample`, `limits`,
+//! `json_schema`, `layout`, `paths`, `docs` and `secrets` serve several of them.
 
+mod begin;
 mod builders;
 mod by_name;
 mod client;
@@ -13,11 +14,13 @@ mod examples;
 mod exchange;
 mod inputs;
 mod json_schema;
+mod layout;
 mod limits;
 mod members;
 mod paging;
 mod paths;
 mod sample;
+mod schemas;
 mod secrets;
 mod table;
 mod types;
@@ -132,19 +135,23 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     let (validate, limits) = validate::items(spec, &model, &codes);
     let maker = Maker { spec, model: &model, limits: &limits };
     let validate = parse(validate)?.items;
+    let schemas = schemas::text(&maker, &types);
     let mut pages = vec![
-        maker.page("mod.rs", root(spec, members.is_some(), enums.is_some())),
+        maker.page("mod.rs", root(spec, members.is_some(), enums.is_some(), schemas.is_some())),
         maker.page("builder.rs", builders::items(&maker, &exchanges, &codes)?),
-        maker.page("by_name.rs", by_name::items(&maker, &exchanges, &codes)?),
         maker.page("client.rs", client::items(&maker, &codes)?),
         maker.page("operations.rs", table::items(&codes)),
         maker.page("types.rs", types::items(&maker, types)),
         maker.page("validate.rs", validate),
     ];
-    let examples = examples::text(&maker, &codes)?;
-    for (path, text) in
-        [("members.rs", members), ("enums.rs", enums), ("examples.rs", Some(examples))]
-    {
+    let texts = [
+        ("by_name.rs", Some(by_name::text(&maker, &exchanges, &codes)?)),
+        ("enums.rs", enums),
+        ("examples.rs", Some(examples::text(&maker, &codes))),
+        ("members.rs", members),
+        ("schemas.rs", schemas),
+    ];
+    for (path, text) in texts {
         pages.extend(text.map(|text| (path.to_owned(), format!("{}{text}", first_line(spec)))));
     }
     Ok(pages)
@@ -193,7 +200,7 @@ fn has_deprecated(spec: &Spec) -> bool {
 }
 
 /// The modules.
-fn root(spec: &Spec, has_members: bool, has_enums: bool) -> Vec<Item> {
+fn root(spec: &Spec, has_members: bool, has_enums: bool, has_schemas: bool) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     items.push(parse_quote!(
         /// One builder an operation: its parameters, its body, `send`.
@@ -225,11 +232,17 @@ fn root(spec: &Spec, has_members: bool, has_enums: bool) -> Vec<Item> {
             mod members;
         ));
     }
-    items.extend::<[Item; 4]>([
-        parse_quote!(
-            /// The operations, each with what is known of it before it is called.
-            pub mod operations;
-        ),
+    items.push(parse_quote!(
+        /// The operations, each with what is known of it before it is called.
+        pub mod operations;
+    ));
+    if has_schemas {
+        items.push(parse_quote!(
+            #[cfg(feature = "schemars")]
+            mod schemas;
+        ));
+    }
+    items.extend::<[Item; 3]>([
         parse_quote!(
             /// What requests and answers are made of.
             pub mod types;

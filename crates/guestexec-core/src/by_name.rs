@@ -8,7 +8,7 @@ mod given;
 mod near;
 mod read;
 
-pub use call::{NamedCall, NamedPages, page_bytes};
+pub use call::{NamedCall, NamedPages};
 pub use given::Given;
 
 use crate::{Operation, Violation};
@@ -44,18 +44,24 @@ impl NamedOperation {
         operation: &'static Operation,
         method: &'static str,
         summary: &'static str,
-        inputs: &'static [NamedInput],
     ) -> Self {
         Self {
             operation,
             method,
             summary,
-            inputs,
+            inputs: &[],
             has_body: false,
             is_paged: false,
             is_streamed: false,
             is_upgrade: false,
         }
+    }
+
+    /// Sets what it is given.
+    #[doc(hidden)]
+    pub const fn with_inputs(mut self, inputs: &'static [NamedInput]) -> Self {
+        self.inputs = inputs;
+        self
     }
 
     /// Marks an operation with a body.
@@ -145,15 +151,29 @@ pub struct NamedInput {
 }
 
 impl NamedInput {
-    /// An input; generated code lists them.
+    /// A parameter; generated code lists them.
     #[doc(hidden)]
-    pub const fn new(
-        name: &'static str,
-        place: InputPlace,
-        kind: InputKind,
-        is_required: bool,
-    ) -> Self {
-        Self { name, place, kind, is_required }
+    pub const fn parameter(name: &'static str, kind: InputKind) -> Self {
+        Self { name, place: InputPlace::Parameter, kind, is_required: false }
+    }
+
+    /// A member of the body.
+    #[doc(hidden)]
+    pub const fn member(name: &'static str, kind: InputKind) -> Self {
+        Self { name, place: InputPlace::Body, kind, is_required: false }
+    }
+
+    /// A member of the object that is the member `outer` of the body.
+    #[doc(hidden)]
+    pub const fn within(outer: &'static str, name: &'static str, kind: InputKind) -> Self {
+        Self { name, place: InputPlace::Within(outer), kind, is_required: false }
+    }
+
+    /// Marks what has to be given.
+    #[doc(hidden)]
+    pub const fn required(mut self) -> Self {
+        self.is_required = true;
+        self
     }
 }
 

@@ -126,6 +126,33 @@ impl Example {
         }
     }
 
+    /// The parameter called `name`, which this example has to give.
+    ///
+    /// # Errors
+    /// A sentence, if it does not, or if the value does not have the parameter's type.
+    #[doc(hidden)]
+    pub fn needed<T: DeserializeOwned>(&self, name: &str) -> Result<T, String> {
+        self.parameter(name)?
+            .ok_or_else(|| format!("example {}/{}: `{name}` is missing", self.operation, self.name))
+    }
+
+    /// The call with the parameter called `name`, if this example gives it.
+    ///
+    /// # Errors
+    /// As [`parameter`](Self::parameter).
+    #[doc(hidden)]
+    pub fn set<T: DeserializeOwned, C>(
+        &self,
+        name: &str,
+        call: C,
+        set: impl FnOnce(C, T) -> C,
+    ) -> Result<C, String> {
+        Ok(match self.parameter(name)? {
+            Some(value) => set(call, value),
+            None => call,
+        })
+    }
+
     /// The body, as the operation's request type.
     ///
     /// # Errors

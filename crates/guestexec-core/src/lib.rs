@@ -18,6 +18,9 @@ mod hooks;
 mod http;
 mod items;
 mod json;
+#[cfg(feature = "schemars")]
+#[doc(hidden)]
+pub mod json_schema;
 mod keyring;
 mod lossless;
 mod marks;
@@ -36,6 +39,7 @@ mod repair;
 mod retry;
 mod runtime;
 mod secret;
+mod sending;
 mod settings;
 mod shape;
 mod small_file;
@@ -58,7 +62,7 @@ pub use app_id::AppId;
 pub use base64::Base64;
 #[cfg(feature = "by-name")]
 #[doc(hidden)]
-pub use by_name::{Given, page_bytes};
+pub use by_name::Given;
 #[cfg(feature = "by-name")]
 pub use by_name::{InputKind, InputPlace, NamedCall, NamedInput, NamedOperation, NamedPages};
 pub use call::{
@@ -96,6 +100,8 @@ pub use renewing::{Issued, Renewing};
 pub use retry::{Attempts, Counts, Retries, Seen, Verdict, within};
 pub use runtime::ensure_runtime;
 pub use secret::{Redacted, Secret};
+#[doc(hidden)]
+pub use sending::Sending;
 pub use settings::{Settings, variable};
 pub use shape::RequestShape;
 #[doc(hidden)]

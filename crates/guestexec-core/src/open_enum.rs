@@ -135,6 +135,8 @@ macro_rules! __open_enum_schema {
 /// [`request!`](crate::request) and [`open_enum!`](crate::open_enum) alone.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "schemars")]
+    pub use crate::json_schema;
     pub use crate::lossless::{
         Answer, Lenient, Member, deserialize as deserialize_answer, serialize as serialize_answer,
     };
@@ -146,7 +148,7 @@ pub mod __private {
         de::{Error as DeError, MapAccess, Visitor},
         ser::SerializeMap,
     };
-    pub use serde_json::Value;
+    pub use serde_json::{Result as JsonResult, Value, json};
 }
 
 #[cfg(test)]

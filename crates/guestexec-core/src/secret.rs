@@ -41,6 +41,30 @@ impl fmt::Debug for Secret {
 /// A placeholder for a secret value in a `Debug` text.
 pub struct Redacted;
 
+/// Implements `Debug` for a struct with fields that are `hidden`; of one that is `optional`, the text tells
+/// whether it has a value.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! redacted {
+    ($name:ident { $($field:ident $($hidden:ident)*),* $(,)? }) => {
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct(::std::stringify!($name))
+                    $(.field(
+                        ::std::stringify!($field),
+                        $crate::redacted!(@shown self $field $($hidden)*),
+                    ))*
+                    .finish()
+            }
+        }
+    };
+    (@shown $self:ident $field:ident) => { &$self.$field };
+    (@shown $self:ident $field:ident hidden) => { &$crate::Redacted };
+    (@shown $self:ident $field:ident hidden optional) => {
+        &$self.$field.as_ref().map(|_| $crate::Redacted)
+    };
+}
+
 impl fmt::Debug for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<redacted>")

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{
     Ident, ImplItem, ImplItemFn, Item, ItemImpl, ReturnType, Type, parse_quote,
@@ -19,9 +18,6 @@ use crate::document::Schema;
 /// Names of progenitor's runtime that an exchange may use.
 const RUNTIME: [&str; 3] = ["QueryParam", "RequestBuilderExt", "encode_path"];
 
-/// How the answer of a prepared call is taken.
-const WAYS: [&str; 3] = ["receive", "upgraded", "streamed"];
-
 /// A builder an operation: parameters, body, `send`.
 ///
 /// # Errors
@@ -33,13 +29,16 @@ pub(super) fn items(
 ) -> Result<Vec<Item>, String> {
     let sends = sends(exchanges);
     let mut items: Vec<Item> = Vec::new();
+    let mut ways = BTreeSet::new();
     for code in codes {
         let unexpected = |what: &str| {
             let (file, id) = (&maker.spec.file, code.operation.id());
             format!("{file}: {id}: progenitor's code has no {what}: another version?")
         };
         let send = sends.get(&code.made).ok_or_else(|| unexpected("`send`"))?;
-        items.extend(builder(maker, code, send, &unexpected)?);
+        let success = Success::of(maker, send).ok_or_else(|| unexpected("answer"))?;
+        ways.extend(success.ways());
+        items.extend(builder(maker, code, send, &success, &unexpected)?);
     }
     let mut used = Used(BTreeSet::new());
     items.iter_mut().for_each(|item| used.visit_item_mut(item));
@@ -68,7 +67,7 @@ pub(super) fn items(
             hooks::{self, Call},
         };
     ));
-    file.extend(prepared(&used.0));
+    file.extend(prepared(&ways));
     file.extend(items);
     Ok(file)
 }
@@ -150,7 +149,7 @@ fn prepared(ways: &BTreeSet<&'static str>) -> Vec<Item> {
     ]
 }
 
-/// The names of the runtime and of our own that occur.
+/// The names of the runtime that occur, and `types`.
 struct Used(BTreeSet<&'static str>);
 
 impl VisitMut for Used {
@@ -169,7 +168,6 @@ impl VisitMut for Used {
         visit_mut::visit_expr_method_call_mut(self, call);
         // An extension of requests, whose own name does not occur.
         self.0.extend((call.method == "form_urlencoded").then_some("RequestBuilderExt"));
-        self.0.extend(WAYS.iter().find(|way| call.method == **way));
     }
 }
 
@@ -199,6 +197,15 @@ pub(super) struct Success {
 }
 
 impl Success {
+    /// How the answer is taken: methods of a prepared call.
+    fn ways(&self) -> &'static [&'static str] {
+        match &self.read {
+            None => &["upgraded"],
+            Some(read) if read == "text" => &["receive", "streamed"],
+            Some(_) => &["receive"],
+        }
+    }
+
     pub(super) fn of(maker: &Maker<'_>, send: &ImplItemFn) -> Option<Self> {
         let ReturnType::Type(_, ty) = &send.sig.output else { return None };
         let ty = argument(argument(ty, "Result")?, "ResponseValue")?;
@@ -237,10 +244,10 @@ fn builder(
     maker: &Maker<'_>,
     code: &OperationCode<'_>,
     send: &ImplItemFn,
+    success: &Success,
     unexpected: &dyn Fn(&str) -> String,
 ) -> Result<Vec<Item>, String> {
     let (name, operation) = (&code.builder, &code.operation);
-    let success = Success::of(maker, send).ok_or_else(|| unexpected("answer"))?;
     let inputs = Inputs::of(maker, code);
     let body = code.body();
     let fields: Vec<&Field> = code.parameters.iter().chain(&body).collect();
@@ -267,10 +274,10 @@ fn builder(
     let limits = maker.limits.of(&text);
     let begin = begin(code, &inputs, body.as_ref());
     let setters = inputs.setters.iter().map(Input::setter);
-    let sends = sending(code, &success);
     let paging = paging::of(maker, code, &success.content, &inputs);
     let lists = paging.as_ref().map(|_| paging::methods()).unwrap_or_default();
     let exchange = exchange::function(maker, code, send, &fields, unexpected)?;
+    let sent = self::send(code, success);
     let declared: Item = parse_quote! {
         #about
         #derives
@@ -293,12 +300,16 @@ fn builder(
 
             #(#lists)*
 
-            #(#sends)*
+            #sent
 
             #exchange
         }
     };
-    Ok([Some(declared), debug, Some(methods), paging].into_iter().flatten().collect())
+    let sending = sending(code, success);
+    Ok([Some(declared), debug, Some(methods), Some(sending), paging]
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 /// The constructors: `new` with what must be given, and `with_body` where there is a body.
@@ -340,10 +351,9 @@ fn begin(code: &OperationCode<'_>, inputs: &Inputs, body: Option<&Field>) -> Vec
     ]
 }
 
-/// `send`, `send_raw` and what they share.
-fn sending(code: &OperationCode<'_>, success: &Success) -> Vec<ImplItemFn> {
-    let constant = &code.constant;
-    let Success { content, read, envelope } = success;
+/// `send`.
+fn send(code: &OperationCode<'_>, success: &Success) -> ImplItemFn {
+    let content = &success.content;
     let danger = match code.operation.starts_command() {
         true => {
             "It starts a command and is never sent a second time after it may have arrived. After a \
@@ -355,76 +365,26 @@ fn sending(code: &OperationCode<'_>, success: &Success) -> Vec<ImplItemFn> {
     let about = doc(&format!(
         "Sends the request.\n\n{danger}# Errors\nIf a limit is violated (nothing is sent) or the call fails."
     ));
-    let send: ImplItemFn = parse_quote! {
+    parse_quote! {
         #about
         pub async fn send(self) -> Result<::guestexec_core::Answer<#content>, Error> {
             self.send_in(Call::default()).await
         }
-    };
-    let statuses = code.operation.successes().into_iter().map(|(status, _)| status);
-    let statuses = statuses.map(proc_macro2::Literal::u16_unsuffixed);
-    let prepared: ImplItemFn = parse_quote! {
-        #[inline]
-        fn prepared(self, call: Call) -> Prepared {
-            let client = self.client.with_call(&operations::#constant, call, &self.options);
-            Prepared { client, request: self.request(), successes: &[#(#statuses),*] }
-        }
-    };
-    let Some(read) = read else {
-        let send_in = send_in(content, &quote!(upgraded()));
-        return vec![send, send_in, prepared];
-    };
-    let answered = match envelope {
-        Some((whole, member)) => quote! {
-            receive(|body| {
-                let mut envelope: #whole = ::guestexec_core::read::#read(body)?;
-                envelope.#member.extra.join(envelope.extra);
-                Ok(envelope.#member)
-            })
-        },
-        None => quote!(receive(::guestexec_core::read::#read)),
-    };
-    let streamed = (read == "text").then(|| -> ImplItemFn {
-        parse_quote! {
-            /// Sends the request, and returns the body of the answer as it comes, however long that takes.
-            /// The call's timeout bounds the wait for its beginning.
-            ///
-            /// # Errors
-            /// As [`send`](Self::send).
-            pub async fn send_streamed(
-                mut self,
-            ) -> Result<::guestexec_core::Answer<::guestexec_core::Streamed>, Error> {
-                self.options = self.options.streaming();
-                self.prepared(Call::default()).streamed().await
-            }
-        }
-    });
-    let raw: ImplItemFn = parse_quote! {
-        /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-        /// UTF-8, and numbers that no reader takes, are replaced.
-        ///
-        /// # Errors
-        /// As [`send`](Self::send).
-        pub async fn send_raw(
-            self,
-        ) -> Result<::guestexec_core::Answer<::guestexec_core::Bytes>, Error> {
-            self.prepared(Call::default()).receive(::guestexec_core::read::bytes).await
-        }
-    };
-    let send_in = send_in(content, &answered);
-    [Some(send), Some(raw), streamed, Some(send_in), Some(prepared)].into_iter().flatten().collect()
+    }
 }
 
-/// `send` for calls with a state of their own.
-fn send_in(content: &Type, answered: &TokenStream) -> ImplItemFn {
+/// What else it does, which a macro makes.
+fn sending(code: &OperationCode<'_>, success: &Success) -> Item {
+    let (builder, constant) = (&code.builder, &code.constant);
+    let Success { content, read, envelope } = success;
+    let statuses = code.operation.successes().into_iter().map(|(status, _)| status);
+    let statuses = statuses.map(proc_macro2::Literal::u16_unsuffixed);
+    let read = match (read, envelope) {
+        (None, _) => quote!(upgrade),
+        (Some(read), None) => quote!(#read),
+        (Some(read), Some((whole, member))) => quote!(#read, #whole, #member),
+    };
     parse_quote! {
-        /// As `send`, for a call whose state is `call`.
-        #[inline]
-        pub(crate) fn send_in(
-            self,
-            call: Call,
-        ) -> impl Future<Output = Result<::guestexec_core::Answer<#content>, Error>> {
-            self.prepared(call).#answered
-        }
+        ::guestexec_core::sending!(#builder, #constant, [#(#statuses),*], #content, #read);
     }
 }

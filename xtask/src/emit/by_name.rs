@@ -1,28 +1,30 @@
 //! Makes `by_name.rs`: a table of the operations with what each is given, and the call of one by its name,
 //! with JSON.
 
-use quote::quote;
+use std::fmt::Write as _;
+
 use syn::{Item, Type};
 
 use super::{
     Maker, OperationCode, argument,
+    begin::{self, From},
     builders::{Success, sends},
-    doc,
+    docs,
     inputs::{Input, Inputs, Place},
-    last_segment, paging, parse,
+    last_segment, paging,
 };
 
-/// The table, and the functions that make use of it.
+/// The file's text: the table, and the function that makes use of it.
 ///
 /// # Errors
-/// A sentence, if the generator made what is not Rust.
-pub(super) fn items(
+/// A sentence, if progenitor's code has not the form known.
+pub(super) fn text(
     maker: &Maker<'_>,
     exchanges: &[Item],
     codes: &[OperationCode<'_>],
-) -> Result<Vec<Item>, String> {
+) -> Result<String, String> {
     let sends = sends(exchanges);
-    let mut named = Vec::new();
+    let (mut entries, mut arms) = (String::new(), String::new());
     for code in codes {
         let success = sends.get(&code.made).and_then(|send| Success::of(maker, send));
         let success = success.ok_or_else(|| {
@@ -31,51 +33,52 @@ pub(super) fn items(
         })?;
         let inputs = Inputs::of(maker, code);
         let is_paged = paging::of(maker, code, &success.content, &inputs).is_some();
-        named.push(Named { code, inputs, success, is_paged });
+        let named = Named { code, inputs, success, is_paged };
+        entries.push_str(&named.entry());
+        arms.push_str(&named.arm());
     }
-    let entries = named.iter().map(Named::entry);
-    let entries = quote!(#(#entries),*);
-    let arms = named.iter().filter_map(Named::arm);
-    let arms = quote!(#(#arms)*);
-    let (in_entries, in_arms) = (entries.to_string(), arms.to_string());
-    let of_core = ["Given", "InputKind", "InputPlace", "NamedCall", "NamedInput", "NamedOperation"];
+    let of_core = ["Given", "InputKind", "NamedCall", "NamedInput", "NamedOperation"];
     let of_core = of_core.into_iter().filter(|name| match *name {
-        "InputKind" | "InputPlace" | "NamedInput" => in_entries.contains(&format!("{name} ::")),
+        "InputKind" | "NamedInput" => entries.contains(&format!("{name}::")),
         _ => true,
     });
-    let of_core = of_core.map(|name| quote::format_ident!("{name}"));
-    let own = ["builder", "types"].into_iter().filter(|it| in_arms.contains(&format!("{it} ::")));
-    let own = own.map(|name| quote::format_ident!("{name}"));
-    let mutable = in_arms.contains("given .").then(|| quote!(mut));
-    let about = doc(&about(maker, codes));
-    let items = parse(quote! {
-        use guestexec_core::{#(#of_core),*};
-        use serde_json::{Map, Value};
-        use super::{Client, operations, #(#own),*};
-        use crate::Error;
+    let of_core: Vec<&str> = of_core.collect();
+    let of_core = of_core.join(", ");
+    let own = begin::modules(&format!("{entries}{arms}"), &["Client"]);
+    let mutable = if arms.contains("given.") { "mut " } else { "" };
+    let about: String = docs::comment("///", &about(maker, codes))
+        .lines()
+        .map(|line| format!("    {line}\n"))
+        .collect();
+    Ok(format!(
+        "\
+use guestexec_core::{{{of_core}}};
+use serde_json::{{Map, Value}};
 
-        /// The operations, in the document's order, each with what a call by its name is given.
-        pub const ALL: &[NamedOperation] = &[#entries];
+use super::{{{own}}};
+use crate::Error;
 
-        /// Operations by their names.
-        impl Client {
-            #about
-            pub fn call_by_name(
-                &self,
-                operation: &str,
-                parameters: Map<String, Value>,
-                body: Option<Value>,
-            ) -> Result<NamedCall<'_, Error>, Error> {
-                let #mutable given = Given::<Error>::new(ALL, operation, parameters, body)?;
-                let called = given.called();
-                match called.operation.id {
-                    #arms
-                    _ => Err(given.unmatched()),
-                }
-            }
-        }
-    })?;
-    Ok(items.items)
+/// The operations, in the document's order, each with what a call by its name is given.
+pub const ALL: &[NamedOperation] = &[
+{entries}];
+
+/// Operations by their names.
+impl Client {{
+{about}    pub fn call_by_name(
+        &self,
+        operation: &str,
+        parameters: Map<String, Value>,
+        body: Option<Value>,
+    ) -> Result<NamedCall<'_, Error>, Error> {{
+        let {mutable}given = Given::<Error>::new(ALL, operation, parameters, body)?;
+        let called = given.called();
+        match called.operation.id {{
+{arms}            _ => Err(given.unmatched()),
+        }}
+    }}
+}}
+"
+    ))
 }
 
 /// What the method says, with an example: one that reads, and has nothing to be given.
@@ -116,22 +119,36 @@ struct Named<'a> {
 
 impl Named<'_> {
     /// Its entry in the table.
-    fn entry(&self) -> proc_macro2::TokenStream {
+    fn entry(&self) -> String {
         let code = self.code;
-        let (constant, method) = (&code.constant, code.method.to_string());
+        let method = code.method.to_string();
         let method = method.trim_start_matches("r#");
         let summary = format!("{}.", code.operation.summary());
-        let needed = self.inputs.arguments.iter().map(|input| entry_of(input, true));
-        let others = self.inputs.setters.iter().map(|input| entry_of(input, false));
-        let inputs = needed.chain(others).flatten();
-        let has_body = code.operation.body_schema().map(|_| quote!(.with_body()));
-        let paged = self.is_paged.then(|| quote!(.paged()));
-        let streamed = self.is_read_as("text").then(|| quote!(.streamed()));
-        let upgrade = self.success.read.is_none().then(|| quote!(.upgrade()));
-        quote! {
-            NamedOperation::new(&operations::#constant, #method, #summary, &[#(#inputs),*])
-                #has_body #paged #streamed #upgrade
+        let needed = self.inputs.arguments.iter().map(|input| entry_of(input, ".required()"));
+        let others = self.inputs.setters.iter().map(|input| entry_of(input, ""));
+        let inputs: Vec<String> = needed.chain(others).flatten().collect();
+        let mut text = format!(
+            "    NamedOperation::new(&operations::{}, {method:?}, {summary:?})\n",
+            code.constant
+        );
+        let mut marks = Vec::new();
+        if !inputs.is_empty() {
+            let lines: String = inputs.iter().map(|it| format!("            {it},\n")).collect();
+            marks.push(format!("with_inputs(&[\n{lines}        ])"));
         }
+        let is = [
+            (code.operation.body_schema().is_some(), "with_body()"),
+            (self.is_paged, "paged()"),
+            (self.is_read_as("text"), "streamed()"),
+            (self.success.read.is_none(), "upgrade()"),
+        ];
+        marks.extend(is.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark.to_owned()));
+        for mark in &marks {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "        .{mark}");
+        }
+        text.truncate(text.trim_end().len());
+        text + ",\n"
     }
 
     fn is_read_as(&self, how: &str) -> bool {
@@ -139,92 +156,35 @@ impl Named<'_> {
     }
 
     /// How it is called; nothing where the connection leaves HTTP.
-    fn arm(&self) -> Option<proc_macro2::TokenStream> {
-        let _ = self.success.read.as_ref()?;
-        let (code, inputs) = (self.code, &self.inputs);
-        let (id, method, builder) = (code.operation.id(), &code.method, &code.builder);
-        let needed =
-            inputs.arguments.iter().filter(|input| input.is_any_parameter()).map(|input| {
-                let (ty, wire) = (&input.ty, &input.wire);
-                quote!(given.needed::<#ty>(#wire)?)
-            });
-        let needed: Vec<_> = needed.collect();
-        let begin = match code.operation.body_schema() {
-            Some(name) => {
-                let name = quote::format_ident!("{name}");
-                let body = quote!(given.body::<types::#name>()?);
-                match inputs.body.is_some() {
-                    true => quote!(builder::#builder::with_body(self, #(#needed,)* #body)),
-                    false => quote!(self.#method(#(#needed,)* #body)),
-                }
+    fn arm(&self) -> String {
+        if self.success.read.is_none() {
+            return String::new();
+        }
+        let from = From { client: "self", given: "given" };
+        begin::arm(self.code, &self.inputs, &from, 12, |call| {
+            if self.is_paged {
+                return format!("Ok(NamedCall::of_list(called, {call}))");
             }
-            None => quote!(self.#method(#(#needed),*)),
-        };
-        let setters = inputs.setters.iter().filter(|input| input.is_any_parameter()).map(|input| {
-            let (setter, ty, wire) = (&input.ident, &input.ty, &input.wire);
-            quote! {
-                if let Some(value) = given.optional::<#ty>(#wire)? {
-                    call = call.#setter(value);
-                }
-            }
-        });
-        let setters: Vec<_> = setters.collect();
-        let mutable = (!setters.is_empty()).then(|| quote!(mut));
-        let paged = self.is_paged.then(|| {
-            let read = self.read();
-            quote! {
-                .paged(::guestexec_core::page_bytes(
-                    call,
-                    builder::#builder::send_raw,
-                    #read,
-                ))
-            }
-        });
-        // A text has no pages, so that one of them takes the call itself.
-        let streamed = self.is_read_as("text").then(|| quote!(.streamed(call.send_streamed())));
-        let sent = match (&paged, &streamed) {
-            (None, None) => quote!(call),
-            _ => quote!(call.clone()),
-        };
-        Some(quote! {
-            #id => {
-                let #mutable call = #begin;
-                #(#setters)*
-                Ok(NamedCall::new(called, #sent.send_raw()) #streamed #paged)
+            match self.is_read_as("text") {
+                true => format!(
+                    "Ok(NamedCall::of(called, {call}.clone()).streamed({call}.send_streamed()))"
+                ),
+                false => format!("Ok(NamedCall::of(called, {call}))"),
             }
         })
-    }
-
-    /// How a page is read of its bytes.
-    fn read(&self) -> proc_macro2::TokenStream {
-        match &self.success.envelope {
-            Some((whole, member)) => quote! {
-                |body| {
-                    ::guestexec_core::read::json::<#whole>(body).map(|mut envelope| {
-                        envelope.#member.extra.join(envelope.extra);
-                        envelope.#member
-                    })
-                }
-            },
-            None => quote!(::guestexec_core::read::json),
-        }
     }
 }
 
 /// An input's entry; nothing for the body itself.
-fn entry_of(input: &Input, is_required: bool) -> Option<proc_macro2::TokenStream> {
-    let name = &input.wire;
-    let place = match &input.place {
-        Place::Parameter(_) => quote!(InputPlace::Parameter),
-        Place::Member(_) => quote!(InputPlace::Body),
-        Place::Content(envelope, _) => {
-            let outer = &envelope.wire;
-            quote!(InputPlace::Within(#outer))
-        }
+fn entry_of(input: &Input, required: &str) -> Option<String> {
+    let (name, kind) = (&input.wire, kind(&input.ty));
+    let begin = match &input.place {
+        Place::Parameter(_) => "parameter(".to_owned(),
+        Place::Member(_) => "member(".to_owned(),
+        Place::Content(envelope, _) => format!("within({:?}, ", envelope.wire),
         Place::Body => return None,
     };
-    let kind = quote::format_ident!("{}", kind(&input.ty));
-    Some(quote!(NamedInput::new(#name, #place, InputKind::#kind, #is_required)))
+    Some(format!("NamedInput::{begin}{name:?}, InputKind::{kind}){required}"))
 }
 
 /// What a type is in JSON.

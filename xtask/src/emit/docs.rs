@@ -45,7 +45,18 @@ pub(super) fn comment(mark: &str, text: &str) -> String {
     lines.join("\n")
 }
 
+/// A text with each paragraph, and each item of a list, on one line.
+pub(super) fn unbroken(text: &str) -> String {
+    let text = text.trim();
+    if text.contains("```") { text.to_owned() } else { blocks(text).join("\n") }
+}
+
 fn paragraphs(text: &str) -> Vec<String> {
+    blocks(text).iter().flat_map(|block| broken(block)).collect()
+}
+
+/// Paragraphs, items of lists, and lines that stand alone.
+fn blocks(text: &str) -> Vec<String> {
     let mut blocks: Vec<String> = Vec::new();
     if text.is_empty() {
         return blocks;
@@ -60,7 +71,7 @@ fn paragraphs(text: &str) -> Vec<String> {
             _ => blocks.push(line.to_owned()),
         }
     }
-    blocks.iter().flat_map(|block| broken(block)).collect()
+    blocks
 }
 
 fn is_item(line: &str) -> bool {

@@ -1,103 +1,19 @@
-//! Makes the attributes that put the limits of a request into its JSON Schema.
+//! Says the limits of requests in words of JSON Schema.
 //!
-//! What a type already says is left to its derive. A member that is `null`, and a list without items, counts
+//! What a type already says is left out. A member that is `null`, and a list without items, counts
 //! as not given, as it does in the checks.
 
-use proc_macro2::TokenStream;
-use quote::quote;
 use serde_json::{Map, Value, json};
-use syn::{Attribute, Type, parse_quote};
 
-use super::{Field, argument, last_segment};
 use crate::document::{
-    Document, Extra, IntegerSchema, JsonValueType, NumberSchema, ObjectSchema, Schema, TextFormat,
-    TextSchema,
+    Document, Extra, IntegerSchema, JsonValueType, NumberSchema, Schema, TextFormat, TextSchema,
 };
 
 /// Words of a JSON Schema, in the order in which they are written.
-type Words = Map<String, Value>;
-
-/// What is said of a member, if it has limits; or if it is a list or map that is read out of `null`, which its
-/// type does not tell.
-pub(super) fn of_member(
-    document: &Document,
-    member: &Schema,
-    ty: &Type,
-    takes_null: bool,
-) -> Option<TokenStream> {
-    let mut words = limits(document, member);
-    if takes_null {
-        let kind = if argument(ty, "Vec").is_some() { "array" } else { "object" };
-        words.insert("type".to_owned(), json!([kind, "null"]));
-    }
-    // The words stand beside a type that lets `null` be.
-    if argument(ty, "Option").is_some()
-        && let Some(Value::Array(values)) = words.get_mut("enum")
-    {
-        values.push(Value::Null);
-    }
-    extended(words)
-}
-
-/// What is said of a type, if there are rules between its members.
-pub(super) fn of_type(schema: &ObjectSchema, fields: &[Field]) -> Option<TokenStream> {
-    let given = |wire: &String| given(fields.iter().find(|field| field.wire == *wire), wire);
-    let mut rules = Vec::new();
-    for group in &schema.exclusive {
-        for (index, first) in group.iter().enumerate() {
-            for second in &group[index + 1..] {
-                rules.push(json!({ "not": { "allOf": [given(first), given(second)] } }));
-            }
-        }
-    }
-    for group in &schema.exactly_one_of {
-        let members: Vec<Value> = group.iter().map(given).collect();
-        rules.push(json!({ "oneOf": members }));
-    }
-    match schema.min_properties {
-        Some(1) => {
-            let members: Vec<Value> = fields.iter().map(|field| given(&field.wire)).collect();
-            rules.push(json!({ "anyOf": members }));
-        }
-        Some(least) => rules.push(json!({ "minProperties": least })),
-        None => {}
-    }
-    for (wire, needs) in &schema.requires {
-        let needed = needs.iter().map(|(other, value)| (other, json!({ "const": value })));
-        let needed: Vec<(&String, Value)> = needed.collect();
-        let required: Vec<&String> = needed.iter().map(|(other, _)| *other).collect();
-        let properties: Words =
-            needed.iter().map(|(other, value)| ((*other).clone(), value.clone())).collect();
-        rules.push(json!({
-            "if": given(wire),
-            "then": { "required": required, "properties": properties },
-        }));
-    }
-    let words = (!rules.is_empty()).then(|| ("allOf".to_owned(), Value::from(rules)));
-    extended(words.into_iter().collect())
-}
-
-/// The schema of an object in which a member is given.
-fn given(field: Option<&Field>, wire: &str) -> Value {
-    let kind = field.and_then(|field| last_segment(&field.ty)).map(ToString::to_string);
-    match kind.as_deref() {
-        Some("Option") => {
-            json!({ "required": [wire], "properties": { wire: { "not": { "type": "null" } } } })
-        }
-        Some("Vec") => {
-            let items = json!({ "type": "array", "minItems": 1 });
-            json!({ "required": [wire], "properties": { wire: items } })
-        }
-        Some("Map" | "BTreeMap") => {
-            let members = json!({ "type": "object", "minProperties": 1 });
-            json!({ "required": [wire], "properties": { wire: members } })
-        }
-        _ => json!({ "required": [wire] }),
-    }
-}
+pub(super) type Words = Map<String, Value>;
 
 /// The limits of a value.
-fn limits(document: &Document, schema: &Schema) -> Words {
+pub(super) fn limits(document: &Document, schema: &Schema) -> Words {
     let mut words = match document.resolve(schema).unwrap_or(schema) {
         Schema::Text(text) => of_text(text),
         Schema::Integer(integer) => of_integer(integer),
@@ -203,50 +119,4 @@ fn of_number(number: &NumberSchema) -> Words {
 fn given_words<'a>(words: impl IntoIterator<Item = (&'a str, Value)>) -> Words {
     let given = words.into_iter().filter(|(_, value)| !value.is_null());
     given.map(|(word, value)| (word.to_owned(), value)).collect()
-}
-
-/// The attribute that says it all, if there is anything to say.
-pub(super) fn attribute(said: Vec<TokenStream>) -> Option<Attribute> {
-    (!said.is_empty())
-        .then(|| parse_quote!(#[cfg_attr(feature = "schemars", schemars(#(#said),*))]))
-}
-
-/// Adds words to what is derived.
-fn extended(words: Words) -> Option<TokenStream> {
-    let words: Vec<TokenStream> = words
-        .iter()
-        .map(|(word, value)| {
-            let value = literal(value);
-            quote!(#word = #value)
-        })
-        .collect();
-    (!words.is_empty()).then(|| quote!(extend(#(#words),*)))
-}
-
-/// A JSON value as the macro `json!` takes it.
-fn literal(value: &Value) -> TokenStream {
-    match value {
-        Value::Null => quote!(null),
-        Value::Bool(value) => quote!(#value),
-        Value::String(text) => quote!(#text),
-        Value::Array(items) => {
-            let items = items.iter().map(literal);
-            quote!([#(#items),*])
-        }
-        Value::Object(members) => {
-            let members = members.iter().map(|(name, member)| {
-                let member = literal(member);
-                quote!(#name: #member)
-            });
-            quote!({ #(#members),* })
-        }
-        Value::Number(number) => {
-            // A literal without a suffix would be an `i32`.
-            let suffix = match number.as_i64() {
-                Some(number) if i32::try_from(number).is_err() => "i64",
-                _ => "",
-            };
-            format!("{number}{suffix}").parse().unwrap_or_default()
-        }
-    }
 }

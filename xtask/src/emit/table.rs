@@ -32,29 +32,37 @@ fn entry(code: &OperationCode<'_>) -> Item {
     let path = operation.path.split('#').next().unwrap_or_default();
     let starts_command = operation.starts_command();
     let (repeatable, open) = (operation.is_repeatable(), operation.is_open());
-    let rate = operation.rate().map(Literal::u64_unsuffixed);
-    let rate = rate.map_or_else(|| quote!(None), |calls| quote!(Some(#calls)));
-    let deprecated = operation.operation.deprecated;
     let (page, read_on) = (operation.page(), operation.read_on());
-    let Marks { secrets, texts } = Marks::of_requests(operation);
-    let Marks { secrets: answer_secrets, texts: answer_texts } = Marks::of_answers(operation);
+    let requests = Marks::of_requests(operation);
+    let answers = Marks::of_answers(operation);
+    // Of the rest there is only what is not as usual.
+    let open = open.then(|| quote!(open: true,));
+    let rate = operation.rate().map(Literal::u64_unsuffixed);
+    let rate = rate.map(|calls| quote!(rate: Some(#calls),));
+    let deprecated = operation.operation.deprecated.then(|| quote!(deprecated: true,));
+    let text = |field: &str, text: &str| {
+        let field = quote::format_ident!("{field}");
+        (!text.is_empty()).then(|| quote!(#field: #text,))
+    };
+    let marks = [
+        text("secrets", &requests.secrets),
+        text("texts", &requests.texts),
+        text("answer_secrets", &answers.secrets),
+        text("answer_texts", &answers.texts),
+    ];
+    let marks = marks.iter().flatten();
     parse_quote! {
         #summary
         pub const #constant: Operation = Operation {
-            id: #id,
-            method: #method,
-            path: #path,
             starts_command: #starts_command,
             repeatable: #repeatable,
-            open: #open,
-            rate: #rate,
-            deprecated: #deprecated,
+            #open
+            #rate
+            #deprecated
             page: #page,
             read_on: #read_on,
-            secrets: #secrets,
-            texts: #texts,
-            answer_secrets: #answer_secrets,
-            answer_texts: #answer_texts,
+            #(#marks)*
+            ..Operation::undocumented(#id, #method, #path)
         };
     }
 }

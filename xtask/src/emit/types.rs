@@ -1,15 +1,14 @@
 //! Makes `types.rs`: what requests and answers are made of.
 
-use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{
-    Attribute, Expr, Fields, Ident, Item, ItemStruct, LitStr, Meta, Token, parse_quote,
+    Attribute, Fields, Ident, Item, ItemStruct, LitStr, Meta, Token, parse_quote,
     punctuated::Punctuated,
 };
 
-use super::{Field, Maker, argument, doc, json_schema, last_segment, members::EXTRA, taken};
+use super::{Field, Maker, argument, doc, last_segment, members::EXTRA, taken};
 use crate::{
-    document::{Document, ObjectSchema, Schema},
+    document::{ObjectSchema, Schema},
     lower::member_names,
     spec::Spec,
 };
@@ -33,7 +32,7 @@ pub(super) fn rename(spec: &Spec, items: &mut [Item]) {
     }
 }
 
-/// Progenitor's structs, each followed by its constructor, its setters and its `Debug`.
+/// Progenitor's structs, each followed by its constructor and its setters.
 pub(super) fn items(maker: &Maker<'_>, types: Vec<Item>) -> Vec<Item> {
     let spec = maker.spec;
     let (requests, answers) = (spec.document.request_schemas(), spec.lenient_schemas());
@@ -43,18 +42,17 @@ pub(super) fn items(maker: &Maker<'_>, types: Vec<Item>) -> Vec<Item> {
         let name = item.ident.to_string();
         let Some(Schema::Object(schema)) = spec.document.schema(&name) else { continue };
         let is_request = requests.contains(name.as_str());
-        let debug = redacting_debug(&mut item, schema);
+        without_debug(&mut item, schema);
         describe(maker, &mut item, schema);
         // Only now, since the names on the wire go with serde's attributes.
         if answers.contains(&name) {
             read_leniently(&mut item);
         }
-        open_struct(&spec.document, &mut item, schema, is_request);
+        open_struct(&mut item, schema);
         let methods = is_request.then(|| methods(maker, &item, schema));
         read_by_macro(&mut item);
         items.push(Item::Struct(item));
         items.extend(methods);
-        items.extend(debug);
     }
     items
 }
@@ -197,43 +195,20 @@ fn deprecated(member: &Schema) -> Option<Attribute> {
     member.is_deprecated().then(super::deprecated)
 }
 
-/// In place of a derived `Debug`, one that redacts what the document marks as sensitive; nothing
-/// where there is no such member.
-fn redacting_debug(item: &mut ItemStruct, schema: &ObjectSchema) -> Option<Item> {
-    let Fields::Named(fields) = &item.fields else { return None };
-    let mut any = false;
-    let mut shown = Vec::new();
-    for field in &fields.named {
-        let ident = field.ident.as_ref()?;
-        let text = ident.to_string();
-        let member = schema.properties.get(&wire_name(field, ident));
-        let sensitive = member.is_some_and(Schema::is_sensitive);
-        any |= sensitive;
-        let value: Expr = match (sensitive, argument(&field.ty, "Option")) {
-            (false, _) => parse_quote!(&self.#ident),
-            (true, Some(_)) => {
-                parse_quote!(&self.#ident.as_ref().map(|_| ::guestexec_core::Redacted))
-            }
-            (true, None) => parse_quote!(&::guestexec_core::Redacted),
-        };
-        shown.push(quote!(.field(#text, #value)));
-    }
-    if !any {
-        return None;
+/// Leaves `Debug` to `members.rs` where the document marks a member as sensitive.
+fn without_debug(item: &mut ItemStruct, schema: &ObjectSchema) {
+    if !fields(&item.fields).iter().any(|field| is_sensitive(field, schema)) {
+        return;
     }
     for attribute in item.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
         let derived = derives(attribute).filter(|path| !path.is_ident("Debug"));
         *attribute = parse_quote!(#[derive(#(#derived),*)]);
     }
-    let ident = &item.ident;
-    let name = ident.to_string();
-    Some(parse_quote! {
-        impl ::std::fmt::Debug for #ident {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                f.debug_struct(#name) #(#shown)* .finish()
-            }
-        }
-    })
+}
+
+/// Whether the document marks the member of a field as sensitive.
+pub(super) fn is_sensitive(field: &Field, schema: &ObjectSchema) -> bool {
+    schema.properties.get(&field.wire).is_some_and(Schema::is_sensitive)
 }
 
 /// What an attribute derives.
@@ -277,24 +252,9 @@ fn read_leniently(item: &mut ItemStruct) {
     }
 }
 
-/// Lets a vendor add members, takes null for an empty list; gives a type a `Default` where it can do without
-/// any member, and a request type a JSON Schema with the document's limits.
-fn open_struct(
-    document: &Document,
-    item: &mut ItemStruct,
-    schema: &ObjectSchema,
-    is_request: bool,
-) {
+/// Lets a vendor add members; gives a type a `Default` where it can do without any member.
+fn open_struct(item: &mut ItemStruct, schema: &ObjectSchema) {
     let all = fields(&item.fields);
-    for (field, known) in item.fields.iter_mut().zip(&all) {
-        if is_request && let Some(member) = schema.properties.get(&known.wire) {
-            let takes_null =
-                is_list(&field.ty) && field.attrs.iter().any(|it| has_serde_word(it, "default"));
-            let mut words = serde_words(&field.attrs);
-            words.extend(json_schema::of_member(document, member, &field.ty, takes_null));
-            field.attrs.extend(json_schema::attribute(words));
-        }
-    }
     item.attrs.push(parse_quote!(#[non_exhaustive]));
     let derived = item.attrs.iter().flat_map(derives).any(|path| path.is_ident("Default"));
     if needed(&all, schema).is_empty() && !derived {
@@ -304,23 +264,9 @@ fn open_struct(
             *derive = parse_quote!(#[derive(#(#others,)* Default)]);
         }
     }
-    if is_request {
-        item.attrs.push(parse_quote!(
-            #[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]
-        ));
-        let mut words = serde_words(&item.attrs);
-        words.extend(json_schema::of_type(schema, &all));
-        item.attrs.extend(json_schema::attribute(words));
-    }
 }
 
-/// What serde's attributes say that schemars has to know.
-fn serde_words(attributes: &[Attribute]) -> Vec<TokenStream> {
-    let lists = attributes.iter().filter(|attribute| attribute.path().is_ident("serde"));
-    lists.filter_map(|attribute| Some(attribute.meta.require_list().ok()?.tokens.clone())).collect()
-}
-
-fn is_list(ty: &syn::Type) -> bool {
+pub(super) fn is_list(ty: &syn::Type) -> bool {
     argument(ty, "Vec").is_some() || last_segment(ty).is_some_and(|name| name == "BTreeMap")
 }
 

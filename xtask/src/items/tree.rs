@@ -379,12 +379,9 @@ impl Walk<'_> {
                         self.implementation(name, item, &module.conditions);
                     }
                     Item::Macro(item) => {
-                        if let Some(Made::Members { name: ty }) = Made::of(&item.mac) {
-                            let path = [ty];
-                            self.of_type(name, &path, &module.conditions, |path| {
-                                ["Deserialize", "Serialize"]
-                                    .map(|name| format!("{path}: impl {name}"))
-                                    .to_vec()
+                        if let Some(Made::Of { name: ty, lines }) = Made::of(&item.mac) {
+                            self.of_type(name, &[ty], &module.conditions, |path| {
+                                lines.iter().map(|line| format!("{path}: {line}")).collect()
                             });
                         }
                     }
@@ -455,12 +452,15 @@ impl Walk<'_> {
     }
 }
 
+const SEND_RAW: &str = "async fn send_raw(self) -> Result<Answer<Bytes>, Error>";
+const SEND_STREAMED: &str = "async fn send_streamed(self) -> Result<Answer<Streamed>, Error>";
+
 /// What a macro of `guestexec-core` makes.
 enum Made {
     /// An open enumeration, with its variants.
     Enumeration { name: String, variants: Vec<String> },
-    /// Reading and writing of a type.
-    Members { name: String },
+    /// What a type of this name has besides.
+    Of { name: String, lines: &'static [&'static str] },
 }
 
 impl Made {
@@ -469,10 +469,29 @@ impl Made {
             TokenTree::Ident(ident) => Some(ident.to_string()),
             _ => None,
         };
+        let of = |name: TokenTree, lines: &'static [&'static str]| {
+            Some(Self::Of { name: ident(&name)?, lines })
+        };
         let mut trees = call.tokens.clone().into_iter();
         match signature::last(&call.path)?.as_str() {
             "answer" | "content" | "request" => {
-                Some(Self::Members { name: ident(&trees.next()?)? })
+                of(trees.next()?, &["impl Deserialize", "impl Serialize"])
+            }
+            "redacted" => of(trees.next()?, &["impl Debug"]),
+            "schema" => of(trees.next()?, &["impl JsonSchema"]),
+            "sending" => {
+                let builder = trees.next()?;
+                let has = |word: &str| {
+                    call.tokens
+                        .clone()
+                        .into_iter()
+                        .any(|tree| ident(&tree).as_deref() == Some(word))
+                };
+                match (has("upgrade"), has("text")) {
+                    (true, _) => of(builder, &[]),
+                    (_, true) => of(builder, &[SEND_RAW, SEND_STREAMED]),
+                    _ => of(builder, &[SEND_RAW]),
+                }
             }
             "open_enum" => {
                 trees.find(|tree| ident(tree).as_deref() == Some("enum"))?;

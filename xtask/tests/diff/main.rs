@@ -99,16 +99,30 @@ fn code(document: &str, text: &str) -> Code {
         let line = line.trim_start();
         !line.starts_with("///") && !line.starts_with("//!") && !line.is_empty()
     };
-    // What an operation does is documentation, also where a program can show it.
-    let is_summary = |path: &str, line: &str| {
-        path == "by_name.rs" && line.trim_start().starts_with('"') && line.ends_with(".\",")
-    };
     let code = files.iter().map(|(path, text)| {
-        let lines = text.lines().filter(is_code).filter(|line| !is_summary(path, line));
-        let lines: Vec<&str> = lines.collect();
-        format!("{path}\n{}\n", lines.join("\n"))
+        let lines = text.lines().filter(is_code).map(|line| undescribed(path, line));
+        format!("{path}\n{}\n", lines.collect::<Vec<_>>().join("\n"))
     });
     Code { items, code: code.collect() }
+}
+
+/// A line without what is documentation, also where a program can show it: what an operation does, and what
+/// a type or member of a JSON Schema is.
+fn undescribed(path: &str, line: &str) -> String {
+    let before = match path {
+        "by_name.rs" if line.contains("NamedOperation::new(") => "\", \"",
+        "schemas.rs" if line.contains("schema!(") => ", \"",
+        "schemas.rs" => ": \"",
+        _ => return line.to_owned(),
+    };
+    let Some((begin, text)) = line.split_once(before) else { return line.to_owned() };
+    let mut is_escaped = false;
+    let end = text.find(|c: char| {
+        let ends = c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        ends
+    });
+    format!("{begin}{}", &text[end.map_or(text.len(), |end| end + 1)..])
 }
 
 /// How many items the code marks as deprecated.

@@ -2,9 +2,9 @@
 
 use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::{
-    Answer, Bytes, CallError, CallOptions, DetailOf, Exchanging, PageItems, Paged, Pages,
-    Part, Place, Read, Streamed, Upgraded, Validate, accepted, answer, call_options,
-    json_body, read, streamed, upgraded,
+    Answer, CallError, CallOptions, DetailOf, Exchanging, PageItems, Paged, Pages, Part,
+    Place, Read, Streamed, Upgraded, Validate, accepted, answer, call_options, json_body,
+    sending, streamed, upgraded,
 };
 use progenitor_client::{QueryParam, encode_path};
 use reqwest::header::ACCEPT;
@@ -158,27 +158,6 @@ impl<'a> ExecInPod<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<Upgraded>, Error>> {
-        self.prepared(call).upgraded()
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::EXEC_IN_POD, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[101],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self {
@@ -211,6 +190,8 @@ impl<'a> ExecInPod<'a> {
         Ok(request)
     }
 }
+
+sending!(ExecInPod, EXEC_IN_POD, [101], ::guestexec_core::Upgraded, upgrade);
 
 /// A call of `connectCciV2PostNamespacedPodExec`; [`Client::exec_in_pod_by_post`] begins it.
 #[derive(Clone, Debug)]
@@ -307,27 +288,6 @@ impl<'a> ExecInPodByPost<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<Upgraded>, Error>> {
-        self.prepared(call).upgraded()
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::EXEC_IN_POD_BY_POST, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[101],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self {
@@ -360,6 +320,10 @@ impl<'a> ExecInPodByPost<'a> {
         Ok(request)
     }
 }
+
+sending!(
+    ExecInPodByPost, EXEC_IN_POD_BY_POST, [101], ::guestexec_core::Upgraded, upgrade
+);
 
 /// A call of `readCciV2NamespacedPod`; [`Client::read_pod`] begins it.
 #[derive(Clone, Debug)]
@@ -398,34 +362,6 @@ impl<'a> ReadPod<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::Pod>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self.client.with_call(&operations::READ_POD, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, name, namespace, .. } = self;
@@ -438,6 +374,8 @@ impl<'a> ReadPod<'a> {
         Ok(request)
     }
 }
+
+sending!(ReadPod, READ_POD, [200], types::Pod, json);
 
 /// A call of `deleteCciV2NamespacedPod`; [`Client::delete_pod`] begins it.
 #[derive(Clone, Debug)]
@@ -497,34 +435,6 @@ impl<'a> DeletePod<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::Pod>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self.client.with_call(&operations::DELETE_POD, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, name, namespace, dry_run, grace_period_seconds, .. } = self;
@@ -548,6 +458,8 @@ impl<'a> DeletePod<'a> {
         Ok(request)
     }
 }
+
+sending!(DeletePod, DELETE_POD, [200, 202], types::Pod, json);
 
 /// A call of `readCciV2NamespacedPodLog`; [`Client::read_pod_log`] begins it.
 #[derive(Clone, Debug)]
@@ -663,46 +575,6 @@ impl<'a> ReadPodLog<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// Sends the request, and returns the body of the answer as it comes, however long that takes. The
-    /// call's timeout bounds the wait for its beginning.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_streamed(mut self) -> Result<Answer<Streamed>, Error> {
-        self.options = self.options.streaming();
-        self.prepared(Call::default()).streamed().await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<String>, Error>> {
-        self.prepared(call).receive(read::text)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::READ_POD_LOG, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self {
@@ -747,6 +619,8 @@ impl<'a> ReadPodLog<'a> {
         Ok(request)
     }
 }
+
+sending!(ReadPodLog, READ_POD_LOG, [200], ::std::string::String, text);
 
 /// A call of `listCciV2NamespacedPod`; [`Client::list_pods`] begins it.
 #[derive(Clone, Debug)]
@@ -851,34 +725,6 @@ impl<'a> ListPods<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::PodList>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self.client.with_call(&operations::LIST_PODS, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self {
@@ -914,6 +760,7 @@ impl<'a> ListPods<'a> {
     }
 }
 
+sending!(ListPods, LIST_PODS, [200], types::PodList, json);
 impl Paged for ListPods<'_> {
     type Page = types::PodList;
     type Item = types::Pod;
@@ -1025,34 +872,6 @@ impl<'a> CreatePod<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::Pod>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self.client.with_call(&operations::CREATE_POD, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 201, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, namespace, dry_run, body, .. } = self;
@@ -1071,6 +890,8 @@ impl<'a> CreatePod<'a> {
         Ok(request)
     }
 }
+
+sending!(CreatePod, CREATE_POD, [200, 201, 202], types::Pod, json);
 
 /// A call of `listCciV2Namespace`; [`Client::list_namespaces`] begins it.
 #[derive(Clone, Debug)]
@@ -1162,36 +983,6 @@ impl<'a> ListNamespaces<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::NamespaceList>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::LIST_NAMESPACES, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self {
@@ -1221,6 +1012,7 @@ impl<'a> ListNamespaces<'a> {
     }
 }
 
+sending!(ListNamespaces, LIST_NAMESPACES, [200], types::NamespaceList, json);
 impl Paged for ListNamespaces<'_> {
     type Page = types::NamespaceList;
     type Item = types::Namespace;
@@ -1316,36 +1108,6 @@ impl<'a> CreateNamespace<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::Namespace>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::CREATE_NAMESPACE, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 201, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, dry_run, body, .. } = self;
@@ -1360,6 +1122,8 @@ impl<'a> CreateNamespace<'a> {
         Ok(request)
     }
 }
+
+sending!(CreateNamespace, CREATE_NAMESPACE, [200, 201, 202], types::Namespace, json);
 
 /// A call of `readCciV2Namespace`; [`Client::read_namespace`] begins it.
 #[derive(Clone, Debug)]
@@ -1390,36 +1154,6 @@ impl<'a> ReadNamespace<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::Namespace>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::READ_NAMESPACE, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, name, .. } = self;
@@ -1432,6 +1166,8 @@ impl<'a> ReadNamespace<'a> {
         Ok(request)
     }
 }
+
+sending!(ReadNamespace, READ_NAMESPACE, [200], types::Namespace, json);
 
 /// A call of `deleteCciV2Namespace`; [`Client::delete_namespace`] begins it.
 #[derive(Clone, Debug)]
@@ -1471,36 +1207,6 @@ impl<'a> DeleteNamespace<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::Namespace>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::DELETE_NAMESPACE, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, name, dry_run, .. } = self;
@@ -1518,6 +1224,8 @@ impl<'a> DeleteNamespace<'a> {
         Ok(request)
     }
 }
+
+sending!(DeleteNamespace, DELETE_NAMESPACE, [200, 202], types::Namespace, json);
 
 /// A call of `keystoneCreateUserTokenByPassword`; [`Client::create_user_token`] begins it.
 #[derive(Clone, Debug)]
@@ -1567,38 +1275,6 @@ impl<'a> CreateUserToken<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<Answer<types::KeystoneCreateUserTokenByPasswordResponse>, Error>,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::CREATE_USER_TOKEN, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[201],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, nocatalog, body, .. } = self;
@@ -1613,3 +1289,8 @@ impl<'a> CreateUserToken<'a> {
         Ok(request)
     }
 }
+
+sending!(
+    CreateUserToken, CREATE_USER_TOKEN, [201],
+    types::KeystoneCreateUserTokenByPasswordResponse, json
+);

@@ -34,6 +34,10 @@ use super::types::*;
     name = "name", value = "value",
 } keeps extra);
 
+::guestexec_core::redacted!(EnvironmentVariable {
+    name, value hidden optional, extra,
+});
+
 ::guestexec_core::answer!(ErrorBody {
     api_version = "apiVersion", code = "code", details = "details", error = "error",
     error_code = "errorCode", error_msg = "error_msg", kind = "kind", message = "message",
@@ -149,6 +153,10 @@ use super::types::*;
 ::guestexec_core::request!(NewEnvironmentVariable {
     name = "name", value = "value" optional,
 } refusing others);
+
+::guestexec_core::redacted!(NewEnvironmentVariable {
+    name, value hidden optional,
+});
 
 ::guestexec_core::request!(NewNamespace {
     api_version = "apiVersion" optional, kind = "kind" optional, metadata = "metadata",

@@ -22,6 +22,8 @@ mod members;
 
 /// The operations, each with what is known of it before it is called.
 pub mod operations;
+#[cfg(feature = "schemars")]
+mod schemas;
 
 /// What requests and answers are made of.
 pub mod types;

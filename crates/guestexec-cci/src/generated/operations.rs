@@ -4,218 +4,158 @@ use guestexec_core::Operation;
 
 /// Runs a command in a container over a WebSocket.
 pub const EXEC_IN_POD: Operation = Operation {
-    id: "connectCciV2GetNamespacedPodExec",
-    method: "GET",
-    path: "/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec",
     starts_command: true,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://support.huaweicloud.com/intl/en-us/api-cci2/connectNamespacedPodExec.html",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "connectCciV2GetNamespacedPodExec",
+        "GET",
+        "/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec",
+    )
 };
 
 /// Runs a command in a container over SPDY/3.1.
 pub const EXEC_IN_POD_BY_POST: Operation = Operation {
-    id: "connectCciV2PostNamespacedPodExec",
-    method: "POST",
-    path: "/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec",
     starts_command: true,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/connecting_post_requests_to_exec_of_pod.rst",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "connectCciV2PostNamespacedPodExec",
+        "POST",
+        "/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec",
+    )
 };
 
 /// Reads one pod.
 pub const READ_POD: Operation = Operation {
-    id: "readCciV2NamespacedPod",
-    method: "GET",
-    path: "/apis/cci/v2/namespaces/{namespace}/pods/{name}",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_the_specified_pod.rst",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/spec/containers/*/env/*/value,body/spec/ephemeralContainers/*/env/*/value,body/spec/initContainers/*/env/*/value",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "readCciV2NamespacedPod",
+        "GET",
+        "/apis/cci/v2/namespaces/{namespace}/pods/{name}",
+    )
 };
 
 /// Deletes a pod, which ends the processes of its containers.
 pub const DELETE_POD: Operation = Operation {
-    id: "deleteCciV2NamespacedPod",
-    method: "DELETE",
-    path: "/apis/cci/v2/namespaces/{namespace}/pods/{name}",
     starts_command: false,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/b8e9e38b/api-ref/source/proprietary_apis/deleting_a_pod.rst",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/spec/containers/*/env/*/value,body/spec/ephemeralContainers/*/env/*/value,body/spec/initContainers/*/env/*/value",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "deleteCciV2NamespacedPod",
+        "DELETE",
+        "/apis/cci/v2/namespaces/{namespace}/pods/{name}",
+    )
 };
 
 /// Reads the log of a container.
 pub const READ_POD_LOG: Operation = Operation {
-    id: "readCciV2NamespacedPodLog",
-    method: "GET",
-    path: "/apis/cci/v2/namespaces/{namespace}/pods/{name}/log",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_logs_of_the_specified_pod.rst",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "readCciV2NamespacedPodLog",
+        "GET",
+        "/apis/cci/v2/namespaces/{namespace}/pods/{name}/log",
+    )
 };
 
 /// Lists the pods of a namespace.
 pub const LIST_PODS: Operation = Operation {
-    id: "listCciV2NamespacedPod",
-    method: "GET",
-    path: "/apis/cci/v2/namespaces/{namespace}/pods",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/listing_or_watching_objects_of_kind_pod.rst",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/items/*/spec/containers/*/env/*/value,body/items/*/spec/ephemeralContainers/*/env/*/value,body/items/*/spec/initContainers/*/env/*/value",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "listCciV2NamespacedPod",
+        "GET",
+        "/apis/cci/v2/namespaces/{namespace}/pods",
+    )
 };
 
 /// Creates a pod, which starts the main process of each of its containers.
 pub const CREATE_POD: Operation = Operation {
-    id: "createCciV2NamespacedPod",
-    method: "POST",
-    path: "/apis/cci/v2/namespaces/{namespace}/pods",
     starts_command: true,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/b8e9e38b/api-ref/source/proprietary_apis/creating_a_pod.rst",
     read_on: "2026-11-29",
     secrets: "body/spec/containers/*/env/*/value,body/spec/initContainers/*/env/*/value",
-    texts: "",
     answer_secrets: "body/spec/containers/*/env/*/value,body/spec/ephemeralContainers/*/env/*/value,body/spec/initContainers/*/env/*/value",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "createCciV2NamespacedPod",
+        "POST",
+        "/apis/cci/v2/namespaces/{namespace}/pods",
+    )
 };
 
 /// Lists the namespaces.
 pub const LIST_NAMESPACES: Operation = Operation {
-    id: "listCciV2Namespace",
-    method: "GET",
-    path: "/apis/cci/v2/namespaces",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/listing_or_watching_objects_of_kind_namespace.rst",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("listCciV2Namespace", "GET", "/apis/cci/v2/namespaces")
 };
 
 /// Creates a namespace.
 pub const CREATE_NAMESPACE: Operation = Operation {
-    id: "createCciV2Namespace",
-    method: "POST",
-    path: "/apis/cci/v2/namespaces",
     starts_command: false,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/b8e9e38b/api-ref/source/proprietary_apis/creating_a_namespace.rst",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("createCciV2Namespace", "POST", "/apis/cci/v2/namespaces")
 };
 
 /// Reads one namespace.
 pub const READ_NAMESPACE: Operation = Operation {
-    id: "readCciV2Namespace",
-    method: "GET",
-    path: "/apis/cci/v2/namespaces/{name}",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_the_specified_namespace.rst",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "readCciV2Namespace",
+        "GET",
+        "/apis/cci/v2/namespaces/{name}",
+    )
 };
 
 /// Deletes a namespace, with all that is in it.
 pub const DELETE_NAMESPACE: Operation = Operation {
-    id: "deleteCciV2Namespace",
-    method: "DELETE",
-    path: "/apis/cci/v2/namespaces/{name}",
     starts_command: false,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/deleting_a_namespace.rst",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "deleteCciV2Namespace",
+        "DELETE",
+        "/apis/cci/v2/namespaces/{name}",
+    )
 };
 
 /// Gets a token from IAM.
 pub const CREATE_USER_TOKEN: Operation = Operation {
-    id: "keystoneCreateUserTokenByPassword",
-    method: "POST",
-    path: "/v3/auth/tokens",
     starts_command: false,
     repeatable: false,
     open: true,
-    rate: None,
-    deprecated: false,
     page: "https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html",
     read_on: "2026-11-22",
     secrets: "body/auth/identity/password/user/password,body/auth/identity/hw_ak_sk/secret/key",
-    texts: "",
     answer_secrets: "header/x-subject-token",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "keystoneCreateUserTokenByPassword",
+        "POST",
+        "/v3/auth/tokens",
+    )
 };
 
 /// All operations, in the document's order.

@@ -16,7 +16,7 @@ use hyper::body::Bytes;
 
 use super::NamedOperation;
 use crate::{
-    Answer, Error, ErrorKind, Paged, Pages, Part, Place, Read, Streamed, call::undocumented,
+    Answer, Error, ErrorKind, Paged, Pages, Part, Place, Sending, Streamed, call::undocumented,
 };
 
 type Sent<E, T = Bytes> = Result<Answer<T>, E>;
@@ -56,13 +56,21 @@ pub struct NamedCall<'a, E> {
 }
 
 impl<'a, D> NamedCall<'a, Error<D>> {
-    /// A call that is sent by polling `send`.
+    /// A call that its builder has finished.
     #[doc(hidden)]
-    pub fn new(
-        called: &'static NamedOperation,
-        send: impl Future<Output = Sent<Error<D>>> + Send + 'a,
-    ) -> Self {
-        Self { called, send: send.boxed(), streamed: None, pages: None }
+    pub fn of<C: Sending<Detail = D> + 'a>(called: &'static NamedOperation, call: C) -> Self {
+        Self { called, send: call.into_bytes().boxed(), streamed: None, pages: None }
+    }
+
+    /// One whose answer is a page of a list.
+    #[doc(hidden)]
+    pub fn of_list<C>(called: &'static NamedOperation, call: C) -> Self
+    where
+        C: Paged<Detail = D> + Sending<Detail = D, Content = <C as Paged>::Page> + 'a,
+        D: Send + Sync,
+    {
+        let pages = Pages::new(AsBytes(call.clone())).map(|page| Ok(page?.map(|page| page.bytes)));
+        Self { pages: Some(pages.boxed()), ..Self::of(called, call) }
     }
 
     /// Adds the way to send it that gives the body as it comes.
@@ -72,13 +80,6 @@ impl<'a, D> NamedCall<'a, Error<D>> {
         send: impl Future<Output = Sent<Error<D>, Streamed>> + Send + 'a,
     ) -> Self {
         self.streamed = Some(send.boxed());
-        self
-    }
-
-    /// Adds the pages of its list.
-    #[doc(hidden)]
-    pub fn paged(mut self, pages: impl Stream<Item = Sent<Error<D>>> + Send + 'a) -> Self {
-        self.pages = Some(pages.boxed());
         self
     }
 
@@ -160,34 +161,9 @@ impl<E> fmt::Debug for NamedPages<'_, E> {
     }
 }
 
-/// The pages of a list as they came. `send` sends a call for the body as it came, and `read` reads a page
-/// of that, which tells where the list goes on.
-#[doc(hidden)]
-pub fn page_bytes<'a, C, S, F>(
-    call: C,
-    send: S,
-    read: Read<C::Page>,
-) -> impl Stream<Item = Sent<Error<C::Detail>>> + Send + 'a
-where
-    C: Paged + 'a,
-    S: Fn(C) -> F + Clone + Send + Sync + 'a,
-    F: Future<Output = Sent<Error<C::Detail>>> + Send + 'a,
-{
-    Pages::new(AsBytes { call, send, read }).map(|page| Ok(page?.map(|page| page.bytes)))
-}
-
 /// A call whose pages stay as they came.
-struct AsBytes<C: Paged, S> {
-    call: C,
-    send: S,
-    read: Read<C::Page>,
-}
-
-impl<C: Paged, S: Clone> Clone for AsBytes<C, S> {
-    fn clone(&self) -> Self {
-        Self { call: self.call.clone(), send: self.send.clone(), read: self.read }
-    }
-}
+#[derive(Clone)]
+struct AsBytes<C>(C);
 
 /// A page as it came, and where its list goes on.
 struct PageBytes {
@@ -195,24 +171,22 @@ struct PageBytes {
     part: Part,
 }
 
-impl<C, S, F> Paged for AsBytes<C, S>
+impl<C, D: Send + Sync> Paged for AsBytes<C>
 where
-    C: Paged,
-    S: Fn(C) -> F + Clone + Send + Sync,
-    F: Future<Output = Sent<Error<C::Detail>>> + Send,
+    C: Paged<Detail = D> + Sending<Detail = D, Content = <C as Paged>::Page>,
 {
     type Page = PageBytes;
     type Item = ();
-    type Detail = C::Detail;
+    type Detail = D;
 
     const OPERATION: &'static str = C::OPERATION;
 
-    async fn fetch(self) -> Result<Answer<PageBytes>, Error<C::Detail>> {
-        let answer = (self.send)(self.call.clone()).await?;
-        let read = (self.read)(Bytes::clone(&answer)).map_err(|error| {
+    async fn fetch(self) -> Result<Answer<PageBytes>, Error<D>> {
+        let answer = self.0.clone().into_bytes().await?;
+        let read = C::read(Bytes::clone(&answer)).map_err(|error| {
             Error::new(ErrorKind::Protocol, undocumented(answer.len(), &error)).during(C::OPERATION)
         });
-        let part = self.call.part(&read?);
+        let part = self.0.part(&read?);
         Ok(answer.map(|bytes| PageBytes { bytes, part }))
     }
 
@@ -221,11 +195,11 @@ where
     }
 
     fn beginning(self, at: Place) -> Self {
-        Self { call: self.call.beginning(at), ..self }
+        Self(self.0.beginning(at))
     }
 
     fn begin(&self) -> Option<Place> {
-        self.call.begin()
+        self.0.begin()
     }
 
     fn into_items(_: PageBytes) -> Vec<()> {

@@ -76,6 +76,22 @@ impl<D> Given<Error<D>> {
         read.map_err(|violation| self.refused(violation.to_string()))
     }
 
+    /// The call with a parameter that may be missing, which `set` gives it.
+    ///
+    /// # Errors
+    /// As [`optional`](Self::optional).
+    pub fn set<T: DeserializeOwned, C>(
+        &mut self,
+        name: &str,
+        call: C,
+        set: impl FnOnce(C, T) -> C,
+    ) -> Result<C, Error<D>> {
+        Ok(match self.optional(name)? {
+            Some(value) => set(call, value),
+            None => call,
+        })
+    }
+
     /// The body; without one, an object that is empty but for the members around the content.
     ///
     /// # Errors

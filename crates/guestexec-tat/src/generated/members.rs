@@ -35,10 +35,21 @@ use super::types::*;
     working_directory = "WorkingDirectory",
 } keeps extra);
 
+::guestexec_core::redacted!(Command {
+    command_id, command_name, command_type, content, created_by, created_time,
+    default_parameter_confs, default_parameters hidden optional, description, enable_parameter,
+    formatted_description, output_cos_bucket_url, output_cos_key_prefix, scenes, tags, timeout,
+    updated_time, username, working_directory, extra,
+});
+
 ::guestexec_core::answer!(CommandDefaultParameter {
     parameter_description = "ParameterDescription", parameter_name = "ParameterName",
     parameter_value = "ParameterValue",
 } keeps extra);
+
+::guestexec_core::redacted!(CommandDefaultParameter {
+    parameter_description, parameter_name, parameter_value hidden optional, extra,
+});
 
 ::guestexec_core::answer!(CommandDocument {
     command_type = "CommandType", content = "Content", output_cos_bucket_url = "OutputCOSBucketUrl",
@@ -61,6 +72,12 @@ use super::types::*;
     working_directory = "WorkingDirectory" optional,
 } refusing others);
 
+::guestexec_core::redacted!(CreateCommandRequest {
+    command_name, command_type, content, default_parameter_confs,
+    default_parameters hidden optional, description, enable_parameter, output_cos_bucket_url,
+    output_cos_key_prefix, tags, timeout, username, working_directory,
+});
+
 ::guestexec_core::answer!(CreateCommandResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -75,6 +92,11 @@ use super::types::*;
     tags = "Tags" optional, type_ = "Type", username = "Username" optional,
 } refusing others);
 
+::guestexec_core::redacted!(CreateInvokerRequest {
+    command_id, instance_ids, name, parameters hidden optional, schedule_settings, tags, type_,
+    username,
+});
+
 ::guestexec_core::answer!(CreateInvokerResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -87,6 +109,10 @@ use super::types::*;
     parameter_description = "ParameterDescription" optional, parameter_name = "ParameterName",
     parameter_value = "ParameterValue",
 } refusing others);
+
+::guestexec_core::redacted!(DefaultParameterConf {
+    parameter_description, parameter_name, parameter_value hidden,
+});
 
 ::guestexec_core::request!(DeleteCommandRequest {
     command_id = "CommandId",
@@ -292,6 +318,14 @@ use super::types::*;
     updated_time = "UpdatedTime", username = "Username", working_directory = "WorkingDirectory",
 } keeps extra);
 
+::guestexec_core::redacted!(Invocation {
+    command_content, command_id, command_name, command_type, created_time,
+    default_parameters hidden optional, description, end_time, instance_kind, invocation_id,
+    invocation_source, invocation_status, invocation_task_basic_info_set, output_cos_bucket_url,
+    output_cos_key_prefix, parameters hidden optional, start_time, timeout, updated_time, username,
+    working_directory, extra,
+});
+
 ::guestexec_core::answer!(InvocationTask {
     command_document = "CommandDocument", command_id = "CommandId", command_name = "CommandName",
     created_time = "CreatedTime", end_time = "EndTime", error_info = "ErrorInfo",
@@ -313,6 +347,11 @@ use super::types::*;
     working_directory = "WorkingDirectory" optional,
 } refusing others);
 
+::guestexec_core::redacted!(InvokeCommandRequest {
+    command_id, instance_ids, output_cos_bucket_url, output_cos_key_prefix,
+    parameters hidden optional, timeout, username, working_directory,
+});
+
 ::guestexec_core::answer!(InvokeCommandResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -327,6 +366,11 @@ use super::types::*;
     parameters = "Parameters", schedule_settings = "ScheduleSettings", tags = "Tags",
     type_ = "Type", updated_time = "UpdatedTime", username = "Username",
 } keeps extra);
+
+::guestexec_core::redacted!(Invoker {
+    command_id, created_time, enable, instance_ids, invoker_id, name, parameters hidden optional,
+    schedule_settings, tags, type_, updated_time, username, extra,
+});
 
 ::guestexec_core::answer!(InvokerRecord {
     invocation_id = "InvocationId", invoke_time = "InvokeTime", invoker_id = "InvokerId",
@@ -347,6 +391,12 @@ use super::types::*;
     username = "Username" optional, working_directory = "WorkingDirectory" optional,
 } refusing others);
 
+::guestexec_core::redacted!(ModifyCommandRequest {
+    command_id, command_name, command_type, content, default_parameter_confs,
+    default_parameters hidden optional, description, output_cos_bucket_url, output_cos_key_prefix,
+    timeout, username, working_directory,
+});
+
 ::guestexec_core::answer!(ModifyCommandResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -362,6 +412,11 @@ use super::types::*;
     username = "Username" optional,
 } refusing others);
 
+::guestexec_core::redacted!(ModifyInvokerRequest {
+    command_id, instance_ids, invoker_id, name, parameters hidden optional, schedule_settings,
+    type_, username,
+});
+
 ::guestexec_core::answer!(ModifyInvokerResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -375,6 +430,10 @@ use super::types::*;
     parameters = "Parameters" optional,
 } refusing others);
 
+::guestexec_core::redacted!(PreviewReplacedCommandContentRequest {
+    command_id, content, parameters hidden optional,
+});
+
 ::guestexec_core::answer!(PreviewReplacedCommandContentResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -382,6 +441,10 @@ use super::types::*;
 ::guestexec_core::answer!(PreviewReplacedCommandContentResult {
     replaced_content = "ReplacedContent", request_id = "RequestId",
 } keeps extra);
+
+::guestexec_core::redacted!(PreviewReplacedCommandContentResult {
+    replaced_content hidden optional, request_id, extra,
+});
 
 ::guestexec_core::answer!(RegionInfo {
     region = "Region", region_name = "RegionName", region_state = "RegionState",
@@ -405,6 +468,13 @@ use super::types::*;
     username = "Username" optional, working_directory = "WorkingDirectory" optional,
 } refusing others);
 
+::guestexec_core::redacted!(RunCommandRequest {
+    command_name, command_type, content, default_parameter_confs,
+    default_parameters hidden optional, description, enable_parameter, instance_ids,
+    output_cos_bucket_url, output_cos_key_prefix, parameters hidden optional, save_command, tags,
+    timeout, username, working_directory,
+});
+
 ::guestexec_core::answer!(RunCommandResponse {
     response = "Response",
 } keeps extra requires "Response");
@@ -426,3 +496,8 @@ use super::types::*;
     exit_code = "ExitCode", output = "Output",
     output_upload_cos_error_info = "OutputUploadCOSErrorInfo", output_url = "OutputUrl",
 } keeps extra);
+
+::guestexec_core::redacted!(TaskResult {
+    dropped, exec_end_time, exec_start_time, exit_code, output, output_upload_cos_error_info,
+    output_url hidden optional, extra,
+});

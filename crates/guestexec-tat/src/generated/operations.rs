@@ -4,398 +4,246 @@ use guestexec_core::Operation;
 
 /// Runs a script on up to 200 instances.
 pub const RUN_COMMAND: Operation = Operation {
-    id: "RunCommand",
-    method: "POST",
-    path: "/",
     starts_command: true,
     repeatable: false,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46686",
     read_on: "2026-11-22",
     secrets: "body/DefaultParameters,body/DefaultParameterConfs/*/ParameterValue,body/Parameters",
     texts: "base64/Content,json/DefaultParameters,json/Parameters",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("RunCommand", "POST", "/")
 };
 
 /// Runs a saved or public command on up to 200 instances.
 pub const INVOKE_COMMAND: Operation = Operation {
-    id: "InvokeCommand",
-    method: "POST",
-    path: "/",
     starts_command: true,
     repeatable: false,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46690",
     read_on: "2026-11-22",
     secrets: "body/Parameters",
     texts: "json/Parameters",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("InvokeCommand", "POST", "/")
 };
 
 /// Saves a command for later use.
 pub const CREATE_COMMAND: Operation = Operation {
-    id: "CreateCommand",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: false,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46702",
     read_on: "2026-11-22",
     secrets: "body/DefaultParameters,body/DefaultParameterConfs/*/ParameterValue",
     texts: "base64/Content,json/DefaultParameters",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("CreateCommand", "POST", "/")
 };
 
 /// Lists commands, the account's own and TAT's public ones.
 pub const DESCRIBE_COMMANDS: Operation = Operation {
-    id: "DescribeCommands",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46697",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/Response/CommandSet/*/DefaultParameters,body/Response/CommandSet/*/DefaultParameterConfs/*/ParameterValue",
     answer_texts: "base64/Response/CommandSet/*/Content,json/Response/CommandSet/*/DefaultParameters",
+    ..Operation::undocumented("DescribeCommands", "POST", "/")
 };
 
 /// Changes a saved command.
 pub const MODIFY_COMMAND: Operation = Operation {
-    id: "ModifyCommand",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46689",
     read_on: "2026-11-29",
     secrets: "body/DefaultParameters,body/DefaultParameterConfs/*/ParameterValue",
     texts: "base64/Content,json/DefaultParameters",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("ModifyCommand", "POST", "/")
 };
 
 /// Deletes a saved command.
 pub const DELETE_COMMAND: Operation = Operation {
-    id: "DeleteCommand",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: false,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46700",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("DeleteCommand", "POST", "/")
 };
 
 /// Deletes several saved commands.
 pub const DELETE_COMMANDS: Operation = Operation {
-    id: "DeleteCommands",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: false,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/78093",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("DeleteCommands", "POST", "/")
 };
 
 /// Lists invocations with one status each, without output.
 pub const DESCRIBE_INVOCATIONS: Operation = Operation {
-    id: "DescribeInvocations",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46695",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/Response/InvocationSet/*/Parameters,body/Response/InvocationSet/*/DefaultParameters",
     answer_texts: "json/Response/InvocationSet/*/Parameters,json/Response/InvocationSet/*/DefaultParameters,base64/Response/InvocationSet/*/CommandContent",
+    ..Operation::undocumented("DescribeInvocations", "POST", "/")
 };
 
 /// Lists tasks, with output and exit code on request.
 pub const DESCRIBE_INVOCATION_TASKS: Operation = Operation {
-    id: "DescribeInvocationTasks",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46696",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/Response/InvocationTaskSet/*/TaskResult/OutputUrl",
     answer_texts: "base64/Response/InvocationTaskSet/*/TaskResult/Output,base64/Response/InvocationTaskSet/*/CommandDocument/Content",
+    ..Operation::undocumented("DescribeInvocationTasks", "POST", "/")
 };
 
 /// Cancels an invocation, whole or on some instances.
 pub const CANCEL_INVOCATION: Operation = Operation {
-    id: "CancelInvocation",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46703",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("CancelInvocation", "POST", "/")
 };
 
 /// Schedules a saved command on up to 100 instances.
 pub const CREATE_INVOKER: Operation = Operation {
-    id: "CreateInvoker",
-    method: "POST",
-    path: "/",
     starts_command: true,
     repeatable: false,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46701",
     read_on: "2026-11-29",
     secrets: "body/Parameters",
     texts: "json/Parameters",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("CreateInvoker", "POST", "/")
 };
 
 /// Changes an invoker.
 pub const MODIFY_INVOKER: Operation = Operation {
-    id: "ModifyInvoker",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46688",
     read_on: "2026-11-29",
     secrets: "body/Parameters",
     texts: "json/Parameters",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("ModifyInvoker", "POST", "/")
 };
 
 /// Enables an invoker.
 pub const ENABLE_INVOKER: Operation = Operation {
-    id: "EnableInvoker",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46691",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("EnableInvoker", "POST", "/")
 };
 
 /// Disables an invoker.
 pub const DISABLE_INVOKER: Operation = Operation {
-    id: "DisableInvoker",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46692",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("DisableInvoker", "POST", "/")
 };
 
 /// Deletes an invoker.
 pub const DELETE_INVOKER: Operation = Operation {
-    id: "DeleteInvoker",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: false,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46699",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("DeleteInvoker", "POST", "/")
 };
 
 /// Lists invokers.
 pub const DESCRIBE_INVOKERS: Operation = Operation {
-    id: "DescribeInvokers",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46693",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/Response/InvokerSet/*/Parameters",
     answer_texts: "json/Response/InvokerSet/*/Parameters",
+    ..Operation::undocumented("DescribeInvokers", "POST", "/")
 };
 
 /// Lists what invokers have started.
 pub const DESCRIBE_INVOKER_RECORDS: Operation = Operation {
-    id: "DescribeInvokerRecords",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46694",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("DescribeInvokerRecords", "POST", "/")
 };
 
 /// Lists agents with their state and system.
 pub const DESCRIBE_AUTOMATION_AGENT_STATUS: Operation = Operation {
-    id: "DescribeAutomationAgentStatus",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46698",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("DescribeAutomationAgentStatus", "POST", "/")
 };
 
 /// Lists the machines registered with TAT.
 pub const DESCRIBE_REGISTER_INSTANCES: Operation = Operation {
-    id: "DescribeRegisterInstances",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/78097",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("DescribeRegisterInstances", "POST", "/")
 };
 
 /// Shows a script with its parameters filled in, without running it.
 pub const PREVIEW_REPLACED_COMMAND_CONTENT: Operation = Operation {
-    id: "PreviewReplacedCommandContent",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46687",
     read_on: "2026-11-22",
     secrets: "body/Parameters",
     texts: "json/Parameters,base64/Content",
     answer_secrets: "body/Response/ReplacedContent",
     answer_texts: "base64/Response/ReplacedContent",
+    ..Operation::undocumented("PreviewReplacedCommandContent", "POST", "/")
 };
 
 /// Tells how much of its quotas the account has used.
 pub const DESCRIBE_QUOTAS: Operation = Operation {
-    id: "DescribeQuotas",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/78089",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("DescribeQuotas", "POST", "/")
 };
 
 /// Lists the regions where TAT is offered.
 pub const DESCRIBE_REGIONS: Operation = Operation {
-    id: "DescribeRegions",
-    method: "POST",
-    path: "/",
     starts_command: false,
     repeatable: true,
-    open: false,
     rate: Some(20),
-    deprecated: false,
     page: "https://www.tencentcloud.com/document/product/1147/46705",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("DescribeRegions", "POST", "/")
 };
 
 /// All operations, in the document's order.

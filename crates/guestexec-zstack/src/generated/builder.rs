@@ -3,9 +3,9 @@
 use std::fmt;
 use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::{
-    Answer, Base64, Bytes, CallError, CallOptions, DetailOf, Exchanging, PageItems,
-    Paged, Pages, Part, Place, Read, Secret, Validate, accepted, answer, call_options,
-    json_body, read,
+    Answer, Base64, CallError, CallOptions, DetailOf, Exchanging, PageItems, Paged,
+    Pages, Part, Place, Read, Secret, Validate, accepted, answer, call_options,
+    json_body, sending,
 };
 use progenitor_client::{QueryParam, encode_path};
 use reqwest::header::ACCEPT;
@@ -92,36 +92,6 @@ impl<'a> LogInByAccount<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::LogInByAccountResponse>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::LOG_IN_BY_ACCOUNT, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, body, .. } = self;
@@ -134,6 +104,8 @@ impl<'a> LogInByAccount<'a> {
         Ok(request)
     }
 }
+
+sending!(LogInByAccount, LOG_IN_BY_ACCOUNT, [200], types::LogInByAccountResponse, json);
 
 /// A call of `LogOut`; [`Client::log_out`] begins it.
 #[derive(Clone)]
@@ -170,34 +142,6 @@ impl<'a> LogOut<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::LogOutResponse>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self.client.with_call(&operations::LOG_OUT, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, uuid, .. } = self;
@@ -213,6 +157,8 @@ impl<'a> LogOut<'a> {
         Ok(request)
     }
 }
+
+sending!(LogOut, LOG_OUT, [200], types::LogOutResponse, json);
 
 /// A call of `ValidateSession`; [`Client::validate_session`] begins it.
 #[derive(Clone)]
@@ -249,36 +195,6 @@ impl<'a> ValidateSession<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::ValidateSessionResponse>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::VALIDATE_SESSION, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, uuid, .. } = self;
@@ -291,6 +207,8 @@ impl<'a> ValidateSession<'a> {
         Ok(request)
     }
 }
+
+sending!(ValidateSession, VALIDATE_SESSION, [200], types::ValidateSessionResponse, json);
 
 /// A call of `RenewSession`; [`Client::renew_session`] begins it.
 #[derive(Clone)]
@@ -349,36 +267,6 @@ impl<'a> RenewSession<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::RenewSessionResponse>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::RENEW_SESSION, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, uuid, body, .. } = self;
@@ -395,6 +283,8 @@ impl<'a> RenewSession<'a> {
         Ok(request)
     }
 }
+
+sending!(RenewSession, RENEW_SESSION, [200, 202], types::RenewSessionResponse, json);
 
 /// A call of `GetVmGuestToolsInfo`; [`Client::get_vm_guest_tools_info`] begins it.
 #[derive(Clone, Debug)]
@@ -427,38 +317,6 @@ impl<'a> GetVmGuestToolsInfo<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<Answer<types::GetVmGuestToolsInfoResponse>, Error>,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::GET_VM_GUEST_TOOLS_INFO, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, uuid, .. } = self;
@@ -471,6 +329,11 @@ impl<'a> GetVmGuestToolsInfo<'a> {
         Ok(request)
     }
 }
+
+sending!(
+    GetVmGuestToolsInfo, GET_VM_GUEST_TOOLS_INFO, [200],
+    types::GetVmGuestToolsInfoResponse, json
+);
 
 /// A call of `ExecuteGuestVmCommand`; [`Client::execute_guest_vm_command`] begins it.
 #[derive(Clone, Debug)]
@@ -551,38 +414,6 @@ impl<'a> ExecuteGuestVmCommand<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<Answer<types::ExecuteGuestVmCommandResponse>, Error>,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::EXECUTE_GUEST_VM_COMMAND, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, body, .. } = self;
@@ -595,6 +426,11 @@ impl<'a> ExecuteGuestVmCommand<'a> {
         Ok(request)
     }
 }
+
+sending!(
+    ExecuteGuestVmCommand, EXECUTE_GUEST_VM_COMMAND, [200, 202],
+    types::ExecuteGuestVmCommandResponse, json
+);
 
 /// A call of `ExecuteGuestVmCommandByPost`; [`Client::execute_guest_vm_command_by_post`] begins
 /// it.
@@ -676,42 +512,6 @@ impl<'a> ExecuteGuestVmCommandByPost<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<Answer<types::ExecuteGuestVmCommandResponse>, Error>,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(
-                &operations::EXECUTE_GUEST_VM_COMMAND_BY_POST,
-                call,
-                &self.options,
-            );
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, body, .. } = self;
@@ -724,6 +524,11 @@ impl<'a> ExecuteGuestVmCommandByPost<'a> {
         Ok(request)
     }
 }
+
+sending!(
+    ExecuteGuestVmCommandByPost, EXECUTE_GUEST_VM_COMMAND_BY_POST, [200, 202],
+    types::ExecuteGuestVmCommandResponse, json
+);
 
 /// A call of `CreateGuestVmScript`; [`Client::create_guest_vm_script`] begins it.
 #[derive(Clone, Debug)]
@@ -838,38 +643,6 @@ impl<'a> CreateGuestVmScript<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<Answer<types::CreateGuestVmScriptResponse>, Error>,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::CREATE_GUEST_VM_SCRIPT, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, body, .. } = self;
@@ -882,6 +655,11 @@ impl<'a> CreateGuestVmScript<'a> {
         Ok(request)
     }
 }
+
+sending!(
+    CreateGuestVmScript, CREATE_GUEST_VM_SCRIPT, [200, 202],
+    types::CreateGuestVmScriptResponse, json
+);
 
 /// A call of `QueryGuestVmScript`; [`Client::query_guest_vm_script`] begins it.
 #[derive(Clone, Debug)]
@@ -969,36 +747,6 @@ impl<'a> QueryGuestVmScript<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::QueryGuestVmScriptResponse>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::QUERY_GUEST_VM_SCRIPT, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, q, limit, start, reply_with_count, sort, .. } = self;
@@ -1018,6 +766,10 @@ impl<'a> QueryGuestVmScript<'a> {
     }
 }
 
+sending!(
+    QueryGuestVmScript, QUERY_GUEST_VM_SCRIPT, [200], types::QueryGuestVmScriptResponse,
+    json
+);
 impl Paged for QueryGuestVmScript<'_> {
     type Page = types::QueryGuestVmScriptResponse;
     type Item = types::GuestVmScriptInventory;
@@ -1094,38 +846,6 @@ impl<'a> DeleteGuestVmScript<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<Answer<types::DeleteGuestVmScriptResponse>, Error>,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::DELETE_GUEST_VM_SCRIPT, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, uuid, delete_mode, .. } = self;
@@ -1142,6 +862,11 @@ impl<'a> DeleteGuestVmScript<'a> {
         Ok(request)
     }
 }
+
+sending!(
+    DeleteGuestVmScript, DELETE_GUEST_VM_SCRIPT, [200, 202],
+    types::DeleteGuestVmScriptResponse, json
+);
 
 /// A call of `ExecuteGuestVmScript`; [`Client::execute_guest_vm_script`] begins it.
 #[derive(Clone, Debug)]
@@ -1244,38 +969,6 @@ impl<'a> ExecuteGuestVmScript<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<Answer<types::ExecuteGuestVmScriptResponse>, Error>,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::EXECUTE_GUEST_VM_SCRIPT, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, uuid, body, .. } = self;
@@ -1292,6 +985,11 @@ impl<'a> ExecuteGuestVmScript<'a> {
         Ok(request)
     }
 }
+
+sending!(
+    ExecuteGuestVmScript, EXECUTE_GUEST_VM_SCRIPT, [200, 202],
+    types::ExecuteGuestVmScriptResponse, json
+);
 
 /// A call of `UpdateGuestVmScript`; [`Client::update_guest_vm_script`] begins it.
 #[derive(Clone, Debug)]
@@ -1412,38 +1110,6 @@ impl<'a> UpdateGuestVmScript<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<Answer<types::UpdateGuestVmScriptResponse>, Error>,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::UPDATE_GUEST_VM_SCRIPT, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, uuid, body, .. } = self;
@@ -1460,6 +1126,11 @@ impl<'a> UpdateGuestVmScript<'a> {
         Ok(request)
     }
 }
+
+sending!(
+    UpdateGuestVmScript, UPDATE_GUEST_VM_SCRIPT, [200, 202],
+    types::UpdateGuestVmScriptResponse, json
+);
 
 /// A call of `QueryGuestVmScriptExecutedRecord`; [`Client::query_guest_vm_script_executed_record`]
 /// begins it.
@@ -1550,42 +1221,6 @@ impl<'a> QueryGuestVmScriptExecutedRecord<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<Answer<types::QueryGuestVmScriptExecutedRecordResponse>, Error>,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(
-                &operations::QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD,
-                call,
-                &self.options,
-            );
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, q, limit, start, reply_with_count, sort, .. } = self;
@@ -1605,6 +1240,10 @@ impl<'a> QueryGuestVmScriptExecutedRecord<'a> {
     }
 }
 
+sending!(
+    QueryGuestVmScriptExecutedRecord, QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD, [200],
+    types::QueryGuestVmScriptExecutedRecordResponse, json
+);
 impl Paged for QueryGuestVmScriptExecutedRecord<'_> {
     type Page = types::QueryGuestVmScriptExecutedRecordResponse;
     type Item = types::GuestVmScriptExecutedRecordInventory;
@@ -1731,45 +1370,6 @@ impl<'a> QueryGuestVmScriptExecutedRecordDetail<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<
-            Answer<types::QueryGuestVmScriptExecutedRecordDetailResponse>,
-            Error,
-        >,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(
-                &operations::QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL,
-                call,
-                &self.options,
-            );
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, q, limit, start, reply_with_count, sort, .. } = self;
@@ -1789,6 +1389,10 @@ impl<'a> QueryGuestVmScriptExecutedRecordDetail<'a> {
     }
 }
 
+sending!(
+    QueryGuestVmScriptExecutedRecordDetail, QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL,
+    [200], types::QueryGuestVmScriptExecutedRecordDetailResponse, json
+);
 impl Paged for QueryGuestVmScriptExecutedRecordDetail<'_> {
     type Page = types::QueryGuestVmScriptExecutedRecordDetailResponse;
     type Item = types::GuestVmScriptExecutedRecordDetailInventory;
@@ -1913,36 +1517,6 @@ impl<'a> QueryVmInstance<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer<types::QueryVmInstanceResponse>, Error>> {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::QUERY_VM_INSTANCE, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, q, limit, start, reply_with_count, sort, .. } = self;
@@ -1962,6 +1536,9 @@ impl<'a> QueryVmInstance<'a> {
     }
 }
 
+sending!(
+    QueryVmInstance, QUERY_VM_INSTANCE, [200], types::QueryVmInstanceResponse, json
+);
 impl Paged for QueryVmInstance<'_> {
     type Page = types::QueryVmInstanceResponse;
     type Item = types::VmInstanceInventory;
@@ -2036,38 +1613,6 @@ impl<'a> GetApiJob<'a> {
         self.send_in(Call::default()).await
     }
 
-    /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
-    /// UTF-8, and numbers that no reader takes, are replaced.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn send_raw(self) -> Result<Answer<Bytes>, Error> {
-        self.prepared(Call::default()).receive(read::bytes).await
-    }
-
-    /// As `send`, for a call whose state is `call`.
-    #[inline]
-    pub(crate) fn send_in(
-        self,
-        call: Call,
-    ) -> impl Future<
-        Output = Result<Answer<types::ExecuteGuestVmCommandResponse>, Error>,
-    > {
-        self.prepared(call).receive(read::json)
-    }
-
-    #[inline]
-    fn prepared(self, call: Call) -> Prepared {
-        let client = self
-            .client
-            .with_call(&operations::GET_API_JOB, call, &self.options);
-        Prepared {
-            client,
-            request: self.request(),
-            successes: &[200, 202],
-        }
-    }
-
     #[inline]
     fn request(self) -> Requested {
         let Self { client, uuid, .. } = self;
@@ -2079,3 +1624,5 @@ impl<'a> GetApiJob<'a> {
         Ok(request)
     }
 }
+
+sending!(GetApiJob, GET_API_JOB, [200, 202], types::ExecuteGuestVmCommandResponse, json);

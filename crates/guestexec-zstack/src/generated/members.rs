@@ -10,6 +10,11 @@ use super::types::*;
     tag_uuids = "tagUuids" optional,
 });
 
+::guestexec_core::redacted!(CreateGuestVmScriptParams {
+    description, encoding_type, name, platform, render_params hidden optional, resource_uuid,
+    script_content, script_timeout, script_type, tag_uuids,
+});
+
 ::guestexec_core::request!(CreateGuestVmScriptRequest {
     params = "params", system_tags = "systemTags" optional, user_tags = "userTags" optional,
 });
@@ -56,10 +61,18 @@ use super::types::*;
     success = "success", vm_instance = "vmInstance",
 } keeps extra);
 
+::guestexec_core::redacted!(ExecuteGuestVmCommandResponse {
+    api_timeout, error, location, stream hidden optional, success, vm_instance, extra,
+});
+
 ::guestexec_core::request!(ExecuteGuestVmScriptParams {
     log_path = "logPath" optional, record_uuid = "recordUuid" optional,
     runtime_params = "runtimeParams" optional, script_timeout = "scriptTimeout" optional,
     vm_instance_uuids = "vmInstanceUuids",
+});
+
+::guestexec_core::redacted!(ExecuteGuestVmScriptParams {
+    log_path, record_uuid, runtime_params hidden optional, script_timeout, vm_instance_uuids,
 });
 
 ::guestexec_core::request!(ExecuteGuestVmScriptRequest {
@@ -83,12 +96,22 @@ use super::types::*;
     stdout = "stdout", vm_instance_uuid = "vmInstanceUuid", vm_name = "vmName",
 } keeps extra);
 
+::guestexec_core::redacted!(GuestVmScriptExecutedRecordDetailInventory {
+    end_time, err_cause, exit_code, record_uuid, start_time, status, stderr hidden optional,
+    stdout hidden optional, vm_instance_uuid, vm_name, extra,
+});
+
 ::guestexec_core::answer!(GuestVmScriptExecutedRecordInventory {
     encoding_type = "encodingType", end_time = "endTime", execution_count = "executionCount",
     executor = "executor", record_name = "recordName", render_params = "renderParams",
     script_content = "scriptContent", script_timeout = "scriptTimeout", script_uuid = "scriptUuid",
     start_time = "startTime", status = "status", uuid = "uuid", version = "version",
 } keeps extra);
+
+::guestexec_core::redacted!(GuestVmScriptExecutedRecordInventory {
+    encoding_type, end_time, execution_count, executor, record_name, render_params hidden optional,
+    script_content, script_timeout, script_uuid, start_time, status, uuid, version, extra,
+});
 
 ::guestexec_core::answer!(GuestVmScriptInventory {
     create_date = "createDate", description = "description", encoding_type = "encodingType",
@@ -97,6 +120,12 @@ use super::types::*;
     script_timeout = "scriptTimeout", script_type = "scriptType", uuid = "uuid",
     version = "version",
 } keeps extra);
+
+::guestexec_core::redacted!(GuestVmScriptInventory {
+    create_date, description, encoding_type, last_op_date, name, platform,
+    render_params hidden optional, script_content, script_timeout, script_type, uuid, version,
+    extra,
+});
 
 ::guestexec_core::request!(LogInByAccountParams {
     account_name = "accountName", password = "password",
@@ -152,6 +181,11 @@ use super::types::*;
     name = "name" optional, platform = "platform" optional, render_params = "renderParams" optional,
     script_content = "scriptContent" optional, script_timeout = "scriptTimeout" optional,
     script_type = "scriptType" optional,
+});
+
+::guestexec_core::redacted!(UpdateGuestVmScriptParams {
+    description, encoding_type, name, platform, render_params hidden optional, script_content,
+    script_timeout, script_type,
 });
 
 ::guestexec_core::request!(UpdateGuestVmScriptRequest {

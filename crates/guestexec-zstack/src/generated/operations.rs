@@ -4,290 +4,208 @@ use guestexec_core::Operation;
 
 /// Opens a session with an account name and password.
 pub const LOG_IN_BY_ACCOUNT: Operation = Operation {
-    id: "LogInByAccount",
-    method: "PUT",
-    path: "/v1/accounts/login",
     starts_command: false,
     repeatable: false,
     open: true,
-    rate: None,
-    deprecated: false,
     page: "https://zstack-cloud.com/help/intl/dev_manual/dev_guide/v5",
     read_on: "2026-11-22",
     secrets: "body/logInByAccount/password",
-    texts: "",
     answer_secrets: "body/inventory/uuid",
-    answer_texts: "",
+    ..Operation::undocumented("LogInByAccount", "PUT", "/v1/accounts/login")
 };
 
 /// Closes a session.
 pub const LOG_OUT: Operation = Operation {
-    id: "LogOut",
-    method: "DELETE",
-    path: "/v1/accounts/sessions/{uuid}",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://docs.zstack-cloud.com/docs/api-explorer/en/zsphere/explorer/LogOut",
     read_on: "2026-11-22",
     secrets: "path/1",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("LogOut", "DELETE", "/v1/accounts/sessions/{uuid}")
 };
 
 /// Tells whether a session is still valid.
 pub const VALIDATE_SESSION: Operation = Operation {
-    id: "ValidateSession",
-    method: "GET",
-    path: "/v1/accounts/sessions/{uuid}/valid",
     starts_command: false,
     repeatable: true,
     open: true,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/zstackio/zstack/blob/10147e4f/sdk/src/main/java/org/zstack/sdk/ValidateSessionAction.java",
     read_on: "2026-11-22",
     secrets: "path/2",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "ValidateSession",
+        "GET",
+        "/v1/accounts/sessions/{uuid}/valid",
+    )
 };
 
 /// Moves the end of a session.
 pub const RENEW_SESSION: Operation = Operation {
-    id: "RenewSession",
-    method: "PUT",
-    path: "/v1/accounts/sessions/{uuid}/renew",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/zstackio/zstack/blob/10147e4f/sdk/src/main/java/org/zstack/sdk/RenewSessionAction.java",
     read_on: "2026-11-29",
     secrets: "path/2",
-    texts: "",
     answer_secrets: "body/inventory/uuid,body/location",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "RenewSession",
+        "PUT",
+        "/v1/accounts/sessions/{uuid}/renew",
+    )
 };
 
 /// Tells which guest tools a virtual machine has, and whether they run.
 pub const GET_VM_GUEST_TOOLS_INFO: Operation = Operation {
-    id: "GetVmGuestToolsInfo",
-    method: "GET",
-    path: "/v1/vm-instances/{uuid}/guest-tools-infos",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://www.zstack.io/docs/4.3.6/html5-en/ZStack_Dev_Guide/topic/ZStack_2.1_Dev_Guide_0002_4.html",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "GetVmGuestToolsInfo",
+        "GET",
+        "/v1/vm-instances/{uuid}/guest-tools-infos",
+    )
 };
 
 /// Runs one command inside a virtual machine and returns what it printed.
 pub const EXECUTE_GUEST_VM_COMMAND: Operation = Operation {
-    id: "ExecuteGuestVmCommand",
-    method: "PUT",
-    path: "/v1/vm-instances/commands/exec",
     starts_command: true,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://docs.zstack.io/docs/api-explorer/en/cloud/explorer/ExecuteGuestVmCommand",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/location",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "ExecuteGuestVmCommand",
+        "PUT",
+        "/v1/vm-instances/commands/exec",
+    )
 };
 
 /// Runs one command inside a virtual machine by POST, as the vendor's SDKs do.
 pub const EXECUTE_GUEST_VM_COMMAND_BY_POST: Operation = Operation {
-    id: "ExecuteGuestVmCommandByPost",
-    method: "POST",
-    path: "/v1/vm-instances/commands/exec",
     starts_command: true,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://github.com/zstackio/zstack/blob/f70f6f80/sdk/src/main/java/org/zstack/sdk/ExecuteGuestVmCommandAction.java",
     read_on: "2026-11-22",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/location",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "ExecuteGuestVmCommandByPost",
+        "POST",
+        "/v1/vm-instances/commands/exec",
+    )
 };
 
 /// Saves a script, to be run in virtual machines by ExecuteGuestVmScript.
 pub const CREATE_GUEST_VM_SCRIPT: Operation = Operation {
-    id: "CreateGuestVmScript",
-    method: "POST",
-    path: "/v1/scripts",
     starts_command: false,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://docs.zstack.io/docs/api-explorer/en/cloud/explorer/CreateGuestVmScript",
     read_on: "2026-11-29",
     secrets: "body/params/renderParams",
     texts: "base64/params/scriptContent,json/params/renderParams",
     answer_secrets: "body/inventory/renderParams,body/location",
     answer_texts: "json/inventory/renderParams",
+    ..Operation::undocumented("CreateGuestVmScript", "POST", "/v1/scripts")
 };
 
 /// Lists saved scripts.
 pub const QUERY_GUEST_VM_SCRIPT: Operation = Operation {
-    id: "QueryGuestVmScript",
-    method: "GET",
-    path: "/v1/scripts",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/inventories/*/renderParams",
     answer_texts: "json/inventories/*/renderParams",
+    ..Operation::undocumented("QueryGuestVmScript", "GET", "/v1/scripts")
 };
 
 /// Deletes a saved script.
 pub const DELETE_GUEST_VM_SCRIPT: Operation = Operation {
-    id: "DeleteGuestVmScript",
-    method: "DELETE",
-    path: "/v1/scripts/{uuid}",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/location",
-    answer_texts: "",
+    ..Operation::undocumented("DeleteGuestVmScript", "DELETE", "/v1/scripts/{uuid}")
 };
 
 /// Runs a saved script in virtual machines, and keeps records of what it did in each.
 pub const EXECUTE_GUEST_VM_SCRIPT: Operation = Operation {
-    id: "ExecuteGuestVmScript",
-    method: "PUT",
-    path: "/v1/scripts/{uuid}/actions",
     starts_command: true,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
     read_on: "2026-11-29",
     secrets: "body/executeGuestVmScript/runtimeParams",
     texts: "json/executeGuestVmScript/runtimeParams",
     answer_secrets: "body/inventory/renderParams,body/location",
     answer_texts: "json/inventory/renderParams",
+    ..Operation::undocumented(
+        "ExecuteGuestVmScript",
+        "PUT",
+        "/v1/scripts/{uuid}/actions",
+    )
 };
 
 /// Changes a saved script.
 pub const UPDATE_GUEST_VM_SCRIPT: Operation = Operation {
-    id: "UpdateGuestVmScript",
-    method: "PUT",
-    path: "/v1/scripts/{uuid}/actions",
     starts_command: false,
     repeatable: false,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
     read_on: "2026-11-29",
     secrets: "body/updateGuestVmScript/renderParams",
     texts: "base64/updateGuestVmScript/scriptContent,json/updateGuestVmScript/renderParams",
     answer_secrets: "body/inventory/renderParams,body/location",
     answer_texts: "json/inventory/renderParams",
+    ..Operation::undocumented("UpdateGuestVmScript", "PUT", "/v1/scripts/{uuid}/actions")
 };
 
 /// Lists executions of saved scripts.
 pub const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD: Operation = Operation {
-    id: "QueryGuestVmScriptExecutedRecord",
-    method: "GET",
-    path: "/v1/scripts/records",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
     answer_secrets: "body/inventories/*/renderParams",
     answer_texts: "json/inventories/*/renderParams",
+    ..Operation::undocumented(
+        "QueryGuestVmScriptExecutedRecord",
+        "GET",
+        "/v1/scripts/records",
+    )
 };
 
 /// Lists what executions of saved scripts did in each virtual machine.
 pub const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL: Operation = Operation {
-    id: "QueryGuestVmScriptExecutedRecordDetail",
-    method: "GET",
-    path: "/v1/scripts/records/details",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented(
+        "QueryGuestVmScriptExecutedRecordDetail",
+        "GET",
+        "/v1/scripts/records/details",
+    )
 };
 
 /// Lists virtual machines.
 pub const QUERY_VM_INSTANCE: Operation = Operation {
-    id: "QueryVmInstance",
-    method: "GET",
-    path: "/v1/vm-instances",
     starts_command: false,
     repeatable: true,
-    open: false,
-    rate: None,
-    deprecated: false,
     page: "https://www.zstack.io/docs/4.3.6/html5-en/ZStack_Dev_Guide/topic/ZStack_2.1_Dev_Guide_0043.html",
     read_on: "2026-11-29",
-    secrets: "",
-    texts: "",
-    answer_secrets: "",
-    answer_texts: "",
+    ..Operation::undocumented("QueryVmInstance", "GET", "/v1/vm-instances")
 };
 
 /// Fetches the result of an asynchronous call.
 pub const GET_API_JOB: Operation = Operation {
-    id: "GetApiJob",
-    method: "GET",
-    path: "/v1/api-jobs/{uuid}",
     starts_command: false,
     repeatable: true,
     open: true,
-    rate: None,
-    deprecated: false,
     page: "https://zstack-cloud.com/help/intl/dev_manual/dev_guide/v5",
     read_on: "2026-11-22",
     secrets: "path/1",
-    texts: "",
     answer_secrets: "body/location",
-    answer_texts: "",
+    ..Operation::undocumented("GetApiJob", "GET", "/v1/api-jobs/{uuid}")
 };
 
 /// All operations, in the document's order.

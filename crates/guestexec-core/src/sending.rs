@@ -1,0 +1,115 @@
+//! What every call that a builder begins can do besides `send`.
+
+use std::future::Future;
+
+use hyper::body::Bytes;
+
+use crate::{Answer, Error};
+
+/// A call that a builder has finished, for code that does not know its operation.
+pub trait Sending: Clone + Send + Sized {
+    /// What the operation answers.
+    type Content;
+    /// The detail of the provider's error.
+    type Detail;
+
+    /// Reads the content of an answer.
+    ///
+    /// # Errors
+    /// Where the body is not of the documented form.
+    fn read(body: Bytes) -> serde_json::Result<Self::Content>;
+
+    /// Sends the request, and returns the body of the answer as it came.
+    ///
+    /// # Errors
+    /// If a limit is violated (nothing is sent) or the call fails.
+    fn into_bytes(self) -> impl Future<Output = Result<Answer<Bytes>, Error<Self::Detail>>> + Send;
+}
+
+/// Implements what a builder does besides its own `send`, of: the constant of its operation, the statuses that
+/// stand for success, what it answers, how a body is read, and, for an answer in an envelope, the envelope's
+/// type and the member that is the answer.
+///
+/// What is `inline` is compiled where a program uses it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! sending {
+    ($builder:ident, $operation:ident, $statuses:tt, $content:ty, upgrade) => {
+        $crate::sending!(@prepared $builder $operation $statuses);
+        $crate::sending!(@send $builder $content, upgraded());
+    };
+    ($builder:ident, $operation:ident, $statuses:tt, $content:ty, $read:ident $(, $whole:ty, $member:ident)?) => {
+        $crate::sending!(@prepared $builder $operation $statuses);
+        $crate::sending!(@send $builder $content, receive(<$builder<'_> as $crate::Sending>::read));
+        $crate::sending!(@streamed $builder $read);
+
+        impl $builder<'_> {
+            /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
+            /// UTF-8, and numbers that no reader takes, are replaced.
+            ///
+            /// # Errors
+            /// As [`send`](Self::send).
+            pub async fn send_raw(self) -> Result<$crate::Answer<$crate::Bytes>, Error> {
+                self.prepared(Call::default()).receive($crate::read::bytes).await
+            }
+        }
+
+        impl $crate::Sending for $builder<'_> {
+            type Content = $content;
+            type Detail = $crate::DetailOf<Error>;
+
+            #[inline]
+            fn read(body: $crate::Bytes) -> $crate::__private::JsonResult<$content> {
+                $crate::sending!(@read body $read $($whole, $member)?)
+            }
+
+            #[inline]
+            async fn into_bytes(self) -> Result<$crate::Answer<$crate::Bytes>, Error> {
+                self.send_raw().await
+            }
+        }
+    };
+    (@prepared $builder:ident $operation:ident $statuses:tt) => {
+        impl $builder<'_> {
+            #[inline]
+            fn prepared(self, call: Call) -> Prepared {
+                let client = self.client.with_call(&operations::$operation, call, &self.options);
+                Prepared { client, request: self.request(), successes: &$statuses }
+            }
+        }
+    };
+    (@send $builder:ident $content:ty, $($answered:tt)*) => {
+        impl $builder<'_> {
+            /// As `send`, for a call whose state is `call`.
+            #[inline]
+            pub(crate) fn send_in(
+                self,
+                call: Call,
+            ) -> impl Future<Output = Result<$crate::Answer<$content>, Error>> {
+                self.prepared(call).$($answered)*
+            }
+        }
+    };
+    (@streamed $builder:ident text) => {
+        impl $builder<'_> {
+            /// Sends the request, and returns the body of the answer as it comes, however long that takes.
+            /// The call's timeout bounds the wait for its beginning.
+            ///
+            /// # Errors
+            /// As [`send`](Self::send).
+            pub async fn send_streamed(
+                mut self,
+            ) -> Result<$crate::Answer<$crate::Streamed>, Error> {
+                self.options = self.options.streaming();
+                self.prepared(Call::default()).streamed().await
+            }
+        }
+    };
+    (@streamed $builder:ident $read:ident) => {};
+    (@read $body:ident $read:ident) => { $crate::read::$read($body) };
+    (@read $body:ident $read:ident $whole:ty, $member:ident) => {{
+        let mut envelope: $whole = $crate::read::$read($body)?;
+        envelope.$member.extra.join(envelope.extra);
+        Ok(envelope.$member)
+    }};
+}
