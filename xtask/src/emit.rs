@@ -25,15 +25,16 @@ mod secrets;
 mod table;
 mod types;
 mod validate;
+mod writer;
 
 use std::collections::BTreeMap;
 
-use docs::doc;
-
 use heck::{ToPascalCase as _, ToSnakeCase as _};
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
 use syn::{File, GenericArgument, Ident, Item, ItemMod, PathArguments, Type, parse_quote};
+
+use paths::Names;
+use writer::Writer;
 
 use crate::{
     document::{Call, Schema},
@@ -138,22 +139,24 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
     let schemas = schemas::text(&maker, &types);
     let mut pages = vec![
         maker.page("mod.rs", root(spec, members.is_some(), enums.is_some(), schemas.is_some())),
-        maker.page("builder.rs", builders::items(&maker, &exchanges, &codes)?),
-        maker.page("client.rs", client::items(&maker, &codes)?),
-        maker.page("operations.rs", table::items(&codes)),
-        maker.page("types.rs", types::items(&maker, types)),
         maker.page("validate.rs", validate),
     ];
+    let headed = |text: String| format!("{}{text}", first_line(spec));
     let texts = [
-        ("by_name.rs", Some(by_name::text(&maker, &exchanges, &codes)?)),
-        ("enums.rs", enums),
-        ("examples.rs", Some(examples::text(&maker, &codes))),
-        ("members.rs", members),
-        ("schemas.rs", schemas),
+        ("builder.rs", Some(builders::text(&maker, &exchanges, &codes)?)),
+        ("by_name.rs", Some(headed(by_name::text(&maker, &exchanges, &codes)?))),
+        ("client.rs", Some(client::text(&maker, &codes)?)),
+        ("enums.rs", enums.map(headed)),
+        ("examples.rs", Some(headed(examples::text(&maker, &codes)))),
+        ("members.rs", members.map(headed)),
+        ("operations.rs", Some(table::text(spec, &codes))),
+        ("schemas.rs", schemas.map(headed)),
+        ("types.rs", Some(types::text(&maker, &types))),
     ];
     for (path, text) in texts {
-        pages.extend(text.map(|text| (path.to_owned(), format!("{}{text}", first_line(spec)))));
+        pages.extend(text.map(|text| (path.to_owned(), text)));
     }
+    pages.sort();
     Ok(pages)
 }
 
@@ -171,14 +174,18 @@ impl Maker<'_> {
     }
 
     /// Items as text, with short paths and the `use` declarations these need.
-    fn text(&self, items: Vec<Item>) -> String {
-        let mut file = file(paths::shorten(self.spec, items));
+    fn text(&self, mut items: Vec<Item>) -> String {
+        let mut names = Names::new(self.spec);
+        items.iter_mut().for_each(|item| names.shorten(item));
+        let uses = names.declarations(&[]);
+        let mut file = file(items);
         docs::break_lines(&mut file);
         let inner = file.items.iter().any(|item| matches!(item, Item::Mod(_)));
         let text = spaced(prettyplease::unparse(&file).trim());
         match inner {
             true => format!("{}\n\n{text}\n", docs::comment("//!", &self.title())),
-            false => format!("{text}\n"),
+            false if uses.is_empty() => format!("{text}\n"),
+            false => format!("{uses}{text}\n"),
         }
     }
 
@@ -345,11 +352,6 @@ fn operation_code<'a>(operation: Call<'a>, builders: &Model) -> Result<Operation
     })
 }
 
-/// What marks what the vendor advises against.
-fn deprecated() -> syn::Attribute {
-    parse_quote!(#[deprecated(note = "the vendor advises against it")])
-}
-
 /// Takes the items of the module `name` out of `items`.
 fn take_module(items: &mut Vec<Item>, name: &str) -> Option<Vec<Item>> {
     let index = items.iter().position(|item| matches!(item, Item::Mod(m) if m.ident == name))?;
@@ -361,7 +363,7 @@ fn take_module(items: &mut Vec<Item>, name: &str) -> Option<Vec<Item>> {
 
 /// How a function takes a value for a field, and how it becomes the field's: the argument's type, and
 /// the expression made of its name.
-fn taken(ty: &Type, name: &Ident) -> (TokenStream, TokenStream) {
+fn taken(to: &mut Writer<'_>, ty: &Type, name: &str) -> (String, String) {
     let is_text = |ty: &Type| match ty {
         Type::Path(path) => {
             path.path.segments.iter().any(|segment| segment.ident == "enums")
@@ -372,21 +374,24 @@ fn taken(ty: &Type, name: &Ident) -> (TokenStream, TokenStream) {
         _ => false,
     };
     if is_text(ty) {
-        return (quote!(impl Into<#ty>), quote!(#name.into()));
+        return (format!("impl Into<{}>", to.ty(ty)), format!("{name}.into()"));
     }
     if let Some(item) = argument(ty, "Vec") {
+        let of = to.ty(item);
         return match is_text(item) {
             true => (
-                quote!(impl IntoIterator<Item = impl Into<#item>>),
-                quote!(#name.into_iter().map(Into::into).collect()),
+                format!("impl IntoIterator<Item = impl Into<{of}>>"),
+                format!("{name}.into_iter().map(Into::into).collect()"),
             ),
-            false => (quote!(impl IntoIterator<Item = #item>), quote!(#name.into_iter().collect())),
+            false => {
+                (format!("impl IntoIterator<Item = {of}>"), format!("{name}.into_iter().collect()"))
+            }
         };
     }
     if let Some(inner) = argument(ty, "Box") {
-        return (quote!(#inner), quote!(Box::new(#name)));
+        return (to.ty(inner), format!("Box::new({name})"));
     }
-    (quote!(#ty), quote!(#name))
+    (to.ty(ty), name.to_owned())
 }
 
 /// The last name of a type's path.

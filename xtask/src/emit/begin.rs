@@ -4,10 +4,7 @@
 use quote::ToTokens as _;
 use syn::Type;
 
-use super::{OperationCode, inputs::Inputs};
-
-/// Longest line.
-const WIDTH: usize = 100;
+use super::{OperationCode, inputs::Inputs, writer::WIDTH};
 
 /// Where the values come from.
 pub(super) struct From {

@@ -2,161 +2,160 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quote::{format_ident, quote};
+use quote::format_ident;
 use syn::{
     Ident, ImplItem, ImplItemFn, Item, ItemImpl, ReturnType, Type, parse_quote,
     visit_mut::{self, VisitMut},
 };
 
 use super::{
-    Field, Maker, OperationCode, argument, doc, exchange,
+    Field, Maker, OperationCode, argument, exchange,
     inputs::{Input, Inputs, in_types},
     last_segment, paging,
+    writer::{WIDTH, Writer},
 };
 use crate::document::Schema;
 
 /// Names of progenitor's runtime that an exchange may use.
 const RUNTIME: [&str; 3] = ["QueryParam", "RequestBuilderExt", "encode_path"];
 
-/// A builder an operation: parameters, body, `send`.
+/// The file: a builder an operation, with its parameters, its body and `send`.
 ///
 /// # Errors
 /// A sentence, if progenitor's `send` does not have the form known.
-pub(super) fn items(
+pub(super) fn text(
     maker: &Maker<'_>,
     exchanges: &[Item],
     codes: &[OperationCode<'_>],
-) -> Result<Vec<Item>, String> {
+) -> Result<String, String> {
     let sends = sends(exchanges);
-    let mut items: Vec<Item> = Vec::new();
-    let mut ways = BTreeSet::new();
+    let mut builders = Vec::new();
+    let (mut ways, mut used) = (BTreeSet::new(), Used(BTreeSet::new()));
     for code in codes {
         let unexpected = |what: &str| {
             let (file, id) = (&maker.spec.file, code.operation.id());
             format!("{file}: {id}: progenitor's code has no {what}: another version?")
         };
-        let send = sends.get(&code.made).ok_or_else(|| unexpected("`send`"))?;
+        let send = *sends.get(&code.made).ok_or_else(|| unexpected("`send`"))?;
         let success = Success::of(maker, send).ok_or_else(|| unexpected("answer"))?;
         ways.extend(success.ways());
-        items.extend(builder(maker, code, send, &success, &unexpected)?);
+        let body = code.body();
+        let fields: Vec<Field> = code.parameters.iter().cloned().chain(body).collect();
+        let mut exchange = exchange::function(maker, code, send, &fields, &unexpected)?;
+        used.visit_impl_item_fn_mut(&mut exchange);
+        builders.push(Builder {
+            maker,
+            code,
+            inputs: Inputs::of(maker, code),
+            success,
+            fields,
+            exchange,
+        });
     }
-    let mut used = Used(BTreeSet::new());
-    items.iter_mut().for_each(|item| used.visit_item_mut(item));
-    let runtime: Vec<Ident> = RUNTIME
-        .iter()
-        .filter(|name| used.0.contains(*name))
-        .map(|name| format_ident!("{name}"))
-        .collect();
-    let mut file: Vec<Item> = Vec::new();
-    if !runtime.is_empty() {
-        file.push(parse_quote!(
-            use progenitor_client::{#(#runtime),*};
-        ));
+    let mut to = Writer::new(maker.spec);
+    prepared(&mut to, &ways);
+    for builder in builders {
+        builder.write(&mut to);
     }
-    file.push(match used.0.contains("types") {
-        true => parse_quote!(
-            use super::{Client, operations, types};
-        ),
-        false => parse_quote!(
-            use super::{Client, operations};
-        ),
-    });
-    file.push(parse_quote!(
-        use crate::{
-            Error,
-            hooks::{self, Call},
-        };
-    ));
-    file.extend(prepared(&ways));
-    file.extend(items);
-    Ok(file)
+    let runtime: Vec<&str> = used.0.into_iter().collect();
+    let uses = match &runtime[..] {
+        [] => None,
+        [name] => Some(format!("progenitor_client::{name}")),
+        names => Some(format!("progenitor_client::{{{}}}", names.join(", "))),
+    };
+    let has_types = codes.iter().any(|code| code.operation.body_schema().is_some())
+        || !maker.model.structs.is_empty();
+    let types = if has_types { ", types" } else { "" };
+    let own = [
+        "crate::Error".to_owned(),
+        "crate::hooks::{self, Call}".to_owned(),
+        format!("super::{{Client, operations{types}}}"),
+    ];
+    let uses: Vec<String> = uses.into_iter().chain(own).collect();
+    Ok(to.finish(&uses))
 }
 
 /// The calls of all operations, on their way: `ways` are the methods of these that occur.
 ///
 /// An asynchronous function is expensive to compile, so an operation has as few of its own as it can, and
 /// what they share does not know the type of the answer.
-fn prepared(ways: &BTreeSet<&'static str>) -> Vec<Item> {
-    let receive: ImplItemFn = parse_quote! {
-        /// Sends the request, and reads the body of the answer.
-        async fn receive<T: Default + Send>(
-            self,
-            read: ::guestexec_core::Read<T>,
-        ) -> Result<::guestexec_core::Answer<T>, Error> {
-            let exchange = exchange(&self.client, self.request, self.successes);
-            let mut content = T::default();
-            let mut keep = |body| {
-                content = read(body)?;
-                Ok(())
-            };
-            let answer = ::guestexec_core::answer(exchange, &mut keep);
-            let answer = hooks::call(&self.client, self.client.inner.operation, answer).await?;
-            Ok(answer.map(|()| content))
-        }
-    };
-    let upgraded: ImplItemFn = parse_quote! {
-        /// Sends the request, and takes the connection, which leaves HTTP.
-        async fn upgraded(
-            self,
-        ) -> Result<::guestexec_core::Answer<::guestexec_core::Upgraded>, Error> {
-            let exchange = exchange(&self.client, self.request, self.successes);
-            let answer = ::guestexec_core::upgraded(exchange);
-            hooks::call(&self.client, self.client.inner.operation, answer).await
-        }
-    };
-    let streamed: ImplItemFn = parse_quote! {
-        /// Sends the request, and takes the body of the answer as it comes.
-        async fn streamed(
-            self,
-        ) -> Result<::guestexec_core::Answer<::guestexec_core::Streamed>, Error> {
-            let exchange = exchange(&self.client, self.request, self.successes);
-            let answer = ::guestexec_core::streamed(exchange);
-            hooks::call(&self.client, self.client.inner.operation, answer).await
-        }
-    };
-    let methods = [receive, upgraded, streamed].into_iter();
-    let methods = methods.filter(|method| ways.iter().any(|way| method.sig.ident == way));
-    vec![
-        parse_quote! {
-            type Requested = Result<reqwest::Request, ::guestexec_core::CallError>;
-        },
-        parse_quote! {
-            /// A call whose request is made, or cannot be made.
-            struct Prepared {
-                client: Client,
-                request: Requested,
-                /// The statuses that stand for success.
-                successes: &'static [u16],
-            }
-        },
-        parse_quote! {
-            impl Prepared {
-                #(#methods)*
-            }
-        },
-        parse_quote! {
-            /// Sends the request of a call. Boxed, or else each caller's own future would be as large.
-            fn exchange<'a>(
-                client: &'a Client,
-                request: Requested,
-                successes: &'static [u16],
-            ) -> ::guestexec_core::Exchanging<'a> {
-                Box::pin(async move {
-                    ::guestexec_core::accepted(hooks::send(client, request?).await?, successes)
-                })
-            }
-        },
-    ]
+fn prepared(to: &mut Writer<'_>, ways: &BTreeSet<&'static str>) {
+    let error = to.core("CallError");
+    let answer = to.core("Answer");
+    let exchanging = to.core("Exchanging");
+    to.line(0, &format!("type Requested = Result<reqwest::Request, {error}>;"));
+    to.lines(&[
+        "",
+        "/// A call whose request is made, or cannot be made.",
+        "struct Prepared {",
+        "    client: Client,",
+        "    request: Requested,",
+        "    /// The statuses that stand for success.",
+        "    successes: &'static [u16],",
+        "}",
+        "",
+        "impl Prepared {",
+    ]);
+    if ways.contains("receive") {
+        let read = to.core("Read");
+        to.doc(4, "Sends the request, and reads the body of the answer.");
+        to.line(4, "async fn receive<T: Default + Send>(");
+        to.line(8, "self,");
+        to.line(8, &format!("read: {read}<T>,"));
+        to.line(4, &format!(") -> Result<{answer}<T>, Error> {{"));
+        to.lines(&[
+            "        let exchange = exchange(&self.client, self.request, self.successes);",
+            "        let mut content = T::default();",
+            "        let mut keep = |body| {",
+            "            content = read(body)?;",
+            "            Ok(())",
+            "        };",
+            "        let answer = ::guestexec_core::answer(exchange, &mut keep);",
+            "        let answer = hooks::call(&self.client, self.client.inner.operation, answer).await?;",
+            "        Ok(answer.map(|()| content))",
+            "    }",
+        ]);
+    }
+    let others = [
+        ("upgraded", "Upgraded", "takes the connection, which leaves HTTP"),
+        ("streamed", "Streamed", "takes the body of the answer as it comes"),
+    ];
+    for (way, content, what) in others.into_iter().filter(|(way, ..)| ways.contains(way)) {
+        let content = to.core(content);
+        to.gap();
+        to.doc(4, &format!("Sends the request, and {what}."));
+        to.line(4, &format!("async fn {way}(self) -> Result<{answer}<{content}>, Error> {{"));
+        to.line(8, "let exchange = exchange(&self.client, self.request, self.successes);");
+        to.line(8, &format!("let answer = ::guestexec_core::{way}(exchange);"));
+        to.line(8, "hooks::call(&self.client, self.client.inner.operation, answer).await");
+        to.line(4, "}");
+    }
+    to.lines(&[
+        "}",
+        "",
+        "/// Sends the request of a call. Boxed, or else each caller's own future would be as large.",
+        "fn exchange<'a>(",
+        "    client: &'a Client,",
+        "    request: Requested,",
+        "    successes: &'static [u16],",
+    ]);
+    to.line(0, &format!(") -> {exchanging}<'a> {{"));
+    to.lines(&[
+        "    Box::pin(async move {",
+        "        ::guestexec_core::accepted(hooks::send(client, request?).await?, successes)",
+        "    })",
+        "}",
+    ]);
 }
 
-/// The names of the runtime that occur, and `types`.
+/// The names of the runtime that occur.
 struct Used(BTreeSet<&'static str>);
 
 impl VisitMut for Used {
     fn visit_path_mut(&mut self, path: &mut syn::Path) {
         visit_mut::visit_path_mut(self, path);
         let Some(first) = path.segments.first() else { return };
-        self.0.extend(RUNTIME.iter().chain(&["types"]).find(|name| first.ident == **name));
+        self.0.extend(RUNTIME.iter().find(|name| first.ident == **name));
     }
 
     fn visit_macro_mut(&mut self, call: &mut syn::Macro) {
@@ -240,120 +239,110 @@ impl Success {
     }
 }
 
-fn builder(
-    maker: &Maker<'_>,
-    code: &OperationCode<'_>,
-    send: &ImplItemFn,
-    success: &Success,
-    unexpected: &dyn Fn(&str) -> String,
-) -> Result<Vec<Item>, String> {
-    let (name, operation) = (&code.builder, &code.operation);
-    let inputs = Inputs::of(maker, code);
-    let body = code.body();
-    let fields: Vec<&Field> = code.parameters.iter().chain(&body).collect();
-    let idents: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-    let tys = fields.iter().map(|field| &field.ty);
-    let about =
-        doc(&format!("A call of `{}`; [`Client::{}`] begins it.", operation.id(), code.method));
-    let text = name.to_string();
-    // Types redact their own secrets; a parameter is plain text, and may be a credential.
-    let hides = operation.parameters().iter().any(|parameter| parameter.sensitive);
-    let derives: syn::Attribute = match hides {
-        true => parse_quote!(#[derive(Clone)]),
-        false => parse_quote!(#[derive(Clone, Debug)]),
-    };
-    let debug: Option<Item> = hides.then(|| {
-        parse_quote! {
-            impl ::std::fmt::Debug for #name<'_> {
-                fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                    f.debug_struct(#text).finish_non_exhaustive()
-                }
-            }
-        }
-    });
-    let limits = maker.limits.of(&text);
-    let begin = begin(code, &inputs, body.as_ref());
-    let setters = inputs.setters.iter().map(Input::setter);
-    let paging = paging::of(maker, code, &success.content, &inputs);
-    let lists = paging.as_ref().map(|_| paging::methods()).unwrap_or_default();
-    let exchange = exchange::function(maker, code, send, &fields, unexpected)?;
-    let sent = self::send(code, success);
-    let declared: Item = parse_quote! {
-        #about
-        #derives
-        #[must_use = "nothing is sent before `send`"]
-        pub struct #name<'a> {
-            client: &'a Client,
-            options: ::guestexec_core::CallOptions,
-            #(#idents: #tys,)*
-        }
-    };
-    let methods: Item = parse_quote! {
-        impl<'a> #name<'a> {
-            #(#limits)*
-
-            #(#begin)*
-
-            #(#setters)*
-
-            ::guestexec_core::call_options! {}
-
-            #(#lists)*
-
-            #sent
-
-            #exchange
-        }
-    };
-    let sending = sending(code, success);
-    Ok([Some(declared), debug, Some(methods), Some(sending), paging]
-        .into_iter()
-        .flatten()
-        .collect())
+/// The builder of an operation, to be written.
+struct Builder<'a> {
+    maker: &'a Maker<'a>,
+    code: &'a OperationCode<'a>,
+    inputs: Inputs,
+    success: Success,
+    /// The parameters, and the body.
+    fields: Vec<Field>,
+    exchange: ImplItemFn,
 }
 
-/// The constructors: `new` with what must be given, and `with_body` where there is a body.
-fn begin(code: &OperationCode<'_>, inputs: &Inputs, body: Option<&Field>) -> Vec<ImplItemFn> {
-    let many = inputs.too_many();
-    let arguments = inputs.arguments.iter().map(Input::argument);
-    let values = code.parameters.iter().map(|field| {
-        let ident = &field.ident;
-        let given = inputs.arguments.iter().find(|input| input.is_parameter(ident));
-        given.map_or_else(|| quote!(#ident: None), Input::value)
-    });
-    let Some((body, made)) = body.zip(inputs.body.as_ref()) else {
-        let body = body.map(|body| body.ident.clone());
-        return vec![parse_quote! {
-            #many
-            pub(super) fn new(client: &'a Client, #(#arguments),*) -> Self {
-                Self { client, options: Default::default(), #(#values,)* #body }
-            }
-        }];
-    };
-    let (ident, ty) = (&body.ident, &body.ty);
-    let given: Vec<&Input> =
-        inputs.arguments.iter().filter(|input| input.is_any_parameter()).collect();
-    let names = given.iter().map(|input| &input.ident);
-    let parameters = given.iter().map(|input| input.argument());
-    vec![
-        parse_quote! {
-            #many
-            pub(super) fn new(client: &'a Client, #(#arguments),*) -> Self {
-                Self::with_body(client, #(#names,)* #made)
-            }
-        },
-        parse_quote! {
-            /// A call whose body was made elsewhere, such as one read from a file.
-            pub fn with_body(client: &'a Client, #(#parameters,)* #ident: #ty) -> Self {
-                Self { client, options: Default::default(), #(#values,)* #ident }
-            }
-        },
-    ]
+impl Builder<'_> {
+    fn write(self, to: &mut Writer<'_>) {
+        let Self { maker, code, inputs, success, fields, exchange } = &self;
+        let (name, operation) = (&code.builder, &code.operation);
+        // Types redact their own secrets; a parameter is plain text, and may be a credential.
+        let hides = operation.parameters().iter().any(|parameter| parameter.sensitive);
+        to.gap();
+        let id = operation.id();
+        to.doc(0, &format!("A call of `{id}`; [`Client::{}`] begins it.", code.method));
+        to.line(0, if hides { "#[derive(Clone)]" } else { "#[derive(Clone, Debug)]" });
+        to.line(0, "#[must_use = \"nothing is sent before `send`\"]");
+        to.line(0, &format!("pub struct {name}<'a> {{"));
+        to.line(4, "client: &'a Client,");
+        let options = to.core("CallOptions");
+        to.line(4, &format!("options: {options},"));
+        for field in fields {
+            let ty = to.ty(&field.ty);
+            to.line(4, &format!("{}: {ty},", field.ident));
+        }
+        to.line(0, "}");
+        to.gap();
+        if hides {
+            to.line(0, &format!("impl ::std::fmt::Debug for {name}<'_> {{"));
+            to.line(4, "fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {");
+            to.line(8, &format!("f.debug_struct(\"{name}\").finish_non_exhaustive()"));
+            to.lines(&["    }", "}", ""]);
+        }
+        to.line(0, &format!("impl<'a> {name}<'a> {{"));
+        maker.limits.write(&name.to_string(), to);
+        self.begin(to);
+        for input in &inputs.setters {
+            input.setter(to);
+        }
+        to.gap();
+        to.line(4, "::guestexec_core::call_options! {}");
+        let paging = paging::of(maker, code, &success.content, inputs);
+        if paging.is_some() {
+            paging::methods(to);
+        }
+        send(to, code, success);
+        let exchange = exchange.clone();
+        to.gap();
+        to.inside(parse_quote!(impl X { #exchange }));
+        to.line(0, "}");
+        to.gap();
+        sending(to, code, success);
+        if let Some(paging) = paging {
+            to.gap();
+            to.item(paging);
+        }
+    }
+
+    /// The constructors: `new` with what must be given, and `with_body` where there is a body.
+    fn begin(&self, to: &mut Writer<'_>) {
+        let Self { code, inputs, fields, .. } = self;
+        let body = fields.get(code.parameters.len());
+        let given =
+            |field: &Field| inputs.arguments.iter().find(|it| it.is_parameter(&field.ident));
+        let mut values = vec!["client".to_owned(), "options: Default::default()".to_owned()];
+        for field in &code.parameters {
+            let value = given(field).and_then(|input| input.value(to));
+            values.push(value.unwrap_or_else(|| format!("{}: None", field.ident)));
+        }
+        values.extend(body.map(|body| body.ident.to_string()));
+        let client = || "client: &'a Client".to_owned();
+        let arguments: Vec<String> = inputs.arguments.iter().map(|it| it.argument(to)).collect();
+        let arguments: Vec<String> = [client()].into_iter().chain(arguments).collect();
+        to.gap();
+        to.many(4, arguments.len());
+        to.call(4, "pub(super) fn new", &arguments, " -> Self {");
+        let Some((body, made)) = body.zip(inputs.body.as_ref()) else {
+            to.fields(8, "Self", &values);
+            return to.line(4, "}");
+        };
+        let parameters: Vec<&Input> =
+            inputs.arguments.iter().filter(|input| input.is_any_parameter()).collect();
+        let names = parameters.iter().map(|input| input.ident.to_string());
+        let names = ["client".to_owned()].into_iter().chain(names).chain([made.clone()]);
+        to.call(8, "Self::with_body", &names.collect::<Vec<_>>(), "");
+        to.line(4, "}");
+        to.gap();
+        to.doc(4, "A call whose body was made elsewhere, such as one read from a file.");
+        let own: Vec<String> = parameters.iter().map(|input| input.argument(to)).collect();
+        let body = format!("{}: {}", body.ident, to.ty(&body.ty));
+        let arguments = [client()].into_iter().chain(own).chain([body]);
+        to.call(4, "pub fn with_body", &arguments.collect::<Vec<_>>(), " -> Self {");
+        to.fields(8, "Self", &values);
+        to.line(4, "}");
+    }
 }
 
 /// `send`.
-fn send(code: &OperationCode<'_>, success: &Success) -> ImplItemFn {
-    let content = &success.content;
+fn send(to: &mut Writer<'_>, code: &OperationCode<'_>, success: &Success) {
     let danger = match code.operation.starts_command() {
         true => {
             "It starts a command and is never sent a second time after it may have arrived. After a \
@@ -362,29 +351,35 @@ fn send(code: &OperationCode<'_>, success: &Success) -> ImplItemFn {
         }
         false => "",
     };
-    let about = doc(&format!(
+    to.gap();
+    to.doc(4, &format!(
         "Sends the request.\n\n{danger}# Errors\nIf a limit is violated (nothing is sent) or the call fails."
     ));
-    parse_quote! {
-        #about
-        pub async fn send(self) -> Result<::guestexec_core::Answer<#content>, Error> {
-            self.send_in(Call::default()).await
-        }
-    }
+    let (answer, content) = (to.core("Answer"), to.ty(&success.content));
+    to.line(4, &format!("pub async fn send(self) -> Result<{answer}<{content}>, Error> {{"));
+    to.line(8, "self.send_in(Call::default()).await");
+    to.line(4, "}");
 }
 
 /// What else it does, which a macro makes.
-fn sending(code: &OperationCode<'_>, success: &Success) -> Item {
-    let (builder, constant) = (&code.builder, &code.constant);
-    let Success { content, read, envelope } = success;
-    let statuses = code.operation.successes().into_iter().map(|(status, _)| status);
-    let statuses = statuses.map(proc_macro2::Literal::u16_unsuffixed);
-    let read = match (read, envelope) {
-        (None, _) => quote!(upgrade),
-        (Some(read), None) => quote!(#read),
-        (Some(read), Some((whole, member))) => quote!(#read, #whole, #member),
-    };
-    parse_quote! {
-        ::guestexec_core::sending!(#builder, #constant, [#(#statuses),*], #content, #read);
+fn sending(to: &mut Writer<'_>, code: &OperationCode<'_>, success: &Success) {
+    let statuses = code.operation.successes().into_iter().map(|(status, _)| status.to_string());
+    let statuses: Vec<String> = statuses.collect();
+    let mut arguments = vec![
+        code.builder.to_string(),
+        code.constant.to_string(),
+        format!("[{}]", statuses.join(", ")),
+        to.ty(&success.content),
+        success.read.as_ref().map_or_else(|| "upgrade".to_owned(), ToString::to_string),
+    ];
+    if let Some((whole, member)) = &success.envelope {
+        arguments.extend([to.ty(whole), member.to_string()]);
     }
+    let (begin, arguments) = ("::guestexec_core::sending!(", arguments.join(", "));
+    if begin.len() + arguments.len() + ");".len() <= WIDTH {
+        return to.line(0, &format!("{begin}{arguments});"));
+    }
+    to.line(0, begin);
+    to.line(4, &arguments);
+    to.line(0, ");");
 }

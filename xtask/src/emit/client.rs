@@ -1,74 +1,67 @@
 //! Makes `client.rs`: the client, and a method for each operation.
 
-use quote::{ToTokens as _, quote};
-use syn::{ImplItem, Item, parse_quote};
-
 use super::{
-    Maker, OperationCode, doc,
+    Maker, OperationCode,
     inputs::{Input, Inputs},
     sample,
+    writer::Writer,
 };
 use crate::document::Schema;
 
-/// The client's items.
+/// The file: the client, and a method for each operation.
 ///
 /// # Errors
 /// A sentence, if the generator made what is not Rust.
-pub(super) fn items(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> Result<Vec<Item>, String> {
-    let methods =
-        codes.iter().map(|code| method(maker, code)).collect::<Result<Vec<_>, String>>()?;
-    let about = doc(&about(maker));
-    let uses_types =
-        methods.iter().any(|method| method.to_token_stream().to_string().contains("types ::"));
-    let types = uses_types.then(|| quote!(, types));
+pub(super) fn text(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> Result<String, String> {
+    let mut to = Writer::new(maker.spec);
+    let (operation, options) = (to.core("Operation"), to.core("CallOptions"));
+    to.doc(0, &about(maker));
+    to.lines(&[
+        "#[derive(Clone, Debug)]",
+        "pub struct Client {",
+        "    pub(crate) baseurl: String,",
+        "    pub(crate) client: ::reqwest::Client,",
+        "    pub(crate) inner: hooks::Inner,",
+        "}",
+        "",
+        "impl Client {",
+        "    /// The version of the interface that the document describes.",
+    ]);
     let version = maker.spec.document.info.version.trim();
-    let with_options = doc(&with_options(maker));
-    Ok(vec![
-        parse_quote!(
-            use guestexec_core::{CallOptions, Operation};
-        ),
-        parse_quote!(
-            use super::{builder #types};
-        ),
-        parse_quote!(
-            use crate::hooks;
-        ),
-        parse_quote! {
-            #about
-            #[derive(Clone, Debug)]
-            pub struct Client {
-                pub(crate) baseurl: String,
-                pub(crate) client: ::reqwest::Client,
-                pub(crate) inner: hooks::Inner,
-            }
-        },
-        parse_quote! {
-            impl Client {
-                /// The version of the interface that the document describes.
-                pub const API_VERSION: &'static str = #version;
-
-                /// This client for one call of `operation` with the state `call` and the options of both.
-                pub(crate) fn with_call(
-                    &self,
-                    operation: &'static Operation,
-                    call: hooks::Call,
-                    options: &CallOptions,
-                ) -> Self {
-                    Self { inner: self.inner.with_call(operation, call, options), ..self.clone() }
-                }
-
-                #with_options
-                #[must_use]
-                pub fn with_options(&self, options: CallOptions) -> Self {
-                    Self { inner: self.inner.with_options(options), ..self.clone() }
-                }
-            }
-        },
-        Item::Impl(parse_quote! {
-            /// The operations: each method begins a call, which `send` makes.
-            impl Client { #(#methods)* }
-        }),
-    ])
+    to.line(4, &format!("pub const API_VERSION: &'static str = {version:?};"));
+    to.gap();
+    to.doc(
+        4,
+        "This client for one call of `operation` with the state `call` and the options of both.",
+    );
+    let arguments = [
+        "&self".to_owned(),
+        format!("operation: &'static {operation}"),
+        "call: hooks::Call".to_owned(),
+        format!("options: &{options}"),
+    ];
+    to.call(4, "pub(crate) fn with_call", &arguments, " -> Self {");
+    to.line(8, "Self { inner: self.inner.with_call(operation, call, options), ..self.clone() }");
+    to.line(4, "}");
+    to.gap();
+    to.doc(4, &with_options(maker));
+    to.line(4, "#[must_use]");
+    to.line(4, &format!("pub fn with_options(&self, options: {options}) -> Self {{"));
+    to.line(8, "Self { inner: self.inner.with_options(options), ..self.clone() }");
+    to.lines(&[
+        "    }",
+        "}",
+        "",
+        "/// The operations: each method begins a call, which `send` makes.",
+        "impl Client {",
+    ]);
+    let mut takes_types = false;
+    for code in codes {
+        takes_types |= method(&mut to, maker, code)?;
+    }
+    to.line(0, "}");
+    let types = if takes_types { ", types" } else { "" };
+    Ok(to.finish(&["crate::hooks".to_owned(), format!("super::{{builder{types}}}")]))
 }
 
 /// What `with_options` does, with an example.
@@ -95,23 +88,27 @@ fn about(maker: &Maker<'_>) -> String {
     )
 }
 
-fn method(maker: &Maker<'_>, code: &OperationCode<'_>) -> Result<ImplItem, String> {
+/// Writes an operation's method; true if that takes a type of `types.rs`.
+fn method(
+    to: &mut Writer<'_>,
+    maker: &Maker<'_>,
+    code: &OperationCode<'_>,
+) -> Result<bool, String> {
     let inputs = Inputs::of(maker, code);
-    let text = doc(&description(maker, code, &inputs)?);
-    let (method, builder) = (&code.method, &code.builder);
-    let deprecated = code.operation.operation.deprecated.then(super::deprecated);
-    let many = inputs.too_many();
-    let arguments = inputs.arguments.iter().map(Input::argument);
-    let names = inputs.arguments.iter().map(|input| &input.ident);
-    syn::parse2(quote! {
-        #text
-        #deprecated
-        #many
-        pub fn #method(&self, #(#arguments),*) -> builder::#builder<'_> {
-            builder::#builder::new(self, #(#names),*)
-        }
-    })
-    .map_err(|e| e.to_string())
+    to.gap();
+    to.doc(4, &description(maker, code, &inputs)?);
+    to.deprecated(4, code.operation.operation.deprecated);
+    // One more is the client.
+    to.many(4, inputs.arguments.len() + 1);
+    let arguments: Vec<String> = inputs.arguments.iter().map(|input| input.argument(to)).collect();
+    let arguments: Vec<String> = ["&self".to_owned()].into_iter().chain(arguments).collect();
+    let builder = format!("builder::{}", code.builder);
+    to.call(4, &format!("pub fn {}", code.method), &arguments, &format!(" -> {builder}<'_> {{"));
+    let names = inputs.arguments.iter().map(|input| input.ident.to_string());
+    let names: Vec<String> = ["self".to_owned()].into_iter().chain(names).collect();
+    to.call(8, &format!("{builder}::new"), &names, "");
+    to.line(4, "}");
+    Ok(arguments.iter().any(|argument| argument.contains("types::")))
 }
 
 /// What an operation does, its limits, what its refusals mean, an example and the vendor's page.

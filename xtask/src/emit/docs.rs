@@ -132,11 +132,6 @@ impl VisitMut for DocLines {
     }
 }
 
-/// The documentation of an item, of any number of lines.
-pub(super) fn doc(text: &str) -> Attribute {
-    doc_attribute(AttrStyle::Outer, text)
-}
-
 /// `#[doc = "line"]`, put together by hand: there are thousands, and parsing each takes its time.
 fn doc_attribute(style: AttrStyle, line: &str) -> Attribute {
     let lit = Lit::Str(LitStr::new(line, Span::call_site()));

@@ -38,15 +38,17 @@ pub(super) fn text(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> String {
         }
     }
     text.push_str("];\n\n");
-    let mut errors = Errors::default();
-    for code in codes {
-        operation(code, &mut errors, &mut text);
+    let mut errors = BTreeMap::new();
+    let answers: Vec<Answers> = codes.iter().map(|code| Answers::of(code, &mut errors)).collect();
+    let shared = shared(&answers);
+    for (code, answers) in codes.iter().zip(&answers) {
+        answers.write(code, &shared, &mut text);
     }
-    for (list, constant) in &errors.lists {
+    for (list, constant) in &shared {
         let names: String = list.iter().map(|name| format!("    {name},\n")).collect();
         let _ = write!(text, "const {constant}: &[ExampleAnswer] = &[\n{names}];\n\n");
     }
-    for (constant, answer) in &errors.answers {
+    for (constant, answer) in &errors {
         let _ = write!(text, "const {constant}: ExampleAnswer =\n    {answer};\n\n");
     }
     let functions = format!("{}\n{}", send(maker, codes), schema(codes));
@@ -65,59 +67,73 @@ use crate::Error;
     )
 }
 
-/// The error answers. Many operations share one, and all of one list.
-#[derive(Default)]
-struct Errors {
-    /// The answers by the names of their constants.
-    answers: BTreeMap<String, String>,
-    /// The names of the lists, by what they list.
-    lists: BTreeMap<Vec<String>, String>,
+/// What the examples of an operation have in common.
+struct Answers {
+    /// The answers of success, as expressions.
+    good: Vec<String>,
+    /// The constants of the errors.
+    bad: Vec<String>,
 }
 
-impl Errors {
-    /// The constant of a list.
-    fn list(&mut self, names: Vec<String>) -> String {
-        if names.is_empty() {
-            return "&[]".to_owned();
-        }
-        let next = match self.lists.len() {
-            0 => "ERRORS".to_owned(),
-            known => format!("ERRORS_{}", known + 1),
-        };
-        self.lists.entry(names).or_insert(next).clone()
-    }
-}
-
-/// Writes what the examples of an operation have in common: the success, the answers, the errors. The
-/// errors themselves go to `errors`.
-fn operation(code: &OperationCode<'_>, errors: &mut Errors, text: &mut String) {
-    let constant = &code.constant;
-    let status = code.operation.successes().first().map_or(200, |(status, _)| *status);
-    let (mut good, mut bad) = (String::new(), Vec::new());
-    for answer in code.operation.answers() {
-        for (name, example, is_text) in answer.examples() {
-            let of = answer.component.unwrap_or(code.operation.id());
-            let example = expression(answer.status, name, example, is_text);
-            if answer.is_success() {
-                // Writing to a String cannot fail.
-                let _ = write!(good, "\n        {example},");
-                continue;
+impl Answers {
+    /// Those of an operation. The errors themselves go to `errors`, since many operations share one.
+    fn of(code: &OperationCode<'_>, errors: &mut BTreeMap<String, String>) -> Self {
+        let mut answers = Self { good: Vec::new(), bad: Vec::new() };
+        for answer in code.operation.answers() {
+            for (name, example, is_text) in answer.examples() {
+                let of = answer.component.unwrap_or(code.operation.id());
+                let example = expression(answer.status, name, example, is_text);
+                if answer.is_success() {
+                    answers.good.push(example);
+                    continue;
+                }
+                let kind = if is_text { " text" } else { "" };
+                let name = format!("{of} {} {name}{kind}", answer.status).to_shouty_snake_case();
+                errors.insert(name.clone(), example);
+                answers.bad.push(name);
             }
-            let kind = if is_text { " text" } else { "" };
-            let name = format!("{of} {} {name}{kind}", answer.status).to_shouty_snake_case();
-            errors.answers.insert(name.clone(), example);
-            bad.push(name);
         }
+        answers
     }
-    let good = match good.is_empty() {
-        true => "&[]".to_owned(),
-        false => format!("&[{good}\n    ]"),
-    };
-    let bad = errors.list(bad);
-    let _ = write!(
-        text,
-        "const {constant}: Example =\n    Example::of(&operations::{constant}, {status}, {good}, {bad});\n\n"
-    );
+
+    fn write(
+        &self,
+        code: &OperationCode<'_>,
+        shared: &BTreeMap<&[String], String>,
+        text: &mut String,
+    ) {
+        let constant = &code.constant;
+        let status = code.operation.successes().first().map_or(200, |(status, _)| *status);
+        let list = |items: &[String]| match items {
+            [] => "&[]".to_owned(),
+            items => {
+                let items: String = items.iter().map(|item| format!("\n        {item},")).collect();
+                format!("&[{items}\n    ]")
+            }
+        };
+        let good = list(&self.good);
+        let bad = shared.get(&*self.bad).cloned().unwrap_or_else(|| list(&self.bad));
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "const {constant}: Example =\n    Example::of(&operations::{constant}, {status}, {good}, {bad});\n\n"
+        );
+    }
+}
+
+/// The constants of the lists of errors that several operations have.
+fn shared(answers: &[Answers]) -> BTreeMap<&[String], String> {
+    let mut counts: BTreeMap<&[String], usize> = BTreeMap::new();
+    for answers in answers.iter().filter(|answers| !answers.bad.is_empty()) {
+        *counts.entry(&answers.bad).or_default() += 1;
+    }
+    let several = counts.into_iter().filter(|(_, count)| *count > 1).enumerate();
+    several
+        .map(|(index, (list, _))| {
+            let number = if index == 0 { String::new() } else { format!("_{}", index + 1) };
+            (list, format!("ERRORS{number}"))
+        })
+        .collect()
 }
 
 /// An example of an answer, as an expression.

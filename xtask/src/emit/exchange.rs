@@ -17,7 +17,7 @@ pub(super) fn function(
     maker: &Maker<'_>,
     code: &OperationCode<'_>,
     send: &ImplItemFn,
-    fields: &[&Field],
+    fields: &[Field],
     unexpected: &dyn Fn(&str) -> String,
 ) -> Result<ImplItemFn, String> {
     let declares = |statement: &Stmt, name: &str| match statement {

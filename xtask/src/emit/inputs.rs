@@ -4,11 +4,13 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
 use syn::{
-    FnArg, Ident, ImplItemFn, Type, parse_quote,
+    Ident, Type, parse_quote,
     visit_mut::{self, VisitMut},
 };
 
-use super::{Field, Maker, OperationCode, argument, bare, doc, last_segment, taken, types};
+use super::{
+    Field, Maker, OperationCode, argument, bare, last_segment, taken, types, writer::Writer,
+};
 use crate::document::{NamedExample, ObjectSchema, Schema};
 
 /// The names that the methods of a builder have.
@@ -32,7 +34,7 @@ pub(super) struct Inputs {
     /// What may be given.
     pub setters: Vec<Input>,
     /// The body made of the arguments, as an expression; `None` where there is none to make.
-    pub body: Option<TokenStream>,
+    pub body: Option<String>,
 }
 
 /// A parameter, or a member of the body.
@@ -105,7 +107,7 @@ impl Inputs {
     }
 
     /// Adds the members of the body; returns the expression that makes it of the arguments.
-    fn add_members(&mut self, maker: &Maker<'_>, name: &str, object: &ObjectSchema) -> TokenStream {
+    fn add_members(&mut self, maker: &Maker<'_>, name: &str, object: &ObjectSchema) -> String {
         let fields = maker.model.fields(name);
         let mut values = Vec::new();
         for field in types::needed(fields, object) {
@@ -122,8 +124,7 @@ impl Inputs {
         for field in fields.iter().filter(|field| !types::is_needed(field, object)) {
             self.add_member(maker, field, object, Place::Member(field.ident.clone()), false);
         }
-        let ty = quote::format_ident!("{name}");
-        quote!(types::#ty::new(#(#values),*))
+        format!("types::{name}::new({})", values.join(", "))
     }
 
     /// Adds the members of the envelope's content.
@@ -133,7 +134,7 @@ impl Inputs {
         envelope: &Field,
         name: &str,
         object: &ObjectSchema,
-    ) -> TokenStream {
+    ) -> String {
         let fields = maker.model.fields(name);
         let mut values = Vec::new();
         for needed in [true, false] {
@@ -147,8 +148,7 @@ impl Inputs {
                 values.extend(needed.then_some(value));
             }
         }
-        let ty = quote::format_ident!("{name}");
-        quote!(types::#ty::new(#(#values),*))
+        format!("types::{name}::new({})", values.join(", "))
     }
 
     fn add_member(
@@ -158,7 +158,7 @@ impl Inputs {
         object: &ObjectSchema,
         place: Place,
         needed: bool,
-    ) -> TokenStream {
+    ) -> String {
         let schema = object.properties.get(&field.wire);
         let text = types::described(maker, schema);
         let ty = in_types(maker, bare(&field.ty));
@@ -171,7 +171,7 @@ impl Inputs {
         };
         self.add(input, needed);
         let added = if needed { self.arguments.last() } else { self.setters.last() };
-        added.map(|input| &input.ident).map_or_else(TokenStream::new, |ident| quote!(#ident))
+        added.map(|input| input.ident.to_string()).unwrap_or_default()
     }
 
     fn add(&mut self, mut input: Input, needed: bool) {
@@ -187,14 +187,6 @@ impl Inputs {
             true => self.arguments.push(input),
             false => self.setters.push(input),
         }
-    }
-
-    /// What allows a function to have that many arguments.
-    pub(super) fn too_many(&self) -> Option<TokenStream> {
-        // One more is the client.
-        (self.arguments.len() > 6).then(
-            || quote!(#[expect(clippy::too_many_arguments, reason = "the service needs all of them")]),
-        )
     }
 }
 
@@ -250,10 +242,9 @@ impl Input {
     }
 
     /// As an argument of a function.
-    pub(super) fn argument(&self) -> FnArg {
-        let ident = &self.ident;
-        let (ty, _) = taken(&self.ty, ident);
-        parse_quote!(#ident: #ty)
+    pub(super) fn argument(&self, to: &mut Writer<'_>) -> String {
+        let (ty, _) = taken(to, &self.ty, "");
+        format!("{}: {ty}", self.ident)
     }
 
     /// As an item of the list of arguments in a method's documentation.
@@ -262,16 +253,14 @@ impl Input {
         format!("- `{}`: {text}", self.ident.to_string().trim_start_matches("r#"))
     }
 
-    /// As the value of a builder's field.
-    pub(super) fn value(&self) -> TokenStream {
-        let (Place::Parameter(field), ident) = (&self.place, &self.ident) else {
-            return TokenStream::new();
-        };
-        let (_, value) = taken(&self.ty, ident);
-        match *field == value.to_string() {
-            true => quote!(#field),
-            false => quote!(#field: #value),
-        }
+    /// As the value of a builder's field; nothing for what is no parameter.
+    pub(super) fn value(&self, to: &mut Writer<'_>) -> Option<String> {
+        let Place::Parameter(field) = &self.place else { return None };
+        let (_, value) = taken(to, &self.ty, &self.ident.to_string());
+        Some(match *field == value {
+            true => value,
+            false => format!("{field}: {value}"),
+        })
     }
 
     /// Where it is in the builder, as an expression.
@@ -287,23 +276,22 @@ impl Input {
         }
     }
 
-    /// As a setter.
-    pub(super) fn setter(&self) -> ImplItemFn {
-        let (ident, text) = (&self.ident, doc(&self.text));
-        let (ty, value) = taken(&self.ty, &quote::format_ident!("value"));
+    /// Writes its setter.
+    pub(super) fn setter(&self, to: &mut Writer<'_>) {
+        let (ty, value) = taken(to, &self.ty, "value");
         let value = match argument(&self.field, "Option") {
-            Some(_) => quote!(Some(#value)),
+            Some(_) => format!("Some({value})"),
             None => value,
         };
-        let place = self.place();
-        let deprecated = self.deprecated.then(super::deprecated);
-        parse_quote! {
-            #text
-            #deprecated
-            pub fn #ident(mut self, value: #ty) -> Self {
-                #place = #value;
-                self
-            }
-        }
+        let place = match &self.place {
+            Place::Parameter(field) => format!("self.{field}"),
+            Place::Member(member) => format!("self.body.{member}"),
+            Place::Content(envelope, member) => format!("self.body.{}.{member}", envelope.ident),
+            Place::Body => "self.body".to_owned(),
+        };
+        to.gap();
+        to.doc(4, &self.text);
+        to.deprecated(4, self.deprecated);
+        to.setter(&self.ident.to_string(), &ty, &place, &value);
     }
 }

@@ -39,10 +39,13 @@ fn in_rust(value: &Value) -> String {
 
 /// Writes a value: on one line where that is short enough, else one member a line.
 fn lay_out(value: &Value, scalar: Scalar, indent: usize, column: usize, text: &mut String) {
-    let line = on_one_line(value, scalar);
-    let is_short = column + line.chars().count() <= WIDTH;
+    let begin = text.len();
+    if on_one_line(value, scalar, WIDTH.saturating_sub(column), text).is_some() {
+        return;
+    }
+    text.truncate(begin);
     match value {
-        Value::Object(members) if !is_short => {
+        Value::Object(members) => {
             text.push_str("{\n");
             for (index, (name, member)) in members.iter().enumerate() {
                 let name = scalar(&name.as_str().into());
@@ -52,7 +55,7 @@ fn lay_out(value: &Value, scalar: Scalar, indent: usize, column: usize, text: &m
             }
             let _ = write!(text, "{:indent$}}}", "");
         }
-        Value::Array(items) if !is_short => {
+        Value::Array(items) => {
             text.push_str("[\n");
             for (index, item) in items.iter().enumerate() {
                 let _ = write!(text, "{:1$}", "", indent + 2);
@@ -61,24 +64,38 @@ fn lay_out(value: &Value, scalar: Scalar, indent: usize, column: usize, text: &m
             }
             let _ = write!(text, "{:indent$}]", "");
         }
-        _ => text.push_str(&line),
+        other => text.push_str(&scalar(other)),
     }
 }
 
-fn on_one_line(value: &Value, scalar: Scalar) -> String {
+/// Writes a value on one line of so many characters, and says how many are left; nothing if they do not do.
+fn on_one_line(value: &Value, scalar: Scalar, room: usize, text: &mut String) -> Option<usize> {
+    let mut left = room;
+    let put = |part: &str, left: &mut usize, text: &mut String| {
+        text.push_str(part);
+        *left = left.checked_sub(part.chars().count())?;
+        Some(())
+    };
     match value {
-        Value::Object(members) if members.is_empty() => "{}".to_owned(),
+        Value::Object(members) if members.is_empty() => put("{}", &mut left, text)?,
         Value::Object(members) => {
-            let member = |(name, value): (&String, &Value)| {
-                format!("{}: {}", scalar(&name.as_str().into()), on_one_line(value, scalar))
-            };
-            let members: Vec<String> = members.iter().map(member).collect();
-            format!("{{ {} }}", members.join(", "))
+            for (index, (name, member)) in members.iter().enumerate() {
+                put(if index == 0 { "{ " } else { ", " }, &mut left, text)?;
+                put(&scalar(&name.as_str().into()), &mut left, text)?;
+                put(": ", &mut left, text)?;
+                left = on_one_line(member, scalar, left, text)?;
+            }
+            put(" }", &mut left, text)?;
         }
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(|item| on_one_line(item, scalar)).collect();
-            format!("[{}]", items.join(", "))
+            put("[", &mut left, text)?;
+            for (index, item) in items.iter().enumerate() {
+                put(if index == 0 { "" } else { ", " }, &mut left, text)?;
+                left = on_one_line(item, scalar, left, text)?;
+            }
+            put("]", &mut left, text)?;
         }
-        other => scalar(other),
+        other => put(&scalar(other), &mut left, text)?,
     }
+    Some(left)
 }

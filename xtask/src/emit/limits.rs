@@ -6,13 +6,32 @@ use std::collections::BTreeMap;
 use heck::ToShoutySnakeCase as _;
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Ident, ImplItem, Type, parse_quote};
+use syn::{Ident, Type};
 
-use super::doc;
+use super::{last_segment, writer::Writer};
 
 /// The constants of each type and builder.
 #[derive(Debug, Default)]
-pub(super) struct Limits(BTreeMap<String, Vec<(Ident, ImplItem)>>);
+pub(super) struct Limits(BTreeMap<String, Vec<Constant>>);
+
+/// A limit's constant.
+#[derive(Debug)]
+struct Constant {
+    name: Ident,
+    about: String,
+    form: Form,
+    value: String,
+}
+
+/// What a constant is: `T` of a range is written as text.
+#[derive(Debug)]
+enum Form {
+    Inclusive(String),
+    From(String),
+    ToInclusive(String),
+    Bounds(String),
+    JsonObject,
+}
 
 /// What is limited of a member.
 #[derive(Clone, Copy)]
@@ -77,9 +96,27 @@ impl<'a> Place<'a> {
 pub(super) type End = Option<(Literal, bool)>;
 
 impl Limits {
-    /// The constants of `owner`, in the order of its members.
-    pub fn of(&self, owner: &str) -> impl Iterator<Item = &ImplItem> + use<'_> {
-        self.0.get(owner).into_iter().flatten().map(|(_, item)| item)
+    /// Writes the constants of `owner`, in the order of its members.
+    pub fn write(&self, owner: &str, to: &mut Writer<'_>) {
+        for Constant { name, about, form, value } in self.0.get(owner).into_iter().flatten() {
+            let mut of = |range: &str, of: &str| format!("{}<{of}>", to.name("std::ops", range));
+            let (ty, value) = match form {
+                Form::Inclusive(ty) => (of("RangeInclusive", ty), value.clone()),
+                Form::From(ty) => (of("RangeFrom", ty), value.clone()),
+                Form::ToInclusive(ty) => (of("RangeToInclusive", ty), value.clone()),
+                Form::Bounds(ty) => {
+                    let bound = of("Bound", ty);
+                    (format!("({bound}, {bound})"), value.clone())
+                }
+                Form::JsonObject => {
+                    let ty = to.name("guestexec_core::check", "JsonObject");
+                    let value = format!("{ty}::new({value})");
+                    (ty, value)
+                }
+            };
+            to.doc(4, about);
+            to.line(4, &format!("pub const {name}: {ty} = {value};"));
+        }
     }
 
     /// A limit on a count; the constant's path.
@@ -92,22 +129,19 @@ impl Limits {
     ) -> TokenStream {
         let (end, counted) = measure.words();
         let number = |number: u64| Some((Literal::u64_unsuffixed(number), true));
-        let range = range(number(least), most.and_then(number), &parse_quote!(usize));
+        let range = range(number(least), most.and_then(number), "usize");
         self.add(place, end, counted, range)
     }
 
     /// A limit on a number; the constant's path.
     pub fn number(&mut self, place: &Place<'_>, least: End, most: End, ty: &Type) -> TokenStream {
-        self.add(place, "RANGE", "Which values", range(least, most, ty))
+        let ty = last_segment(ty).map(ToString::to_string).unwrap_or_default();
+        self.add(place, "RANGE", "Which values", range(least, most, &ty))
     }
 
     /// The rules of a JSON object in a text; the constant's path.
     pub fn object(&mut self, place: &Place<'_>, members: u64, name: u64) -> TokenStream {
-        let (members, name) = (Literal::u64_unsuffixed(members), Literal::u64_unsuffixed(name));
-        let rules = (
-            quote!(::guestexec_core::check::JsonObject),
-            quote!(::guestexec_core::check::JsonObject::new(#members, #name)),
-        );
+        let rules = (Form::JsonObject, format!("{members}, {name}"));
         self.add(place, "OBJECT", "What the JSON object in", rules)
     }
 
@@ -116,39 +150,36 @@ impl Limits {
         place: &Place<'_>,
         end: &str,
         counted: &str,
-        (ty, value): (TokenStream, TokenStream),
+        (form, value): (Form, String),
     ) -> TokenStream {
         let constants = self.0.entry(place.owner.to_owned()).or_default();
         let mut name = format_ident!("{}_{end}", place.prefix);
-        let about = doc(&format!("{counted} {} may have.", place.called));
+        let about = format!("{counted} {} may have.", place.called);
         // The item of one member may have the name of another member.
-        while constants.iter().any(|(other, _)| *other == name) {
+        while constants.iter().any(|other| other.name == name) {
             name = format_ident!("{name}_2");
         }
-        let constant = parse_quote!(#about pub const #name: #ty = #value;);
-        constants.push((name.clone(), constant));
         let path = place.path;
-        quote!(#path::#name)
+        let constant = quote!(#path::#name);
+        constants.push(Constant { name, about, form, value });
+        constant
     }
 }
 
-/// The type and the value of a range.
-fn range(least: End, most: End, ty: &Type) -> (TokenStream, TokenStream) {
+/// The form and the value of a range.
+fn range(least: End, most: End, ty: &str) -> (Form, String) {
     let bound = |end: End| match end {
-        Some((value, true)) => quote!(::std::ops::Bound::Included(#value)),
-        Some((value, false)) => quote!(::std::ops::Bound::Excluded(#value)),
-        None => quote!(::std::ops::Bound::Unbounded),
+        Some((value, true)) => format!("::std::ops::Bound::Included({value})"),
+        Some((value, false)) => format!("::std::ops::Bound::Excluded({value})"),
+        None => "::std::ops::Bound::Unbounded".to_owned(),
     };
+    let ty = ty.to_owned();
     match (least, most) {
         (Some((least, true)), Some((most, true))) => {
-            (quote!(::std::ops::RangeInclusive<#ty>), quote!(#least..=#most))
+            (Form::Inclusive(ty), format!("{least}..={most}"))
         }
-        (Some((least, true)), None) => (quote!(::std::ops::RangeFrom<#ty>), quote!(#least..)),
-        (None, Some((most, true))) => (quote!(::std::ops::RangeToInclusive<#ty>), quote!(..=#most)),
-        (least, most) => {
-            let (least, most) = (bound(least), bound(most));
-            let bound = quote!(::std::ops::Bound<#ty>);
-            (quote!((#bound, #bound)), quote!((#least, #most)))
-        }
+        (Some((least, true)), None) => (Form::From(ty), format!("{least}..")),
+        (None, Some((most, true))) => (Form::ToInclusive(ty), format!("..={most}")),
+        (least, most) => (Form::Bounds(ty), format!("({}, {})", bound(least), bound(most))),
     }
 }

@@ -5,14 +5,11 @@ use std::fmt::Write as _;
 
 use syn::{Attribute, Fields, Item, ItemStruct};
 
-use super::{Field, argument, types};
+use super::{Field, argument, types, writer::WIDTH};
 use crate::{
     document::{ObjectSchema, Schema},
     spec::Spec,
 };
-
-/// Longest line.
-const WIDTH: usize = 100;
 
 /// The field that keeps what has no other.
 pub(super) const EXTRA: &str = "extra";

@@ -2,33 +2,39 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Ident, ImplItemFn, Item, Type, parse_quote};
+use syn::{Ident, Item, Type, parse_quote};
 
 use super::{
     Field, Maker, OperationCode, argument,
     inputs::{Inputs, in_types},
     last_segment,
     members::EXTRA,
+    writer::Writer,
 };
 
 /// The methods that begin the streams.
-pub(super) fn methods() -> Vec<ImplItemFn> {
-    vec![
-        parse_quote! {
-            /// The pages of the list, from this one on, each asked for when the one before was taken.
-            #[inline]
-            pub fn pages(self) -> ::guestexec_core::Pages<'a, Self> {
-                ::guestexec_core::Pages::new(self)
-            }
-        },
-        parse_quote! {
-            /// The items of the list, from this page on, each page asked for when it is needed.
-            #[inline]
-            pub fn items(self) -> ::guestexec_core::PageItems<'a, Self> {
-                ::guestexec_core::PageItems::new(self)
-            }
-        },
-    ]
+pub(super) fn methods(to: &mut Writer<'_>) {
+    let methods = [
+        (
+            "pages",
+            "Pages",
+            "The pages of the list, from this one on, each asked for when the one before was taken.",
+        ),
+        (
+            "items",
+            "PageItems",
+            "The items of the list, from this page on, each page asked for when it is needed.",
+        ),
+    ];
+    for (method, ty, about) in methods {
+        let ty = to.core(ty);
+        to.gap();
+        to.doc(4, about);
+        to.line(4, "#[inline]");
+        to.line(4, &format!("pub fn {method}(self) -> {ty}<'a, Self> {{"));
+        to.line(8, &format!("{ty}::new(self)"));
+        to.line(4, "}");
+    }
 }
 
 /// How the pages follow each other; nothing for an operation without pages.

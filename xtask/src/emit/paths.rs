@@ -1,15 +1,18 @@
 //! Short paths: `Option<String>` in place of `::std::option::Option<::std::string::String>`, and the
 //! `use` declarations these need.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
-use quote::{ToTokens as _, format_ident};
+use quote::ToTokens as _;
 use syn::{
-    Attribute, Item, Meta, Path, PathSegment, parse_quote,
-    punctuated::Punctuated,
+    Attribute, GenericArgument, Ident, Item, Path, PathArguments, PathSegment, Type,
     visit_mut::{self, VisitMut},
 };
 
+use super::writer::WIDTH;
 use crate::spec::Spec;
 
 /// Modules whose names are in every Rust file.
@@ -32,129 +35,168 @@ const IMPORTED: [&str; 9] = [
 /// Modules that are imported themselves, since their own names are too plain.
 const WHOLE: [&str; 2] = ["std::fmt", "crate::hooks"];
 
-/// Shortens the paths of `items`, and puts before them the declarations that make these hold.
-///
-/// A name that is a schema's too, and so may be a type of the file, keeps its long path.
-pub(super) fn shorten(spec: &Spec, mut items: Vec<Item>) -> Vec<Item> {
-    let mut short = Short {
-        taken: spec.document.components.schemas.keys().cloned().collect(),
-        uses: BTreeMap::new(),
-    };
-    items.iter_mut().for_each(|item| short.visit_item_mut(item));
-    let declared = |(module, names): (String, BTreeSet<String>)| -> Item {
-        let path: Path = syn::parse_str(&module).unwrap_or_else(|_| parse_quote!(self));
-        let names = names.iter().map(|name| format_ident!("{name}"));
-        let names: Vec<_> = names.collect();
-        match &names[..] {
-            [] => parse_quote!(
-                use #path;
-            ),
-            [name] => parse_quote!(
-                use #path::#name;
-            ),
-            names => parse_quote!(
-                use #path::{#(#names),*};
-            ),
+/// What the paths of all these modules begin with.
+const ROOTS: [&str; 6] = ["crate", "guestexec_core", "reqwest", "serde", "serde_json", "std"];
+
+/// The names that a file imports, by module; none for the module itself.
+pub(super) struct Names<'a> {
+    spec: &'a Spec,
+    uses: BTreeMap<&'static str, BTreeSet<String>>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(spec: &'a Spec) -> Self {
+        Self { spec, uses: BTreeMap::new() }
+    }
+
+    /// Shortens the paths in an item.
+    pub(super) fn shorten(&mut self, item: &mut Item) {
+        self.visit_item_mut(item);
+    }
+
+    /// A type as the file writes it.
+    pub(super) fn ty(&mut self, ty: &Type) -> String {
+        match ty {
+            Type::Path(path) if path.qself.is_none() => {
+                let kept = self.kept(&path.path);
+                let colons = match kept.len() == path.path.segments.len() {
+                    true if path.path.leading_colon.is_some() => "::",
+                    _ => "",
+                };
+                let segments: Vec<String> = kept.into_iter().map(|it| self.segment(it)).collect();
+                format!("{colons}{}", segments.join("::"))
+            }
+            Type::Tuple(tuple) => {
+                let parts: Vec<String> = tuple.elems.iter().map(|part| self.ty(part)).collect();
+                format!("({})", parts.join(", "))
+            }
+            other => other.to_token_stream().to_string(),
         }
-    };
-    let (mut uses, others): (Vec<Item>, Vec<Item>) =
-        items.into_iter().partition(|item| matches!(item, Item::Use(_)));
-    uses.extend(short.uses.into_iter().map(declared));
-    uses.sort_by_cached_key(|item| {
-        let text = item.to_token_stream().to_string();
-        let own = ["use std", "use crate", "use super"];
-        // The standard library, other crates, this one.
-        let rank = match own.iter().position(|prefix| text.starts_with(prefix)) {
-            Some(0) => 0,
-            Some(place) => place + 1,
-            None => 1,
+    }
+
+    fn segment(&mut self, segment: &PathSegment) -> String {
+        let name = segment.ident.to_string();
+        let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return name };
+        let arguments = arguments.args.iter().map(|argument| match argument {
+            GenericArgument::Type(ty) => self.ty(ty),
+            other => other.to_token_stream().to_string(),
+        });
+        format!("{name}<{}>", arguments.collect::<Vec<_>>().join(", "))
+    }
+
+    /// A name of a module that is imported: `guestexec_core`, `Answer`.
+    pub(super) fn name(&mut self, module: &'static str, name: &str) -> String {
+        if self.is_taken(name) {
+            return format!("::{module}::{name}");
+        }
+        self.uses.entry(module).or_default().insert(name.to_owned());
+        name.to_owned()
+    }
+
+    /// Whether a name is a schema's too, and so may be a type of the file. Such a name keeps its long path.
+    fn is_taken(&self, name: &str) -> bool {
+        self.spec.document.components.schemas.contains_key(name)
+    }
+
+    /// The `use` declarations, with `others` among them: the standard library's, those of other crates, of this
+    /// one.
+    pub(super) fn declarations(&self, others: &[String]) -> String {
+        let own = self.uses.iter().map(|(module, names)| {
+            let module = module.replace("crate::generated", "super");
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            match &names[..] {
+                [] => format!("use {module};\n"),
+                [name] => format!("use {module}::{name};\n"),
+                names => listed(&module, names),
+            }
+        });
+        let others = others.iter().map(|path| format!("use {path};\n"));
+        let mut uses: Vec<String> = own.chain(others).collect();
+        uses.sort_by_cached_key(|text| {
+            let own = ["use std", "use crate", "use super"];
+            let rank = match own.iter().position(|prefix| text.starts_with(prefix)) {
+                Some(0) => 0,
+                Some(place) => place + 1,
+                None => 1,
+            };
+            (rank, text.clone())
+        });
+        uses.concat()
+    }
+
+    /// The segments of a path without those that may go, after what is needed for that is noted.
+    fn kept<'p>(&mut self, path: &'p Path) -> Vec<&'p PathSegment> {
+        let superfluous = match path.segments.len() {
+            0 | 1 => 0,
+            _ => self.superfluous(path),
         };
-        (rank, text)
-    });
-    uses.extend(others);
-    uses
-}
+        path.segments.iter().skip(superfluous).collect()
+    }
 
-struct Short {
-    taken: BTreeSet<String>,
-    /// The names to import, by module; none for the module itself.
-    uses: BTreeMap<String, BTreeSet<String>>,
-}
-
-impl Short {
-    /// How many segments of a path may go, after what is needed for that is noted.
-    fn superfluous(&mut self, segments: &[String]) -> usize {
+    fn superfluous(&mut self, path: &Path) -> usize {
+        let segments: Vec<&Ident> = path.segments.iter().map(|segment| &segment.ident).collect();
         let is = |module: &str| {
-            let length = module.split("::").count();
-            let same = module.split("::").zip(segments).all(|(a, b)| a == b);
+            let length = module.matches("::").count() + 1;
+            let same = module.split("::").zip(&segments).all(|(a, b)| *b == a);
             (same && segments.len() > length).then_some(length)
         };
         let find = |modules: &[&'static str]| {
             modules.iter().find_map(|module| is(module).map(|length| (*module, length)))
         };
+        // Most paths begin with none of the modules.
+        let Some(first) = segments.first() else { return 0 };
+        if !ROOTS.iter().any(|root| *first == root) {
+            return 0;
+        }
         if let Some((module, length)) = find(&WHOLE) {
-            self.uses.entry(module.to_owned()).or_default();
+            self.uses.entry(module).or_default();
             return length - 1;
         }
         let known = find(&PRELUDE).map(|found| (found, false));
         let known = known.or_else(|| find(&IMPORTED).map(|found| (found, true)));
         let Some(((module, length), imported)) = known else { return 0 };
-        let name = &segments[length];
+        let name = segments[length].to_string();
         let own = module.starts_with("crate::generated");
-        if !own && self.taken.contains(name) {
+        if !own && self.is_taken(&name) {
             return 0;
         }
         if imported {
-            let names = self.uses.entry(module.replace("crate::generated", "super")).or_default();
-            names.insert(name.clone());
+            self.uses.entry(module).or_default().insert(name);
         }
         length
     }
 }
 
-impl VisitMut for Short {
+/// The declaration of several names, on lines of their own where one does not hold them.
+fn listed(module: &str, names: &[&str]) -> String {
+    let line = format!("use {module}::{{{}}};\n", names.join(", "));
+    if line.len() <= WIDTH {
+        return line;
+    }
+    let mut lines = vec!["   ".to_owned()];
+    for name in names {
+        if lines.last().is_some_and(|line| line.len() + name.len() + 2 > WIDTH) {
+            lines.push("   ".to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            let _ = write!(line, " {name},");
+        }
+    }
+    format!("use {module}::{{\n{}\n}};\n", lines.join("\n"))
+}
+
+impl VisitMut for Names<'_> {
     fn visit_path_mut(&mut self, path: &mut Path) {
         visit_mut::visit_path_mut(self, path);
-        if path.segments.len() < 2 {
-            return;
-        }
-        let names: Vec<String> =
-            path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        let superfluous = self.superfluous(&names);
-        if superfluous > 0 {
-            let kept: Punctuated<PathSegment, _> =
-                path.segments.iter().skip(superfluous).cloned().collect();
-            *path = Path { leading_colon: None, segments: kept };
+        let kept = self.kept(path);
+        if kept.len() < path.segments.len() {
+            let segments = kept.into_iter().cloned().collect();
+            *path = Path { leading_colon: None, segments };
         }
     }
 
     fn visit_item_use_mut(&mut self, _: &mut syn::ItemUse) {}
 
-    fn visit_attribute_mut(&mut self, attribute: &mut Attribute) {
-        if attribute.path().is_ident("doc") {
-            return;
-        }
-        if attribute.path().is_ident("derive") {
-            let parsed =
-                attribute.parse_args_with(Punctuated::<Path, syn::Token![,]>::parse_terminated);
-            let mut paths: Vec<Path> = parsed.into_iter().flatten().collect();
-            paths.iter_mut().for_each(|path| self.visit_path_mut(path));
-            // As people write it: the standard ones first.
-            paths.sort_by_key(|path| path.is_ident("Deserialize") || path.is_ident("Serialize"));
-            *attribute = parse_quote!(#[derive(#(#paths),*)]);
-        } else if let Meta::List(list) = &mut attribute.meta {
-            // Paths within serde's strings.
-            let text = list.tokens.to_string();
-            let shorter = text
-                .replace("\"::std::vec::Vec::", "\"Vec::")
-                .replace("\"::std::option::Option::", "\"Option::")
-                .replace("\"::", "\"")
-                .replace("(:: schemars", "(schemars");
-            if shorter != text
-                && let Ok(tokens) = shorter.parse()
-            {
-                list.tokens = tokens;
-            }
-        }
-    }
+    // What attributes name is imported nowhere.
+    fn visit_attribute_mut(&mut self, _: &mut Attribute) {}
 }

@@ -6,11 +6,10 @@ use quote::ToTokens as _;
 use serde_json::{Map, Value, json};
 use syn::{Fields, Item, ItemStruct};
 
-use super::{Field, Maker, argument, docs, json_schema, last_segment, layout, members, types};
+use super::{
+    Field, Maker, argument, docs, json_schema, last_segment, layout, members, types, writer::WIDTH,
+};
 use crate::document::{ObjectSchema, Schema};
-
-/// Longest line with a member's limits on it.
-const WIDTH: usize = 100;
 
 /// The file's text, or nothing if there are no requests with a body. Made as text, because no formatter lays
 /// out the inside of a macro call.

@@ -1,5 +1,7 @@
 //! Lists what a document says of texts: what is secret, and what holds Base64 or JSON.
 
+use std::{collections::HashMap, rc::Rc};
+
 use indexmap::IndexSet;
 
 use crate::document::{
@@ -15,10 +17,28 @@ pub(super) struct Marks {
     pub(super) texts: String,
 }
 
-impl Marks {
-    /// Those of an operation's requests.
-    pub(super) fn of_requests(operation: &Call<'_>) -> Self {
-        let (mut found, document) = (Found::default(), &operation.document);
+/// Finds what is marked. A component is searched once, since many bodies share one.
+pub(super) struct Marked<'a> {
+    document: &'a Document,
+    /// The marks within a schema at a depth, by where they are within it.
+    known: HashMap<(*const Schema, usize), Rc<Vec<Mark>>>,
+}
+
+/// What is said of a place: its kind, and the place with a slash before each part.
+#[derive(Clone)]
+struct Mark {
+    kind: &'static str,
+    place: String,
+}
+
+impl<'a> Marked<'a> {
+    pub(super) fn new(document: &'a Document) -> Self {
+        Self { document, known: HashMap::new() }
+    }
+
+    /// The marks of an operation's requests.
+    pub(super) fn requests(&mut self, operation: &Call<'_>) -> Marks {
+        let mut found = Found::default();
         for parameter in operation.parameters().into_iter().filter(|it| it.sensitive) {
             let name = &parameter.name;
             found.secrets.extend(match parameter.location {
@@ -33,34 +53,110 @@ impl Marks {
                 Location::Query => Some(format!("query/{name}")),
             });
         }
-        if let Some(schema) = operation.body_schema().and_then(|name| document.schema(name)) {
-            found.members(document, schema, "", DEPTH);
+        if let Some(schema) = operation.body_schema().and_then(|name| self.document.schema(name)) {
+            found.add(&self.within(schema, DEPTH));
         }
         found.into()
     }
 
     /// Those of all answers to an operation.
-    pub(super) fn of_answers(operation: &Call<'_>) -> Self {
-        let (mut found, document) = (Found::default(), &operation.document);
+    pub(super) fn answers(&mut self, operation: &Call<'_>) -> Marks {
+        let mut found = Found::default();
         let answers = operation.operation.responses.values();
-        for answer in answers.filter_map(|answer| document.response(answer)) {
+        for answer in answers.filter_map(|answer| operation.document.response(answer)) {
             for (name, header) in &answer.headers {
                 if is_secret(&header.schema) {
                     found.secrets.push(format!("header/{}", name.to_ascii_lowercase()));
                 }
             }
             if let Some(body) = answer.json() {
-                found.members(document, &body.schema, "", DEPTH);
+                found.add(&self.within(&body.schema, DEPTH));
             }
         }
         found.into()
     }
+
+    /// The marks within a schema.
+    fn within(&mut self, schema: &Schema, depth: usize) -> Rc<Vec<Mark>> {
+        let target = self.document.resolve(schema).filter(|_| depth > 0);
+        let Some(target) = target else { return Rc::default() };
+        let here = |kind| vec![Mark { kind, place: String::new() }];
+        // A mark beside a reference counts, too, and belongs to this place alone.
+        if schema.is_sensitive() && !is_output(target) {
+            let mut marks = here("body");
+            marks.extend(text_kind(target).map(|kind| Mark { kind, place: String::new() }));
+            return Rc::new(marks);
+        }
+        let key = (std::ptr::from_ref(target), depth);
+        if let Some(known) = self.known.get(&key) {
+            return Rc::clone(known);
+        }
+        let mut marks: Vec<Mark> = text_kind(target).into_iter().flat_map(here).collect();
+        if is_output(target) {
+            marks.clear();
+        } else if is_secret(target) {
+            marks.extend(here("body"));
+        } else {
+            for (name, part) in parts(target) {
+                marks.extend(
+                    self.within(part, depth - 1).iter().map(|mark| Mark {
+                        kind: mark.kind,
+                        place: format!("/{name}{}", mark.place),
+                    }),
+                );
+            }
+        }
+        let marks = Rc::new(marks);
+        self.known.insert(key, Rc::clone(&marks));
+        marks
+    }
+}
+
+/// What is in a list or an object, by its part of a place.
+fn parts(schema: &Schema) -> Vec<(&str, &Schema)> {
+    match schema {
+        Schema::List(list) => vec![("*", &list.items)],
+        Schema::Object(object) => {
+            let members = object.properties.iter().map(|(name, member)| (name.as_str(), member));
+            let others = match &object.additional_properties {
+                Some(Extra::Of(values)) => Some(("*", &**values)),
+                _ => None,
+            };
+            members.chain(others).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What a text holds: Base64 or JSON.
+fn text_kind(schema: &Schema) -> Option<&'static str> {
+    let Schema::Text(text) = schema else { return None };
+    let is_json = text.json_object.is_some() || text.content == Some(TextContent::Json);
+    match text.format {
+        Some(TextFormat::Byte) => Some("base64"),
+        _ => is_json.then_some("json"),
+    }
+}
+
+/// What a command wrote. A recording without it would be of no use.
+fn is_output(schema: &Schema) -> bool {
+    let Schema::Text(text) = schema else { return false };
+    text_kind(schema).is_none() && text.content == Some(TextContent::Output)
 }
 
 #[derive(Default)]
 struct Found {
     secrets: Vec<String>,
     texts: Vec<String>,
+}
+
+impl Found {
+    fn add(&mut self, marks: &[Mark]) {
+        for Mark { kind, place } in marks {
+            let list = if *kind == "body" { &mut self.secrets } else { &mut self.texts };
+            list.push(format!("{kind}{place}"));
+        }
+    }
 }
 
 impl From<Found> for Marks {
@@ -70,44 +166,6 @@ impl From<Found> for Marks {
             marks.into_iter().collect::<Vec<_>>().join(",")
         };
         Self { secrets: listed(found.secrets), texts: listed(found.texts) }
-    }
-}
-
-impl Found {
-    /// Adds the marks of `schema`, whose place is written with a slash before each part.
-    fn members(&mut self, document: &Document, schema: &Schema, place: &str, depth: usize) {
-        let Some(target) = document.resolve(schema).filter(|_| depth > 0) else { return };
-        match target {
-            Schema::Text(TextSchema { format: Some(TextFormat::Byte), .. }) => {
-                self.texts.push(format!("base64{place}"));
-            }
-            Schema::Text(text)
-                if text.json_object.is_some() || text.content == Some(TextContent::Json) =>
-            {
-                self.texts.push(format!("json{place}"));
-            }
-            // A recording without the output would be of no use.
-            Schema::Text(TextSchema { content: Some(TextContent::Output), .. }) => return,
-            _ => {}
-        }
-        // A mark beside a reference counts, too.
-        if schema.is_sensitive() || is_secret(target) {
-            self.secrets.push(format!("body{place}"));
-            return;
-        }
-        let mut part = |name: &str, schema: &Schema| {
-            self.members(document, schema, &format!("{place}/{name}"), depth - 1);
-        };
-        match target {
-            Schema::List(list) => part("*", &list.items),
-            Schema::Object(object) => {
-                object.properties.iter().for_each(|(name, member)| part(name, member));
-                if let Some(Extra::Of(values)) = &object.additional_properties {
-                    part("*", values);
-                }
-            }
-            _ => {}
-        }
     }
 }
 

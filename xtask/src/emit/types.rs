@@ -1,12 +1,8 @@
 //! Makes `types.rs`: what requests and answers are made of.
 
-use quote::quote;
-use syn::{
-    Attribute, Fields, Ident, Item, ItemStruct, LitStr, Meta, Token, parse_quote,
-    punctuated::Punctuated,
-};
+use syn::{Attribute, Fields, Ident, Item, ItemStruct, LitStr, Meta, parse_quote};
 
-use super::{Field, Maker, argument, doc, last_segment, members::EXTRA, taken};
+use super::{Field, Maker, argument, last_segment, members::EXTRA, taken, writer::Writer};
 use crate::{
     document::{ObjectSchema, Schema},
     lower::member_names,
@@ -32,29 +28,144 @@ pub(super) fn rename(spec: &Spec, items: &mut [Item]) {
     }
 }
 
-/// Progenitor's structs, each followed by its constructor and its setters.
-pub(super) fn items(maker: &Maker<'_>, types: Vec<Item>) -> Vec<Item> {
+/// The file: progenitor's structs, each followed by its constructor and its setters.
+pub(super) fn text(maker: &Maker<'_>, items: &[Item]) -> String {
     let spec = maker.spec;
     let (requests, answers) = (spec.document.request_schemas(), spec.lenient_schemas());
-    let mut items = Vec::new();
-    for item in types {
-        let Item::Struct(mut item) = item else { continue };
+    let mut to = Writer::new(spec);
+    for item in items {
+        let Item::Struct(item) = item else { continue };
         let name = item.ident.to_string();
         let Some(Schema::Object(schema)) = spec.document.schema(&name) else { continue };
-        let is_request = requests.contains(name.as_str());
-        without_debug(&mut item, schema);
-        describe(maker, &mut item, schema);
-        // Only now, since the names on the wire go with serde's attributes.
+        let mut fields = fields(&item.fields);
         if answers.contains(&name) {
-            read_leniently(&mut item);
+            let extra = fields.iter_mut().filter(|field| field.ident == EXTRA);
+            extra.for_each(|field| field.ty = parse_quote!(::guestexec_core::Extra));
         }
-        open_struct(&mut item, schema);
-        let methods = is_request.then(|| methods(maker, &item, schema));
-        read_by_macro(&mut item);
-        items.push(Item::Struct(item));
-        items.extend(methods);
+        let of = Struct { maker, name: &name, item, schema, fields };
+        let has_default = answers.contains(&name) || of.needed().is_empty();
+        of.declare(&mut to, has_default);
+        if requests.contains(name.as_str()) {
+            of.implement(&mut to);
+        }
     }
-    items
+    to.finish(&[])
+}
+
+/// A type to be written.
+struct Struct<'a> {
+    maker: &'a Maker<'a>,
+    name: &'a str,
+    item: &'a ItemStruct,
+    schema: &'a ObjectSchema,
+    fields: Vec<Field>,
+}
+
+impl Struct<'_> {
+    /// The fields that must be given.
+    fn needed(&self) -> Vec<&Field> {
+        needed(&self.fields, self.schema)
+    }
+
+    /// The struct itself.
+    fn declare(&self, to: &mut Writer<'_>, has_default: bool) {
+        let Self { maker, name, schema, .. } = self;
+        to.gap();
+        let about = schema.description.as_deref().map(str::trim);
+        to.doc(0, about.unwrap_or(&format!("`{name}`.")));
+        // `members.rs` has the `Debug` of a type with sensitive members.
+        let is_sensitive = self.fields.iter().any(|field| is_sensitive(field, schema));
+        let derives: Vec<&str> = [
+            ("Clone", true),
+            ("Debug", !is_sensitive),
+            ("Default", has_default),
+            ("PartialEq", true),
+        ]
+        .into_iter()
+        .filter_map(|(name, is)| is.then_some(name))
+        .collect();
+        to.line(0, &format!("#[derive({})]", derives.join(", ")));
+        to.line(0, "#[non_exhaustive]");
+        if let Fields::Unnamed(fields) = &self.item.fields {
+            let content: Vec<String> =
+                fields.unnamed.iter().map(|field| format!("pub {}", to.ty(&field.ty))).collect();
+            return to.line(0, &format!("pub struct {name}({});", content.join(", ")));
+        }
+        to.line(0, &format!("pub struct {name} {{"));
+        for field in &self.fields {
+            let member = schema.properties.get(&field.wire);
+            match described(maker, member) {
+                Some(text) => to.doc(4, &text),
+                None if field.ident == EXTRA => to.doc(
+                    4,
+                    "Members that have no field here, or were not of their type, as they came.",
+                ),
+                None => to.doc(4, &format!("`{}`.", field.wire)),
+            }
+            to.deprecated(4, member.is_some_and(Schema::is_deprecated));
+            let ty = to.ty(&field.ty);
+            to.line(4, &format!("pub {}: {ty},", field.ident));
+        }
+        to.line(0, "}");
+    }
+
+    /// The limits; `new`, with the required members; and a setter for each other member: a member that is
+    /// added later breaks no code that uses them.
+    fn implement(&self, to: &mut Writer<'_>) {
+        let Self { maker, name, schema, .. } = self;
+        to.gap();
+        to.line(0, &format!("impl {name} {{"));
+        maker.limits.write(name, to);
+        let needed = self.needed();
+        let others: Vec<&Field> =
+            self.fields.iter().filter(|field| !is_needed(field, schema)).collect();
+        to.gap();
+        to.doc(
+            4,
+            match needed.is_empty() {
+                true => "Creates a value with no member set.",
+                false => "Creates a value with the required members.",
+            },
+        );
+        to.many(4, needed.len());
+        let (mut arguments, mut values) = (Vec::new(), Vec::new());
+        for field in &needed {
+            let (ty, value) = taken(to, &field.ty, &field.ident.to_string());
+            arguments.push(format!("{}: {ty}", field.ident));
+            values.push(match field.ident == value {
+                true => value,
+                false => format!("{}: {value}", field.ident),
+            });
+        }
+        values.extend(others.iter().map(|field| {
+            let kind = last_segment(&field.ty).map(ToString::to_string);
+            let value = match kind.as_deref() {
+                Some("Option") => "None",
+                Some("Vec") => "Vec::new()",
+                _ => "Default::default()",
+            };
+            format!("{}: {value}", field.ident)
+        }));
+        to.call(4, "pub fn new", &arguments, " -> Self {");
+        match needed.is_empty() {
+            // Not `Self::default()`, which may be the setter of a member.
+            true => to.line(8, "Default::default()"),
+            false => to.fields(8, "Self", &values),
+        }
+        to.line(4, "}");
+        for field in others.iter().filter(|field| field.ident != "new") {
+            let member = schema.properties.get(&field.wire);
+            let optional = argument(&field.ty, "Option");
+            let (ty, value) = taken(to, optional.unwrap_or(&field.ty), "value");
+            let value = if optional.is_some() { format!("Some({value})") } else { value };
+            to.gap();
+            let about = described(maker, member);
+            to.doc(4, &about.unwrap_or_else(|| format!("Sets `{}`.", field.wire)));
+            to.deprecated(4, member.is_some_and(Schema::is_deprecated));
+            to.setter(&field.ident.to_string(), &ty, &format!("self.{}", field.ident), &value);
+        }
+        to.line(0, "}");
+    }
 }
 
 /// The fields of a struct.
@@ -92,118 +203,10 @@ pub(super) fn is_needed(field: &Field, schema: &ObjectSchema) -> bool {
     schema.required.contains(&field.wire)
 }
 
-/// `new`, with the required members, and a setter for each other member: a member that is
-/// added later breaks no code that uses them.
-fn methods(maker: &Maker<'_>, item: &ItemStruct, schema: &ObjectSchema) -> Item {
-    let name = &item.ident;
-    let fields = fields(&item.fields);
-    let needed = needed(&fields, schema);
-    let (mut arguments, mut values) = (Vec::new(), Vec::new());
-    for field in &needed {
-        let ident = &field.ident;
-        let (ty, value) = taken(&field.ty, ident);
-        arguments.push(quote!(#ident: #ty));
-        values.push(match *ident == value.to_string() {
-            true => quote!(#ident),
-            false => quote!(#ident: #value),
-        });
-    }
-    let others: Vec<&Field> = fields.iter().filter(|field| !is_needed(field, schema)).collect();
-    let rest = others.iter().map(|field| {
-        let ident = &field.ident;
-        match last_segment(&field.ty).map(ToString::to_string).as_deref() {
-            Some("Option") => quote!(#ident: None),
-            Some("Vec") => quote!(#ident: Vec::new()),
-            _ => quote!(#ident: Default::default()),
-        }
-    });
-    let new = match (&needed[..], &others[..]) {
-        // Not `Self::default()`, which may be the setter of a member.
-        ([], _) => quote!(Default::default()),
-        _ => quote!(Self { #(#values,)* #(#rest,)* }),
-    };
-    let about = doc(match needed.is_empty() {
-        true => "Creates a value with no member set.",
-        false => "Creates a value with the required members.",
-    });
-    let setters = others.iter().filter(|field| field.ident != "new").map(|field| {
-        let ident = &field.ident;
-        let optional = argument(&field.ty, "Option");
-        let argument = quote::format_ident!("value");
-        let (ty, value) = taken(optional.unwrap_or(&field.ty), &argument);
-        let value = optional.map_or_else(|| value.clone(), |_| quote!(Some(#value)));
-        let text = doc(&described(maker, schema.properties.get(&field.wire))
-            .unwrap_or_else(|| format!("Sets `{}`.", field.wire)));
-        let deprecated = schema.properties.get(&field.wire).and_then(deprecated);
-        quote! {
-            #text
-            #deprecated
-            pub fn #ident(mut self, value: #ty) -> Self {
-                self.#ident = #value;
-                self
-            }
-        }
-    });
-    let many = (needed.len() > 7).then(
-        || quote!(#[expect(clippy::too_many_arguments, reason = "the service needs all of them")]),
-    );
-    let limits = maker.limits.of(&name.to_string());
-    parse_quote! {
-        impl #name {
-            #(#limits)*
-
-            #about
-            #many
-            pub fn new(#(#arguments),*) -> Self { #new }
-
-            #(#setters)*
-        }
-    }
-}
-
 /// What the document says of a member, or of the type that it refers to.
 pub(super) fn described(maker: &Maker<'_>, property: Option<&Schema>) -> Option<String> {
     let target = || maker.spec.document.resolve(property?)?.description();
     property?.description().or_else(target).map(|text| text.trim().to_owned())
-}
-
-/// Puts the document's own words before the struct and its fields.
-fn describe(maker: &Maker<'_>, item: &mut ItemStruct, schema: &ObjectSchema) {
-    let is_doc = |attribute: &Attribute| attribute.path().is_ident("doc");
-    item.attrs.retain(|attribute| !is_doc(attribute));
-    let text = schema.description.as_deref().map(str::trim);
-    item.attrs.insert(0, doc(text.unwrap_or(&format!("`{}`.", item.ident))));
-    for field in &mut item.fields {
-        let Some(ident) = &field.ident else { continue };
-        let text = match described(maker, schema.properties.get(&wire_name(field, ident))) {
-            Some(text) => text,
-            None if *ident == EXTRA => {
-                "Members that have no field here, or were not of their type, as they came."
-                    .to_owned()
-            }
-            None => format!("`{}`.", wire_name(field, ident)),
-        };
-        field.attrs.retain(|attribute| !is_doc(attribute));
-        let member = schema.properties.get(&wire_name(field, ident));
-        field.attrs.extend(member.and_then(deprecated));
-        field.attrs.insert(0, doc(&text));
-    }
-}
-
-/// What marks a member that the vendor advises against.
-fn deprecated(member: &Schema) -> Option<Attribute> {
-    member.is_deprecated().then(super::deprecated)
-}
-
-/// Leaves `Debug` to `members.rs` where the document marks a member as sensitive.
-fn without_debug(item: &mut ItemStruct, schema: &ObjectSchema) {
-    if !fields(&item.fields).iter().any(|field| is_sensitive(field, schema)) {
-        return;
-    }
-    for attribute in item.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
-        let derived = derives(attribute).filter(|path| !path.is_ident("Debug"));
-        *attribute = parse_quote!(#[derive(#(#derived),*)]);
-    }
 }
 
 /// Whether the document marks the member of a field as sensitive.
@@ -211,61 +214,7 @@ pub(super) fn is_sensitive(field: &Field, schema: &ObjectSchema) -> bool {
     schema.properties.get(&field.wire).is_some_and(Schema::is_sensitive)
 }
 
-/// What an attribute derives.
-fn derives(attribute: &Attribute) -> impl Iterator<Item = syn::Path> + use<> {
-    let paths = attribute.parse_args_with(Punctuated::<syn::Path, Token![,]>::parse_terminated);
-    let is_derive = attribute.path().is_ident("derive");
-    paths.into_iter().flatten().filter(move |_| is_derive)
-}
-
-/// Leaves reading and writing to `members.rs`.
-fn read_by_macro(item: &mut ItemStruct) {
-    for derive in item.attrs.iter_mut().filter(|it| it.path().is_ident("derive")) {
-        let is_serde = |path: &syn::Path| {
-            path.segments
-                .last()
-                .is_some_and(|last| last.ident == "Serialize" || last.ident == "Deserialize")
-        };
-        let others = derives(derive).filter(|path| !is_serde(path));
-        *derive = parse_quote!(#[derive(#(#others),*)]);
-    }
-    item.attrs.retain(|attribute| !attribute.path().is_ident("serde"));
-    for field in &mut item.fields {
-        field.attrs.retain(|attribute| !attribute.path().is_ident("serde"));
-    }
-}
-
-/// Reads as far as possible, and keeps the rest.
-fn read_leniently(item: &mut ItemStruct) {
-    let has_debug =
-        item.attrs.iter().any(|attribute| derives(attribute).any(|it| it.is_ident("Debug")));
-    item.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
-    item.attrs.push(match has_debug {
-        true => parse_quote!(#[derive(Clone, Debug, Default, PartialEq)]),
-        false => parse_quote!(#[derive(Clone, Default, PartialEq)]),
-    });
-    for field in &mut item.fields {
-        field.attrs.retain(|attribute| !attribute.path().is_ident("serde"));
-        if field.ident.as_ref().is_some_and(|ident| ident == EXTRA) {
-            field.ty = parse_quote!(::guestexec_core::Extra);
-        }
-    }
-}
-
-/// Lets a vendor add members; gives a type a `Default` where it can do without any member.
-fn open_struct(item: &mut ItemStruct, schema: &ObjectSchema) {
-    let all = fields(&item.fields);
-    item.attrs.push(parse_quote!(#[non_exhaustive]));
-    let derived = item.attrs.iter().flat_map(derives).any(|path| path.is_ident("Default"));
-    if needed(&all, schema).is_empty() && !derived {
-        let derive = item.attrs.iter_mut().find(|it| it.path().is_ident("derive"));
-        if let Some(derive) = derive {
-            let others = derives(derive);
-            *derive = parse_quote!(#[derive(#(#others,)* Default)]);
-        }
-    }
-}
-
+/// Whether a type is a list or a map.
 pub(super) fn is_list(ty: &syn::Type) -> bool {
     argument(ty, "Vec").is_some() || last_segment(ty).is_some_and(|name| name == "BTreeMap")
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens as _;
-use syn::{Attribute, Fields, ImplItem, Item, ItemImpl, ItemUse, Type, UseTree, Visibility};
+use syn::{Attribute, Fields, File, ImplItem, Item, ItemImpl, ItemUse, Type, UseTree, Visibility};
 
 use super::signature::{self, conditions, is_hidden, marks};
 
@@ -25,6 +25,8 @@ struct Module {
     items: Vec<Item>,
     /// What it is there for, with the conditions of the modules around it.
     conditions: Vec<String>,
+    /// The names of what it defines, also by a macro.
+    defined: BTreeSet<String>,
     /// Names that it brings into scope: the name here, and the path.
     uses: Vec<(String, Vec<String>, bool)>,
     /// Paths of which it brings all names into scope.
@@ -87,6 +89,7 @@ impl Tree {
                 other => module.items.push(other),
             }
         }
+        module.defined = module.items.iter().filter_map(defined).collect();
         module.conditions = under;
         self.modules.insert(name, module);
         Ok(())
@@ -109,7 +112,7 @@ impl Tree {
                 return None;
             }
             let module = self.modules.get(from)?;
-            if module.items.iter().any(|item| defines(item, last)) {
+            if module.defined.contains(last) {
                 return Some((from.clone(), last.clone()));
             }
             let used =
@@ -249,7 +252,7 @@ impl Walk<'_> {
     fn named(&mut self, module: &Name, ident: &str, path: &str, under: &[String], depth: usize) {
         let tree = self.tree;
         let Some(found) = tree.modules.get(module) else { return };
-        for item in found.items.iter().filter(|item| defines(item, ident)) {
+        for item in found.items.iter().filter(|item| defined(item).as_deref() == Some(ident)) {
             let under: Vec<String> =
                 under.iter().cloned().chain(conditions(attributes(item))).collect();
             match item {
@@ -544,8 +547,43 @@ fn variants(body: TokenStream) -> Vec<String> {
     idents.collect()
 }
 
+/// The items of a file, without what a listing does not look at: comments, and what functions do. Parsing that
+/// takes most of the time that parsing takes.
 fn parse(file: &str, text: &str) -> Result<Vec<Item>, String> {
-    syn::parse_file(text).map(|file| file.items).map_err(|e| format!("{file}: is not Rust: {e}"))
+    let is_comment = |line: &str| line.starts_with("///") || line.starts_with("//!");
+    let lines = text.lines().filter(|line| !is_comment(line.trim_start()));
+    let tokens = lines.flat_map(|line| [line, "\n"]).collect::<String>().parse::<TokenStream>();
+    let items = tokens
+        .map_err(|e| e.to_string())
+        .and_then(|tokens| syn::parse2::<File>(without_bodies(tokens)).map_err(|e| e.to_string()));
+    items.map(|file| file.items).map_err(|e| format!("{file}: is not Rust: {e}"))
+}
+
+/// Empties the bodies of named functions.
+fn without_bodies(tokens: TokenStream) -> TokenStream {
+    let mut is_function = false;
+    let mut after_fn = false;
+    let one = |tree: TokenTree| {
+        let is_fn = matches!(&tree, TokenTree::Ident(ident) if ident == "fn");
+        match &tree {
+            // `fn(T) -> U` is a type.
+            TokenTree::Ident(_) if after_fn => is_function = true,
+            TokenTree::Punct(punct) if punct.as_char() == ';' => is_function = false,
+            _ => {}
+        }
+        after_fn = is_fn;
+        match tree {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                let body = match std::mem::take(&mut is_function) {
+                    true => TokenStream::new(),
+                    false => without_bodies(group.stream()),
+                };
+                TokenTree::Group(Group::new(Delimiter::Brace, body))
+            }
+            tree => tree,
+        }
+    };
+    tokens.into_iter().map(one).collect()
 }
 
 fn is_public(visibility: &Visibility) -> bool {
@@ -601,14 +639,15 @@ fn public_name(item: &Item) -> Option<String> {
     declared(item).filter(|(_, visibility)| is_public(visibility)).map(|(name, _)| name)
 }
 
-/// True for the item called `name`, or a macro that makes a type of that name.
-fn defines(item: &Item, name: &str) -> bool {
+/// The name of an item that is no module, or of the type that a macro makes.
+fn defined(item: &Item) -> Option<String> {
     match item {
-        Item::Macro(item) => {
-            matches!(Made::of(&item.mac), Some(Made::Enumeration { name: made, .. }) if made == name)
-        }
-        Item::Mod(_) => false,
-        item => own_name(item).is_some_and(|own| own == name),
+        Item::Macro(item) => match Made::of(&item.mac) {
+            Some(Made::Enumeration { name, .. }) => Some(name),
+            _ => None,
+        },
+        Item::Mod(_) => None,
+        item => own_name(item),
     }
 }
 

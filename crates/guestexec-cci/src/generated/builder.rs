@@ -2,13 +2,13 @@
 
 use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::{
-    Answer, CallError, CallOptions, DetailOf, Exchanging, PageItems, Paged, Pages, Part,
-    Place, Read, Streamed, Upgraded, Validate, accepted, answer, call_options, json_body,
-    sending, streamed, upgraded,
+    Answer, CallError, CallOptions, DetailOf, Exchanging, PageItems, Paged, Pages, Part, Place,
+    Read, Streamed, Upgraded, Validate, json_body,
 };
 use progenitor_client::{QueryParam, encode_path};
 use reqwest::header::ACCEPT;
-use crate::{Error, hooks::{self, Call}};
+use crate::Error;
+use crate::hooks::{self, Call};
 use super::{Client, operations, types};
 
 type Requested = Result<reqwest::Request, CallError>;
@@ -33,23 +33,22 @@ impl Prepared {
             content = read(body)?;
             Ok(())
         };
-        let answer = answer(exchange, &mut keep);
-        let answer = hooks::call(&self.client, self.client.inner.operation, answer)
-            .await?;
+        let answer = ::guestexec_core::answer(exchange, &mut keep);
+        let answer = hooks::call(&self.client, self.client.inner.operation, answer).await?;
         Ok(answer.map(|()| content))
     }
 
     /// Sends the request, and takes the connection, which leaves HTTP.
     async fn upgraded(self) -> Result<Answer<Upgraded>, Error> {
         let exchange = exchange(&self.client, self.request, self.successes);
-        let answer = upgraded(exchange);
+        let answer = ::guestexec_core::upgraded(exchange);
         hooks::call(&self.client, self.client.inner.operation, answer).await
     }
 
     /// Sends the request, and takes the body of the answer as it comes.
     async fn streamed(self) -> Result<Answer<Streamed>, Error> {
         let exchange = exchange(&self.client, self.request, self.successes);
-        let answer = streamed(exchange);
+        let answer = ::guestexec_core::streamed(exchange);
         hooks::call(&self.client, self.client.inner.operation, answer).await
     }
 }
@@ -60,7 +59,9 @@ fn exchange<'a>(
     request: Requested,
     successes: &'static [u16],
 ) -> Exchanging<'a> {
-    Box::pin(async move { accepted(hooks::send(client, request?).await?, successes) })
+    Box::pin(async move {
+        ::guestexec_core::accepted(hooks::send(client, request?).await?, successes)
+    })
 }
 
 /// A call of `connectCciV2GetNamespacedPodExec`; [`Client::exec_in_pod`] begins it.
@@ -86,6 +87,7 @@ impl<'a> ExecInPod<'a> {
     pub const NAMESPACE_LENGTH: RangeInclusive<usize> = 1..=63;
     /// How many characters `container` may have.
     pub const CONTAINER_LENGTH: RangeInclusive<usize> = 1..=63;
+
     pub(super) fn new(
         client: &'a Client,
         namespace: impl Into<String>,
@@ -107,10 +109,7 @@ impl<'a> ExecInPod<'a> {
 
     /// The command and its arguments, one element each, in order. Elements may be empty and may hold
     /// any text.
-    pub fn command(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn command(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.command = Some(value.into_iter().map(Into::into).collect());
         self
     }
@@ -146,7 +145,8 @@ impl<'a> ExecInPod<'a> {
         self
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// Sends the request.
     ///
     /// It starts a command and is never sent a second time after it may have arrived. After a failure,
@@ -191,7 +191,7 @@ impl<'a> ExecInPod<'a> {
     }
 }
 
-sending!(ExecInPod, EXEC_IN_POD, [101], ::guestexec_core::Upgraded, upgrade);
+::guestexec_core::sending!(ExecInPod, EXEC_IN_POD, [101], Upgraded, upgrade);
 
 /// A call of `connectCciV2PostNamespacedPodExec`; [`Client::exec_in_pod_by_post`] begins it.
 #[derive(Clone, Debug)]
@@ -216,6 +216,7 @@ impl<'a> ExecInPodByPost<'a> {
     pub const NAMESPACE_LENGTH: RangeInclusive<usize> = 1..=63;
     /// How many characters `container` may have.
     pub const CONTAINER_LENGTH: RangeInclusive<usize> = 1..=63;
+
     pub(super) fn new(
         client: &'a Client,
         namespace: impl Into<String>,
@@ -237,10 +238,7 @@ impl<'a> ExecInPodByPost<'a> {
 
     /// The command and its arguments, one element each, in order. Elements may be empty and may hold
     /// any text.
-    pub fn command(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn command(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.command = Some(value.into_iter().map(Into::into).collect());
         self
     }
@@ -276,7 +274,8 @@ impl<'a> ExecInPodByPost<'a> {
         self
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// Sends the request.
     ///
     /// It starts a command and is never sent a second time after it may have arrived. After a failure,
@@ -321,9 +320,7 @@ impl<'a> ExecInPodByPost<'a> {
     }
 }
 
-sending!(
-    ExecInPodByPost, EXEC_IN_POD_BY_POST, [101], ::guestexec_core::Upgraded, upgrade
-);
+::guestexec_core::sending!(ExecInPodByPost, EXEC_IN_POD_BY_POST, [101], Upgraded, upgrade);
 
 /// A call of `readCciV2NamespacedPod`; [`Client::read_pod`] begins it.
 #[derive(Clone, Debug)]
@@ -340,20 +337,17 @@ impl<'a> ReadPod<'a> {
     pub const NAME_LENGTH: RangeInclusive<usize> = 1..=253;
     /// How many characters `namespace` may have.
     pub const NAMESPACE_LENGTH: RangeInclusive<usize> = 1..=63;
+
     pub(super) fn new(
         client: &'a Client,
         namespace: impl Into<String>,
         name: impl Into<String>,
     ) -> Self {
-        Self {
-            client,
-            options: Default::default(),
-            name: name.into(),
-            namespace: namespace.into(),
-        }
+        Self { client, options: Default::default(), name: name.into(), namespace: namespace.into() }
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// Sends the request.
     ///
     /// # Errors
@@ -375,7 +369,7 @@ impl<'a> ReadPod<'a> {
     }
 }
 
-sending!(ReadPod, READ_POD, [200], types::Pod, json);
+::guestexec_core::sending!(ReadPod, READ_POD, [200], types::Pod, json);
 
 /// A call of `deleteCciV2NamespacedPod`; [`Client::delete_pod`] begins it.
 #[derive(Clone, Debug)]
@@ -396,6 +390,7 @@ impl<'a> DeletePod<'a> {
     pub const NAMESPACE_LENGTH: RangeInclusive<usize> = 1..=63;
     /// Which values `gracePeriodSeconds` may have.
     pub const GRACE_PERIOD_SECONDS_RANGE: RangeFrom<i64> = 0..;
+
     pub(super) fn new(
         client: &'a Client,
         namespace: impl Into<String>,
@@ -426,7 +421,8 @@ impl<'a> DeletePod<'a> {
         self
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// Sends the request.
     ///
     /// # Errors
@@ -459,7 +455,7 @@ impl<'a> DeletePod<'a> {
     }
 }
 
-sending!(DeletePod, DELETE_POD, [200, 202], types::Pod, json);
+::guestexec_core::sending!(DeletePod, DELETE_POD, [200, 202], types::Pod, json);
 
 /// A call of `readCciV2NamespacedPodLog`; [`Client::read_pod_log`] begins it.
 #[derive(Clone, Debug)]
@@ -492,6 +488,7 @@ impl<'a> ReadPodLog<'a> {
     pub const SINCE_SECONDS_RANGE: RangeFrom<i64> = 1..;
     /// Which values `tailLines` may have.
     pub const TAIL_LINES_RANGE: RangeFrom<i64> = 0..;
+
     pub(super) fn new(
         client: &'a Client,
         namespace: impl Into<String>,
@@ -566,7 +563,8 @@ impl<'a> ReadPodLog<'a> {
         self
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// Sends the request.
     ///
     /// # Errors
@@ -620,7 +618,7 @@ impl<'a> ReadPodLog<'a> {
     }
 }
 
-sending!(ReadPodLog, READ_POD_LOG, [200], ::std::string::String, text);
+::guestexec_core::sending!(ReadPodLog, READ_POD_LOG, [200], String, text);
 
 /// A call of `listCciV2NamespacedPod`; [`Client::list_pods`] begins it.
 #[derive(Clone, Debug)]
@@ -645,6 +643,7 @@ impl<'a> ListPods<'a> {
     pub const LIMIT_RANGE: RangeFrom<i64> = 0..;
     /// Which values `timeoutSeconds` may have.
     pub const TIMEOUT_SECONDS_RANGE: RangeFrom<i64> = 0..;
+
     pub(super) fn new(client: &'a Client, namespace: impl Into<String>) -> Self {
         Self {
             client,
@@ -704,7 +703,8 @@ impl<'a> ListPods<'a> {
         self
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// The pages of the list, from this one on, each asked for when the one before was taken.
     #[inline]
     pub fn pages(self) -> Pages<'a, Self> {
@@ -760,7 +760,8 @@ impl<'a> ListPods<'a> {
     }
 }
 
-sending!(ListPods, LIST_PODS, [200], types::PodList, json);
+::guestexec_core::sending!(ListPods, LIST_PODS, [200], types::PodList, json);
+
 impl Paged for ListPods<'_> {
     type Page = types::PodList;
     type Item = types::Pod;
@@ -817,6 +818,7 @@ pub struct CreatePod<'a> {
 impl<'a> CreatePod<'a> {
     /// How many characters `namespace` may have.
     pub const NAMESPACE_LENGTH: RangeInclusive<usize> = 1..=63;
+
     pub(super) fn new(
         client: &'a Client,
         namespace: impl Into<String>,
@@ -860,7 +862,8 @@ impl<'a> CreatePod<'a> {
         self
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// Sends the request.
     ///
     /// It starts a command and is never sent a second time after it may have arrived. After a failure,
@@ -891,7 +894,7 @@ impl<'a> CreatePod<'a> {
     }
 }
 
-sending!(CreatePod, CREATE_POD, [200, 201, 202], types::Pod, json);
+::guestexec_core::sending!(CreatePod, CREATE_POD, [200, 201, 202], types::Pod, json);
 
 /// A call of `listCciV2Namespace`; [`Client::list_namespaces`] begins it.
 #[derive(Clone, Debug)]
@@ -912,6 +915,7 @@ impl<'a> ListNamespaces<'a> {
     pub const LIMIT_RANGE: RangeFrom<i64> = 0..;
     /// Which values `timeoutSeconds` may have.
     pub const TIMEOUT_SECONDS_RANGE: RangeFrom<i64> = 0..;
+
     pub(super) fn new(client: &'a Client) -> Self {
         Self {
             client,
@@ -962,7 +966,8 @@ impl<'a> ListNamespaces<'a> {
         self
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// The pages of the list, from this one on, each asked for when the one before was taken.
     #[inline]
     pub fn pages(self) -> Pages<'a, Self> {
@@ -1012,7 +1017,8 @@ impl<'a> ListNamespaces<'a> {
     }
 }
 
-sending!(ListNamespaces, LIST_NAMESPACES, [200], types::NamespaceList, json);
+::guestexec_core::sending!(ListNamespaces, LIST_NAMESPACES, [200], types::NamespaceList, json);
+
 impl Paged for ListNamespaces<'_> {
     type Page = types::NamespaceList;
     type Item = types::Namespace;
@@ -1072,12 +1078,7 @@ impl<'a> CreateNamespace<'a> {
 
     /// A call whose body was made elsewhere, such as one read from a file.
     pub fn with_body(client: &'a Client, body: types::NewNamespace) -> Self {
-        Self {
-            client,
-            options: Default::default(),
-            dry_run: None,
-            body,
-        }
+        Self { client, options: Default::default(), dry_run: None, body }
     }
 
     /// `All` has the service check the request and answer as if it had been carried out, and store
@@ -1099,7 +1100,8 @@ impl<'a> CreateNamespace<'a> {
         self
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// Sends the request.
     ///
     /// # Errors
@@ -1123,7 +1125,9 @@ impl<'a> CreateNamespace<'a> {
     }
 }
 
-sending!(CreateNamespace, CREATE_NAMESPACE, [200, 201, 202], types::Namespace, json);
+::guestexec_core::sending!(
+    CreateNamespace, CREATE_NAMESPACE, [200, 201, 202], types::Namespace, json
+);
 
 /// A call of `readCciV2Namespace`; [`Client::read_namespace`] begins it.
 #[derive(Clone, Debug)]
@@ -1137,15 +1141,13 @@ pub struct ReadNamespace<'a> {
 impl<'a> ReadNamespace<'a> {
     /// How many characters `name` may have.
     pub const NAME_LENGTH: RangeInclusive<usize> = 1..=63;
+
     pub(super) fn new(client: &'a Client, name: impl Into<String>) -> Self {
-        Self {
-            client,
-            options: Default::default(),
-            name: name.into(),
-        }
+        Self { client, options: Default::default(), name: name.into() }
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// Sends the request.
     ///
     /// # Errors
@@ -1167,7 +1169,7 @@ impl<'a> ReadNamespace<'a> {
     }
 }
 
-sending!(ReadNamespace, READ_NAMESPACE, [200], types::Namespace, json);
+::guestexec_core::sending!(ReadNamespace, READ_NAMESPACE, [200], types::Namespace, json);
 
 /// A call of `deleteCciV2Namespace`; [`Client::delete_namespace`] begins it.
 #[derive(Clone, Debug)]
@@ -1182,13 +1184,9 @@ pub struct DeleteNamespace<'a> {
 impl<'a> DeleteNamespace<'a> {
     /// How many characters `name` may have.
     pub const NAME_LENGTH: RangeInclusive<usize> = 1..=63;
+
     pub(super) fn new(client: &'a Client, name: impl Into<String>) -> Self {
-        Self {
-            client,
-            options: Default::default(),
-            name: name.into(),
-            dry_run: None,
-        }
+        Self { client, options: Default::default(), name: name.into(), dry_run: None }
     }
 
     /// `All` has the service check the request and answer as if it had been carried out, and store
@@ -1198,7 +1196,8 @@ impl<'a> DeleteNamespace<'a> {
         self
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// Sends the request.
     ///
     /// # Errors
@@ -1225,7 +1224,7 @@ impl<'a> DeleteNamespace<'a> {
     }
 }
 
-sending!(DeleteNamespace, DELETE_NAMESPACE, [200, 202], types::Namespace, json);
+::guestexec_core::sending!(DeleteNamespace, DELETE_NAMESPACE, [200, 202], types::Namespace, json);
 
 /// A call of `keystoneCreateUserTokenByPassword`; [`Client::create_user_token`] begins it.
 #[derive(Clone, Debug)]
@@ -1239,10 +1238,7 @@ pub struct CreateUserToken<'a> {
 
 impl<'a> CreateUserToken<'a> {
     pub(super) fn new(client: &'a Client, auth: types::IamAuth) -> Self {
-        Self::with_body(
-            client,
-            types::KeystoneCreateUserTokenByPasswordRequest::new(auth),
-        )
+        Self::with_body(client, types::KeystoneCreateUserTokenByPasswordRequest::new(auth))
     }
 
     /// A call whose body was made elsewhere, such as one read from a file.
@@ -1250,12 +1246,7 @@ impl<'a> CreateUserToken<'a> {
         client: &'a Client,
         body: types::KeystoneCreateUserTokenByPasswordRequest,
     ) -> Self {
-        Self {
-            client,
-            options: Default::default(),
-            nocatalog: None,
-            body,
-        }
+        Self { client, options: Default::default(), nocatalog: None, body }
     }
 
     /// Any non-empty text leaves the catalogue of services out of the answer, which is large.
@@ -1264,14 +1255,13 @@ impl<'a> CreateUserToken<'a> {
         self
     }
 
-    call_options! {}
+    ::guestexec_core::call_options! {}
+
     /// Sends the request.
     ///
     /// # Errors
     /// If a limit is violated (nothing is sent) or the call fails.
-    pub async fn send(
-        self,
-    ) -> Result<Answer<types::KeystoneCreateUserTokenByPasswordResponse>, Error> {
+    pub async fn send(self) -> Result<Answer<types::KeystoneCreateUserTokenByPasswordResponse>, Error> {
         self.send_in(Call::default()).await
     }
 
@@ -1290,7 +1280,6 @@ impl<'a> CreateUserToken<'a> {
     }
 }
 
-sending!(
-    CreateUserToken, CREATE_USER_TOKEN, [201],
-    types::KeystoneCreateUserTokenByPasswordResponse, json
+::guestexec_core::sending!(
+    CreateUserToken, CREATE_USER_TOKEN, [201], types::KeystoneCreateUserTokenByPasswordResponse, json
 );

@@ -21,6 +21,7 @@ pub struct Client {
 impl Client {
     /// The version of the interface that the document describes.
     pub const API_VERSION: &'static str = "v2";
+
     /// This client for one call of `operation` with the state `call` and the options of both.
     pub(crate) fn with_call(
         &self,
@@ -28,10 +29,7 @@ impl Client {
         call: hooks::Call,
         options: &CallOptions,
     ) -> Self {
-        Self {
-            inner: self.inner.with_call(operation, call, options),
-            ..self.clone()
-        }
+        Self { inner: self.inner.with_call(operation, call, options), ..self.clone() }
     }
 
     /// Returns a clone of this client for calls with these options: of its operations, and of what its
@@ -51,10 +49,7 @@ impl Client {
     /// ```
     #[must_use]
     pub fn with_options(&self, options: CallOptions) -> Self {
-        Self {
-            inner: self.inner.with_options(options),
-            ..self.clone()
-        }
+        Self { inner: self.inner.with_options(options), ..self.clone() }
     }
 }
 
@@ -576,10 +571,7 @@ impl Client {
     /// The vendor's page:
     /// [`deleteCciV2Namespace`](https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/deleting_a_namespace.rst),
     /// read on 2026-11-29.
-    pub fn delete_namespace(
-        &self,
-        name: impl Into<String>,
-    ) -> builder::DeleteNamespace<'_> {
+    pub fn delete_namespace(&self, name: impl Into<String>) -> builder::DeleteNamespace<'_> {
         builder::DeleteNamespace::new(self, name)
     }
 
@@ -631,10 +623,7 @@ impl Client {
     /// The vendor's page:
     /// [`keystoneCreateUserTokenByPassword`](https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html),
     /// read on 2026-11-22.
-    pub fn create_user_token(
-        &self,
-        auth: types::IamAuth,
-    ) -> builder::CreateUserToken<'_> {
+    pub fn create_user_token(&self, auth: types::IamAuth) -> builder::CreateUserToken<'_> {
         builder::CreateUserToken::new(self, auth)
     }
 }

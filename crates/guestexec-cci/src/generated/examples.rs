@@ -324,10 +324,10 @@ pub const ALL: &[Example] = &[
 ];
 
 const EXEC_IN_POD: Example =
-    Example::of(&operations::EXEC_IN_POD, 101, &[], ERRORS);
+    Example::of(&operations::EXEC_IN_POD, 101, &[], ERRORS_2);
 
 const EXEC_IN_POD_BY_POST: Example =
-    Example::of(&operations::EXEC_IN_POD_BY_POST, 101, &[], ERRORS_2);
+    Example::of(&operations::EXEC_IN_POD_BY_POST, 101, &[], ERRORS);
 
 const READ_POD: Example =
     Example::of(&operations::READ_POD, 200, &[
@@ -528,7 +528,7 @@ const READ_POD: Example =
   "spec": { "containers": null, "runtimeClassName": "kata" },
   "status": { "phase": "Hibernated", "containerStatuses": null }
 }"#),
-    ], ERRORS);
+    ], ERRORS_2);
 
 const DELETE_POD: Example =
     Example::of(&operations::DELETE_POD, 200, &[
@@ -546,13 +546,13 @@ const DELETE_POD: Example =
   },
   "status": { "phase": "Running" }
 }"#),
-    ], ERRORS);
+    ], ERRORS_2);
 
 const READ_POD_LOG: Example =
     Example::of(&operations::READ_POD_LOG, 200, &[
         ExampleAnswer::text(200, "log", "Two lines with their times; the page shows no answer.", "2024-08-30T06:00:00.123456789Z ready\n2024-08-30T06:00:01.5Z served 1\n"),
         ExampleAnswer::text(200, "empty", "A container that has written nothing.", ""),
-    ], ERRORS);
+    ], ERRORS_2);
 
 const LIST_PODS: Example =
     Example::of(&operations::LIST_PODS, 200, &[
@@ -671,7 +671,7 @@ const LIST_PODS: Example =
   },
   "items": []
 }"#),
-    ], ERRORS);
+    ], ERRORS_2);
 
 const CREATE_POD: Example =
     Example::of(&operations::CREATE_POD, 200, &[
@@ -721,7 +721,7 @@ const CREATE_POD: Example =
   },
   "status": { "phase": "Pending", "qosClass": "Guaranteed" }
 }"#),
-    ], ERRORS_2);
+    ], ERRORS);
 
 const LIST_NAMESPACES: Example =
     Example::of(&operations::LIST_NAMESPACES, 200, &[
@@ -734,7 +734,7 @@ const LIST_NAMESPACES: Example =
   },
   "items": [{ "metadata": { "name": "test" }, "status": { "phase": "Terminating" } }]
 }"#),
-    ], ERRORS);
+    ], ERRORS_2);
 
 const CREATE_NAMESPACE: Example =
     Example::of(&operations::CREATE_NAMESPACE, 200, &[
@@ -759,7 +759,7 @@ const CREATE_NAMESPACE: Example =
   "spec": { "finalizers": ["kubernetes"] },
   "status": { "phase": "Active" }
 }"#),
-    ], ERRORS_2);
+    ], ERRORS);
 
 const READ_NAMESPACE: Example =
     Example::of(&operations::READ_NAMESPACE, 200, &[
@@ -769,7 +769,7 @@ const READ_NAMESPACE: Example =
   "metadata": { "name": "test", "uid": "3c746853-0eed-4d16-b634-970e49efe97c" },
   "status": { "phase": "Active" }
 }"#),
-    ], ERRORS);
+    ], ERRORS_2);
 
 const DELETE_NAMESPACE: Example =
     Example::of(&operations::DELETE_NAMESPACE, 200, &[
@@ -790,7 +790,7 @@ const DELETE_NAMESPACE: Example =
     ]
   }
 }"#),
-    ], ERRORS);
+    ], ERRORS_2);
 
 const CREATE_USER_TOKEN: Example =
     Example::of(&operations::CREATE_USER_TOKEN, 201, &[
@@ -814,9 +814,11 @@ const CREATE_USER_TOKEN: Example =
     }
   }
 }"#),
-    ], ERRORS_3);
+    ], &[
+        IAM_UNAUTHORIZED_401_PASSWORD,
+    ]);
 
-const ERRORS_2: &[ExampleAnswer] = &[
+const ERRORS: &[ExampleAnswer] = &[
     BAD_REQUEST_400_CONTAINER,
     BAD_REQUEST_400_STREAMS_TEXT,
     UNAUTHORIZED_401_STATUS,
@@ -831,7 +833,7 @@ const ERRORS_2: &[ExampleAnswer] = &[
     INTERNAL_ERROR_500_EXITED_TEXT,
 ];
 
-const ERRORS: &[ExampleAnswer] = &[
+const ERRORS_2: &[ExampleAnswer] = &[
     BAD_REQUEST_400_CONTAINER,
     BAD_REQUEST_400_STREAMS_TEXT,
     UNAUTHORIZED_401_STATUS,
@@ -843,10 +845,6 @@ const ERRORS: &[ExampleAnswer] = &[
     INVALID_422_EVERY_MEMBER,
     TOO_MANY_REQUESTS_429_LATER,
     INTERNAL_ERROR_500_EXITED_TEXT,
-];
-
-const ERRORS_3: &[ExampleAnswer] = &[
-    IAM_UNAUTHORIZED_401_PASSWORD,
 ];
 
 const ALREADY_EXISTS_409_PAGE: ExampleAnswer =

@@ -8,11 +8,7 @@ pub const EXEC_IN_POD: Operation = Operation {
     repeatable: false,
     page: "https://support.huaweicloud.com/intl/en-us/api-cci2/connectNamespacedPodExec.html",
     read_on: "2026-11-22",
-    ..Operation::undocumented(
-        "connectCciV2GetNamespacedPodExec",
-        "GET",
-        "/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec",
-    )
+    ..Operation::undocumented("connectCciV2GetNamespacedPodExec", "GET", "/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec")
 };
 
 /// Runs a command in a container over SPDY/3.1.
@@ -21,11 +17,7 @@ pub const EXEC_IN_POD_BY_POST: Operation = Operation {
     repeatable: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/connecting_post_requests_to_exec_of_pod.rst",
     read_on: "2026-11-22",
-    ..Operation::undocumented(
-        "connectCciV2PostNamespacedPodExec",
-        "POST",
-        "/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec",
-    )
+    ..Operation::undocumented("connectCciV2PostNamespacedPodExec", "POST", "/apis/cci/v2/namespaces/{namespace}/pods/{name}/exec")
 };
 
 /// Reads one pod.
@@ -35,11 +27,7 @@ pub const READ_POD: Operation = Operation {
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_the_specified_pod.rst",
     read_on: "2026-11-22",
     answer_secrets: "body/spec/containers/*/env/*/value,body/spec/ephemeralContainers/*/env/*/value,body/spec/initContainers/*/env/*/value",
-    ..Operation::undocumented(
-        "readCciV2NamespacedPod",
-        "GET",
-        "/apis/cci/v2/namespaces/{namespace}/pods/{name}",
-    )
+    ..Operation::undocumented("readCciV2NamespacedPod", "GET", "/apis/cci/v2/namespaces/{namespace}/pods/{name}")
 };
 
 /// Deletes a pod, which ends the processes of its containers.
@@ -49,11 +37,7 @@ pub const DELETE_POD: Operation = Operation {
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/b8e9e38b/api-ref/source/proprietary_apis/deleting_a_pod.rst",
     read_on: "2026-11-29",
     answer_secrets: "body/spec/containers/*/env/*/value,body/spec/ephemeralContainers/*/env/*/value,body/spec/initContainers/*/env/*/value",
-    ..Operation::undocumented(
-        "deleteCciV2NamespacedPod",
-        "DELETE",
-        "/apis/cci/v2/namespaces/{namespace}/pods/{name}",
-    )
+    ..Operation::undocumented("deleteCciV2NamespacedPod", "DELETE", "/apis/cci/v2/namespaces/{namespace}/pods/{name}")
 };
 
 /// Reads the log of a container.
@@ -62,11 +46,7 @@ pub const READ_POD_LOG: Operation = Operation {
     repeatable: true,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_logs_of_the_specified_pod.rst",
     read_on: "2026-11-29",
-    ..Operation::undocumented(
-        "readCciV2NamespacedPodLog",
-        "GET",
-        "/apis/cci/v2/namespaces/{namespace}/pods/{name}/log",
-    )
+    ..Operation::undocumented("readCciV2NamespacedPodLog", "GET", "/apis/cci/v2/namespaces/{namespace}/pods/{name}/log")
 };
 
 /// Lists the pods of a namespace.
@@ -76,11 +56,7 @@ pub const LIST_PODS: Operation = Operation {
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/listing_or_watching_objects_of_kind_pod.rst",
     read_on: "2026-11-22",
     answer_secrets: "body/items/*/spec/containers/*/env/*/value,body/items/*/spec/ephemeralContainers/*/env/*/value,body/items/*/spec/initContainers/*/env/*/value",
-    ..Operation::undocumented(
-        "listCciV2NamespacedPod",
-        "GET",
-        "/apis/cci/v2/namespaces/{namespace}/pods",
-    )
+    ..Operation::undocumented("listCciV2NamespacedPod", "GET", "/apis/cci/v2/namespaces/{namespace}/pods")
 };
 
 /// Creates a pod, which starts the main process of each of its containers.
@@ -91,11 +67,7 @@ pub const CREATE_POD: Operation = Operation {
     read_on: "2026-11-29",
     secrets: "body/spec/containers/*/env/*/value,body/spec/initContainers/*/env/*/value",
     answer_secrets: "body/spec/containers/*/env/*/value,body/spec/ephemeralContainers/*/env/*/value,body/spec/initContainers/*/env/*/value",
-    ..Operation::undocumented(
-        "createCciV2NamespacedPod",
-        "POST",
-        "/apis/cci/v2/namespaces/{namespace}/pods",
-    )
+    ..Operation::undocumented("createCciV2NamespacedPod", "POST", "/apis/cci/v2/namespaces/{namespace}/pods")
 };
 
 /// Lists the namespaces.
@@ -122,11 +94,7 @@ pub const READ_NAMESPACE: Operation = Operation {
     repeatable: true,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/reading_the_specified_namespace.rst",
     read_on: "2026-11-29",
-    ..Operation::undocumented(
-        "readCciV2Namespace",
-        "GET",
-        "/apis/cci/v2/namespaces/{name}",
-    )
+    ..Operation::undocumented("readCciV2Namespace", "GET", "/apis/cci/v2/namespaces/{name}")
 };
 
 /// Deletes a namespace, with all that is in it.
@@ -135,11 +103,7 @@ pub const DELETE_NAMESPACE: Operation = Operation {
     repeatable: false,
     page: "https://github.com/opentelekomcloud-docs/cloud-container-instance/blob/9e720256/api-ref/source/proprietary_apis/deleting_a_namespace.rst",
     read_on: "2026-11-29",
-    ..Operation::undocumented(
-        "deleteCciV2Namespace",
-        "DELETE",
-        "/apis/cci/v2/namespaces/{name}",
-    )
+    ..Operation::undocumented("deleteCciV2Namespace", "DELETE", "/apis/cci/v2/namespaces/{name}")
 };
 
 /// Gets a token from IAM.
@@ -151,11 +115,7 @@ pub const CREATE_USER_TOKEN: Operation = Operation {
     read_on: "2026-11-22",
     secrets: "body/auth/identity/password/user/password,body/auth/identity/hw_ak_sk/secret/key",
     answer_secrets: "header/x-subject-token",
-    ..Operation::undocumented(
-        "keystoneCreateUserTokenByPassword",
-        "POST",
-        "/v3/auth/tokens",
-    )
+    ..Operation::undocumented("keystoneCreateUserTokenByPassword", "POST", "/v3/auth/tokens")
 };
 
 /// All operations, in the document's order.

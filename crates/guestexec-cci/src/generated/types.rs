@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::{Extra, Secret};
 use super::enums::{
-    ConditionStatus, IamAuthMethod, ImagePullPolicy, NamespacePhase, PodConditionType,
-    PodPhase, RestartPolicy, StatusOutcome, StatusReason,
+    ConditionStatus, IamAuthMethod, ImagePullPolicy, NamespacePhase, PodConditionType, PodPhase,
+    RestartPolicy, StatusOutcome, StatusReason,
 };
 
 /// A container of a pod.
@@ -274,6 +274,7 @@ pub struct IamIdentity {
 impl IamIdentity {
     /// How many items `methods` may have.
     pub const METHODS_ITEMS: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(methods: impl IntoIterator<Item = impl Into<IamAuthMethod>>) -> Self {
         Self {
@@ -330,11 +331,7 @@ impl IamPasswordUser {
         name: impl Into<String>,
         password: impl Into<Secret>,
     ) -> Self {
-        Self {
-            domain,
-            name: name.into(),
-            password: password.into(),
-        }
+        Self { domain, name: name.into(), password: password.into() }
     }
 }
 
@@ -609,6 +606,7 @@ impl NewContainer {
     pub const IMAGE_LENGTH: RangeFrom<usize> = 1..;
     /// How many characters `name` may have.
     pub const NAME_LENGTH: RangeInclusive<usize> = 1..=63;
+
     /// Creates a value with the required members.
     pub fn new(name: impl Into<String>, image: impl Into<String>) -> Self {
         Self {
@@ -632,19 +630,13 @@ impl NewContainer {
     }
 
     /// Its main process, which no shell interprets. That of the image if missing.
-    pub fn command(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn command(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.command = value.into_iter().map(Into::into).collect();
         self
     }
 
     /// Environment variables of its main process, and of commands.
-    pub fn env(
-        mut self,
-        value: impl IntoIterator<Item = NewEnvironmentVariable>,
-    ) -> Self {
+    pub fn env(mut self, value: impl IntoIterator<Item = NewEnvironmentVariable>) -> Self {
         self.env = value.into_iter().collect();
         self
     }
@@ -693,12 +685,10 @@ pub struct NewEnvironmentVariable {
 impl NewEnvironmentVariable {
     /// How many characters `name` may have.
     pub const NAME_LENGTH: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            value: None,
-        }
+        Self { name: name.into(), value: None }
     }
 
     /// Its value; empty if missing. It may be a password.
@@ -723,11 +713,7 @@ pub struct NewNamespace {
 impl NewNamespace {
     /// Creates a value with the required members.
     pub fn new(metadata: NewNamespaceMeta) -> Self {
-        Self {
-            metadata,
-            api_version: None,
-            kind: None,
-        }
+        Self { metadata, api_version: None, kind: None }
     }
 
     /// Version of the object, `cci/v2`; the service takes its own if missing.
@@ -760,13 +746,10 @@ impl NewNamespaceMeta {
     pub const LABELS_VALUE_LENGTH: RangeInclusive<usize> = 0..=63;
     /// How many characters `name` may have.
     pub const NAME_LENGTH: RangeInclusive<usize> = 1..=63;
+
     /// Creates a value with the required members.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            annotations: Default::default(),
-            labels: Default::default(),
-        }
+        Self { name: name.into(), annotations: Default::default(), labels: Default::default() }
     }
 
     /// Notes of tools, and settings of the service. At most 256 KiB with their names.
@@ -799,12 +782,7 @@ pub struct NewPod {
 impl NewPod {
     /// Creates a value with the required members.
     pub fn new(metadata: NewPodMeta, spec: NewPodSpec) -> Self {
-        Self {
-            metadata,
-            spec,
-            api_version: None,
-            kind: None,
-        }
+        Self { metadata, spec, api_version: None, kind: None }
     }
 
     /// Version of the object, `cci/v2`; the service takes its own if missing.
@@ -843,6 +821,7 @@ impl NewPodMeta {
     pub const LABELS_VALUE_LENGTH: RangeInclusive<usize> = 0..=63;
     /// How many characters `name` may have.
     pub const NAME_LENGTH: RangeInclusive<usize> = 1..=253;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
@@ -906,6 +885,7 @@ impl NewPodSpec {
     pub const HOSTNAME_LENGTH: RangeInclusive<usize> = 1..=63;
     /// Which values `terminationGracePeriodSeconds` may have.
     pub const TERMINATION_GRACE_PERIOD_SECONDS_RANGE: RangeFrom<i64> = 0..;
+
     /// Creates a value with the required members.
     pub fn new(containers: impl IntoIterator<Item = NewContainer>) -> Self {
         Self {
@@ -933,19 +913,13 @@ impl NewPodSpec {
     }
 
     /// Secrets of the namespace with which images are pulled.
-    pub fn image_pull_secrets(
-        mut self,
-        value: impl IntoIterator<Item = SecretName>,
-    ) -> Self {
+    pub fn image_pull_secrets(mut self, value: impl IntoIterator<Item = SecretName>) -> Self {
         self.image_pull_secrets = value.into_iter().collect();
         self
     }
 
     /// Containers that run one after the other, each to its success, before the others start.
-    pub fn init_containers(
-        mut self,
-        value: impl IntoIterator<Item = NewContainer>,
-    ) -> Self {
+    pub fn init_containers(mut self, value: impl IntoIterator<Item = NewContainer>) -> Self {
         self.init_containers = value.into_iter().collect();
         self
     }
@@ -1144,6 +1118,7 @@ pub struct SecretName {
 impl SecretName {
     /// How many characters `name` may have.
     pub const NAME_LENGTH: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }

@@ -2,8 +2,6 @@
 
 //! Tencent Cloud Automation Tools (TAT), as `specs/tat.yaml` describes it.
 
-pub use client::Client;
-
 /// One builder an operation: its parameters, its body, `send`.
 pub mod builder;
 
@@ -28,3 +26,4 @@ mod schemas;
 /// What requests and answers are made of.
 pub mod types;
 mod validate;
+pub use client::Client;

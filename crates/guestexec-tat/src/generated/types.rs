@@ -5,8 +5,8 @@ use guestexec_core::check::JsonObject;
 use guestexec_core::{Base64, Extra};
 use super::enums::{
     AgentEnvironment, AgentStatus, CommandCreator, CommandType, ErrorCode, InstanceKind,
-    InvocationSource, InvocationStatus, InvokerType, QuotaResource, RegionState,
-    SchedulePolicy, TaskStatus,
+    InvocationSource, InvocationStatus, InvokerType, QuotaResource, RegionState, SchedulePolicy,
+    TaskStatus,
 };
 
 /// What was wrong with a request.
@@ -59,20 +59,15 @@ impl CancelInvocationRequest {
     pub const INSTANCE_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
     /// How many characters each item of `InstanceIds` may have.
     pub const INSTANCE_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(invocation_id: impl Into<String>) -> Self {
-        Self {
-            invocation_id: invocation_id.into(),
-            instance_ids: Vec::new(),
-        }
+        Self { invocation_id: invocation_id.into(), instance_ids: Vec::new() }
     }
 
     /// The instances to cancel it on. At most 100. Default: every instance of the invocation, so do
     /// not leave it empty to mean none.
-    pub fn instance_ids(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn instance_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.instance_ids = value.into_iter().map(Into::into).collect();
         self
     }
@@ -248,6 +243,7 @@ impl CreateCommandRequest {
     pub const TAGS_ITEMS: RangeInclusive<usize> = 0..=10;
     /// How many characters `OutputCOSKeyPrefix` may have.
     pub const OUTPUT_COS_KEY_PREFIX_LENGTH: RangeInclusive<usize> = 0..=60;
+
     /// Creates a value with the required members.
     pub fn new(command_name: impl Into<String>, content: impl Into<Base64>) -> Self {
         Self {
@@ -404,6 +400,7 @@ impl CreateInvokerRequest {
     pub const PARAMETERS_OBJECT: JsonObject = JsonObject::new(20, 64);
     /// How many items `Tags` may have.
     pub const TAGS_ITEMS: RangeInclusive<usize> = 0..=10;
+
     /// Creates a value with the required members.
     pub fn new(
         name: impl Into<String>,
@@ -487,11 +484,9 @@ pub struct DefaultParameterConf {
 impl DefaultParameterConf {
     /// How many characters `ParameterName` may have.
     pub const PARAMETER_NAME_LENGTH: RangeInclusive<usize> = 1..=64;
+
     /// Creates a value with the required members.
-    pub fn new(
-        parameter_name: impl Into<String>,
-        parameter_value: impl Into<String>,
-    ) -> Self {
+    pub fn new(parameter_name: impl Into<String>, parameter_value: impl Into<String>) -> Self {
         Self {
             parameter_name: parameter_name.into(),
             parameter_value: parameter_value.into(),
@@ -517,11 +512,10 @@ pub struct DeleteCommandRequest {
 impl DeleteCommandRequest {
     /// How many characters `CommandId` may have.
     pub const COMMAND_ID_LENGTH: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(command_id: impl Into<String>) -> Self {
-        Self {
-            command_id: command_id.into(),
-        }
+        Self { command_id: command_id.into() }
     }
 }
 
@@ -556,11 +550,10 @@ pub struct DeleteCommandsRequest {
 impl DeleteCommandsRequest {
     /// How many characters each item of `CommandIds` may have.
     pub const COMMAND_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(command_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self {
-            command_ids: command_ids.into_iter().map(Into::into).collect(),
-        }
+        Self { command_ids: command_ids.into_iter().map(Into::into).collect() }
     }
 }
 
@@ -595,11 +588,10 @@ pub struct DeleteInvokerRequest {
 impl DeleteInvokerRequest {
     /// How many characters `InvokerId` may have.
     pub const INVOKER_ID_LENGTH: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(invoker_id: impl Into<String>) -> Self {
-        Self {
-            invoker_id: invoker_id.into(),
-        }
+        Self { invoker_id: invoker_id.into() }
     }
 }
 
@@ -646,6 +638,7 @@ impl DescribeAutomationAgentStatusRequest {
     pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
     /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
@@ -658,10 +651,7 @@ impl DescribeAutomationAgentStatusRequest {
     }
 
     /// The instances whose agents to show. At most 100. Not beside `Filters`.
-    pub fn instance_ids(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn instance_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.instance_ids = value.into_iter().map(Into::into).collect();
         self
     }
@@ -726,16 +716,14 @@ impl DescribeCommandsRequest {
     pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
     /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
     }
 
     /// The commands to show, `cmd-…`. At most 100. Not beside `Filters`.
-    pub fn command_ids(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn command_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.command_ids = value.into_iter().map(Into::into).collect();
         self
     }
@@ -809,6 +797,7 @@ impl DescribeInvocationTasksRequest {
     pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
     /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
@@ -897,6 +886,7 @@ impl DescribeInvocationsRequest {
     pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
     /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
@@ -910,10 +900,7 @@ impl DescribeInvocationsRequest {
     }
 
     /// The invocations to show, `inv-…`. At most 100. Not beside `Filters`.
-    pub fn invocation_ids(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn invocation_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.invocation_ids = value.into_iter().map(Into::into).collect();
         self
     }
@@ -974,16 +961,14 @@ impl DescribeInvokerRecordsRequest {
     pub const INVOKER_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
     /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
     }
 
     /// The invokers whose records to show, `ivk-…`. At most 100. Default: all.
-    pub fn invoker_ids(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn invoker_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.invoker_ids = value.into_iter().map(Into::into).collect();
         self
     }
@@ -1048,6 +1033,7 @@ impl DescribeInvokersRequest {
     pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
     /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
@@ -1060,10 +1046,7 @@ impl DescribeInvokersRequest {
     }
 
     /// The invokers to show, `ivk-…`. At most 100. Not beside `Filters`.
-    pub fn invoker_ids(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn invoker_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.invoker_ids = value.into_iter().map(Into::into).collect();
         self
     }
@@ -1116,13 +1099,10 @@ pub struct DescribeQuotasRequest {
 impl DescribeQuotasRequest {
     /// How many items `ResourceNames` may have.
     pub const RESOURCE_NAMES_ITEMS: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
-    pub fn new(
-        resource_names: impl IntoIterator<Item = impl Into<QuotaResource>>,
-    ) -> Self {
-        Self {
-            resource_names: resource_names.into_iter().map(Into::into).collect(),
-        }
+    pub fn new(resource_names: impl IntoIterator<Item = impl Into<QuotaResource>>) -> Self {
+        Self { resource_names: resource_names.into_iter().map(Into::into).collect() }
     }
 }
 
@@ -1151,7 +1131,9 @@ pub struct DescribeQuotasResult {
 /// The request of DescribeRegions, which has no members.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct DescribeRegionsRequest {}
+pub struct DescribeRegionsRequest {
+}
+
 impl DescribeRegionsRequest {
     /// Creates a value with no member set.
     pub fn new() -> Self {
@@ -1206,6 +1188,7 @@ impl DescribeRegisterInstancesRequest {
     pub const FILTERS_ITEMS: RangeInclusive<usize> = 0..=10;
     /// Which values `Limit` may have.
     pub const LIMIT_RANGE: RangeInclusive<u64> = 0..=100;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
@@ -1218,10 +1201,7 @@ impl DescribeRegisterInstancesRequest {
     }
 
     /// The machines to show, `rins-…`. At most 100. Not beside `Filters`.
-    pub fn instance_ids(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn instance_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.instance_ids = value.into_iter().map(Into::into).collect();
         self
     }
@@ -1274,11 +1254,10 @@ pub struct DisableInvokerRequest {
 impl DisableInvokerRequest {
     /// How many characters `InvokerId` may have.
     pub const INVOKER_ID_LENGTH: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(invoker_id: impl Into<String>) -> Self {
-        Self {
-            invoker_id: invoker_id.into(),
-        }
+        Self { invoker_id: invoker_id.into() }
     }
 }
 
@@ -1313,11 +1292,10 @@ pub struct EnableInvokerRequest {
 impl EnableInvokerRequest {
     /// How many characters `InvokerId` may have.
     pub const INVOKER_ID_LENGTH: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(invoker_id: impl Into<String>) -> Self {
-        Self {
-            invoker_id: invoker_id.into(),
-        }
+        Self { invoker_id: invoker_id.into() }
     }
 }
 
@@ -1378,15 +1356,13 @@ impl Filter {
     pub const NAME_LENGTH: RangeFrom<usize> = 1..;
     /// How many items `Values` may have.
     pub const VALUES_ITEMS: RangeInclusive<usize> = 0..=5;
+
     /// Creates a value with the required members.
     pub fn new(
         name: impl Into<String>,
         values: impl IntoIterator<Item = impl Into<String>>,
     ) -> Self {
-        Self {
-            name: name.into(),
-            values: values.into_iter().map(Into::into).collect(),
-        }
+        Self { name: name.into(), values: values.into_iter().map(Into::into).collect() }
     }
 }
 
@@ -1543,6 +1519,7 @@ impl InvokeCommandRequest {
     pub const TIMEOUT_RANGE: RangeInclusive<u64> = 1..=86400;
     /// How many characters `OutputCOSKeyPrefix` may have.
     pub const OUTPUT_COS_KEY_PREFIX_LENGTH: RangeInclusive<usize> = 0..=60;
+
     /// Creates a value with the required members.
     pub fn new(
         command_id: impl Into<String>,
@@ -1741,6 +1718,7 @@ impl ModifyCommandRequest {
     pub const DEFAULT_PARAMETER_CONFS_ITEMS: RangeInclusive<usize> = 0..=20;
     /// How many characters `OutputCOSKeyPrefix` may have.
     pub const OUTPUT_COS_KEY_PREFIX_LENGTH: RangeInclusive<usize> = 0..=60;
+
     /// Creates a value with the required members.
     pub fn new(command_id: impl Into<String>) -> Self {
         Self {
@@ -1897,6 +1875,7 @@ impl ModifyInvokerRequest {
     pub const INSTANCE_IDS_ITEMS: RangeInclusive<usize> = 0..=100;
     /// How many characters each item of `InstanceIds` may have.
     pub const INSTANCE_IDS_ITEM_LENGTH: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(invoker_id: impl Into<String>) -> Self {
         Self {
@@ -1919,10 +1898,7 @@ impl ModifyInvokerRequest {
 
     /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
     /// At most 100 ids.
-    pub fn instance_ids(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn instance_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.instance_ids = value.into_iter().map(Into::into).collect();
         self
     }
@@ -2002,6 +1978,7 @@ impl PreviewReplacedCommandContentRequest {
     pub const COMMAND_ID_LENGTH: RangeFrom<usize> = 1..;
     /// How many characters of Base64 `Content` may have.
     pub const CONTENT_LENGTH: RangeInclusive<usize> = 0..=65536;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
@@ -2174,6 +2151,7 @@ impl RunCommandRequest {
     pub const TAGS_ITEMS: RangeInclusive<usize> = 0..=10;
     /// How many characters `OutputCOSKeyPrefix` may have.
     pub const OUTPUT_COS_KEY_PREFIX_LENGTH: RangeInclusive<usize> = 0..=60;
+
     /// Creates a value with the required members.
     pub fn new(
         content: impl Into<Base64>,
@@ -2340,13 +2318,10 @@ pub struct ScheduleSettings {
 impl ScheduleSettings {
     /// How many characters `Recurrence` may have.
     pub const RECURRENCE_LENGTH: RangeFrom<usize> = 1..;
+
     /// Creates a value with the required members.
     pub fn new(policy: impl Into<SchedulePolicy>) -> Self {
-        Self {
-            policy: policy.into(),
-            invoke_time: None,
-            recurrence: None,
-        }
+        Self { policy: policy.into(), invoke_time: None, recurrence: None }
     }
 
     /// When to run with `ONCE`, which needs it, as ISO 8601 text: `2026-12-24T18:00:00Z`, or with an
@@ -2377,10 +2352,7 @@ pub struct Tag {
 impl Tag {
     /// Creates a value with the required members.
     pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            value: value.into(),
-        }
+        Self { key: key.into(), value: value.into() }
     }
 }
 

@@ -32,11 +32,7 @@ pub const VALIDATE_SESSION: Operation = Operation {
     page: "https://github.com/zstackio/zstack/blob/10147e4f/sdk/src/main/java/org/zstack/sdk/ValidateSessionAction.java",
     read_on: "2026-11-22",
     secrets: "path/2",
-    ..Operation::undocumented(
-        "ValidateSession",
-        "GET",
-        "/v1/accounts/sessions/{uuid}/valid",
-    )
+    ..Operation::undocumented("ValidateSession", "GET", "/v1/accounts/sessions/{uuid}/valid")
 };
 
 /// Moves the end of a session.
@@ -47,11 +43,7 @@ pub const RENEW_SESSION: Operation = Operation {
     read_on: "2026-11-29",
     secrets: "path/2",
     answer_secrets: "body/inventory/uuid,body/location",
-    ..Operation::undocumented(
-        "RenewSession",
-        "PUT",
-        "/v1/accounts/sessions/{uuid}/renew",
-    )
+    ..Operation::undocumented("RenewSession", "PUT", "/v1/accounts/sessions/{uuid}/renew")
 };
 
 /// Tells which guest tools a virtual machine has, and whether they run.
@@ -60,11 +52,7 @@ pub const GET_VM_GUEST_TOOLS_INFO: Operation = Operation {
     repeatable: true,
     page: "https://www.zstack.io/docs/4.3.6/html5-en/ZStack_Dev_Guide/topic/ZStack_2.1_Dev_Guide_0002_4.html",
     read_on: "2026-11-29",
-    ..Operation::undocumented(
-        "GetVmGuestToolsInfo",
-        "GET",
-        "/v1/vm-instances/{uuid}/guest-tools-infos",
-    )
+    ..Operation::undocumented("GetVmGuestToolsInfo", "GET", "/v1/vm-instances/{uuid}/guest-tools-infos")
 };
 
 /// Runs one command inside a virtual machine and returns what it printed.
@@ -74,11 +62,7 @@ pub const EXECUTE_GUEST_VM_COMMAND: Operation = Operation {
     page: "https://docs.zstack.io/docs/api-explorer/en/cloud/explorer/ExecuteGuestVmCommand",
     read_on: "2026-11-22",
     answer_secrets: "body/location",
-    ..Operation::undocumented(
-        "ExecuteGuestVmCommand",
-        "PUT",
-        "/v1/vm-instances/commands/exec",
-    )
+    ..Operation::undocumented("ExecuteGuestVmCommand", "PUT", "/v1/vm-instances/commands/exec")
 };
 
 /// Runs one command inside a virtual machine by POST, as the vendor's SDKs do.
@@ -88,11 +72,7 @@ pub const EXECUTE_GUEST_VM_COMMAND_BY_POST: Operation = Operation {
     page: "https://github.com/zstackio/zstack/blob/f70f6f80/sdk/src/main/java/org/zstack/sdk/ExecuteGuestVmCommandAction.java",
     read_on: "2026-11-22",
     answer_secrets: "body/location",
-    ..Operation::undocumented(
-        "ExecuteGuestVmCommandByPost",
-        "POST",
-        "/v1/vm-instances/commands/exec",
-    )
+    ..Operation::undocumented("ExecuteGuestVmCommandByPost", "POST", "/v1/vm-instances/commands/exec")
 };
 
 /// Saves a script, to be run in virtual machines by ExecuteGuestVmScript.
@@ -139,11 +119,7 @@ pub const EXECUTE_GUEST_VM_SCRIPT: Operation = Operation {
     texts: "json/executeGuestVmScript/runtimeParams",
     answer_secrets: "body/inventory/renderParams,body/location",
     answer_texts: "json/inventory/renderParams",
-    ..Operation::undocumented(
-        "ExecuteGuestVmScript",
-        "PUT",
-        "/v1/scripts/{uuid}/actions",
-    )
+    ..Operation::undocumented("ExecuteGuestVmScript", "PUT", "/v1/scripts/{uuid}/actions")
 };
 
 /// Changes a saved script.
@@ -167,11 +143,7 @@ pub const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD: Operation = Operation {
     read_on: "2026-11-29",
     answer_secrets: "body/inventories/*/renderParams",
     answer_texts: "json/inventories/*/renderParams",
-    ..Operation::undocumented(
-        "QueryGuestVmScriptExecutedRecord",
-        "GET",
-        "/v1/scripts/records",
-    )
+    ..Operation::undocumented("QueryGuestVmScriptExecutedRecord", "GET", "/v1/scripts/records")
 };
 
 /// Lists what executions of saved scripts did in each virtual machine.
@@ -180,11 +152,7 @@ pub const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL: Operation = Operation {
     repeatable: true,
     page: "https://www.zstack.io/help/dev_manual/dev_guide/v5/5.3.html",
     read_on: "2026-11-29",
-    ..Operation::undocumented(
-        "QueryGuestVmScriptExecutedRecordDetail",
-        "GET",
-        "/v1/scripts/records/details",
-    )
+    ..Operation::undocumented("QueryGuestVmScriptExecutedRecordDetail", "GET", "/v1/scripts/records/details")
 };
 
 /// Lists virtual machines.

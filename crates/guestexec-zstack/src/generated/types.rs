@@ -5,8 +5,8 @@ use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::{Base64, Extra, Secret};
 use serde_json::{Map, Value};
 use super::enums::{
-    GuestVmScriptStatus, Platform, ScriptEncoding, ScriptType, VmInstanceState,
-    VmInstanceType, VmNicState, VmNicType, VolumeState, VolumeStatus, VolumeType,
+    GuestVmScriptStatus, Platform, ScriptEncoding, ScriptType, VmInstanceState, VmInstanceType,
+    VmNicState, VmNicType, VolumeState, VolumeStatus, VolumeType,
 };
 
 /// A script, and what it runs on.
@@ -53,6 +53,7 @@ impl CreateGuestVmScriptParams {
     pub const SCRIPT_TIMEOUT_RANGE: RangeInclusive<i32> = 1..=86400;
     /// How many characters `resourceUuid` may have.
     pub const RESOURCE_UUID_LENGTH: RangeInclusive<usize> = 32..=32;
+
     /// Creates a value with the required members.
     pub fn new(
         name: impl Into<String>,
@@ -108,10 +109,7 @@ impl CreateGuestVmScriptParams {
     }
 
     /// UUIDs of tags to attach to the script.
-    pub fn tag_uuids(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn tag_uuids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.tag_uuids = value.into_iter().map(Into::into).collect();
         self
     }
@@ -132,27 +130,17 @@ pub struct CreateGuestVmScriptRequest {
 impl CreateGuestVmScriptRequest {
     /// Creates a value with the required members.
     pub fn new(params: CreateGuestVmScriptParams) -> Self {
-        Self {
-            params,
-            system_tags: Vec::new(),
-            user_tags: Vec::new(),
-        }
+        Self { params, system_tags: Vec::new(), user_tags: Vec::new() }
     }
 
     /// System tags to attach to the call.
-    pub fn system_tags(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn system_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.system_tags = value.into_iter().map(Into::into).collect();
         self
     }
 
     /// User tags to attach to the call.
-    pub fn user_tags(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn user_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.user_tags = value.into_iter().map(Into::into).collect();
         self
     }
@@ -310,6 +298,7 @@ impl ExecuteGuestVmCommandParams {
     pub const COMMAND_LENGTH: RangeInclusive<usize> = 1..=65536;
     /// Which values `commandTimeout` may have.
     pub const COMMAND_TIMEOUT_RANGE: RangeInclusive<i32> = 10..=86400;
+
     /// Creates a value with the required members.
     pub fn new(
         vm_instance_uuid: impl Into<String>,
@@ -347,27 +336,17 @@ pub struct ExecuteGuestVmCommandRequest {
 impl ExecuteGuestVmCommandRequest {
     /// Creates a value with the required members.
     pub fn new(params: ExecuteGuestVmCommandParams) -> Self {
-        Self {
-            params,
-            system_tags: Vec::new(),
-            user_tags: Vec::new(),
-        }
+        Self { params, system_tags: Vec::new(), user_tags: Vec::new() }
     }
 
     /// System tags to attach to the call.
-    pub fn system_tags(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn system_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.system_tags = value.into_iter().map(Into::into).collect();
         self
     }
 
     /// User tags to attach to the call.
-    pub fn user_tags(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn user_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.user_tags = value.into_iter().map(Into::into).collect();
         self
     }
@@ -428,6 +407,7 @@ impl ExecuteGuestVmScriptParams {
     pub const SCRIPT_TIMEOUT_RANGE: RangeInclusive<i32> = 10..=86400;
     /// How many characters `recordUuid` may have.
     pub const RECORD_UUID_LENGTH: RangeInclusive<usize> = 32..=32;
+
     /// Creates a value with the required members.
     pub fn new(vm_instance_uuids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
@@ -483,27 +463,17 @@ pub struct ExecuteGuestVmScriptRequest {
 impl ExecuteGuestVmScriptRequest {
     /// Creates a value with the required members.
     pub fn new(execute_guest_vm_script: ExecuteGuestVmScriptParams) -> Self {
-        Self {
-            execute_guest_vm_script,
-            system_tags: Vec::new(),
-            user_tags: Vec::new(),
-        }
+        Self { execute_guest_vm_script, system_tags: Vec::new(), user_tags: Vec::new() }
     }
 
     /// System tags to attach to the call.
-    pub fn system_tags(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn system_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.system_tags = value.into_iter().map(Into::into).collect();
         self
     }
 
     /// User tags to attach to the call.
-    pub fn user_tags(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn user_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.user_tags = value.into_iter().map(Into::into).collect();
         self
     }
@@ -660,10 +630,7 @@ pub struct LogInByAccountParams {
 impl LogInByAccountParams {
     /// Creates a value with the required members.
     pub fn new(account_name: impl Into<String>, password: impl Into<Secret>) -> Self {
-        Self {
-            account_name: account_name.into(),
-            password: password.into(),
-        }
+        Self { account_name: account_name.into(), password: password.into() }
     }
 }
 
@@ -693,7 +660,7 @@ pub struct LogInByAccountResponse {
 }
 
 /// Answer of LogOut; empty.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct LogOutResponse(pub Map<String, Value>);
 
@@ -773,6 +740,7 @@ pub struct RenewSessionParams {
 impl RenewSessionParams {
     /// Which values `duration` may have.
     pub const DURATION_RANGE: RangeInclusive<i64> = 60..=31536000;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
@@ -884,6 +852,7 @@ impl UpdateGuestVmScriptParams {
     pub const RENDER_PARAMS_LENGTH: RangeInclusive<usize> = 0..=5120;
     /// Which values `scriptTimeout` may have.
     pub const SCRIPT_TIMEOUT_RANGE: RangeInclusive<i32> = 0..=86400;
+
     /// Creates a value with no member set.
     pub fn new() -> Self {
         Default::default()
@@ -958,27 +927,17 @@ pub struct UpdateGuestVmScriptRequest {
 impl UpdateGuestVmScriptRequest {
     /// Creates a value with the required members.
     pub fn new(update_guest_vm_script: UpdateGuestVmScriptParams) -> Self {
-        Self {
-            update_guest_vm_script,
-            system_tags: Vec::new(),
-            user_tags: Vec::new(),
-        }
+        Self { update_guest_vm_script, system_tags: Vec::new(), user_tags: Vec::new() }
     }
 
     /// System tags to attach to the call.
-    pub fn system_tags(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn system_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.system_tags = value.into_iter().map(Into::into).collect();
         self
     }
 
     /// User tags to attach to the call.
-    pub fn user_tags(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn user_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.user_tags = value.into_iter().map(Into::into).collect();
         self
     }
