@@ -263,6 +263,18 @@ async fn no_script_stays(service: &ZstackHandle) {
 }
 
 #[tokio::test]
+async fn a_vm_that_is_stopped_has_certainly_not_run_the_command() {
+    for jobs in [false, true] {
+        let sandbox = Sandbox::builder().zstack_jobs(jobs).start().await.unwrap();
+        let service = sandbox.zstack();
+        let client = by_session(service).await;
+        let error = client.vm(service.stopped_vm_uuid()).run("true").await.unwrap_err();
+        assert!(!error.may_have_run() && !error.is_retryable(), "{error}");
+        assert_eq!(error.code(), Some("SYS.1006"));
+    }
+}
+
+#[tokio::test]
 async fn a_script_has_an_exit_code_and_both_streams_in_every_vm() {
     for jobs in [false, true] {
         let sandbox = Sandbox::builder().zstack_vms(3).zstack_jobs(jobs).start().await.unwrap();

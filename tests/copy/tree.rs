@@ -14,21 +14,8 @@ use std::{
 
 /// The last two are no UTF-8.
 const ODD_NAMES: &[&[u8]] = &[
-    b"-rf",
-    b"--help",
-    b" ",
-    b"a b",
-    b"a\nb",
-    b"a\tb",
-    b"\\",
-    b"\"'`$(x)",
-    b"*",
-    b"\xe4\xbd\xa0",
-    b"...",
-    b"..a",
-    b"guestexec-copy:done",
-    b"\xff\xfe",
-    b"latin-\xe9",
+    b"-rf", b"--help", b" ", b"a b", b"a\nb", b"a\tb", b"\\", b"\"'`$(x)", b"*", b"\xe4\xbd\xa0",
+    b"...", b"..a", b"guestexec-copy:done", b"\xff\xfe", b"latin-\xe9",
 ];
 
 /// Makes a tree of about `files` files.

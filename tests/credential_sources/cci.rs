@@ -142,12 +142,6 @@ async fn a_chain_says_what_it_tried_and_warns_of_what_is_broken() {
     assert!(checks[1].reason().unwrap().contains("broken"), "{checks:?}");
     let error = get(&client(&sandbox, all.clone())).await.unwrap_err();
     assert_eq!(error.cause::<NoCredentials>().unwrap().checks(), checks);
-    // The first that is usable is used; the others are told all the same.
-    let good = Credentials::access_key("its-id", "its-secret");
-    let checks = broken().or(good).or(nowhere()).check().await;
-    let states: Vec<SourceState> = checks.iter().map(SourceCheck::state).collect();
-    assert_eq!(states, [SourceState::Unusable, SourceState::Usable, SourceState::Absent]);
-    assert_eq!((checks[1].place(), checks[1].reason()), ("the program", None));
     let says = [
         "none of 3 sources",
         "(1) no credentials could be read from",
@@ -157,6 +151,25 @@ async fn a_chain_says_what_it_tried_and_warns_of_what_is_broken() {
         "(3) the metadata service of ECS cannot be reached",
     ];
     fails(&sandbox, all, &says).await;
+}
+
+#[tokio::test]
+async fn what_comes_after_usable_credentials_is_not_asked() {
+    let files = files();
+    let broken = CredentialSource::file(files.write("broken", "[basic]\nak = a\n"));
+    let good = Credentials::access_key("its-id", "its-secret");
+    let metadata = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    metadata.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", metadata.local_addr().unwrap());
+    let agency = CredentialSource::from(EcsAgency::new().endpoint(address));
+    let checks = broken.or(good).or(agency).check().await;
+    let states: Vec<SourceState> = checks.iter().map(SourceCheck::state).collect();
+    assert_eq!(states, [SourceState::Unusable, SourceState::Usable, SourceState::NotAsked]);
+    assert_eq!((checks[1].place(), checks[1].reason()), ("the program", None));
+    assert_eq!(checks[2].place(), "the agency of the ECS instance");
+    assert_eq!(checks[2].reason(), Some("the program has credentials"));
+    let asked = metadata.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(asked, Err(std::io::ErrorKind::WouldBlock), "a connection was made");
 }
 
 /// Runs in a process of its own, started by the next test.

@@ -9,17 +9,8 @@ use serde_json::{Map, Value, json};
 
 /// Words of a schema that limit nothing.
 const SAY_NO_LIMIT: [&str; 11] = [
-    "$ref",
-    "allOf",
-    "deprecated",
-    "description",
-    "format",
-    "type",
-    "x-content",
-    "x-enum-descriptions",
-    "x-envelope",
-    "x-extensible-enum",
-    "x-sensitive",
+    "$ref", "allOf", "deprecated", "description", "format", "type", "x-content",
+    "x-enum-descriptions", "x-envelope", "x-extensible-enum", "x-sensitive",
 ];
 
 /// A body that breaks one limit of its type, or is at the edge of it.
@@ -115,13 +106,8 @@ impl Cases<'_> {
             words,
             place,
             &[
-                "additionalProperties",
-                "minProperties",
-                "properties",
-                "required",
-                "x-exactly-one-of",
-                "x-exclusive",
-                "x-requires",
+                "additionalProperties", "minProperties", "properties", "required",
+                "x-exactly-one-of", "x-exclusive", "x-requires",
             ],
         );
         let at =

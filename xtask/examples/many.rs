@@ -20,18 +20,9 @@ fn many(operations: usize) -> String {
     // The names of one copy; the codes of errors are those of all.
     let numbered = |text: &str, number: usize| {
         let names = [
-            "CreateWidgetRequest",
-            "ListWidgetsResponse",
-            "WidgetKind",
-            "Carton",
-            "Failure",
-            "CreateWidget\n",
-            "ListWidgets\n",
-            "schemas/Widget'",
-            "    Widget:",
-            "/v1/",
-            "responses/Failed",
-            "    Failed:",
+            "CreateWidgetRequest", "ListWidgetsResponse", "WidgetKind", "Carton", "Failure",
+            "CreateWidget\n", "ListWidgets\n", "schemas/Widget'", "    Widget:", "/v1/",
+            "responses/Failed", "    Failed:",
         ];
         names.iter().fold(text.to_owned(), |text, name| {
             let end = name.trim_end_matches(['\n', '\'', ':', '/']);

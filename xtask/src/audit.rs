@@ -63,7 +63,7 @@ pub struct Arguments {
     format: Format,
 }
 
-/// What was compared: the document, and the findings of each page.
+/// The compared document, and the findings of each page.
 struct Audited {
     report: Report,
     spec: Spec,
@@ -74,7 +74,7 @@ struct Audited {
 pub fn run(arguments: &Arguments) -> ExitCode {
     let result = crate::root().and_then(|root| {
         let audited = audit(&root, arguments)?;
-        // What was not compared may not look like what was.
+        // A page that was not compared may not look like one that was.
         if arguments.fix && audited.report.refused.is_empty() {
             return write::run(&root, &audited.spec, &audited.found, arguments.dry_run);
         }

@@ -53,7 +53,7 @@ pub enum Format {
     Json,
 }
 
-/// What differs of one provider.
+/// The differences of one provider.
 #[derive(Debug)]
 pub struct Comparison {
     /// The provider's one word.
@@ -127,7 +127,7 @@ impl Comparison {
     pub fn proposed(&self) -> Option<Version> {
         match (self.base_version, self.released) {
             (Some(base), true) => Some(base.after(self.step())),
-            // What was not released keeps its version.
+            // A crate that was not released keeps its version.
             _ => self.version,
         }
     }
@@ -208,7 +208,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     Ok(ExitCode::FAILURE)
 }
 
-/// What `--check` has to say against a release.
+/// The objections of `--check` to a release.
 fn complaints(root: &Path, base: &Base, comparisons: &[Comparison]) -> Vec<String> {
     let changelog = fs::read_to_string(root.join("CHANGELOG.md")).unwrap_or_default();
     let mut complaints = Vec::new();

@@ -14,7 +14,7 @@ pub const FILES: [&str; 2] = ["specs/README.md", "CHANGELOG.md"];
 const DOCUMENTS: &str = "documents";
 const END: &str = "<!-- end -->";
 
-/// What one document says of its source.
+/// The facts of one document about its source.
 #[derive(Debug)]
 pub struct Tables {
     /// The document's row among the documents.

@@ -29,10 +29,10 @@ pub struct Arguments {
     providers: Vec<String>,
 }
 
-/// How much a crate may lack, from the workspace's root.
+/// The path of the allowed counts, from the workspace's root.
 const ALLOWED: &str = "xtask/docs-count.txt";
 
-/// What is counted, by its name in the table and in [`ALLOWED`].
+/// A counted kind, by its name in the table and in [`ALLOWED`].
 const KINDS: [&str; 6] = ["operations", "handles", "methods", "setters", "arguments", "values"];
 
 /// A count of one kind in one crate.
@@ -40,7 +40,7 @@ const KINDS: [&str; 6] = ["operations", "handles", "methods", "setters", "argume
 pub struct Count {
     /// How many there are.
     pub all: usize,
-    /// Those that are not shown, by their names.
+    /// The names of the items that are not shown.
     pub missing: Vec<String>,
 }
 
@@ -166,7 +166,7 @@ pub fn report(counts: &[(&str, Counts)], with_names: bool) -> String {
     text
 }
 
-/// What `allowed` says of the counts: a line for each crate and kind, with the most that may be missing.
+/// The entries of `allowed`: a line for each crate and kind, with the greatest count that may be missing.
 ///
 /// # Errors
 /// A sentence, if it is not of that form.

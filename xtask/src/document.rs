@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use find::media_type;
 pub use find::{Answer, Call, NamedExample, json_name};
 pub(crate) use node::{Kind, Node};
 pub use schema::{
@@ -77,25 +78,25 @@ pub struct Document {
     /// The groups of its operations.
     #[serde(default)]
     pub tags: Vec<Tag>,
-    /// What a call needs, unless the operation says otherwise.
+    /// The security of a call, unless the operation has its own.
     #[serde(default)]
     pub security: Vec<Named<Vec<String>>>,
     /// The operations.
     #[serde(default)]
     pub paths: Named<PathItem>,
-    /// What operations refer to.
+    /// The components that operations refer to.
     #[serde(default)]
     pub components: Components,
     /// The day on which the vendor's pages were read.
     #[serde(rename = "x-read-on")]
     pub read_on: Option<String>,
-    /// Where a page and the service, or two pages, disagree, and what was decided.
+    /// The decisions where a page and the service, or two pages, disagree.
     #[serde(default, rename = "x-differs")]
     pub differs: Vec<Decision>,
-    /// What the pages have and the document leaves out on purpose.
+    /// The parts of the pages that the document leaves out on purpose.
     #[serde(default, rename = "x-left-out")]
     pub left_out: Vec<Decision>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -107,7 +108,7 @@ pub struct Decision {
     pub says: Prose,
     /// Why the document is as it is.
     pub reason: Prose,
-    /// Where the fact is known from, if not from the page itself.
+    /// The source of the fact, if it is not the page itself.
     pub source: Option<String>,
     /// The fingerprints of the audit's findings that it answers; `*` stands for any name between dots.
     #[serde(default)]
@@ -115,7 +116,7 @@ pub struct Decision {
     /// The fingerprints of findings that only the vendor's machine-readable definitions give.
     #[serde(default)]
     pub definitions: Vec<String>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -129,7 +130,7 @@ pub struct Info {
     pub version: String,
     /// More about it.
     pub description: Option<Prose>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -141,7 +142,7 @@ pub struct ExternalDocs {
     pub url: String,
     /// Its title.
     pub description: Option<Prose>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -176,7 +177,7 @@ pub struct Tag {
     pub description: Option<Prose>,
 }
 
-/// What operations refer to.
+/// The components that operations refer to.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Components {
@@ -190,7 +191,7 @@ pub struct Components {
     pub request_bodies: Named<Referable<RequestBody>>,
     /// Ways to identify the caller.
     pub security_schemes: Named<SecurityScheme>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -216,7 +217,7 @@ pub struct PathItem {
     /// Parameters of all its operations.
     #[serde(default)]
     pub parameters: Vec<Referable<Parameter>>,
-    /// What they have in common, in a line.
+    /// Their common subject, in a line.
     pub summary: Option<Prose>,
     /// The same at length.
     pub description: Option<Prose>,
@@ -226,7 +227,7 @@ pub struct PathItem {
     delete: Option<Operation>,
     patch: Option<Operation>,
     head: Option<Operation>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -270,7 +271,7 @@ pub struct Operation {
     pub parameters: Vec<Referable<Parameter>>,
     /// What it sends.
     pub request_body: Option<Referable<RequestBody>>,
-    /// What it is answered.
+    /// Its answers, by status.
     pub responses: Named<Referable<Response>>,
     /// The credentials of a call; an empty list stands for none.
     pub security: Option<Vec<Named<Vec<String>>>>,
@@ -283,13 +284,13 @@ pub struct Operation {
     /// Codes of its errors.
     #[serde(default, rename = "x-error-codes")]
     pub error_codes: Vec<String>,
-    /// Its examples where there is no body.
+    /// Its examples, each as a whole.
     #[serde(default, rename = "x-examples")]
     pub examples: Named<CallExample>,
     /// How often it may be called.
     #[serde(rename = "x-rate-limit")]
     pub rate_limit: Option<RateLimit>,
-    /// What its code is called, if not by its id.
+    /// The name of its code, if not its id.
     #[serde(rename = "x-name")]
     pub name: Option<String>,
     /// How a list is read in pages, if its answer is one page.
@@ -304,7 +305,7 @@ pub struct Operation {
     /// Whether it starts a command on a machine.
     #[serde(default, rename = "x-starts-command")]
     pub starts_command: bool,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -322,7 +323,7 @@ pub struct Paging {
     pub token: Option<String>,
     /// The mark of the next page, in the content of the answer: its path, with dots.
     pub next: Option<String>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -347,7 +348,7 @@ pub struct CallExample {
     pub parameters: Named<Value>,
     /// The body, if the operation has one.
     pub body: Option<Value>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -389,7 +390,10 @@ pub struct Parameter {
     /// Whether it may hold a secret.
     #[serde(default, rename = "x-sensitive")]
     pub sensitive: bool,
-    /// Where its words are.
+    /// Its part of the examples of calls.
+    #[serde(default)]
+    pub examples: Named<Example>,
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -402,7 +406,7 @@ pub struct RequestBody {
     pub required: bool,
     /// Its forms.
     pub content: Content,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -413,7 +417,7 @@ pub struct Content {
     /// The body as JSON.
     #[serde(rename = "application/json")]
     pub json: MediaType,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -426,19 +430,19 @@ pub struct MediaType {
     /// Examples of it.
     #[serde(default)]
     pub examples: Named<Example>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
 
-/// An example of a body.
+/// An example of a body or a parameter.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Example {
     /// What it shows.
     pub summary: Option<Prose>,
-    /// The body.
+    /// The body, or the parameter's value.
     pub value: Value,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -453,7 +457,7 @@ pub struct Response {
     pub headers: Named<Header>,
     /// Its body, if it has one.
     pub content: Option<AnswerContent>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -467,7 +471,7 @@ pub struct AnswerContent {
     /// The body as text.
     #[serde(rename = "text/plain")]
     pub text: Option<TextBody>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -480,7 +484,7 @@ pub struct AnswerBody {
     /// Examples of it.
     #[serde(default)]
     pub examples: Named<Example>,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -513,7 +517,7 @@ pub enum Referable<T> {
     /// The component.
     #[serde(rename = "$ref")]
     Reference(Reference),
-    /// The thing itself.
+    /// The part itself, written out.
     #[serde(rename = "$inline")]
     Inline(T),
 }

@@ -51,7 +51,7 @@ impl Way {
     }
 }
 
-/// Where a new part goes.
+/// The place of a new part.
 #[derive(Clone, Copy, Debug)]
 pub enum Put<'a> {
     /// In front of all others.
@@ -62,6 +62,13 @@ pub enum Put<'a> {
     AfterItem(usize),
     /// Behind all others.
     Last,
+}
+
+impl<'a> Put<'a> {
+    /// Behind the one of this name; in front of all others without a name.
+    pub fn after(name: Option<&'a str>) -> Self {
+        name.map_or(Self::First, Self::After)
+    }
 }
 
 /// A text that is being edited.
@@ -124,6 +131,11 @@ impl Editor {
     pub fn texts(&self, way: &Way) -> Vec<String> {
         let scalar = |name: &String| self.scalar(&way.to(name)).unwrap_or_default().to_owned();
         self.names(way).iter().map(scalar).collect()
+    }
+
+    /// True where the list there has an item with this text.
+    pub fn lists(&self, way: &Way, text: &str) -> bool {
+        self.names(way).iter().any(|index| self.scalar(&way.to(index)) == Some(text))
     }
 
     /// The source of the part there, in the lines it has.
@@ -407,7 +419,7 @@ impl Editor {
         let indent = self.text[start..].chars().take_while(|c| *c == ' ').count();
         let indent = if start == own { indent + 2 } else { indent };
         let margin = " ".repeat(indent);
-        // What follows goes on behind it, if there is anything.
+        // The rest of the line follows behind it.
         let mut edits = vec![(at..at, format!(",\n{margin}{written}"))];
         let rest = &self.text[at..end];
         if rest.chars().count() + indent + written.chars().count() > WIDTH && rest.starts_with(", ")
@@ -491,11 +503,14 @@ impl Editor {
     }
 
     /// Takes the entry or the item at `way` out, with the comments above it where it is an object. Where
-    /// it is the only one, an empty collection stays.
+    /// it is the only one, an empty collection stays. Where there is none, nothing changes.
     ///
     /// # Errors
-    /// A sentence, if there is none.
+    /// A sentence, if it cannot be taken out.
     pub fn remove(&mut self, way: &Way) -> Result<(), String> {
+        if !self.has(way) {
+            return Ok(());
+        }
         let (parent, word) = way.split()?;
         let id = self.at(&parent)?;
         let Some((is_flow, parts)) = self.parts(id) else {
@@ -555,7 +570,7 @@ impl Editor {
         self.replace(vec![(from..to, String::new())])
     }
 
-    /// What to take out of a flow collection with a part that is not the last.
+    /// The range to take out of a flow collection for a part that is not the last.
     fn flow_range(&self, begin: usize, next: usize, previous: Option<Part>) -> Range<usize> {
         let is_last_of_line = self.text[begin..next].contains('\n');
         let begins_line = self.text[self.line_start(begin)..begin].trim().is_empty();
@@ -572,13 +587,14 @@ impl Editor {
         }
     }
 
-    /// Takes the part at `way` out, and every collection that is empty without it.
+    /// Takes the part at `way` out, and every collection that is empty without it. Where there is none,
+    /// nothing changes.
     ///
     /// # Errors
-    /// A sentence, if there is none.
+    /// As [`Self::remove`].
     pub fn prune(&mut self, way: &Way) -> Result<(), String> {
         let (parent, _) = way.split()?;
-        if self.names(&parent).len() == 1 && !parent.0.is_empty() {
+        if self.has(way) && self.names(&parent).len() == 1 && !parent.0.is_empty() {
             return self.prune(&parent);
         }
         self.remove(way)

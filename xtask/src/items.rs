@@ -25,7 +25,7 @@ pub struct Arguments {
     providers: Vec<String>,
 }
 
-/// Where the listing of a provider lies, from the workspace's root.
+/// The path of a provider's listing, from the workspace's root.
 pub fn file(provider: &str) -> String {
     format!("crates/guestexec-{provider}/public-items.txt")
 }
@@ -136,7 +136,7 @@ fn there(root: &Path, provider: &str) -> Option<String> {
     Some(text.replace("\r\n", "\n"))
 }
 
-/// What a listing has that an older one lacks, and the reverse.
+/// The items that a listing has and an older one lacks, and the reverse.
 pub fn differences(old: &str, new: &str) -> (Vec<String>, Vec<String>) {
     let items = |text: &str| -> BTreeSet<String> {
         text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()

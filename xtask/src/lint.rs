@@ -22,12 +22,14 @@ mod value;
 use std::collections::BTreeMap;
 
 use crate::document::{Complaint, Document, Lines};
-pub(crate) use parameter::{is_local, refuses_escapes};
+pub(crate) use document::{is_taken_operation, is_taken_type};
+pub(crate) use example::{misfits, place_of_answer};
+pub(crate) use parameter::{is_local, is_set_by_client, refuses_escapes, template_names};
 
 /// Everything wrong with a document; nothing if it can be generated from.
 pub fn lint(document: &Document) -> Vec<Complaint> {
     let mut complaints = Complaints(document::references(document));
-    // Whatever is said of a document with a part missing would be a consequence.
+    // All complaints about a document without one of its parts would be consequences.
     let whole = complaints.0.is_empty();
     if whole {
         document::check(document, &mut complaints);
@@ -43,7 +45,7 @@ pub fn lint(document: &Document) -> Vec<Complaint> {
     if complaints.0.is_empty() {
         example::check(document, &mut complaints);
     }
-    // What is left to a person hides nothing else that is wrong.
+    // A text that is left to a person does not hide other faults.
     if whole {
         unwritten::check(document, &mut complaints);
     }

@@ -7,6 +7,7 @@
 
 mod choice;
 pub mod decision;
+mod examples;
 mod foreign;
 mod names;
 pub mod normalise;

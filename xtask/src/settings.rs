@@ -1,4 +1,4 @@
-//! What the generator is told, in one place, and its fingerprint for `specs/generated.lock`.
+//! The settings of the generator, in one place, and their fingerprint for `specs/generated.lock`.
 
 use std::{fs, path::Path};
 
@@ -22,14 +22,8 @@ const SOURCES: &str = "xtask/src";
 
 /// The crates whose versions decide what is written.
 const GENERATORS: [&str; 8] = [
-    "progenitor",
-    "progenitor-impl",
-    "typify",
-    "typify-impl",
-    "openapiv3",
-    "granit-parser",
-    "prettyplease",
-    "heck",
+    "progenitor", "progenitor-impl", "typify", "typify-impl", "openapiv3", "granit-parser",
+    "prettyplease", "heck",
 ];
 
 /// Progenitor's settings for a document.

@@ -1,4 +1,4 @@
-//! Stage 1: load a document, and find one's way in it.
+//! Stage 1: loading a document, and access to its parts.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -30,19 +30,8 @@ const OURS: [&str; 6] = ["cli", "core", "macros", "remotecommand", "sandbox", "t
 
 /// Features, modules, packages and folders of snapshots that stand beside those of the providers.
 const TAKEN: [&str; 13] = [
-    "alloc",
-    "answers",
-    "default",
-    "encoding",
-    "errors",
-    "guestexec",
-    "limits",
-    "ring",
-    "rustls",
-    "schemars",
-    "schemas",
-    "tests",
-    "xtask",
+    "alloc", "answers", "default", "encoding", "errors", "guestexec", "limits", "ring", "rustls",
+    "schemars", "schemas", "tests", "xtask",
 ];
 
 /// The providers: the stems of `specs/*.yaml`, sorted.

@@ -130,6 +130,21 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("rule-no-value", "          enum: [ROUND]\n", "          enum: []\n"),
     ("rule-requires-what-cannot-be", "note: {kind: ROUND}", "note: {kind: SQUARE}"),
     ("rule-requires-what-it-excludes", "note: {kind: ROUND}", "note: {content: aGk=}"),
+    (
+        "rule-value-beyond-its-type",
+        "          maximum: 86400\n",
+        "          maximum: 86400\n          enum: [1, 3000000000]\n",
+    ),
+    (
+        "rule-null-and-required",
+        "          description: Its name.\n",
+        "          description: Its name.\n          nullable: true\n",
+    ),
+    (
+        "answer-that-is-an-enumeration",
+        "schema:\n                $ref: '#/components/schemas/Widget'",
+        "schema:\n                $ref: '#/components/schemas/WidgetKind'",
+    ),
     // Parameters.
     (
         "parameter-description-within",

@@ -1,12 +1,10 @@
 //! Foreign documents become documents of ours: they generate, and what is generated compiles.
 #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
 
-use std::{
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+#[path = "support/compiled.rs"]
+mod compiled;
+
+use std::{fmt::Write as _, path::PathBuf, process::Command};
 
 use xtask::{
     from_spec,
@@ -19,10 +17,11 @@ use xtask::{
 };
 
 /// The foreign documents, by name.
-const FOREIGN: [(&str, &str); 10] = [
+const FOREIGN: [(&str, &str); 11] = [
     ("alibaba", include_str!("data/foreign/alibaba.yaml")),
     ("buildomat", include_str!("data/foreign/buildomat.yaml")),
     ("docker", include_str!("data/foreign/docker.yaml")),
+    ("forms", include_str!("data/foreign/forms.yaml")),
     ("keeper", include_str!("data/foreign/keeper.json")),
     ("kubernetes", include_str!("data/foreign/kubernetes.json")),
     ("nexus", include_str!("data/foreign/nexus.json")),
@@ -152,6 +151,46 @@ fn a_hostile_document_has_an_end() {
     }
 }
 
+/// Those of the vendor's examples are kept that keep to the document.
+#[test]
+fn examples_of_the_vendor_are_kept() {
+    let document = normalised("forms", include_str!("data/foreign/forms.yaml")).document;
+    let names = |pointer: &str| -> Vec<&str> {
+        let all = document.pointer(pointer).unwrap_or_else(|| panic!("{pointer}"));
+        all.as_object().unwrap().keys().map(String::as_str).collect()
+    };
+    let things = "/paths/~1things~1{kind}~1{other}";
+    let put = names(&format!("{things}/put/x-examples"));
+    assert_eq!(put, ["minimal", "every-member", "the-first", "shared"]);
+    let shared = &document.pointer(things).unwrap()["put"]["x-examples"]["shared"];
+    let wanted = serde_json::json!({
+        "summary": "It is shared.",
+        "parameters": { "other": "three", "dry": false, "kind": "round" },
+        "body": { "level": 4, "old": "x" },
+    });
+    assert_eq!(*shared, wanted);
+    let answer = "get/responses/200/content/application~1vnd.forms+json; version=2/examples";
+    assert_eq!(names(&format!("{things}/{answer}")), ["fine", "every-member"]);
+    assert_eq!(names("/paths/~1numbers/get/x-examples"), ["minimal", "every-member", "later"]);
+}
+
+/// An example that no document may hold is left out, and harms nothing else.
+#[test]
+fn examples_that_no_document_may_hold_are_left_out() {
+    for value in
+        [r#""\u202e""#, r#""\u0007""#, "123456789012345678901234567890", "1e300", "[]", "null"]
+    {
+        let text = format!(
+            "openapi: 3.0.3\ninfo: {{title: T, version: v1}}\npaths:\n  /x:\n    post:\n      operationId: \
+             postX\n      requestBody: {{required: true, content: {{application/json: {{schema: {{type: object, \
+             properties: {{a: {{type: string, example: {value}, enum: [x, {value}]}}, b: {{type: number, example: {value}}}, c: {{}}}}}}, \
+             examples: {{one: {{value: {{a: {value}}}}}, two: {{value: {{b: {value}}}}}, three: {{value: {{c: \
+             {{d: {value}}}}}}}}}}}}}}}\n      responses: {{'204': {{description: Fine.}}}}\n"
+        );
+        generated("x", &text);
+    }
+}
+
 #[test]
 fn the_document_and_what_it_leaves_open() {
     let Normalised { document, decisions } =
@@ -160,34 +199,42 @@ fn the_document_and_what_it_leaves_open() {
     insta::assert_snapshot!("docker.decisions", decisions.listed("docker"));
 }
 
-/// Writes a file where it differs, so that nothing is built twice.
-fn put(path: &Path, text: &str) {
-    if fs::read_to_string(path).is_ok_and(|old| old == text) {
-        return;
+/// How much of each document is kept: no change of the normaliser lowers this unseen.
+#[test]
+fn how_much_is_kept() {
+    let mut table = String::new();
+    for (name, text) in FOREIGN {
+        let Normalised { document, decisions } = normalised(name, text);
+        let paths = document["paths"].as_object().unwrap();
+        let operations: usize = paths.values().map(|item| item.as_object().unwrap().len()).sum();
+        let _ = writeln!(table, "{name}: {operations} operations, {} decisions", decisions.open());
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for decision in decisions.sorted() {
+            let rule = decision.kind.rule();
+            match counts.last_mut() {
+                Some((last, count)) if *last == rule => *count += 1,
+                _ => counts.push((rule, 1)),
+            }
+        }
+        for (rule, count) in counts {
+            let _ = writeln!(table, "  {rule}: {count}");
+        }
     }
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
+    insta::assert_snapshot!("kept", table);
 }
 
 #[test]
 #[ignore = "builds a crate of its own with its dependencies; `.ci/run` runs it"]
 fn what_is_generated_of_foreign_documents_compiles() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("foreign");
-    let _ = fs::remove_dir_all(folder.join("src"));
-    let root = xtask::root().unwrap();
-    let mut modules = String::new();
-    for (name, text) in FOREIGN {
-        for (path, text) in generated(name, text).files {
-            let text = text.replace(&format!("guestexec_{name}::"), &format!("compiled::{name}::"));
-            put(&folder.join("src").join(name).join(path), &text);
-        }
-        let _ = writeln!(modules, "provider!({name});");
-    }
-    put(&folder.join("src/lib.rs"), &format!("{}\n{modules}", include_str!("data/compiled.rs")));
-    let crates = root.join("crates");
-    let manifest = include_str!("data/compiled.toml").replace("CRATES", &crates.to_string_lossy());
-    put(&folder.join("Cargo.toml"), &manifest);
-    put(&folder.join("Cargo.lock"), &fs::read_to_string(root.join("Cargo.lock")).unwrap());
+    let modules = FOREIGN.map(|(name, text)| {
+        let pages = generated(name, text).files.into_iter();
+        let own = |text: String| {
+            text.replace(&format!("guestexec_{name}::"), &format!("compiled::{name}::"))
+        };
+        (name.to_owned(), pages.map(|(path, text)| (path, own(text))).collect())
+    });
+    compiled::write(&folder, &modules);
     let mut command = Command::new(env!("CARGO"));
     command.args(["clippy", "--offline", "--quiet", "--all-features", "--", "-D", "warnings"]);
     // The crate of the generator's own tests has the same dependencies.

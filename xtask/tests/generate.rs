@@ -443,7 +443,7 @@ fn answers_are_read_with_patience() {
     assert!(schemas.contains(parts), "{parts}: {schemas}");
     assert!(types.contains("pubcause:Option<Box<Failure>>"), "{types}");
     // What is sent refuses what the service would refuse.
-    assert!(schemas.contains("} refusing others ["), "{schemas}");
+    assert!(schemas.contains("} others (refused) ["), "{schemas}");
     let (_, request) =
         members.split_once("request!(CreateWidgetRequest {").unwrap_or_else(|| panic!("{members}"));
     let (request, _) = request.split_once(';').unwrap();

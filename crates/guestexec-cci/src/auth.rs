@@ -1,55 +1,27 @@
 //! The caller's credentials.
 
-mod agency;
+mod assume;
 mod files;
 pub(crate) mod iam;
+mod keyring;
 mod metadata;
 mod source;
 mod workload;
 
-use std::{env, fmt, time::Duration};
+use std::{env, fmt};
 
 use guestexec_core::{
-    Credential, Keyring, Secret, absent, check_credential, check_header_credential, check_key,
-    unusable,
+    Credential, Secret, absent, check_credential, check_header_credential, check_key, unusable,
 };
 
-use crate::{Error, token::Tokens, types::ErrorBody};
+use crate::{Error, types::ErrorBody};
 
-pub use agency::AssumeAgency;
+pub use assume::AssumeAgency;
+pub(crate) use files::region_of_koocli;
+pub(crate) use keyring::{Holder, Holders, keyring};
 pub use metadata::EcsAgency;
 pub use source::{CredentialSource, Lease, LeaseFuture};
 pub use workload::WorkloadIdentity;
-
-/// How long before the end of a lease the next one is fetched, as by the vendor's SDKs.
-const EARLY: Duration = Duration::from_secs(40 * 60);
-
-/// A client's credentials, shared by its clones.
-pub(crate) type Holders = Keyring<Credentials, Holder>;
-
-/// Checks given credentials at once, so that bad ones are reported where they are given.
-pub(crate) fn keyring(source: CredentialSource) -> Result<Holders, Error> {
-    let make = |credentials| Holder { credentials, tokens: Tokens::default() };
-    Keyring::new(source.into_source(), EARLY, make)
-}
-
-/// Credentials, and the token that IAM gave for them, if they need one.
-#[derive(Debug)]
-pub(crate) struct Holder {
-    pub(crate) credentials: Credentials,
-    pub(crate) tokens: Tokens,
-}
-
-impl Holder {
-    /// True if both are of the same credentials.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let secrets = |holder: &Self| {
-            let all = holder.credentials.secrets().map(|secret| secret.expose().to_owned());
-            all.collect::<Vec<_>>()
-        };
-        secrets(self) == secrets(other)
-    }
-}
 
 /// A token, an access key, or a user's name and password.
 ///
@@ -83,7 +55,7 @@ pub(crate) enum Method {
     Login(Login),
 }
 
-/// What IAM needs to issue a token.
+/// The login that IAM needs to issue a token.
 #[derive(Clone)]
 pub(crate) struct Login {
     pub(crate) identity: Identity,
@@ -209,10 +181,7 @@ impl Credentials {
             let password = needed(&["OS_PASSWORD"])?;
             let domain = needed(&["OS_USER_DOMAIN_NAME", "OS_DOMAIN_NAME"])?;
             let project = needed(&[
-                "OS_PROJECT_ID",
-                "OS_TENANT_ID",
-                "OS_PROJECT_NAME",
-                "OS_TENANT_NAME",
+                "OS_PROJECT_ID", "OS_TENANT_ID", "OS_PROJECT_NAME", "OS_TENANT_NAME",
                 "OS_REGION_NAME",
             ])?;
             return Ok(Self::password(domain, user, password, project));
@@ -220,6 +189,12 @@ impl Credentials {
         Err(absent("the environment holds no credentials").with_advice(
             "set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or give the client its credentials with `credentials(…)`",
         ))
+    }
+
+    /// True if a password is sent to IAM.
+    #[doc(hidden)]
+    pub fn sends_password(&self) -> bool {
+        matches!(&self.method, Method::Login(Login { identity: Identity::Password { .. }, .. }))
     }
 
     pub(crate) fn method(&self) -> &Method {

@@ -2,11 +2,11 @@
 
 use std::{iter, sync::Arc};
 
-use guestexec_core::{Endpoint, ErrorKind, Reach, Settings, common_settings, variable};
+use guestexec_core::{Endpoint, ErrorKind, Settings, check_region, common_settings, variable};
 
 use crate::{
     Client, CredentialSource, Error,
-    auth::{Method, iam::without_version, keyring},
+    auth::{Method, iam::without_version, keyring, region_of_koocli},
     hooks::Shared,
     upgrade::ServerSupport,
 };
@@ -124,6 +124,25 @@ impl ClientBuilder {
         self
     }
 
+    /// Takes the region from the settings of KooCLI, if none was given.
+    #[doc(hidden)]
+    pub fn region_of_vendor_cli(mut self) -> Self {
+        self.region = self.region.or_else(region_of_koocli);
+        self
+    }
+
+    /// The region as it is now.
+    #[doc(hidden)]
+    pub fn given_region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// True if there is an endpoint now.
+    #[doc(hidden)]
+    pub fn has_endpoint(&self) -> bool {
+        self.settings.endpoint.is_some()
+    }
+
     common_settings! {
         /// Default: the region's own host, by HTTPS.
         ///
@@ -152,7 +171,7 @@ impl ClientBuilder {
         checks,
     }
 
-    /// Sets what proves who is calling: [`Credentials`](crate::Credentials), or a [`CredentialSource`] to
+    /// Sets what authenticates the caller: [`Credentials`](crate::Credentials), or a [`CredentialSource`] to
     /// fetch them from when the first request is made.
     pub fn credentials(mut self, credentials: impl Into<CredentialSource>) -> Self {
         self.credentials = Some(credentials.into());
@@ -191,14 +210,8 @@ impl ClientBuilder {
         let is_fetched = given.is_none();
         let needs_token = given.is_some_and(|given| matches!(given.method(), Method::Login(_)));
         let keyring = keyring(credentials)?;
-        let is_region = |text: &String| {
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        };
-        if self.region.as_ref().is_some_and(|region| !is_region(region)) {
-            return Err(config(
-                "the region is not made of letters, digits and `-`: give one such as `cn-north-4`"
-                    .to_owned(),
-            ));
+        if let Some(region) = &self.region {
+            check_region(region, "cn-north-4").map_err(config)?;
         }
         let parse = |text: &str| self.settings.parse_endpoint(text).map_err(config);
         let of_region = |service: &str| {
@@ -226,10 +239,8 @@ impl ClientBuilder {
         };
         let endpoint = parse(&endpoint)?;
         let endpoints: Vec<&Endpoint> = iter::once(&endpoint).chain(&iam).collect();
-        let reach =
-            Reach { transport: self.settings.transport.clone(), http: self.settings.http.clone() };
         let shared = Shared {
-            keyring: keyring.reaching(iam.clone(), reach),
+            keyring: keyring.reaching(iam.clone(), self.settings.reach()),
             iam: iam.clone(),
             server_support: ServerSupport::default(),
         };

@@ -28,7 +28,7 @@ pub use leftovers::Leftovers;
 
 use crate::{Error, ExecTransport, Pod};
 
-/// How far a copy has come, as [`CopyIn::progress`] and [`CopyOut::progress`] are told.
+/// The progress of a copy, as [`CopyIn::progress`] and [`CopyOut::progress`] report it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -139,7 +139,7 @@ impl fmt::Display for Copied {
 
 type OnProgress<'a> = Box<dyn FnMut(&CopyProgress) + Send + 'a>;
 
-/// What both directions can be told.
+/// The options of both directions.
 struct Options<'a> {
     pod: Pod<'a>,
     local: PathBuf,
@@ -147,7 +147,7 @@ struct Options<'a> {
     overwrite: bool,
     transport: ExecTransport,
     timeout: Option<Duration>,
-    /// What names the unfinished copy in the container, if it is known already.
+    /// The name of the unfinished copy in the container, if it is known already.
     id: Option<String>,
     progress: OnProgress<'a>,
 }
@@ -184,14 +184,14 @@ impl<'a> Options<'a> {
 /// The remote path is the name of the copy itself, not of a folder to put it in; the folder around it must
 /// exist. A file or a folder appears there as a whole, by one rename, when all of it has arrived: it is
 /// unpacked beside its place, in a folder whose name begins with `.guestexec-`. A copy that ends early, for
-/// whatever reason, leaves nothing under the final name. The container removes the part that has arrived;
+/// any reason, leaves nothing under the final name. The container removes the part that has arrived;
 /// only where the server kills the command with the connection may that folder stay, and
 /// [`Self::leftovers`] removes it.
 ///
 /// Modes, times of change (to the second; those of symbolic links by GNU `tar` alone), symbolic links and hard
 /// links are kept, and names are any bytes that the local system allows. A symbolic link that was named itself is followed; one within the folder
 /// is copied as it is. Owners are not kept: the files belong to the user of the container. A pipe, socket
-/// or device is refused, and so is a file that changes its length meanwhile.
+/// or device is refused, and so is a file whose length changes during the copy.
 ///
 /// The copy travels as a tar archive over a command session, as with `kubectl cp`, in bounded memory. The
 /// container needs `sh`, `tar` and `head`, of GNU or busybox. How long the archive is is told beforehand,
@@ -337,7 +337,7 @@ impl fmt::Debug for CopyIn<'_> {
 /// The local path is the name of the copy itself, not of a folder to put it in; the folder around it must
 /// exist. A file or a folder appears there as a whole, by one rename, when all of it has arrived and the
 /// container's `tar` has ended well: it is unpacked beside its place, under a name that begins with
-/// `.guestexec-`. A copy that ends early, for whatever reason, leaves nothing, and drop waits until what
+/// `.guestexec-`. A copy that ends early, for any reason, leaves nothing, and drop waits until what
 /// had arrived is removed.
 ///
 /// Modes, times of change, symbolic links and hard links are kept, and names are any bytes that the local

@@ -185,7 +185,7 @@ impl<'a> Exec<'a> {
     ///
     /// - ^D ends the input at the start of a line. If the last byte sent is no line feed, no carriage
     ///   return and no ^D, two are sent: the first only submits the line.
-    /// - It ends the input of one program. An interactive shell that runs another program goes on
+    /// - It ends the input of one program. An interactive shell that runs another program continues
     ///   after that program has ended.
     /// - A program in raw mode, such as an editor, reads ^D as a key. Send what ends that program
     ///   instead.

@@ -29,7 +29,7 @@ use crate::{
     upgrade::{ServerSupport, Upgrade},
 };
 
-/// What a client holds besides its address.
+/// The content of a client besides its address.
 pub(crate) type Inner = guestexec_core::Inner<Arc<Shared>, Call>;
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// What no error may show: the client's own secrets, the current token, and those that a call
+    /// The secrets that no error may show: the client's own, the current token, and those that a call
     /// `used`, which another call may have replaced since.
     pub(crate) fn secrets(&self, used: &Used) -> Secrets {
         let mut secrets = Secrets::default();
@@ -70,7 +70,7 @@ pub(crate) struct Call {
     used: Arc<Mutex<Used>>,
 }
 
-/// What a call was made with.
+/// The credentials and the token of a call.
 #[derive(Debug, Default)]
 pub(crate) struct Used {
     holder: Option<Arc<Holder>>,
@@ -161,7 +161,7 @@ impl Client {
         Ok(())
     }
 
-    /// Fetches the credentials anew after a refusal of those used, if they came from a source.
+    /// Fetches the credentials again after a refusal of those used, if they came from a source.
     async fn renew(&self) -> bool {
         let Inner { shared, call, clock, .. } = &self.inner;
         let Some(used) = call.used().holder.clone() else { return false };

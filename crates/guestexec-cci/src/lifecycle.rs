@@ -275,7 +275,7 @@ fn is_running(pod: &types::Pod, container: Option<&str>) -> bool {
     }
 }
 
-/// What a pod and its containers are doing, in one line.
+/// The state of a pod and its containers, in one line.
 fn doing(pod: &types::Pod) -> String {
     let Some(status) = &pod.status else { return "it has no status".to_owned() };
     let mut text = match &status.phase {

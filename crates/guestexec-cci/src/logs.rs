@@ -12,7 +12,7 @@ use crate::{Error, Pod, builder::ReadPodLog, error, hooks::Used, operations, sig
 
 /// The most bytes of a line that are kept until its end comes.
 const MAX_LINE: usize = 1024 * 1024;
-/// How long the connection has to deliver what it has at hand.
+/// How long the connection has to deliver what it has received.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl<'a> Pod<'a> {
@@ -313,7 +313,7 @@ fn late(length: Duration) -> Error {
 /// the connection delivers and one line are kept, so that a slow reader slows the service down.
 pub struct LogStream {
     body: Streamed,
-    /// What came and was not given away yet.
+    /// The received bytes that were not returned yet.
     unread: Bytes,
     /// The beginning of a line whose end did not come yet.
     line: Vec<u8>,
@@ -384,7 +384,7 @@ impl LogStream {
         }
     }
 
-    /// What the connection delivers next. After a failure it fails again, as a log that broke off has no
+    /// The next bytes of the connection. After a failure it fails again, as a log that broke off has no
     /// end.
     async fn receive(&mut self) -> Result<Option<Bytes>, Error> {
         if let Some(error) = &self.failure {
@@ -397,7 +397,7 @@ impl LogStream {
     }
 
     async fn deliver(&mut self) -> Result<Option<Bytes>, Error> {
-        // A reader that was busy for longer finds what came meanwhile.
+        // A reader that was busy for longer gets what arrived in the meantime.
         let soon = |length: Duration| Instant::now().checked_add(length.min(GRACE));
         let silent = self.silence.and_then(|length| {
             let at = self.heard.checked_add(length)?;

@@ -309,7 +309,7 @@ pub struct Pods<'a> {
     container: Option<String>,
 }
 
-/// A result of a command on each of many: the pod's name, and what the command came to on it. An error in their
+/// The result of a command on one of many pods: the pod's name, and the command's result there. An error in their
 /// place is that of the list, which then has no more of them.
 pub type Ended<T> = Result<(String, Result<T, Error>), Error>;
 
@@ -349,7 +349,7 @@ impl<'a> Pods<'a> {
     /// failed command does not affect the others.
     ///
     /// The list is read page by page, as there is room to run the command; where the service does not keep it for
-    /// so long, it is begun anew, and no pod has the command twice. A pod that has ended, or whose container
+    /// so long, it is begun again, and no pod has the command twice. A pod that has ended, or whose container
     /// does not run, has an error as its result: [`ErrorKind::NotFound`], and nothing is sent for it. An error in
     /// the place of a pod and its result is that of the list, which then has no more pods.
     ///
@@ -399,7 +399,7 @@ impl<'a> Pods<'a> {
         })
     }
 
-    /// The pods, none of them twice. A list that the service no longer keeps is begun anew, as long as it has
+    /// The pods, none of them twice. A list that the service no longer keeps is begun again, as long as it has
     /// something new.
     fn distinct(self) -> impl Stream<Item = Result<types::Pod, Error>> + Send + 'a {
         let items = self.call().items();
@@ -422,7 +422,7 @@ impl<'a> Pods<'a> {
         })
     }
 
-    /// Lists the pods, page by page. A list that the service no longer keeps is begun anew.
+    /// Lists the pods, page by page. A list that the service no longer keeps is begun again.
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`] if the service's pages do not end, and any error of a call.

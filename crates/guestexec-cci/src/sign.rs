@@ -41,10 +41,10 @@ pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 pub const EMPTY_PAYLOAD_HASH: &str =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// What is escaped in a query name or value.
+/// The characters that are escaped in a query name or value.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// What is escaped in a path.
+/// The characters that are escaped in a path.
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
 /// The decoded name and value of one query parameter.
@@ -236,7 +236,7 @@ pub enum SignError {
     Authorization {
         /// The part's name.
         part: &'static str,
-        /// What is wrong with it, as the end of a sentence.
+        /// The fault, as the end of a sentence.
         problem: &'static str,
     },
     /// The `X-Sdk-Date` header cannot be read.

@@ -4,7 +4,7 @@ pub(crate) mod cci;
 pub(crate) mod tat;
 pub(crate) mod zstack;
 
-use std::{env, fs, path::Path};
+use std::{fs, path::Path};
 
 use guestexec::{Absent, Error, ErrorKind, HttpOptions, Proxy};
 
@@ -216,11 +216,6 @@ pub(crate) fn base(
 /// another identity.
 pub(crate) fn is_there<T, E: Into<Error>>(found: Result<T, E>) -> bool {
     found.map_or_else(|error| error.into().cause::<Absent>().is_none(), |_| true)
-}
-
-/// A variable that is set and not empty.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Says why no client could be made. `by_plain_http` tells whether one could, if plain HTTP were allowed.

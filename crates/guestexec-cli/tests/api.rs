@@ -174,6 +174,8 @@ fn what_does_not_fit_is_refused_in_two_lines_and_nothing_is_sent() {
         "api tat RunCommand Content=a Content=b",
         "api tat RunCommand uptime",
         "api tat RunCommand --body '{\"Content\":'",
+        "api tat RunCommand --body '{\"Content\":\"aGk=\",\"InstanceIds\":[\"ins-1\"],\"Content\":\"aG8=\"}'",
+        "api tat RunCommand Content=aGk= InstanceIds=ins-1 'Tags=[{\"Key\":\"a\",\"Key\":\"b\"}]'",
         "api tat RunCommand --body '[]' Content=a",
         "api tat RunCommand --body '{\"Content\":\"aGk=\",\"InstanceIds\":[\"ins-1\",7]}'",
         "api tat RunCommand --body @/nonexistent/body.json",

@@ -18,6 +18,7 @@ use std::{
 
 use common::{Ended, Place, ended};
 use guestexec_sandbox::Builder;
+use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
 /// How long something may take that has to come.
@@ -205,7 +206,15 @@ fn a_result_is_a_document_if_that_is_asked_for() {
     let json = stage.run("cci cp a demo:POD/json --output json");
     let line = stage.run("cci cp demo:POD/json . --output jsonl");
     let quiet = stage.run("cci cp -q a demo:POD/quiet");
-    insta::assert_snapshot!(format!("{text}\n{json}\n{line}\n{quiet}"));
+    let refused = stage.run("cci cp a demo:POD/json --output json");
+    let unknown = stage.run("cci cp a nosuch:/tmp/x --output jsonl");
+    insta::assert_snapshot!(format!("{text}\n{json}\n{line}\n{quiet}\n{refused}\n{unknown}"));
+    // A name is as it is, also where a terminal would be steered.
+    fs::write(stage.here("a\u{1b}[2J"), "hello").unwrap();
+    let odd = stage.run("cci cp 'a\u{1b}[2J' demo:POD --output json");
+    let odd: Value = serde_json::from_str(&odd.stdout).unwrap();
+    assert_eq!(odd["source"], "a\u{1b}[2J");
+    assert_eq!(odd["target"], "demo:<folder>/pod/a\u{1b}[2J");
 }
 
 /// Begins a copy, and waits until some of it has arrived.
@@ -242,6 +251,20 @@ fn an_interrupted_copy_leaves_nothing_in_the_pod() {
         }
         assert!(!stage.in_pod("large").exists(), "{name}");
     }
+}
+
+#[test]
+fn an_interrupted_copy_is_told_in_an_object() {
+    let stage = Stage::new();
+    large(&stage.here("large"));
+    let child = begin(&stage, "cci cp large demo:POD/ --output jsonl", &stage.in_pod(""));
+    signal(&child, "TERM");
+    let ended = ended(child.wait_with_output().unwrap());
+    assert_eq!((ended.code, &*ended.stderr), (Some(143), ""), "{ended}");
+    let object: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(object["source"], "large");
+    assert_eq!((&object["ended"], &object["exit_code"]), (&"unknown".into(), &Value::Null));
+    assert_eq!(object["error"]["message"], "SIGTERM ended the copy");
 }
 
 #[test]

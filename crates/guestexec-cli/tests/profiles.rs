@@ -327,18 +327,47 @@ fn what_is_nearer_counts_before_what_is_farther() {
     let half = [environment[1], environment[3], environment[4]];
     let told = run(home, &format!("tat run {instance} -- true"), &half);
     assert!(told.stderr.contains("TENCENTCLOUD_SECRET_KEY is not set"), "{told}");
-    // The region of tccli is taken where no other is known.
+}
+
+#[test]
+fn the_region_of_the_vendors_own_command_line_is_taken_where_no_other_is_known() {
+    let home = TempDir::new().unwrap();
+    let home = home.path();
+    let keys = "--key-id AKIDx --secret-from env:KEY --dry-run";
+    let (tat, cci) = ("api tat DescribeRegions", "api cci list_namespaces");
+    let region = |line: &str, variables: &[(&str, &str)]| {
+        let key = [("KEY", "secret")];
+        let ended = run(home, &format!("{line} {keys}"), &[variables, &key].concat());
+        assert_eq!(ended.code, Some(0), "{ended}");
+        let header = ended.stdout.lines().find_map(|it| it.strip_prefix("x-tc-region: "));
+        let host = ended.stdout.split("https://cci.").nth(1);
+        header.or(host).and_then(|text| text.split('.').next()).unwrap().to_owned()
+    };
     private(
         &home.join(".tccli/default.configure"),
-        r#"{"_sys_param": {"region": "ap-nowhere", "output": "json"}}"#,
+        r#"{"_sys_param": {"output": "json", "region": "ap-one"}, "region": {"version": "2022-06-27"}}"#,
     );
-    let sandbox = [
-        ("TENCENTCLOUD_SECRET_ID", tat.secret_id()),
-        ("TENCENTCLOUD_SECRET_KEY", tat.secret_key()),
-        ("GUESTEXEC_TAT_ENDPOINT", &endpoint),
-    ];
-    let nowhere = run(home, &format!("tat run {instance} -- true"), &sandbox);
-    assert!(nowhere.stderr.contains("UnsupportedRegion"), "{nowhere}");
+    private(&home.join(".tccli/old.configure"), r#"{"output": "json", "region": "ap-two"}"#);
+    assert_eq!(region(tat, &[]), "ap-one");
+    assert_eq!(region(tat, &[("TCCLI_PROFILE", "old")]), "ap-two");
+    assert_eq!(region(tat, &[("TENCENTCLOUD_REGION", "ap-three")]), "ap-three");
+    private(
+        &home.join(".hcloud/config.json"),
+        r#"{"authEncrypt": "true", "current": "b", "profiles": [
+            {"name": "a", "mode": "AKSK", "accessKeyId": "x", "region": "cn-one", "retryCount": 0},
+            {"name": "b", "mode": "AKSK", "accessKeyId": "y", "region": "cn-two", "retryCount": 0}]}"#,
+    );
+    assert_eq!(region(cci, &[]), "cn-two");
+    assert_eq!(region(cci, &[("OS_REGION_NAME", "cn-three")]), "cn-three");
+    assert_eq!(region(&format!("{cci} --region cn-four"), &[]), "cn-four");
+    for spoiled in ["", "{}", "[]", r#"{"current": "b", "profiles": [{"name": "b"}]}"#] {
+        fs::write(home.join(".hcloud/config.json"), spoiled).unwrap();
+        fs::write(home.join(".tccli/default.configure"), spoiled).unwrap();
+        for line in [tat, cci] {
+            let ended = run(home, &format!("{line} {keys}"), &[("KEY", "secret")]);
+            assert!(ended.stderr.contains("is not known"), "{spoiled}\n{ended}");
+        }
+    }
 }
 
 #[test]

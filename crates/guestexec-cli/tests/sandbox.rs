@@ -140,6 +140,7 @@ fn faults_and_modes_are_options() {
         "--cci-latency=1ms",
         "--tat-instances=1",
         "--tat-instance=ins-mine",
+        "--tat-tag=rins-mine:team=web",
         "--tat-region=ap-beijing",
         "--tat-rate=0",
         "--tat-late-tasks",
@@ -200,6 +201,8 @@ fn wrong_options_are_refused_with_an_explanation() {
         (&["--tat-latency", "soon"], "200ms"),
         (&["--listen", "0.0.0.0"], "--listen-beyond-loopback"),
         (&["--tat-agents", "lazy"], "unreachable"),
+        (&["--tat-tag", "ins-mine:team=web"], "rins-1a2b3c4d:team=web"),
+        (&["--tat-tag", "team=web"], "rins-1a2b3c4d:team=web"),
     ] {
         let output = guestexec(options).output().unwrap();
         assert_eq!(output.status.code(), Some(125), "{options:?}");
@@ -213,18 +216,8 @@ fn help_names_every_kind_of_fault() {
     let output = guestexec(&["--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     for kind in [
-        "latency=",
-        "clock=",
-        "throttle",
-        "bad-gateway",
-        "gateway-timeout",
-        "lose-request",
-        "lose-answer",
-        "reset",
-        "drip",
-        "expire",
-        "--seed",
-        "--tat-latency",
+        "latency=", "clock=", "throttle", "bad-gateway", "gateway-timeout", "lose-request",
+        "lose-answer", "reset", "drip", "expire", "--seed", "--tat-latency",
     ] {
         assert!(help.contains(kind), "{kind}: {help}");
     }

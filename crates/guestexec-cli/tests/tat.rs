@@ -68,8 +68,24 @@ fn instances_are_left_out_where_that_is_wished() {
     let line = format!("tat run {} --skip-offline -- 'echo here'", everybody(&place));
     assert_snapshot!("skip_offline", sorted(&place.run(&line)));
     assert_snapshot!("online", sorted(&place.run("tat run --online -- 'echo here'")));
-    // The machines of the sandbox have no tags.
-    assert_snapshot!("tagged", shown(&place.run("tat run --tag team=web -- 'echo here'")));
+}
+
+#[test]
+fn registered_machines_are_chosen_by_their_tags() {
+    let place = Place::with(|builder| {
+        let builder = builder.tat_tag("rins-aaaaaaaa", "team", "web");
+        let builder = builder.tat_tag("rins-bbbbbbbb", "team", "web");
+        let builder = builder.tat_tag("rins-bbbbbbbb", "stage", "test");
+        builder.tat_tag("rins-cccccccc", "team", "data")
+    });
+    let run = |tags: &str| place.run(&format!("tat run {tags} -- 'echo here'"));
+    assert_snapshot!("tagged", plain(&sorted(&run("--tag team=web"))));
+    let both = run("--tag team=web --tag stage=test --online");
+    assert_eq!(both.stdout, "rins-bbbbbbbb | here\n", "{both}");
+    let executions = ["a", "b", "c"]
+        .map(|letter| place.sandbox.tat().executions_on(&format!("rins-{}", letter.repeat(8))));
+    assert_eq!(executions, [1, 2, 0]);
+    assert_snapshot!("tagged_by_none", shown(&run("--tag team=none")));
 }
 
 #[test]

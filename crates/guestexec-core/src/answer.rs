@@ -16,7 +16,7 @@ use crate::TransportError;
 /// How the body of an answer is read.
 pub type Read<T> = fn(Bytes) -> serde_json::Result<T>;
 
-/// What an operation answered: its content, and what came with it.
+/// An answer of an operation: its content, status and headers.
 ///
 /// It is used as the content itself: `answer.total_count`. [`into_inner`](Self::into_inner) gives the
 /// content away.

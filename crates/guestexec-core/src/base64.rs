@@ -170,27 +170,33 @@ impl fmt::Debug for Base64 {
     }
 }
 
+/// Makes a type of whatever holds text or bytes, by a function of a `Vec<u8>`.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! from_bytes {
-    ($($from:ty: $bytes:expr;)*) => {$(
-        impl From<$from> for Base64 {
+    ($name:ident by $make:expr) => {
+        $crate::from_bytes! {
+            $name by $make;
+            ::std::vec::Vec<u8>: |bytes| bytes;
+            &::std::vec::Vec<u8>: ::std::vec::Vec::clone;
+            &[u8]: <[u8]>::to_vec;
+            ::std::borrow::Cow<'_, [u8]>: |bytes| bytes.into_owned();
+            ::std::string::String: ::std::string::String::into_bytes;
+            &::std::string::String: |text| text.as_bytes().to_vec();
+            &str: |text| text.as_bytes().to_vec();
+            ::std::borrow::Cow<'_, str>: |text| text.into_owned().into_bytes();
+        }
+    };
+    ($name:ident by $make:expr; $($from:ty: $bytes:expr;)*) => {$(
+        impl From<$from> for $name {
             fn from(given: $from) -> Self {
-                let bytes: fn($from) -> Vec<u8> = $bytes;
-                Self(Repr::Bytes(bytes(given)))
+                let bytes: fn($from) -> ::std::vec::Vec<u8> = $bytes;
+                $make(bytes(given))
             }
         }
     )*};
 }
-
-from_bytes! {
-    Vec<u8>: |bytes| bytes;
-    &Vec<u8>: Vec::clone;
-    &[u8]: <[u8]>::to_vec;
-    Cow<'_, [u8]>: |bytes| bytes.into_owned();
-    String: String::into_bytes;
-    &String: |text| text.as_bytes().to_vec();
-    &str: |text| text.as_bytes().to_vec();
-    Cow<'_, str>: |text| text.into_owned().into_bytes();
-}
+from_bytes!(Base64 by |bytes| Self(Repr::Bytes(bytes)));
 
 impl<const N: usize> From<&[u8; N]> for Base64 {
     fn from(bytes: &[u8; N]) -> Self {

@@ -19,7 +19,7 @@ use crate::{Operation, Violation};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NamedOperation {
-    /// What is known of the operation before it is called.
+    /// The description of an operation that is called by its name.
     pub operation: &'static Operation,
     /// The client's method for it: `run_command`.
     pub method: &'static str,

@@ -24,7 +24,7 @@ use crate::{
 /// Why an exchange has no answer of success.
 #[derive(Debug)]
 pub enum CallError {
-    /// The request breaks a limit or could not be made, for the reason said. It was not sent.
+    /// The request breaks a limit or could not be made, for this reason. It was not sent.
     InvalidRequest(String),
     /// An answer of success does not fit the request: the sentence says how.
     Undocumented(String),
@@ -102,7 +102,7 @@ fn position(error: &serde_json::Error) -> String {
     format!("{what}, at line {}, column {}", error.line(), error.column())
 }
 
-/// What is said of an answer of so many bytes that could not be read.
+/// The message about an answer of this many bytes that could not be read.
 pub(crate) fn undocumented(size: usize, error: &serde_json::Error) -> String {
     let why = position(error);
     format!("the answer ({size} bytes) does not have the documented form: {why}")
@@ -288,10 +288,10 @@ pub mod read {
     use hyper::body::Bytes;
     use serde::de::DeserializeOwned;
 
-    /// What is read as JSON.
+    /// Reads the body as JSON.
     ///
     /// # Errors
-    /// Where it is not of the documented form.
+    /// If it does not have the documented form.
     pub fn json<T: DeserializeOwned>(body: Bytes) -> serde_json::Result<T> {
         serde_json::from_slice(&body)
     }
@@ -312,7 +312,7 @@ pub mod read {
         Ok(body)
     }
 
-    /// Nothing, whatever there is.
+    /// Ignores the body.
     ///
     /// # Errors
     /// None.
@@ -414,7 +414,7 @@ pub fn wire_status(response: &Response) -> StatusCode {
     wire.unwrap_or_else(|| response.status())
 }
 
-/// Reads an error answer before the provider does, and returns it as it was, with its body at hand.
+/// Reads an error answer ahead of the provider, and returns it unchanged, with its body in memory.
 pub async fn read_ahead(response: Response) -> (Response, ErrorAnswer) {
     let (status, extensions) = (response.status(), response.extensions().clone());
     let answer = read_error(response).await;

@@ -35,7 +35,7 @@ pub struct Violation {
     problem: String,
 }
 
-/// What stands between members of which one has to be given.
+/// The text between members of which one has to be given.
 const OR: &str = "` or `";
 
 /// The result of a check.
@@ -311,10 +311,15 @@ pub fn each_value<T>(
     map: &BTreeMap<String, T>,
     check: impl Fn(&T) -> Checked,
 ) -> Checked {
+    let place = |key: &str| match field {
+        // A map in a list or in a map, or the members without a name beside others.
+        "" => key.to_owned(),
+        _ => format!("{field}.{key}"),
+    };
     map.iter().try_for_each(|(key, value)| {
         check(value).map_err(|violation| match violation.field.as_str() {
-            "" => Violation::new(format!("{field}.{key}"), violation.problem),
-            _ => violation.within(format_args!("{field}.{key}")),
+            "" => Violation::new(place(key), violation.problem),
+            _ => violation.within(place(key)),
         })
     })
 }
@@ -508,6 +513,22 @@ mod tests {
         assert_eq!(requires("P", false, "E", "true", false), Ok(()));
         assert!(says(requires("P", true, "E", "true", false)).contains("needs `E` to be true"));
         assert!(says(unique("ids", &["a", "b", "a"])).starts_with("`ids[2]` repeats item 0"));
+    }
+
+    #[test]
+    fn what_is_within_lists_and_maps_has_its_path() {
+        let short = |text: &String| characters("", text, ..=2);
+        let map = |text: &str| BTreeMap::from([("key".to_owned(), text.to_owned())]);
+        let maps = [map("ab"), map("abc")];
+        let said = each("list", &maps, |map| each_value("", map, short));
+        assert!(says(said).starts_with("`list[1].key` has 3 characters"));
+        let nested = BTreeMap::from([("outer".to_owned(), map("abc"))]);
+        let said = each_value("map", &nested, |map| each_value("", map, short));
+        assert!(says(said).starts_with("`map.outer.key` has 3 characters"));
+        assert!(says(each_value("", &map("abc"), short)).starts_with("`key` has 3"));
+        let lists = [vec!["abc".to_owned()]];
+        let said = each("rows", &lists, |row| each("", row, short));
+        assert!(says(said).starts_with("`rows[0][0]` has 3"));
     }
 
     #[test]

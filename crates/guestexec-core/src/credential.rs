@@ -62,12 +62,7 @@ mod tests {
     #[test]
     fn what_was_copied_along_is_refused_by_name_and_not_quoted() {
         for text in [
-            "s3cret\n",
-            "s3cret\r\n",
-            " s3cret",
-            "s3cret\t",
-            "\u{feff}s3cret",
-            "s3cret\u{a0}",
+            "s3cret\n", "s3cret\r\n", " s3cret", "s3cret\t", "\u{feff}s3cret", "s3cret\u{a0}",
             "\0s3cret",
         ] {
             for refused in [

@@ -55,7 +55,7 @@ pub enum ErrorKind {
     Unauthenticated,
     /// The service knows the caller and does not allow the call: ask for the permission.
     Forbidden,
-    /// The named thing does not exist.
+    /// What the request names does not exist.
     NotFound,
     /// There were too many requests: wait, then retry.
     Throttled,
@@ -267,7 +267,7 @@ impl<D> Error<D> {
         self.0.account.code.as_deref()
     }
 
-    /// What went wrong: the service's own message, or this library's sentence.
+    /// The service's own message, or this library's sentence.
     pub fn message(&self) -> &str {
         &self.0.account.message
     }

@@ -1,4 +1,4 @@
-//! What the hooks of all clients have in common.
+//! The part that the hooks of all clients share.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,19 +13,19 @@ use crate::{
 /// The operation of a client that is not calling anything.
 pub(crate) const IDLE: Operation = Operation::undocumented("", "", "");
 
-/// What a client holds besides its address: what its clones share, and the state of one call.
+/// The content of a client besides its address: what its clones share, and the state of one call.
 ///
 /// Generated code makes a client for each call by [`with_call`](Self::with_call), so the hooks find the
 /// call's state in the client they are given.
 #[derive(Clone, Debug)]
 pub struct Inner<S, C> {
-    /// What carries the requests.
+    /// The transport of the requests.
     pub transport: Arc<dyn Transport>,
     /// The source of the time.
     pub clock: Arc<dyn Clock>,
     /// Whether requests are checked before they are sent.
     pub checks: bool,
-    /// What else the clones of the provider's client share.
+    /// The provider's own part that the clones of a client share.
     pub shared: S,
     /// The operation that is being called; meaningless between calls.
     pub operation: &'static Operation,
@@ -35,7 +35,7 @@ pub struct Inner<S, C> {
     pub options: CallOptions,
     /// The `User-Agent` of a program that has named itself; else the transport has its own.
     pub(crate) user_agent: Option<HeaderValue>,
-    /// What yields the headers of a trace, if the program wants some.
+    /// The function that yields the headers of a trace, if the program has set one.
     pub(crate) trace_headers: Option<TraceHeaders>,
     pub(crate) retrying: Arc<Retrying>,
     /// How long an attempt may take, if its call does not say so.

@@ -64,7 +64,7 @@ pub enum Proxy {
     /// That of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), if there is one.
     #[default]
     Environment,
-    /// None, whatever the environment says.
+    /// None. Variables of the environment are ignored.
     Direct,
     /// This one: `http://host:port`, with `user:password@` before the host if it needs them.
     Url(Secret),

@@ -12,12 +12,12 @@ pub struct Members {
 }
 
 impl Members {
-    /// An object without members. `others` says whether it may have members that are not named; `None`
-    /// leaves that open.
-    pub fn new(about: &str, others: Option<bool>, rules: &[Value]) -> Self {
+    /// An object without members. `others` says what members that are not named may be; `None` leaves that
+    /// open.
+    pub fn new(about: &str, others: Option<Value>, rules: &[Value]) -> Self {
         let mut words = with_description(Map::new(), about, Value::Null);
         if let Some(others) = others {
-            words.insert("additionalProperties".to_owned(), others.into());
+            words.insert("additionalProperties".to_owned(), others);
         }
         if !rules.is_empty() {
             words.insert("allOf".to_owned(), rules.into());
@@ -56,6 +56,19 @@ impl Members {
 /// The schema of the type of a field, which the function borrows.
 pub fn of_field<T, F: JsonSchema>(generator: &mut SchemaGenerator, _: fn(&T) -> &F) -> Schema {
     generator.subschema_for::<F>()
+}
+
+/// What members without a name may be, by the type of the map that keeps them, and `limits`.
+pub fn of_others(map: &Schema, limits: Value) -> Value {
+    match (map.get("additionalProperties"), limits) {
+        (Some(Value::Object(values)), Value::Object(limits)) => {
+            let mut values = values.clone();
+            values.extend(limits);
+            values.into()
+        }
+        (Some(values), _) => values.clone(),
+        (None, _) => true.into(),
+    }
 }
 
 /// The schema of a type that is its content.
@@ -123,7 +136,8 @@ pub fn needs(member: Value, others: &[(&str, Value)]) -> Value {
 
 /// Implements `JsonSchema` for the type of a request: what the document says of it; of each field its name on
 /// the wire, whether it is `optional`, what the document says of it, and the limits that its type does not
-/// tell; whether other members are refused or kept; and the rules between members.
+/// tell; whether other members are refused, or the field that keeps them and the limits of their values; and the
+/// rules between members.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! schema {
@@ -133,11 +147,11 @@ macro_rules! schema {
     };
     ($name:ident, $about:literal {
         $($field:ident = $wire:literal $($optional:ident)?: $text:literal $limits:tt),* $(,)?
-    } $($others:ident others)? [$($rule:expr),* $(,)?]) => {
+    } others $others:tt [$($rule:expr),* $(,)?]) => {
         $crate::schema!(@implement $name, generator, {
             use $crate::__private::{json, json_schema};
 
-            let others = $crate::schema!(@others $($others)?);
+            let others = $crate::schema!(@others generator $name $others);
             #[allow(unused_mut, reason = "a type may have no field")]
             let mut members = json_schema::Members::new($about, others, &[$($rule),*]);
             $(
@@ -150,9 +164,12 @@ macro_rules! schema {
     };
     (@is) => { false };
     (@is optional) => { true };
-    (@others) => { None };
-    (@others refusing) => { Some(false) };
-    (@others keeping) => { Some(true) };
+    (@others $generator:ident $name:ident (skipped)) => { None };
+    (@others $generator:ident $name:ident (refused)) => { Some(false.into()) };
+    (@others $generator:ident $name:ident (kept in $field:ident $values:tt)) => {{
+        let map = json_schema::of_field::<$name, _>($generator, |it| &it.$field);
+        Some(json_schema::of_others(&map, json!($values)))
+    }};
     (@implement $name:ident, $generator:ident, $schema:expr) => {
         impl $crate::__private::JsonSchema for $name {
             fn schema_name() -> ::std::borrow::Cow<'static, str> {

@@ -53,12 +53,12 @@ impl<C: Credential, T> Keyring<C, T> {
         self
     }
 
-    /// What is held now, if anything.
+    /// The credentials held now, if any.
     pub fn current(&self) -> Option<Arc<T>> {
         self.held.current()
     }
 
-    /// What authenticates a request made at `now`, fetched if need be.
+    /// The credentials for a request made at `now`, fetched if need be.
     ///
     /// # Errors
     /// The source's.
@@ -66,7 +66,7 @@ impl<C: Credential, T> Keyring<C, T> {
         self.held.get(now, || self.fetch(now)).await
     }
 
-    /// Fetches anew after the service refused what `is_refused` knows; false if the source gives the same
+    /// Fetches again after the service refused what `is_refused` recognizes; false if the source gives the same
     /// again, or cannot be asked.
     pub async fn renew(&self, now: SystemTime, is_refused: impl Fn(&T) -> bool) -> bool {
         if self.source.as_given().is_some() {

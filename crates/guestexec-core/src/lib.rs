@@ -51,6 +51,7 @@ mod tls;
 mod trace_headers;
 mod transport;
 mod underway;
+mod walk;
 
 pub mod check;
 pub mod sign;
@@ -102,7 +103,7 @@ pub use runtime::ensure_runtime;
 pub use secret::{Redacted, Secret};
 #[doc(hidden)]
 pub use sending::Sending;
-pub use settings::{Settings, variable};
+pub use settings::{Settings, check_region, variable};
 pub use shape::RequestShape;
 #[doc(hidden)]
 pub use shape::{Private, Readable, put_random_texts};
@@ -117,7 +118,7 @@ pub use trace_headers::TraceHeaders;
 pub use transport::{HttpTransport, Request, Response, ResponseFuture, Transport, TransportError};
 pub use underway::Underway;
 
-// What the macros `answer!` and `open_enum!` need in the crates that call them.
+// The macros `answer!` and `open_enum!` need these in the crates that call them.
 #[doc(hidden)]
 pub use members::write_optional;
 pub use open_enum::__private;

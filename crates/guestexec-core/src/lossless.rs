@@ -220,41 +220,22 @@ impl<T: Lenient> Member for Option<T> {
     }
 }
 
-impl<T: Lenient> Member for Vec<T> {
-    fn read(&mut self, raw: &Value) -> bool {
-        let (items, whole) = Self::lenient(raw);
-        *self = items.unwrap_or_default();
-        whole || raw.is_null()
-    }
+macro_rules! collections {
+    ($($ty:ty [$($item:ident)?]),*) => {$(
+        impl$(<$item: Lenient>)? Member for $ty {
+            fn read(&mut self, raw: &Value) -> bool {
+                let (items, whole) = Self::lenient(raw);
+                *self = items.unwrap_or_default();
+                whole || raw.is_null()
+            }
 
-    fn write(&self) -> Option<Value> {
-        if self.is_empty() { None } else { Some(self.json()) }
-    }
+            fn write(&self) -> Option<Value> {
+                if self.is_empty() { None } else { Some(self.json()) }
+            }
+        }
+    )*};
 }
-
-impl<T: Lenient> Member for BTreeMap<String, T> {
-    fn read(&mut self, raw: &Value) -> bool {
-        let (members, whole) = Self::lenient(raw);
-        *self = members.unwrap_or_default();
-        whole || raw.is_null()
-    }
-
-    fn write(&self) -> Option<Value> {
-        if self.is_empty() { None } else { Some(self.json()) }
-    }
-}
-
-impl Member for Map<String, Value> {
-    fn read(&mut self, raw: &Value) -> bool {
-        let (members, whole) = Self::lenient(raw);
-        *self = members.unwrap_or_default();
-        whole || raw.is_null()
-    }
-
-    fn write(&self) -> Option<Value> {
-        if self.is_empty() { None } else { Some(self.json()) }
-    }
-}
+collections!(Vec<T> [T], BTreeMap<String, T> [T], Map<String, Value> []);
 
 impl<T: Lenient> Lenient for Vec<T> {
     fn lenient(raw: &Value) -> (Option<Self>, bool) {
@@ -270,11 +251,7 @@ impl<T: Lenient> Lenient for Vec<T> {
     }
 
     fn json(&self) -> Value {
-        let mut items = Vec::with_capacity(self.len());
-        for item in self {
-            items.push(item.json());
-        }
-        Value::Array(items)
+        self.iter().map(T::json).collect()
     }
 }
 
@@ -294,11 +271,7 @@ impl<T: Lenient> Lenient for BTreeMap<String, T> {
     }
 
     fn json(&self) -> Value {
-        let mut members = Map::new();
-        for (name, value) in self {
-            members.insert(name.clone(), value.json());
-        }
-        Value::Object(members)
+        self.iter().map(|(name, value)| (name.clone(), value.json())).collect()
     }
 }
 
@@ -515,7 +488,7 @@ mod tests {
         serde_json::from_value(value.clone()).unwrap_or_else(|e| panic!("{e}: {value}"))
     }
 
-    /// What a reader of every member sees.
+    /// All members, as a reader sees them.
     fn seen(whole: &Whole) -> Value {
         let mut members = serde_json::Map::new();
         for (name, member) in super::Answer::members(whole).0 {

@@ -32,11 +32,11 @@ pub struct Marks<'a> {
     pub times: &'static [&'static str],
     /// Headers whose value is random, in lower case.
     pub nonces: &'static [&'static str],
-    /// What the code that makes the call's texts says of them.
+    /// The marks of the texts that code made for the call.
     pub made: &'a [Mark],
 }
 
-/// What the code that makes a text of a call says of it.
+/// The mark of a text that code made for a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// This random text reads `<nonce>` wherever it stands in path, query, headers and body.
@@ -45,9 +45,9 @@ pub enum Mark {
     Marker(String),
     /// A member holds no secret in this call, although the document says that it may: its path.
     Plain(String),
-    /// What follows this text in the body is UTF-8 in Base64.
+    /// Behind this text, the body has UTF-8 in Base64.
     Base64After(&'static str),
-    /// What follows this text in the body is UTF-16 in Base64, as PowerShell takes a command.
+    /// Behind this text, the body has UTF-16 in Base64, as PowerShell takes a command.
     Utf16After(&'static str),
 }
 

@@ -23,23 +23,16 @@ impl<T> Absent for Option<T> {
     }
 }
 
-impl<T> Absent for Vec<T> {
-    fn is_absent(&self) -> bool {
-        self.is_empty()
-    }
+macro_rules! collections {
+    ($($ty:ty [$($item:ident)?]),*) => {$(
+        impl$(<$item>)? Absent for $ty {
+            fn is_absent(&self) -> bool {
+                self.is_empty()
+            }
+        }
+    )*};
 }
-
-impl<T> Absent for BTreeMap<String, T> {
-    fn is_absent(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-impl Absent for Map<String, Value> {
-    fn is_absent(&self) -> bool {
-        self.is_empty()
-    }
-}
+collections!(Vec<T> [T], BTreeMap<String, T> [T], Map<String, Value> []);
 
 /// Writes a member that has a value.
 ///
@@ -98,7 +91,7 @@ pub fn keep<'de, M: MapAccess<'de>, T: Deserialize<'de>>(
     Ok(())
 }
 
-/// Reads a member that nobody asks for.
+/// Reads a member that is ignored.
 ///
 /// # Errors
 /// The deserializer's.
@@ -116,28 +109,28 @@ pub fn needed<T, E: DeError>(slot: Option<T>, name: &'static str) -> Result<T, E
 
 /// Implements `Deserialize` for a struct: its fields with their names on the wire, perhaps several, those
 /// that may be missing marked as `optional`. Of other members, `refusing others` makes an error; `keeping` puts them into a map.
-/// Without either they are skipped.
+/// Without either they are skipped. What begins with `__` has no name that a document's type may have.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! read_members {
     ($name:ident { $($field:ident = $wire:literal $(| $alias:literal)* $($optional:ident)?),* $(,)? } $($others:tt)*) => {
         impl<'de> $crate::__private::Deserialize<'de> for $name {
-            fn deserialize<D: $crate::__private::Deserializer<'de>>(
-                deserializer: D,
-            ) -> ::std::result::Result<Self, D::Error> {
+            fn deserialize<__D: $crate::__private::Deserializer<'de>>(
+                deserializer: __D,
+            ) -> ::std::result::Result<Self, __D::Error> {
                 const NAMES: &[&str] = &[$($wire),*];
-                struct Members;
-                impl<'de> $crate::__private::Visitor<'de> for Members {
+                struct __Members;
+                impl<'de> $crate::__private::Visitor<'de> for __Members {
                     type Value = $name;
 
                     fn expecting(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                         f.write_str(concat!("struct ", stringify!($name)))
                     }
 
-                    fn visit_map<A: $crate::__private::MapAccess<'de>>(
+                    fn visit_map<__A: $crate::__private::MapAccess<'de>>(
                         self,
-                        mut from: A,
-                    ) -> ::std::result::Result<$name, A::Error> {
+                        mut from: __A,
+                    ) -> ::std::result::Result<$name, __A::Error> {
                         $(let mut $field = None;)*
                         $crate::read_members!(@begin others $($others)*);
                         while let Some(name) = from.next_key::<::std::string::String>()? {
@@ -149,12 +142,12 @@ macro_rules! read_members {
                         }
                         Ok($crate::read_members!(
                             @made $name others
-                            { $($field: $crate::read_members!(@take A $field $wire $($optional)?),)* }
+                            { $($field: $crate::read_members!(@take __A $field $wire $($optional)?),)* }
                             $($others)*
                         ))
                     }
                 }
-                deserializer.deserialize_struct(stringify!($name), NAMES, Members)
+                deserializer.deserialize_struct(stringify!($name), NAMES, __Members)
             }
         }
     };
@@ -186,7 +179,7 @@ macro_rules! read_members {
 }
 
 /// Implements `Serialize` for a struct, as [`read_members!`] implements `Deserialize`. A member marked as
-/// `optional` is left out where its value says nothing.
+/// `optional` is left out where its value is empty.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! write_members {

@@ -30,13 +30,13 @@ pub struct Operation {
     pub page: &'static str,
     /// The day on which the page was read: `2026-11-22`.
     pub read_on: &'static str,
-    /// What is secret in its requests, in the notation of [`Marks`](crate::Marks).
+    /// The secret parts of its requests, in the notation of [`Marks`](crate::Marks).
     #[doc(hidden)]
     pub secrets: &'static str,
     /// Which texts of its requests hold Base64 or JSON, in the notation of [`Marks`](crate::Marks).
     #[doc(hidden)]
     pub texts: &'static str,
-    /// What is secret in its answers, in the notation of `secrets`.
+    /// The secret parts of its answers, in the notation of `secrets`.
     #[doc(hidden)]
     pub answer_secrets: &'static str,
     /// Which texts of its answers hold Base64 or JSON, in the notation of `texts`.

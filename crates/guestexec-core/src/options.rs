@@ -14,7 +14,7 @@ use crate::CallError;
 /// The time of a request whose answer is read as it comes: beyond the clock's range, so none.
 const ENDLESS: Duration = Duration::MAX;
 
-/// What one call does differently from its client. A builder has the same setters for its own call, and a
+/// The settings of one call that differ from its client's. A builder has the same setters for its own call, and a
 /// client's `with_options` takes them for many.
 ///
 /// ```
@@ -72,7 +72,7 @@ impl CallOptions {
     }
 
     /// These options for an answer that is read as it comes: the time of an attempt bounds the wait for its
-    /// beginning, and whoever reads it bounds the rest.
+    /// beginning, and its reader bounds the rest.
     #[doc(hidden)]
     pub fn streaming(mut self) -> Self {
         self.streams = true;

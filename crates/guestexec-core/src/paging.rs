@@ -23,7 +23,7 @@ const MAX_EMPTY: usize = 100;
 pub trait Paged: Clone + Send + Sync {
     /// The content of an answer.
     type Page: Send;
-    /// What is listed.
+    /// One item of the list.
     type Item: Send;
     /// The service's own account of a failure.
     type Detail: Send + Sync;
@@ -34,7 +34,7 @@ pub trait Paged: Clone + Send + Sync {
     /// Asks for the page.
     fn fetch(self) -> impl Future<Output = Result<Answer<Self::Page>, Error<Self::Detail>>> + Send;
 
-    /// How much of the list the page has, and where the list goes on.
+    /// How much of the list the page has, and where the next page begins.
     fn part(&self, page: &Self::Page) -> Part;
 
     /// The call for the part that begins there.
@@ -63,7 +63,7 @@ pub enum Place {
 pub struct Part {
     /// The items of the page, also those that cannot be read.
     pub count: usize,
-    /// Where the list goes on.
+    /// Where the next page begins.
     pub next: Option<Place>,
     /// False if the answer has what says where the list goes on, or its items, in a form that cannot be read:
     /// a part of the list would pass for all of it.
@@ -109,7 +109,7 @@ pub struct Pages<'a, C: Paged> {
     stream: Pin<Box<dyn Stream<Item = Fetched<C>> + Send + 'a>>,
 }
 
-/// What comes after a page.
+/// The part of the list behind a page.
 struct Ahead<C> {
     call: Option<C>,
     is_first: bool,

@@ -60,7 +60,7 @@ struct State<T, D> {
     failure: Option<Error<D>>,
 }
 
-/// What the held value is good for.
+/// Whether the held value can be used.
 enum Held<T> {
     Valid(Arc<T>),
     /// Valid, and due to be renewed.
@@ -81,7 +81,7 @@ impl<T, D> Default for Renewing<T, D> {
 }
 
 impl<T, D: Clone> Renewing<T, D> {
-    /// Starts with a value at hand.
+    /// Starts with this value.
     #[must_use]
     pub fn holding(self, issued: Issued<T>) -> Self {
         self.hold(issued);
@@ -104,18 +104,18 @@ impl<T, D: Clone> Renewing<T, D> {
         self
     }
 
-    /// The value at hand, valid or not.
+    /// The value held now, valid or not.
     pub fn current(&self) -> Option<Arc<T>> {
         self.state().held.as_ref().map(|held| held.value.clone())
     }
 
-    /// A value that is valid at `now`: the one at hand, or the one that `fetch` gets.
+    /// A value that is valid at `now`: the one held, or the one that `fetch` gets.
     ///
     /// A value that is due to be renewed still serves while another caller fetches, and after a fetch
     /// that failed.
     ///
     /// # Errors
-    /// The failure of the fetch, if no valid value is at hand.
+    /// The failure of the fetch, if no valid value is held.
     pub async fn get<F>(
         &self,
         now: SystemTime,

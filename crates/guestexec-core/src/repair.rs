@@ -3,13 +3,10 @@
 //! One wrong byte in a minor member must not cost a whole answer. Text is decoded lossily; a value that
 //! no strict parser accepts becomes a string.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, SeqAccess, Visitor},
-};
+use serde::de;
 use serde_json::{Number, Value};
+
+use crate::walk::{Rule, follows};
 
 /// Deepest nesting of lists and objects; a deeper one becomes a string.
 const DEEPEST: usize = 100;
@@ -31,58 +28,15 @@ pub(crate) fn repaired(body: Vec<u8>) -> Vec<u8> {
 
 /// True if `serde_json` parses all of it without rounding an integer.
 fn is_strict(body: &[u8]) -> bool {
-    serde_json::from_slice::<Walk>(body).is_ok()
+    follows::<NoLargeNumber>(body)
 }
 
-/// Parses a value of any kind and keeps nothing. Unlike `IgnoredAny` it checks every part.
-struct Walk;
+/// No number is so large that it may be a rounded integer; [`rewritten`] finds out.
+struct NoLargeNumber;
 
-impl<'de> Deserialize<'de> for Walk {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
-    }
-}
-
-impl<'de> Visitor<'de> for Walk {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self, E> {
-        // It may be a rounded integer; `rewritten` finds out.
-        if number.abs() < 9e18 { Ok(self) } else { Err(E::custom("a large number")) }
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<Self>()?.is_some() {}
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        while members.next_entry::<Self, Self>()?.is_some() {}
-        Ok(self)
+impl Rule for NoLargeNumber {
+    fn float<E: de::Error>(number: f64) -> Result<(), E> {
+        if number.abs() < 9e18 { Ok(()) } else { Err(E::custom("a large number")) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a client retries after a failure, and when.
+//! The retries of a client after a failure.
 
 mod attempts;
 mod budget;
@@ -27,7 +27,7 @@ const KINDS: [ErrorKind; 5] = [
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What a client retries, how often, and how long it waits.
+/// The settings of a client's retries: which failures, how often, and after which pauses.
 ///
 /// One rule has no setting: **what may have started a command is never sent again.** A request that starts a
 /// command, or that changes something each time, is retried only if it certainly was not sent
@@ -35,7 +35,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// A request that may be repeated ([`Operation::repeatable`](crate::Operation::repeatable)) is retried after
 /// a lost answer, a timeout and a failure of the service too.
 ///
-/// Each attempt is signed anew. A service that asks by `Retry-After` for a longer pause gets it, up to the
+/// Each attempt has a new signature. A service that asks by `Retry-After` for a longer pause gets it, up to the
 /// [patience](Self::patience).
 ///
 /// ```
@@ -155,15 +155,15 @@ impl Retries {
     }
 }
 
-/// What a client has done so far, from its method `counts`.
+/// The requests of a client so far, from its method `counts`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Counts {
     /// Requests given to the transport, retries included.
     pub requests: u64,
-    /// Answers that said there were too many calls.
+    /// Answers that refused a call as one too many.
     pub throttled: u64,
-    /// Requests that were sent again, for whatever reason.
+    /// Requests that were sent again, for any reason.
     pub retried: u64,
 }
 

@@ -5,11 +5,11 @@ use std::{env, sync::Arc, time::Duration};
 use reqwest::header::HeaderValue;
 
 use crate::{
-    AppId, CallOptions, Clock, Endpoint, HttpOptions, Inner, PlainHttp, Retries, SystemClock,
-    TraceHeaders, Transport, hooks::IDLE, retry::Retrying, transport::build_transport,
+    AppId, CallOptions, Clock, Endpoint, HttpOptions, Inner, PlainHttp, Reach, Retries,
+    SystemClock, TraceHeaders, Transport, hooks::IDLE, retry::Retrying, transport::build_transport,
 };
 
-/// What the setters of [`common_settings!`](crate::common_settings) set.
+/// The settings that the setters of [`common_settings!`](crate::common_settings) change.
 ///
 /// A setting has one setter and a setter one setting, so their order has no meaning.
 #[derive(Clone, Debug)]
@@ -22,11 +22,11 @@ pub struct Settings {
     pub http: HttpOptions,
     /// How long each attempt of a call may take, if not what `http` says.
     pub call_timeout: Option<Duration>,
-    /// What is retried.
+    /// The retries.
     pub retries: Retries,
     /// The name of the program.
     pub app_id: Option<String>,
-    /// What yields the headers of a trace.
+    /// The function that yields the headers of a trace.
     pub trace_headers: Option<TraceHeaders>,
     /// The transport, if it is not an HTTP client made here.
     pub transport: Option<Arc<dyn Transport>>,
@@ -58,6 +58,20 @@ pub fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Checks the name of a region; `example` is one of the vendor's.
+///
+/// # Errors
+/// A sentence, if it cannot be a part of a host's name.
+pub fn check_region(region: &str, example: &str) -> Result<(), String> {
+    let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    match !region.is_empty() && is_name(region) {
+        true => Ok(()),
+        false => Err(format!(
+            "the region is not made of letters, digits and `-`: give one such as `{example}`"
+        )),
+    }
+}
+
 impl Settings {
     /// Takes the endpoint from the environment variable `name` if there is none yet.
     pub fn read_endpoint(&mut self, name: &str) {
@@ -70,6 +84,11 @@ impl Settings {
     /// As [`Endpoint::parse`].
     pub fn parse_endpoint(&self, text: &str) -> Result<Endpoint, String> {
         Endpoint::parse(text, self.plain_http)
+    }
+
+    /// How the requests of the client's sources of credentials are carried.
+    pub fn reach(&self) -> Reach {
+        Reach { transport: self.transport.clone(), http: self.http.clone() }
     }
 
     /// Reads the name of the program, if it has given one.
@@ -147,7 +166,7 @@ macro_rules! common_settings {
             self
         }
 
-        /// Allows plain `http` endpoints on other machines. Whoever is on the way then reads commands
+        /// Allows plain `http` endpoints on other machines. Whoever can read the traffic then reads commands
         /// and their output.
         $(#[$allow_plain_http])*
         pub fn allow_plain_http(mut self) -> Self {
@@ -183,7 +202,7 @@ macro_rules! common_settings {
             self
         }
 
-        /// Sets what yields the headers by which a trace goes on at the service, such as `traceparent` and
+        /// Sets what yields the headers that continue a trace at the service, such as `traceparent` and
         /// `tracestate`: a function that is called in the span of each call. Default: none, so that no id of
         /// a trace leaves the program.
         ///

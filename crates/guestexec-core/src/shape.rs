@@ -27,7 +27,7 @@ use crate::{
 };
 use body::Made;
 
-/// What a request looks like on the wire, without what differs from run to run.
+/// The form of a request on the wire, without the parts that differ from run to run.
 ///
 /// Secrets read `<secret>`, times `<time>`, random values `<nonce>` or `<marker>`, the port of a service on
 /// this machine `<port>`, this library's version in a header `<version>`; query, headers and JSON members are sorted. So requests with the same meaning have

@@ -70,12 +70,12 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// What is wrong with a part of an `Authorization` header. Holds nothing of the header itself.
+/// A fault in a part of an `Authorization` header. It holds nothing of the header itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultyPart {
     /// The part's name.
     pub part: &'static str,
-    /// What is wrong with it, as the end of a sentence.
+    /// The fault, as the end of a sentence.
     pub problem: &'static str,
 }
 

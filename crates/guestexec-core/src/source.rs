@@ -42,7 +42,13 @@ impl<C> Lease<C> {
 
     /// Credentials that are valid until `expires`; the source is asked again before that.
     pub fn until(credentials: C, expires: SystemTime) -> Self {
-        Self { expires: Some(expires), ..Self::lasting(credentials) }
+        Self::expiring(credentials, Some(expires))
+    }
+
+    /// Credentials that are valid until `expires`, if it is known.
+    #[doc(hidden)]
+    pub fn expiring(credentials: C, expires: Option<SystemTime>) -> Self {
+        Self { expires, ..Self::lasting(credentials) }
     }
 
     /// The credentials.
@@ -74,11 +80,11 @@ impl<C> Lease<C> {
     }
 }
 
-/// What [`ProvideCredentials::provide`] returns.
+/// The future that [`ProvideCredentials::provide`] returns.
 pub type LeaseFuture<'a, C> =
     Pin<Box<dyn Future<Output = Result<Lease<C>, Error<<C as Credential>::Detail>>> + Send + 'a>>;
 
-/// What a source may know of the client that asks it.
+/// The client that asks a source, as far as the source needs to know it.
 #[derive(Clone, Debug)]
 pub struct AskedBy {
     /// The time by the client's clock.
@@ -90,13 +96,13 @@ pub struct AskedBy {
 }
 
 impl Default for AskedBy {
-    /// Of no client: the time of this machine, and the network as it is.
+    /// Without a client: the time of this machine, and its network.
     fn default() -> Self {
         Self { now: SystemTime::now(), issuer: None, reach: Reach::default() }
     }
 }
 
-/// A source of credentials of one's own, such as a vault.
+/// A custom source of credentials, such as a vault.
 ///
 /// It is asked when the first request is made, then some minutes before its lease expires, but not more
 /// often than every ten seconds and never twice at the same time. It has a minute to answer.
@@ -110,7 +116,7 @@ pub trait ProvideCredentials<C: Credential>: Debug + Send + Sync {
     /// without secrets. A chain logs it and asks its next source.
     fn provide(&self) -> LeaseFuture<'_, C>;
 
-    /// What the log calls this source; no secret. Default: the name of its type.
+    /// The name of this source in the log; no secret. Default: the name of its type.
     fn name(&self) -> Cow<'_, str> {
         type_name::<Self>().into()
     }
@@ -165,15 +171,19 @@ impl<C: Credential> Source<C> {
         }
     }
 
-    /// Asks each place, whatever those before it have.
+    /// Asks the places as a client does: those after the first that is usable are named, and not asked.
     pub async fn check(&self, by: &AskedBy) -> Vec<SourceCheck> {
         let sources = match &self.0 {
             Repr::Chain(sources) => &**sources,
             Repr::Given(_) | Repr::Place(_) => std::slice::from_ref(self),
         };
-        let mut checks = Vec::new();
+        let mut checks: Vec<SourceCheck> = Vec::new();
         for source in sources {
-            checks.push(SourceCheck::of(source.name(), &source.provide(by).await, by.now));
+            let used = checks.iter().find(|check| check.state == SourceState::Usable);
+            checks.push(match used {
+                Some(used) => SourceCheck::not_asked(source.name(), &used.place),
+                None => SourceCheck::of(source.name(), &source.provide(by).await, by.now),
+            });
         }
         checks
     }
@@ -281,6 +291,8 @@ pub enum SourceState {
     Absent,
     /// It has some that cannot be used, such as an id without its key.
     Unusable,
+    /// Nobody knows: a place before it is usable.
+    NotAsked,
 }
 
 impl SourceCheck {
@@ -306,6 +318,11 @@ impl SourceCheck {
         }
     }
 
+    fn not_asked(place: String, used: &str) -> Self {
+        let reason = Some(format!("{used} has credentials"));
+        Self { place, state: SourceState::NotAsked, reason, expires: None }
+    }
+
     /// The name of the place, as the log has it.
     pub fn place(&self) -> &str {
         &self.place
@@ -316,7 +333,7 @@ impl SourceCheck {
         self.state
     }
 
-    /// Why it has none that can be used, in a sentence without secrets.
+    /// Why it has none that can be used, or was not asked, in a sentence without secrets.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }

@@ -45,7 +45,7 @@ targets! {
     SUBPROTOCOL = "subprotocol",
 }
 
-/// Records a word in a span, if somebody listens.
+/// Records a word in a span, if a subscriber has enabled it.
 pub fn record(span: &Span, name: &'static str, word: &str) {
     if !span.is_disabled() {
         span.record(name, &*identifier(word));
@@ -86,7 +86,7 @@ pub fn started(span: &Span, is_first: bool, invocation: &str, instances: usize) 
 
 /// The span of an API call, with all its attempts.
 pub(crate) fn call_span(provider: &'static str, operation: &Operation) -> Span {
-    // Calls that share one path are told apart by what they ask for.
+    // Calls that share one path differ by their fragment.
     let target = if operation.path == "/" { operation.id } else { operation.path };
     debug_span!(
         CALL,
@@ -106,7 +106,7 @@ pub(crate) fn call_span(provider: &'static str, operation: &Operation) -> Span {
     )
 }
 
-/// The span of the call that is being made; none where nobody listens to it.
+/// The span of the current call; none where no subscriber has enabled it.
 pub(crate) fn current_call() -> Span {
     let span = Span::current();
     // Otherwise it is one of the program, whose fields are its own.
@@ -115,7 +115,7 @@ pub(crate) fn current_call() -> Span {
     if span.metadata().is_some_and(is_call) { span } else { Span::none() }
 }
 
-/// Records where the request of a call goes. Of its address, only what the convention names is told.
+/// Records where the request of a call goes. Only the parts of the address that the convention names are recorded.
 pub(crate) fn addressed(span: &Span, request: &Request) {
     if span.is_disabled() {
         return;
@@ -135,7 +135,7 @@ pub(crate) fn resent(span: &Span, times: u32) {
     span.record("http.request.resend_count", times);
 }
 
-/// What the log says of an attempt.
+/// The entry of an attempt in the log.
 pub(crate) struct Attempt<'a> {
     pub(crate) operation: &'static Operation,
     pub(crate) number: u32,

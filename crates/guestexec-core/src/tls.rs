@@ -58,7 +58,7 @@ pub(crate) fn client_config(
     with_identity(builder, identity).map(http1)
 }
 
-/// A configuration that trusts nobody, for clients that never speak TLS.
+/// A configuration without trusted certificates, for clients that never speak TLS.
 ///
 /// # Errors
 /// A sentence, if `identity` cannot be used, or the provider supports no protocol version.
@@ -74,7 +74,7 @@ fn with_identity(
     identity: Option<&Identity>,
 ) -> Result<ClientConfig, String> {
     let Some(Identity { chain, key }) = identity else { return Ok(builder.with_no_client_auth()) };
-    // No cause is told: it might quote the key.
+    // The cause is left out: it might quote the key.
     let unusable = || NO_IDENTITY.to_owned();
     let chain = certificates(chain).ok().filter(|chain| !chain.is_empty()).ok_or_else(unusable)?;
     let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes()).map_err(|_| unusable())?;

@@ -1,4 +1,4 @@
-//! The headers by which a trace goes on at the service.
+//! The headers that continue a trace at the service.
 
 use std::{fmt, sync::Arc};
 
@@ -11,7 +11,7 @@ use reqwest::{
 };
 use tracing::debug;
 
-/// What yields the headers of a trace, such as `traceparent`, for the call that is being made.
+/// The function that yields the headers of a trace, such as `traceparent`, for the current call.
 ///
 /// ```
 /// use guestexec_core::TraceHeaders;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use guestexec_tat::operations::RUN_COMMAND;
+use guestexec_tat::{operations::RUN_COMMAND, types::Tag};
 
 use crate::{Fault, FaultKind, Provider, Sandbox, StartError};
 
@@ -15,6 +15,7 @@ use crate::{Fault, FaultKind, Provider, Sandbox, StartError};
 pub struct Builder {
     pub(crate) tat_instances: usize,
     pub(crate) tat_instance_ids: Vec<String>,
+    pub(crate) tat_tags: Vec<(String, Tag)>,
     pub(crate) tat_region: String,
     pub(crate) tat_rate: Option<u32>,
     pub(crate) tat_late_tasks: bool,
@@ -60,6 +61,7 @@ impl Default for Builder {
         Self {
             tat_instances: 4,
             tat_instance_ids: Vec::new(),
+            tat_tags: Vec::new(),
             tat_region: "ap-guangzhou".to_owned(),
             tat_rate: RUN_COMMAND.rate,
             tat_late_tasks: false,
@@ -105,6 +107,21 @@ impl Builder {
     pub fn tat_instance(mut self, id: impl Into<String>) -> Self {
         self.tat_instance_ids.push(id.into());
         self
+    }
+
+    /// Gives a machine registered with TAT (`rins-…`) a tag, and adds it as [`Self::tat_instance`] does. TAT does not
+    /// know the tags of other instances.
+    #[must_use]
+    pub fn tat_tag(
+        self,
+        id: impl Into<String>,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Self {
+        let id = id.into();
+        let mut with = self.tat_instance(id.clone());
+        with.tat_tags.push((id, Tag::new(key, value)));
+        with
     }
 
     /// The region of TAT's instances, one that DescribeRegions lists. Default: `ap-guangzhou`.

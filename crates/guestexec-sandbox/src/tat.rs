@@ -13,6 +13,7 @@ mod page;
 mod parameters;
 mod register;
 mod request;
+mod tags;
 mod task;
 
 use std::{
@@ -115,6 +116,10 @@ impl Tat {
         ids.push(LIGHTHOUSE.to_owned());
         ids.push(random::short_id("ins-"));
         let code = random::uuid();
+        let tags = |id: &str| {
+            let of_it = builder.tat_tags.iter().filter(|(of, _)| of == id);
+            of_it.map(|(_, tag)| tag.clone()).collect()
+        };
         let instances = ids
             .iter()
             .enumerate()
@@ -125,7 +130,7 @@ impl Tat {
                     home: home(processes.directory(), index),
                     executions: Arc::default(),
                     registration: (instance::kind(id) == "REGISTERINST")
-                        .then(|| Registration::new(&code)),
+                        .then(|| Registration::new(&code, tags(id))),
                 };
                 (id.clone(), instance)
             })

@@ -99,7 +99,8 @@ async fn commands_are_deleted_together_or_not_at_all() {
 
 #[tokio::test]
 async fn registered_machines_are_listed_by_what_the_service_knows_of_them() {
-    let sandbox = sandbox().await;
+    let builder = Sandbox::builder().tat_tag("rins-uf673dgi", "team", "web");
+    let sandbox = builder.tat_tag("rins-uf673dgi", "stage", "test").start().await.unwrap();
     let tat = sandbox.tat();
     let answer = call(tat, "DescribeRegisterInstances", json!({})).await;
     let machine = answer["RegisterInstanceSet"][0].clone();
@@ -107,6 +108,8 @@ async fn registered_machines_are_listed_by_what_the_service_knows_of_them() {
         (&answer["TotalCount"], &machine["InstanceId"]),
         (&json!(1), &json!("rins-uf673dgi"))
     );
+    let tags = json!([{ "Key": "team", "Value": "web" }, { "Key": "stage", "Value": "test" }]);
+    assert_eq!(machine["Tags"], tags);
     for (filter, total) in [
         (json!({ "Name": "instance-name", "Values": ["rins-uf673dgi", "other"] }), 1),
         (json!({ "Name": "register-status", "Values": ["Offline"] }), 0),
@@ -114,6 +117,11 @@ async fn registered_machines_are_listed_by_what_the_service_knows_of_them() {
         (json!({ "Name": "sys-name", "Values": ["Windows"] }), 0),
         (json!({ "Name": "local-ip", "Values": [machine["LocalIp"]] }), 1),
         (json!({ "Name": "tag:team", "Values": ["operations"] }), 0),
+        (json!({ "Name": "tag:team", "Values": ["operations", "web"] }), 1),
+        (json!({ "Name": "tag:stage", "Values": ["web"] }), 0),
+        (json!({ "Name": "tag-key", "Values": ["stage"] }), 1),
+        (json!({ "Name": "tag-value", "Values": ["test"] }), 1),
+        (json!({ "Name": "tag-value", "Values": ["team"] }), 0),
     ] {
         let answer = call(tat, "DescribeRegisterInstances", json!({ "Filters": [filter] })).await;
         assert_eq!(answer["TotalCount"], total, "{filter}");

@@ -3,10 +3,10 @@
 mod assume;
 mod files;
 mod keyring;
-mod oidc;
-mod role;
+mod metadata;
 mod source;
 mod sts;
+mod workload;
 
 use std::{
     fmt,
@@ -21,10 +21,11 @@ use serde_json::Value;
 use crate::{Error, enums::ErrorCode};
 
 pub use assume::AssumeRole;
+pub(crate) use files::region_of_tccli;
 pub(crate) use keyring::{Signer, Signers, keyring};
-pub use oidc::TkeOidc;
-pub use role::CvmRole;
+pub use metadata::CvmRole;
 pub use source::{CredentialSource, Lease, LeaseFuture};
+pub use workload::TkeOidc;
 
 /// The console's names of the parts of a pair.
 const PARTS: [&str; 3] = ["SecretId", "SecretKey", "session token"];

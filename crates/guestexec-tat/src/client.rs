@@ -9,11 +9,17 @@ use std::{
 };
 
 use guestexec_core::{
-    AppId, Endpoint, ErrorKind, PlainHttp, Reach, Settings, common_settings, header_value, variable,
+    AppId, Endpoint, ErrorKind, PlainHttp, Settings, check_region, common_settings, header_value,
+    variable,
 };
 use reqwest::header::HeaderValue;
 
-use crate::{Client, CredentialSource, Error, auth::keyring, hooks::Shared, limit::Limiter};
+use crate::{
+    Client, CredentialSource, Error,
+    auth::{keyring, region_of_tccli},
+    hooks::Shared,
+    limit::Limiter,
+};
 
 /// Which of the vendor's two sites an account belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +32,7 @@ pub enum RootDomain {
 }
 
 impl RootDomain {
-    /// Where the site has its token exchange.
+    /// The address of the site's token exchange.
     pub(crate) fn sts(self) -> Result<Endpoint, String> {
         let endpoint = match self {
             Self::Mainland => "https://sts.tencentcloudapi.com",
@@ -173,6 +179,19 @@ impl ClientBuilder {
         self
     }
 
+    /// Takes the region from the settings of tccli, if none was given.
+    #[doc(hidden)]
+    pub fn region_of_vendor_cli(mut self) -> Self {
+        self.region = self.region.or_else(region_of_tccli);
+        self
+    }
+
+    /// The region as it is now.
+    #[doc(hidden)]
+    pub fn given_region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
     common_settings! {
         /// Default: the site's own host, by HTTPS.
         endpoint,
@@ -180,7 +199,7 @@ impl ClientBuilder {
         /// How long a *script* may take is its own timeout.
         call_timeout,
         /// Calls that change nothing are repeated after a lost answer too. A clock that was corrected and
-        /// credentials that were renewed give each call one attempt more, whatever is set here.
+        /// renewed credentials give each call one attempt more, regardless of this setting.
         retries,
         /// It is in the header `X-TC-RequestClient` too, where other characters than letters, digits and
         /// `-_,;.` are `_`.
@@ -250,22 +269,12 @@ impl ClientBuilder {
             .as_deref()
             .is_some_and(|at| at.contains(".intl.tencentcloudapi.com"));
         let site = if international { RootDomain::International } else { self.root_domain };
-        let reach =
-            Reach { transport: self.settings.transport.clone(), http: self.settings.http.clone() };
-        let keyring = keyring(credentials)?.reaching(site.sts().ok(), reach);
+        let keyring = keyring(credentials)?.reaching(site.sts().ok(), self.settings.reach());
         let region = self.region.ok_or_else(|| {
             config("there is no region".to_owned())
                 .with_advice("give the builder `region(\"ap-guangzhou\")`, say")
         })?;
-        let is_region = |text: &str| {
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        };
-        if !is_region(&region) {
-            return Err(config(
-                "the region is not made of letters, digits and `-`: give one such as `ap-guangzhou`"
-                    .to_owned(),
-            ));
-        }
+        check_region(&region, "ap-guangzhou").map_err(config)?;
         let endpoint = self.settings.endpoint.as_deref().unwrap_or(self.root_domain.tat());
         let endpoint = self.settings.parse_endpoint(endpoint).map_err(config)?;
         let app_id = self.settings.parse_app_id().map_err(config)?;

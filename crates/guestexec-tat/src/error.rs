@@ -164,7 +164,7 @@ mod tests {
     use super::*;
     use crate::retry::Meaning;
 
-    /// What is read from an answer with this status and, if given, the service's own word.
+    /// The meaning of an answer with this status and, if given, the service's own code.
     fn proves_nothing_started(status: u16, code: Option<&str>) -> bool {
         let error = |code| json!({ "Response": { "Error": { "Code": code, "Message": "No." } } });
         read(&ErrorAnswer {
@@ -197,7 +197,7 @@ mod tests {
         for code in
             ["ResourceUnavailable.AgentStatusNotOnline", "InvalidParameterValue", "AuthFailure.New"]
         {
-            // The service's own word counts, whatever status something on the way made of it.
+            // The service's own code counts; a proxy may have changed the status.
             for status in [200, 500, 502] {
                 assert!(proves_nothing_started(status, Some(code)), "{code}");
             }

@@ -46,7 +46,7 @@ const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
 /// Largest error of a clock, in seconds, at which the service still accepts a signature.
 const SMALL_SKEW: u64 = 60;
 
-/// What a client holds besides its address.
+/// The content of a client besides its address.
 pub(crate) type Inner = guestexec_core::Inner<Arc<Shared>, Call>;
 
 pub(crate) struct Shared {
@@ -71,7 +71,7 @@ pub(crate) struct Shared {
 pub(crate) struct Call {
     /// Whether the request was sent.
     pub(crate) underway: Underway,
-    /// What a shape is told of the texts that were made for the call.
+    /// The marks of texts that code made for the call; a shape replaces them.
     pub(crate) marks: Vec<Mark>,
 }
 
@@ -94,7 +94,7 @@ impl Client {
         self.inner.counts()
     }
 
-    /// What no error may show.
+    /// The secrets that no error may show.
     fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
         if let Some(signer) = self.inner.shared.keyring.current() {

@@ -1,4 +1,4 @@
-//! What the service's answers say about another attempt.
+//! The meaning of the service's answers for another attempt.
 
 use guestexec_core::{ErrorKind, Verdict, read_members};
 use serde_json::Value;
@@ -43,10 +43,10 @@ impl Envelope {
     }
 }
 
-/// What an answer of the service means for the next attempt.
+/// The meaning of an answer for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// What it means for any service.
+    /// A meaning that all services share.
     Common(Verdict),
     /// The signature's time was refused: correct the clock first.
     Clock,

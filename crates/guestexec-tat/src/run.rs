@@ -232,7 +232,7 @@ pub struct Run<'a, K = Script> {
     skip: bool,
 }
 
-/// What scripts and saved commands have in common.
+/// The setters that scripts and saved commands share.
 impl<K> Run<'_, K> {
     /// Sets how long the command may take on an instance, in whole seconds from 1 to 86 400, rounded up.
     /// Default: 60 s, or the saved command's own.
@@ -323,7 +323,7 @@ impl<K> Run<'_, K> {
     }
 }
 
-/// What only a script has.
+/// The setters of a script alone.
 impl Run<'_> {
     /// Sets the script's interpreter. Default: `SHELL`.
     pub fn command_type(mut self, command_type: CommandType) -> Self {
@@ -375,7 +375,7 @@ impl Run<'_> {
         self
     }
 
-    /// Sets the value of `{{key}}` where no parameter gives one, and describes it to whoever runs the
+    /// Sets the value of `{{key}}` where no parameter gives one, and describes it to those who run the
     /// saved command.
     pub fn described_parameter(
         mut self,

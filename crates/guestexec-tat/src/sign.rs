@@ -51,7 +51,7 @@ pub struct Canonical<'a> {
     pub payload_hash: &'a str,
 }
 
-/// What a signature is good for: one UTC day of one service.
+/// The scope of a signature: one UTC day of one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope<'a> {
     /// The UTC day, `YYYY-MM-DD`, as [`utc_date`] gives it.
@@ -172,19 +172,8 @@ pub fn authorization(
 ) -> String {
     let Scope { date, service } = scope;
     [
-        ALGORITHM,
-        " Credential=",
-        secret_id,
-        "/",
-        date,
-        "/",
-        service,
-        "/",
-        TERMINATOR,
-        ", SignedHeaders=",
-        signed_header_names,
-        ", Signature=",
-        signature,
+        ALGORITHM, " Credential=", secret_id, "/", date, "/", service, "/", TERMINATOR,
+        ", SignedHeaders=", signed_header_names, ", Signature=", signature,
     ]
     .concat()
 }
@@ -255,7 +244,7 @@ pub enum SignError {
     Authorization {
         /// The part's name.
         part: &'static str,
-        /// What is wrong with it, as the end of a sentence.
+        /// The fault, as the end of a sentence.
         problem: &'static str,
     },
     /// The time has no date of four-digit year.

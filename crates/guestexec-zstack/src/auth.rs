@@ -89,7 +89,7 @@ impl Session {
         self.uuid.current()
     }
 
-    /// True if the client opened it by a login, and nobody logged out.
+    /// True if the client opened it by a login, and has not logged out.
     pub(crate) fn can_be_renewed(&self) -> bool {
         self.login.is_some() && !self.logged_out.load(Ordering::Acquire)
     }
@@ -112,7 +112,7 @@ impl Session {
         }
     }
 
-    /// Opens the session, unless it is open or somebody logged out.
+    /// Opens the session, unless it is open or the client has logged out.
     pub(crate) async fn open(&self, client: &Client) -> Result<(), Error> {
         match self.login.as_ref().filter(|_| self.can_be_renewed()) {
             // A session has no end that is known beforehand, so the time does not matter.
@@ -124,15 +124,15 @@ impl Session {
         }
     }
 
-    /// Opens the session anew, unless another clone did so since `ended` was current. False if it
-    /// cannot be opened anew.
+    /// Opens the session again, unless another clone did so since `ended` was current. False if it
+    /// cannot be opened again.
     pub(crate) async fn renew(&self, client: &Client, ended: &Secret) -> Result<bool, Error> {
         let Some(login) = self.login.as_ref().filter(|_| self.can_be_renewed()) else {
             return Ok(false);
         };
         let is_ended = |uuid: &Secret| uuid.expose() == ended.expose();
         let renewed = self.uuid.renew(is_ended, || async {
-            // Somebody may have logged out while this call waited.
+            // Another clone may have logged out while this call waited.
             if !self.can_be_renewed() {
                 return Err(Error::new(ErrorKind::Unauthenticated, "the client has logged out"));
             }
@@ -223,6 +223,12 @@ impl Credentials {
             *zone = to;
         }
         self
+    }
+
+    /// True if the hash of a password is sent to the node.
+    #[doc(hidden)]
+    pub fn sends_password(&self) -> bool {
+        matches!(&self.0, Kind::Session(session) if session.login.is_some())
     }
 
     /// True if both are the same session, account or AccessKey.
@@ -344,7 +350,7 @@ impl ClientBuilder {
 
 impl Client {
     /// Ends the client's session, if it has one. Clones of the client share it, and none of them
-    /// opens it anew.
+    /// opens it again.
     ///
     /// Dropping a client does not log out, because a drop cannot wait for an answer.
     ///
@@ -361,7 +367,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// What the operation LogOut reports.
+    /// The errors of the operation LogOut.
     pub async fn logout(&self) -> Result<(), Error> {
         let Some(session) = self.session() else { return Ok(()) };
         session.logged_out.store(true, Ordering::Release);

@@ -134,6 +134,12 @@ impl ClientBuilder {
         self
     }
 
+    /// True if there is an endpoint now.
+    #[doc(hidden)]
+    pub fn has_endpoint(&self) -> bool {
+        self.settings.endpoint.is_some()
+    }
+
     common_settings! {
         /// It is a management node, such as `https://zstack.example` or `http://zstack:8080`. Without a
         /// path, `/zstack` is added.
@@ -191,7 +197,7 @@ impl ClientBuilder {
 fn endpoint_of(host: &str, port: Option<&str>) -> String {
     let (scheme, host) = host.split_once("://").unwrap_or(("http", host));
     let host = host.trim_end_matches('/');
-    // Of an IPv6 address, the part after the bracket.
+    // For an IPv6 address, the part after the bracket.
     let tail = host.rsplit_once(']').map_or(host, |(_, tail)| tail);
     match (port, scheme) {
         _ if tail.contains([':', '/']) => format!("{scheme}://{host}"),

@@ -18,7 +18,7 @@ use crate::{not_started, types::ErrorCode};
 /// # let stopped = sandbox.zstack().stopped_vm_uuid();
 /// let error = client.vm(stopped).run("true").await.expect_err("the VM is stopped");
 /// assert_eq!(error.operation(), Some("ExecuteGuestVmCommand"));
-/// assert!(!error.is_retryable());
+/// assert!(!error.may_have_run() && !error.is_retryable());
 /// println!("{error}; {:?}, {:?}, {:?}", error.kind(), error.code(), error.detail());
 /// # Ok(())
 /// # }
@@ -153,7 +153,7 @@ fn from_code(error: ErrorCode, answer: &ErrorAnswer) -> Refusal<ErrorCode> {
     }
 }
 
-/// What stands between a cause and its effect.
+/// The text between a cause and its effect.
 const THEREFORE: &str = "; therefore: ";
 
 /// An error and its causes as one line, innermost first; at most `left` of them.
@@ -177,7 +177,7 @@ fn innermost_first(error: &ErrorCode, left: &mut usize) -> Option<String> {
     }
 }
 
-/// What an error says of itself, and beside it how the service explains it.
+/// The text of an error, with the service's explanation beside it.
 fn text(error: &ErrorCode) -> Option<String> {
     let elaboration = &error.elaboration;
     let texts = [&error.details, &error.description, elaboration, &error.message];

@@ -21,7 +21,7 @@ use crate::{
     types::ErrorCode,
 };
 
-/// What a client holds besides its address.
+/// The content of a client besides its address.
 pub(crate) type Inner = guestexec_core::Inner<Holder, Call>;
 
 /// The state of one call.
@@ -35,13 +35,13 @@ pub(crate) struct Call {
     pub(crate) repeated: bool,
     /// Whether the request carries credentials even if the operation needs none: a proxy may.
     pub(crate) identified: bool,
-    /// What a shape is told of the texts that were made for the call.
+    /// The marks of texts that code made for the call; a shape replaces them.
     pub(crate) marks: Vec<Mark>,
     /// The password hash in the body of a login.
     pub(crate) proof: Option<Secret>,
 }
 
-/// What proved the caller of a request.
+/// The caller's proof in a request.
 #[derive(Default)]
 struct Proof {
     held: Option<Arc<Credentials>>,
@@ -87,7 +87,7 @@ impl Client {
         keyring.ready(self.inner.clock.now()).await.map(drop)
     }
 
-    /// What no error may show.
+    /// The secrets that no error may show.
     fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
         self.inner.call.proof.iter().for_each(|proof| secrets.add(proof.expose()));
@@ -134,10 +134,10 @@ impl Client {
         Ok(Proof { held: Some(held), session })
     }
 
-    /// Removes the reason for which the node refused what proved the caller: opens the session anew, or
+    /// Removes the reason for which the node refused the caller's proof: opens the session again, or
     /// fetches other credentials. False if nothing is better now.
     ///
-    /// Where a command is run by its handle, that decides itself, since it knows the job and the deadline.
+    /// The handle of a command decides this itself, because it knows the job and the deadline.
     async fn prove_anew(&self, proof: &Proof, refusal: &Refusal<ErrorCode>) -> bool {
         let Inner { operation, call, shared, clock, .. } = &self.inner;
         let is_spared = call.job.is_some() || call.repeated || **operation == operations::LOG_OUT;

@@ -11,12 +11,17 @@ use crate::{
     types::ErrorCode,
 };
 
+/// The code of a state in which a VM does not take a message.
+const WRONG_STATE: &str = "VM.1010";
+/// How a node names the message that carries a command.
+const COMMAND: &str = "APIExecuteGuestVmCommandMsg]";
+
 /// The prefix of a code, and whether such an error in the answer to a poll is the command's own end. If
 /// not, the poll may have been refused.
 type Row = (&'static str, fn(&ErrorCode) -> bool);
 
 /// The codes that prove that the command they end was not started.
-const NOT_STARTED: [Row; 3] = [
+const NOT_STARTED: [Row; 4] = [
     // A node checks identity and permission before it runs a command. A gateway may check those of a poll
     // and answer the same, so they never end a command in a poll.
     ("ID.", |_| false),
@@ -27,21 +32,33 @@ const NOT_STARTED: [Row; 3] = [
     }),
     // A node checks the parameters before it runs a command. The job's id of a poll is one, too.
     ("SYS.1007", |error| !mentions(error, "job")),
+    // A node checks the VM's state before it handles a message. The same code may tell that it no longer took a
+    // later one, by which a started command is followed.
+    (WRONG_STATE, |_| true),
 ];
 
 fn row(error: &ErrorCode) -> Option<&'static Row> {
-    let code = match is_session_end(error) {
-        true => "ID.1001",
-        false => error.code.as_deref().unwrap_or_default(),
+    let code = match error.code.as_deref().unwrap_or_default() {
+        _ if is_session_end(error) => "ID.1001",
+        // A node wraps it in the code of what was asked for.
+        _ if causes(error).any(refuses_command_by_state) => WRONG_STATE,
+        WRONG_STATE => return None,
+        code => code,
     };
     NOT_STARTED.iter().find(|(first, _)| code.starts_with(first))
 }
 
 fn mentions(error: &ErrorCode, word: &str) -> bool {
-    causes(error)
-        .flat_map(|error| [&error.details, &error.description, &error.message])
-        .flatten()
-        .any(|text| text.to_ascii_lowercase().contains(word))
+    causes(error).flat_map(texts).any(|text| text.to_ascii_lowercase().contains(word))
+}
+
+/// True if a VM in this state does not take the message that carries a command.
+fn refuses_command_by_state(error: &ErrorCode) -> bool {
+    error.code.as_deref() == Some(WRONG_STATE) && texts(error).any(|text| text.contains(COMMAND))
+}
+
+fn texts(error: &ErrorCode) -> impl Iterator<Item = &String> {
+    [&error.details, &error.description, &error.message].into_iter().flatten()
 }
 
 /// True if an error in the answer to the command itself proves that the command was not started.
@@ -121,6 +138,20 @@ mod tests {
             ("SYS.1010", "not ready", false, end(false)),
             ("SYS.1017", "cancelled", false, end(false)),
             ("HOST.1001", "", false, end(false)),
+            (
+                "VM.1010",
+                "state[Stopped] … message[a.APIExecuteGuestVmCommandMsg], …",
+                true,
+                end(true),
+            ),
+            (
+                "VM.1010",
+                "state[Stopped] … message[a.AttachIsoToVmInstanceMsg], …",
+                false,
+                end(false),
+            ),
+            ("VM.1010", "", false, end(false)),
+            ("VM.1011", "message[a.APIExecuteGuestVmCommandMsg]", false, end(false)),
             ("", "", false, end(false)),
         ] {
             let error = error(code, details);
@@ -131,6 +162,23 @@ mod tests {
         let global = serde_json::from_value(global).unwrap();
         assert!(not_started(&global));
         assert_eq!(poll_error(&global), PollError::Refusal);
+    }
+
+    #[test]
+    fn the_state_of_a_vm_proves_inside_of_other_errors() {
+        let wrapped = |code: &str, details: &str| -> ErrorCode {
+            let cause = serde_json::json!({ "code": "VM.1010", "details": details });
+            let error = serde_json::json!({ "code": code, "details": details, "cause": cause });
+            serde_json::from_value(error).unwrap()
+        };
+        let command =
+            "state[Paused] … message[a.b.APIExecuteGuestVmCommandMsg], allowed states are …";
+        for code in ["SYS.1006", "VM.1011", ""] {
+            let error = wrapped(code, command);
+            assert!(not_started(&error), "{code}");
+            assert_eq!(poll_error(&error), PollError::End { not_started: true }, "{code}");
+            assert!(!not_started(&wrapped(code, "state[Paused] … message[a.b.AnotherMsg], …")));
+        }
     }
 
     #[test]

@@ -171,7 +171,7 @@ pub enum SignError {
     Authorization {
         /// The part's name.
         part: &'static str,
-        /// What is wrong with it, as the end of a sentence.
+        /// The fault, as the end of a sentence.
         problem: &'static str,
     },
     /// The `Date` header cannot be read.

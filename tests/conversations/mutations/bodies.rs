@@ -103,14 +103,8 @@ pub const BODIES: &[Mutation] = &[
         "tat/run-saved",
         Of(1, |request| json(request, |body| body["Tags"].as_array_mut().unwrap().reverse())),
         &[
-            r#"+      "Key": "for","#,
-            r#"+      "Value": "all""#,
-            "+    },",
-            "+    {",
-            "-    },",
-            "-    {",
-            r#"-      "Key": "for","#,
-            r#"-      "Value": "all""#,
+            r#"+      "Key": "for","#, r#"+      "Value": "all""#, "+    },", "+    {", "-    },",
+            "-    {", r#"-      "Key": "for","#, r#"-      "Value": "all""#,
         ],
     ),
     change(

@@ -1,6 +1,6 @@
 //! Compares a page with a document: pairs operations and types, then looks at each part in turn.
 //!
-//! What every document here has in common is known to the comparer and is no difference: answers state
+//! The comparer knows the rules that all documents here share, and reports no difference for them: answers state
 //! no limits and require next to nothing, a credential is a security scheme and not a parameter, and an
 //! object that wraps the members a page lists is an envelope. What only one document decides stands in
 //! that document, as a [`Decision`](crate::document::Decision).
@@ -23,7 +23,7 @@ use members::{Direction, Side};
 /// How deep objects may lie in each other; no page of a vendor's comes near it.
 const DEPTH: usize = 32;
 
-/// What is compared with a document.
+/// The source that is compared with a document.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Source {
     /// A page.
@@ -33,7 +33,7 @@ pub(super) enum Source {
     Definitions,
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Clone, Debug, Default)]
 pub struct Audit {
     /// What differs and is not decided, in the order of the page, then of the document.
@@ -44,9 +44,9 @@ pub struct Audit {
     pub missing: Vec<Finding>,
     /// What could not be compared, and why.
     pub refused: Vec<Words>,
-    /// What this copy of the page does not hold, though the document has it.
+    /// The sections of the document that this copy of the page lacks.
     pub not_in_copy: Vec<Words>,
-    /// What no reader made sense of.
+    /// The parts that no reader understood.
     pub not_understood: Vec<Words>,
     /// The operations and types that were compared, by the names that the document has for them.
     pub compared: Vec<String>,
@@ -79,22 +79,24 @@ pub fn compare_definitions(document: &Document, page: &Page) -> Audit {
 }
 
 fn audit(document: &Document, page: &Page, source: Source) -> Audit {
-    let mut comparer = Comparer::new(document, page);
-    comparer.source = source;
+    let mut comparer = Comparer {
+        document,
+        page,
+        source,
+        requests: document.request_schemas(),
+        audit: Audit { not_understood: page.not_understood.clone(), ..Audit::default() },
+        sections: BTreeSet::new(),
+        pending: VecDeque::new(),
+        paired: BTreeSet::new(),
+    };
     for operation in &page.operations {
         comparer.operation(operation);
     }
     comparer.types();
-    let Comparer { mut findings, missing, refused, not_in_copy, sections, compared, .. } = comparer;
+    let Comparer { mut audit, sections, .. } = comparer;
     let mut seen = BTreeSet::new();
+    let mut findings = std::mem::take(&mut audit.findings);
     findings.retain(|finding| seen.insert(finding.fingerprint()));
-    let mut audit = Audit {
-        refused,
-        not_in_copy,
-        not_understood: page.not_understood.clone(),
-        compared,
-        ..Audit::default()
-    };
     let is_replaced =
         |finding: &&Finding| matches!(finding.kind, Kind::MemberGone | Kind::TypeDiffers { .. });
     let replaced = findings.iter().filter(is_replaced).map(|finding| finding.place.clone());
@@ -107,7 +109,7 @@ fn audit(document: &Document, page: &Page, source: Source) -> Audit {
         }
     }
     // A list of all operations is no part of a page, so nothing is decided about it that could go out of date.
-    audit.missing = missing.into_iter().filter(|finding| rules.decide(finding).is_none()).collect();
+    audit.missing.retain(|finding| rules.decide(finding).is_none());
     audit.findings.extend(rules.stale(&sections, &replaced));
     audit.findings.sort_by_key(order);
     audit.decided.sort_by_key(|decided| order(&decided.finding));
@@ -120,52 +122,37 @@ fn order(finding: &Finding) -> (usize, u64) {
     (page, finding.document_line)
 }
 
-/// A page and a document, and what was found so far.
+/// The comparison of a page with a document.
 struct Comparer<'a> {
     document: &'a Document,
     page: &'a Page,
     source: Source,
     /// The component schemas that appear in requests.
     requests: BTreeSet<&'a str>,
-    findings: Vec<Finding>,
-    missing: Vec<Finding>,
-    refused: Vec<Words>,
-    not_in_copy: Vec<Words>,
+    /// The result so far; nothing is decided yet.
+    audit: Audit,
     /// The places of which everything there is to find was found: `RunCommand.request`, `Tag`.
     sections: BTreeSet<String>,
-    compared: Vec<String>,
     /// Types of the page to compare with component schemas, each pair once.
     pending: VecDeque<(&'a page::ObjectType, &'a str)>,
     paired: BTreeSet<(&'a str, &'a str)>,
 }
 
 impl<'a> Comparer<'a> {
-    fn new(document: &'a Document, page: &'a Page) -> Self {
-        Self {
-            document,
-            page,
-            source: Source::Page,
-            requests: document.request_schemas(),
-            findings: Vec::new(),
-            missing: Vec::new(),
-            refused: Vec::new(),
-            not_in_copy: Vec::new(),
-            sections: BTreeSet::new(),
-            compared: Vec::new(),
-            pending: VecDeque::new(),
-            paired: BTreeSet::new(),
-        }
-    }
-
     fn found(&mut self, (page_line, document_line): (usize, u64), place: &str, kind: Kind) {
-        self.findings.push(Finding { page_line, document_line, place: place.to_owned(), kind });
+        self.audit.findings.push(Finding {
+            page_line,
+            document_line,
+            place: place.to_owned(),
+            kind,
+        });
     }
 
     fn operation(&mut self, operation: &'a page::Operation) {
         let call = match pair::call_of(self.document, self.page, operation) {
             pair::Pair::Call(call) => call,
             pair::Pair::Missing(place) => {
-                self.missing.push(Finding {
+                self.audit.missing.push(Finding {
                     page_line: operation.line,
                     document_line: self.document.lines.of("paths"),
                     place,
@@ -174,13 +161,13 @@ impl<'a> Comparer<'a> {
                 return;
             }
             pair::Pair::Refused(text) => {
-                self.refused.push(Words { line: operation.line, text });
+                self.audit.refused.push(Words { line: operation.line, text });
                 return;
             }
         };
         let id = call.id();
-        if !self.compared.iter().any(|name| name == id) {
-            self.compared.push(id.to_owned());
+        if !self.audit.compared.iter().any(|name| name == id) {
+            self.audit.compared.push(id.to_owned());
         }
         self.sections.insert(id.to_owned());
         self.facts(call, operation);
@@ -227,7 +214,7 @@ impl<'a> Comparer<'a> {
 
     /// Notes that this copy of the page has no such section.
     fn absent(&mut self, place: &str, line: usize) {
-        self.not_in_copy.push(Words { line, text: place.to_owned() });
+        self.audit.not_in_copy.push(Words { line, text: place.to_owned() });
     }
 
     /// Compares the types of the page: those that operations led to, then the others by their names.
@@ -259,7 +246,7 @@ impl<'a> Comparer<'a> {
                 if self.requests.contains(name) { Direction::Request } else { Direction::Answer };
             let side = Side::object(self.document, schema, direction);
             self.sections.insert(name.to_owned());
-            self.compared.push(name.to_owned());
+            self.audit.compared.push(name.to_owned());
             self.members(name, &ty.members, &side, 0);
         }
     }

@@ -24,7 +24,7 @@ const RULES: [(&str, Detail); 12] = [
     ("fact-differs", Detail::Equation),
 ];
 
-/// What follows the place.
+/// The part behind the place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Detail {
     None,
@@ -51,7 +51,7 @@ impl<'a> Fingerprint<'a> {
     /// Reads one of a document.
     ///
     /// # Errors
-    /// What is wrong with it, and what to write.
+    /// A sentence about the fault, and what to write.
     pub fn read(text: &'a str) -> Result<Self, String> {
         let print = Self::split(text);
         let Some((_, detail)) = RULES.iter().find(|(rule, _)| *rule == print.rule) else {
@@ -153,7 +153,7 @@ impl<'a> Rules<'a> {
         let mut rules = Vec::new();
         for decision in document.differs.iter().chain(&document.left_out) {
             let is_page = source == Source::Page;
-            // What definitions lack or have beside the pages is no matter of a page's.
+            // Differences between definitions and pages do not concern a page.
             let definitions: &[String] = if is_page { &[] } else { &decision.definitions };
             let lists = [
                 ("findings", decision.findings.as_slice(), is_page),
@@ -199,7 +199,7 @@ impl<'a> Rules<'a> {
             if replaced.iter().any(is_within) {
                 continue;
             }
-            // What a list of all operations has, no page shows.
+            // A page does not list all operations.
             if rule.fingerprint.is_of_missing_operation()
                 || !rule.fingerprint.is_covered(&operations, sections)
             {

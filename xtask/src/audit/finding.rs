@@ -1,4 +1,4 @@
-//! What an audit finds: every kind is one variant, with its rule, its sentence, and whether `--fix`
+//! The findings of an audit: every kind is one variant, with its rule, its sentence, and whether `--fix`
 //! can write it.
 
 use std::fmt;
@@ -12,7 +12,7 @@ pub struct Finding {
     pub page_line: usize,
     /// The line of the document it belongs to.
     pub document_line: u64,
-    /// Where: the operation or type first, `RunCommand.request.Content`, `RunCommand.errors`.
+    /// The place: the operation or type first, `RunCommand.request.Content`, `RunCommand.errors`.
     pub place: String,
     /// What.
     pub kind: Kind,
@@ -76,7 +76,7 @@ impl Kind {
 }
 
 impl Finding {
-    /// What stays the same from run to run, however lines move: the rule, the place, and what the page
+    /// The name of the finding that stays the same when lines move: the rule, the place, and what the page
     /// says. A decision is made about this, so a page that says something new is found again.
     ///
     /// `limit-differs RunCommand.request.Content maxLength=64 KB`

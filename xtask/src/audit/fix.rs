@@ -24,7 +24,7 @@ use super::{
 };
 use crate::edit::{Editor, Way};
 
-/// How a text begins that a person must write: the linter refuses it.
+/// The prefix of a text that a person must write: the linter refuses it.
 pub const MARKER: &str = "WRITE:";
 
 /// A document with findings written into it.
@@ -32,7 +32,7 @@ pub const MARKER: &str = "WRITE:";
 pub struct Fixed {
     /// The document's text.
     pub text: String,
-    /// What could not be written.
+    /// The findings that could not be written.
     pub left: Vec<Left>,
     /// What was written, and what a person should look at beside it.
     pub notes: Vec<String>,
@@ -63,12 +63,12 @@ pub fn fix(text: &str, findings: &[Finding], page: &Page, today: &str) -> Result
                 let operations = fixer.operations_of(&finding.place);
                 if !matches!(finding.kind, Kind::DecisionStale { .. }) {
                     touched.extend(operations);
-                    // What was decided about it is no longer so.
+                    // The decision about it does not apply any more.
                     fixer.remove_decision(&finding.fingerprint())?;
                 }
             }
             Err(reason) => {
-                // Half of an edit helps nobody.
+                // A partial edit is undone.
                 fixer.editor = Editor::new(before)?;
                 left.push(Left { fingerprint: finding.fingerprint(), reason });
             }
@@ -148,13 +148,13 @@ impl Fixer<'_> {
     }
 }
 
-/// What a finding says, without where.
+/// The detail of a finding, without its place.
 fn detail(finding: &Finding) -> String {
     let head = format!("{} {}", finding.kind.rule(), finding.place);
     finding.fingerprint().strip_prefix(&head).unwrap_or_default().to_owned()
 }
 
-/// What a person must write, with what the page says of it.
+/// A text that a person must complete, with the page's own words.
 fn to_write(what: &str, page: &str) -> String {
     match to_plain(page).as_str() {
         "" => format!("{MARKER} {what}."),

@@ -1,4 +1,4 @@
-//! What a vendor's page says, whatever its layout: the neutral model that every reader fills and the
+//! The content of a vendor's page in any layout: the neutral model that every reader fills and the
 //! comparer reads.
 
 use std::fmt;
@@ -14,7 +14,7 @@ pub struct Page {
     pub types: Vec<ObjectType>,
     /// When the vendor last changed it, `2026-02-25`, where it says so.
     pub edition: Option<Words>,
-    /// What no reader made sense of.
+    /// The parts that no reader understood.
     pub not_understood: Vec<Words>,
 }
 
@@ -41,15 +41,15 @@ pub struct Operation {
     pub path: Option<Words>,
     /// The version of the interface, `2020-10-28`.
     pub version: Option<Words>,
-    /// Where it says that it is deprecated.
+    /// The words by which the page calls it deprecated.
     pub deprecated: Option<Words>,
     /// What it does, in a sentence; definitions say it, pages go on for long.
     pub about: Option<Words>,
     /// The greatest number of calls in a second.
     pub rate: Option<(usize, u64)>,
-    /// What is sent: parameters of the path, the query and the headers, and members of the body.
+    /// The request: parameters of the path, the query and the headers, and members of the body.
     pub request: Option<Vec<Member>>,
-    /// What is answered: members of the body.
+    /// The answer: members of the body.
     pub answer: Option<Vec<Member>>,
     /// The statuses of its answers.
     pub statuses: Option<Vec<Code>>,
@@ -123,7 +123,7 @@ pub struct Member {
     pub required: Option<bool>,
     /// Its description, as the page has it.
     pub text: String,
-    /// What the description says in prose of limits.
+    /// The limits that the description states in prose.
     pub limits: Limits,
     /// True where the page says that it is deprecated.
     pub deprecated: bool,
@@ -154,7 +154,7 @@ pub enum Type {
     Unknown(String),
 }
 
-/// What prose says of a member. A limit that is not stated is `None`.
+/// The limits of a member that prose states. A limit that is not stated is `None`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Limits {
     /// The least length in characters.

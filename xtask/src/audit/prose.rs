@@ -38,7 +38,7 @@ fn fill_members(members: &mut [Member]) {
     }
 }
 
-/// What a member's description says of its limits. The type decides what a number limits: the value of
+/// The limits that a member's description states. The type decides what a number limits: the value of
 /// a number, the characters of a text, the items of a list.
 pub fn limits(text: &str, ty: Option<&Type>) -> Limits {
     let mut limits = Limits::default();
@@ -98,7 +98,7 @@ fn is(token: &Token, mark: Mark) -> bool {
     *token == Token::Mark(mark)
 }
 
-/// Where a sentence gives examples, the rest of it limits nothing.
+/// The part of a sentence behind "for example" states no limit.
 fn without_examples(tokens: Vec<Token>) -> Vec<Token> {
     let mut skips = false;
     let mut kept = Vec::with_capacity(tokens.len());
@@ -115,14 +115,14 @@ fn without_examples(tokens: Vec<Token>) -> Vec<Token> {
     kept
 }
 
-/// A sentence, and the limits that are read so far. What was said first stays.
+/// A sentence, and the limits that are read so far. The first statement counts.
 struct Sentence<'a> {
     tokens: &'a [Token],
     ty: Option<&'a Type>,
     limits: &'a mut Limits,
 }
 
-/// What a number limits.
+/// The quantity that a number limits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum What {
     Characters,
@@ -255,7 +255,7 @@ impl Sentence<'_> {
         matches!(self.mark(index), Some(Mark::Characters | Mark::Bytes | Mark::Time))
     }
 
-    /// What the bound from `first` to `last` limits; `None` where that is not clear.
+    /// The quantity that the bound from `first` to `last` limits; `None` where that is not clear.
     fn what(&self, first: usize, last: usize) -> Option<What> {
         let (begin, end) = self.clause(first);
         let end = end.max(last + 1);

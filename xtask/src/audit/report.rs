@@ -1,4 +1,4 @@
-//! What an audit says: as a table for a terminal, as Markdown for a pull request, as JSON for a machine.
+//! The report of an audit: as a table for a terminal, as Markdown for a pull request, as JSON for a machine.
 
 mod markdown;
 mod table;
@@ -38,7 +38,7 @@ pub struct Report {
     pub decided: Vec<DecidedRow>,
     /// What could not be compared, and why.
     pub refused: Vec<Remark>,
-    /// The sections that the document has and this copy of the page has not: nothing is said of them.
+    /// The sections that the document has and this copy of the page lacks: they are not compared.
     pub not_in_this_copy: Vec<Remark>,
     /// The words of the page that no reader made sense of.
     pub not_understood: Vec<Remark>,
@@ -47,7 +47,7 @@ pub struct Report {
 /// One difference.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// What stays the same from run to run; a decision names it.
+    /// The stable name of the finding, for a decision.
     pub fingerprint: String,
     /// The id of the rule.
     pub rule: &'static str,
@@ -55,9 +55,9 @@ pub struct Row {
     pub place: String,
     /// What differs.
     pub sentence: String,
-    /// Where the page says so; null where it says nothing.
+    /// The place on the page; null where the page lacks it.
     pub page: Option<Position>,
-    /// Where it belongs in the document.
+    /// Its place in the document.
     pub document: Position,
     /// The YAML to write there; null where a person decides, or has decided.
     pub write: Option<String>,

@@ -32,7 +32,7 @@ impl Sources {
 }
 
 impl Page {
-    /// Pages as one. What edition it is of is said by the first that describes an operation.
+    /// Pages as one. Its edition is that of the first page that describes an operation.
     pub fn joined(pages: Vec<Self>) -> Self {
         let mut all = Self::default();
         for page in pages {
@@ -60,12 +60,8 @@ impl Operation {
     fn move_down(&mut self, by: usize) {
         self.line += by;
         let words: [&mut Option<Words>; 6] = [
-            &mut self.id,
-            &mut self.method,
-            &mut self.path,
-            &mut self.version,
-            &mut self.deprecated,
-            &mut self.about,
+            &mut self.id, &mut self.method, &mut self.path, &mut self.version,
+            &mut self.deprecated, &mut self.about,
         ];
         words.into_iter().flatten().for_each(|words| words.line += by);
         self.rate.iter_mut().for_each(|(line, _)| *line += by);

@@ -1,6 +1,6 @@
 //! Lines for `CHANGELOG.md`, and whether it has them.
 //!
-//! A bullet under the newest heading tells of a change if it, or a bullet around it, names
+//! A bullet under the newest heading describes a change if it, or a bullet around it, names
 //! `guestexec-<provider>` or begins with `All`, and if it names the place of the change in backticks:
 //! the whole place (`RunCommandRequest.Tags`), or its last part as on the wire or in Rust (`Tags`,
 //! `tags`) together with the part before or with an operation that reaches it.
@@ -76,7 +76,7 @@ fn newest(changelog: &str) -> (&str, &str) {
     text.split_once('\n').unwrap_or((text, ""))
 }
 
-/// Of each bullet that tells of the provider what it names in backticks.
+/// The names in backticks of each bullet about the provider.
 fn bullets(text: &str, provider: &str) -> Vec<BTreeSet<String>> {
     // Each open bullet with its indentation and its text.
     let mut open: Vec<(usize, String)> = Vec::new();
@@ -113,7 +113,7 @@ fn bullets(text: &str, provider: &str) -> Vec<BTreeSet<String>> {
     all.iter().filter(|text| is_about(text)).map(|text| named(text)).collect()
 }
 
-/// What stands in backticks, whole and in its parts.
+/// The texts in backticks, whole and in their parts.
 fn named(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for span in text.split('`').skip(1).step_by(2) {

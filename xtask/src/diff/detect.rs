@@ -19,8 +19,8 @@ use super::{
 pub fn changes(old: &Model, new: &Model) -> Vec<Change> {
     let mut found = Found::default();
     let place = Place { name: "document".to_owned(), ..Place::default() };
-    for (word, before, after) in pairs(&old.words, &new.words) {
-        document_word(&mut found, &place, word, before, after);
+    for (word, facts) in pairs(&old.words, &new.words) {
+        document_word(&mut found, &place, word, facts);
     }
     order(&mut found, &place, old.operations.keys(), new.operations.keys());
     operations(&mut found, old, new);
@@ -34,7 +34,7 @@ pub fn changes(old: &Model, new: &Model) -> Vec<Change> {
 #[derive(Default)]
 struct Found(Vec<Change>);
 
-/// Where something stands, and who reaches it.
+/// The place of a part, and the operations that use it.
 #[derive(Clone, Default)]
 struct Place {
     name: String,
@@ -50,6 +50,9 @@ impl Place {
 
 /// One side of a change: a value to show, and its line.
 type Side = (Option<String>, Option<u64>);
+
+/// A word in the old document and in the new one.
+type Facts<'a> = (Option<&'a Fact>, Option<&'a Fact>);
 
 fn side(fact: Option<&Fact>) -> Side {
     (fact.map(|fact| shown(&fact.value)), fact.map(|fact| fact.line))
@@ -78,6 +81,21 @@ impl Found {
             used_by: place.used_by.clone(),
         });
     }
+
+    /// Notes what only the new document has.
+    fn added(&mut self, rule: Rule, place: &Place, after: Side) {
+        self.add(rule, place, (None, None), after);
+    }
+
+    /// Notes what only the old document has.
+    fn removed(&mut self, rule: Rule, place: &Place, before: Side) {
+        self.add(rule, place, before, (None, None));
+    }
+
+    /// Notes a word that differs.
+    fn word(&mut self, rule: Rule, place: &Place, (before, after): Facts<'_>) {
+        self.add(rule, place, side(before), side(after));
+    }
 }
 
 /// A value short enough for a line.
@@ -90,15 +108,12 @@ fn short(text: &str) -> String {
 }
 
 /// Words that differ, with both sides.
-fn pairs<'a>(
-    old: &'a Words,
-    new: &'a Words,
-) -> impl Iterator<Item = (&'a str, Option<&'a Fact>, Option<&'a Fact>)> {
+fn pairs<'a>(old: &'a Words, new: &'a Words) -> impl Iterator<Item = (&'a str, Facts<'a>)> {
     let gone = old.keys().filter(|word| !new.contains_key(*word));
     let all = new.keys().chain(gone);
-    all.map(|word| (word.as_str(), old.get(word), new.get(word))).filter(|(_, before, after)| {
-        before.map(|fact| &fact.value) != after.map(|fact| &fact.value)
-    })
+    let value = |fact: Option<&'a Fact>| fact.map(|fact| &fact.value);
+    all.map(|word| (word.as_str(), (old.get(word), new.get(word))))
+        .filter(move |(_, (before, after))| value(*before) != value(*after))
 }
 
 /// Notes that what both have comes in another order.
@@ -116,13 +131,7 @@ fn order<'a>(
     }
 }
 
-fn document_word(
-    found: &mut Found,
-    place: &Place,
-    word: &str,
-    before: Option<&Fact>,
-    after: Option<&Fact>,
-) {
+fn document_word(found: &mut Found, place: &Place, word: &str, (before, after): Facts<'_>) {
     let rule = match word {
         "openapi" => Rule::OpenapiChanged,
         "info.version" => Rule::ApiVersionChanged,
@@ -137,7 +146,7 @@ fn document_word(
         _ if word.starts_with("securitySchemes.") => Rule::SecurityChanged,
         _ => Rule::OtherChange,
     };
-    found.add(rule, &place.of(word), side(before), side(after));
+    found.word(rule, &place.of(word), (before, after));
 }
 
 fn operations(found: &mut Found, old: &Model, new: &Model) {
@@ -181,17 +190,12 @@ fn operations(found: &mut Found, old: &Model, new: &Model) {
                 found.add(rule, &place, old, new);
                 one(found, &place, before, operation);
             }
-            _ => found.add(
-                Rule::OperationAdded,
-                &place,
-                (None, None),
-                at(&operation.id, operation.line),
-            ),
+            _ => found.added(Rule::OperationAdded, &place, at(&operation.id, operation.line)),
         }
     }
     for operation in gone.into_iter().filter(|it| !renamed.contains(&it.id)) {
         let before = at(&operation.id, operation.line);
-        found.add(Rule::OperationRemoved, &place(operation), before, (None, None));
+        found.removed(Rule::OperationRemoved, &place(operation), before);
     }
 }
 
@@ -218,7 +222,7 @@ fn one(found: &mut Found, place: &Place, old: &Operation, new: &Operation) {
             renamed.push((before.to_owned(), after.to_owned()));
         }
     }
-    // A day that is the document's is told once.
+    // A day that is the document's own is reported once.
     if old.read_on.0 != new.read_on.0 && (old.read_on.1.or(new.read_on.1)).is_some() {
         let side = |operation: &Operation| {
             at(&operation.read_on.0, operation.read_on.1.unwrap_or(operation.line))
@@ -229,8 +233,8 @@ fn one(found: &mut Found, place: &Place, old: &Operation, new: &Operation) {
     parameters(found, place, (&old.parameters, &new.parameters), &renamed);
     arguments(found, place, old, new);
     answers(found, place, &old.answers, &new.answers);
-    for (word, before, after) in pairs(&old.words, &new.words) {
-        words::of_operation(found, place, word, before, after);
+    for (word, facts) in pairs(&old.words, &new.words) {
+        words::of_operation(found, place, word, facts);
     }
 }
 
@@ -286,14 +290,14 @@ fn parameters(
                     true => Rule::ParameterAddedRequired,
                     false => Rule::ParameterAdded,
                 };
-                found.add(rule, &place, (None, None), at(&member.ty, member.line));
+                found.added(rule, &place, at(&member.ty, member.line));
             }
         }
     }
     for (name, member) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
         if !was_renamed(name) {
             let before = at(&member.ty, member.line);
-            found.add(Rule::ParameterRemoved, &operation.of(&member.wire), before, (None, None));
+            found.removed(Rule::ParameterRemoved, &operation.of(&member.wire), before);
         }
     }
     order(found, operation, old.keys(), new.keys());
@@ -301,7 +305,7 @@ fn parameters(
 
 /// Arguments that both have come in another order.
 fn arguments(found: &mut Found, place: &Place, old: &Operation, new: &Operation) {
-    // Those of the path come in its order.
+    // The parameters of the path come in its order.
     let names = |operation: &Operation| -> Vec<String> {
         let required = operation.parameters.iter().filter(|(_, member)| member.required);
         let mut names: Vec<(usize, &String)> = required
@@ -361,11 +365,11 @@ fn answers(
                 true => Rule::SuccessStatusAdded,
                 false => Rule::ErrorStatusAdded,
             };
-            found.add(rule, &place, (None, None), after);
+            found.added(rule, &place, after);
             continue;
         };
-        for (word, before, after) in pairs(&before.words, &answer.words) {
-            words::of_answer(found, &place.of(status), word, before, after);
+        for (word, facts) in pairs(&before.words, &answer.words) {
+            words::of_answer(found, &place.of(status), word, facts);
         }
         if before.ty != answer.ty && !is_success(status) {
             let name = |answer: &Answer| {
@@ -381,7 +385,7 @@ fn answers(
             true => Rule::SuccessStatusRemoved,
             false => Rule::ErrorStatusRemoved,
         };
-        found.add(rule, &place, at(status, answer.line), (None, None));
+        found.removed(rule, &place, at(status, answer.line));
     }
     // All successes have one type.
     let success = |answers: &IndexMap<String, Answer>| {

@@ -1,4 +1,4 @@
-//! What is asked of git: which revision is the base, and what files were there.
+//! The questions to git: which revision is the base, and what files were there.
 
 use std::{
     io::Write as _,
@@ -13,7 +13,7 @@ const RELEASES: &str = "v[0-9]*";
 /// The state that today's is compared with.
 #[derive(Clone, Debug)]
 pub struct Base {
-    /// What to call it: `v0.1.0`, `HEAD`.
+    /// Its name: `v0.1.0`, `HEAD`.
     pub name: String,
     /// The same for git, which takes it for nothing else.
     pub commit: String,
@@ -111,7 +111,7 @@ fn commit(root: &Path, name: &str) -> Result<String, String> {
     })
 }
 
-/// What git prints; the error is none where it ran and failed.
+/// The output of git; the error is none where it ran and failed.
 fn git(root: &Path, arguments: &[&str]) -> Result<String, Option<std::io::Error>> {
     let mut command = Command::new("git");
     command.args(arguments).current_dir(root).stderr(Stdio::null());

@@ -1,8 +1,8 @@
-//! What the generator makes of a document, as far as users can tell: operations, types, members, with
+//! The generated code of a document, as far as users can see it: operations, types, members, with
 //! their Rust names and types, and every other word with its line.
 //!
 //! References are followed, an `allOf` of one part is that part, and what has no effect where it
-//! stands (`nullable: false`, `minLength: 0`) is left out, so that two notations of one thing are one.
+//! stands (`nullable: false`, `minLength: 0`) is left out, so that two notations with one meaning are equal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +44,7 @@ pub struct Model {
 pub struct Operation {
     /// Its name.
     pub id: String,
-    /// What its code is called.
+    /// The name of its code.
     pub name: String,
     /// Its line.
     pub line: u64,
@@ -145,7 +145,7 @@ impl Member {
     }
 }
 
-/// What a component becomes.
+/// The Rust form of a component.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Form {
     /// A struct.
@@ -202,28 +202,20 @@ impl Type {
     }
 }
 
-/// What stands before the name of an enumeration in a type.
+/// The prefix of the name of an enumeration in a type.
 pub const ENUMERATION: &str = "enums::";
 
 /// Words that say what a schema is; the rest limits or describes it.
 const STRUCTURE: [&str; 10] = [
-    "$ref",
-    "additionalProperties",
-    "allOf",
-    "enum",
-    "format",
-    "items",
-    "nullable",
-    "properties",
-    "required",
-    "type",
+    "$ref", "additionalProperties", "allOf", "enum", "format", "items", "nullable", "properties",
+    "required", "type",
 ];
 
 impl Model {
     /// Reads a document's text; `file` is what to call it.
     ///
     /// # Errors
-    /// What the reader of documents refuses, one line each.
+    /// The complaints of the reader of documents, one line each.
     pub fn of(file: &str, text: &str) -> Result<Self, String> {
         let (document, root) =
             Document::parse_with_nodes(text).map_err(|found| spec::listed(file, found))?;
@@ -247,7 +239,7 @@ impl<'a> Maker<'a> {
         self.section(section).iter().find(|(other, _)| other == name).map(|(_, node)| node)
     }
 
-    /// The thing itself, where `node` refers to a component of `section`.
+    /// The component itself, where `node` refers to one of `section`.
     fn target(&self, section: &str, node: &'a Node) -> &'a Node {
         let name = reference(node);
         name.and_then(|name| self.component(section, name)).unwrap_or(node)
@@ -292,7 +284,13 @@ impl<'a> Maker<'a> {
                 match word.as_str() {
                     "parameters" => {
                         for parameter in part.items() {
-                            let member = self.parameter(self.target("parameters", parameter));
+                            let parameter = self.target("parameters", parameter);
+                            let member = self.parameter(parameter);
+                            let examples = parameter.get("examples").map(Node::members);
+                            for (name, example) in examples.unwrap_or_default() {
+                                let word = format!("example.{name} of {}", member.wire);
+                                put(&word, example, &mut operation.words);
+                            }
                             operation.parameters.insert(member.wire.to_snake_case(), member);
                         }
                     }
@@ -342,7 +340,8 @@ impl<'a> Maker<'a> {
         };
         for (word, part) in node.members() {
             match word.as_str() {
-                "name" | "in" | "required" => {}
+                // Those are told of with the operation.
+                "name" | "in" | "required" | "examples" => {}
                 "schema" => self.schema(part, "", &mut member),
                 _ => put(word, part, &mut member.words),
             }
@@ -571,7 +570,7 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// Of each operation the components in its requests, or in its answers.
+    /// The components in the requests of each operation, or in its answers.
     fn reach(&self, in_requests: bool) -> Vec<(String, BTreeSet<&'a str>)> {
         let document = self.document;
         let reach = |call: crate::document::Call<'a>| {

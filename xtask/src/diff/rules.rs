@@ -15,9 +15,9 @@ pub struct Facts {
     pub id: &'static str,
     /// What the change is about.
     pub class: Class,
-    /// What it means on the wire.
+    /// Its effect on the wire.
     pub wire: Wire,
-    /// What it means for Rust code.
+    /// Its effect on Rust code.
     pub rust: Rust,
     /// What happened; `{place}`, `{before}` and `{after}` are put in.
     pub sentence: &'static str,

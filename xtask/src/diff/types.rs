@@ -1,4 +1,4 @@
-//! What a comparison finds: data alone. [`detect`](super::detect) finds it, [`report`](super::report)
+//! The results of a comparison: data alone. [`detect`](super::detect) finds it, [`report`](super::report)
 //! shows it, and [`rules`](super::rules) says what each kind means.
 
 use std::fmt;
@@ -7,20 +7,20 @@ use serde::Serialize;
 
 use super::rules::Rule;
 
-/// What a change means for requests and answers of programs that are already written.
+/// The effect of a change on requests and answers of existing programs.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Wire {
     /// The same bytes are sent and understood.
     #[default]
     None,
-    /// What was valid stays valid, and what was read is still read.
+    /// Valid requests stay valid, and answers are still read.
     Compatible,
     /// Some request that was valid no longer is, or something that was read no longer comes.
     Breaking,
 }
 
-/// What a change means for code that uses the generated crate.
+/// The effect of a change on code that uses the generated crate.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rust {
@@ -35,19 +35,19 @@ pub enum Rust {
     Major,
 }
 
-/// What a change is about.
+/// The subject of a change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// What can be called, sent and read.
+    /// The calls, requests and answers themselves.
     Interface,
-    /// What is checked, retried, hidden or told.
+    /// The checks, retries, secrets and errors.
     Behaviour,
     /// Texts, sources and examples; the changelog needs no line for it.
     Documentation,
 }
 
-/// Which way a thing travels.
+/// Whether a type is sent or received.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {

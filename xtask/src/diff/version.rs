@@ -6,13 +6,13 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Version(pub u64, pub u64, pub u64);
 
-/// How large a step the changes ask for.
+/// The step of the version that the changes require.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Step {
     /// None: nothing changed that a program could notice.
     #[default]
     None,
-    /// Something was mended, or is told in another way.
+    /// Something was corrected, or is described in another way.
     Patch,
     /// Something was added.
     Feature,

@@ -1,4 +1,4 @@
-//! What examples show: operations, the handles that a user holds, and the methods of those.
+//! The items that examples use: operations, the handles that a user holds, and the methods of those.
 
 use std::collections::BTreeSet;
 

@@ -125,7 +125,7 @@ fn is_named(wire: &str, setter: &str) -> bool {
     field_name(wire).trim_start_matches("r#") == setter || wire.to_snake_case() == setter
 }
 
-/// What documentation has to say, in one of several ways.
+/// A fact that documentation has to state, in one of several ways.
 struct Wanted(Vec<String>);
 
 impl Wanted {
@@ -172,15 +172,7 @@ fn wanted(document: &Document, schema: &Schema, description: &str) -> Vec<Wanted
         if text.pattern.is_some() {
             // Of which characters it is, or by an example.
             wanted.push(says(&[
-                "pattern",
-                "letter",
-                "digit",
-                "character",
-                "space",
-                "form",
-                "ascii",
-                "`",
-                "name",
+                "pattern", "letter", "digit", "character", "space", "form", "ascii", "`", "name",
             ]));
         }
     }

@@ -1,4 +1,4 @@
-//! What the sources of a crate say, by types: their documentation, methods, and what they give.
+//! The types in the sources of a crate: their documentation, methods, and the results of those.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -33,6 +33,8 @@ pub struct NamedExample<'a> {
     pub parameters: Map<String, Value>,
     /// The body, if the operation has one.
     pub body: Option<&'a Value>,
+    /// Where its words are: those of the body's part, where it has parts.
+    pub lines: &'a Lines,
 }
 
 /// An answer to an operation.
@@ -133,7 +135,7 @@ impl<'a> Call<'a> {
         read_on.or(self.document.read_on.as_deref()).unwrap_or_default()
     }
 
-    /// What it sends, if it sends something.
+    /// The body that it sends, if any.
     pub fn request_body(&self) -> Option<&'a RequestBody> {
         let shared = &self.document.components.request_bodies;
         self.operation.request_body.as_ref()?.target("requestBodies", shared)
@@ -155,7 +157,7 @@ impl<'a> Call<'a> {
         &self.operation.id
     }
 
-    /// What its code is called: a name of the document's own, or the `operationId`.
+    /// The name of its code: the document's own name for it, or the `operationId`.
     pub fn name(&self) -> &'a str {
         self.operation.name.as_deref().unwrap_or(&self.operation.id)
     }
@@ -202,22 +204,61 @@ impl<'a> Call<'a> {
         self.operation.external_docs.description.as_deref().unwrap_or_else(|| self.id())
     }
 
-    /// Its named examples: those of the body, or those under `x-examples`.
+    /// Its named examples: those of the body, each with what the parameters have under the same name;
+    /// those of the parameters, where there is no body; and those under `x-examples`.
     pub fn examples(&self) -> Vec<NamedExample<'a>> {
-        let body = self.body().into_iter();
-        let bodies = body.flat_map(|body| &body.examples).map(|(name, example)| NamedExample {
-            name,
-            summary: example.summary.as_deref().unwrap_or_default(),
-            parameters: Map::new(),
-            body: Some(&example.value),
-        });
-        let others = self.operation.examples.iter().map(|(name, example)| NamedExample {
+        let parameters = self.parameters();
+        let values = |name: &str| {
+            let given = parameters.iter();
+            let value =
+                |one: &&Parameter| Some((one.name.clone(), one.example(name)?.value.clone()));
+            given.filter_map(value).collect()
+        };
+        let mut all: Vec<NamedExample<'a>> = Vec::new();
+        match self.body() {
+            Some(body) => all.extend(body.examples.iter().map(|(name, example)| NamedExample {
+                name,
+                summary: example.summary.as_deref().unwrap_or_default(),
+                parameters: values(name),
+                body: Some(&example.value),
+                lines: &example.lines,
+            })),
+            None => {
+                // One that is the same everywhere names no example, unless it is all there is.
+                let mut given: Vec<&Parameter> =
+                    parameters.iter().copied().filter(|one| !one.is_everywhere()).collect();
+                if given.iter().all(|one| one.examples.is_empty()) {
+                    given = parameters
+                        .iter()
+                        .copied()
+                        .filter(|one| one.is_everywhere())
+                        .take(1)
+                        .collect();
+                }
+                for (name, example) in given.iter().flat_map(|one| &one.examples) {
+                    if all.iter().any(|other| other.name == name) {
+                        continue;
+                    }
+                    let own = given.iter().filter_map(|one| one.examples.get(name));
+                    let summary = own.filter_map(|example| example.summary.as_deref()).next();
+                    all.push(NamedExample {
+                        name,
+                        summary: summary.unwrap_or_default(),
+                        parameters: values(name),
+                        body: None,
+                        lines: &example.lines,
+                    });
+                }
+            }
+        }
+        all.extend(self.operation.examples.iter().map(|(name, example)| NamedExample {
             name,
             summary: &example.summary,
             parameters: example.parameters.clone().into_iter().collect(),
             body: example.body.as_ref(),
-        });
-        bodies.chain(others).collect()
+            lines: &example.lines,
+        }));
+        all
     }
 
     /// All answers with their statuses, those of success first; one that leads nowhere is left out.
@@ -234,6 +275,19 @@ impl<'a> Call<'a> {
             .collect();
         all.sort_by_key(|answer| !answer.is_success());
         all
+    }
+}
+
+impl Parameter {
+    /// What it is in the example `name`.
+    pub fn example(&self, name: &str) -> Option<&Example> {
+        let same = self.examples.values().next().filter(|_| self.is_everywhere());
+        self.examples.get(name).or(same)
+    }
+
+    /// Whether it is the same in all examples: it has to be given, and has a single one.
+    pub fn is_everywhere(&self) -> bool {
+        self.required && self.examples.len() == 1
     }
 }
 
@@ -282,7 +336,7 @@ pub fn json_name(lines: &Lines) -> &str {
 }
 
 /// A media type by what we know of it: JSON, plain text, or itself.
-pub(super) fn media_type(name: &str) -> &str {
+pub(crate) fn media_type(name: &str) -> &str {
     let bare = name.split(';').next().unwrap_or_default().trim();
     match bare {
         "text/plain" => "text/plain",
@@ -300,7 +354,7 @@ impl<T> Referable<T> {
         }
     }
 
-    /// The lines of the reference, or those of the thing itself.
+    /// The lines of the reference, or those of the part itself.
     pub fn lines<'a>(&'a self, inline: impl Fn(&'a T) -> &'a Lines) -> &'a Lines {
         match self {
             Self::Reference(reference) => &reference.lines,
@@ -308,7 +362,7 @@ impl<T> Referable<T> {
         }
     }
 
-    /// The thing itself, or the component of `section` that is referred to.
+    /// The part itself, or the component of `section` that is referred to.
     fn target<'a>(&'a self, section: &str, components: &'a Named<Self>) -> Option<&'a T> {
         match self {
             Self::Inline(thing) => Some(thing),

@@ -60,7 +60,7 @@ impl Node {
         }
     }
 
-    /// What to call `part`, which is somewhere in this document: `Widget.size`, `RunCommand.responses.200`.
+    /// The name of `part`, which is somewhere in this document: `Widget.size`, `RunCommand.responses.200`.
     pub fn place_of(&self, part: &Node) -> String {
         let mut words = Vec::new();
         self.find(part, &mut words);

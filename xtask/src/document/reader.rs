@@ -27,10 +27,14 @@ const LINES: &str = "$lines";
 const INLINE: &str = "$inline";
 
 /// Words that are refused for a reason.
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 7] = [
     ("anyOf", "generates a type that cannot be read; describe the members plainly"),
     ("content", "is not supported here; give a `schema`"),
     ("default", "would go on the wire with every request; say it in the description"),
+    (
+        "example",
+        "has no name; write `examples: {page: {summary: ..., value: ...}}` at the body or the parameter",
+    ),
     ("not", "is not carried over; describe what is allowed"),
     ("oneOf", "generates an untagged enum that guesses; describe the members plainly"),
     ("trace", "generates code that does not compile; leave it out"),
@@ -48,7 +52,7 @@ const MISSING: [(&str, &str); 5] = [
 /// Reads a document.
 ///
 /// # Errors
-/// What cannot be read: the line, the part, and why.
+/// A part that cannot be read: its line, the part, and the reason.
 pub(super) fn read<'de, T: Deserialize<'de>>(root: &'de Node) -> Result<T, Vec<Note<'de>>> {
     let notes = Notes::default();
     loop {
@@ -67,7 +71,7 @@ pub(super) fn read<'de, T: Deserialize<'de>>(root: &'de Node) -> Result<T, Vec<N
 /// A complaint: the line, the part it is about, a sentence.
 pub(super) type Note<'de> = (u64, &'de Node, String);
 
-/// What was found so far.
+/// The faults found so far.
 #[derive(Default)]
 struct Notes<'de> {
     complaints: RefCell<Vec<Note<'de>>>,
@@ -159,7 +163,7 @@ impl<'de> Reader<'_, 'de> {
             Fault::Noted => return fault,
             Fault::LeftOut => {}
             Fault::Text(text) => self.notes.add(self.node.line, self.node, text),
-            // A word that is there was left out itself, or is misspelled: all is said of it.
+            // If the word is there, it was left out for its own fault or is misspelled, and that is noted already.
             Fault::Missing(word)
                 if self.node.get(word).is_some() || self.notes.has_odd_word(self.node) => {}
             Fault::Missing(word) => {

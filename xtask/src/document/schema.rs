@@ -11,7 +11,7 @@ pub enum Schema {
     /// A component.
     #[serde(rename = "$ref")]
     Reference(Reference),
-    /// A component, with more said.
+    /// A component, with further words.
     #[serde(rename = "allOf")]
     Narrowed(Narrowed),
     /// Text.
@@ -52,7 +52,7 @@ macro_rules! schema {
             /// Whether it may hold a secret.
             #[serde(default, rename = "x-sensitive")]
             pub sensitive: bool,
-            /// Where its words are.
+            /// The lines of its words.
             #[serde(rename = "$lines")]
             pub lines: Lines,
             $($fields)*
@@ -63,10 +63,10 @@ macro_rules! schema {
 /// A reference to a component.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Reference {
-    /// Where the component is: `#/components/schemas/Widget`.
+    /// The pointer to the component: `#/components/schemas/Widget`.
     #[serde(rename = "$ref")]
     pub pointer: String,
-    /// Where its words are.
+    /// The lines of its words.
     #[serde(rename = "$lines")]
     pub lines: Lines,
 }
@@ -80,7 +80,7 @@ impl Reference {
 }
 
 schema! {
-    /// A component with more said of it, or with fewer values.
+    /// A component with further words, or with fewer values.
     Narrowed {
         /// The component.
         #[serde(rename = "allOf")]
@@ -117,19 +117,19 @@ schema! {
         /// The JSON object it must hold.
         #[serde(rename = "x-json-object")]
         pub json_object: Option<JsonObject>,
-        /// What it holds, where no other word says so.
+        /// Its content, where no other word describes it.
         #[serde(rename = "x-content")]
         pub content: Option<TextContent>,
     }
 }
 
-/// What a text holds.
+/// The content of a text.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TextContent {
     /// JSON.
     Json,
-    /// What a command wrote.
+    /// The output of a command.
     Output,
 }
 
@@ -359,7 +359,7 @@ impl Schema {
         }
     }
 
-    /// Where its words are.
+    /// The lines of its words.
     pub fn lines(&self) -> &Lines {
         each!(self, schema => &schema.lines, reference => &reference.lines)
     }
@@ -384,7 +384,7 @@ impl Schema {
         each!(self, schema => schema.sensitive, _reference => false)
     }
 
-    /// The reference, if it is one, alone or with more said.
+    /// The reference, if it is one, alone or with further words.
     pub fn reference(&self) -> Option<&Reference> {
         match self {
             Self::Reference(reference) => Some(reference),

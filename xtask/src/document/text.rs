@@ -31,7 +31,7 @@ impl TryFrom<String> for Prose {
     }
 }
 
-/// What in a text would become a failing doctest, a broken link, or other than it looks.
+/// The fault in a text that would become a failing doctest or a broken link, or would be displayed differently.
 fn fault(text: &str) -> Option<&'static str> {
     if text.trim().is_empty() {
         return Some("is empty; write it or leave it out");
@@ -67,7 +67,7 @@ fn fault(text: &str) -> Option<&'static str> {
     None
 }
 
-/// What in the layout of a line would be lost: the generator breaks paragraphs and lists of one level anew.
+/// The fault in the layout of a line that would be lost: the generator wraps paragraphs and flat lists again.
 fn layout(line: &str) -> Option<&'static str> {
     let text = line.trim_start();
     let is_indented = text.len() < line.len();

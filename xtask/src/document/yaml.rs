@@ -202,7 +202,7 @@ impl Loader {
         if self.open.len() >= DEEPEST {
             return Err(too_deep(at));
         }
-        // A name that is no text is told of here, where it begins.
+        // A name that is not text is reported here, where it begins.
         if self.awaits_name() {
             self.complain(
                 line,
@@ -283,7 +283,7 @@ impl Loader {
         Ok(())
     }
 
-    /// What a word is, and a complaint where readers differ on that.
+    /// The value of a plain word, or a complaint where readers of YAML differ.
     fn scalar(&mut self, line: u64, text: &str, style: ScalarStyle, is_name: bool) -> Value {
         let read = match style {
             ScalarStyle::Plain => plain(text),

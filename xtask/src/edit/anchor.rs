@@ -33,7 +33,7 @@ impl Editor {
                 let mut edits = Vec::new();
                 let all_leave = outside.len() == aliases.len();
                 for (index, id) in outside.iter().enumerate() {
-                    // The others go on to repeat the first of them.
+                    // The others repeat the first of them from now on.
                     let keeps_name = all_leave && outside.len() > 1;
                     if !keeps_name || index == 0 {
                         edits.push(self.copy(*id, keeps_name.then_some(name.as_str()))?);
@@ -128,7 +128,7 @@ impl Editor {
                 *id != target && node.anchor.is_some() && range.contains(&node.start())
             })
             .collect();
-        // Of two parts with an anchor, one in the other, the outer one is repeated.
+        // If one part with an anchor is inside another, the outer one is repeated.
         within.sort_by_key(|id| self.tree.0[*id].start());
         let mut end = 0;
         within.retain(|id| {

@@ -11,7 +11,7 @@ pub(super) type Id = usize;
 #[derive(Debug)]
 pub(super) struct Node {
     pub kind: Kind,
-    /// Where it stands, without its anchor.
+    /// Its place in the text, without its anchor.
     pub range: Range<usize>,
     /// Its anchor: name and place, with the `&`.
     pub anchor: Option<(String, Range<usize>)>,
@@ -60,7 +60,7 @@ impl Tree {
         let options = granit_parser::options! { emit_anchor_events: true, emit_comments: false };
         let mut tree = Self(Vec::new());
         let mut open: Vec<Open> = Vec::new();
-        // Of each anchor, by the parser's number for it, the part that has it.
+        // The part of each anchor, by the parser's number for the anchor.
         let mut anchored: Vec<(usize, Id)> = Vec::new();
         let mut last = None;
         for event in Parser::new_from_str_with_options(text, options) {

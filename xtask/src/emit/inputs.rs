@@ -9,22 +9,15 @@ use syn::{
 };
 
 use super::{
-    Field, Maker, OperationCode, argument, bare, last_segment, taken, types, writer::Writer,
+    Field, Maker, OperationCode, argument, bare, last_segment, taken, types,
+    writer::{MOST_ARGUMENTS, Writer},
 };
 use crate::document::{NamedExample, ObjectSchema, Schema};
 
 /// The names that the methods of a builder have.
 const TAKEN: [&str; 10] = [
-    "call_timeout",
-    "header",
-    "items",
-    "new",
-    "pages",
-    "retries",
-    "send",
-    "send_raw",
-    "send_streamed",
-    "with_body",
+    "call_timeout", "header", "items", "new", "pages", "retries", "send", "send_raw",
+    "send_streamed", "with_body",
 ];
 
 /// What a caller gives an operation.
@@ -190,14 +183,21 @@ impl Inputs {
     }
 }
 
+/// What allows a function to have `count` arguments.
+pub(super) fn too_many(count: usize) -> Option<TokenStream> {
+    (count > MOST_ARGUMENTS).then(
+        || quote!(#[expect(clippy::too_many_arguments, reason = "the service needs all of them")]),
+    )
+}
+
 /// A type of `types.rs` as other files name it.
 pub(super) fn in_types(maker: &Maker<'_>, ty: &Type) -> Type {
     struct Qualify<'a>(&'a Maker<'a>);
     impl VisitMut for Qualify<'_> {
         fn visit_type_path_mut(&mut self, ty: &mut syn::TypePath) {
             visit_mut::visit_type_path_mut(self, ty);
-            let name =
-                ty.path.get_ident().filter(|it| !self.0.model.fields(&it.to_string()).is_empty());
+            let structs = &self.0.model.structs;
+            let name = ty.path.get_ident().filter(|it| structs.contains_key(&it.to_string()));
             if let Some(name) = name {
                 *ty = parse_quote!(types::#name);
             }

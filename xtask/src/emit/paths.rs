@@ -21,15 +21,8 @@ const PRELUDE: [&str; 6] =
 
 /// Modules whose names are imported.
 const IMPORTED: [&str; 9] = [
-    "guestexec_core::check",
-    "guestexec_core",
-    "std::collections",
-    "std::ops",
-    "serde",
-    "serde_json",
-    "crate::generated::enums",
-    "crate::generated::types",
-    "reqwest::header",
+    "guestexec_core::check", "guestexec_core", "std::collections", "std::ops", "serde",
+    "serde_json", "crate::generated::enums", "crate::generated::types", "reqwest::header",
 ];
 
 /// Modules that are imported themselves, since their own names are too plain.

@@ -9,7 +9,7 @@ use syn::{Fields, Item, ItemStruct};
 use super::{
     Field, Maker, argument, docs, json_schema, last_segment, layout, members, types, writer::WIDTH,
 };
-use crate::document::{ObjectSchema, Schema};
+use crate::document::{Extra, ObjectSchema, Schema};
 
 /// The file's text, or nothing if there are no requests with a body. Made as text, because no formatter lays
 /// out the inside of a macro call.
@@ -68,14 +68,20 @@ fn call(
         let _ = writeln!(text, "{line}{gap}{limits},");
     }
     let others = match members::others(item, &fields) {
-        members::Others::Refused => " refusing others",
-        members::Others::Kept(_) => " keeping others",
-        members::Others::Skipped => "",
+        members::Others::Refused => "refused".to_owned(),
+        members::Others::Kept(field) => {
+            let limits = match &schema.additional_properties {
+                Some(Extra::Of(values)) => json_schema::limits(&maker.spec.document, values),
+                _ => Map::new(),
+            };
+            format!("kept in {field} {}", layout::rust(&Value::Object(limits), 0, 8))
+        }
+        members::Others::Skipped => "skipped".to_owned(),
     };
     let rules = rules(schema, &fields, used);
     let rules: String = rules.iter().map(|rule| format!("    {rule},\n")).collect();
     let rules = if rules.is_empty() { rules } else { format!("\n{rules}") };
-    let _ = writeln!(text, "}}{others} [{rules}]);");
+    let _ = writeln!(text, "}} others ({others}) [{rules}]);");
     text
 }
 

@@ -8,8 +8,11 @@ use serde_json::Value;
 use syn::{Ident, Type};
 
 use super::{
-    Field, Model, OperationCode, argument, last_segment,
+    Field, Model, OperationCode, argument,
+    inputs::too_many,
+    last_segment,
     limits::{End, Limits, Measure, Place},
+    members::EXTRA,
 };
 use crate::{
     document::{
@@ -140,6 +143,15 @@ fn validate_impl(
         let place = Place::new(name, &own, member, wire);
         statements.extend(check(rules, &place, quote!(&self.#member), property, &field.ty, must));
     }
+    let extra = fields.iter().find(|field| field.ident == EXTRA && field.wire == EXTRA);
+    if let (Some(Extra::Of(values)), Some(field)) = (&schema.additional_properties, extra)
+        && let Some(of) = map_value(&field.ty)
+    {
+        // They stand beside the members.
+        let place = Place { wire: "", ..Place::new(name, &own, &field.ident, EXTRA) };
+        let value = quote!(&self.extra);
+        statements.extend(parts(rules, &place, ("each_value", "value"), &value, values, of));
+    }
     statements.extend(groups(schema, fields));
     if statements.is_empty() {
         return quote!(impl Validate for types::#ident {});
@@ -245,9 +257,12 @@ fn call_check(rules: &mut Rules<'_>, code: &OperationCode<'_>) -> Option<TokenSt
             (name, body)
         }
     };
+    // One more is `checks`.
+    let many = too_many(arguments.len() + 1);
     Some(quote! {
         impl builder::#builder<'_> {
             #[doc = #doc]
+            #many
             #[inline]
             pub(super) fn within_limits(#name: bool, #(#arguments),*) -> check::Checked { #body }
         }

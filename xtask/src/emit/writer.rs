@@ -10,6 +10,9 @@ use crate::spec::Spec;
 /// Longest line of code.
 pub(super) const WIDTH: usize = 100;
 
+/// The most arguments that clippy lets a function have.
+pub(super) const MOST_ARGUMENTS: usize = 7;
+
 /// The text of a file, and the names that it imports.
 pub(super) struct Writer<'a> {
     spec: &'a Spec,
@@ -56,7 +59,7 @@ impl<'a> Writer<'a> {
 
     /// What allows a function to have as many arguments as there are values that must be given.
     pub(super) fn many(&mut self, indent: usize, arguments: usize) {
-        if arguments > 7 {
+        if arguments > MOST_ARGUMENTS {
             let reason = "reason = \"the service needs all of them\"";
             self.line(indent, &format!("#[expect(clippy::too_many_arguments, {reason})]"));
         }

@@ -11,7 +11,7 @@ pub(super) fn function(signature: &Signature) -> String {
         match input {
             syn::FnArg::Typed(argument) => {
                 argument.attrs.clear();
-                // How a parameter is taken apart, and whether it is changed, is the body's affair.
+                // The pattern of a parameter, and its `mut`, concern the body alone.
                 if let syn::Pat::Ident(pattern) = &mut *argument.pat {
                     (pattern.by_ref, pattern.mutability) = (None, None);
                 }
@@ -56,7 +56,7 @@ fn item(tokens: TokenStream) -> String {
         Err(_) => tokens.to_string(),
     };
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // What stood on lines of its own.
+    // Text that stood on lines of its own.
     line.replace("( ", "(").replace(", )", ")").replace("< ", "<").replace(", >", ">")
 }
 

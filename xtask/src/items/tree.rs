@@ -23,7 +23,7 @@ pub(super) struct Tree {
 #[derive(Default)]
 struct Module {
     items: Vec<Item>,
-    /// What it is there for, with the conditions of the modules around it.
+    /// Its items, with the conditions of the modules around it.
     conditions: Vec<String>,
     /// The names of what it defines, also by a macro.
     defined: BTreeSet<String>,
@@ -372,7 +372,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What is implemented for the types that were shown.
+    /// The implementations for the listed types.
     fn implementations(&mut self) {
         let tree = self.tree;
         for (name, module) in &tree.modules {
@@ -435,7 +435,7 @@ impl Walk<'_> {
                 ImplItem::Const(it) if is_public(&it.vis) => {
                     (&it.attrs, format!("::{}: const {}", it.ident, signature::ty(&it.ty)))
                 }
-                // What it makes is the macro's own.
+                // The items that it makes are not followed.
                 ImplItem::Macro(it) => (
                     &it.attrs,
                     it.mac
@@ -458,7 +458,7 @@ impl Walk<'_> {
 const SEND_RAW: &str = "async fn send_raw(self) -> Result<Answer<Bytes>, Error>";
 const SEND_STREAMED: &str = "async fn send_streamed(self) -> Result<Answer<Streamed>, Error>";
 
-/// What a macro of `guestexec-core` makes.
+/// The items that a macro of `guestexec-core` makes.
 enum Made {
     /// An open enumeration, with its variants.
     Enumeration { name: String, variants: Vec<String> },
@@ -508,16 +508,8 @@ impl Made {
 
     fn lines(&self, path: &str) -> Vec<String> {
         const IMPLEMENTED: [&str; 10] = [
-            "Clone",
-            "Debug",
-            "Deserialize",
-            "Display",
-            "Eq",
-            "From<&str>",
-            "From<String>",
-            "FromStr",
-            "Hash",
-            "Serialize",
+            "Clone", "Debug", "Deserialize", "Display", "Eq", "From<&str>", "From<String>",
+            "FromStr", "Hash", "Serialize",
         ];
         let Self::Enumeration { variants, .. } = self else { return Vec::new() };
         let mut lines = vec![

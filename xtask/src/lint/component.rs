@@ -16,7 +16,12 @@ use crate::{
 pub(super) fn check(document: &Document, complaints: &mut Complaints) {
     let (requests, answers) = (document.request_schemas(), document.answer_schemas());
     let schemas = document.components.schemas.values();
+    // A list that is written out as the body of an answer.
+    let all = document.calls().into_iter().flat_map(|call| call.operation.responses.values());
+    let bodies = all.filter_map(|answer| Some(&document.response(answer)?.json()?.schema));
+    let lists = bodies.filter(|schema| matches!(schema, Schema::List(_)));
     let parts: BTreeSet<&str> = schemas
+        .chain(lists)
         .flat_map(Schema::references)
         .filter_map(|reference| reference.name_in("schemas"))
         .collect();
@@ -34,7 +39,17 @@ pub(super) fn check(document: &Document, complaints: &mut Complaints) {
              `nullable`"
         });
         match schema {
-            Schema::Object(object) => members(document, name, object, used, complaints),
+            Schema::Object(object) => {
+                members(document, name, object, used, complaints);
+                // The body of an answer may be a map, and nothing else reads or checks one by its name.
+                let is_map =
+                    !object.is_struct() || used.in_answers && object.properties.is_empty();
+                let is_used = used.in_requests || parts.contains(name);
+                complaints.unless(!(is_map && is_used), (schema.lines(), ""), name, || {
+                    "is an object without members of its own; write it out where it is used, or give \
+                     it members, as a request's body has them"
+                });
+            }
             Schema::Text(text) if schema.values().is_some() => enumeration(name, text, complaints),
             Schema::Reference(_) => {}
             // The body of an answer.
@@ -132,9 +147,19 @@ fn members(
         );
         complaints.add((extra.lines(), ""), name, text);
     }
-    for required in object.required.iter().filter(|member| !properties.contains_key(*member)) {
-        let text = format!("`required` lists `{required}`, which is not a member; correct it");
-        complaints.add((lines, "required"), name, text);
+    for required in &object.required {
+        let Some(schema) = properties.get(required) else {
+            let text = format!("`required` lists `{required}`, which is not a member; correct it");
+            complaints.add((lines, "required"), name, text);
+            continue;
+        };
+        let is_null = schema.is_nullable() && !matches!(schema, Schema::List(_));
+        complaints.unless(
+            !(is_null && used.in_requests),
+            (schema.lines(), "nullable"),
+            &format!("{name}.{required}"),
+            || "is required in a request, where null is never sent; remove `nullable`",
+        );
     }
     if let Some(envelope) = &object.envelope {
         let target = properties.get(envelope).and_then(|property| document.resolve(property));

@@ -9,102 +9,33 @@ use crate::document::{Call, Complaint, Document, Lines, Referable, Reference, Sc
 
 /// Names that are in every Rust file, and those of the generated files that have no other way.
 const TAKEN: [&str; 72] = [
-    "Answer",
-    "AsMut",
-    "AsRef",
-    "Box",
-    "Bytes",
-    "Call",
-    "CallError",
-    "CallOptions",
-    "Client",
-    "Clone",
-    "Copy",
-    "Debug",
-    "Default",
-    "Deserialize",
-    "DetailOf",
-    "DoubleEndedIterator",
-    "Drop",
-    "Eq",
-    "Err",
-    "Error",
-    "ErrorKind",
-    "ExactSizeIterator",
-    "Example",
-    "Exchanging",
-    "Extend",
-    "Fn",
-    "FnMut",
-    "FnOnce",
-    "From",
-    "FromIterator",
-    "Future",
-    "Hash",
-    "Into",
-    "IntoIterator",
-    "Iterator",
-    "JsonSchema",
-    "None",
-    "Ok",
-    "Operation",
-    "Option",
-    "Ord",
-    "PageItems",
-    "Paged",
-    "Pages",
-    "Part",
-    "PartialEq",
-    "PartialOrd",
-    "Place",
-    "Prepared",
-    "Read",
-    "Requested",
-    "Result",
-    "Self",
-    "Send",
-    "Serialize",
-    "Sized",
-    "Some",
-    "Streamed",
-    "String",
-    "Sync",
-    "ToOwned",
-    "ToString",
-    "TryFrom",
-    "TryInto",
-    "Unpin",
-    "Upgraded",
-    "Validate",
-    "Vec",
-    "ByteStream",
-    "QueryParam",
-    "RequestBuilderExt",
-    "FnPtr",
+    "Answer", "AsMut", "AsRef", "Box", "Bytes", "Call", "CallError", "CallOptions", "Client",
+    "Clone", "Copy", "Debug", "Default", "Deserialize", "DetailOf", "DoubleEndedIterator", "Drop",
+    "Eq", "Err", "Error", "ErrorKind", "ExactSizeIterator", "Example", "Exchanging", "Extend",
+    "Fn", "FnMut", "FnOnce", "From", "FromIterator", "Future", "Hash", "Into", "IntoIterator",
+    "Iterator", "JsonSchema", "None", "Ok", "Operation", "Option", "Ord", "PageItems", "Paged",
+    "Pages", "Part", "PartialEq", "PartialOrd", "Place", "Prepared", "Read", "Requested", "Result",
+    "Self", "Send", "Serialize", "Sized", "Some", "Streamed", "String", "Sync", "ToOwned",
+    "ToString", "TryFrom", "TryInto", "Unpin", "Upgraded", "Validate", "Vec", "ByteStream",
+    "QueryParam", "RequestBuilderExt", "FnPtr",
 ];
 
 /// Methods that the client has of its own or by a trait, and constants beside those of operations.
-const METHODS_TAKEN: [&str; 19] = [
-    "all",
-    "baseurl",
-    "borrow",
-    "borrow_mut",
-    "builder",
-    "client",
-    "clone",
-    "clone_from",
-    "clone_into",
-    "fmt",
-    "from",
-    "inner",
-    "into",
-    "new",
-    "to_owned",
-    "try_from",
-    "try_into",
-    "with_call",
-    "with_options",
+const METHODS_TAKEN: [&str; 20] = [
+    "all", "baseurl", "borrow", "borrow_mut", "builder", "call_by_name", "client", "clone",
+    "clone_from", "clone_into", "fmt", "from", "inner", "into", "new", "to_owned", "try_from",
+    "try_into", "with_call", "with_options",
 ];
+
+/// True for a name that hides one that generated code uses, as that of a type.
+pub(crate) fn is_taken_type(name: &str) -> bool {
+    TAKEN.contains(&name)
+}
+
+/// True for a name that hides one that generated code uses, as that of an operation.
+pub(crate) fn is_taken_operation(name: &str) -> bool {
+    is_taken_type(&name.to_pascal_case()) || METHODS_TAKEN.contains(&name.to_snake_case().as_str())
+}
 
 /// References that lead nowhere, or to a reference.
 pub(super) fn references(document: &Document) -> Vec<Complaint> {
@@ -223,10 +154,8 @@ fn identities(document: &Document, complaints: &mut Complaints) {
     }
     for call in &calls {
         let name = call.name();
-        let is_taken = TAKEN.contains(&name.to_pascal_case().as_str())
-            || METHODS_TAKEN.contains(&name.to_snake_case().as_str());
         let word = called(*call);
-        complaints.unless(!is_taken, (&call.operation.lines, word), name, || {
+        complaints.unless(!is_taken_operation(name), (&call.operation.lines, word), name, || {
             format!("its {word} hides a name that generated code uses; choose a longer one")
         });
     }
@@ -254,7 +183,7 @@ fn schemas(document: &Document, complaints: &mut Complaints) {
     let mut plain: Option<&str> = None;
     for (name, schema) in schemas {
         let at = (schema.lines(), "");
-        complaints.unless(is_name(name) && !TAKEN.contains(&name.as_str()), at, name, || {
+        complaints.unless(is_name(name) && !is_taken_type(name), at, name, || {
             "the schema's name is not one for a type, or hides a name that generated code uses; \
              choose another"
         });
@@ -268,7 +197,7 @@ fn schemas(document: &Document, complaints: &mut Complaints) {
             name,
             || "no operation uses the schema; use it or delete it",
         );
-        // Another name for a component is told of below.
+        // Another name for a component is reported below.
         if matches!(schema, Schema::Reference(_)) {
             continue;
         }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use heck::ToKebabCase as _;
-use serde_json::Value;
 
 use super::{
     Complaints, collision,
     value::{Values, Way},
 };
-use crate::document::{Call, Document, Lines, Named, Referable, Response, Schema};
+use crate::document::{
+    AnswerBody, Call, Document, Example, Lines, NamedExample, Referable, Response, Schema,
+};
 
 pub(super) fn check(document: &Document, complaints: &mut Complaints) {
     let before = complaints.0.len();
@@ -18,7 +19,7 @@ pub(super) fn check(document: &Document, complaints: &mut Complaints) {
         requests(document, call, &mut seen, complaints);
         for (status, answer) in &call.operation.responses {
             if let Referable::Inline(answer) = answer {
-                answers(document, &format!("{}: response {status}", call.id()), answer, complaints);
+                answers(document, &place_of_answer(call.id(), status), answer, complaints);
             }
         }
     }
@@ -33,13 +34,49 @@ pub(super) fn check(document: &Document, complaints: &mut Complaints) {
     }
 }
 
-/// One example of a call: its name, its parameters, its body with its lines.
-struct Shown<'a> {
-    name: &'a str,
-    summary: &'a str,
-    parameters: Option<&'a Named<Value>>,
-    body: Option<&'a Value>,
-    lines: &'a Lines,
+/// What complaints call an answer that an operation has of its own.
+pub(crate) fn place_of_answer(id: &str, status: &str) -> String {
+    format!("{id}: response {status}")
+}
+
+/// The examples that do not keep to their schemas: the place and the name of each.
+pub(crate) fn misfits(document: &Document) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let complains = |see: &mut dyn FnMut(&mut Complaints)| {
+        let mut complaints = Complaints(Vec::new());
+        see(&mut complaints);
+        !complaints.0.is_empty()
+    };
+    let mut of_answer = |place: String, answer: &Response| {
+        let Some(body) = answer.json() else { return };
+        for (name, example) in &body.examples {
+            let is_odd = complains(&mut |complaints| {
+                answer_one(document, &place, body, (name, example), complaints);
+            });
+            found.extend(is_odd.then(|| (place.clone(), name.clone())));
+        }
+    };
+    for (name, answer) in &document.components.responses {
+        if let Referable::Inline(answer) = answer {
+            of_answer(name.clone(), answer);
+        }
+    }
+    for call in document.calls() {
+        for (status, answer) in &call.operation.responses {
+            if let Referable::Inline(answer) = answer {
+                of_answer(place_of_answer(call.id(), status), answer);
+            }
+        }
+    }
+    for call in document.calls() {
+        for example in call.examples() {
+            let is_odd = complains(&mut |complaints| {
+                one(document, call, &example, &mut BTreeSet::new(), complaints);
+            });
+            found.extend(is_odd.then(|| (call.id().to_owned(), example.name.to_owned())));
+        }
+    }
+    found
 }
 
 fn requests<'a>(
@@ -48,47 +85,54 @@ fn requests<'a>(
     seen: &mut BTreeSet<(&'a str, &'a str)>,
     complaints: &mut Complaints,
 ) {
-    let operation = call.operation;
-    let id = call.id();
-    let bodies = call.body().map(|body| &body.examples).into_iter().flatten();
-    let mut all: Vec<Shown<'a>> = bodies
-        .map(|(name, example)| Shown {
-            name,
-            summary: example.summary.as_deref().unwrap_or_default(),
-            parameters: None,
-            body: Some(&example.value),
-            lines: &example.lines,
-        })
-        .collect();
-    all.extend(operation.examples.iter().map(|(name, example)| Shown {
-        name,
-        summary: &example.summary,
-        parameters: Some(&example.parameters),
-        body: example.body.as_ref(),
-        lines: &example.lines,
-    }));
+    let (id, lines) = (call.id(), &call.operation.lines);
+    let all = call.examples();
     if all.is_empty() {
-        let text = "there is no named example, so no snapshot; add one (`examples` of the body, or \
-                    `x-examples`)";
-        return complaints.add((&operation.lines, ""), id, text);
+        let text = "there is no named example, so no snapshot; add one (`examples` of the body or of a \
+                    parameter, or `x-examples`)";
+        return complaints.add((lines, ""), id, text);
     }
     if let Some((_, name)) = collision(all.iter().map(|example| example.name), str::to_owned) {
         let text = format!("two examples are named `{name}`; rename one");
-        complaints.add((&operation.lines, "x-examples"), id, text);
+        complaints.add((lines, "x-examples"), id, text);
     }
+    alone(call, complaints);
     for example in &all {
         one(document, call, example, seen, complaints);
+    }
+}
+
+/// An example of a parameter goes with one of the body.
+fn alone(call: Call<'_>, complaints: &mut Complaints) {
+    let Some(body) = call.body() else { return };
+    let names: Vec<&str> = body.examples.keys().map(String::as_str).collect();
+    for parameter in call.parameters() {
+        for (name, example) in &parameter.examples {
+            let holds =
+                names.contains(&name.as_str()) || parameter.is_everywhere() && !names.is_empty();
+            complaints.unless(holds, (&example.lines, ""), call.id(), || {
+                let there = match names.is_empty() {
+                    true => "which has none".to_owned(),
+                    false => format!("which has {}", names.join(", ")),
+                };
+                format!(
+                    "the example `{name}` of the parameter `{}` goes with no example of the body, {there}; \
+                     give it the name of one",
+                    parameter.name
+                )
+            });
+        }
     }
 }
 
 fn one<'a>(
     document: &'a Document,
     call: Call<'a>,
-    example: &Shown<'_>,
+    example: &NamedExample<'_>,
     seen: &mut BTreeSet<(&'a str, &'a str)>,
     complaints: &mut Complaints,
 ) {
-    let Shown { name, summary, lines, .. } = example;
+    let NamedExample { name, summary, lines, .. } = example;
     let id = call.id();
     let mut unless = |holds: bool, word: &str, text: &str| {
         complaints.unless(holds, (lines, word), id, || format!("the example `{name}` {text}"));
@@ -101,50 +145,49 @@ fn one<'a>(
         "has a body where the operation has none, or lacks it; give what the operation takes",
     );
     let known = call.parameters();
-    let given = |name: &str| example.parameters.and_then(|parameters| parameters.get(name));
-    for other in example.parameters.into_iter().flat_map(Named::keys) {
+    for other in example.parameters.keys() {
         let is_known = known.iter().any(|one| one.name == *other);
         let text = format!("gives a parameter `{other}` that does not exist; correct it");
         unless(is_known, "parameters", &text);
     }
+    let is_whole = call.operation.examples.contains_key(*name);
     let mut values = Values::new(document, Way::Request);
     for parameter in known {
-        match given(&parameter.name) {
-            Some(value) => {
-                seen.insert((id, &parameter.name));
-                values.check(&parameter.name, &parameter.schema, value, parameter.required);
-            }
-            None => {
-                let text = format!(
-                    "lacks the required parameter `{}`; give it (under `x-examples`)",
-                    parameter.name
-                );
-                unless(!parameter.required, "parameters", &text);
-            }
-        }
+        let Some(value) = example.parameters.get(&parameter.name) else {
+            let text = format!(
+                "lacks the required parameter `{}`; give it under `examples` of the parameter, by this \
+                 name or as the only one, or write the call under `x-examples`",
+                parameter.name
+            );
+            complaints.unless(!parameter.required, (lines, "parameters"), id, || {
+                format!("the example `{name}` {text}")
+            });
+            continue;
+        };
+        seen.insert((id, &parameter.name));
+        values.check(&parameter.name, &parameter.schema, value, parameter.required);
+        let at = match parameter.example(name).filter(|_| !is_whole) {
+            Some(example) => (&example.lines, "value"),
+            None => (*lines, "parameters"),
+        };
+        faults(&mut values, name, at, id, complaints);
     }
-    faults(&mut values, name, (lines, "parameters"), id, complaints);
     if let (Some(body), Some(value)) = (call.body(), example.body) {
         if let Some(schema) = body.schema.name_in("schemas").and_then(|name| document.schema(name))
         {
             values.body(body.schema.name_in("schemas"), schema, value);
         }
-        let word = if example.parameters.is_some() { "body" } else { "value" };
+        let word = if is_whole { "body" } else { "value" };
         faults(&mut values, name, (lines, word), id, complaints);
     }
-    // `append` would build the whole set anew.
+    // `append` would rebuild the whole set.
     seen.extend(std::mem::take(&mut values.seen));
 }
 
 fn answers(document: &Document, place: &str, answer: &Response, complaints: &mut Complaints) {
     if let Some(body) = answer.json() {
         for (name, example) in &body.examples {
-            let mut values = Values::new(document, Way::Answer);
-            if let Some(schema) = document.resolve(&body.schema) {
-                let name = body.schema.reference().and_then(|of| of.name_in("schemas"));
-                values.body(name, schema, &example.value);
-            }
-            faults(&mut values, name, (&example.lines, "value"), place, complaints);
+            answer_one(document, place, body, (name, example), complaints);
         }
     }
     let texts = answer.content.as_ref().and_then(|content| content.text.as_ref());
@@ -153,6 +196,21 @@ fn answers(document: &Document, place: &str, answer: &Response, complaints: &mut
             format!("the example `{name}` is not text; put it in quotes")
         });
     }
+}
+
+fn answer_one(
+    document: &Document,
+    place: &str,
+    body: &AnswerBody,
+    (name, example): (&str, &Example),
+    complaints: &mut Complaints,
+) {
+    let mut values = Values::new(document, Way::Answer);
+    if let Some(schema) = document.resolve(&body.schema) {
+        let name = body.schema.reference().and_then(|of| of.name_in("schemas"));
+        values.body(name, schema, &example.value);
+    }
+    faults(&mut values, name, (&example.lines, "value"), place, complaints);
 }
 
 fn faults(
@@ -174,7 +232,8 @@ fn shown(document: &Document, seen: &BTreeSet<(&str, &str)>, complaints: &mut Co
             let at = (&parameter.lines, "");
             complaints.unless(seen.contains(&(call.id(), &parameter.name)), at, call.id(), || {
                 format!(
-                    "no example shows the parameter `{}`; give it in one, under `x-examples`",
+                    "no example shows the parameter `{}`; give it in one, under its `examples` or under \
+                     `x-examples`",
                     parameter.name
                 )
             });

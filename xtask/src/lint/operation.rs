@@ -87,7 +87,13 @@ fn answers(document: &Document, call: Call<'_>, complaints: &mut Complaints) {
     for (status, answer) in &operation.responses {
         let lines = answer.lines(|answer| &answer.lines);
         let Some(answer) = document.response(answer) else { continue };
-        one_answer(status, answer, lines, &format!("{id}: response {status}"), complaints);
+        one_answer(
+            document,
+            (status, answer),
+            lines,
+            &format!("{id}: response {status}"),
+            complaints,
+        );
     }
     let successes = call.successes();
     complaints.unless(
@@ -112,8 +118,8 @@ fn answers(document: &Document, call: Call<'_>, complaints: &mut Complaints) {
 }
 
 fn one_answer(
-    status: &str,
-    answer: &Response,
+    document: &Document,
+    (status, answer): (&str, &Response),
     lines: &Lines,
     place: &str,
     complaints: &mut Complaints,
@@ -154,6 +160,13 @@ fn one_answer(
             place,
             || "the schema is inline; refer to a component schema, or to a list of one",
         );
+        let target = document.resolve(&body.schema);
+        complaints.unless(
+            !holds || !matches!(target, Some(Schema::Text(_))),
+            (&body.lines, "schema"),
+            place,
+            || "the schema is an enumeration, and an answer is an object or a list; describe that one",
+        );
     }
     for name in content.lines.words() {
         let is_plain = name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
@@ -169,7 +182,7 @@ fn one_answer(
     );
 }
 
-/// What an answer's body is: the component, and whether it is a list of it.
+/// The body of an answer: the component, and whether it is a list of it.
 fn kind_of<'a>(document: &'a Document, answer: &'a Response) -> Option<(Option<&'a str>, bool)> {
     let body = answer.json()?;
     let list = body.list(document);

@@ -119,7 +119,7 @@ fn optional_input<'a>(document: &'a Document, call: Call<'a>, name: &str) -> Opt
     inner.properties.get(name).filter(|_| holds(inner))
 }
 
-/// What callers see of the answer.
+/// The part of the answer that callers see.
 fn content<'a>(document: &'a Document, call: Call<'a>) -> Option<&'a ObjectSchema> {
     let (_, response) = call.successes().into_iter().next()?;
     let Schema::Object(whole) = document.resolve(&response.json()?.schema)? else { return None };

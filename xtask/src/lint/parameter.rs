@@ -7,23 +7,8 @@ use crate::document::{Call, Document, Location, Parameter, Pattern, Schema, Text
 
 /// Names of an operation builder's own methods, and of the variables and functions in them.
 const LOCALS: [&str; 17] = [
-    "body",
-    "client",
-    "encode_path",
-    "exchange",
-    "header_map",
-    "info",
-    "json_body",
-    "new",
-    "query",
-    "request",
-    "required",
-    "response",
-    "result",
-    "send",
-    "send_in",
-    "url",
-    "within_limits",
+    "body", "client", "encode_path", "exchange", "header_map", "info", "json_body", "new", "query",
+    "request", "required", "response", "result", "send", "send_in", "url", "within_limits",
 ];
 
 /// Header parameters that are credentials, which hooks set and no caller passes.
@@ -51,7 +36,7 @@ pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Compla
         complaints.add(at, id, text);
     }
     for name in template_names(call.path) {
-        // A path parameter of another name is told of with that name.
+        // A path parameter of another name is reported with that name.
         let is_other = |one: &&Parameter| {
             one.location == Location::Path
                 && !template_names(call.path).contains(&one.name.as_str())
@@ -170,7 +155,14 @@ fn one(document: &Document, call: Call<'_>, parameter: &Parameter, complaints: &
     }
 }
 
-fn template_names(path: &str) -> Vec<&str> {
+/// True for a header that the client or its hooks set.
+pub(crate) fn is_set_by_client(header: &str) -> bool {
+    let header = header.to_ascii_lowercase();
+    CREDENTIALS.contains(&header.as_str()) || OWN.contains(&header.as_str())
+}
+
+/// The names of the parameters that a path has.
+pub(crate) fn template_names(path: &str) -> Vec<&str> {
     path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
 }
 

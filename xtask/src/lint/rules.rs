@@ -37,6 +37,15 @@ fn limits(place: &str, schema: &Schema, complaints: &mut Complaints) {
                 );
                 unless(fits, word, &text);
             }
+            let odd = integer.values.iter().flatten();
+            let odd = odd.copied().find(|value| !(least..=most).contains(&i128::from(*value)));
+            if let Some(value) = odd {
+                let text = format!(
+                    "`enum` has {value}, which is beyond what its type holds, {least} to {most}; \
+                     leave it out, or give another `format`"
+                );
+                unless(false, "enum", &text);
+            }
         }
         Schema::Text(text) => {
             let fits = text.min_length.zip(text.max_bytes).is_none_or(|(low, high)| low <= high);
@@ -90,7 +99,7 @@ fn members(document: &Document, name: &str, object: &ObjectSchema, complaints: &
                 format!("`{member}` needs `{other}`, and the two exclude each other; correct one")
             });
             let Some(schema) = object.properties.get(other) else { continue };
-            // An empty list of values is told of where it stands.
+            // An empty list of values is reported at its own place.
             if matches!(schema, Schema::Narrowed(narrowed) if narrowed.values.as_ref().is_some_and(Vec::is_empty))
             {
                 continue;

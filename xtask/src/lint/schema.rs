@@ -3,7 +3,7 @@
 use super::Complaints;
 use crate::document::{Document, Extra, Schema, TextContent, TextFormat};
 
-/// Where a schema is used.
+/// The uses of a schema.
 #[derive(Clone, Copy)]
 pub(super) struct Use {
     pub in_requests: bool,
@@ -100,7 +100,7 @@ pub(super) fn check(
     }
 }
 
-/// What a schema limits can be met, and be checked.
+/// The limits of a schema can be met and checked.
 pub(super) fn limits(
     document: &Document,
     place: &str,
@@ -177,22 +177,9 @@ pub(super) fn limits(
 /// closes nothing.
 fn limit_words(schema: &Schema) -> Vec<&str> {
     const WORDS: [&str; 16] = [
-        "enum",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "maxItems",
-        "maxLength",
-        "maximum",
-        "minItems",
-        "minLength",
-        "minProperties",
-        "pattern",
-        "uniqueItems",
-        "x-exactly-one-of",
-        "x-exclusive",
-        "x-json-object",
-        "x-max-bytes",
-        "x-requires",
+        "enum", "exclusiveMaximum", "exclusiveMinimum", "maxItems", "maxLength", "maximum",
+        "minItems", "minLength", "minProperties", "pattern", "uniqueItems", "x-exactly-one-of",
+        "x-exclusive", "x-json-object", "x-max-bytes", "x-requires",
     ];
     let is_signed = matches!(schema, Schema::Integer(integer) if integer.minimum != Some(0));
     let words = schema.lines().words();

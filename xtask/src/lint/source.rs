@@ -35,7 +35,7 @@ pub(super) fn check(document: &Document, complaints: &mut Complaints) {
 }
 
 fn complaint_of_day(day: &str, at: (&Lines, &str), place: &str, complaints: &mut Complaints) {
-    // Where the day has begun already, it may be tomorrow's here.
+    // In a time zone ahead of UTC, today's date may be tomorrow's in UTC.
     let tomorrow = OffsetDateTime::now_utc().date().saturating_add(Duration::DAY);
     match date(day) {
         None => complaints.add(

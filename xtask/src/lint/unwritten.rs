@@ -1,4 +1,4 @@
-//! What `audit --fix` leaves to a person is not generated from until it is written.
+//! A document is not generated from while it has texts that `audit --fix` left to a person.
 
 use super::Complaints;
 use crate::{

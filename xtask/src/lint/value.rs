@@ -28,7 +28,7 @@ pub(super) struct Values<'a> {
     way: Way,
     /// The members seen: the component and the name.
     pub seen: BTreeSet<(&'a str, &'a str)>,
-    /// What is wrong.
+    /// The fault.
     pub faults: Vec<Violation>,
 }
 
@@ -238,10 +238,14 @@ impl<'a> Values<'a> {
         for group in &object.exactly_one_of {
             checks.push(check::exactly_one_of(&pairs(group)));
         }
-        if let Some(least) = object.min_properties {
+        let least = object.min_properties.map(|least| usize::try_from(least).unwrap_or(usize::MAX));
+        if let Some(least) = least.filter(|_| !object.is_struct()) {
+            let members = members.iter().map(|(name, value)| (name.clone(), value));
+            self.note(check::members(field, &members.collect(), least..));
+        } else if let Some(least) = least {
             let names = object.properties.keys();
             let pairs: Vec<_> = names.map(|name| (name.as_str(), given(name))).collect();
-            checks.push(check::some_of(usize::try_from(least).unwrap_or(usize::MAX), &pairs));
+            checks.push(check::some_of(least, &pairs));
         }
         for (member, needs) in &object.requires {
             for (other, value) in needs {
@@ -275,11 +279,9 @@ fn is_given(value: &Value) -> bool {
 /// The numbers that the type of a schema holds.
 pub(super) fn bounds(schema: &IntegerSchema) -> (i128, i128) {
     match schema.format {
-        Some(IntegerFormat::Int32) => (i32::MIN.into(), i32::MAX.into()),
-        Some(IntegerFormat::Uint32) => (0, u32::MAX.into()),
-        Some(IntegerFormat::Uint64) => (0, u64::MAX.into()),
-        None if schema.minimum >= Some(0) => (0, u64::MAX.into()),
-        Some(IntegerFormat::Int64) | None => (i64::MIN.into(), i64::MAX.into()),
+        Some(format) => format.bounds(),
+        None if schema.is_unsigned() => IntegerFormat::Uint64.bounds(),
+        None => IntegerFormat::Int64.bounds(),
     }
 }
 

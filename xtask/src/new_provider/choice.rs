@@ -28,6 +28,8 @@ pub(super) struct Flat {
     pub default: Option<Value>,
     /// It may be null.
     pub nullable: bool,
+    /// The vendor advises against it.
+    pub deprecated: bool,
 }
 
 impl Flat {
@@ -48,13 +50,24 @@ impl Flat {
         }
     }
 
-    /// The texts of an enumeration, closed or open.
+    /// The texts of an enumeration, closed or open. What YAML takes for a number was meant as text.
     pub fn values(&self) -> Option<Vec<String>> {
         let list = self.words.get("enum").or_else(|| self.words.get("x-extensible-enum"))?;
         let list = list.as_array()?.iter().filter(|value| !value.is_null());
-        let values: Option<Vec<String>> =
-            list.map(|value| Some(value.as_str()?.to_owned())).collect();
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+            _ => None,
+        };
+        let values: Option<Vec<String>> = list.map(text).collect();
         values.filter(|values| !values.is_empty() && self.kind() == Some("string"))
+    }
+
+    /// True for an object with members of its own, or with none at all.
+    pub fn has_members(&self) -> bool {
+        let members = self.words.get("properties").and_then(Value::as_object);
+        members.is_some_and(|members| !members.is_empty())
+            || self.words.get("additionalProperties") == Some(&json!(false))
     }
 
     fn is_object(&self) -> bool {
@@ -132,8 +145,10 @@ impl Schemas<'_> {
         }?;
         let said = own.get("description").and_then(Value::as_str).map(str::to_owned);
         let nullable = has_null || own.get("nullable") == Some(&json!(true));
+        let deprecated = own.get("deprecated") == Some(&json!(true));
         Some(Flat {
             nullable: nullable || flat.nullable,
+            deprecated: deprecated || flat.deprecated,
             description: said.or(flat.description),
             default: own.get("default").cloned().or(flat.default),
             ..flat
@@ -171,8 +186,9 @@ impl Schemas<'_> {
 }
 
 fn plain(words: Map<String, Value>) -> Flat {
-    let nullable = words.get("nullable") == Some(&json!(true));
-    Flat { words, nullable, ..Flat::default() }
+    let is = |word: &str| words.get(word) == Some(&json!(true));
+    let (nullable, deprecated) = (is("nullable"), is("deprecated"));
+    Flat { words, nullable, deprecated, ..Flat::default() }
 }
 
 /// True for a schema of null alone.

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::document::media_type;
+
 /// Aliases of aliases that are followed.
 const MAX_ALIASES: usize = 32;
 
@@ -107,4 +109,16 @@ pub(super) fn members<'a>(
 /// The items of a list; none of anything else.
 pub(super) fn items<'a>(value: &'a Value, word: &str) -> impl Iterator<Item = &'a Value> {
     value.get(word).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The JSON form of a body, or of an answer of ours, which has one form only.
+pub(super) fn json_form(body: &Value) -> Option<&Value> {
+    let mut forms = members(body, "content");
+    forms.find(|(media, _)| media_type(media) == "application/json").map(|(_, form)| form)
+}
+
+/// As [`json_form`], to write to.
+pub(super) fn json_form_mut(body: &mut Value) -> Option<&mut Value> {
+    let mut forms = body.get_mut("content")?.as_object_mut()?.iter_mut();
+    forms.find(|(media, _)| media_type(media) == "application/json").map(|(_, form)| form)
 }

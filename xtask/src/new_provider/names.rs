@@ -4,111 +4,18 @@ use std::collections::BTreeSet;
 
 use heck::{ToPascalCase as _, ToSnakeCase as _};
 
-/// Methods of a client, of its hooks and of traits, which a method of an operation would hide or clash with.
-const METHODS: [&str; 26] = [
-    "api_version",
-    "baseurl",
-    "borrow",
-    "borrow_mut",
-    "builder",
-    "client",
-    "clone",
-    "clone_from",
-    "clone_into",
-    "default",
-    "exec",
-    "fmt",
-    "from",
-    "inner",
-    "into",
-    "new",
-    "new_with_client",
-    "post",
-    "pre",
-    "to_owned",
-    "try_from",
-    "try_into",
-    "type_id",
-    "with_credentials",
-    "write",
-    "read",
+use crate::lint;
+
+/// Methods of a client whose code is the new provider's own, and further ones that read badly.
+const METHODS: [&str; 12] = [
+    "api_version", "attempt", "counts", "default", "exec", "new_with_client", "post", "pre",
+    "read", "type_id", "with_credentials", "write",
 ];
 
-/// Types and traits that generated code names without a path, or that every file sees.
-const TYPES: [&str; 73] = [
-    "Answer",
-    "Arc",
-    "AsMut",
-    "AsRef",
-    "Base64",
-    "Box",
-    "BTreeMap",
-    "Bytes",
-    "ByteStream",
-    "Call",
-    "CallError",
-    "CallOptions",
-    "Client",
-    "Clone",
-    "Copy",
-    "Debug",
-    "Default",
-    "Deserialize",
-    "DetailOf",
-    "Drop",
-    "Eq",
-    "Err",
-    "Error",
-    "ErrorKind",
-    "Example",
-    "Exchanging",
-    "Extra",
-    "Fn",
-    "FnMut",
-    "FnOnce",
-    "From",
-    "Future",
-    "Hash",
-    "HashMap",
-    "HeaderMap",
-    "Inner",
-    "Into",
-    "Iterator",
-    "Map",
-    "None",
-    "Ok",
-    "Operation",
-    "Option",
-    "Ord",
-    "Paged",
-    "PageItems",
-    "Pages",
-    "Part",
-    "Place",
-    "QueryParam",
-    "Prepared",
-    "Read",
-    "Requested",
-    "Redacted",
-    "RequestBuilderExt",
-    "Result",
-    "Secret",
-    "Self",
-    "Send",
-    "Serialize",
-    "Sized",
-    "Some",
-    "Streamed",
-    "String",
-    "Sync",
-    "ToOwned",
-    "ToString",
-    "TryFrom",
-    "TryInto",
-    "Upgraded",
-    "Validate",
-    "Value",
-    "Vec",
+/// Further types that generated code names without a path.
+const TYPES: [&str; 11] = [
+    "Arc", "Base64", "BTreeMap", "Extra", "HashMap", "HeaderMap", "Inner", "Map", "Redacted",
+    "Secret", "Value",
 ];
 
 /// Names already given, of one kind.
@@ -141,7 +48,7 @@ impl Taken {
         }
         if name == "Error" {
             name = "ErrorBody".to_owned();
-        } else if TYPES.contains(&name.as_str()) {
+        } else if is_taken_type(&name) {
             name.push_str("Object");
         }
         // A digit may stand before a letter that heck makes a capital one.
@@ -163,13 +70,18 @@ impl Taken {
         }
         let snake = name.to_snake_case();
         let is_method = syn::parse_str::<syn::Ident>(&snake).is_ok();
-        let is_taken =
-            METHODS.contains(&snake.as_str()) || TYPES.contains(&name.to_pascal_case().as_str());
+        let is_taken = METHODS.contains(&snake.as_str())
+            || is_taken_type(&name.to_pascal_case())
+            || lint::is_taken_operation(&name);
         if !is_method || is_taken {
             name.push_str(if name.contains(char::is_uppercase) { "Call" } else { "_call" });
         }
         self.free(name)
     }
+}
+
+fn is_taken_type(name: &str) -> bool {
+    TYPES.contains(&name) || lint::is_taken_type(name)
 }
 
 /// The last word of a name with dots: `Pod` of `io.k8s.api.core.v1.Pod`.

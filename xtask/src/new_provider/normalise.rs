@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     decision::{Decisions, Kind},
-    foreign::{Foreign, flag, items, members, name_in, text},
+    examples,
+    foreign::{Foreign, items, members, name_in, text},
     operation::{Operations, is_address, tag},
     prose,
-    sample::Sampler,
-    schema::{HINT, Schemas, references},
+    schema::{Schemas, references},
 };
 
 /// Methods that a document of ours has.
@@ -99,7 +99,7 @@ pub fn normalise(foreign: &str, about: &About) -> Result<Normalised, String> {
     let mut responses: Map<String, Value> =
         answers.into_iter().map(|(_, name, answer)| (name, answer)).collect();
     share(&mut paths, &mut responses);
-    examples(&mut paths, &components, &mut decisions);
+    examples::give(&mut paths, &mut responses, &components, &mut decisions);
     if paths.is_empty() {
         let why = decisions
             .sorted()
@@ -110,7 +110,7 @@ pub fn normalise(foreign: &str, about: &About) -> Result<Normalised, String> {
         return Err(format!("has no operation that can be kept{why}"));
     }
     prune(&paths, &mut responses, &mut components);
-    strip(&mut paths, &mut components);
+    examples::strip(&mut paths, &mut responses, &mut components);
     let ids: BTreeSet<String> = paths
         .values()
         .filter_map(Value::as_object)
@@ -139,6 +139,7 @@ pub fn normalise(foreign: &str, about: &About) -> Result<Normalised, String> {
         }
     }
     document["components"] = all.into();
+    examples::sift(&mut document);
     Ok(Normalised { document, decisions })
 }
 
@@ -385,125 +386,4 @@ fn prune(
         }
     }
     components.retain(|name, _| used.contains(name));
-}
-
-/// Gives each operation its examples, and each answer one; drops operations that can have none.
-fn examples(
-    paths: &mut Map<String, Value>,
-    components: &Map<String, Value>,
-    decisions: &mut Decisions,
-) {
-    for item in paths.values_mut().filter_map(Value::as_object_mut) {
-        item.retain(|_, operation| {
-            let id = text(operation, "operationId").unwrap_or_default().to_owned();
-            let made = of_operation(operation, components);
-            if !made {
-                let why = "no example of what it sends could be made, which its limits or a recursion forbid";
-                decisions.add(id, Kind::OperationLeftOut { why: why.to_owned() });
-            }
-            made
-        });
-    }
-    paths.retain(|_, item| item.as_object().is_some_and(|item| !item.is_empty()));
-}
-
-fn of_operation(operation: &mut Value, components: &Map<String, Value>) -> bool {
-    const JSON: &str = "/requestBody/content/application~1json";
-    let target = operation.pointer(&format!("{JSON}/schema/$ref")).and_then(Value::as_str);
-    let body =
-        target.and_then(|target| Some(target.strip_prefix("#/components/schemas/")?.to_owned()));
-    let mut all = Map::new();
-    let mut bodies = Map::new();
-    let has_parameters = operation.get("parameters").is_some();
-    let mut last = None;
-    for (name, summary, every) in
-        [("minimal", "Required members only.", false), ("every-member", "Every member.", true)]
-    {
-        let sampler = Sampler::new(components, every);
-        let mut parameters = Map::new();
-        for parameter in items(operation, "parameters") {
-            if every || flag(parameter, "required") {
-                let wire = text(parameter, "name").unwrap_or_default();
-                match sampler.value(&parameter["schema"], wire) {
-                    Some(value) => drop(parameters.insert(wire.to_owned(), value)),
-                    None if flag(parameter, "required") => return false,
-                    None => {}
-                }
-            }
-        }
-        let value = match &body {
-            Some(body) => match sampler.component(body) {
-                Some(value) => Some(value),
-                None => return false,
-            },
-            None => None,
-        };
-        let example = (parameters.clone(), value.clone());
-        if last.as_ref() == Some(&example) {
-            continue;
-        }
-        last = Some(example);
-        if has_parameters || value.is_none() {
-            let mut example = json!({ "summary": summary });
-            if !parameters.is_empty() {
-                example["parameters"] = parameters.into();
-            }
-            if let Some(value) = value {
-                example["body"] = value;
-            }
-            all.insert(name.to_owned(), example);
-        } else {
-            bodies.insert(name.to_owned(), json!({ "summary": summary, "value": value }));
-        }
-    }
-    if let Some(words) = operation.as_object_mut() {
-        match all.is_empty() {
-            true => drop(words.shift_remove("x-examples")),
-            false => drop(words.insert("x-examples".to_owned(), all.into())),
-        }
-    }
-    if let Some(media) = operation.pointer_mut(JSON).filter(|_| !bodies.is_empty()) {
-        media["examples"] = bodies.into();
-    }
-    let sampler = Sampler::new(components, true);
-    let answers = operation.get_mut("responses").and_then(Value::as_object_mut);
-    for (status, answer) in
-        answers.into_iter().flatten().filter(|(status, _)| status.starts_with('2'))
-    {
-        let Some(media) = answer.pointer_mut("/content/application~1json") else { continue };
-        let target = media["schema"]["$ref"].as_str().unwrap_or_default().to_owned();
-        let name = target.strip_prefix("#/components/schemas/").unwrap_or_default();
-        if let Some(value) = sampler.component(name) {
-            let summary = format!("Every member, of an answer {status}.");
-            media["examples"] = json!({ "every-member": { "summary": summary, "value": value } });
-        }
-    }
-    true
-}
-
-/// Takes away what was kept for the examples.
-fn strip(paths: &mut Map<String, Value>, components: &mut Map<String, Value>) {
-    let operations = paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut);
-    let parameters =
-        operations.filter_map(|operation| operation.get_mut("parameters")?.as_array_mut());
-    let parameters = parameters.flatten().filter_map(|parameter| parameter.get_mut("schema"));
-    for schema in parameters.chain(components.values_mut()) {
-        without_hints(schema);
-    }
-}
-
-fn without_hints(schema: &mut Value) {
-    let Some(words) = schema.as_object_mut() else { return };
-    words.shift_remove(HINT);
-    for word in ["items", "additionalProperties"] {
-        words.get_mut(word).into_iter().for_each(without_hints);
-    }
-    for member in words
-        .get_mut("properties")
-        .and_then(Value::as_object_mut)
-        .into_iter()
-        .flat_map(Map::values_mut)
-    {
-        without_hints(member);
-    }
 }

@@ -5,29 +5,26 @@ use serde_json::{Map, Value, json};
 
 use super::{
     decision::Kind,
+    examples::{self, GIVEN},
     foreign::{Foreign, flag, items, members, name_in, text},
     names::{self, Taken},
     prose,
     schema::{Root, Schemas, Side, Spot},
 };
-use crate::{document::Pattern, lint};
+use crate::{
+    document::{Pattern, media_type},
+    lint,
+};
+
+/// The names of the forms of a body that are read.
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain";
 
 /// What a path parameter must be, where the foreign document does not say.
 const SEGMENT: &str = r"^[^/\\.][^/\\]*$";
 
-/// Headers that the client or its hooks set.
-const HEADERS: [&str; 10] = [
-    "accept",
-    "api-version",
-    "authorization",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "host",
-    "x-auth-token",
-    "x-security-token",
-];
+/// Further headers that no caller passes.
+const HEADERS: [&str; 2] = ["connection", "cookie"];
 
 /// Makes operations.
 pub(super) struct Operations<'a> {
@@ -87,6 +84,7 @@ impl<'a> Operations<'a> {
     ) -> Result<Value, String> {
         let spot = Spot::new(Side::Request, id, id);
         let parameters = self.parameters(id, path, item, operation)?;
+        let given = self.examples(&parameters, item, operation);
         let body = self.body(id, operation)?;
         let responses = self.responses(id, method, operation);
         let description = text(operation, "description").or_else(|| text(item, "description"));
@@ -130,8 +128,9 @@ impl<'a> Operations<'a> {
             made["parameters"] = parameters.into();
         }
         made["x-examples"] = json!({});
-        if let Some(name) = body {
-            made["requestBody"] = json!({ "required": true, "content": content(&name) });
+        made[GIVEN] = given;
+        if let Some((media, name)) = body {
+            made["requestBody"] = json!({ "required": true, "content": content(&media, &name) });
         }
         made["responses"] = responses.into();
         Ok(made)
@@ -189,7 +188,8 @@ impl<'a> Operations<'a> {
                 None => given.push(parameter),
             }
         }
-        let undeclared: Vec<Value> = template_names(path)
+        let undeclared: Vec<Value> = lint::template_names(path)
+            .into_iter()
             .filter(|name| {
                 !given
                     .iter()
@@ -204,7 +204,7 @@ impl<'a> Operations<'a> {
             let name = text(parameter, "name").unwrap_or_default().to_owned();
             let is_needed = flag(parameter, "required") || text(parameter, "in") == Some("path");
             let snake = name.to_snake_case();
-            let fits = if snake.is_empty() || !snake.is_ascii() {
+            let fits = if snake.is_empty() || !snake.is_ascii() || !prose::is_plain(&name) {
                 Err("its name becomes none in Rust".to_owned())
             } else if seen.contains(&snake) {
                 Err("another parameter becomes the same name".to_owned())
@@ -263,7 +263,7 @@ impl<'a> Operations<'a> {
         }
         match location {
             "path" => {
-                if !template_names(path).any(|part| part == name) {
+                if !lint::template_names(path).contains(&name) {
                     return Err("it is not in the path".to_owned());
                 }
                 if style != "simple" || is_list {
@@ -312,10 +312,8 @@ impl<'a> Operations<'a> {
             more.push(format!("Default: `{shown}`."));
             self.schemas.note(&spot, Kind::SaidInText { word: "default".to_owned() });
         }
-        if flag(given, "deprecated") || flag(schema, "deprecated") {
-            more.push("Deprecated by the vendor.".to_owned());
-            self.schemas.note(&spot, Kind::SaidInText { word: "deprecated".to_owned() });
-        }
+        let target = self.foreign.target("schemas", schema).unwrap_or(schema);
+        let is_deprecated = [given, schema, target].iter().any(|it| flag(it, "deprecated"));
         for sentence in more {
             let stop = if about.ends_with(['.', '!', '?', ':']) { "" } else { "." };
             about = format!("{about}{stop} {sentence}");
@@ -326,6 +324,9 @@ impl<'a> Operations<'a> {
         let mut parameter = json!({ "name": name, "in": location });
         if flag(given, "required") || location == "path" {
             parameter["required"] = true.into();
+        }
+        if is_deprecated {
+            parameter["deprecated"] = true.into();
         }
         parameter["description"] = about.into();
         parameter["schema"] = made;
@@ -338,8 +339,13 @@ impl<'a> Operations<'a> {
             return;
         }
         if schema.get("type").is_none() {
-            // An enumeration's own name is kept, its values are not checked in the path.
+            // An enumeration is a text here, for its type takes any.
+            let values = items(schema, "enum").filter_map(Value::as_str);
+            let values: Vec<String> = values.map(regex_syntax::escape).collect();
             *schema = json!({ "type": "string" });
+            if !values.is_empty() {
+                schema["pattern"] = format!("^({})$", values.join("|")).into();
+            }
         }
         let own = schema.get("pattern").and_then(Value::as_str);
         let own = own.and_then(|own| Pattern::try_from(own.to_owned()).ok());
@@ -355,8 +361,8 @@ impl<'a> Operations<'a> {
         self.schemas.note(spot, Kind::PathPattern);
     }
 
-    /// The component that an operation sends.
-    fn body(&mut self, id: &str, operation: &Value) -> Result<Option<String>, String> {
+    /// What an operation sends: the name of its form, and the component.
+    fn body(&mut self, id: &str, operation: &Value) -> Result<Option<(String, String)>, String> {
         let Some(given) = operation.get("requestBody") else { return Ok(None) };
         let foreign = self.foreign;
         let given =
@@ -370,20 +376,44 @@ impl<'a> Operations<'a> {
                 false => Ok(None),
             };
         };
-        if !media.starts_with("application/json") {
-            self.schemas.note(&spot, Kind::WordLeftOut { word: media.to_owned() });
-        }
+        let media = self.media(&spot, media);
         let anything = json!({});
         match self.schemas.root(body.get("schema").unwrap_or(&anything), &spot) {
             Root::Object(name) => {
                 if !flag(given, "required") {
                     self.schemas.note(&spot, Kind::BodyRequired);
                 }
-                Ok(Some(name))
+                Ok(Some((media, name)))
             }
-            Root::List => Err("its body is a list, and an object is sent".to_owned()),
+            Root::List(_) => Err("its body is a list, and an object is sent".to_owned()),
             Root::Other(what) => Err(format!("its body is {what}, and an object is sent")),
         }
+    }
+
+    /// The vendor's examples of a call.
+    fn examples(&self, parameters: &[Value], item: &Value, operation: &Value) -> Value {
+        let foreign = self.foreign;
+        let all = items(item, "parameters").chain(items(operation, "parameters"));
+        let all = all.filter_map(|one| foreign.target("parameters", one));
+        let all: Vec<&Value> = all.collect();
+        let given = parameters.iter().filter_map(|ours| {
+            let same =
+                |it: &&&Value| ["name", "in"].iter().all(|word| it.get(word) == ours.get(word));
+            Some((text(ours, "name")?.to_owned(), *all.iter().rev().find(same)?))
+        });
+        let body = operation.get("requestBody");
+        let body = body.and_then(|body| foreign.target("requestBodies", body)).and_then(json_of);
+        examples::of_call(foreign, &given.collect::<Vec<_>>(), body.map(|(_, body)| body))
+    }
+
+    /// The name of a JSON form: the foreign one where it says JSON.
+    fn media(&mut self, spot: &Spot, media: &str) -> String {
+        let is_plain = media.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        if is_plain && media_type(media) == JSON {
+            return media.to_owned();
+        }
+        self.schemas.note(spot, Kind::WordLeftOut { word: media.replace('`', "") });
+        JSON.to_owned()
     }
 
     fn responses(&mut self, id: &str, method: &str, operation: &Value) -> Map<String, Value> {
@@ -457,7 +487,7 @@ impl<'a> Operations<'a> {
                 "5XX" => &["5XX"],
                 number
                     if number.len() == 3
-                        && number.parse().is_ok_and(|it: u16| (400..600).contains(&it)) =>
+                        && number.parse().is_ok_and(|it: u16| (300..600).contains(&it)) =>
                 {
                     &[number]
                 }
@@ -517,37 +547,43 @@ impl<'a> Operations<'a> {
         if method == "head" || status == "204" {
             return made;
         }
-        let mut leave_out = |why: String| {
-            self.schemas.decisions.add(place, Kind::BodyLeftOut { why });
-        };
-        match json_of(answer) {
-            Some((_, body)) => {
+        let left_out = match json_of(answer) {
+            Some((media, body)) => {
                 let anything = json!({});
                 match self.schemas.root(body.get("schema").unwrap_or(&anything), &spot) {
-                    Root::Object(name) => made["content"] = content(&name),
-                    Root::List => {
-                        let why = "it is a list".to_owned();
-                        self.schemas.decisions.add(place, Kind::BodyLeftOut { why });
+                    Root::Object(name) => {
+                        made["content"] = content(&self.media(&spot, media), &name);
+                        made[GIVEN] = examples::of_answer(self.foreign, body);
+                        return made;
                     }
-                    Root::Other(what) => {
-                        let why = format!("it is {what}");
-                        self.schemas.decisions.add(place, Kind::BodyLeftOut { why });
+                    Root::List(list) => {
+                        made["content"] = json!({ self.media(&spot, media): { "schema": list } });
+                        made[GIVEN] = examples::of_answer(self.foreign, body);
+                        return made;
                     }
+                    Root::Other(what) => what,
                 }
             }
+            None => match members(answer, "content").next() {
+                Some((media, _)) => format!("`{}`", media.replace('`', "")),
+                None => return made,
+            },
+        };
+        // Text is another form of what JSON cannot be here, and one that takes anything.
+        let mut forms = members(answer, "content").map(|(media, _)| media.as_str());
+        match forms.find(|media| media_type(media) == TEXT) {
+            Some(media) => made["content"] = json!({ media: { "schema": { "type": "string" } } }),
             None => {
-                if let Some((media, _)) = members(answer, "content").next() {
-                    let media: String = media.chars().filter(|c| *c != '`').collect();
-                    leave_out(format!("it is `{media}`"));
-                }
+                let why = format!("it is {left_out}");
+                self.schemas.decisions.add(place, Kind::BodyLeftOut { why });
             }
         }
         made
     }
 }
 
-fn content(name: &str) -> Value {
-    json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } })
+fn content(media: &str, name: &str) -> Value {
+    json!({ media: { "schema": { "$ref": format!("#/components/schemas/{name}") } } })
 }
 
 /// The JSON form of a body, or that of any type.
@@ -556,7 +592,7 @@ fn json_of(body: &Value) -> Option<(&str, &Value)> {
     let main =
         |media: &str| media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     forms()
-        .find(|(media, _)| main(media) == "application/json")
+        .find(|(media, _)| main(media) == JSON)
         .or_else(|| forms().find(|(media, _)| main(media).ends_with("+json")))
         .or_else(|| forms().find(|(media, _)| main(media) == "*/*"))
 }
@@ -586,10 +622,8 @@ pub(super) fn is_address(url: &str) -> bool {
 }
 
 fn is_own_header(parameter: &Value) -> bool {
-    let name = text(parameter, "name").unwrap_or_default().to_ascii_lowercase();
-    text(parameter, "in") == Some("header") && HEADERS.contains(&name.as_str())
-}
-
-fn template_names(path: &str) -> impl Iterator<Item = &str> {
-    path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
+    let name = text(parameter, "name").unwrap_or_default();
+    let is_own =
+        lint::is_set_by_client(name) || HEADERS.iter().any(|it| name.eq_ignore_ascii_case(it));
+    text(parameter, "in") == Some("header") && is_own
 }

@@ -79,6 +79,11 @@ pub(super) fn sentence(text: &str) -> String {
     if Prose::try_from(first.clone()).is_ok() { first } else { String::new() }
 }
 
+/// True for what may stand in a document as it is: a name, a value.
+pub(super) fn is_plain(text: &str) -> bool {
+    plain_characters(text) == text
+}
+
 /// Line ends, tabs and characters that show nothing, or that turn the direction of what follows.
 fn plain_characters(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");

@@ -8,7 +8,10 @@ use std::{
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::{Map, Value, json};
 
-use super::schema::{HINT, references};
+use super::{
+    prose,
+    schema::{HINT, references},
+};
 use crate::document::Pattern;
 
 /// How deep an example nests.
@@ -16,6 +19,9 @@ const MAX_DEPTH: usize = 40;
 
 /// The most characters of a text made to fit a pattern or a length.
 const MAX_TEXT: usize = 4_096;
+
+/// The most items or members that an example has because of a limit.
+pub(super) const MAX_LEAST: u64 = 64;
 
 /// The most values in one example.
 const MAX_VALUES: u32 = 20_000;
@@ -80,8 +86,9 @@ impl<'a> Sampler<'a> {
         if self.made.get() > MAX_VALUES {
             return None;
         }
-        if let Some(first) = schema.get("enum").and_then(|values| values.get(0)) {
-            return Some(first.clone());
+        if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+            let hint = schema.get(HINT).filter(|hint| values.contains(hint));
+            return hint.or(values.first()).cloned();
         }
         if let Some(target) =
             schema.get("$ref").or_else(|| schema.get("allOf")?.get(0)?.get("$ref"))
@@ -91,10 +98,7 @@ impl<'a> Sampler<'a> {
         match schema.get("type")?.as_str()? {
             "string" => text(schema, name).map(Value::from),
             "integer" => Some(integer(schema)),
-            "number" => {
-                let hint = schema.get(HINT).filter(|hint| hint.is_number());
-                Some(hint.cloned().unwrap_or(json!(1.5)))
-            }
+            "number" => number(schema),
             "boolean" => Some(true.into()),
             "array" => self.list(schema, name, within),
             "object" => self.object(schema, within),
@@ -112,9 +116,13 @@ impl<'a> Sampler<'a> {
         let Some(item) = self.made(item_schema, name, within) else {
             return (least == 0).then(|| json!([]));
         };
-        let count = usize::try_from(least.clamp(1, 64)).unwrap_or(1);
+        let count = usize::try_from(least.clamp(1, MAX_LEAST)).unwrap_or(1);
         let unique = schema.get("uniqueItems") == Some(&json!(true));
+        let values = item_schema.get("enum").and_then(Value::as_array).filter(|_| unique);
         let items = (0..count).map(|index| match &item {
+            _ if values.is_some_and(|values| index < values.len()) => {
+                values.and_then(|values| values.get(index)).cloned().unwrap_or_default()
+            }
             Value::String(text) if unique && index > 0 => Value::from(format!("{text}{index}")),
             Value::Number(number) if unique => {
                 Value::from(number.as_i64().unwrap_or_default().saturating_add(index as i64))
@@ -141,7 +149,7 @@ impl<'a> Sampler<'a> {
                 None => {}
             }
         }
-        if schema.get("properties").is_none() && self.every {
+        if schema.get("properties").is_none() && (self.every || least > 0) {
             let extra = schema
                 .get("additionalProperties")
                 .filter(|extra| extra.get("type").is_some() || !references(extra).is_empty());
@@ -150,7 +158,13 @@ impl<'a> Sampler<'a> {
                 None if schema.get("additionalProperties") == Some(&json!(false)) => None,
                 None => Some("value".into()),
             };
-            made.extend(value.map(|value| ("name".to_owned(), value)));
+            let count = least.clamp(1, MAX_LEAST);
+            let name = |index| if index == 0 { "name".to_owned() } else { format!("name{index}") };
+            made.extend(
+                value
+                    .into_iter()
+                    .flat_map(|value| (0..count).map(move |index| (name(index), value.clone()))),
+            );
         }
         Some(made.into())
     }
@@ -165,6 +179,27 @@ fn integer(schema: &Value) -> Value {
     let hint = schema.get(HINT).and_then(Value::as_i64).filter(|it| (least..=most).contains(it));
     let hint = hint.filter(|it| !is_unsigned || *it >= 0).filter(|it| i32::try_from(*it).is_ok());
     hint.unwrap_or_else(|| 1.clamp(least, most.max(least))).into()
+}
+
+/// A number within the limits of its schema. Nothing, if there is none.
+pub(super) fn number(schema: &Value) -> Option<Value> {
+    let limit = |word: &str| schema.get(word).and_then(Value::as_f64);
+    let excludes = |word: &str| schema.get(word) == Some(&json!(true));
+    let (least, most) = (limit("minimum"), limit("maximum"));
+    let fits = |value: &f64| {
+        let above = least.is_none_or(|least| {
+            if excludes("exclusiveMinimum") { *value > least } else { *value >= least }
+        });
+        let below = most.is_none_or(|most| {
+            if excludes("exclusiveMaximum") { *value < most } else { *value <= most }
+        });
+        above && below
+    };
+    let hint = schema.get(HINT).filter(|hint| hint.as_f64().is_some_and(|hint| fits(&hint)));
+    let middle = least.zip(most).map(|(least, most)| least.midpoint(most));
+    let near = [least.map(|least| least + 0.5), most.map(|most| most - 0.5), least, most, middle];
+    let made = || [Some(1.5)].into_iter().chain(near).flatten().find(fits).map(|it| json!(it));
+    hint.cloned().or_else(made)
 }
 
 /// A text that keeps the limits of its schema. Nothing, if no one is found.
@@ -198,7 +233,7 @@ pub(super) fn text(schema: &Value, name: &str) -> Option<String> {
     let hint = schema
         .get(HINT)
         .and_then(Value::as_str)
-        .filter(|hint| hint.len() < 200 && !hint.is_empty());
+        .filter(|hint| hint.len() < 200 && !hint.is_empty() && prose::is_plain(hint));
     let plain: String = name
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')

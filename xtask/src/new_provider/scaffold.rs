@@ -220,7 +220,7 @@ fn detail(document: &Value) -> Option<String> {
                     Some(name) => document.get("components")?.get("responses")?.get(&name)?,
                     None => answer,
                 };
-                let schema = answer.pointer("/content/application~1json/schema");
+                let schema = super::foreign::json_form(answer).and_then(|form| form.get("schema"));
                 let Some(name) = schema.and_then(|it| super::foreign::name_in(it, "schemas"))
                 else {
                     continue;
@@ -295,4 +295,41 @@ fn edit(root: &Path, path: &str, make: impl Fn(&str) -> Option<String>) -> Resul
         )
     })?;
     put(root, path, &made)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "in a test, an unwrap is an assertion")]
+
+    use syn::{ImplItem, Item};
+
+    use super::FILES;
+    use crate::new_provider::names::Taken;
+
+    /// No operation gets the name of a method that the crate's own files give to the client.
+    #[test]
+    fn methods_of_the_client_are_taken() {
+        let mut count = 0;
+        for (path, template) in FILES.iter().filter(|(path, _)| path.ends_with(".rs")) {
+            let text = ["NAME", "UPPER", "TITLE", "DETAIL", "MODULES", "ERRORS"].iter().fold(
+                template.replace("@BODY@", "").replace("@ENDPOINT@", "None"),
+                |text, word| text.replace(&format!("@{word}@"), "Word"),
+            );
+            let file = syn::parse_file(&text).unwrap_or_else(|e| panic!("{path}: {e}"));
+            for item in file.items {
+                let Item::Impl(item) = item else { continue };
+                let ty = &item.self_ty;
+                if quote::quote!(#ty).to_string() != "Client" {
+                    continue;
+                }
+                for method in item.items {
+                    let ImplItem::Fn(method) = method else { continue };
+                    let name = method.sig.ident.to_string();
+                    assert_ne!(Taken::default().operation(&name), name, "{path}");
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 3);
+    }
 }

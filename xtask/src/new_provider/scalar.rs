@@ -1,27 +1,20 @@
 //! Texts and numbers, with what limits them.
 
 use heck::ToSnakeCase as _;
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use super::{
     choice::Flat,
     decision::Kind,
-    sample,
+    prose, sample,
     schema::{Schemas, Side, Spot, root_of},
 };
-use crate::document::Pattern;
+use crate::document::{IntegerFormat, Pattern};
 
 /// What a member's name says of a secret.
 const SECRETS: [&str; 9] = [
-    "access_key_secret",
-    "api_key",
-    "auth_token",
-    "client_secret",
-    "passphrase",
-    "password",
-    "private_key",
-    "secret",
-    "secret_key",
+    "access_key_secret", "api_key", "auth_token", "client_secret", "passphrase", "password",
+    "private_key", "secret", "secret_key",
 ];
 
 impl Schemas<'_> {
@@ -77,7 +70,7 @@ impl Schemas<'_> {
         if schema["format"] == "byte" {
             let why = "Base64 is not checked against a pattern";
             self.note(spot, Kind::LimitLeftOut { word: format!("pattern: {pattern}"), why });
-        } else if Pattern::try_from(pattern.to_owned()).is_err() {
+        } else if Pattern::try_from(pattern.to_owned()).is_err() || !prose::is_plain(pattern) {
             let why =
                 "the checks cannot match it; write it without look-around and classes of Unicode";
             self.note(spot, Kind::LimitLeftOut { word: format!("pattern: {pattern}"), why });
@@ -101,18 +94,19 @@ impl Schemas<'_> {
 
     pub(super) fn integer(&mut self, flat: &Flat, spot: &Spot) -> Value {
         let mut schema = json!({ "type": "integer" });
-        let mut more = self.other_values(flat, spot);
+        let mut more = Vec::new();
         let format = flat.words.get("format").and_then(Value::as_str).unwrap_or_default();
+        let int = IntegerFormat::bounds;
         let (kept, range): (&str, (i128, i128)) = match format {
-            "int32" => ("int32", (i32::MIN.into(), i32::MAX.into())),
+            "int32" => ("int32", int(IntegerFormat::Int32)),
             "int8" => ("int32", (i8::MIN.into(), i8::MAX.into())),
             "int16" => ("int32", (i16::MIN.into(), i16::MAX.into())),
             "uint8" => ("uint32", (0, u8::MAX.into())),
             "uint16" => ("uint32", (0, u16::MAX.into())),
-            "uint32" => ("uint32", (0, u32::MAX.into())),
-            "uint64" | "uint" => ("uint64", (0, u64::MAX.into())),
-            "int64" => ("int64", (i64::MIN.into(), i64::MAX.into())),
-            _ => ("", (i64::MIN.into(), i64::MAX.into())),
+            "uint32" => ("uint32", int(IntegerFormat::Uint32)),
+            "uint64" | "uint" => ("uint64", int(IntegerFormat::Uint64)),
+            "int64" => ("int64", int(IntegerFormat::Int64)),
+            _ => ("", int(IntegerFormat::Int64)),
         };
         if !kept.is_empty() {
             schema["format"] = kept.into();
@@ -122,32 +116,19 @@ impl Schemas<'_> {
             more.push(format!("Form: `{format}`."));
         }
         if spot.side == Side::Answer {
+            more.extend(self.other_values(flat, spot));
             return self.finished(schema, flat, spot, more);
         }
-        if let Some(step) = flat.words.get("multipleOf") {
-            more.push(format!("A multiple of {step}."));
-            self.note(spot, Kind::SaidInText { word: "multipleOf".to_owned() });
-        }
+        more.extend(self.steps(flat, spot));
         let mut limits = [None, None];
-        for (limit, (word, exclusive, step)) in limits
-            .iter_mut()
-            .zip([("minimum", "exclusiveMinimum", 1), ("maximum", "exclusiveMaximum", -1)])
-        {
-            let Some(given) = flat.words.get(word) else { continue };
-            let whole = given.as_i64().or_else(|| {
-                given.as_f64().filter(|it| it.fract() == 0.0 && it.abs() < 9e15).map(|it| it as i64)
-            });
-            let whole = whole.and_then(|it| {
-                if flat.words.get(exclusive) == Some(&json!(true)) {
-                    it.checked_add(step)
-                } else {
-                    Some(it)
-                }
-            });
-            *limit = whole.filter(|it| range.0 <= i128::from(*it) && i128::from(*it) <= range.1);
-            if limit.is_none() {
+        for (limit, is_least) in limits.iter_mut().zip([true, false]) {
+            let Some(end) = End::of(flat, is_least) else { continue };
+            let whole = end.whole();
+            let is_idle = if is_least { whole <= range.0 } else { whole >= range.1 };
+            *limit = i64::try_from(whole).ok().filter(|_| (range.0..=range.1).contains(&whole));
+            if limit.is_none() && !is_idle {
                 let why = "it is no whole number of the type's own range";
-                self.note(spot, Kind::LimitLeftOut { word: format!("{word}: {given}"), why });
+                self.note(spot, Kind::LimitLeftOut { word: end.word(), why });
             }
         }
         // A narrower type than ours has its own limits.
@@ -164,38 +145,124 @@ impl Schemas<'_> {
         }
         limits[0].into_iter().for_each(|it| schema["minimum"] = it.into());
         limits[1].into_iter().for_each(|it| schema["maximum"] = it.into());
+        // Without a format, a number that cannot be negative is unsigned.
+        let least = limits[0].map_or(range.0, i128::from);
+        let most = limits[1].map_or(range.1, i128::from);
+        let values = flat.words.get("enum").and_then(Value::as_array).into_iter().flatten();
+        let values: Vec<i64> = values
+            .filter_map(Value::as_i64)
+            .filter(|value| (least..=most).contains(&i128::from(*value)))
+            .collect();
+        match values.is_empty() {
+            true => more.extend(self.other_values(flat, spot)),
+            false => schema["enum"] = values.into(),
+        }
         self.finished(schema, flat, spot, more)
     }
 
-    /// The values of an enumeration of numbers, as a sentence.
-    fn other_values(&mut self, flat: &Flat, spot: &Spot) -> Vec<String> {
-        let Some(values) = flat.words.get("enum").and_then(Value::as_array) else {
-            return Vec::new();
-        };
+    /// The values of an enumeration that is said nowhere else, as a sentence.
+    fn other_values(&mut self, flat: &Flat, spot: &Spot) -> Option<String> {
+        let values = flat.words.get("enum")?.as_array()?.iter();
         let shown: Vec<String> =
-            values.iter().filter(|it| it.is_number()).map(ToString::to_string).collect();
+            values.filter(|it| it.is_number() || it.is_boolean()).map(Value::to_string).collect();
         if shown.is_empty() {
-            return Vec::new();
+            return None;
         }
         self.note(spot, Kind::SaidInText { word: "enum".to_owned() });
-        vec![format!("One of {}.", shown.join(", "))]
+        Some(format!("One of {}.", shown.join(", ")))
+    }
+
+    /// What a number is a multiple of, as a sentence.
+    fn steps(&mut self, flat: &Flat, spot: &Spot) -> Option<String> {
+        let step = flat.words.get("multipleOf")?;
+        self.note(spot, Kind::SaidInText { word: "multipleOf".to_owned() });
+        Some(format!("A multiple of {step}."))
+    }
+
+    pub(super) fn boolean(&mut self, flat: &Flat, spot: &Spot) -> Value {
+        let more = self.other_values(flat, spot).into_iter().collect();
+        self.finished(json!({ "type": "boolean" }), flat, spot, more)
     }
 
     pub(super) fn number(&mut self, flat: &Flat, spot: &Spot) -> Value {
         let mut schema = json!({ "type": "number" });
-        let mut more = self.other_values(flat, spot);
+        let mut more: Vec<String> = self.other_values(flat, spot).into_iter().collect();
         let format = flat.words.get("format").and_then(Value::as_str);
         if let Some(format @ ("float" | "double")) = format {
             schema["format"] = format.into();
         }
         if spot.side != Side::Answer {
-            for (word, text) in [("minimum", "At least"), ("maximum", "At most")] {
-                if let Some(limit) = flat.words.get(word).filter(|limit| limit.is_number()) {
-                    more.push(format!("{text} {limit}."));
-                    self.note(spot, Kind::SaidInText { word: word.to_owned() });
+            more.extend(self.steps(flat, spot));
+            let ends = [End::of(flat, true), End::of(flat, false)];
+            for end in ends.iter().flatten() {
+                schema[end.name] = Value::Number(end.limit.clone());
+                if end.is_excluded {
+                    schema[end.excluding()] = true.into();
+                }
+            }
+            if sample::number(&schema).is_none() {
+                let why = "nothing is that large and that small";
+                for end in ends.into_iter().flatten() {
+                    let words = schema.as_object_mut().into_iter();
+                    words.for_each(|words| {
+                        words.shift_remove(end.name);
+                        words.shift_remove(end.excluding());
+                    });
+                    self.note(spot, Kind::LimitLeftOut { word: end.word(), why });
                 }
             }
         }
         self.finished(schema, flat, spot, more)
+    }
+}
+
+/// An end of the range of a number.
+struct End {
+    /// `minimum` or `maximum`.
+    name: &'static str,
+    limit: Number,
+    /// Whether the limit itself is beyond the end.
+    is_excluded: bool,
+}
+
+impl End {
+    /// What a schema says; documents of other versions of OpenAPI give the excluded number itself.
+    fn of(flat: &Flat, is_least: bool) -> Option<Self> {
+        let name = if is_least { "minimum" } else { "maximum" };
+        let mut end = Self { name, limit: Number::from(0), is_excluded: false };
+        let own = flat.words.get(name).and_then(Value::as_number);
+        let excluded = flat.words.get(end.excluding());
+        let (limit, is_excluded) = match (own, excluded) {
+            (Some(own), Some(Value::Number(other))) => {
+                let (low, high) = (own.as_f64()?, other.as_f64()?);
+                let is_tighter = if is_least { high >= low } else { high <= low };
+                if is_tighter { (other, true) } else { (own, false) }
+            }
+            (None, Some(Value::Number(other))) => (other, true),
+            (own, excluded) => (own?, excluded == Some(&json!(true))),
+        };
+        end.limit = limit.clone();
+        end.is_excluded = is_excluded;
+        Some(end)
+    }
+
+    fn excluding(&self) -> &'static str {
+        if self.name == "minimum" { "exclusiveMinimum" } else { "exclusiveMaximum" }
+    }
+
+    fn word(&self) -> String {
+        format!("{}: {}", self.name, self.limit)
+    }
+
+    /// The last whole number within.
+    fn whole(&self) -> i128 {
+        let inwards: i128 = if self.name == "minimum" { 1 } else { -1 };
+        let exact = self.limit.as_i64().map(i128::from).or(self.limit.as_u64().map(i128::from));
+        let number = self.limit.as_f64().unwrap_or_default();
+        let number = if inwards > 0 { number.ceil() } else { number.floor() };
+        let is_whole = exact.is_some() || self.limit.as_f64() == Some(number);
+        // What is beyond every type stays beyond it.
+        let whole = exact.unwrap_or(number as i128);
+        if self.is_excluded && is_whole { whole.saturating_add(inwards) } else { whole }
     }
 }

@@ -12,6 +12,7 @@ use super::{
     foreign::{Foreign, flag, items, members},
     names::{self, Taken},
     prose,
+    sample::MAX_LEAST,
 };
 use crate::emit::enums::variant;
 
@@ -47,6 +48,22 @@ impl Spot {
         Self { side, place: place.to_owned(), hint: hint.to_owned() }
     }
 
+    /// True for what a list or a map holds.
+    fn is_within(&self) -> bool {
+        self.place.ends_with(".items") || self.place.ends_with(".additionalProperties")
+    }
+
+    /// True for a member of an object.
+    fn is_member(&self) -> bool {
+        self.side != Side::Parameter && !self.is_within()
+    }
+
+    /// What a list or a map holds.
+    fn part(&self, word: &str, hint: &str) -> Self {
+        let (place, hint) = (format!("{}.{word}", self.place), format!("{}{hint}", self.hint));
+        Self { side: self.side, place, hint }
+    }
+
     fn within(&self, name: &str) -> Self {
         Self {
             side: self.side,
@@ -60,8 +77,8 @@ impl Spot {
 pub(super) enum Root {
     /// A component object of this name.
     Object(String),
-    /// A list.
-    List,
+    /// A list of an answer.
+    List(Value),
     /// Something else: what it is.
     Other(String),
 }
@@ -72,6 +89,8 @@ pub(super) struct Schemas<'a> {
     pub(super) decisions: Decisions,
     pub(super) steps: u32,
     pub(super) depth: u32,
+    /// The foreign lists and maps that are being made.
+    within: Vec<String>,
     /// Foreign components that are in requests and in answers.
     shared: BTreeSet<String>,
     taken: Taken,
@@ -87,6 +106,7 @@ impl<'a> Schemas<'a> {
             decisions: Decisions::default(),
             steps: MAX_STEPS,
             depth: 0,
+            within: Vec::new(),
             shared,
             taken: Taken::default(),
             names: BTreeMap::new(),
@@ -104,7 +124,8 @@ impl<'a> Schemas<'a> {
     }
 
     /// The components, recursive ones first, as the linter wants them.
-    pub(super) fn into_components(self) -> Map<String, Value> {
+    pub(super) fn into_components(mut self) -> Map<String, Value> {
+        self.write_out();
         let all: BTreeMap<&str, Vec<String>> = self
             .components
             .iter()
@@ -128,23 +149,65 @@ impl<'a> Schemas<'a> {
         first.into_iter().chain(rest).cloned().collect()
     }
 
+    /// Writes objects out in whose place nothing is left of their members: a name is none of a map.
+    fn write_out(&mut self) {
+        let maps: BTreeMap<String, Value> =
+            self.components.iter().filter(|(_, schema)| is_empty_object(schema)).cloned().collect();
+        for (_, schema) in &mut self.components {
+            let mut pending: Vec<&mut Value> = vec![schema];
+            while let Some(part) = pending.pop() {
+                let target = part.get("$ref").or_else(|| part.pointer("/allOf/0/$ref"));
+                let name = target.and_then(Value::as_str).and_then(|it| it.rsplit('/').next());
+                if let Some(map) = name.and_then(|name| maps.get(name)) {
+                    let mut map = map.clone();
+                    for word in ["deprecated", "description"] {
+                        part.get(word).into_iter().for_each(|said| map[word] = said.clone());
+                    }
+                    *part = map;
+                }
+                match part {
+                    Value::Object(words) => pending.extend(words.values_mut()),
+                    Value::Array(all) => pending.extend(all),
+                    _ => {}
+                }
+            }
+        }
+    }
+
     /// The body of a request or of an answer.
     pub(super) fn root(&mut self, schema: &Value, spot: &Spot) -> Root {
         let Some(flat) = self.flat(schema, spot) else {
             return Root::Other("its schema is not in the document".to_owned());
         };
-        let has_members = flat.words.get("properties").is_some_and(|members| members != &json!({}));
         match flat.kind() {
-            Some("object") if spot.side == Side::Request && !has_members => {
+            Some("object") if spot.side == Side::Request && !flat.has_members() => {
                 Root::Other("an object without members of its own".to_owned())
             }
             Some("object") => Root::Object(self.object(&flat, spot)),
-            Some("array") => match self.convert(&flat, spot) {
-                Some(_) => Root::List,
+            Some("array") if spot.side == Side::Request => Root::Other("a list".to_owned()),
+            Some("array") => match self.item(&flat, spot) {
+                Some(item) => self.list_of(item),
                 None => Root::Other("a list of anything".to_owned()),
             },
             Some(kind) => Root::Other(format!("of type {kind}")),
             None => Root::Other("anything".to_owned()),
+        }
+    }
+
+    /// The list of an answer: its items are components or plain.
+    fn list_of(&self, item: Value) -> Root {
+        let item = match item.pointer("/allOf/0") {
+            Some(component) => component.clone(),
+            None => item,
+        };
+        let is_empty = references(&item).iter().any(|name| {
+            self.components.iter().any(|(other, it)| other == name && is_empty_object(it))
+        });
+        match item["type"].as_str() {
+            Some("array") => Root::Other("a list of lists".to_owned()),
+            Some("object") => Root::Other("a list of maps".to_owned()),
+            _ if is_empty => Root::Other("a list of objects without members".to_owned()),
+            _ => Root::List(json!({ "type": "array", "items": item })),
         }
     }
 
@@ -159,8 +222,20 @@ impl<'a> Schemas<'a> {
             self.note(spot, Kind::FreeForm { why: "its parts have parts without end" });
             return None;
         }
+        // A list or a map has no name of its own by which it could hold itself.
+        let origin = flat.origin.clone().filter(|_| match flat.kind() {
+            Some("object") => !flat.has_members(),
+            kind => kind == Some("array"),
+        });
+        if origin.as_ref().is_some_and(|origin| self.within.contains(origin)) {
+            self.note(spot, Kind::FreeForm { why: "its parts have parts without end" });
+            return None;
+        }
         self.depth += 1;
+        let outer = self.within.len();
+        self.within.extend(origin);
         let made = self.convert_within(flat, spot);
+        self.within.truncate(outer);
         self.depth -= 1;
         made
     }
@@ -173,15 +248,10 @@ impl<'a> Schemas<'a> {
             }),
             "integer" => Some(self.integer(flat, spot)),
             "number" => Some(self.number(flat, spot)),
-            "boolean" => Some(self.finished(json!({ "type": "boolean" }), flat, spot, Vec::new())),
+            "boolean" => Some(self.boolean(flat, spot)),
             "array" => self.list(flat, spot),
             "object" => {
-                let has_members = flat
-                    .words
-                    .get("properties")
-                    .and_then(Value::as_object)
-                    .is_some_and(|it| !it.is_empty());
-                if !has_members && flat.words.get("additionalProperties") != Some(&json!(false)) {
+                if !flat.has_members() {
                     return Some(self.map(flat, spot));
                 }
                 let name = self.object(flat, spot);
@@ -202,10 +272,14 @@ impl<'a> Schemas<'a> {
         let target = json!({ "$ref": format!("#/components/schemas/{name}") });
         let said = flat.description.as_deref().filter(|_| spot.side != Side::Parameter);
         let said = said.map(|said| self.cleaned(said, spot)).filter(|said| !said.is_empty());
-        if said.is_none() && closed.is_none() {
+        let is_deprecated = flat.deprecated && spot.is_member();
+        if said.is_none() && closed.is_none() && !is_deprecated {
             return target;
         }
         let mut words = json!({ "allOf": [target] });
+        if is_deprecated {
+            words["deprecated"] = true.into();
+        }
         if let Some(values) = closed {
             words["enum"] = values.into();
         }
@@ -262,9 +336,8 @@ impl<'a> Schemas<'a> {
             more.push(format!("Default: `{shown}`."));
             self.note(spot, Kind::SaidInText { word: "default".to_owned() });
         }
-        if flat.words.get("deprecated") == Some(&json!(true)) {
-            more.push("Deprecated by the vendor.".to_owned());
-            self.note(spot, Kind::SaidInText { word: "deprecated".to_owned() });
+        if flat.deprecated && spot.is_member() {
+            schema["deprecated"] = true.into();
         }
         if let Some(hint) = flat.words.get("example") {
             schema[HINT] = hint.clone();
@@ -277,11 +350,12 @@ impl<'a> Schemas<'a> {
             self.note(spot, Kind::SaidInText { word: "nullable".to_owned() });
         }
         // What a list or a map holds is described with it.
-        let is_within =
-            spot.place.ends_with(".items") || spot.place.ends_with(".additionalProperties");
+        let is_within = spot.is_within();
         let is_said = flat.description.is_some() || flat.words.contains_key("description");
-        if !is_within || is_said || !more.is_empty() {
+        if !is_within || is_said {
             schema["description"] = self.described(flat, spot, more).into();
+        } else if !more.is_empty() {
+            schema["description"] = more.join(" ").into();
         }
         schema
     }
@@ -294,7 +368,7 @@ impl<'a> Schemas<'a> {
         let (values, lost): (Vec<String>, Vec<String>) = all.into_iter().partition(|value| {
             let name = variant(value);
             let is_name = syn::parse_str::<syn::Ident>(&name).is_ok() && name.is_ascii();
-            is_name && name != "Unlisted" && seen.insert(name)
+            is_name && name != "Unlisted" && prose::is_plain(value) && seen.insert(name)
         });
         if values.is_empty() {
             return None;
@@ -330,7 +404,7 @@ impl<'a> Schemas<'a> {
                 name
             }
         };
-        let closes = is_whole && spot.side == Side::Request && flat.words.contains_key("enum");
+        let closes = is_whole && spot.side != Side::Answer && flat.words.contains_key("enum");
         Some(self.reference(&name, flat, spot, closes.then_some(values)))
     }
 
@@ -356,19 +430,20 @@ impl<'a> Schemas<'a> {
         name
     }
 
-    fn list(&mut self, flat: &Flat, spot: &Spot) -> Option<Value> {
+    /// What a list holds.
+    fn item(&mut self, flat: &Flat, spot: &Spot) -> Option<Value> {
         let anything = json!({});
         let items = flat.words.get("items").unwrap_or(&anything);
-        let within = Spot {
-            place: format!("{}.items", spot.place),
-            hint: format!("{}Item", spot.hint),
-            ..*spot
-        };
-        let item = match self.in_place(items, &within) {
-            Some(item) => item,
-            None if spot.side == Side::Answer => return None,
-            None => self.free_form(&within),
-        };
+        let within = spot.part("items", "Item");
+        match self.in_place(items, &within) {
+            Some(item) => Some(item),
+            None if spot.side == Side::Answer => None,
+            None => Some(self.free_form(&within)),
+        }
+    }
+
+    fn list(&mut self, flat: &Flat, spot: &Spot) -> Option<Value> {
+        let item = self.item(flat, spot)?;
         let mut schema = json!({ "type": "array" });
         if spot.side == Side::Answer {
             schema["nullable"] = true.into();
@@ -376,10 +451,15 @@ impl<'a> Schemas<'a> {
             let count = |word: &str| flat.words.get(word).and_then(Value::as_u64);
             let (least, most) = (count("minItems").filter(|least| *least > 0), count("maxItems"));
             let is_unique = flat.words.get("uniqueItems") == Some(&json!(true));
-            // Examples have few items, and different ones only where any text or number will do.
-            let is_simple = item.as_object().is_some_and(|words| words.len() <= 2);
-            let fits =
-                least.is_none_or(|least| least <= 64 && (least == 1 || !is_unique || is_simple));
+            // Examples have few items, and different ones only where any text or number will do, or
+            // there are values enough.
+            let values =
+                item.get("enum").and_then(Value::as_array).map(|values| values.len() as u64);
+            let is_simple = is_simple(&item);
+            let differ = |least: u64| values.map_or(is_simple, |values| least <= values);
+            let fits = least.is_none_or(|least| {
+                least <= MAX_LEAST && (least == 1 || !is_unique || differ(least))
+            });
             if !fits || most.is_some_and(|most| least > Some(most)) {
                 let why = "no example that keeps it could be made; write it, with an example";
                 let word = format!("minItems: {}", least.unwrap_or_default());
@@ -388,9 +468,9 @@ impl<'a> Schemas<'a> {
                 least.into_iter().for_each(|it| schema["minItems"] = it.into());
             }
             most.into_iter().for_each(|it| schema["maxItems"] = it.into());
-            if flat.words.get("uniqueItems") == Some(&json!(true)) {
-                let comparable = item.get("$ref").is_none()
-                    && !matches!(item["type"].as_str(), Some("object"))
+            if is_unique {
+                let comparable = references(&item).is_empty()
+                    && item["type"] != "object"
                     && item["format"] != "password";
                 if comparable || self.is_enumeration(&item) {
                     schema["uniqueItems"] = true.into();
@@ -435,53 +515,33 @@ impl<'a> Schemas<'a> {
     fn map(&mut self, flat: &Flat, spot: &Spot) -> Value {
         let mut schema = json!({ "type": "object" });
         let values = flat.words.get("additionalProperties").filter(|it| it.is_object()).cloned();
-        let within = Spot {
-            place: format!("{}.additionalProperties", spot.place),
-            hint: format!("{}Value", spot.hint),
-            ..*spot
-        };
+        let within = spot.part("additionalProperties", "Value");
         let value = values.and_then(|values| self.in_place(&values, &within));
-        schema["additionalProperties"] = match value {
-            Some(value) if spot.side == Side::Answer => value,
-            Some(value) => self.unlimited(value, &within),
-            None => json!({}),
-        };
-        self.finished(schema, flat, spot, Vec::new())
+        schema["additionalProperties"] = value.unwrap_or(json!({}));
+        let (least, more) = self.counts(flat, spot, MAX_LEAST);
+        least.into_iter().for_each(|it| schema["minProperties"] = it.into());
+        self.finished(schema, flat, spot, more)
     }
 
-    /// The values of a map in a request, which are not checked.
-    fn unlimited(&mut self, value: Value, spot: &Spot) -> Value {
-        if !references(&value).is_empty() {
-            if self.is_enumeration(&value) {
-                return json!({ "type": "string" });
-            }
-            let why = "the values of a map are of a plain type";
-            self.note(spot, Kind::FreeForm { why });
-            return json!({});
+    /// The least number of members, if it is at most `attainable`, and in sentences what else limits it.
+    fn counts(&mut self, flat: &Flat, spot: &Spot, attainable: u64) -> (Option<u64>, Vec<String>) {
+        let limit = |word: &str| flat.words.get(word).and_then(Value::as_u64);
+        let mut more = Vec::new();
+        if spot.side == Side::Answer {
+            return (None, more);
         }
-        let mut kept = value;
-        let limits = [
-            "enum",
-            "maxItems",
-            "maxLength",
-            "maximum",
-            "minItems",
-            "minLength",
-            "minimum",
-            "pattern",
-            "uniqueItems",
-        ];
-        if let Some(words) = kept.as_object_mut() {
-            for word in limits {
-                if words.remove(word).is_some() {
-                    let why = "the values of a map are not checked";
-                    self.decisions
-                        .add(&spot.place, Kind::LimitLeftOut { word: word.to_owned(), why });
-                }
+        let least = limit("minProperties").filter(|least| *least > 0);
+        let kept = least.filter(|least| *least <= attainable);
+        let said = [("minProperties", "At least", least.filter(|_| kept.is_none()))];
+        for (word, begin, limit) in
+            said.into_iter().chain([("maxProperties", "At most", limit("maxProperties"))])
+        {
+            if let Some(limit) = limit {
+                more.push(format!("{begin} {limit} members."));
+                self.note(spot, Kind::SaidInText { word: word.to_owned() });
             }
-            words.remove(HINT);
         }
-        kept
+        (kept, more)
     }
 
     /// The component of an object, by its name.
@@ -492,7 +552,7 @@ impl<'a> Schemas<'a> {
             return name.clone();
         }
         let name = self.named(&key, Some(side), flat, spot);
-        let own = Flat { description: None, default: None, nullable: false, ..flat.clone() };
+        let own = Flat { description: None, default: None, ..flat.clone() };
         let own = if flat.origin.is_some() {
             own
         } else {
@@ -513,7 +573,6 @@ impl<'a> Schemas<'a> {
         let whole = Value::Object(flat.words.clone());
         let required: Vec<&str> = items(&whole, "required").filter_map(Value::as_str).collect();
         let is_answer = spot.side == Side::Answer;
-        let mut seen = BTreeSet::new();
         let mut properties = Map::new();
         for (wire, schema) in members(&whole, "properties") {
             if flag(schema, "readOnly") && !is_answer || flag(schema, "writeOnly") && is_answer {
@@ -522,12 +581,8 @@ impl<'a> Schemas<'a> {
             let left_out = |why| Kind::MemberLeftOut { name: wire.clone(), why };
             let snake = wire.to_snake_case();
             let within = spot.within(wire);
-            if snake.is_empty() || !snake.is_ascii() {
+            if snake.is_empty() || !snake.is_ascii() || !prose::is_plain(wire) {
                 self.note(spot, left_out("its name becomes none in Rust"));
-                continue;
-            }
-            if !seen.insert(snake.clone()) {
-                self.note(spot, left_out("another member becomes the same field"));
                 continue;
             }
             if snake == "extra" && is_answer {
@@ -543,10 +598,17 @@ impl<'a> Schemas<'a> {
             }
         }
         let mut schema = json!({ "type": "object" });
-        schema["description"] = self.described(flat, spot, Vec::new()).into();
+        let (least, more) = self.counts(flat, spot, properties.len() as u64);
+        schema["description"] = self.described(flat, spot, more).into();
         if is_answer {
             if !required.is_empty() {
                 self.note(spot, Kind::AnswerLoosened);
+            }
+            // Beside members, an answer keeps what it does not know anyway.
+            let extra = flat.words.get("additionalProperties").filter(|_| !flat.has_members());
+            if let Some(extra) = extra.filter(|extra| extra.is_object()) {
+                let made = self.in_place(extra, &spot.part("additionalProperties", "Value"));
+                schema["additionalProperties"] = made.unwrap_or(json!({}));
             }
         } else {
             let there: Vec<&str> =
@@ -554,24 +616,40 @@ impl<'a> Schemas<'a> {
             if !there.is_empty() {
                 schema["required"] = there.into();
             }
+            let has_extra = properties.keys().any(|name| name.to_snake_case() == "extra");
             match flat.words.get("additionalProperties") {
+                // What only answers have is sent by nobody.
+                _ if properties.is_empty() => schema["additionalProperties"] = false.into(),
                 Some(Value::Bool(false)) => schema["additionalProperties"] = false.into(),
-                Some(Value::Object(_)) if !properties.contains_key("extra") => {
-                    schema["additionalProperties"] = json!({});
+                Some(extra @ Value::Object(_)) if !has_extra => {
+                    let within = spot.part("additionalProperties", "Value");
+                    let made = self.in_place(extra, &within);
+                    schema["additionalProperties"] = made.unwrap_or(json!({}));
                 }
                 _ => {}
             }
-            let least = flat.words.get("minProperties").and_then(Value::as_u64);
-            if let Some(least) = least.filter(|least| (1..=properties.len() as u64).contains(least))
-            {
-                schema["minProperties"] = least.into();
-            }
+            least.into_iter().for_each(|it| schema["minProperties"] = it.into());
         }
         if !properties.is_empty() {
             schema["properties"] = properties.into();
         }
         schema
     }
+}
+
+/// An object without members, which is a map.
+fn is_empty_object(schema: &Value) -> bool {
+    schema["type"] == "object"
+        && schema.get("properties").is_none()
+        && schema.get("additionalProperties") != Some(&json!(false))
+}
+
+/// Whether texts or numbers that differ from one that fits fit, too.
+fn is_simple(schema: &Value) -> bool {
+    let is_free = |word: &String| matches!(word.as_str(), "$ref" | "description" | "type" | HINT);
+    let is_free = |word: &String| is_free(word) || word == "format" && schema["format"] != "byte";
+    !matches!(schema["type"].as_str(), Some("array" | "boolean" | "object"))
+        && schema.as_object().is_some_and(|words| words.keys().all(is_free))
 }
 
 /// The component that a place is in.

@@ -123,17 +123,8 @@ impl Trial {
                 let features =
                     format!("guestexec/{provider},guestexec/schemars,{package}/examples");
                 let arguments = [
-                    "clippy",
-                    "--package",
-                    "guestexec",
-                    "--package",
-                    &package,
-                    "--no-default-features",
-                    "--features",
-                    &features,
-                    "--",
-                    "-D",
-                    "warnings",
+                    "clippy", "--package", "guestexec", "--package", &package,
+                    "--no-default-features", "--features", &features, "--", "-D", "warnings",
                 ];
                 self.cargo(&arguments, "its code")
             });

@@ -81,24 +81,8 @@ impl fmt::Display for Layout {
 pub fn layouts() -> Vec<Layout> {
     use Form::*;
     let forms = [
-        Markdown,
-        Pipes,
-        SplitPipes,
-        BarePipes,
-        TrailingPipes,
-        BrokenPipes,
-        Cells,
-        TightCells,
-        Words,
-        Tabs,
-        Aligned,
-        Glued,
-        GluedBehind,
-        Grid,
-        Simple,
-        HelpCentre,
-        Sphinx,
-        PlainHtml,
+        Markdown, Pipes, SplitPipes, BarePipes, TrailingPipes, BrokenPipes, Cells, TightCells,
+        Words, Tabs, Aligned, Glued, GluedBehind, Grid, Simple, HelpCentre, Sphinx, PlainHtml,
         Explorer,
     ];
     let mut layouts = Vec::new();

@@ -4,7 +4,7 @@
 
 use compiled::wide::{
     Client, builder,
-    types::{CreateThingRequest, Label, Thing, Tree},
+    types::{A, CreateThingRequest, D, Label, Members, Thing, Tree},
 };
 use guestexec_core::Validate as _;
 use tokio::{
@@ -147,8 +147,11 @@ fn members_are_checked() {
         .size(CreateThingRequest::SIZE_RANGE.end().to_owned())
         .labels([("a".to_owned(), Label::new("b"))].into())
         .marks([("m".to_owned(), vec!["ab".to_owned()])].into())
-        .note("old");
+        .note("old")
+        .names([("a".to_owned(), "b".to_owned()), ("c".to_owned(), "d".to_owned())].into())
+        .initials(initials(9));
     fine.validate().unwrap();
+    let rows = |text: &str| request().rows([[("a".to_owned(), text.to_owned())].into()]);
     let marks = |list: &[&str]| {
         let list: Vec<String> = list.iter().map(ToString::to_string).collect();
         request().marks([("m".to_owned(), list)].into())
@@ -163,6 +166,9 @@ fn members_are_checked() {
         (request().size(1), "`size` is 1, but only 2 to 9000000000000000000 is allowed"),
         (request().labels([("a".to_owned(), Label::new("1234567"))].into()), "`labels.a.text` has 7 characters, but at most 6 are allowed"),
         (marks(&["ab", "cd", "ef"]), "`marks.m` has 3 items, but at most 2 are allowed"),
+        (rows("abc"), "`rows[0].a` has 3 characters, but at most 2 are allowed"),
+        (request().names([("a".to_owned(), "b".to_owned())].into()), "`names` has 1 member, but needs at least 2"),
+        (request().initials(initials(10)), "`initials.D.more` is 10, but only at most 9 is allowed"),
         (marks(&["ab", "c"]), "`marks.m[1]` has 1 character, but needs at least 2"),
     ] {
         assert_eq!(value.validate().unwrap_err().to_string(), said);
@@ -170,6 +176,63 @@ fn members_are_checked() {
     let long = "x".repeat(CreateThingRequest::MESSAGE_LENGTH.end() + 1);
     let said = CreateThingRequest::new("lamp", long).validate().unwrap_err().to_string();
     assert_eq!(said, "`Message` has 4 characters, but at most 3 are allowed");
+}
+
+/// Examples of the parameters and of the body go together by their names.
+#[tokio::test]
+async fn examples_are_put_together_by_their_names() {
+    let of = |operation: &str| {
+        let all = compiled::wide::examples::ALL.iter();
+        all.filter(|example| example.operation == operation).collect::<Vec<_>>()
+    };
+    let shown = |operation: &str| -> Vec<(&str, &str, serde_json::Value, Option<&str>)> {
+        let shown = |text: &str| serde_json::from_str(text).unwrap();
+        let all = of(operation).into_iter();
+        all.map(|it| (it.name, it.summary, shown(it.parameters), it.body)).collect()
+    };
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(
+        shown("PutLabel"),
+        [
+            ("page", "The page's own.", json(r#"{"thing": "lamp", "label": "a"}"#), Some(r#"{ "text": "one" }"#)),
+            (
+                "full",
+                "With all parameters.",
+                json(r#"{"thing": "lamp", "label": "b", "dry": true}"#),
+                Some(r#"{ "text": "two" }"#),
+            ),
+        ]
+    );
+    assert_eq!(
+        shown("GetLabel"),
+        [
+            ("page", "The page's own.", json(r#"{"thing": "lamp", "label": "a"}"#), None),
+            ("other", "Another one.", json(r#"{"thing": "lamp", "label": "b"}"#), None),
+        ]
+    );
+    let (client, sent) = serve("application/json", "").await;
+    let _ = compiled::wide::examples::send(&client, of("PutLabel")[1]).await;
+    let sent = sent.await.unwrap();
+    assert!(sent.starts_with("PUT /v1/things/lamp/labels/b?dry=true HTTP/1.1\r\n"), "{sent}");
+    assert!(sent.ends_with("\r\n\r\n{\"text\":\"two\"}"), "{sent}");
+}
+
+fn initials(more: i64) -> A {
+    let mut d = D::new().members(Members::new());
+    d.extra.insert("more".to_owned(), more);
+    A::new().d(d)
+}
+
+#[test]
+fn names_on_the_wire_are_those_of_the_document() {
+    let value = request().plus1(2).x1_2(1).initials(initials(9));
+    let text = serde_json::to_string(&value).unwrap();
+    let wanted = serde_json::json!({
+        "name": "lamp", "Message": "one", "+1": 2, "-1": 1,
+        "initials": { "D": { "Members": {}, "more": 9 } },
+    });
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), wanted);
+    assert_eq!(serde_json::from_str::<CreateThingRequest>(&text).unwrap(), value);
 }
 
 #[test]

@@ -172,6 +172,13 @@ const OTHERS: &[Edit] = &[
         &["example-changed ListWidgets none patch"],
     ),
     small(
+        &[(
+            "          description: The room's name.\n",
+            "          description: The room's name.\n          examples: {usual: {summary: One., value: attic}}\n",
+        )],
+        &["example-changed ListWidgets none patch"],
+    ),
+    small(
         &[("value: {widgets: [{id: 7}]}", "value: {widgets: [{id: 8}]}")],
         &["answer-example-changed ListWidgets.200 none patch"],
     ),

@@ -54,12 +54,7 @@ impl Repository {
     fn git(&self, arguments: &[&str]) {
         let mut git = Command::new("git");
         git.args([
-            "-c",
-            "user.name=A",
-            "-c",
-            "user.email=a@example.org",
-            "-c",
-            "commit.gpgsign=false",
+            "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false",
         ]);
         let output = git.args(arguments).current_dir(self.path()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

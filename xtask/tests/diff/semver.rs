@@ -151,12 +151,7 @@ fn cargo_semver_checks_finds_each_verdict_or_the_table_says_why_not() {
     let manifest = format!("{current}/Cargo.toml");
     // For a patch, each lint is a finding.
     let output = semver_checks(&[
-        "--manifest-path",
-        &manifest,
-        "--baseline-root",
-        &base,
-        "--release-type",
-        "patch",
+        "--manifest-path", &manifest, "--baseline-root", &base, "--release-type", "patch",
     ]);
     let (report, told) = (string(output.stdout), string(output.stderr));
     assert!(told.contains("Summary semver requires"), "the tool came to no end:\n{report}{told}");

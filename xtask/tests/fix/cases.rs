@@ -204,6 +204,26 @@ fn members() -> Vec<Case> {
             )],
         ),
         case(
+            "parameter-beside-examples-of-parameters",
+            "paired",
+            vec![missing(
+                "ListWidgets.request.limit",
+                Member {
+                    place: Place::Query,
+                    ..of(
+                        Limits { maximum: Some(50), ..Limits::default() },
+                        member("limit", Type::Integer),
+                    )
+                },
+                "color",
+            )],
+        ),
+        case(
+            "limit-below-an-example-of-a-parameter",
+            "paired",
+            vec![limit("ListWidgets.request.room", "maxLength", Some("63"), Some("5"))],
+        ),
+        case(
             "type-to-list",
             "tat",
             vec![differs(

@@ -373,13 +373,7 @@ fn what_must_be_written_is_refused_with_its_line() {
 #[test]
 fn words_of_a_page_cannot_break_the_document() {
     for words in [
-        "a: b # c",
-        "```",
-        "[x] <y> `z",
-        "\u{202e}\u{0007}\n- x",
-        "'\"\\",
-        "http://x https://y",
-        "",
+        "a: b # c", "```", "[x] <y> `z", "\u{202e}\u{0007}\n- x", "'\"\\", "http://x https://y", "",
     ] {
         let hostile = Member { text: words.to_owned(), ..member("wrapping", Type::Text) };
         let findings = [missing("Carton.wrapping", hostile, "label")];

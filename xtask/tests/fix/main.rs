@@ -24,6 +24,27 @@ const TODAY: &str = "2026-11-28";
 fn document(name: &str) -> String {
     match name {
         "small" => include_str!("../data/small.yaml").to_owned(),
+        // The examples of an operation as those of its parameters.
+        "paired" => {
+            let own = "      x-examples:\n        page:\n          summary: The page's own.\n          \
+                       parameters:\n            room: attic\n        every-parameter:\n          summary: \
+                       With a filter and a mark.\n          parameters: {room: cellar, color: [red, green], \
+                       X-Trace: t-1}\n";
+            let trace = "          description: A mark for the service's log.\n";
+            let room = "          description: The room's name.\n";
+            let color = "          description: Only widgets of these colors.\n";
+            [
+                (own, ""),
+                (trace, &format!("{trace}          examples: {{full: {{value: t-1}}}}\n")),
+                (color, &format!("{color}          examples: {{full: {{value: [red, green]}}}}\n")),
+                (room, &format!("{room}          examples:\n            page: {{summary: One., value: attic}}\n            full: {{summary: All., value: cellar}}\n")),
+            ]
+            .into_iter()
+            .fold(document("small"), |text, (from, to)| {
+                assert_eq!(text.matches(from).count(), 1, "{from}");
+                text.replacen(from, to, 1)
+            })
+        }
         name => {
             let root = xtask::root().unwrap();
             fs::read_to_string(root.join(format!("specs/{name}.yaml"))).unwrap()

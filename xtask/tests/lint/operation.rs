@@ -94,17 +94,11 @@ pub const OPERATIONS: &[Broken] = &[
         "write `x-read-on",
     ),
     broken(
-        "x-starts-command: true",
-        "callbacks: {}",
-        "CreateWidget",
-        "`callbacks` is ignored",
+        "x-starts-command: true", "callbacks: {}", "CreateWidget", "`callbacks` is ignored",
         "leave it out",
     ),
     broken(
-        "x-starts-command: true",
-        "x-starts-command: 'true'",
-        "CreateWidget",
-        "not true or false",
+        "x-starts-command: true", "x-starts-command: 'true'", "CreateWidget", "not true or false",
         "without quotes",
     ),
     broken(
@@ -215,8 +209,8 @@ pub const BODIES: &[Broken] = &[
         "            examples:\n              page:\n                summary: The page's own.\n                value: {name",
         "            example: 1\n            examples:\n              page:\n                summary: The page's own.\n                value: {name",
         "CreateWidget.requestBody.content.application/json",
-        "`example` is ignored",
-        "leave it out",
+        "`example` has no name",
+        "write `examples: {page",
     ),
     broken(
         "        '200':\n          description: Created.",

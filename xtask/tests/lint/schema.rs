@@ -124,11 +124,8 @@ pub const SCHEMAS: &[Broken] = &[
         "correct it",
     ),
     broken(
-        "Widget.Jam: It is stuck.",
-        "Widget.Gone: It is gone.",
-        "ErrorCode",
-        "describes `Widget.Gone`",
-        "correct it",
+        "Widget.Jam: It is stuck.", "Widget.Gone: It is gone.", "ErrorCode",
+        "describes `Widget.Gone`", "correct it",
     ),
     broken(
         "          nullable: true\n",
@@ -370,11 +367,8 @@ pub const SCHEMAS: &[Broken] = &[
         "in the description",
     ),
     broken(
-        "note: {kind: ROUND}",
-        "note: {secret: x}",
-        "CreateWidgetRequest",
-        "which its type cannot be",
-        "correct it",
+        "note: {kind: ROUND}", "note: {secret: x}", "CreateWidgetRequest",
+        "which its type cannot be", "correct it",
     ),
     broken(
         "          type: boolean\n",
@@ -413,18 +407,12 @@ pub const SCHEMAS: &[Broken] = &[
         "`[[A, B]]`",
     ),
     broken(
-        "answers: {enabled: true}",
-        "answer: {enabled: true}",
-        "CreateWidgetRequest",
-        "names `answer`",
-        "correct it",
+        "answers: {enabled: true}", "answer: {enabled: true}", "CreateWidgetRequest",
+        "names `answer`", "correct it",
     ),
     broken(
-        "answers: {enabled: true}",
-        "answers: {enable: true}",
-        "CreateWidgetRequest",
-        "names `enable`",
-        "correct it",
+        "answers: {enabled: true}", "answers: {enable: true}", "CreateWidgetRequest",
+        "names `enable`", "correct it",
     ),
     broken(
         "answers: {enabled: true}",

@@ -1,15 +1,28 @@
-//! The profile file of the vendor's SDKs.
+//! The files of the vendor's tools: the SDKs' profile, and KooCLI's settings.
 
 use std::path::Path;
 
 use guestexec_core::{
-    absent, credentials_text, home, ini_section, unusable, variable, warn_if_exposed,
+    absent, credentials_text, home, ini_section, read_file, unusable, variable, warn_if_exposed,
 };
+use serde_json::Value;
 
 use super::{WorkloadIdentity, source::Found};
 use crate::{Credentials, Error};
 
-/// Reads the file in the place where the SDKs look for it.
+/// The largest file of KooCLI's settings that is read, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// The region of the profile that KooCLI uses where none is named. The keys beside it are encrypted.
+pub(crate) fn region_of_koocli() -> Option<String> {
+    let path = home()?.join(".hcloud/config.json");
+    let settings: Value = serde_json::from_slice(&read_file(&path, LARGEST).ok()?).ok()?;
+    let profiles = settings["profiles"].as_array()?;
+    let current = profiles.iter().find(|profile| profile["name"] == settings["current"])?;
+    current["region"].as_str().filter(|region| !region.is_empty()).map(str::to_owned)
+}
+
+/// Reads the credentials file of the SDKs.
 pub(super) fn read_default() -> Result<Found, Error> {
     match (variable("HUAWEICLOUD_SDK_CREDENTIALS_FILE"), home()) {
         // A file that was named and is not there is a mistake, not a place without credentials.

@@ -37,7 +37,7 @@ impl<'a> Iam<'a> {
     /// IAM at the address `given`, or where the client has it.
     pub(super) fn at(given: Option<&str>, by: &'a AskedBy) -> Result<Self, Error> {
         let endpoint = match (given, &by.issuer) {
-            // What proves the caller leaves this machine by HTTPS only.
+            // The caller's proof leaves this machine by HTTPS only.
             (Some(given), _) => {
                 Endpoint::parse(without_version(given), PlainHttp::Loopback).map_err(unusable)?
             }
@@ -52,7 +52,7 @@ impl<'a> Iam<'a> {
         Ok(Self { endpoint, by })
     }
 
-    /// Sends a request, and takes an answer of success. A refusal is told without `secrets`.
+    /// Sends a request, and takes an answer of success. The error of a refusal hides `secrets`.
     pub(super) async fn ask(
         &self,
         operation: &'static Operation,
@@ -116,8 +116,5 @@ pub(super) fn lease(answer: &Value, by: &AskedBy) -> Option<Lease> {
         .and_then(seconds)
         .and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at.try_into().ok()?)))
         .or_else(|| by.now.checked_add(UNTOLD));
-    Some(match expires {
-        Some(expires) => Lease::until(found, expires),
-        None => Lease::lasting(found),
-    })
+    Some(Lease::expiring(found, expires))
 }

@@ -19,7 +19,7 @@ const TOKEN: HeaderName = HeaderName::from_static("x-metadata-token");
 const TOKEN_TTL: HeaderName = HeaderName::from_static("x-metadata-token-ttl-seconds");
 /// The requested life of the token, in seconds: it serves one request.
 const TTL: HeaderValue = HeaderValue::from_static("60");
-/// What the service says on an instance without an agency.
+/// The answer of the service on an instance without an agency.
 const NO_AGENCY: &[u8] = b"Please configure Cloud Service Agency first";
 
 const METADATA: Issuer = Issuer { name: "the metadata service of ECS", is_near: true };
@@ -108,11 +108,7 @@ impl EcsAgency {
 /// The same keys, acting in a project.
 pub(super) fn in_project(lease: Lease, project_id: Option<&str>) -> Lease {
     let (Some(id), expires) = (project_id, lease.expires()) else { return lease };
-    let found = lease.into_credentials().project_id(id);
-    match expires {
-        Some(expires) => Lease::until(found, expires),
-        None => Lease::lasting(found),
-    }
+    Lease::expiring(lease.into_credentials().project_id(id), expires)
 }
 
 impl Default for EcsAgency {

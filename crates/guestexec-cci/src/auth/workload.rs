@@ -82,7 +82,7 @@ impl WorkloadIdentity {
         self
     }
 
-    /// What the environment holds, in the order of the vendor's SDKs: an identity comes before keys.
+    /// The credentials in the environment, in the order of the vendor's SDKs: an identity comes before keys.
     pub(super) fn in_environment() -> Result<Found, Error> {
         match (variable(IDP_ID), variable(TOKEN_FILE)) {
             (Some(_), Some(_)) => Ok(Found::Identity(Self::new())),
@@ -118,7 +118,7 @@ impl WorkloadIdentity {
             }
         };
         check_header_credential("id of the identity provider", &idp_id, &[]).map_err(unusable)?;
-        // That a file is missing which is named is no reason to take another identity unsaid.
+        // A missing file that was named is an error: the next source may be another identity.
         let token =
             credentials_text(&file).map_err(|error: Error| unusable(error.message().to_owned()))?;
         let token = token.trim();

@@ -19,7 +19,7 @@ pub(super) const NAME: usize = 100;
 const MAX_EXTENSION: u64 = 256 * 1024;
 /// How many extensions one entry may have: a long name, a long link, one of POSIX and one for all.
 const MAX_EXTENSIONS: usize = 4;
-/// What may follow the end, in bytes: `tar` fills its last record, which is 10 KiB unless told otherwise.
+/// The bytes that may follow the end: `tar` fills its last record, which is 10 KiB unless told otherwise.
 const MAX_FILLING: u64 = 1024 * 1024;
 
 /// How many bytes fill the last block of content of this length.
@@ -57,7 +57,7 @@ pub(super) struct Entry {
     pub(super) nanoseconds: u32,
 }
 
-/// What extensions say of the entry that follows.
+/// The fields of extended headers for the entry that follows.
 #[derive(Debug, Default)]
 struct Extensions {
     name: Option<Vec<u8>>,

@@ -52,7 +52,7 @@ impl Receiver {
     }
 }
 
-/// Standard error, read beside everything else, since an output that nobody reads stops a session.
+/// Standard error, read at the same time as everything else, because unread output stops a session.
 struct Beside {
     stderr: ChildStderr,
     is_over: bool,

@@ -1,4 +1,4 @@
-//! What a copy may leave in a container.
+//! The files that a copy may leave in a container.
 
 use super::{
     Options,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Error, ExecTransport, Pod};
 
-/// What a copy into a container that has ended early may have left there, made by
+/// The files that a copy into a container may have left there if it ended early, made by
 /// [`CopyIn::leftovers`](crate::CopyIn::leftovers): a folder beside the place of the copy. The container removes it by
 /// itself, unless the server kills the command with the connection.
 ///
@@ -48,7 +48,7 @@ impl<'a> Leftovers<'a> {
 
     /// Removes it, by a command of its own that may take 10 s. It succeeds where there is nothing, too.
     ///
-    /// Not to be called while the copy goes on.
+    /// Not to be called while the copy runs.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if the container cannot remove it, and any error of

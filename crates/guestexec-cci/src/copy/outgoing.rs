@@ -47,7 +47,7 @@ enum Sent {
     All(Option<Said>),
     /// The session takes no more input.
     Broken,
-    /// The command has said something instead.
+    /// The command has sent another word instead.
     Interrupted(Said),
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn copy(mut options: Options<'_>) -> Result<Copied, Error> {
 
 async fn failure(said: Said, lines: Lines, child: Child, place: &Place) -> Error {
     let complaints = lines.complaints.text();
-    // Output that nobody reads would stop the session.
+    // Unread output would stop the session.
     drop(lines);
     remote::failure(said, &complaints, child, place).await
 }
@@ -146,7 +146,7 @@ async fn send(
     .await
 }
 
-/// What the command says next, if it has not said it yet.
+/// The word that was received already, or the command's next one.
 async fn next(said: Option<Said>, lines: &mut Lines) -> Said {
     match said {
         Some(said) => said,
@@ -172,6 +172,6 @@ async fn confirm(
     if said != Said::Done {
         return Err(failure(said, lines, child, place).await);
     }
-    // The copy is there, whatever becomes of the session.
+    // The copy is complete, however the session ends.
     Ok(copied)
 }

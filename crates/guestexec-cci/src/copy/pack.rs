@@ -26,7 +26,7 @@ const FILE: &[u8] = b"./file";
 /// The name of entries that hold a longer name than a header has room for.
 const LONG: &[u8] = b"././@LongLink";
 
-/// What the packing thread hands to the session.
+/// The messages of the packing thread to the session.
 pub(super) enum Piece {
     /// Comes first: the lengths of both archives, in bytes, and whether it is a single file that is copied.
     Begin { sizes: [u64; 2], is_file: bool },
@@ -278,7 +278,7 @@ impl Sink {
 
 /// Goes through a tree: a directory comes before what is in it, and its names come in order.
 struct Walk {
-    /// What comes next, if it is the root.
+    /// The root, if it comes next.
     root: Option<PathBuf>,
     folders: Vec<Folder>,
     /// The first names of files that may have more.

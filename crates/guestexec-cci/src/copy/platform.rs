@@ -1,4 +1,4 @@
-//! What differs between operating systems: names, modes, links.
+//! The differences between operating systems: names, modes, links.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -48,12 +48,12 @@ mod unix {
         metadata.mode() & 0o7777
     }
 
-    /// What tells that two names are of one file, if there may be another name.
+    /// The identity of a file that may have another name.
     pub(in super::super) fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
         (metadata.nlink() > 1).then(|| (metadata.dev(), metadata.ino()))
     }
 
-    /// Opens a file that is no link. A pipe that has taken its place meanwhile blocks nobody.
+    /// Opens a file that is no link. A pipe that has replaced it does not block.
     pub(in super::super) fn open(path: &Path) -> io::Result<File> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)

@@ -1,4 +1,4 @@
-//! What runs in the container, and what it says.
+//! The scripts that run in the container, and the words they send.
 
 use std::{
     future::poll_fn,
@@ -208,7 +208,7 @@ pub(super) async fn remove(
     .with_may_have_run(true))
 }
 
-/// What the command in the container says of itself.
+/// A word that the command in the container sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     /// The archive can be sent.
@@ -225,11 +225,11 @@ pub(super) enum Said {
     Present,
     /// There is nothing at the path.
     Absent,
-    /// What is at the path is neither file nor folder.
+    /// The path leads to neither a file nor a folder.
     Special,
     /// A program is missing; its name came before.
     Missing,
-    /// Something failed, as was said before.
+    /// Something failed; the lines before give the reason.
     Failed,
     /// Its output has ended.
     End,
@@ -243,7 +243,7 @@ pub(super) struct Lines {
     pub(super) complaints: Complaints,
 }
 
-/// What programs in the container complain of.
+/// The messages of programs in the container.
 #[derive(Debug, Default)]
 pub(super) struct Complaints(Vec<u8>);
 

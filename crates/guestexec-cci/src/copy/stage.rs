@@ -13,10 +13,10 @@ use guestexec_core::ErrorKind;
 use super::platform;
 use crate::Error;
 
-/// How many links are followed one after another, as on Linux; then nobody can follow.
+/// How many links are followed one after another: the limit of Linux.
 const MAX_LINKS: usize = 40;
 
-/// Where a copy is to appear.
+/// The final place of a copy.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     path: PathBuf,
@@ -79,7 +79,7 @@ pub(super) fn unwritable(path: &Path, error: io::Error) -> Error {
 #[derive(Debug)]
 pub(super) struct Stage {
     target: Target,
-    /// Where it is: a file, or a directory that nobody else can enter.
+    /// Its temporary path: a file, or a directory that other users cannot enter.
     pub(super) at: PathBuf,
     /// The directories that were made, with the mode and time that they get at the end.
     directories: BTreeMap<PathBuf, (u32, FileTime)>,
@@ -236,7 +236,7 @@ impl Drop for Stage {
         if self.is_placed {
             return;
         }
-        // Nobody can be told. What is left has a name that says what it is.
+        // A drop reports no error. The name of what is left tells what it is.
         let _ = match fs::symlink_metadata(&self.at) {
             Ok(metadata) if metadata.is_dir() => remove_tree(&self.at),
             Ok(_) => fs::remove_file(&self.at),

@@ -26,7 +26,7 @@ impl<T: Send + 'static> Worker<T> {
     pub(super) fn start(work: impl FnOnce() -> T + Send + 'static) -> Result<Self, Error> {
         let (sender, result) = oneshot::channel();
         let thread = Builder::new().name("guestexec-copy".to_owned()).spawn(move || {
-            // Nobody waits for the result of a copy that was dropped.
+            // A copy that was dropped needs no result.
             let _ = sender.send(work());
         });
         let thread = thread.map_err(|error| {
@@ -53,7 +53,7 @@ impl<T> Drop for Worker<T> {
     }
 }
 
-/// What the thread is told when the copy was dropped. Nobody sees it.
+/// The error that ends the thread of a dropped copy. It is never shown.
 pub(super) fn dropped() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the copy was dropped")
 }

@@ -31,7 +31,7 @@ pub(super) enum OutputEnd {
     Broken(io::ErrorKind, String),
 }
 
-/// The buffers, and the wakers of those who wait for them.
+/// The buffers, and the wakers of the tasks that wait for them.
 pub(super) struct Buffers(Mutex<State>);
 
 struct State {
@@ -148,7 +148,7 @@ impl Buffers {
         self.state().holds_input = false;
     }
 
-    /// Whether the container's shell has said that there is no program to run.
+    /// Whether the container's shell has reported that there is no program to run.
     pub(super) fn has_no_program(&self) -> bool {
         self.state().has_no_program
     }
@@ -157,7 +157,7 @@ impl Buffers {
         self.state().received
     }
 
-    /// What a handle has to send next.
+    /// The next message of a handle.
     pub(super) fn next_outgoing(&self) -> Option<Outgoing> {
         let mut state = self.state();
         if let Some(size) = state.resize.take() {
@@ -336,7 +336,7 @@ impl Buffers {
     }
 }
 
-/// Unlocks the state, so that those who wake find it unlocked.
+/// Unlocks the state and then wakes the tasks, so that they find it unlocked.
 fn wake<const N: usize>(state: MutexGuard<'_, State>, wakers: [Option<Waker>; N]) {
     drop(state);
     wakers.into_iter().flatten().for_each(Waker::wake);

@@ -91,7 +91,7 @@ impl Child {
     /// Drops [`Self::stdin`] first, which ends the command's input where [`ChildStdin`] can. The
     /// future may be dropped, and `wait` called again.
     ///
-    /// The server's first status stands, whatever comes after it. Output after the status is still
+    /// The server's first status counts; later ones are ignored. Output after the status is still
     /// delivered: the session reads until the server closes, no output came for 2 s, or 5 s have
     /// passed.
     ///
@@ -244,7 +244,7 @@ impl Child {
     /// the exit status, usually 137. Nothing happens to a command that has ended.
     ///
     /// The protocol cannot end any other command, so `kill` only ends the connection, as drop does.
-    /// The server decides what becomes of the process. Of the servers that were tried, containerd 2.1
+    /// The server decides what happens to the process. Of the servers that were tried, containerd 2.1
     /// kills it; containerd 1.6 lets it run on, and so does a Kubernetes API server with
     /// `v5.channel.k8s.io` in front of any runtime.
     ///
@@ -264,7 +264,7 @@ impl Child {
     /// [`ErrorKind::Timeout`] if the process id did not come, or the process did not end, within the
     /// [handshake's timeout](crate::Exec::handshake_timeout); [`ErrorKind::Refused`] if it cannot be
     /// killed, with the reason; and any error of [`Exec::output`](crate::Exec::output). The command
-    /// and the session then go on.
+    /// and the session then continue.
     pub async fn kill(&mut self) -> Result<(), Error> {
         if !matches!(self.progress, Progress::Running(_)) {
             return Ok(());

@@ -18,7 +18,7 @@ const READ: usize = 128 * 1024;
 /// Reads after which other tasks get their turn.
 const BATCH: usize = 32;
 
-/// What is sent next.
+/// The next message to send.
 pub(super) enum Outgoing {
     Resize(TerminalSize),
     /// Input, after [`Protocol::HEADROOM`] bytes for its header.
@@ -42,10 +42,10 @@ pub(super) trait Protocol {
     /// Whether the server accepts data on all streams.
     fn is_open(&self) -> bool;
 
-    /// How the command ended, once the server has said so. Output may still follow.
+    /// How the command ended, once the server has sent its status. Output may still follow.
     fn status(&mut self) -> Option<&Termination>;
 
-    /// Adds one thing to what is sent. The buffer is empty.
+    /// Encodes one message into the buffer, which is empty.
     fn encode(&mut self, outgoing: Outgoing, buffer: &mut WriteBuffer) -> io::Result<()>;
 
     /// Takes all of `bytes`. Returns the result if the session is over.
@@ -59,7 +59,7 @@ pub(super) trait Protocol {
     fn finish(&mut self) -> Result<Termination, Error>;
 }
 
-/// Where decoded data goes.
+/// The destination of decoded data.
 pub(super) struct Incoming<'a> {
     pub(super) buffers: &'a Buffers,
     pub(super) received: &'a mut Received,
@@ -85,7 +85,7 @@ pub(super) struct Connection<P> {
     read_buffer: Box<[u8]>,
     write_buffer: WriteBuffer,
     pongs: Pongs<Vec<u8>>,
-    /// What has come since the session last took it.
+    /// The data received since the session last took it.
     pub(super) received: Received,
 }
 
@@ -102,7 +102,7 @@ impl<P: Protocol> Connection<P> {
         }
     }
 
-    /// Sends what `next` returns, until the connection takes no more. `next` is told whether all
+    /// Sends what `next` returns, until the connection takes no more. `next` gets whether all
     /// streams are open.
     pub(super) fn poll_write(
         &mut self,

@@ -1,7 +1,6 @@
 //! The standard input of a command.
 
 use std::{
-    borrow::Cow,
     fmt, io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -60,27 +59,7 @@ impl Input {
     }
 }
 
-macro_rules! from_bytes {
-    ($($from:ty: $bytes:expr;)*) => {$(
-        impl From<$from> for Input {
-            fn from(given: $from) -> Self {
-                let bytes: fn($from) -> Vec<u8> = $bytes;
-                Self(Source::Bytes(bytes(given)))
-            }
-        }
-    )*};
-}
-
-from_bytes! {
-    Vec<u8>: |bytes| bytes;
-    &Vec<u8>: Vec::clone;
-    &[u8]: <[u8]>::to_vec;
-    Cow<'_, [u8]>: |bytes| bytes.into_owned();
-    String: String::into_bytes;
-    &String: |text| text.as_bytes().to_vec();
-    &str: |text| text.as_bytes().to_vec();
-    Cow<'_, str>: |text| text.into_owned().into_bytes();
-}
+guestexec_core::from_bytes!(Input by |bytes| Self(Source::Bytes(bytes)));
 
 impl<const N: usize> From<&[u8; N]> for Input {
     fn from(bytes: &[u8; N]) -> Self {
@@ -122,7 +101,7 @@ pub(super) struct Messages {
     source: Option<Source>,
     sent: usize,
     headroom: usize,
-    /// What was read last; reused for every read.
+    /// The bytes read last; the buffer is reused for every read.
     buffer: Vec<u8>,
 }
 

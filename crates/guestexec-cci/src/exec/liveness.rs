@@ -19,7 +19,7 @@ const MAX_UNANSWERED: usize = 64;
 /// The longest limit.
 const MAX_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// What the server has sent since the last check.
+/// The data that the server has sent since the last check.
 #[derive(Debug, Default)]
 pub(super) struct Received {
     pub(super) any: bool,
@@ -52,7 +52,7 @@ struct SentPing {
     sent: u64,
 }
 
-/// What a silence calls for.
+/// The reaction to a silence.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
     SendPing,
@@ -208,7 +208,7 @@ mod tests {
         let last = liveness.add_ping();
         liveness.record(pong(last), true);
         assert_eq!(silence(&mut liveness, 200).await, None);
-        // A ping before the input is answered whatever becomes of the input.
+        // A ping before the input is answered whether or not the input is read.
         let mut liveness = Liveness::new(Some(LIMIT), true);
         liveness.add_ping();
         liveness.add_input(1_000_000);

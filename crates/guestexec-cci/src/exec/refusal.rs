@@ -1,4 +1,4 @@
-//! What a refused upgrade says about the upgrades that were not tried, and the one error for all.
+//! Which upgrades to try after a refused one, and the one error for all refusals.
 
 use guestexec_core::ErrorKind;
 
@@ -8,7 +8,7 @@ use crate::{Error, upgrade::Upgrade};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fallback {
     Any,
-    /// Those of the other operation, which needs another permission: `get` or `create`.
+    /// The upgrades of the other operation, which needs another permission: `get` or `create`.
     OtherOperation,
     /// None: they would be refused alike, or the command may run already.
     None,

@@ -137,7 +137,7 @@ macro_rules! request {
 }
 
 impl ExecRequest<'_> {
-    /// Whether the command may run although no session came of it.
+    /// Whether the command may run although there is no session.
     pub(super) fn may_have_run(&self) -> bool {
         self.underway.may_have_run() || self.in_doubt.may_have_run()
     }

@@ -31,11 +31,11 @@ const QUIET: Duration = Duration::from_secs(2);
 /// ...and, even if output still comes, after this long.
 const LATE: Duration = Duration::from_secs(5);
 
-/// What a session needs to know about the request.
+/// The parts of the request that a session needs.
 pub(super) struct SessionOptions {
     /// The operation that started it, for errors.
     pub(super) operation: &'static str,
-    /// What errors must not show although the server says it.
+    /// The secrets that errors must not show, even if the server sends them.
     pub(super) secrets: Secrets,
     /// Standard input, unless it is written to a handle.
     pub(super) input: Option<Input>,
@@ -63,11 +63,11 @@ pub(super) struct Session<P> {
     hold: Option<Pin<Box<Sleep>>>,
     /// The time that is left to accept all streams.
     opening: Option<(Pin<Box<Sleep>>, Duration)>,
-    /// What remains once the status is here.
+    /// The end of a session after the status has arrived.
     drain: Option<Drain>,
 }
 
-/// Receives the output that comes after the status. The status stands whatever else comes.
+/// Receives the output that comes after the status. Nothing that follows changes the status.
 struct Drain {
     status: Termination,
     /// When the wait for more output is over.
@@ -80,7 +80,7 @@ struct Drain {
     is_cut: bool,
 }
 
-/// What is to be sent, apart from what the handles have written.
+/// The messages to send, apart from the data that the handles have written.
 struct SendQueue {
     input: Option<Messages>,
     /// A ping is due.
@@ -252,7 +252,7 @@ impl Drain {
 }
 
 impl SendQueue {
-    /// What is sent next: only a ping while the streams are not `open`.
+    /// The next message to send: only a ping while the streams are not `open`.
     fn next(&mut self, cx: &mut Context<'_>, buffers: &Buffers, open: bool) -> Option<Outgoing> {
         let outgoing = self.pick(cx, buffers, open);
         let outgoing = match (&mut self.terminal, outgoing) {

@@ -63,7 +63,7 @@ impl Protocol for Spdy {
         self.client.status()
     }
 
-    /// Encodes one thing. Data for a stream that has closed is dropped.
+    /// Encodes one message. Data for a stream that has closed is dropped.
     fn encode(&mut self, outgoing: Outgoing, buffer: &mut WriteBuffer) -> io::Result<()> {
         match outgoing {
             Outgoing::Input(mut frame) => {
@@ -121,7 +121,7 @@ impl Protocol for Spdy {
                     incoming.received.pong = Some(id / 2);
                     continue;
                 }
-                // The open streams go on.
+                // The open streams continue.
                 Event::GoAway(0) => {
                     self.going_away = true;
                     continue;

@@ -6,60 +6,60 @@ use super::types::*;
 ::guestexec_core::schema!(IamAccessKey, "An access key." {
     access = "access": "The public half of an access key." {},
     secret = "secret": "The secret half of an access key." {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(IamAccessKeyId, "The public half of an access key." {
     key = "key": "The access key's id (AK)." {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(IamAccessKeySecret, "The secret half of an access key." {
     key = "key": "The access key's secret (SK)." {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(IamAuth, "The caller's identity, and what the token is for." {
     identity = "identity": "The caller's identity." {},
     scope = "scope" optional: "What the token is for. The page also has a member `domain`, of no use for CCI and left out."
         {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(IamIdentity, "The caller's identity." {
     hw_ak_sk = "hw_ak_sk" optional: "An access key; with the method `hw_ak_sk`." {},
     methods = "methods": "How the caller proves its identity; one value, the name of the member that follows."
         { "minItems": 1, "items": { "type": "string", "enum": ["password", "hw_ak_sk"] } },
     password = "password" optional: "Name and password; with the method `password`." {},
-} [
+} others (skipped) [
     one_of(&[value("password"), value("hw_ak_sk")]),
 ]);
 
 ::guestexec_core::schema!(IamPassword, "Name and password." {
     user = "user": "The user and its password." {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(IamPasswordUser, "The user and its password." {
     domain = "domain": "The account the user belongs to." {},
     name = "name": "Name of the IAM user." {},
     password = "password": "Password of the IAM user." {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(IamScope, "What the token is for. The page also has a member `domain`, of no use for CCI and left out." {
     project = "project": "The project the token is for." {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(IamScopeProject, "A project, by its ID or its name; one of them must be given." {
     id = "id" optional: "ID of the project." {},
     name = "name" optional: "Name of the project; that of a region's own project is the region's name."
         {},
-} [
+} others (skipped) [
     any_of(&[value("id"), value("name")]),
 ]);
 
 ::guestexec_core::schema!(IamUserDomain, "The account a user belongs to." {
     name = "name": "Name of the account." {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(KeystoneCreateUserTokenByPasswordRequest, "Body of keystoneCreateUserTokenByPassword." {
     auth = "auth": "The caller's identity, and what the token is for." {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(NewContainer, "A container of a pod to create." {
     args = "args" optional: "Arguments of its main process. Those of the image if missing."
@@ -79,19 +79,19 @@ use super::types::*;
     tty = "tty" optional: "Whether its main process has a terminal. Default: `false`." {},
     working_dir = "workingDir" optional: "Working directory of its main process, and of commands. That of the image if missing."
         {},
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(NewEnvironmentVariable, "An environment variable of a container to create." {
     name = "name": "Its name." { "minLength": 1 },
     value = "value" optional: "Its value; empty if missing. It may be a password." {},
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(NewNamespace, "A namespace to create." {
     api_version = "apiVersion" optional: "Version of the object, `cci/v2`; the service takes its own if missing."
         {},
     kind = "kind" optional: "The word `Namespace`; the service knows it if missing." {},
     metadata = "metadata": "Its name and labels." {},
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(NewNamespaceMeta, "The name of a namespace to create, and its labels." {
     annotations = "annotations" optional: "Notes of tools, and settings of the service. At most 256 KiB with their names."
@@ -103,7 +103,7 @@ use super::types::*;
         },
     name = "name": "Name of the namespace. At most 63 characters: lower-case letters, digits and `-`."
         { "maxLength": 63, "minLength": 1, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(NewPod, "A pod to create." {
     api_version = "apiVersion" optional: "Version of the object, `cci/v2`; the service takes its own if missing."
@@ -111,7 +111,7 @@ use super::types::*;
     kind = "kind" optional: "The word `Pod`; the service knows it if missing." {},
     metadata = "metadata": "Its name and labels." {},
     spec = "spec": "Its containers, and what holds for all of them." {},
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(NewPodMeta, "The name of a pod to create, and its labels." {
     annotations = "annotations" optional: "Notes of tools, and settings of the service, such as `resource.cci.io/pod-size-specs`, the size of the pod. At most 256 KiB with their names."
@@ -129,7 +129,7 @@ use super::types::*;
           "minLength": 1,
           "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
         },
-} refusing others [
+} others (refused) [
     one_of(&[value("name"), value("generateName")]),
 ]);
 
@@ -147,15 +147,15 @@ use super::types::*;
         { "enum": ["Always", "OnFailure", "Never", null] },
     termination_grace_period_seconds = "terminationGracePeriodSeconds" optional: "How long the processes may take to end when the pod is deleted, in seconds, 0 or more. Default: 30."
         { "minimum": 0 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(NewResources, "What a container may use: `cpu` in cores (`1`, `500m`) and `memory` in bytes (`512Mi`, `2Gi`). One member at least." {
     limits = "limits" optional: "The most that it gets." { "type": ["object", "null"] },
     requests = "requests" optional: "What is reserved for it." { "type": ["object", "null"] },
-} refusing others [
+} others (refused) [
     any_of(&[map("limits"), map("requests")]),
 ]);
 
 ::guestexec_core::schema!(SecretName, "A secret of the namespace." {
     name = "name": "Its name." { "minLength": 1 },
-} refusing others []);
+} others (refused) []);

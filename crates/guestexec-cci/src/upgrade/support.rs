@@ -1,4 +1,4 @@
-//! Which upgrades a server has been seen to support.
+//! Which upgrades a server is known to support.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -13,7 +13,7 @@ const WITH_END_OF_INPUT: [Upgrade; 3] = [Upgrade::WebSocketV5, Upgrade::SpdyPost
 const WITHOUT_END_OF_INPUT: [Upgrade; 4] =
     [Upgrade::WebSocket, Upgrade::WebSocketV4, Upgrade::SpdyPost, Upgrade::SpdyGet];
 
-/// What is known of the server. All clones of a client share it, as they share the endpoint.
+/// The upgrades that the server has accepted. All clones of a client share it, as they share the endpoint.
 #[derive(Debug, Default)]
 pub(crate) struct ServerSupport {
     /// 1 if the server has version 5, 2 if it does not, 0 if that is not known.
@@ -48,7 +48,7 @@ impl ServerSupport {
     pub(crate) fn remember(&self, upgrade: Upgrade, ends_input: bool, protocol: Subprotocol) {
         self.worked(ends_input).store(upgrade as u8, Ordering::Relaxed);
         if upgrade.is_spdy() && !ends_input {
-            // No WebSocket gets through, whatever it offers.
+            // No WebSocket of any sub-protocol gets through.
             self.worked(true).store(upgrade as u8, Ordering::Relaxed);
         } else {
             // SPDY with an end of input is tried only where version 5 was refused or is known to be

@@ -7,6 +7,7 @@ mod list;
 mod provider;
 mod show;
 mod template;
+mod unique;
 
 use clap::{Args, Subcommand};
 use clap_complete::CompletionCandidate;

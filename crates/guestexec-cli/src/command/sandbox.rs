@@ -35,6 +35,9 @@ pub(crate) struct Options {
     /// Add an online instance with this id (ins-…, lhins-…, rins-…). Can be repeated
     #[arg(long = "tat-instance", value_name = "ID", help_heading = "Tencent TAT")]
     tat_instance_ids: Vec<String>,
+    /// Add a registered machine (rins-…) with this tag. Can be repeated, also for further tags of one
+    #[arg(long = "tat-tag", value_name = "ID:KEY=VALUE", value_parser = tag, help_heading = "Tencent TAT")]
+    tat_tags: Vec<[String; 3]>,
     /// The region of the instances [default: ap-guangzhou]
     #[arg(long, value_name = "REGION", help_heading = "Tencent TAT")]
     tat_region: Option<String>,
@@ -149,6 +152,16 @@ fn time(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(problem)
 }
 
+fn tag(text: &str) -> Result<[String; 3], &'static str> {
+    let (id, tag) = text.split_once(':').unwrap_or_default();
+    match tag.split_once('=') {
+        Some((key, value)) if id.starts_with("rins-") && !key.is_empty() => {
+            Ok([id, key, value].map(str::to_owned))
+        }
+        _ => Err("a tag is written as in rins-1a2b3c4d:team=web"),
+    }
+}
+
 /// Applies an option if it was given.
 fn with<T>(builder: Builder, option: Option<T>, set: impl Fn(Builder, T) -> Builder) -> Builder {
     match option {
@@ -176,6 +189,9 @@ impl Options {
         }
         for id in self.tat_instance_ids {
             builder = builder.tat_instance(id);
+        }
+        for [id, key, value] in self.tat_tags {
+            builder = builder.tat_tag(id, key, value);
         }
         for uuid in self.zstack_vm_uuids {
             builder = builder.zstack_vm(uuid);

@@ -7,7 +7,7 @@ use tokio::{runtime, time::timeout};
 
 use super::{begins, settings};
 use crate::{
-    connect::{cci, tat, variable, zstack},
+    connect::{cci, tat, zstack},
     secret_from::SecretFrom,
     time::Time,
 };
@@ -63,7 +63,7 @@ pub(super) fn vms(word: &OsStr) -> Vec<CompletionCandidate> {
         let mut settings = settings::<zstack::Settings>("zstack")?.resolved().ok()?;
         let logs_in = match settings.has_keys() {
             true => settings.account.is_some(),
-            false => variable("ZSTACK_ACCESS_KEY_ID").is_none(),
+            false => guestexec::zstack::Credentials::from_env().ok()?.sends_password(),
         };
         if logs_in || !are_quiet([&settings.secret_from, &settings.token_from]) {
             return None;
@@ -79,11 +79,10 @@ pub(super) fn vms(word: &OsStr) -> Vec<CompletionCandidate> {
 /// A client of CCI that asks nobody, and sends no password.
 async fn client_of_cci() -> Option<(cci::Settings, guestexec::cci::Client)> {
     let mut settings = settings::<cci::Settings>("cci")?.resolved().ok()?;
-    let by_password = ["OS_ACCESS_KEY", "HUAWEICLOUD_SDK_AK", "OS_AUTH_TOKEN", "OS_TOKEN"]
-        .iter()
-        .all(|name| variable(name).is_none())
-        && variable("OS_USERNAME").is_some();
-    let logs_in = if settings.has_keys() { settings.user.is_some() } else { by_password };
+    let logs_in = match settings.has_keys() {
+        true => settings.user.is_some(),
+        false => guestexec::cci::Credentials::from_env().is_ok_and(|it| it.sends_password()),
+    };
     if logs_in || !are_quiet([&settings.secret_from, &settings.token_from]) {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use guestexec::cci::{AssumeAgency, Client, ClientBuilder, CredentialSource, Credentials};
 
-use super::{Base, base, common, is_there, lacks, settings, unbuildable, variable};
+use super::{Base, base, common, is_there, lacks, settings, unbuildable};
 use crate::{failure::Failure, profiles::Profile, secret_from::SecretFrom};
 
 settings! {
@@ -60,7 +60,10 @@ impl Settings {
     /// # Errors
     /// As [`base`].
     pub(crate) fn resolved(self) -> Result<Self, Failure> {
-        let of_environment = || Self { region: region_of_environment(), ..Self::default() };
+        let of_environment = || Self {
+            region: Client::builder().address_from_env().given_region().map(str::to_owned),
+            ..Self::default()
+        };
         Ok(match self.base()? {
             Base::Named(_, profile) => match *profile {
                 Profile::Cci(other) => self.or(&other),
@@ -79,9 +82,12 @@ impl Settings {
         self.namespace.as_deref().unwrap_or("default")
     }
 
-    /// The region: where it is not given, that of the environment.
+    /// The region: where it is not given, that of the environment, or that of KooCLI.
     pub(crate) fn region(&self) -> Option<String> {
-        self.region.clone().or_else(region_of_environment)
+        self.region.clone().or_else(|| {
+            let builder = Client::builder().address_from_env().region_of_vendor_cli();
+            builder.given_region().map(str::to_owned)
+        })
     }
 
     /// The region, which has to be known if the endpoint is not.
@@ -90,7 +96,8 @@ impl Settings {
     /// If neither is.
     pub(crate) fn address(&self) -> Result<Option<String>, Failure> {
         let region = self.region();
-        let has_endpoint = self.endpoint.is_some() || variable("GUESTEXEC_CCI_ENDPOINT").is_some();
+        let has_endpoint =
+            self.endpoint.is_some() || Client::builder().address_from_env().has_endpoint();
         if region.is_none() && !has_endpoint {
             return Err(Failure::new("the region of the pods is not known").advise(
                 "Give --region cn-north-4, say; set HUAWEICLOUD_SDK_REGION; or make a profile by \
@@ -190,8 +197,4 @@ impl Settings {
         let builder = common!(Client::builder(), self).credentials(source);
         Ok(self.with_address(builder, region))
     }
-}
-
-fn region_of_environment() -> Option<String> {
-    variable("HUAWEICLOUD_SDK_REGION").or_else(|| variable("OS_REGION_NAME"))
 }

@@ -1,15 +1,9 @@
 //! The client of Tencent TAT.
 
-use std::{env, fs};
-
 use guestexec::tat::{AssumeRole, Client, ClientBuilder, CredentialSource, Credentials};
-use serde_json::Value;
 
-use super::{Base, base, common, is_there, lacks, settings, unbuildable, variable};
+use super::{Base, base, common, is_there, lacks, settings, unbuildable};
 use crate::{failure::Failure, profiles::Profile, secret_from::SecretFrom};
-
-/// The largest file of tccli's settings that is read, in bytes.
-const LARGEST: u64 = 1024 * 1024;
 
 settings! {
     /// Where the service is, and who calls it.
@@ -51,7 +45,10 @@ impl Settings {
     /// # Errors
     /// As [`base`].
     pub(crate) fn resolved(self) -> Result<Self, Failure> {
-        let of_environment = || Self { region: variable("TENCENTCLOUD_REGION"), ..Self::default() };
+        let of_environment = || Self {
+            region: Client::builder().address_from_env().given_region().map(str::to_owned),
+            ..Self::default()
+        };
         Ok(match self.base()? {
             Base::Named(_, profile) => match *profile {
                 Profile::Tat(other) => self.or(&other),
@@ -67,7 +64,10 @@ impl Settings {
 
     /// The region: where it is not given, that of the environment, or that of tccli.
     pub(crate) fn region(&self) -> Option<String> {
-        self.region.clone().or_else(|| variable("TENCENTCLOUD_REGION")).or_else(region_of_tccli)
+        self.region.clone().or_else(|| {
+            let builder = Client::builder().address_from_env().region_of_vendor_cli();
+            builder.given_region().map(str::to_owned)
+        })
     }
 
     /// The region, which has to be known.
@@ -141,20 +141,4 @@ impl Settings {
         let builder = common!(Client::builder(), &settings).credentials(source);
         Ok(settings.with_address(builder, region))
     }
-}
-
-/// The region in the settings of the vendor's command line, of the profile that it would use.
-fn region_of_tccli() -> Option<String> {
-    let profile = variable("TCCLI_PROFILE").unwrap_or_else(|| "default".to_owned());
-    if profile.contains(['/', '\\']) {
-        return None;
-    }
-    let path = env::home_dir()?.join(".tccli").join(format!("{profile}.configure"));
-    if fs::metadata(&path).ok()?.len() > LARGEST {
-        return None;
-    }
-    let settings: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-    // Old versions have it at the top.
-    let region = [&settings["_sys_param"]["region"], &settings["region"]];
-    region.iter().find_map(|region| region.as_str()).filter(|it| !it.is_empty()).map(str::to_owned)
 }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use guestexec::zstack::{Client, ClientBuilder, CredentialSource, Credentials, sign::DateZone};
 use serde::{Deserialize, Serialize};
 
-use super::{Base, base, common, is_there, lacks, settings, unbuildable, variable};
+use super::{Base, base, common, is_there, lacks, settings, unbuildable};
 use crate::{failure::Failure, profiles::Profile, secret_from::SecretFrom};
 
 settings! {
@@ -118,8 +118,7 @@ impl Settings {
     /// # Errors
     /// If it is not.
     pub(crate) fn address(&self) -> Result<(), Failure> {
-        let of_environment = || variable("ZSTACK_ENDPOINT").or_else(|| variable("ZSTACK_HOST"));
-        if self.endpoint.is_some() || of_environment().is_some() {
+        if self.endpoint.is_some() || Client::builder().address_from_env().has_endpoint() {
             return Ok(());
         }
         Err(Failure::new("the address of the management node is not known").advise(

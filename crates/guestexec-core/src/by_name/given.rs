@@ -1,4 +1,4 @@
-//! What a call by its name is given, on its way into the types of the operation.
+//! The input of a call by its name, before it is read into the types of the operation.
 
 use std::marker::PhantomData;
 
@@ -17,7 +17,7 @@ pub struct Given<E> {
 }
 
 impl<D> Given<Error<D>> {
-    /// What is given to the operation called `name`, whose parameters have to be known.
+    /// The input of the operation called `name`. Each parameter has to be one of the operation's.
     ///
     /// # Errors
     /// `InvalidRequest` with the name that was meant.

@@ -61,7 +61,7 @@ pub(super) fn shown(name: &str) -> String {
     identifier(name)
 }
 
-/// What is wrong with a name that is not known; `what` continues a sentence that begins with it.
+/// The message about a name that is not known; `what` continues a sentence that begins with the name.
 pub(super) fn unknown(name: &str, what: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
         Some(near) => format!("{what}; did you mean `{near}`?"),

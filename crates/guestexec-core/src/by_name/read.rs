@@ -19,7 +19,7 @@ use crate::Violation;
 /// Reads a value that the caller calls `name`.
 ///
 /// # Errors
-/// Where, and how it does not fit.
+/// The place that does not fit, and the reason.
 pub(super) fn read<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, Violation> {
     T::deserialize(Json(value)).map_err(|fault| fault.at(name))
 }
@@ -35,7 +35,7 @@ pub(super) fn read_body<T: DeserializeOwned>(value: Value) -> Result<T, Violatio
     })
 }
 
-/// What does not fit, and where.
+/// A value that does not fit, with its place.
 #[derive(Debug)]
 struct Fault {
     path: String,
@@ -47,7 +47,7 @@ impl Fault {
         Self { path: String::new(), problem }
     }
 
-    /// The same, seen from the value that holds it as the member `name`.
+    /// The same fault, as a fault of the value whose member `name` has it.
     fn within(self, name: &str) -> Self {
         let path = match self.path.as_str() {
             "" => name.to_owned(),
@@ -97,7 +97,7 @@ impl de::Error for Fault {
     }
 }
 
-/// What a value is, without the value.
+/// The kind of a value, without the value.
 fn kind_of(found: &Unexpected<'_>) -> &'static str {
     match found {
         Unexpected::Bool(_) => "`true` or `false`",
@@ -111,7 +111,7 @@ fn kind_of(found: &Unexpected<'_>) -> &'static str {
     }
 }
 
-/// What a type reads, in the words of JSON.
+/// The kind of value that a type reads, in the words of JSON.
 fn needed(expected: &dyn Expected) -> String {
     let text = expected.to_string();
     match text.as_str() {

@@ -1,4 +1,4 @@
-//! What errors of all types tell.
+//! The part that errors of all types share.
 
 use std::{borrow::Cow, fmt, time::Duration};
 

@@ -82,7 +82,7 @@ impl AnyError {
         self.0.account().code.as_deref()
     }
 
-    /// What went wrong: the service's own message, or this library's sentence.
+    /// The service's own message, or this library's sentence.
     pub fn message(&self) -> &str {
         &self.0.account().message
     }

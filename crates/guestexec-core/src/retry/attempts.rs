@@ -14,12 +14,12 @@ use crate::{
     wire_status,
 };
 
-/// What an attempt came to.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The answer of the call, be it a success or a refusal that another attempt would meet too.
     Final,
-    /// Nothing was done, for a reason that the client has removed: the same again, at once.
+    /// The attempt had no effect, and the client has removed the cause: it is repeated at once.
     Again,
     /// A failure that may pass.
     Failed {
@@ -72,7 +72,7 @@ impl Verdict {
     }
 }
 
-/// What is known of an attempt, for the wait and for the log.
+/// The facts of an attempt, for the pause and for the log.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen<'a> {
     /// The status of the answer, if there is one.
@@ -98,7 +98,7 @@ pub struct Attempts<'a> {
     begin: Instant,
     /// When the call has to be over.
     limit: Option<Instant>,
-    /// When the caller gives up, who ends the attempt then.
+    /// When the caller stops waiting. It ends the attempt itself.
     deadline: Option<Instant>,
     made: u32,
     failures: u32,
@@ -205,7 +205,7 @@ impl<'a> Attempts<'a> {
             elapsed: self.sent.elapsed(),
             retry_in: wait,
         };
-        // What was refused here was not sent.
+        // A request that was refused on this side was not sent.
         if self.made > 0 {
             attempt.tell(secrets);
         }

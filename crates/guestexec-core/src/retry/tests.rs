@@ -67,7 +67,7 @@ async fn what_is_retried_follows_from_kind_and_operation() {
     }
 }
 
-/// Whatever a provider reads from an answer: only these two kinds let a command be sent again.
+/// Only these two kinds let a command be sent again, whatever else a provider reads from an answer.
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_proves_nothing_started_is_not_enough() {
     let verdict = Verdict::Failed { kind: ErrorKind::Unavailable, no_effect: true };
@@ -92,7 +92,7 @@ async fn none_is_none_and_a_kind_that_is_left_out_is_not_retried() {
     assert_eq!(attempts(&chosen, &READS, failed(ErrorKind::Lost), None).await.0, 3);
     assert_eq!(attempts(&chosen, &READS, failed(ErrorKind::Connect), None).await.0, 1);
     assert_eq!(attempts(&chosen, &READS, failed(ErrorKind::Refused), None).await.0, 1);
-    // What the client has corrected is no failure.
+    // An attempt whose cause the client has corrected is no failure.
     let mut corrected = Attempts::new(&chosen, &STARTS, Some(0), None);
     corrected.begin(&request());
     assert!(corrected.again(Verdict::Again, Seen::default(), &Secrets::default).await);

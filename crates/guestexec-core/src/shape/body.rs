@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use super::{SECRET, unique};
 use crate::{base64::decoded, marks::Marked};
 
-/// What begins a text that was Base64.
+/// The prefix of a text that was Base64.
 const BASE64: &str = "<base64>";
-/// What begins a text that was none, but would read as if.
+/// The prefix of a text that was not Base64 and begins like one that was.
 const TEXT: &str = "<text>";
 /// The only member of what was JSON in a text.
 const JSON: &str = "<json>";
@@ -157,7 +157,7 @@ fn expand(value: &mut Value) {
     }
 }
 
-/// What [`expand`] put into its note.
+/// The note that [`expand`] writes.
 fn inner(value: &mut Value) -> Option<&mut Value> {
     value.as_object_mut().filter(|members| members.len() == 1)?.get_mut(JSON)
 }
@@ -181,11 +181,11 @@ fn decode(value: &mut Value) {
     }
 }
 
-/// What code made for one call, and where it put Base64 that no document knows of.
+/// The texts that code made for one call, and where it put Base64 that the document does not mention.
 pub(super) struct Made {
     /// Texts and what they read.
     pub(super) random: Vec<(String, &'static str)>,
-    /// What stands before Base64, what to call it, and how its bytes become text.
+    /// The text in front of Base64, the name to show for it, and how its bytes become text.
     encoded: Vec<(String, &'static str, Text)>,
 }
 

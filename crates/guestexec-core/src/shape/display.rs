@@ -1,4 +1,4 @@
-//! The form for reviews: one thing a line, and the lines of a script as lines.
+//! The form for reviews: one member a line, and a script line by line.
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ fn one_line(value: &str) -> String {
     }
 }
 
-/// What stands between the braces of JSON.
+/// The content of JSON braces.
 fn pretty(f: &mut fmt::Formatter<'_>, value: &Value, depth: usize) -> fmt::Result {
     match value {
         Value::Object(members) if !members.is_empty() => {

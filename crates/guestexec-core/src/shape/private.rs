@@ -1,11 +1,11 @@
-//! What a shape leaves out.
+//! The parts that a shape leaves out.
 
 use serde_json::Value;
 
 use super::{Marked, body, header};
 use crate::Request;
 
-/// What the shape of a request leaves out, in clear, for a recorder that has to find it elsewhere.
+/// The plain text of what a request's shape leaves out, for a recorder that has to find it elsewhere.
 #[derive(Clone, Default)]
 pub struct Private {
     /// The secrets: where each stands, and its text.

@@ -29,7 +29,7 @@ struct Curve {
     scheme: SignatureScheme,
     algorithm: &'static signature::EcdsaSigningAlgorithm,
     id: AlgorithmIdentifier,
-    /// What precedes a key of the form SEC 1 in PKCS #8: the version, and the name of the curve.
+    /// The beginning of PKCS #8 in front of a SEC 1 key: the version, and the name of the curve.
     prefix: &'static [u8],
 }
 

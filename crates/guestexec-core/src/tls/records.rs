@@ -14,9 +14,8 @@ use super::primitives::aead;
 
 /// Longest content of a record (RFC 8446, section 5.1).
 const LONGEST: usize = 1 << 14;
-/// What TLS 1.2 sends of an AES-GCM nonce with each record.
-const EXPLICIT: usize = 8;
-const SALT: usize = 4;
+/// The bytes of an AES-GCM nonce that TLS 1.2 sends with each record.
+pub(super) const EXPLICIT: usize = 8;
 
 /// rustls gives keys of the length that the algorithm says it has.
 fn key(algorithm: &'static aead::Algorithm, key: &AeadKey) -> aead::LessSafeKey {
@@ -44,7 +43,7 @@ impl Tls13AeadAlgorithm for Records13 {
         self.0.key_len()
     }
 
-    /// For handing connections over to a kernel, which nobody here does.
+    /// The keys for a kernel that takes over a connection, which is not supported.
     fn extract_keys(
         &self,
         _: AeadKey,
@@ -101,28 +100,34 @@ impl MessageDecrypter for Key13 {
     }
 }
 
-/// The records of TLS 1.2 under AES-GCM (RFC 5288).
-pub(super) struct Gcm12(pub(super) &'static aead::Algorithm);
+/// The records of TLS 1.2 under this algorithm, with so many bytes of the nonce in front of each record:
+/// [`EXPLICIT`] under AES-GCM (RFC 5288), none under ChaCha20-Poly1305 (RFC 7905).
+pub(super) struct Records12(pub(super) &'static aead::Algorithm, pub(super) usize);
 
-impl Tls12AeadAlgorithm for Gcm12 {
-    fn encrypter(&self, secret: AeadKey, salt: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
-        let mut iv = [0; NONCE_LEN];
-        iv[..SALT].copy_from_slice(salt);
-        iv[SALT..].copy_from_slice(extra);
-        Box::new(GcmEncrypter { key: key(self.0, &secret), iv: Iv::new(iv) })
+impl Records12 {
+    /// The key with the joined parts of the IV. A decrypter lacks the second part, which is zero then.
+    fn key(&self, secret: &AeadKey, parts: &[&[u8]]) -> Box<Key12> {
+        let mut iv = parts.concat();
+        iv.resize(NONCE_LEN, 0);
+        Box::new(Key12 { key: key(self.0, secret), iv: Iv::copy(&iv), explicit: self.1 })
+    }
+}
+
+impl Tls12AeadAlgorithm for Records12 {
+    fn encrypter(&self, secret: AeadKey, iv: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
+        self.key(&secret, &[iv, extra])
     }
 
     fn decrypter(&self, secret: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
-        let mut salt = [0; SALT];
-        salt.copy_from_slice(iv);
-        Box::new(GcmDecrypter { key: key(self.0, &secret), salt })
+        self.key(&secret, &[iv])
     }
 
     fn key_block_shape(&self) -> KeyBlockShape {
+        let Self(algorithm, explicit) = *self;
         KeyBlockShape {
-            enc_key_len: self.0.key_len(),
-            fixed_iv_len: SALT,
-            explicit_nonce_len: EXPLICIT,
+            enc_key_len: algorithm.key_len(),
+            fixed_iv_len: NONCE_LEN - explicit,
+            explicit_nonce_len: explicit,
         }
     }
 
@@ -136,12 +141,13 @@ impl Tls12AeadAlgorithm for Gcm12 {
     }
 }
 
-struct GcmEncrypter {
+struct Key12 {
     key: aead::LessSafeKey,
     iv: Iv,
+    explicit: usize,
 }
 
-impl MessageEncrypter for GcmEncrypter {
+impl MessageEncrypter for Key12 {
     fn encrypt(
         &mut self,
         message: OutboundPlainMessage<'_>,
@@ -150,114 +156,42 @@ impl MessageEncrypter for GcmEncrypter {
         let length = message.payload.len();
         let mut payload = PrefixedPayload::with_capacity(self.encrypted_payload_len(length));
         let nonce = nonce(&self.iv, sequence);
-        payload.extend_from_slice(&nonce.as_ref()[SALT..]);
+        payload.extend_from_slice(&nonce.as_ref()[NONCE_LEN - self.explicit..]);
         payload.extend_from_chunks(&message.payload);
         let aad = aead::Aad::from(make_tls12_aad(sequence, message.typ, message.version, length));
         let tag = self
             .key
-            .seal_in_place_separate_tag(nonce, aad, &mut payload.as_mut()[EXPLICIT..])
+            .seal_in_place_separate_tag(nonce, aad, &mut payload.as_mut()[self.explicit..])
             .map_err(|_| Error::EncryptError)?;
         payload.extend_from_slice(tag.as_ref());
         Ok(OutboundOpaqueMessage::new(message.typ, message.version, payload))
     }
 
     fn encrypted_payload_len(&self, length: usize) -> usize {
-        length + EXPLICIT + self.key.algorithm().tag_len()
+        length + self.explicit + self.key.algorithm().tag_len()
     }
 }
 
-struct GcmDecrypter {
-    key: aead::LessSafeKey,
-    salt: [u8; SALT],
-}
-
-impl MessageDecrypter for GcmDecrypter {
+impl MessageDecrypter for Key12 {
     fn decrypt<'a>(
         &mut self,
         mut message: InboundOpaqueMessage<'a>,
         sequence: u64,
     ) -> Result<InboundPlainMessage<'a>, Error> {
         let payload = &mut message.payload;
-        let overhead = EXPLICIT + self.key.algorithm().tag_len();
+        let overhead = self.explicit + self.key.algorithm().tag_len();
         let length = payload.len().checked_sub(overhead).ok_or(Error::DecryptError)?;
-        let mut nonce = [0; NONCE_LEN];
-        nonce[..SALT].copy_from_slice(&self.salt);
-        nonce[SALT..].copy_from_slice(&payload[..EXPLICIT]);
-        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        let nonce = match self.explicit {
+            0 => nonce(&self.iv, sequence),
+            explicit => {
+                // With the sequence number zero, it is the IV itself.
+                let mut nonce = Nonce::new(&self.iv, 0).0;
+                nonce[NONCE_LEN - explicit..].copy_from_slice(&payload[..explicit]);
+                aead::Nonce::assume_unique_for_key(nonce)
+            }
+        };
         let aad = aead::Aad::from(make_tls12_aad(sequence, message.typ, message.version, length));
-        let plain = self.key.open_within(nonce, aad, payload, EXPLICIT..);
-        let length = plain.map_err(|_| Error::DecryptError)?.len();
-        if length > LONGEST {
-            return Err(Error::PeerSentOversizedRecord);
-        }
-        payload.truncate(length);
-        Ok(message.into_plain_message())
-    }
-}
-
-/// The records of TLS 1.2 under ChaCha20-Poly1305 (RFC 7905).
-pub(super) struct Chacha12;
-
-impl Tls12AeadAlgorithm for Chacha12 {
-    fn encrypter(&self, secret: AeadKey, iv: &[u8], _: &[u8]) -> Box<dyn MessageEncrypter> {
-        Box::new(ChachaKey { key: key(&aead::CHACHA20_POLY1305, &secret), iv: Iv::copy(iv) })
-    }
-
-    fn decrypter(&self, secret: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
-        Box::new(ChachaKey { key: key(&aead::CHACHA20_POLY1305, &secret), iv: Iv::copy(iv) })
-    }
-
-    fn key_block_shape(&self) -> KeyBlockShape {
-        KeyBlockShape { enc_key_len: 32, fixed_iv_len: NONCE_LEN, explicit_nonce_len: 0 }
-    }
-
-    fn extract_keys(
-        &self,
-        _: AeadKey,
-        _: &[u8],
-        _: &[u8],
-    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
-        Err(UnsupportedOperationError)
-    }
-}
-
-struct ChachaKey {
-    key: aead::LessSafeKey,
-    iv: Iv,
-}
-
-impl MessageEncrypter for ChachaKey {
-    fn encrypt(
-        &mut self,
-        message: OutboundPlainMessage<'_>,
-        sequence: u64,
-    ) -> Result<OutboundOpaqueMessage, Error> {
-        let length = message.payload.len();
-        let mut payload = PrefixedPayload::with_capacity(self.encrypted_payload_len(length));
-        payload.extend_from_chunks(&message.payload);
-        let aad = aead::Aad::from(make_tls12_aad(sequence, message.typ, message.version, length));
-        self.key
-            .seal_in_place_append_tag(nonce(&self.iv, sequence), aad, &mut payload)
-            .map_err(|_| Error::EncryptError)?;
-        Ok(OutboundOpaqueMessage::new(message.typ, message.version, payload))
-    }
-
-    fn encrypted_payload_len(&self, length: usize) -> usize {
-        length + self.key.algorithm().tag_len()
-    }
-}
-
-impl MessageDecrypter for ChachaKey {
-    fn decrypt<'a>(
-        &mut self,
-        mut message: InboundOpaqueMessage<'a>,
-        sequence: u64,
-    ) -> Result<InboundPlainMessage<'a>, Error> {
-        let payload = &mut message.payload;
-        let tag = self.key.algorithm().tag_len();
-        let length = payload.len().checked_sub(tag).ok_or(Error::DecryptError)?;
-        let aad = aead::Aad::from(make_tls12_aad(sequence, message.typ, message.version, length));
-        let plain = self.key.open_in_place(nonce(&self.iv, sequence), aad, payload);
+        let plain = self.key.open_within(nonce, aad, payload, self.explicit..);
         let length = plain.map_err(|_| Error::DecryptError)?.len();
         if length > LONGEST {
             return Err(Error::PeerSentOversizedRecord);

@@ -18,7 +18,7 @@ use webpki::ring as algorithms;
 
 use super::{
     primitives::{self, aead, digest, hkdf},
-    records::{Chacha12, Gcm12, Records13},
+    records::{EXPLICIT, Records12, Records13},
 };
 
 /// How many records AES-GCM may encrypt under one key (RFC 8446, section 5.5).
@@ -41,6 +41,8 @@ static SHA256: Hash = Hash(&digest::SHA256, HashAlgorithm::SHA256);
 static SHA384: Hash = Hash(&digest::SHA384, HashAlgorithm::SHA384);
 static HMAC_SHA256: Hmac = Hmac(&primitives::hmac::HMAC_SHA256);
 static HMAC_SHA384: Hmac = Hmac(&primitives::hmac::HMAC_SHA384);
+static PRF_SHA256: PrfUsingHmac<'_> = PrfUsingHmac(&HMAC_SHA256);
+static PRF_SHA384: PrfUsingHmac<'_> = PrfUsingHmac(&HMAC_SHA384);
 static HKDF_SHA256: ByRing = ByRing(&hkdf::HKDF_SHA256, &primitives::hmac::HMAC_SHA256);
 static HKDF_SHA384: ByRing = ByRing(&hkdf::HKDF_SHA384, &primitives::hmac::HMAC_SHA384);
 
@@ -48,68 +50,78 @@ const fn common(suite: CipherSuite, hash: &'static Hash, records: u64) -> Cipher
     CipherSuiteCommon { suite, hash_provider: hash, confidentiality_limit: records }
 }
 
-static AES_256_13: Tls13CipherSuite = Tls13CipherSuite {
-    common: common(CipherSuite::TLS13_AES_256_GCM_SHA384, &SHA384, GCM_RECORDS),
-    hkdf_provider: &HKDF_SHA384,
-    aead_alg: &Records13(&aead::AES_256_GCM),
-    quic: None,
-};
-static AES_128_13: Tls13CipherSuite = Tls13CipherSuite {
-    common: common(CipherSuite::TLS13_AES_128_GCM_SHA256, &SHA256, GCM_RECORDS),
-    hkdf_provider: &HKDF_SHA256,
-    aead_alg: &Records13(&aead::AES_128_GCM),
-    quic: None,
-};
-static CHACHA_13: Tls13CipherSuite = Tls13CipherSuite {
-    common: common(CipherSuite::TLS13_CHACHA20_POLY1305_SHA256, &SHA256, u64::MAX),
-    hkdf_provider: &HKDF_SHA256,
-    aead_alg: &Records13(&aead::CHACHA20_POLY1305),
-    quic: None,
-};
+const fn tls13(
+    common: CipherSuiteCommon,
+    hkdf_provider: &'static ByRing,
+    aead_alg: &'static Records13,
+) -> Tls13CipherSuite {
+    Tls13CipherSuite { common, hkdf_provider, aead_alg, quic: None }
+}
 
-static ECDSA_AES_256: Tls12CipherSuite = Tls12CipherSuite {
-    common: common(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, &SHA384, GCM_RECORDS),
-    kx: KeyExchangeAlgorithm::ECDHE,
-    sign: ECDSA,
-    aead_alg: &Gcm12(&aead::AES_256_GCM),
-    prf_provider: &PrfUsingHmac(&HMAC_SHA384),
-};
-static ECDSA_AES_128: Tls12CipherSuite = Tls12CipherSuite {
-    common: common(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, &SHA256, GCM_RECORDS),
-    kx: KeyExchangeAlgorithm::ECDHE,
-    sign: ECDSA,
-    aead_alg: &Gcm12(&aead::AES_128_GCM),
-    prf_provider: &PrfUsingHmac(&HMAC_SHA256),
-};
-static ECDSA_CHACHA: Tls12CipherSuite = Tls12CipherSuite {
-    common: common(CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, &SHA256, u64::MAX),
-    kx: KeyExchangeAlgorithm::ECDHE,
-    sign: ECDSA,
-    aead_alg: &Chacha12,
-    prf_provider: &PrfUsingHmac(&HMAC_SHA256),
-};
-static RSA_AES_256: Tls12CipherSuite = Tls12CipherSuite {
-    common: common(CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, &SHA384, GCM_RECORDS),
-    kx: KeyExchangeAlgorithm::ECDHE,
-    sign: RSA,
-    aead_alg: &Gcm12(&aead::AES_256_GCM),
-    prf_provider: &PrfUsingHmac(&HMAC_SHA384),
-};
-static RSA_AES_128: Tls12CipherSuite = Tls12CipherSuite {
-    common: common(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, &SHA256, GCM_RECORDS),
-    kx: KeyExchangeAlgorithm::ECDHE,
-    sign: RSA,
-    aead_alg: &Gcm12(&aead::AES_128_GCM),
-    prf_provider: &PrfUsingHmac(&HMAC_SHA256),
-};
-static RSA_CHACHA: Tls12CipherSuite = Tls12CipherSuite {
-    common: common(CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, &SHA256, u64::MAX),
-    kx: KeyExchangeAlgorithm::ECDHE,
-    sign: RSA,
-    aead_alg: &Chacha12,
-    prf_provider: &PrfUsingHmac(&HMAC_SHA256),
-};
+const fn tls12(
+    common: CipherSuiteCommon,
+    prf_provider: &'static PrfUsingHmac<'static>,
+    aead_alg: &'static Records12,
+    sign: &'static [SignatureScheme],
+) -> Tls12CipherSuite {
+    Tls12CipherSuite { common, kx: KeyExchangeAlgorithm::ECDHE, sign, aead_alg, prf_provider }
+}
 
+static AES_256_12: Records12 = Records12(&aead::AES_256_GCM, EXPLICIT);
+static AES_128_12: Records12 = Records12(&aead::AES_128_GCM, EXPLICIT);
+static CHACHA_12: Records12 = Records12(&aead::CHACHA20_POLY1305, 0);
+
+static AES_256_13: Tls13CipherSuite = tls13(
+    common(CipherSuite::TLS13_AES_256_GCM_SHA384, &SHA384, GCM_RECORDS),
+    &HKDF_SHA384,
+    &Records13(&aead::AES_256_GCM),
+);
+static AES_128_13: Tls13CipherSuite = tls13(
+    common(CipherSuite::TLS13_AES_128_GCM_SHA256, &SHA256, GCM_RECORDS),
+    &HKDF_SHA256,
+    &Records13(&aead::AES_128_GCM),
+);
+static CHACHA_13: Tls13CipherSuite = tls13(
+    common(CipherSuite::TLS13_CHACHA20_POLY1305_SHA256, &SHA256, u64::MAX),
+    &HKDF_SHA256,
+    &Records13(&aead::CHACHA20_POLY1305),
+);
+static ECDSA_AES_256: Tls12CipherSuite = tls12(
+    common(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, &SHA384, GCM_RECORDS),
+    &PRF_SHA384,
+    &AES_256_12,
+    ECDSA,
+);
+static ECDSA_AES_128: Tls12CipherSuite = tls12(
+    common(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, &SHA256, GCM_RECORDS),
+    &PRF_SHA256,
+    &AES_128_12,
+    ECDSA,
+);
+static ECDSA_CHACHA: Tls12CipherSuite = tls12(
+    common(CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, &SHA256, u64::MAX),
+    &PRF_SHA256,
+    &CHACHA_12,
+    ECDSA,
+);
+static RSA_AES_256: Tls12CipherSuite = tls12(
+    common(CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, &SHA384, GCM_RECORDS),
+    &PRF_SHA384,
+    &AES_256_12,
+    RSA,
+);
+static RSA_AES_128: Tls12CipherSuite = tls12(
+    common(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, &SHA256, GCM_RECORDS),
+    &PRF_SHA256,
+    &AES_128_12,
+    RSA,
+);
+static RSA_CHACHA: Tls12CipherSuite = tls12(
+    common(CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, &SHA256, u64::MAX),
+    &PRF_SHA256,
+    &CHACHA_12,
+    RSA,
+);
 const ECDSA: &[SignatureScheme] = &[
     SignatureScheme::ED25519,
     SignatureScheme::ECDSA_NISTP521_SHA512,

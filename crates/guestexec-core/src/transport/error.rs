@@ -66,7 +66,7 @@ impl TransportError {
     pub fn from_reqwest(error: reqwest::Error) -> Self {
         // The URL may grant access, such as the address of a job.
         let error = error.without_url();
-        // Only answers have a body to read, whatever cause the transport names.
+        // Only answers have a body to read, so the cause that the transport names does not matter.
         let answered = error.is_body() || error.is_decode();
         let unsent = !answered && (error.is_builder() || error.is_connect());
         let fault = match () {
@@ -81,7 +81,7 @@ impl TransportError {
         let said = Self::said(fault);
         let message = match fault {
             Fault::TooLarge | Fault::TimedOut => said.to_owned(),
-            // Its own text adds nothing to what is said; its causes do.
+            // Its own text adds nothing to the message; its causes do.
             _ => with_reason(said, error.source()),
         };
         Self { fault, message, source: Some(Arc::new(error)) }

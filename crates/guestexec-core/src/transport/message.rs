@@ -1,4 +1,4 @@
-//! What a transport is given and gives back. The types hide the HTTP library beneath them.
+//! The request that a transport sends, and the response that it returns. They hide the HTTP library beneath them.
 
 use std::{borrow::Cow, fmt, time::Duration};
 

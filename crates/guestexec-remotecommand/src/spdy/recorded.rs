@@ -172,15 +172,8 @@ fn client_reads_the_recordings() {
         assert_eq!(
             lines,
             [
-                "Opened(Error)",
-                "Opened(Stdout)",
-                "Opened(Stderr)",
-                "Stdout: hi\\n",
-                "Stderr: err\\n",
-                "Fin(Stderr)",
-                "Fin(Stdout)",
-                &end,
-                "GoAway(0)",
+                "Opened(Error)", "Opened(Stdout)", "Opened(Stderr)", "Stdout: hi\\n",
+                "Stderr: err\\n", "Fin(Stderr)", "Fin(Stdout)", &end, "GoAway(0)",
             ]
         );
         let (lines, end) = events(TTY, TERMINAL, piece);

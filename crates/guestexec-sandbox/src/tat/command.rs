@@ -13,6 +13,7 @@ use super::{
     error::{ActionResult, ApiError},
     page::{self, page},
     parameters::{self, Values},
+    tags,
 };
 use crate::{clock, random};
 
@@ -20,13 +21,7 @@ use crate::{clock, random};
 pub(super) const QUOTA: usize = 1000;
 /// The filters of DescribeCommands.
 const FILTERS: [&str; 8] = [
-    "command-id",
-    "command-name",
-    "command-type",
-    "created-by",
-    "scene-id",
-    "tag-key",
-    "tag-value",
+    "command-id", "command-name", "command-type", "created-by", "scene-id", "tag-key", "tag-value",
     "tag:",
 ];
 
@@ -143,8 +138,6 @@ impl Command {
                 })
             })
             .collect();
-        let tags: Vec<Value> =
-            self.tags.iter().map(|tag| json!({ "Key": tag.key, "Value": tag.value })).collect();
         let time = |seconds| clock::iso8601(seconds, "+00:00");
         json!({
             "CommandId": self.id,
@@ -162,7 +155,7 @@ impl Command {
             "Scenes": [],
             "FormattedDescription": "",
             "CreatedBy": "USER",
-            "Tags": tags,
+            "Tags": tags::to_json(&self.tags),
             "Username": self.username,
             "OutputCOSBucketUrl": self.bucket,
             "OutputCOSKeyPrefix": self.prefix,
@@ -177,11 +170,7 @@ impl Command {
             "command-type" => any(&|value| value == self.kind),
             "created-by" => any(&|value| value == "USER"),
             "scene-id" => false,
-            "tag-key" => any(&|value| self.tags.iter().any(|tag| tag.key == value)),
-            "tag-value" => any(&|value| self.tags.iter().any(|tag| tag.value == value)),
-            name => name.strip_prefix("tag:").is_some_and(|key| {
-                any(&|value| self.tags.iter().any(|tag| tag.key == key && tag.value == value))
-            }),
+            _ => tags::pass(&self.tags, filter),
         }
     }
 

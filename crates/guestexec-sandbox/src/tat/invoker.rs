@@ -22,6 +22,7 @@ use super::{
     error::{ActionResult, ApiError},
     invocation::{Invocation, Source},
     page::{self, page},
+    tags,
 };
 use crate::{clock, random};
 
@@ -80,8 +81,6 @@ impl Invoker {
         let Settings { name, command, instances, username, parameters, schedule, tags, .. } =
             &self.settings;
         let time = |seconds| clock::iso8601(seconds, "Z");
-        let tags: Vec<Value> =
-            tags.iter().map(|tag| json!({ "Key": tag.key, "Value": tag.value })).collect();
         json!({
             "InvokerId": self.id,
             "Name": name,
@@ -94,7 +93,7 @@ impl Invoker {
             "ScheduleSettings": schedule.to_json(self.next.map(time)),
             "CreatedTime": time(self.created),
             "UpdatedTime": time(self.updated),
-            "Tags": tags,
+            "Tags": tags::to_json(tags),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use guestexec_tat::{
     enums::QuotaResource,
-    types::{DescribeQuotasRequest, DescribeRegisterInstancesRequest, Filter},
+    types::{DescribeQuotasRequest, DescribeRegisterInstancesRequest, Filter, Tag},
 };
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use super::{
     error::{ActionResult, ApiError},
     instance::Instance,
     page::{self, page},
+    tags,
 };
 use crate::{clock, random};
 
@@ -18,15 +19,8 @@ use crate::{clock, random};
 const CODES: usize = 5000;
 /// The filters of DescribeRegisterInstances.
 const FILTERS: [&str; 9] = [
-    "instance-name",
-    "instance-id",
-    "register-status",
-    "local-ip",
-    "register-code-id",
-    "sys-name",
-    "tag-key",
-    "tag-value",
-    "tag:",
+    "instance-name", "instance-id", "register-status", "local-ip", "register-code-id", "sys-name",
+    "tag-key", "tag-value", "tag:",
 ];
 
 /// What the service knows of a registered machine beside its id.
@@ -36,11 +30,12 @@ pub(super) struct Registration {
     code: String,
     machine: String,
     registered: i64,
+    tags: Vec<Tag>,
 }
 
 impl Registration {
-    pub(super) fn new(code: &str) -> Self {
-        Self { code: code.to_owned(), machine: random::uuid(), registered: clock::now() }
+    pub(super) fn new(code: &str, tags: Vec<Tag>) -> Self {
+        Self { code: code.to_owned(), machine: random::uuid(), registered: clock::now(), tags }
     }
 
     fn matches(&self, instance: &Instance, filter: &Filter) -> bool {
@@ -50,8 +45,7 @@ impl Registration {
             "local-ip" => LOCAL_IP,
             "register-code-id" => &self.code,
             "sys-name" => "Linux",
-            // The machines have no tags.
-            _ => return false,
+            _ => return tags::pass(&self.tags, filter),
         };
         filter.values.iter().any(|value| value == is)
     }
@@ -71,7 +65,7 @@ impl Registration {
             "Status": instance.status(),
             "CreatedTime": time,
             "UpdatedTime": time,
-            "Tags": [],
+            "Tags": tags::to_json(&self.tags),
         })
     }
 }

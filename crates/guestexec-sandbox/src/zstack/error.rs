@@ -33,6 +33,7 @@ impl ApiError {
             "SYS.1003" => "Resource cannot be found",
             "SYS.1006" => "An operation failed",
             "SYS.1007" => "One or more API argument is invalid",
+            "VM.1010" => "the vm is in the wrong state",
             _ => "An internal error happened in system",
         };
         Self::Failed(json!({

@@ -136,17 +136,8 @@ pub(super) struct Vm {
 
 /// The names that a condition on VMs may have.
 pub(super) const QUERIED: [&str; 11] = [
-    "uuid",
-    "name",
-    "platform",
-    "architecture",
-    "type",
-    "hypervisorType",
-    "cpuNum",
-    "memorySize",
-    "state",
-    "createDate",
-    "lastOpDate",
+    "uuid", "name", "platform", "architecture", "type", "hypervisorType", "cpuNum", "memorySize",
+    "state", "createDate", "lastOpDate",
 ];
 
 impl Vm {
@@ -186,7 +177,11 @@ impl Vm {
             State::Running => "Running",
             State::Broken => "NotRunning",
             State::Stopped => {
-                return Err(ApiError::failed("SYS.1010", "the vm is not running"));
+                let details = format!(
+                    "the guest tools of vm[uuid:{}] cannot be asked: it is not running",
+                    self.uuid
+                );
+                return Err(ApiError::failed("SYS.1007", details));
             }
         };
         Ok(json!({ "version": GUEST_TOOLS, "status": status, "features": {} }))
@@ -208,7 +203,11 @@ impl Vm {
         match self.state {
             State::Running => {}
             State::Stopped => {
-                return Err(failed(ApiError::failed("SYS.1010", "the vm is not running")));
+                let details = "the state[Stopped] of the vm does not allow the \
+                               message[org.zstack.guesttools.APIExecuteGuestVmCommandMsg], \
+                               allowed states are [Running]";
+                let state = ApiError::failed("VM.1010", details);
+                return Err(ApiError::failed("SYS.1006", details).because(state));
             }
             State::Broken => {
                 let socket =

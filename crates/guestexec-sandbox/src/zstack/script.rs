@@ -31,43 +31,16 @@ const DEFAULT_TIMEOUT: i32 = 60;
 
 /// The members that queries can ask for.
 const OF_SCRIPT: [&str; 11] = [
-    "uuid",
-    "name",
-    "description",
-    "encodingType",
-    "scriptContent",
-    "renderParams",
-    "platform",
-    "scriptType",
-    "scriptTimeout",
-    "createDate",
-    "lastOpDate",
+    "uuid", "name", "description", "encodingType", "scriptContent", "renderParams", "platform",
+    "scriptType", "scriptTimeout", "createDate", "lastOpDate",
 ];
 const OF_RECORD: [&str; 12] = [
-    "uuid",
-    "scriptUuid",
-    "recordName",
-    "scriptTimeout",
-    "status",
-    "executor",
-    "executionCount",
-    "version",
-    "encodingType",
-    "scriptContent",
-    "startTime",
-    "endTime",
+    "uuid", "scriptUuid", "recordName", "scriptTimeout", "status", "executor", "executionCount",
+    "version", "encodingType", "scriptContent", "startTime", "endTime",
 ];
 const OF_DETAIL: [&str; 10] = [
-    "recordUuid",
-    "vmInstanceUuid",
-    "vmName",
-    "status",
-    "exitCode",
-    "stdout",
-    "errCause",
-    "stderr",
-    "startTime",
-    "endTime",
+    "recordUuid", "vmInstanceUuid", "vmName", "status", "exitCode", "stdout", "errCause", "stderr",
+    "startTime", "endTime",
 ];
 
 /// What is saved and recorded.

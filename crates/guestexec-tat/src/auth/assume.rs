@@ -105,7 +105,7 @@ pub struct AssumeRole {
 }
 
 impl AssumeRole {
-    /// Takes a role by its resource name (ARN). `base` is who assumes it.
+    /// Takes a role by its resource name (ARN). `base` assumes it.
     pub fn new(base: impl Into<CredentialSource>, role_arn: impl Into<String>) -> Self {
         Self { base: base.into(), role: Role::new(role_arn, None) }
     }

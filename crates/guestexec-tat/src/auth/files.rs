@@ -3,14 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use guestexec_core::{
-    Secret, credentials_text, home, ini_section, read_members, unusable, variable, warn_if_exposed,
+    Secret, credentials_text, home, ini_section, read_file, read_members, unusable, variable,
+    warn_if_exposed,
 };
 use serde_json::Value;
 
 use super::{Lease, assume::Role, since_1970};
 use crate::{Credentials, Error};
 
-/// Reads the SDKs' file in the first place that they look for it.
+/// The largest file of tccli's settings that is read, in bytes. It has a line for each service.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Reads the first credentials file that exists, in the order of the SDKs.
 pub(super) fn default_file() -> Result<Lease, Error> {
     if let Some(path) = variable("TENCENTCLOUD_CREDENTIALS_FILE") {
         return read_ini(Path::new(&path));
@@ -50,12 +54,30 @@ pub(super) fn read_ini(path: &Path) -> Result<Lease, Error> {
     checked(pair, ["secret_id", "secret_key", "token"], path).map(Lease::lasting)
 }
 
-/// What a profile of tccli says of its credentials.
+/// The credentials that a tccli profile describes.
 pub(super) enum Profiled {
     /// Keys, and the role that they assume, if there is one.
     Keys(Box<Lease>, Option<Role>),
     /// The role of the CVM instance.
     CvmRole,
+}
+
+/// The profile that tccli uses where none is named.
+pub(super) fn usual_profile() -> String {
+    variable("TCCLI_PROFILE").unwrap_or_else(|| "default".to_owned())
+}
+
+/// The region in the settings of the profile that tccli would use.
+pub(crate) fn region_of_tccli() -> Option<String> {
+    let profile = usual_profile();
+    if profile.contains(['/', '\\']) {
+        return None;
+    }
+    let path = home()?.join(".tccli").join(format!("{profile}.configure"));
+    let settings: Value = serde_json::from_slice(&read_file(&path, LARGEST).ok()?).ok()?;
+    // Old versions have it at the top, where newer ones have the service of this name.
+    let region = [&settings["_sys_param"]["region"], &settings["region"]];
+    region.iter().find_map(|region| region.as_str()).filter(|it| !it.is_empty()).map(str::to_owned)
 }
 
 /// Reads a profile of tccli by its name.
@@ -105,10 +127,7 @@ pub(super) fn read_tccli(path: &Path) -> Result<Profiled, Error> {
         {
             let pair = Credentials::new(secret_id, key).with_optional_token(token);
             let pair = checked(pair, ["secretId", "secretKey", "token"], path)?;
-            let lease = match since_1970(&expires_at) {
-                Some(expires) => Lease::until(pair, expires),
-                None => Lease::lasting(pair),
-            };
+            let lease = Lease::expiring(pair, since_1970(&expires_at));
             Ok(Profiled::Keys(lease.into(), role))
         }
         _ => Err(unusable(format!(

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use guestexec_core::{AskedBy, ProvideCredentials, Source, SourceCheck, variable};
+use guestexec_core::{AskedBy, ProvideCredentials, Source, SourceCheck};
 
 use super::{
     AssumeRole, CvmRole, TkeOidc,
@@ -29,7 +29,7 @@ use crate::{Credentials, Error};
 /// ```
 pub type Lease = guestexec_core::Lease<Credentials>;
 
-/// What [`ProvideCredentials::provide`] returns.
+/// The future that [`ProvideCredentials::provide`] returns.
 pub type LeaseFuture<'a> = guestexec_core::LeaseFuture<'a, Credentials>;
 
 /// Where a client's credentials come from.
@@ -46,7 +46,7 @@ pub type LeaseFuture<'a> = guestexec_core::LeaseFuture<'a, Credentials>;
 /// # }
 /// ```
 ///
-/// A source of one's own, such as a vault, implements [`ProvideCredentials`]:
+/// A custom source, such as a vault, implements [`ProvideCredentials`]:
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -76,7 +76,7 @@ pub type LeaseFuture<'a> = guestexec_core::LeaseFuture<'a, Credentials>;
 pub struct CredentialSource(Source<Credentials>);
 
 impl CredentialSource {
-    /// A source of one's own.
+    /// A custom source.
     pub fn new(provider: impl ProvideCredentials<Credentials> + 'static) -> Self {
         Self(Source::place(provider))
     }
@@ -87,7 +87,7 @@ impl CredentialSource {
         Self::new(Place::Environment)
     }
 
-    /// What the environment holds now, checked for being there at all.
+    /// The source for the credentials in the environment; an error if it holds none.
     pub(crate) fn of_environment() -> Result<Self, Error> {
         let pair = Credentials::from_env()?;
         Ok(match Role::of_environment() {
@@ -155,9 +155,9 @@ impl CredentialSource {
         Self(self.0.or(other.into().0))
     }
 
-    /// Asks each place, also those after the first that has credentials, and tells what each has: a check of a
-    /// machine's set-up. A place in the network is asked for seconds at most. A client uses the first place that
-    /// is usable.
+    /// Asks the places one after another and tells what each has: a check of a machine's set-up. A client uses the
+    /// first place that is usable. Those after it are not asked, so that no request is sent to them. A place in the
+    /// network is asked for seconds at most.
     ///
     /// ```
     /// use guestexec_tat::{CredentialSource, SourceState};
@@ -223,7 +223,7 @@ enum Place {
 }
 
 impl Place {
-    /// What the place holds.
+    /// The content of the place.
     fn read(&self) -> Result<Profiled, Error> {
         let keys = |lease| Profiled::Keys(Box::new(lease), Role::of_environment());
         match self {
@@ -234,8 +234,7 @@ impl Place {
             }
             Self::Tccli(Some(profile)) => files::tccli_profile(profile),
             Self::Tccli(None) => {
-                let profile = variable("TCCLI_PROFILE");
-                let found = files::tccli_profile(profile.as_deref().unwrap_or("default"))?;
+                let found = files::tccli_profile(&files::usual_profile())?;
                 Ok(match (found, Role::of_environment()) {
                     (Profiled::Keys(lease, _), Some(role)) => Profiled::Keys(lease, Some(role)),
                     (found, _) => found,

@@ -10,7 +10,7 @@ use reqwest::{
 };
 use serde_json::Value;
 
-use super::{Lease, role::lease};
+use super::{Lease, metadata::lease};
 use crate::{
     Credentials, Error, RootDomain,
     sign::{self, Canonical, Scope, SigningKey},
@@ -18,7 +18,7 @@ use crate::{
 
 /// The requested life of keys, in seconds, as by the vendor's SDKs.
 pub(super) const DURATION: u64 = 7200;
-/// What is secret in the answers, in the notation of the operation table.
+/// The secret parts of the answers, in the notation of the operation table.
 pub(super) const ANSWER_SECRETS: &str =
     "body/Response/Credentials/TmpSecretKey,body/Response/Credentials/Token";
 

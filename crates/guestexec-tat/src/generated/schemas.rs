@@ -11,7 +11,7 @@ use super::types::*;
           "type": ["array", "null"]
         },
     invocation_id = "InvocationId": "The invocation to cancel, `inv-…`." { "minLength": 1 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(CreateCommandRequest, "The request of CreateCommand." {
     command_name = "CommandName": "The command's name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`, `-` and `.`; Chinese characters are accepted as well, at three bytes each."
@@ -54,7 +54,7 @@ use super::types::*;
         {},
     working_directory = "WorkingDirectory" optional: "The directory the script starts in. Default: `/root` for SHELL, `C:\\Program Files\\qcloud\\tat_agent\\workdir` for POWERSHELL."
         {},
-} refusing others [
+} others (refused) [
     not_both(value("DefaultParameters"), list("DefaultParameterConfs")),
     needs(value("DefaultParameters"), &[("EnableParameter", json!(true))]),
     needs(list("DefaultParameterConfs"), &[("EnableParameter", json!(true))]),
@@ -88,27 +88,27 @@ use super::types::*;
         { "enum": ["SCHEDULE"] },
     username = "Username" optional: "The user to run as. At most 256 characters. Default: the command's own."
         { "maxLength": 256 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(DefaultParameterConf, "A placeholder's default value." {
     parameter_description = "ParameterDescription" optional: "What it is for." {},
     parameter_name = "ParameterName": "The placeholder's name. At most 64 characters out of `a-zA-Z0-9-_`."
         { "maxLength": 64, "minLength": 1, "pattern": "^[a-zA-Z0-9_-]+$" },
     parameter_value = "ParameterValue": "The value it takes where a run gives none." {},
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(DeleteCommandRequest, "The request of DeleteCommand." {
     command_id = "CommandId": "The command to delete, `cmd-…`." { "minLength": 1 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(DeleteCommandsRequest, "The request of DeleteCommands." {
     command_ids = "CommandIds": "The commands to delete, `cmd-…`. No limit is documented."
         { "items": { "type": "string", "minLength": 1 } },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(DeleteInvokerRequest, "The request of DeleteInvoker." {
     invoker_id = "InvokerId": "The invoker to delete, `ivk-…`." { "minLength": 1 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(DescribeAutomationAgentStatusRequest, "The request of DescribeAutomationAgentStatus." {
     filters = "Filters" optional: "Conditions on the agents. At most 10 filters of at most 5 values. Not beside `InstanceIds`."
@@ -122,7 +122,7 @@ use super::types::*;
     limit = "Limit" optional: "How many to return. At most 100. Default: 20."
         { "maximum": 100, "minimum": 0 },
     offset = "Offset" optional: "How many to skip. Default: 0." { "minimum": 0 },
-} refusing others [
+} others (refused) [
     not_both(list("InstanceIds"), list("Filters")),
 ]);
 
@@ -138,7 +138,7 @@ use super::types::*;
     limit = "Limit" optional: "How many to return. At most 100. Default: 20."
         { "maximum": 100, "minimum": 0 },
     offset = "Offset" optional: "How many to skip. Default: 0." { "minimum": 0 },
-} refusing others [
+} others (refused) [
     not_both(list("CommandIds"), list("Filters")),
 ]);
 
@@ -156,7 +156,7 @@ use super::types::*;
     limit = "Limit" optional: "How many to return. At most 100. Default: 20."
         { "maximum": 100, "minimum": 0 },
     offset = "Offset" optional: "How many to skip. Default: 0." { "minimum": 0 },
-} refusing others [
+} others (refused) [
     not_both(list("InvocationTaskIds"), list("Filters")),
 ]);
 
@@ -172,7 +172,7 @@ use super::types::*;
     limit = "Limit" optional: "How many to return. At most 100. Default: 20."
         { "maximum": 100, "minimum": 0 },
     offset = "Offset" optional: "How many to skip. Default: 0." { "minimum": 0 },
-} refusing others [
+} others (refused) [
     not_both(list("InvocationIds"), list("Filters")),
 ]);
 
@@ -186,7 +186,7 @@ use super::types::*;
     limit = "Limit" optional: "How many to return. At most 100. Default: 20."
         { "maximum": 100, "minimum": 0 },
     offset = "Offset" optional: "How many to skip. Default: 0." { "minimum": 0 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(DescribeInvokersRequest, "The request of DescribeInvokers." {
     filters = "Filters" optional: "Conditions on the invokers. At most 10 filters of at most 5 values. Not beside `InvokerIds`."
@@ -200,16 +200,16 @@ use super::types::*;
     limit = "Limit" optional: "How many to return. At most 100. Default: 20."
         { "maximum": 100, "minimum": 0 },
     offset = "Offset" optional: "How many to skip. Default: 0." { "minimum": 0 },
-} refusing others [
+} others (refused) [
     not_both(list("InvokerIds"), list("Filters")),
 ]);
 
 ::guestexec_core::schema!(DescribeQuotasRequest, "The request of DescribeQuotas." {
     resource_names = "ResourceNames": "What is counted. At least one." { "minItems": 1 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(DescribeRegionsRequest, "The request of DescribeRegions, which has no members." {
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(DescribeRegisterInstancesRequest, "The request of DescribeRegisterInstances." {
     filters = "Filters" optional: "Conditions on the machines. At most 10 filters of at most 5 values. Not beside `InstanceIds`."
@@ -223,22 +223,22 @@ use super::types::*;
     limit = "Limit" optional: "How many to return. At most 100. Default: 20."
         { "maximum": 100, "minimum": 0 },
     offset = "Offset" optional: "How many to skip. Default: 0." { "minimum": 0 },
-} refusing others [
+} others (refused) [
     not_both(list("InstanceIds"), list("Filters")),
 ]);
 
 ::guestexec_core::schema!(DisableInvokerRequest, "The request of DisableInvoker." {
     invoker_id = "InvokerId": "The invoker to disable, `ivk-…`." { "minLength": 1 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(EnableInvokerRequest, "The request of EnableInvoker." {
     invoker_id = "InvokerId": "The invoker to enable, `ivk-…`." { "minLength": 1 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(Filter, "One condition of a list; what is listed has one of the values." {
     name = "Name": "The filter's name; every action lists its own." { "minLength": 1 },
     values = "Values": "The values to accept. At most 5." { "maxItems": 5 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(InvokeCommandRequest, "The request of InvokeCommand." {
     command_id = "CommandId": "The command to run, `cmd-…`." { "minLength": 1 },
@@ -270,7 +270,7 @@ use super::types::*;
     username = "Username" optional: "The user to run as. Default: the command's own." {},
     working_directory = "WorkingDirectory" optional: "The directory the script starts in. Default: the command's own."
         {},
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(ModifyCommandRequest, "The request of ModifyCommand. What is left out stays as it is." {
     command_id = "CommandId": "The command to change, `cmd-…`." { "minLength": 1 },
@@ -308,7 +308,7 @@ use super::types::*;
         { "maximum": 86400, "minimum": 1 },
     username = "Username" optional: "The user to run as." {},
     working_directory = "WorkingDirectory" optional: "The directory the script starts in." {},
-} refusing others [
+} others (refused) [
     not_both(value("DefaultParameters"), list("DefaultParameterConfs")),
 ]);
 
@@ -337,7 +337,7 @@ use super::types::*;
         { "enum": ["SCHEDULE", null] },
     username = "Username" optional: "The user to run as. At most 256 characters."
         { "maxLength": 256 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(PreviewReplacedCommandContentRequest, "The request of PreviewReplacedCommandContent." {
     command_id = "CommandId" optional: "The saved command to preview, `cmd-…`. Either this or `Content`."
@@ -357,7 +357,7 @@ use super::types::*;
             "additionalProperties": { "type": "string" }
           }
         },
-} refusing others [
+} others (refused) [
     one_of(&[value("CommandId"), value("Content")]),
 ]);
 
@@ -420,7 +420,7 @@ use super::types::*;
         {},
     working_directory = "WorkingDirectory" optional: "The directory the script starts in. It must exist. Default: `/root` for SHELL, `C:\\Program Files\\qcloud\\tat_agent\\workdir` for POWERSHELL."
         {},
-} refusing others [
+} others (refused) [
     not_both(value("DefaultParameters"), list("DefaultParameterConfs")),
     needs(value("DefaultParameters"), &[("EnableParameter", json!(true))]),
     needs(list("DefaultParameterConfs"), &[("EnableParameter", json!(true))]),
@@ -437,9 +437,9 @@ use super::types::*;
         { "enum": ["ONCE", "RECURRENCE"] },
     recurrence = "Recurrence" optional: "When to run with `RECURRENCE`, which needs it: a crontab expression of minute, hour, day, month and weekday, such as `0 0 1 * *`, in Beijing's time (UTC+08:00)."
         { "minLength": 1 },
-} refusing others []);
+} others (refused) []);
 
 ::guestexec_core::schema!(Tag, "A tag, by which resources are found and billed." {
     key = "Key": "The tag's key." {},
     value = "Value": "The tag's value." {},
-} refusing others []);
+} others (refused) []);

@@ -91,7 +91,7 @@ pub struct Agents<'a> {
     environment: Option<AgentEnvironment>,
 }
 
-/// A result of a command on each of many: the instance's id, and what the command came to on it. An error in their
+/// The result of a command on one of many instances: its id, and the command's result there. An error in their
 /// place is that of the list, which then has no more of them.
 pub type Ended<T> = Result<(String, Result<T, Error>), Error>;
 
@@ -250,7 +250,7 @@ fn of_list(kind: ErrorKind, message: &str) -> Error {
     Error::new(kind, message).during(DESCRIBE_AUTOMATION_AGENT_STATUS.id)
 }
 
-/// What an event ends.
+/// The results that an event brings.
 fn ended(event: Event) -> Vec<Ended<InstanceResult>> {
     match event {
         Event::Changed { .. } => Vec::new(),

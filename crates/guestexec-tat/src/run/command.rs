@@ -18,7 +18,7 @@ const DEFAULT_TIMEOUT: u64 = 60;
 /// The longest timeout the service takes, in seconds.
 pub(super) const LONGEST_TIMEOUT: u64 = *RunCommandRequest::TIMEOUT_RANGE.end();
 
-/// What scripts and saved commands have in common.
+/// The settings that scripts and saved commands share.
 #[derive(Clone, Debug, Default)]
 pub struct Common {
     pub(super) timeout: Option<u64>,
@@ -94,7 +94,7 @@ impl SavedCommand {
     }
 }
 
-/// What a [`Run`](crate::Run) can be of: a [`Script`] or a [`SavedCommand`], and nothing else.
+/// The command of a [`Run`](crate::Run): a [`Script`] or a [`SavedCommand`], and nothing else.
 ///
 /// It is the bound of functions that take a run of either:
 ///
@@ -124,7 +124,7 @@ impl Runnable for SavedCommand {}
 mod sealed {
     use super::{Kind, SavedCommand, Script};
 
-    /// Nobody outside can name it, so nobody can implement [`Runnable`](super::Runnable).
+    /// It is private, so other crates cannot implement [`Runnable`](super::Runnable).
     pub trait IntoKind {
         fn into_kind(self) -> Kind;
     }
@@ -214,7 +214,7 @@ impl Command {
         (!members.is_empty()).then(|| Value::Object(members).to_string())
     }
 
-    /// What a shape is told of a call: its marker, and the parameters that are not hidden.
+    /// The marks of a call's generated texts: its marker, and the parameters that are not hidden.
     pub(super) fn marks(&self, marker: Option<&Marker>) -> Vec<Mark> {
         let shown = self.common.parameters.iter().filter(|(.., hidden)| !hidden);
         // A name that is a path of its own is refused by the service, and its value stays hidden.
@@ -277,7 +277,7 @@ impl Command {
         let refuse = |violation: Violation| {
             Error::new(ErrorKind::InvalidRequest, violation.to_string()).during(self.operation().id)
         };
-        // Of a name given twice, one value would be lost without notice.
+        // If a name is given twice, one value would be lost without notice.
         let once = |member: &str, names: Vec<&str>, what: &str| {
             let twice =
                 |(i, name): (usize, &&str)| names[..i].contains(name).then(|| (*name).to_owned());

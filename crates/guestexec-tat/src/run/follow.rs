@@ -55,7 +55,7 @@ pub(super) struct Follow {
     pub(super) span: Span,
 }
 
-/// What came of a call: for which calls or slots it was made, and its answer.
+/// The outcome of a call: for which calls or slots it was made, and its answer.
 enum Done {
     Started(usize, Result<Started, Error>),
     /// With the refusal because of which the agents were asked for.
@@ -212,9 +212,9 @@ impl Follow {
         }
     }
 
-    /// Fails the instances whose end was not seen.
+    /// Fails the instances whose end is not known.
     fn give_up(&mut self, cause: Option<Error>) {
-        // Nobody needs the answers of the calls in flight any more.
+        // The answers of the calls in flight are of no use any more.
         self.work = FuturesUnordered::new();
         self.pacer.forget_reads();
         self.roster.give_up(cause);
@@ -297,7 +297,7 @@ fn command_span<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Span {
     span
 }
 
-/// The calls among failures that may have started something nobody knows of.
+/// The calls among failures that may have started an invocation whose id is not known.
 pub(super) fn unconfirmed(failures: &[Arc<Failure>]) -> Vec<UnconfirmedCall> {
     let all = failures.iter().filter_map(|failure| Unconfirmed::of(&failure.error));
     all.flat_map(|unconfirmed| unconfirmed.calls().to_vec()).collect()
@@ -315,7 +315,7 @@ pub(super) fn as_error(failures: &[Arc<Failure>]) -> Error {
         true => failures.iter().flat_map(|failure| failure.instances.clone()).collect(),
         false => Vec::new(),
     };
-    // The first is told, unless another leaves open what it does not.
+    // The first is reported, unless it is certain and another is not.
     let mut error = match failures.first() {
         Some(failure) => failure.error.clone(),
         None => Error::new(ErrorKind::Protocol, "there were no instances, and no answer either"),

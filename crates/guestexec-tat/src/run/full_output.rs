@@ -21,7 +21,7 @@ use tokio::{
 use super::result::{InstanceResult, OutputUrl};
 use crate::{Client, Error};
 
-/// What is read of an object in COS, which is no operation of the service.
+/// The parts of an answer of COS that are read. COS is no part of the service's API.
 const GET_OBJECT: Operation = Operation::undocumented("GetObject", "GET", "/{Key}");
 
 /// The longest timeout: a longer one is more than clocks can add.
@@ -171,7 +171,7 @@ impl<'a> FullOutput<'a> {
         Ok(fetched)
     }
 
-    /// Where the output is; none if the result has all of it.
+    /// The address of the output; none if the result has all of it.
     fn source(&self) -> Result<Option<&'a OutputUrl>, Error> {
         let result = self.result;
         if result.status().is_none() {

@@ -15,20 +15,9 @@ const LONGEST_SCRIPT: usize = *RunCommandRequest::CONTENT_LENGTH.end() / 4 * 3;
 
 /// Words of scripts that may read their own text, or text at their end.
 const SELF_READING: [&str; 13] = [
-    "$0",
-    "${0",
-    "BASH_SOURCE",
-    "BASH_ARGV0",
-    "/dev/fd",
-    "/proc/",
-    "<<",
+    "$0", "${0", "BASH_SOURCE", "BASH_ARGV0", "/dev/fd", "/proc/", "<<",
     // PowerShell: the script, its folder and its callers; `--%` takes the rest of a line as it is.
-    "MyInvocation",
-    "PSCommandPath",
-    "PSScriptRoot",
-    "PSCallStack",
-    "ScriptBlock",
-    "--%",
+    "MyInvocation", "PSCommandPath", "PSScriptRoot", "PSCallStack", "ScriptBlock", "--%",
 ];
 
 /// The blanks that mark the script of one call.
@@ -62,7 +51,7 @@ impl Marker {
         Some(Self((0..BITS).map(bit).collect()))
     }
 
-    /// What a shape is told of it.
+    /// The mark by which a shape replaces it.
     pub(super) fn mark(&self) -> Mark {
         Mark::Marker(self.0.clone())
     }
@@ -96,7 +85,7 @@ fn takes_blanks(script: &Base64) -> bool {
         return false;
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
-    // Older agents obey the first line, whatever language it names.
+    // Older agents obey the first line in any language.
     let other_language = text.starts_with("#!")
         && !text.lines().next().is_some_and(|line| line.trim_end().ends_with("sh"));
     // A backslash or a backtick at the end escapes the newline, and would escape the blank instead.

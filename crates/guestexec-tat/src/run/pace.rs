@@ -15,7 +15,7 @@ use crate::types::DescribeInvocationTasksRequest;
 pub(super) const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long the last poll may take, which is made after the deadline.
 const LAST_POLL: Duration = Duration::from_secs(10);
-/// A caller that polls this late was not polling meanwhile.
+/// A caller that polls this late did not poll in the meantime.
 const AWAY: Duration = Duration::from_secs(1);
 /// After a change, pause for 1/20 of the elapsed time.
 const PAUSE_PART: u32 = 20;
@@ -28,7 +28,7 @@ const BATCH: usize = 20;
 /// Tasks a page holds at most.
 pub(super) const PAGE: usize = *DescribeInvocationTasksRequest::LIMIT_RANGE.end() as usize;
 
-/// The pace of a run. It is told the time, and how many calls begin and end.
+/// The pace of a run. Its caller gives it the time, and each begin and end of a call.
 pub(super) struct Pacer {
     /// Calls in flight that start the command.
     pub(super) starting: usize,
@@ -73,12 +73,12 @@ enum Closing {
     Begun,
 }
 
-/// What to do when no call has been answered.
+/// The next step when no call has been answered.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// The deadline has passed: make no more calls that start the command, and poll a last time.
     Close,
-    /// The last poll is over: whatever is open has failed.
+    /// The last poll is over: everything that is open has failed.
     GiveUp,
     /// Sleep until this time, or until a call is answered.
     Sleep(Instant),
@@ -151,7 +151,7 @@ impl Pacer {
         if self.closing == Closing::Due {
             self.closing = Closing::Begun;
         }
-        // For a round without polls; the answers to polls set it anew.
+        // For a round without polls; the answers to polls set it again.
         self.next_poll = now + self.pause;
         true
     }
@@ -240,7 +240,7 @@ impl Pacer {
         (self.polling, self.fetching) = (0, 0);
     }
 
-    /// What to do while `waiting` tasks are to be fetched and no call is answered.
+    /// The next step while `waiting` tasks are to be fetched and no call is answered.
     pub(super) fn next(&self, now: Instant, waiting: usize) -> Step {
         // A call that starts the command is waited for, because it may have started it.
         let deadline = (self.starting == 0).then_some(self.deadline);

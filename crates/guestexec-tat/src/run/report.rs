@@ -1,4 +1,4 @@
-//! What an answer tells of invocations and tasks, as far as it can be read.
+//! The reports of invocations and tasks in an answer, as far as they can be read.
 
 use std::{error::Error as StdError, fmt};
 
@@ -24,7 +24,7 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// What an error could not read, if that is what it is about.
+    /// The value that could not be read, if the error is about one.
     pub fn of(error: &Error) -> Option<&Self> {
         error.cause()
     }
@@ -67,7 +67,7 @@ pub(super) struct InvocationReport {
     /// Whether the service calls it over.
     pub(super) over: bool,
     pub(super) tasks: Vec<TaskReport>,
-    /// What stands in the place of tasks.
+    /// The value in the place of tasks.
     pub(super) unreadable: Vec<Value>,
 }
 
@@ -91,7 +91,7 @@ impl From<Invocation> for InvocationReport {
 }
 
 impl InvocationReport {
-    /// Whether it tells of instances, and of each by name.
+    /// Whether it reports instances, each by name.
     pub(super) fn is_whole(&self) -> bool {
         let is_named = self.tasks.iter().all(|task| task.instance.is_some());
         !self.tasks.is_empty() && is_named && self.unreadable.is_empty()

@@ -82,7 +82,7 @@ impl Hash for InstanceResult {
 pub(super) enum End {
     /// The service's task is over.
     Task(Box<Task>),
-    /// There is no task, or its end was not seen.
+    /// There is no task, or its end is not known.
     Failure(Arc<Failure>),
 }
 
@@ -190,7 +190,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Why some instances have no result: their call failed, or their end was not seen.
+/// Why some instances have no result: their call failed, or their end is not known.
 ///
 /// Serialized, it has the members `error`, `instances` and, where it is known, `invocation_id`.
 ///
@@ -390,7 +390,7 @@ impl InstanceResult {
         }
     }
 
-    /// The task's final status, in the service's words; none if its end was not seen.
+    /// The task's final status, in the service's words; none if its end is not known.
     pub fn status(&self) -> Option<&TaskStatus> {
         self.task().map(|task| &task.status)
     }

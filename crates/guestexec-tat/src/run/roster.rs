@@ -18,7 +18,7 @@ use crate::{Error, enums::TaskStatus, operations::DESCRIBE_INVOCATIONS};
 const MISSED: u8 = 3;
 
 /// All instances of a run, by their place in the caller's list, and the calls that start the command
-/// on them. What becomes of them is told by `events`.
+/// on them. `events` reports their ends.
 #[derive(Default)]
 pub(super) struct Roster {
     slots: Vec<Slot>,
@@ -39,7 +39,7 @@ pub(super) struct Roster {
     refused_alone: usize,
     /// Whether instances the service refuses are left out.
     skip: bool,
-    /// What was left out.
+    /// The instances that were left out.
     pub(super) skipped: Vec<Arc<Failure>>,
     pub(super) events: VecDeque<Event>,
 }
@@ -85,7 +85,7 @@ struct Call {
     /// Whether it is the one that saves the command.
     first: bool,
     invocation: Option<Arc<str>>,
-    /// When it was accepted; none if that was not seen.
+    /// When it was accepted; none if that is not known.
     accepted: Option<Instant>,
     /// Slots without an end.
     open: usize,
@@ -311,7 +311,7 @@ impl Roster {
         Some(Arc::new(Failure { error, instances, invocation_id, task: None }))
     }
 
-    /// Whatever is open ends as a failure; `cause` may be why.
+    /// Ends everything that is open as a failure; `cause` may be the reason.
     pub(super) fn give_up(&mut self, mut cause: Option<Error>) {
         for index in 0..self.calls.len() {
             let Call { invocation, open, slots, .. } = &self.calls[index];

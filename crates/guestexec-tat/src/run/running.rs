@@ -152,7 +152,7 @@ impl Running {
     /// Cancels the command wherever it is not over, and waits for its end, a minute at most.
     ///
     /// # Errors
-    /// That of CancelInvocation, if it was refused for every invocation and no instance was seen to end;
+    /// The error of CancelInvocation, if it was refused for every invocation and no instance is known to have ended;
     /// [`Unfinished::of`](crate::Unfinished::of) then has the ids of the invocations. Otherwise
     /// [`Cancellation::refused`] tells which invocations may run on.
     pub async fn cancel(mut self) -> Result<Cancellation, Error> {
@@ -279,7 +279,7 @@ impl Events {
     /// ended.
     ///
     /// # Errors
-    /// That of CancelInvocation, if none of its calls succeeded.
+    /// The error of CancelInvocation, if none of its calls succeeded.
     pub async fn cancel(&mut self) -> Result<(), Error> {
         let (accepted, mut refused) = cancel_all(&self.follow).await;
         self.follow.hurry();
@@ -401,7 +401,7 @@ async fn cancel(client: &Client, invocation: &str) -> Result<(), Error> {
 pub struct Finished {
     pub(super) results: Vec<InstanceResult>,
     pub(super) failures: Vec<Arc<Failure>>,
-    /// What [`Run::skip_unreachable`](crate::Run::skip_unreachable) left out.
+    /// The instances that [`Run::skip_unreachable`](crate::Run::skip_unreachable) left out.
     pub(super) skipped: Vec<Arc<Failure>>,
     pub(super) invocations: Vec<String>,
     pub(super) command_id: Option<String>,

@@ -21,7 +21,7 @@ use crate::{
     hooks::Call,
 };
 
-/// What a call started.
+/// The result of a call that starts a command.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) invocation_id: String,

@@ -169,7 +169,7 @@ impl StdError for Unconfirmed {
     }
 }
 
-/// Invocations that were started, with no instance seen to end.
+/// Invocations that were started, and of which no instance is known to have ended.
 ///
 /// It is part of the error of a run without results: [`Unfinished::of`] returns it. Follow them with
 /// [`Client::invocation`].

@@ -18,12 +18,7 @@ use super::{
 
 /// Headers that tell of one connection, not of the answer.
 const OF_CONNECTION: [&str; 7] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-authenticate",
-    "te",
-    "trailer",
+    "connection", "content-length", "keep-alive", "proxy-authenticate", "te", "trailer",
     "transfer-encoding",
 ];
 /// Shortest random text that is looked for in answers, in bytes.

@@ -23,7 +23,7 @@ use crate::Credentials;
 /// ```
 pub type Lease = guestexec_core::Lease<Credentials>;
 
-/// What [`ProvideCredentials::provide`] returns.
+/// The future that [`ProvideCredentials::provide`] returns.
 pub type LeaseFuture<'a> = guestexec_core::LeaseFuture<'a, Credentials>;
 
 /// Where a client's credentials come from.
@@ -40,7 +40,7 @@ pub type LeaseFuture<'a> = guestexec_core::LeaseFuture<'a, Credentials>;
 /// # }
 /// ```
 ///
-/// A source of one's own, such as a vault, implements [`ProvideCredentials`]:
+/// A custom source, such as a vault, implements [`ProvideCredentials`]:
 ///
 /// ```
 /// use guestexec_zstack::{
@@ -68,7 +68,7 @@ pub type LeaseFuture<'a> = guestexec_core::LeaseFuture<'a, Credentials>;
 pub struct CredentialSource(Source<Credentials>);
 
 impl CredentialSource {
-    /// A source of one's own.
+    /// A custom source.
     pub fn new(provider: impl ProvideCredentials<Credentials> + 'static) -> Self {
         Self(Source::place(provider))
     }
@@ -90,9 +90,9 @@ impl CredentialSource {
         Self(self.0.or(other.into().0))
     }
 
-    /// Asks each place, also those after the first that has credentials, and tells what each has: a check of a
-    /// machine's set-up. A place in the network is asked for seconds at most. A client uses the first place that
-    /// is usable.
+    /// Asks the places one after another and tells what each has: a check of a machine's set-up. A client uses the
+    /// first place that is usable. Those after it are not asked, so that no request is sent to them. A place in the
+    /// network is asked for seconds at most.
     ///
     /// ```
     /// use guestexec_zstack::{CredentialSource, SourceState};

@@ -30,7 +30,7 @@ use super::types::*;
         { "enum": ["Shell", "Python", "Perl", "Bat", "Powershell"] },
     tag_uuids = "tagUuids" optional: "UUIDs of tags to attach to the script."
         { "type": ["array", "null"] },
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(CreateGuestVmScriptRequest, "Body of CreateGuestVmScript." {
     params = "params": "A script, and what it runs on." {},
@@ -38,7 +38,7 @@ use super::types::*;
         { "type": ["array", "null"] },
     user_tags = "userTags" optional: "User tags to attach to the call."
         { "type": ["array", "null"] },
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(ExecuteGuestVmCommandParams, "Which command to run, where, and for how long at most." {
     command = "command": "The command as shell text: Bash on Linux, the Windows shell on Windows. 1 to 65536 characters. The server removes white space at both ends."
@@ -49,7 +49,7 @@ use super::types::*;
         { "enum": ["Linux", "Windows"] },
     vm_instance_uuid = "vmInstanceUuid": "UUID of the virtual machine, 32 hexadecimal digits. The machine must be running."
         { "maxLength": 32, "minLength": 32, "pattern": "^[0-9a-fA-F]{32}$" },
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(ExecuteGuestVmCommandRequest, "Body of ExecuteGuestVmCommand." {
     params = "params": "Which command to run, where, and for how long at most." {},
@@ -57,7 +57,7 @@ use super::types::*;
         { "type": ["array", "null"] },
     user_tags = "userTags" optional: "User tags to attach to the call."
         { "type": ["array", "null"] },
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(ExecuteGuestVmScriptParams, "Where a script is to run, and for how long at most." {
     log_path = "logPath" optional: "Path of a log. The sources do not say of what, nor whether in the guest; without it, output is in the records alone."
@@ -78,7 +78,7 @@ use super::types::*;
             "pattern": "^[0-9a-fA-F]{32}$"
           }
         },
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(ExecuteGuestVmScriptRequest, "Body of ExecuteGuestVmScript." {
     execute_guest_vm_script = "executeGuestVmScript": "Where a script is to run, and for how long at most."
@@ -87,26 +87,26 @@ use super::types::*;
         { "type": ["array", "null"] },
     user_tags = "userTags" optional: "User tags to attach to the call."
         { "type": ["array", "null"] },
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(LogInByAccountParams, "An account's credentials." {
     account_name = "accountName": "Name of the account, such as `admin`." {},
     password = "password": "The SHA-512 of the account's password in lower-case hexadecimal, 128 characters. It gives the same access as the password: treat it as a secret."
         {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(LogInByAccountRequest, "Body of LogInByAccount." {
     log_in_by_account = "logInByAccount": "An account's credentials." {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(RenewSessionParams, "How long a session goes on." {
     duration = "duration" optional: "How long from now the session goes on, in seconds, 60 to 31536000, a year. What the server takes when it is missing is not documented."
         { "maximum": 31536000, "minimum": 60 },
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(RenewSessionRequest, "Body of RenewSession." {
     renew_session = "renewSession": "How long a session goes on." {},
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(UpdateGuestVmScriptParams, "What of a script is to change." {
     description = "description" optional: "Free text about the script, at most 256 characters."
@@ -132,7 +132,7 @@ use super::types::*;
         { "maximum": 86400, "minimum": 0 },
     script_type = "scriptType" optional: "The language of the script."
         { "enum": ["Shell", "Python", "Perl", "Bat", "Powershell", null] },
-} []);
+} others (skipped) []);
 
 ::guestexec_core::schema!(UpdateGuestVmScriptRequest, "Body of UpdateGuestVmScript." {
     system_tags = "systemTags" optional: "System tags to attach to the call."
@@ -140,4 +140,4 @@ use super::types::*;
     update_guest_vm_script = "updateGuestVmScript": "What of a script is to change." {},
     user_tags = "userTags" optional: "User tags to attach to the call."
         { "type": ["array", "null"] },
-} []);
+} others (skipped) []);

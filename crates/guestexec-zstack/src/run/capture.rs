@@ -104,7 +104,7 @@ impl Shell {
     }
 }
 
-/// What a shape is told of a script: its nonce, and where the Windows form has Base64.
+/// The marks of a script: its nonce, and where the Windows form has Base64.
 pub(crate) fn marks(nonce: &str) -> Vec<Mark> {
     vec![
         Mark::Nonce(nonce.to_owned()),
@@ -451,7 +451,7 @@ mod tests {
         let both = "yes | head -c 900000 >&2; yes | head -c 900000";
         let result = captured(both);
         assert_eq!((result.stdout.len(), result.stderr.len()), (ROOM.0 - ROOM.1, ROOM.1));
-        // What standard output leaves is standard error's.
+        // Standard error gets the room that standard output leaves.
         let result = captured("yes | head -c 700000 >&2; echo x");
         assert_eq!((result.stderr.len(), result.stderr_dropped), (700_000, 0));
     }

@@ -39,7 +39,7 @@ pub(crate) struct Job<'a> {
     sent: Option<Instant>,
     /// The session of the command, or of the polls.
     session: Option<Arc<Secret>>,
-    /// What a shape is told of the command, whose nonce the answer to a poll repeats.
+    /// The marks of the command's generated texts; the answer to a poll repeats its nonce.
     marks: Vec<Mark>,
 }
 
@@ -171,7 +171,7 @@ impl<'a> Job<'a> {
             }
             let now = Instant::now();
             let asked = last.as_ref().and_then(Error::retry_after).unwrap_or_default();
-            // Before the deadline there is another poll, however long the service asks to wait.
+            // There is another poll before the deadline, even if the service asks for a longer wait.
             let asked = asked.min(deadline.saturating_duration_since(now) / 2);
             let next = now + pause.max(asked);
             if next >= deadline {

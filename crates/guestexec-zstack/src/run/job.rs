@@ -281,7 +281,7 @@ pub(super) async fn unused(client: &Client, job: JobId) -> Result<JobId, Error> 
     }
 }
 
-/// Waits until the node knows the job of a command that is sent meanwhile, and returns its id. Not every node answers
+/// Waits until the node knows the job of a command that is being sent, and returns its id. Not every node answers
 /// the command's call before the command has ended, so the job itself is polled, under the id by which the node has
 /// accepted it.
 pub(super) async fn started(

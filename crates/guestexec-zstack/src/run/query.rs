@@ -1,4 +1,4 @@
-//! Choosing VMs by what the service knows of them.
+//! Choosing VMs by a query of the service.
 
 use std::{
     collections::HashSet,
@@ -79,7 +79,7 @@ pub struct QueryVms<'a> {
     conditions: Vec<String>,
 }
 
-/// A result of a command on each of many: the VM's UUID, and what the command came to on it. An error in their
+/// The result of a command on one of many VMs: its UUID, and the command's result there. An error in their
 /// place is that of the list, which then has no more of them.
 pub type Ended<T> = Result<(String, Result<T, Error>), Error>;
 

@@ -25,13 +25,13 @@ use crate::{
     types::{GuestVmScriptExecutedRecordDetailInventory, GuestVmScriptExecutedRecordInventory},
 };
 
-/// First and longest pause between two looks at the records.
+/// First and longest pause between two polls of the records.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// How long a look may take at least, also beyond the deadline.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// How long to look for the record of an execution that may have begun.
+/// How long to search for the record of an execution that may have begun.
 const LATE: Duration = Duration::from_secs(2);
 
 /// The result of a script in one VM: its exit status, and both streams, as the service's records have them.
@@ -103,7 +103,7 @@ impl ScriptResult {
         self.status.is_some_and(|status| status.success())
     }
 
-    /// What the service says went wrong beside the exit code, if anything.
+    /// The failure that the service reports beside the exit code, if any.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
@@ -315,7 +315,7 @@ impl<'a> IntoFuture for ScriptRecord<'a> {
     }
 }
 
-/// What the records say at one time.
+/// The state of the records at one time.
 enum Seen {
     Ended(Vec<GuestVmScriptExecutedRecordDetailInventory>),
     Running,
@@ -324,7 +324,7 @@ enum Seen {
 }
 
 /// Waits until a script has ended in every VM: in those of `vms`, in their order, or in all that its record has.
-/// `record` is the execution's, if it is known; `marks` is what a shape is told of `script`.
+/// `record` is the execution's, if it is known; `marks` are those of `script`.
 pub(super) async fn each(
     client: &Client,
     script: &str,
@@ -385,7 +385,7 @@ pub(super) async fn each(
     }
 }
 
-/// Looks at the records once.
+/// Polls the records once.
 async fn look(
     client: &Client,
     script: &str,

@@ -146,7 +146,7 @@ impl<'a> Vm<'a> {
     }
 }
 
-/// What both handles run.
+/// The script that both handles run.
 #[derive(Clone)]
 struct Script<'a> {
     client: &'a Client,
@@ -163,11 +163,11 @@ struct Script<'a> {
 /// polls the records of the execution until it has ended, and deletes the script. The records stay.
 ///
 /// The execution is sent once, under a job id of its own, as a [`Run`](crate::Run) is. If its answer is lost,
-/// the client polls the job, and looks for records of the script: they say whether it began, and how it ended.
+/// the client polls the job, and searches for records of the script: they say whether it began, and how it ended.
 ///
 /// # What stays behind
 ///
-/// The script is deleted whether it succeeds, fails, or goes on after the client has stopped waiting for it.
+/// The script is deleted whether it succeeds, fails, or still runs when the client stops waiting for it.
 /// Dropping the future stops the waiting, not the script; no request can be sent then, so the saved script
 /// stays, as it does where the deletion fails. To find such scripts, list those with this name:
 ///
@@ -377,7 +377,7 @@ impl Script<'_> {
         each(self.client, uuid, record, &self.vms, deadline, &marks).await
     }
 
-    /// Deletes the script, if it was saved. What goes wrong harms nobody who waits for a result.
+    /// Deletes the script, if it was saved. A failure is logged and does not change the result.
     async fn remove(&self, uuid: &str) {
         match timeout(REMOVAL, self.delete(uuid)).await {
             Ok(Ok(())) => {}
@@ -476,7 +476,7 @@ fn unsaved(error: Error) -> Error {
         .with_source(cause)
 }
 
-/// What a shape is told of the UUID that was made for a script.
+/// The mark of the UUID that was made for a script.
 fn marks(uuid: &str) -> Vec<Mark> {
     vec![Mark::Nonce(uuid.to_owned())]
 }

@@ -87,9 +87,9 @@ pub(crate) struct Call<'a, R = Command> {
     pub(crate) request: R,
     pub(crate) timeout: Option<Duration>,
     pub(crate) job: Option<JobId>,
-    /// What a shape is told of the command.
+    /// The marks of the command's generated texts.
     pub(crate) marks: Vec<Mark>,
-    /// The id under which the node has accepted it, for whoever does not wait for its end.
+    /// The id under which the node has accepted it, for a caller that does not wait for its end.
     pub(crate) accepted: Arc<OnceLock<JobId>>,
 }
 

@@ -9,7 +9,7 @@ impl Captured {
     /// Chinese code page 936 of Windows, `big5`, `shift_jis`, `windows-1252` and so on. Where the
     /// bytes do not fit it there is U+FFFD.
     ///
-    /// Of an unchecked run the output comes as text that the node has already made of the bytes.
+    /// The output of an unchecked run is text: the node has converted the bytes already.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

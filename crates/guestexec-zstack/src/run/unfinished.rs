@@ -53,7 +53,7 @@ impl Unfinished {
         self.vm.as_deref()
     }
 
-    /// What went wrong, without the job.
+    /// The failure, without the job.
     pub(crate) fn into_cause(error: Error) -> Error {
         Self::of(&error).map_or_else(|| error.clone(), |unfinished| unfinished.cause.clone())
     }

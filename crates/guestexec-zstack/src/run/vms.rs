@@ -15,7 +15,7 @@ impl Client {
     /// makes it. Each UUID comes with its result, in the order in which the commands end. A slow or failed
     /// command does not affect the others.
     ///
-    /// `command` makes whatever can be awaited of a VM: a [`Run`](crate::Run), an
+    /// `command` makes a future of a VM: a [`Run`](crate::Run), an
     /// [`Unchecked`](crate::Unchecked), or a future.
     ///
     /// ```

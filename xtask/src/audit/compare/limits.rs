@@ -18,7 +18,7 @@ use crate::{
     document::{Document, Lines, ObjectSchema, Schema},
 };
 
-/// What a document says of one member's limits.
+/// The document's limits of one member.
 #[derive(Default)]
 struct Own<'a> {
     min_length: Option<Bound>,
@@ -245,7 +245,7 @@ impl<'a> Comparer<'a> {
                 }
                 (Some(plain(page)), Some(plain(own)))
             }
-            // What a person put into words is no value to compare.
+            // A default that is described in words is not compared.
             (_, Some(Stated::Words)) | (None, None) => return,
             (Some(page), None) => (Some(plain(page)), None),
             (None, Some(Stated::Value(_))) if member.text.trim().is_empty() => return,
@@ -386,7 +386,7 @@ enum Stated<'a> {
     Words,
 }
 
-/// What a description of ours says after `Default:`.
+/// The text behind `Default:` in a description of the document.
 fn stated_default(description: &str) -> Option<Stated<'_>> {
     let (_, rest) = description.split_once("Default:")?;
     let rest = rest.trim_start();

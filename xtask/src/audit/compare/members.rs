@@ -16,7 +16,7 @@ pub(super) enum Direction {
     Answer,
 }
 
-/// What the document has at one place of the page.
+/// The document's side of one place of the page.
 #[derive(Clone, Debug)]
 pub(super) struct Side<'a> {
     /// Its members.
@@ -24,7 +24,7 @@ pub(super) struct Side<'a> {
     /// The objects they are in: more than one where an envelope was opened.
     pub objects: Vec<&'a ObjectSchema>,
     pub direction: Direction,
-    /// What the page's path calls placeholders, and the document's names for them.
+    /// The page's names for placeholders of the path, and the document's names for them.
     pub aliases: Vec<(String, String)>,
     /// The name of the envelope of a request that the page does not show.
     within: Option<&'a str>,
@@ -126,7 +126,7 @@ impl<'a> Side<'a> {
             return self;
         };
         if self.direction == Direction::Request {
-            // Every answer of a service has the same envelope, which nobody names; a request's is a member.
+            // All answers of a service have the same envelope, which is not named; a request's is a member.
             self.within = Some(self.known[index].name);
         }
         let within = self.within;
@@ -198,7 +198,7 @@ fn body_of_answer<'a>(document: &'a Document, call: Call<'a>) -> Option<&'a Sche
     document.resolve(&body.schema)
 }
 
-/// What a schema is in the end, and the name of the component it is by then.
+/// The schema at the end of all references, and the name of its component.
 pub(super) fn target<'a>(
     document: &'a Document,
     schema: &'a Schema,

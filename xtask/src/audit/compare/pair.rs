@@ -5,7 +5,7 @@ use crate::{
     document::{Call, Document},
 };
 
-/// What an operation of a page belongs to.
+/// The document's operation for an operation of a page.
 pub(super) enum Pair<'a> {
     /// An operation of the document.
     Call(Call<'a>),
@@ -25,7 +25,7 @@ pub(super) fn call_of<'a>(document: &'a Document, page: &Page, operation: &Opera
     let has_path = |call: &&Call<'_>| path.as_ref().is_some_and(|path| *path == own(call.path));
     let has_method = |call: &&Call<'_>| method.is_some_and(|m| m.eq_ignore_ascii_case(call.method));
     let named = id.and_then(|id| by_name(&calls, id, method));
-    // Where several operations share a path, as all of one vendor's do, it tells none from the other.
+    // Several operations may share a path, as all of one vendor's do. Such a path identifies none.
     let mut located = calls.iter().filter(has_path).filter(has_method);
     let located = match (located.next(), located.next()) {
         (Some(call), None) => Some(call),
@@ -175,7 +175,7 @@ fn unnamed(path: &str) -> String {
     text + rest
 }
 
-/// What the page's path calls the placeholders that the document's path has under other names.
+/// The page's names for placeholders that have other names in the document's path.
 pub(super) fn aliases(own: &str, page: &str) -> Vec<(String, String)> {
     let names = |path: &str| -> Vec<String> {
         let parts = path.split('{').skip(1);

@@ -10,7 +10,7 @@ use jsonc_parser::{
 /// A file of JSON.
 pub(super) struct File<'a> {
     root: Value<'a>,
-    /// Where lines end.
+    /// The ends of the lines.
     ends: Vec<usize>,
 }
 

@@ -48,7 +48,7 @@ impl Fixer<'_> {
             );
         }
         let list = operation.to("x-error-codes");
-        let put = after.map_or(Put::First, Put::After);
+        let put = Put::after(after);
         if !self.editor.has(&list) {
             let names = self.editor.names(operation);
             let last = names.iter().take_while(|name| {
@@ -59,7 +59,7 @@ impl Fixer<'_> {
             self.editor.set(operation, "x-error-codes", &codes, Put::After(&last))?;
         } else {
             self.editor.own(&list, sharers)?;
-            if !self.editor.texts(&list).iter().any(|one| one == code) {
+            if !self.editor.lists(&list, code) {
                 self.editor.push(&list, &Yaml::text(code), put)?;
             }
         }
@@ -67,7 +67,7 @@ impl Fixer<'_> {
         if all.iter().any(|one| one == code) {
             return Ok(());
         }
-        // Where the enumeration is in the order of the alphabet, it stays so.
+        // An enumeration in alphabetical order stays in it.
         let begin = after.and_then(|after| all.iter().position(|one| one == after));
         let mut at = begin;
         if let Some(begin) = begin {
@@ -169,13 +169,11 @@ impl Fixer<'_> {
         let list = operation.to("x-error-codes");
         self.editor.own(&list, sharers)?;
         self.remove_item(&list, code)?;
-        let operations = self.operations();
-        let mut lists =
-            operations.iter().map(|(_, way)| self.editor.texts(&way.to("x-error-codes")));
-        if lists.any(|list| list.iter().any(|one| one == code)) {
+        let has_code = |(_, way): &(_, Way)| self.editor.lists(&way.to("x-error-codes"), code);
+        if self.operations().iter().any(has_code) {
             return Ok(());
         }
-        // What stands in the first of several sections may come from any operation.
+        // The codes in the first of several sections may come from any operation.
         let known = component("ErrorCode").to("x-extensible-enum");
         let all = self.editor.texts(&known);
         let Some(index) = all.iter().position(|one| one == code) else { return Ok(()) };

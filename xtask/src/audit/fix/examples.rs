@@ -199,7 +199,7 @@ impl Fixer<'_> {
         let before = order.iter().take_while(|one| *one != name);
         let has = self.editor.names(way);
         let before = before.filter(|one| has.contains(one)).last().cloned();
-        let put = before.as_deref().map_or(Put::First, Put::After);
+        let put = Put::after(before.as_deref());
         self.editor.set(way, name, value, put)
     }
 
@@ -256,10 +256,9 @@ impl Fixer<'_> {
     pub(super) fn show_parameter(
         &mut self,
         operation: &Way,
-        index: usize,
+        parameter: &Way,
         sharers: &[Way],
     ) -> Done {
-        let parameter = operation.to("parameters").to(&index.to_string());
         let name = self.editor.scalar(&parameter.to("name")).unwrap_or_default().to_owned();
         let required = self.editor.scalar(&parameter.to("required")) == Some("true");
         let value = self.value_of(&parameter.to("schema"))?;
@@ -267,7 +266,7 @@ impl Fixer<'_> {
         let names = self.editor.names(&examples);
         let of = |name: &String| examples.to(name).to("parameters");
         if names.is_empty() {
-            return Ok(());
+            return self.show_beside(operation, &parameter, value);
         }
         let is_shown = |fixer: &Self, way: &Way| fixer.editor.has(&way.to(&name));
         let own = |name: &String| matches!(name.as_str(), "page" | "minimal");
@@ -312,12 +311,23 @@ impl Fixer<'_> {
         Ok(())
     }
 
+    /// Shows a parameter in an example of its own, which goes with one of the body or of another parameter.
+    fn show_beside(&mut self, operation: &Way, parameter: &Way, value: Yaml) -> Done {
+        let body = operation.to("requestBody").to("content").to("application/json");
+        let list = operation.to("parameters");
+        let others = self.editor.names(&list).into_iter().map(|one| list.to(&one));
+        let mut names =
+            [body].into_iter().chain(others).map(|way| self.editor.names(&way.to("examples")));
+        let Some(name) = names.find_map(|names| names.last().cloned()) else { return Ok(()) };
+        let example = Yaml::Mapping(vec![word("value", value)]);
+        let examples = Yaml::Mapping(vec![(name, example)]);
+        self.editor.set(parameter, "examples", &examples, Put::Last)
+    }
+
     /// Takes a member out of all examples.
     pub(super) fn hide_member(&mut self, holder: &str, name: &str) -> Done {
         for way in self.shown(holder, true) {
-            if self.editor.names(&way).iter().any(|one| one == name) {
-                self.editor.remove(&way.to(name))?;
-            }
+            self.editor.remove(&way.to(name))?;
         }
         Ok(())
     }
@@ -338,10 +348,18 @@ impl Fixer<'_> {
     /// The ways of the values that examples give to a parameter or a member of a request, or of answers too.
     pub(super) fn values_shown(&self, spot: &Spot, answers: bool) -> Vec<Way> {
         let ways: Vec<Way> = match spot {
-            Spot::Parameter { operation, name, .. } => {
-                let examples = operation.to("x-examples");
-                let names = self.editor.names(&examples).into_iter();
-                names.map(|one| examples.to(&one).to("parameters").to(name)).collect()
+            Spot::Parameter { operation, way, name } => {
+                let whole = operation.to("x-examples");
+                let own = way.to("examples");
+                let of = |examples: &Way, words: &[&str]| -> Vec<Way> {
+                    let names = self.editor.names(examples).into_iter();
+                    names
+                        .map(|one| words.iter().fold(examples.to(&one), |way, word| way.to(word)))
+                        .collect()
+                };
+                let mut all = of(&whole, &["parameters", name]);
+                all.extend(of(&own, &["value"]));
+                all
             }
             Spot::Member { component, name } => {
                 self.shown(component, answers).into_iter().map(|way| way.to(name)).collect()

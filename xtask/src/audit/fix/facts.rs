@@ -73,18 +73,11 @@ impl Fixer<'_> {
         }
     }
 
-    /// Where a parameter goes, and the one edition of the product that has a member.
+    /// The place of a parameter, and the one edition of the product that has a member.
     fn change_fact_of_member(&mut self, finding: &Finding, what: &str, page: &str) -> Done {
         let spot = self.spot(&finding.place)?;
-        let way = match &spot {
-            Spot::Parameter { operation, list, index, .. } => {
-                let one = list.to(&index.to_string());
-                let sharers = self.sharers(finding);
-                self.own_parameter(operation, &one, &sharers)?;
-                one
-            }
-            _ => self.schema_way(&spot),
-        };
+        let way = self.described_way(&spot);
+        self.own_part(finding, &spot, &way)?;
         match (what, &spot) {
             ("place", Spot::Parameter { .. }) if matches!(page, "query" | "header") => {
                 if self.editor.scalar(&way.to("in")) == Some("path") {
@@ -185,12 +178,12 @@ fn split(way: &Way) -> Result<(Way, String), String> {
     Ok((Way(first.to_vec()), last.clone()))
 }
 
-/// What a path has in braces.
+/// The placeholders of a path.
 pub(super) fn placeholders(path: &str) -> Vec<&str> {
     path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
 }
 
-/// Where a text has a date.
+/// The position of a date in a text.
 fn date(text: &str) -> Option<usize> {
     let is_date = |window: &[u8]| {
         window.iter().enumerate().all(|(index, byte)| match index {

@@ -34,16 +34,9 @@ impl Fixer<'_> {
                 return Err("an answer has no limits; make it an entry of `x-left-out`".to_owned());
             }
         }
-        if let Spot::Parameter { operation, list, index, .. } = &spot {
-            let sharers = self.sharers(finding);
-            let way = list.to(&index.to_string()).to("schema");
-            self.own_parameter(operation, &way, &sharers)?;
-        }
-        let described = match &spot {
-            Spot::Parameter { list, index, .. } => list.to(&index.to_string()).to("description"),
-            other => self.schema_way(other).to("description"),
-        };
         let mut way = self.schema_way(&spot);
+        self.own_part(finding, &spot, &way)?;
+        let described = self.described_way(&spot).to("description");
         match limit {
             "default" => return self.change_default(&described, page, document),
             "enum" => {
@@ -307,8 +300,8 @@ impl Fixer<'_> {
                 self.editor.remove(&way)?;
             }
         }
-        let required = self.editor.texts(&component(holder).to("required"));
-        self.show_member(holder, name, required.iter().any(|one| one == name))
+        let required = self.editor.lists(&component(holder).to("required"), name);
+        self.show_member(holder, name, required)
     }
 
     fn change_needs(

@@ -15,32 +15,10 @@ use crate::{
 
 /// The order of a schema's words.
 const ORDER: [&str; 26] = [
-    "allOf",
-    "$ref",
-    "type",
-    "format",
-    "nullable",
-    "deprecated",
-    "x-sensitive",
-    "enum",
-    "x-extensible-enum",
-    "x-enum-descriptions",
-    "minLength",
-    "maxLength",
-    "x-max-bytes",
-    "pattern",
-    "x-json-object",
-    "x-content",
-    "minimum",
-    "maximum",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "minProperties",
-    "required",
-    "x-exclusive",
-    "items",
-    "additionalProperties",
+    "allOf", "$ref", "type", "format", "nullable", "deprecated", "x-sensitive", "enum",
+    "x-extensible-enum", "x-enum-descriptions", "minLength", "maxLength", "x-max-bytes", "pattern",
+    "x-json-object", "x-content", "minimum", "maximum", "minItems", "maxItems", "uniqueItems",
+    "minProperties", "required", "x-exclusive", "items", "additionalProperties",
 ];
 
 impl Fixer<'_> {
@@ -52,7 +30,7 @@ impl Fixer<'_> {
         let mut before = names.iter().filter(|one| rank(one).is_some_and(|rank| Some(rank) < own));
         // Behind the last of those that come first, if no description parts them.
         let before = before.next_back().cloned();
-        let put = before.as_deref().map_or(Put::First, Put::After);
+        let put = Put::after(before.as_deref());
         self.editor.set(schema, name, value, put)
     }
 
@@ -103,7 +81,7 @@ impl Fixer<'_> {
             let only = Yaml::Mapping(vec![(name.clone(), schema)]);
             self.editor.set(&component(&holder), "properties", &only, Put::Last)?;
         } else {
-            let put = after.map_or(Put::First, Put::After);
+            let put = Put::after(after);
             self.editor.set(&properties, &name, &schema, put)?;
         }
         if !in_request {
@@ -122,20 +100,20 @@ impl Fixer<'_> {
         let object = component(holder);
         let list = object.to("required");
         let listed = self.editor.texts(&list);
-        if listed.iter().any(|one| one == name) {
+        if self.editor.lists(&list, name) {
             return Ok(());
         }
         if listed.is_empty() {
             let has = self.editor.names(&object);
             let words = ["type", "description", "additionalProperties"];
             let before = has.iter().take_while(|one| words.contains(&one.as_str())).last();
-            let put = before.map_or(Put::First, |one| Put::After(one));
+            let put = Put::after(before.map(String::as_str));
             return self.editor.set(&object, "required", &Yaml::flow_list([name]), put);
         }
         let order = self.editor.names(&object.to("properties"));
         let before = order.iter().take_while(|one| *one != name);
         let before = before.filter(|one| listed.contains(one)).last();
-        self.editor.push(&list, &Yaml::text(name), before.map_or(Put::First, |one| Put::After(one)))
+        self.editor.push(&list, &Yaml::text(name), Put::after(before.map(String::as_str)))
     }
 
     /// Writes the members it must not stand beside, and those it needs.
@@ -167,8 +145,7 @@ impl Fixer<'_> {
         let list = object.to("x-exclusive");
         for rule in [list.clone(), object.to("x-exactly-one-of")] {
             for index in self.editor.names(&rule) {
-                let group = self.editor.texts(&rule.to(&index));
-                if names.iter().all(|name| group.iter().any(|one| one == name)) {
+                if names.iter().all(|name| self.editor.lists(&rule.to(&index), name)) {
                     return Ok(());
                 }
             }
@@ -206,7 +183,7 @@ impl Fixer<'_> {
     fn put_rule(&mut self, object: &Way, name: &str, value: &Yaml) -> Done {
         let names = self.editor.names(object);
         let before = names.iter().take_while(|one| *one != "properties").last();
-        let put = before.map_or(Put::First, |one| Put::After(one));
+        let put = Put::after(before.map(String::as_str));
         self.editor.set(object, name, value, put)
     }
 
@@ -224,6 +201,13 @@ impl Fixer<'_> {
             }
         }
         self.editor.own(part, sharers)
+    }
+
+    /// Frees `part` of a spot from what else repeats it by an anchor, where the spot is a parameter.
+    pub(super) fn own_part(&mut self, finding: &Finding, spot: &Spot, part: &Way) -> Done {
+        let Spot::Parameter { operation, .. } = spot else { return Ok(()) };
+        let sharers = self.sharers(finding);
+        self.own_parameter(operation, part, &sharers)
     }
 
     fn add_parameter(
@@ -259,18 +243,13 @@ impl Fixer<'_> {
             self.editor.own(&list, &sharers)?;
             let found = after.and_then(|after| self.parameter(operation, after));
             let found = found.filter(|(way, _)| *way == list).map(|(_, index)| index);
-            let put = match (found, after) {
-                (Some(index), _) => Put::AfterItem(index),
-                (None, None) => Put::First,
-                (None, Some(_)) => Put::Last,
+            let (put, index) = match (found, after) {
+                (Some(index), _) => (Put::AfterItem(index), index + 1),
+                (None, None) => (Put::First, 0),
+                (None, Some(_)) => (Put::Last, self.editor.names(&list).len()),
             };
-            let count = self.editor.names(&list).len();
             self.editor.push(&list, &parameter, put)?;
-            match put {
-                Put::AfterItem(index) => index + 1,
-                Put::First => 0,
-                _ => count,
-            }
+            index
         } else {
             let names = self.editor.names(operation);
             let before = names.iter().take_while(|one| {
@@ -281,7 +260,7 @@ impl Fixer<'_> {
             self.editor.set(operation, "parameters", &parameters, Put::After(&before))?;
             0
         };
-        self.show_parameter(operation, index, &sharers)
+        self.show_parameter(operation, &list.to(&index.to_string()), &sharers)
     }
 
     /// A parameter as the document writes it.
@@ -336,19 +315,17 @@ impl Fixer<'_> {
         let Ok(spot) = self.spot(&finding.place) else { return Ok(()) };
         let referred = self.referred(&self.schema_way(&spot));
         match &spot {
-            Spot::Parameter { operation, list, index, name } => {
-                let one = list.to(&index.to_string());
-                if self.editor.scalar(&one.to("in")) == Some("path") {
+            Spot::Parameter { operation, way, name } => {
+                if self.editor.scalar(&way.to("in")) == Some("path") {
                     return Err(
                         "it is in the path; write the path as the page has it first".to_owned()
                     );
                 }
                 let sharers = self.sharers(finding);
                 self.hide_parameter(operation, name, &sharers)?;
-                self.own_parameter(operation, list, &sharers)?;
                 // An item that others repeat by its anchor moves to the first of them.
-                self.editor.own(&one, &sharers)?;
-                self.editor.prune(&one)?;
+                self.own_parameter(operation, way, &sharers)?;
+                self.editor.prune(way)?;
             }
             Spot::Member { component: holder, name } => {
                 self.hide_member(holder, name)?;
@@ -358,12 +335,9 @@ impl Fixer<'_> {
                     self.remove_from_groups(&object.to(rule), name)?;
                 }
                 let needs = object.to("x-requires");
+                self.editor.prune(&needs.to(name))?;
                 for one in self.editor.names(&needs) {
-                    if one == *name {
-                        self.editor.prune(&needs.to(&one))?;
-                    } else if self.editor.has(&needs.to(&one).to(name)) {
-                        self.editor.prune(&needs.to(&one).to(name))?;
-                    }
+                    self.editor.prune(&needs.to(&one).to(name))?;
                 }
                 let member = member_way(holder, name);
                 // One that other types repeat by its anchor moves to the first of them.
@@ -390,14 +364,10 @@ impl Fixer<'_> {
     fn remove_from_groups(&mut self, groups: &Way, name: &str) -> Done {
         for index in self.editor.names(groups).into_iter().rev() {
             let group = groups.to(&index);
-            let members = self.editor.texts(&group);
-            if !members.iter().any(|one| one == name) {
-                continue;
-            }
-            if members.len() <= 2 {
-                self.editor.prune(&group)?;
-            } else {
-                self.remove_item(&group, name)?;
+            match self.editor.names(&group).len() {
+                _ if !self.editor.lists(&group, name) => {}
+                0..=2 => self.editor.prune(&group)?,
+                _ => self.remove_item(&group, name)?,
             }
         }
         Ok(())
@@ -407,11 +377,9 @@ impl Fixer<'_> {
     pub(super) fn change_type(&mut self, finding: &Finding, member: &Member) -> Done {
         let spot = self.spot(&finding.place)?;
         let way = self.schema_way(&spot);
+        self.own_part(finding, &spot, &way)?;
         let (owner, in_request) = match &spot {
-            Spot::Parameter { operation, list, index, .. } => {
-                let sharers = self.sharers(finding);
-                let way = list.to(&index.to_string()).to("schema");
-                self.own_parameter(operation, &way, &sharers)?;
+            Spot::Parameter { .. } => {
                 (finding.place.split('.').next().unwrap_or_default().to_owned(), true)
             }
             Spot::Member { component, .. } => (component.clone(), self.is_request(component)),
@@ -457,22 +425,17 @@ impl Fixer<'_> {
     /// Says that a member or a parameter is required, or no longer does.
     pub(super) fn change_required(&mut self, finding: &Finding, page: bool) -> Done {
         match self.spot(&finding.place)? {
-            Spot::Parameter { operation, list, index, .. } => {
+            Spot::Parameter { operation, way, .. } => {
                 let sharers = self.sharers(finding);
-                let one = list.to(&index.to_string());
-                self.own_parameter(&operation, &one, &sharers)?;
-                if !page {
-                    if self.editor.scalar(&one.to("in")) == Some("path") {
-                        return Err("what is in the path is always required".to_owned());
-                    }
-                    return if self.editor.has(&one.to("required")) {
-                        self.editor.remove(&one.to("required"))
-                    } else {
-                        Ok(())
-                    };
+                self.own_parameter(&operation, &way, &sharers)?;
+                if page {
+                    self.editor.set(&way, "required", &Yaml::plain(true), Put::After("in"))?;
+                    return self.show_parameter(&operation, &way, &sharers);
                 }
-                self.editor.set(&one, "required", &Yaml::plain(true), Put::After("in"))?;
-                self.show_parameter(&operation, index, &sharers)
+                if self.editor.scalar(&way.to("in")) == Some("path") {
+                    return Err("what is in the path is always required".to_owned());
+                }
+                self.editor.remove(&way.to("required"))
             }
             Spot::Member { component: holder, name } if page => {
                 if !self.is_request(&holder) {
@@ -497,29 +460,20 @@ impl Fixer<'_> {
         let yes = Yaml::plain(true);
         let (way, after) = match self.operation(&finding.place) {
             Some(operation) => (operation, Some("externalDocs")),
-            None => match self.spot(&finding.place)? {
-                Spot::Parameter { operation, list, index, .. } => {
-                    let one = list.to(&index.to_string());
-                    let sharers = self.sharers(finding);
-                    self.own_parameter(&operation, &one, &sharers)?;
-                    (one, Some("in"))
-                }
-                spot => {
-                    let way = self.schema_way(&spot);
-                    if page {
-                        self.open_reference(&way)?;
-                    }
-                    (way, None)
-                }
-            },
+            None => {
+                let spot = self.spot(&finding.place)?;
+                let way = self.described_way(&spot);
+                self.own_part(finding, &spot, &way)?;
+                (way, matches!(spot, Spot::Parameter { .. }).then_some("in"))
+            }
         };
         match (page, after) {
             (true, Some(after)) => self.editor.set(&way, "deprecated", &yes, Put::After(after)),
-            (true, None) => self.put_word(&way, "deprecated", &yes),
-            (false, _) if self.editor.has(&way.to("deprecated")) => {
-                self.editor.remove(&way.to("deprecated"))
+            (true, None) => {
+                self.open_reference(&way)?;
+                self.put_word(&way, "deprecated", &yes)
             }
-            (false, _) => Ok(()),
+            (false, _) => self.editor.remove(&way.to("deprecated")),
         }
     }
 }

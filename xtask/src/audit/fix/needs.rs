@@ -1,4 +1,4 @@
-//! What members need of each other, and what they exclude: the examples obey it, and it follows the types.
+//! The requirements between members, and their exclusions: the examples obey them, and they follow the types.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::{
 use crate::edit::{Way, Yaml};
 
 impl Fixer<'_> {
-    /// What a member needs of others, and those of others again, that the example lacks.
+    /// The values of other members that a member needs, directly or indirectly, and the example lacks.
     pub(super) fn lacking(&self, holder: &str, name: &str, way: &Way) -> Vec<(String, Yaml)> {
         let rule = component(holder).to("x-requires");
         let (mut lacking, mut seen, mut next) = (Vec::new(), Vec::new(), vec![name.to_owned()]);
@@ -71,13 +71,11 @@ impl Fixer<'_> {
         for rule in ["x-exclusive", "x-exactly-one-of"].map(|rule| object.to(rule)) {
             for index in self.editor.names(&rule) {
                 let group = self.editor.texts(&rule.to(&index));
-                if !group.iter().any(|one| one == name) {
+                if !self.editor.lists(&rule.to(&index), name) {
                     continue;
                 }
                 for other in group.iter().filter(|one| *one != name && !required.contains(one)) {
-                    if self.editor.has(&way.to(other)) {
-                        self.editor.remove(&way.to(other))?;
-                    }
+                    self.editor.remove(&way.to(other))?;
                 }
             }
         }
@@ -116,7 +114,7 @@ impl Fixer<'_> {
         let new = match sample {
             Value::Bool(_) => Value::from(text.to_ascii_lowercase().parse::<bool>().ok()?),
             Value::Number(number) if number.is_i64() => Value::from(text.parse::<i64>().ok()?),
-            // What has a format is not compared.
+            // A text with a format is not compared.
             Value::String(_) if !self.editor.has(&schema.to("format")) => Value::from(text),
             _ => return None,
         };

@@ -247,7 +247,7 @@ impl Fixer<'_> {
             listed.insert(0, ("200".to_owned(), String::new()));
         }
         if listed.iter().all(|(code, _)| is_success(code)) {
-            // What all others answer with.
+            // The statuses that all other operations have.
             let first = others.first().map(|(_, way)| self.editor.names(&way.to("responses")));
             let of_all = first.into_iter().flatten().filter(|code| {
                 !is_success(code)
@@ -322,7 +322,7 @@ impl Fixer<'_> {
             _ => {
                 let after = ["requestBody", "parameters", "externalDocs"];
                 let after = after.into_iter().find(|word| self.editor.has(&way.to(word)));
-                let put = after.map_or(Put::First, Put::After);
+                let put = Put::after(after);
                 self.editor.set(way, "x-examples", &examples, put)
             }
         }

@@ -6,8 +6,8 @@ use crate::edit::Way;
 /// A part of the document that is a parameter or a member.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Spot {
-    /// A parameter: the operation, the list it stands in, its number, its name.
-    Parameter { operation: Way, list: Way, index: usize, name: String },
+    /// A parameter: the operation, the parameter's own way, its name.
+    Parameter { operation: Way, way: Way, name: String },
     /// A member of a component.
     Member { component: String, name: String },
     /// A component itself.
@@ -213,9 +213,9 @@ impl Fixer<'_> {
             && let Some(operation) = self.operation(id)
             && let Some((list, index)) = self.parameter(&operation, name)
         {
-            let name = self.editor.scalar(&list.to(&index.to_string()).to("name"));
-            let name = name.unwrap_or_default().to_owned();
-            return Ok(Spot::Parameter { operation, list, index, name });
+            let way = list.to(&index.to_string());
+            let name = self.editor.scalar(&way.to("name")).unwrap_or_default().to_owned();
+            return Ok(Spot::Parameter { operation, way, name });
         }
         let found = self.container(place);
         let found = found.filter(|(holder, name)| self.editor.has(&member(holder, name)));
@@ -228,9 +228,17 @@ impl Fixer<'_> {
     /// The way of a spot's schema.
     pub(super) fn schema_way(&self, spot: &Spot) -> Way {
         match spot {
-            Spot::Parameter { list, index, .. } => list.to(&index.to_string()).to("schema"),
+            Spot::Parameter { way, .. } => way.to("schema"),
             Spot::Member { component, name } => member(component, name),
             Spot::Component(name) => component(name),
+        }
+    }
+
+    /// The way of what is described: the parameter itself, or the schema.
+    pub(super) fn described_way(&self, spot: &Spot) -> Way {
+        match spot {
+            Spot::Parameter { way, .. } => way.clone(),
+            other => self.schema_way(other),
         }
     }
 
@@ -298,7 +306,7 @@ impl Fixer<'_> {
         Ok(())
     }
 
-    /// What the schema at `way` refers to.
+    /// The component schemas that the schema at `way` refers to.
     pub(super) fn referred(&self, way: &Way) -> Vec<String> {
         self.references(way)
     }

@@ -13,7 +13,7 @@ use crate::{
     edit::{Put, Yaml},
 };
 
-/// Where a new schema is to stand.
+/// The place of a new schema.
 #[derive(Clone)]
 pub(super) struct Home {
     /// The component it is a part of, or the operation.
@@ -271,7 +271,7 @@ impl Fixer<'_> {
         let is_enumeration = |name: &&String| {
             **name != "ErrorCode" && self.editor.has(&component(name).to("x-extensible-enum"))
         };
-        // Where they stand together, the new one joins them.
+        // If they stand together, the new one joins them.
         let last = all.iter().rposition(|name| is_enumeration(&name));
         let before = last.and_then(|at| at.checked_sub(1)).and_then(|at| all.get(at));
         let together = before.is_some_and(|name| is_enumeration(&name));

@@ -36,8 +36,8 @@ impl Fixer<'_> {
         self.add_known_value(&name, value, after, &to_write("what this value means", ""))?;
         // A request closes the enumeration; what it allows is what the page lists.
         let closed = way.to("enum");
-        if self.editor.has(&closed) && !self.editor.texts(&closed).iter().any(|one| one == value) {
-            let put = after.map_or(Put::First, Put::After);
+        if self.editor.has(&closed) && !self.editor.lists(&closed, value) {
+            let put = Put::after(after);
             self.editor.push(&closed, &Yaml::text(value), put)?;
         }
         Ok(())
@@ -46,10 +46,7 @@ impl Fixer<'_> {
     /// The schema with the values: the member's own, or that of the list's items.
     fn values_way(&mut self, spot: &Spot, finding: &Finding) -> Result<Way, String> {
         let way = self.schema_way(spot);
-        if let Spot::Parameter { operation, .. } = spot {
-            let sharers = self.sharers(finding);
-            self.own_parameter(operation, &way, &sharers)?;
-        }
+        self.own_part(finding, spot, &way)?;
         let items = way.to("items");
         Ok(if self.editor.has(&items) { items } else { way })
     }
@@ -67,10 +64,10 @@ impl Fixer<'_> {
         let Some(list) = words.into_iter().find(|list| self.editor.has(list)) else {
             return Err(format!("`{name}` has no list of values; edit it by hand"));
         };
-        if self.editor.texts(&list).iter().any(|one| one == value) {
+        if self.editor.lists(&list, value) {
             return Ok(());
         }
-        let put = after.map_or(Put::First, Put::After);
+        let put = Put::after(after);
         self.editor.push(&list, &Yaml::text(value), put)?;
         let meanings = way.to("x-enum-descriptions");
         if self.editor.names(&meanings).is_empty() {
@@ -164,8 +161,7 @@ impl Fixer<'_> {
         for word in ["x-extensible-enum", "enum"] {
             self.remove_item(&way.to(word), value)?;
         }
-        let meaning = way.to("x-enum-descriptions").to(value);
-        if self.editor.has(&meaning) { self.editor.prune(&meaning) } else { Ok(()) }
+        self.editor.prune(&way.to("x-enum-descriptions").to(value))
     }
 
     /// Takes a value out of every member that closes the enumeration.

@@ -1,79 +1,37 @@
-//! What a text is made of, in words: `只能包含小写字母、数字和中划线（-）`, `must start with https`.
+//! The characters of a text, described in words: `只能包含小写字母、数字和中划线（-）`, `must start with https`.
 
-/// What begins such a list.
+/// The phrases in front of such a list.
 const OPENERS: &[&str] = &[
-    "只能包含",
-    "只可包含",
-    "仅能包含",
-    "仅可包含",
-    "只能由",
-    "只支持",
-    "仅支持",
-    "只允许",
-    "仅允许",
-    "可以包含",
-    "允许的字符为",
-    "由",
-    "can only contain",
-    "can contain only",
-    "may only contain",
-    "may contain only",
-    "must contain only",
-    "must only contain",
-    "consists of",
-    "must consist of",
+    "只能包含", "只可包含", "仅能包含", "仅可包含", "只能由", "只支持", "仅支持", "只允许",
+    "仅允许", "可以包含", "允许的字符为", "由", "can only contain", "can contain only",
+    "may only contain", "may contain only", "must contain only", "must only contain",
+    "consists of", "must consist of",
 ];
 
 /// Characters by their names, and the part of a class that they are.
 const NAMES: &[(&str, &str)] = &[
-    ("大小写英文字母", "a-zA-Z"),
-    ("大小写字母", "a-zA-Z"),
-    ("小写英文字母", "a-z"),
-    ("小写字母", "a-z"),
-    ("大写英文字母", "A-Z"),
-    ("大写字母", "A-Z"),
-    ("英文字母", "a-zA-Z"),
-    ("英文句点", "."),
-    ("英文", "a-zA-Z"),
-    ("字母", "a-zA-Z"),
-    ("阿拉伯数字", "0-9"),
-    ("数字", "0-9"),
-    ("下划线", "_"),
-    ("中划线", "-"),
-    ("短划线", "-"),
-    ("连字符", "-"),
-    ("短横线", "-"),
-    ("横线", "-"),
-    ("句点", "."),
-    ("小数点", "."),
-    ("点号", "."),
-    ("点", "."),
-    ("斜线", "/"),
-    ("空格", " "),
-    ("lowercase letters", "a-z"),
-    ("lower-case letters", "a-z"),
-    ("uppercase letters", "A-Z"),
-    ("upper-case letters", "A-Z"),
-    ("english letters", "a-zA-Z"),
-    ("letters", "a-zA-Z"),
-    ("digits", "0-9"),
-    ("numbers", "0-9"),
-    ("underscores", "_"),
-    ("underscore", "_"),
-    ("hyphens", "-"),
-    ("hyphen", "-"),
-    ("dashes", "-"),
-    ("periods", "."),
-    ("dots", "."),
-    ("slashes", "/"),
-    ("spaces", " "),
+    ("a-zA-Z", "大小写英文字母|大小写字母|英文字母|英文|字母|english letters|letters"),
+    ("a-z", "小写英文字母|小写字母|lowercase letters|lower-case letters"),
+    ("A-Z", "大写英文字母|大写字母|uppercase letters|upper-case letters"),
+    ("0-9", "阿拉伯数字|数字|digits|numbers"),
+    ("_", "下划线|underscores|underscore"),
+    ("-", "中划线|短划线|连字符|短横线|横线|hyphens|hyphen|dashes"),
+    (".", "英文句点|句点|小数点|点号|点|periods|dots"),
+    ("/", "斜线|slashes"),
+    (" ", "空格|spaces"),
 ];
 
-/// What stands between two names.
+/// The longest name that the text begins with, and what it stands for.
+fn name(text: &str) -> Option<(&'static str, &'static str)> {
+    let all = NAMES.iter().flat_map(|(part, names)| names.split('|').map(|name| (name, *part)));
+    all.filter(|(name, _)| text.starts_with(name)).max_by_key(|(name, _)| name.len())
+}
+
+/// The text between two names.
 const JOINTS: &[&str] =
     &["、", "，", ",", "或者", "以及", "或", "和", "与", "及", "and", "or", " "];
 
-/// What may stand behind the list, with nothing that the list itself goes on with.
+/// The text that may follow the list, and does not continue it.
 const ENDS: &[&str] =
     &["。", "；", ";", ".", "\n", "，", ",", "组成", "的组合", "等字符", "字符", "（", "("];
 
@@ -103,7 +61,7 @@ fn list(rest: &str) -> Option<(String, &str)> {
     let mut rest = rest.trim_start_matches([' ', ':', '：']);
     let mut class = String::new();
     let mut behind = None;
-    while let Some((name, part)) = NAMES.iter().find(|(name, _)| rest.starts_with(name)) {
+    while let Some((name, part)) = name(rest) {
         class.push_str(part);
         rest = without_sign(&rest[name.len()..], part);
         behind = Some(rest);
@@ -119,12 +77,12 @@ fn list(rest: &str) -> Option<(String, &str)> {
     }
     let has_range = class.contains("a-z") || class.contains("A-Z") || class.contains("0-9");
     let behind = behind.filter(|_| has_range)?;
-    // 、 goes on with a name; a comma may begin another clause.
+    // A name follows 、; a comma may begin another clause.
     let goes_on = ["、", "和", "与", "及", "或", "以及", " and ", " or "];
     (!goes_on.iter().any(|joint| behind.starts_with(joint))).then_some((class, behind))
 }
 
-/// What is behind a name, without the sign itself in brackets: `中划线（-）`.
+/// The text behind a name, without the sign itself in brackets: `中划线（-）`.
 fn without_sign<'a>(rest: &'a str, sign: &str) -> &'a str {
     let inside = [("（", "）"), ("(", ")"), (" (", ")"), ("“", "”"), ("\"", "\"")]
         .iter()

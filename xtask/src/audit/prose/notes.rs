@@ -1,16 +1,9 @@
-//! What a description says of the thing as a whole: that it is deprecated, that one edition has it.
+//! The remarks of a description on the described item: that it is deprecated, that one edition has it.
 
 /// True where a description says that what it describes is deprecated.
 pub fn is_deprecated(text: &str) -> bool {
     let chinese = [
-        "已废弃",
-        "已弃用",
-        "已作废",
-        "已下线",
-        "已停用",
-        "即将下线",
-        "即将废弃",
-        "不再使用",
+        "已废弃", "已弃用", "已作废", "已下线", "已停用", "即将下线", "即将废弃", "不再使用",
         "不再维护",
     ];
     if chinese.iter().any(|words| text.contains(words)) {
@@ -45,17 +38,8 @@ fn is_own_subject(words: &[&str]) -> bool {
     let subject = words.iter().rposition(|word| !verb.contains(word));
     let Some(subject) = subject.filter(|at| at + 1 < words.len()) else { return false };
     let nouns = [
-        "parameter",
-        "field",
-        "member",
-        "api",
-        "operation",
-        "interface",
-        "action",
-        "attribute",
-        "property",
-        "option",
-        "version",
+        "parameter", "field", "member", "api", "operation", "interface", "action", "attribute",
+        "property", "option", "version",
     ];
     match words[subject] {
         "it" | "this" => subject == 0 || words[subject - 1] != "not",
@@ -74,22 +58,10 @@ pub fn only_in(text: &str) -> Option<String> {
     }
     let lower = text.to_ascii_lowercase();
     let beginnings = [
-        "only available in",
-        "available only in",
-        "only available for",
-        "available only for",
-        "only supported in",
-        "supported only in",
-        "only supported by",
-        "supported only by",
-        "only valid in",
-        "only applicable to",
-        "applicable only to",
-        "only applies to",
-        "applies only to",
-        "only exists in",
-        "only for",
-        "only in",
+        "only available in", "available only in", "only available for", "available only for",
+        "only supported in", "supported only in", "only supported by", "supported only by",
+        "only valid in", "only applicable to", "applicable only to", "only applies to",
+        "applies only to", "only exists in", "only for", "only in",
     ];
     for beginning in beginnings {
         // ASCII letters change their case in place, so the two texts have the same positions.

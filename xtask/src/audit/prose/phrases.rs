@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::HashMap, sync::LazyLock};
 
-/// What phrases and signs mean.
+/// The meanings of phrases and signs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::audit::prose) enum Mark {
     AtMost,
@@ -139,7 +139,7 @@ const PHRASES: &[(Mark, &str)] = &[
     (Mark::Between, "between|from"),
 ];
 
-/// What a sign means.
+/// The meaning of a sign.
 pub(super) fn sign(sign: char) -> Option<Mark> {
     Some(match sign {
         ',' | '，' | '、' => Mark::Comma,

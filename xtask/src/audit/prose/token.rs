@@ -22,27 +22,8 @@ pub(super) enum Token {
 
 /// Words that begin a sentence, where a page has no space in front of it: `InstanceIds.If both are …`.
 const STARTERS: &[&str] = &[
-    "If",
-    "The",
-    "It",
-    "A",
-    "An",
-    "This",
-    "You",
-    "For",
-    "By",
-    "When",
-    "Valid",
-    "Default",
-    "Up",
-    "Maximum",
-    "Note",
-    "Must",
-    "Only",
-    "Currently",
-    "Once",
-    "Parameters",
-    "Optional",
+    "If", "The", "It", "A", "An", "This", "You", "For", "By", "When", "Valid", "Default", "Up",
+    "Maximum", "Note", "Must", "Only", "Currently", "Once", "Parameters", "Optional",
 ];
 
 /// More than any description has; the rest of a longer text is left alone.
@@ -97,7 +78,7 @@ pub(super) fn clean(text: &str) -> String {
         } else if rest.starts_with('&') {
             reference(rest)
         } else if rest.starts_with("](") {
-            // Of a link, the text stays.
+            // The text of a link stays.
             (near(rest, 300).find([')', '\n']).map_or(1, |end| end + 1), " ")
         } else if rest.starts_with('[') {
             let is_link = near(rest, 300).find(']').is_some_and(|at| rest[at..].starts_with("]("));
@@ -146,7 +127,7 @@ fn reference(rest: &str) -> (usize, &'static str) {
     found.map_or((1, "&"), |(reference, text)| (reference.len(), text))
 }
 
-/// An empty line ends a sentence, unless the next line clearly goes on with it.
+/// An empty line ends a sentence, unless the next line clearly continues it.
 fn space(rest: &str, last: Option<&Token>) -> (usize, Option<Token>) {
     let after = rest.trim_start();
     let taken = rest.len() - after.len();

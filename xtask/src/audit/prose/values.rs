@@ -52,7 +52,7 @@ pub(super) fn values(tokens: &[Token], ty: Option<&Type>) -> Vec<String> {
     Vec::new()
 }
 
-/// True where a sentence goes on with values alone: "only supports Linux machines" tells of something else.
+/// True where only values follow in the sentence, unlike in "only supports Linux machines".
 fn is_nothing_else(tokens: &[Token]) -> bool {
     let mut rest = tokens.iter().take_while(|token| !is(token, Mark::Stop));
     rest.all(|token| {

@@ -1,4 +1,4 @@
-//! What every layout is made into first: headings, lines, tables and code, each with its line.
+//! The blocks that every layout is converted to first: headings, lines, tables and code, each with its line.
 
 use crate::audit::page::Words;
 
@@ -33,7 +33,7 @@ pub struct Line {
 pub struct Table {
     /// Its first line.
     pub line: usize,
-    /// What stands over it.
+    /// The caption above it.
     pub caption: Option<Words>,
     /// The first row.
     pub header: Vec<Words>,

@@ -117,7 +117,7 @@ pub fn since(text: &str) -> Option<&str> {
     SINCE.as_ref()?.captures(text)?.get(1).map(|version| version.as_str())
 }
 
-/// What stands behind "The value used for this API".
+/// The value behind "The value used for this API".
 pub fn value_used(text: &str) -> Option<&str> {
     let found =
         ["value used for this API:", "value used for this API：", "本接口取值：", "本接口取值:"]
@@ -153,15 +153,8 @@ pub fn is_deprecated(text: &str) -> bool {
 /// Whether a line is of an example: JSON, a header, a call of a program.
 pub fn is_code(text: &str) -> bool {
     const BEGIN: &[&str] = &[
-        "curl ",
-        "-H ",
-        "-d ",
-        "Host: ",
-        "Content-Type: ",
-        "Authorization: ",
-        "HTTP/1.1 ",
-        "http://",
-        "https://",
+        "curl ", "-H ", "-d ", "Host: ", "Content-Type: ", "Authorization: ", "HTTP/1.1 ",
+        "http://", "https://",
     ];
     let text = text.trim();
     matches!(text, "{" | "}" | "[" | "]" | "}," | "]," | "},{" | "[{" | "}]" | "{}" | "[]")

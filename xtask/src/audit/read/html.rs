@@ -64,7 +64,7 @@ struct Reader {
     line: usize,
     /// Whether the text has a word.
     begun: bool,
-    /// What the text is part of.
+    /// The elements around the text.
     heading: bool,
     caption: bool,
     pre: bool,
@@ -83,7 +83,7 @@ struct Reader {
 struct Grid {
     table: Table,
     rows: Vec<Vec<Words>>,
-    /// The cells that go on into the next rows, by column.
+    /// The cells that span the next rows, by column.
     spans: Vec<(usize, Words)>,
     row: Vec<Words>,
     in_cell: bool,
@@ -93,28 +93,8 @@ struct Grid {
 const HIDDEN: &[&str] = &["script", "style", "template", "svg", "noscript", "head"];
 const FRAMES: &[&str] = &["nav", "footer", "aside", "button"];
 const BLOCKS: &[&str] = &[
-    "p",
-    "div",
-    "section",
-    "article",
-    "main",
-    "header",
-    "body",
-    "html",
-    "dl",
-    "dt",
-    "dd",
-    "figure",
-    "blockquote",
-    "form",
-    "details",
-    "summary",
-    "br",
-    "hr",
-    "nav",
-    "footer",
-    "aside",
-    "button",
+    "p", "div", "section", "article", "main", "header", "body", "html", "dl", "dt", "dd", "figure",
+    "blockquote", "form", "details", "summary", "br", "hr", "nav", "footer", "aside", "button",
     "label",
 ];
 
@@ -318,7 +298,7 @@ impl Reader {
 }
 
 impl Grid {
-    /// Puts the cells in that go on from rows above.
+    /// Inserts the cells that span from rows above.
     fn fill(&mut self) {
         while let Some((left, cell)) = self.spans.get_mut(self.row.len()) {
             if *left == 0 {

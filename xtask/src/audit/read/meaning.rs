@@ -1,4 +1,4 @@
-//! What the blocks of a page say of an operation and of types. Knows words, not vendors and not layouts.
+//! Reads an operation and types from the blocks of a page. It knows words, and neither vendors nor layouts.
 
 use super::block::{Block, Line, Table};
 use super::rows::{self, Row};
@@ -36,7 +36,7 @@ struct Reader {
     section: Option<Section>,
     /// The status whose answer is described.
     status: Option<u16>,
-    /// What stands over the next table.
+    /// The caption above the next table.
     caption: Option<Words>,
     /// The name of an object whose table is awaited.
     object: Option<ObjectType>,
@@ -235,7 +235,7 @@ impl Reader {
         true
     }
 
-    /// What is left: names that stand alone, words of the frame, and prose.
+    /// Handles the rest: names that stand alone, words of the frame, and prose.
     fn prose(&mut self, words: &Words) {
         let text = words.text.as_str();
         if facts::is_deprecated(text) {
@@ -522,7 +522,7 @@ fn complete(member: &mut Member) {
     member.members.iter_mut().for_each(complete);
 }
 
-/// What a parameter that every call has says of the operation.
+/// The facts about the operation in a parameter that every call has.
 fn common(member: &mut Member, operation: &mut Operation) {
     if !facts::is_common(&member.text) {
         return;

@@ -89,7 +89,7 @@ fn header(blocks: &[Block], at: usize) -> Option<Header> {
     })
 }
 
-/// Whether a line begins another part of the page, so that no table goes on behind it.
+/// Whether a line begins another part of the page, and so ends a table.
 pub fn ends(text: &str) -> bool {
     terms::section(text).is_some()
         || facts::caption(text).is_some()

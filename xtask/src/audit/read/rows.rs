@@ -177,7 +177,7 @@ fn last(mut members: &mut Vec<Member>, depth: usize) -> &mut Vec<Member> {
     members
 }
 
-/// Where a parameter goes that no caption and no column gives a place.
+/// The place of a parameter for which neither caption nor column gives one.
 pub fn guess(name: &str, text: &str, path: Option<&str>, is_uri: bool) -> Place {
     let in_path = path.is_some_and(|path| path.contains(&format!("{{{name}}}")));
     let is_header = name.starts_with("X-")

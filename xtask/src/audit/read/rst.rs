@@ -77,7 +77,7 @@ fn grid(lines: &[&str], at: usize) -> Option<(Option<Table>, usize)> {
         }
         let parts = parts(line, &bounds);
         if parts.iter().any(|part| part.len() > 2 && part.chars().all(|c| c == '-')) {
-            // A border under some of the columns: the others go on, and belong to both rows.
+            // A border under some of the columns: the cells of the others belong to both rows.
             put(&mut table, &cells, begin);
             for (cell, part) in cells.iter_mut().zip(&parts) {
                 if part.starts_with("--") {
@@ -159,7 +159,7 @@ fn simple(lines: &[&str], at: usize) -> Option<(Option<Table>, usize)> {
             continue;
         }
         let row = slices(line, indent, &columns);
-        // A row goes on where its first cell is blank.
+        // A line whose first cell is blank continues the row.
         if row[0].trim().is_empty() && !cells.is_empty() {
             for (cell, part) in cells.iter_mut().zip(&row) {
                 cell.add(n + 1, part);

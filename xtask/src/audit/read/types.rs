@@ -209,33 +209,9 @@ const ENDS: &[(&str, bool)] = &[
 
 /// Types that stand behind a name, longest first.
 const TYPES: &[&str] = &[
-    "LinkedHashMap",
-    "Timestamp",
-    "HashMap",
-    "Boolean",
-    "boolean",
-    "Integer",
-    "Double",
-    "Object",
-    "String",
-    "Number",
-    "Float",
-    "Array",
-    "Long",
-    "List",
-    "Map",
-    "Date",
-    "Set",
-    "string",
-    "integer",
-    "long",
-    "字符串",
-    "整型",
-    "布尔型",
-    "布尔",
-    "对象",
-    "列表",
-    "数组",
+    "LinkedHashMap", "Timestamp", "HashMap", "Boolean", "boolean", "Integer", "Double", "Object",
+    "String", "Number", "Float", "Array", "Long", "List", "Map", "Date", "Set", "string",
+    "integer", "long", "字符串", "整型", "布尔型", "布尔", "对象", "列表", "数组",
 ];
 
 /// Takes `vmInstanceUuidStringRequired The UUID.` apart. `names` are the names that examples on the page use.

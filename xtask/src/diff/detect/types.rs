@@ -10,13 +10,13 @@ pub(super) fn compare(found: &mut Found, old: &Model, new: &Model) {
     for (name, after) in &new.types {
         let place = place(name, after);
         match old.types.get(name) {
-            None => found.add(Rule::TypeAdded, &place, (None, None), at(name, after.line)),
+            None => found.added(Rule::TypeAdded, &place, at(name, after.line)),
             Some(before) => one(found, &place, before, after),
         }
     }
     for (name, before) in old.types.iter().filter(|(name, _)| !new.types.contains_key(*name)) {
         let place = place(name, before);
-        found.add(Rule::TypeRemoved, &place, at(name, before.line), (None, None));
+        found.removed(Rule::TypeRemoved, &place, at(name, before.line));
     }
 }
 
@@ -64,8 +64,8 @@ fn one(found: &mut Found, place: &Place, old: &Type, new: &Type) {
             );
         }
     }
-    for (word, before, after) in pairs(&old.words, &new.words) {
-        words::one(found, place, word, before, after, false);
+    for (word, facts) in pairs(&old.words, &new.words) {
+        words::one(found, place, word, facts, false);
     }
 }
 
@@ -87,7 +87,7 @@ fn members(found: &mut Found, place: &Place, old: &Type, new: &Type) {
                 (false, true) => Rule::RequestMemberAddedRequired,
                 (false, false) => Rule::RequestMemberAdded,
             };
-            found.add(rule, &place, (None, None), at(&member.ty, member.line));
+            found.added(rule, &place, at(&member.ty, member.line));
             continue;
         };
         member_of(found, &place, before, member, is_answer);
@@ -97,7 +97,7 @@ fn members(found: &mut Found, place: &Place, old: &Type, new: &Type) {
             true => Rule::AnswerMemberRemoved,
             false => Rule::RequestMemberRemoved,
         };
-        found.add(rule, &place.of(&member.wire), at(&member.ty, member.line), (None, None));
+        found.removed(rule, &place.of(&member.wire), at(&member.ty, member.line));
     }
     order(found, place, old.members.keys(), new.members.keys());
     let common = |list: &[String], other: &[String]| -> Vec<String> {
@@ -168,7 +168,7 @@ fn values(found: &mut Found, place: &Place, old: &Type, new: &Type) {
                     true => Rule::RequestValueAdded,
                     false => Rule::AnswerValueAdded,
                 };
-                found.add(rule, &place, (None, None), at(value, *new_line));
+                found.added(rule, &place, at(value, *new_line));
             }
         }
     }
@@ -177,7 +177,7 @@ fn values(found: &mut Found, place: &Place, old: &Type, new: &Type) {
             true => Rule::RequestValueRemoved,
             false => Rule::AnswerValueRemoved,
         };
-        found.add(rule, &place.of(value), at(value, *old_line), (None, None));
+        found.removed(rule, &place.of(value), at(value, *old_line));
     }
     order(found, place, before.keys(), after.keys());
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Found, Place, Rule, Side, at, only, pairs, side};
+use super::{Facts, Found, Place, Rule, Side, at, only, pairs, side};
 use crate::diff::{
     model::{ENUMERATION, Fact, Member, shown},
     types::Direction,
@@ -13,8 +13,7 @@ pub(super) fn of_operation(
     found: &mut Found,
     place: &Place,
     word: &str,
-    before: Option<&Fact>,
-    after: Option<&Fact>,
+    (before, after): Facts<'_>,
 ) {
     let is_on = after.is_some_and(|fact| fact.value == true);
     let rule = match (word, is_on) {
@@ -34,15 +33,15 @@ pub(super) fn of_operation(
         ("x-error-codes", _) => {
             for code in only(after, before) {
                 let line = after.map(|fact| fact.line);
-                found.add(Rule::ErrorCodeAdded, place, (None, None), (Some(shown(code)), line));
+                found.added(Rule::ErrorCodeAdded, place, (Some(shown(code)), line));
             }
             for code in only(before, after) {
                 let line = before.map(|fact| fact.line);
-                found.add(Rule::ErrorCodeRemoved, place, (Some(shown(code)), line), (None, None));
+                found.removed(Rule::ErrorCodeRemoved, place, (Some(shown(code)), line));
             }
             return;
         }
-        ("x-rate-limit", _) => return rate(found, place, before, after),
+        ("x-rate-limit", _) => return rate(found, place, (before, after)),
         ("x-pages", _) => match (before, after) {
             (None, _) => Rule::PagesAdded,
             (_, None) => Rule::PagesRemoved,
@@ -50,30 +49,25 @@ pub(super) fn of_operation(
         },
         _ if word.starts_with("externalDocs.") => Rule::DescriptionChanged,
         _ => match word.strip_prefix("example.") {
-            Some(name) => return example(found, Rule::ExampleChanged, place, name, before, after),
+            Some(name) => {
+                return example(found, Rule::ExampleChanged, place, name, (before, after));
+            }
             None => {
-                return found.add(Rule::OtherChange, &place.of(word), side(before), side(after));
+                return found.word(Rule::OtherChange, &place.of(word), (before, after));
             }
         },
     };
-    found.add(rule, place, side(before), side(after));
+    found.word(rule, place, (before, after));
 }
 
 /// The example's name stands for it on both sides: its value is long.
-fn example(
-    found: &mut Found,
-    rule: Rule,
-    place: &Place,
-    name: &str,
-    before: Option<&Fact>,
-    after: Option<&Fact>,
-) {
+fn example(found: &mut Found, rule: Rule, place: &Place, name: &str, (before, after): Facts<'_>) {
     let old = (before.map(|_| name.to_owned()), before.map(|fact| fact.line));
     found.add(rule, place, old, (Some(name.to_owned()), after.map(|fact| fact.line)));
 }
 
 /// The rate is kept as a pair of calls and seconds.
-fn rate(found: &mut Found, place: &Place, before: Option<&Fact>, after: Option<&Fact>) {
+fn rate(found: &mut Found, place: &Place, (before, after): Facts<'_>) {
     let parts = |fact: &Fact| {
         let part = |index: usize| fact.value.get(index).and_then(Value::as_u64).unwrap_or_default();
         (part(0), part(1))
@@ -104,13 +98,7 @@ fn rate(found: &mut Found, place: &Place, before: Option<&Fact>, after: Option<&
 }
 
 /// A word of an answer that differs.
-pub(super) fn of_answer(
-    found: &mut Found,
-    place: &Place,
-    word: &str,
-    before: Option<&Fact>,
-    after: Option<&Fact>,
-) {
+pub(super) fn of_answer(found: &mut Found, place: &Place, word: &str, (before, after): Facts<'_>) {
     let rule = match word {
         "description" => Rule::DescriptionChanged,
         "headers" => Rule::AnswerHeadersChanged,
@@ -123,14 +111,14 @@ pub(super) fn of_answer(
                         true => Rule::AnswerExampleChanged,
                         false => Rule::ErrorExampleChanged,
                     };
-                return example(found, rule, place, name, before, after);
+                return example(found, rule, place, name, (before, after));
             }
             None => {
-                return found.add(Rule::OtherChange, &place.of(word), side(before), side(after));
+                return found.word(Rule::OtherChange, &place.of(word), (before, after));
             }
         },
     };
-    found.add(rule, place, side(before), side(after));
+    found.word(rule, place, (before, after));
 }
 
 /// The type and all words of a parameter or a member.
@@ -141,13 +129,13 @@ pub(super) fn of_member(found: &mut Found, place: &Place, old: &Member, new: &Me
         other_kind = rule == Rule::TypeChanged;
         found.add(rule, place, at(&old.ty, old.line), at(&new.ty, new.line));
     }
-    for (word, before, after) in pairs(&old.words, &new.words) {
+    for (word, facts) in pairs(&old.words, &new.words) {
         let bare = word.rsplit('.').next().unwrap_or(word);
         // Limits of another kind of value come and go with it.
         if other_kind && is_limit(bare) {
             continue;
         }
-        one(found, place, bare, before, after, word != bare);
+        one(found, place, bare, facts, word != bare);
     }
     if old.ty == new.ty && old.required == new.required {
         constants(found, place, old, new);
@@ -168,13 +156,13 @@ fn constants(found: &mut Found, place: &Place, old: &Member, new: &Member) {
                 at(text(ty), new.line),
             ),
             None => {
-                found.add(Rule::LimitConstantAdded, place, (None, None), at(text(ty), new.line));
+                found.added(Rule::LimitConstantAdded, place, at(text(ty), new.line));
             }
         }
     }
     for (name, ty) in before.iter().filter(|(name, _)| !after.contains_key(*name)) {
         let before = at(format!("{name}: {ty}"), old.line);
-        found.add(Rule::LimitConstantRemoved, place, before, (None, None));
+        found.removed(Rule::LimitConstantRemoved, place, before);
     }
 }
 
@@ -199,8 +187,7 @@ pub(super) fn one(
     found: &mut Found,
     place: &Place,
     word: &str,
-    before: Option<&Fact>,
-    after: Option<&Fact>,
+    (before, after): Facts<'_>,
     inner: bool,
 ) {
     let is_on = after.is_some_and(|fact| fact.value == true);
@@ -210,7 +197,7 @@ pub(super) fn one(
         (value.map(|value| format!("`{word}` {value}")), line)
     };
     if is_least(word) || is_most(word) {
-        return found.add(limit(word, before, after), place, named(before), named(after));
+        return found.add(limit(word, (before, after)), place, named(before), named(after));
     }
     let rule = match (word, before.is_some(), after.is_some()) {
         ("description" | "x-enum-descriptions", ..) => Rule::DescriptionChanged,
@@ -234,16 +221,16 @@ pub(super) fn one(
         ("enum", false, _) => Rule::ValuesClosed,
         ("enum", _, false) => Rule::ValuesOpened,
         ("enum" | "x-exclusive" | "x-exactly-one-of", ..) => {
-            return elements(found, place, word, before, after);
+            return elements(found, place, word, (before, after));
         }
         ("x-envelope", ..) => Rule::EnvelopeChanged,
-        ("x-requires", ..) => return requirements(found, place, before, after),
-        _ => return found.add(Rule::OtherChange, &place.of(word), side(before), side(after)),
+        ("x-requires", ..) => return requirements(found, place, (before, after)),
+        _ => return found.word(Rule::OtherChange, &place.of(word), (before, after)),
     };
-    found.add(rule, place, side(before), side(after));
+    found.word(rule, place, (before, after));
 }
 
-fn limit(word: &str, before: Option<&Fact>, after: Option<&Fact>) -> Rule {
+fn limit(word: &str, (before, after): Facts<'_>) -> Rule {
     let number = |fact: &Fact| fact.value.as_f64().unwrap_or_default();
     let whole = |fact: &Fact| {
         fact.value.as_i64().map(i128::from).or_else(|| fact.value.as_u64().map(i128::from))
@@ -262,13 +249,7 @@ fn limit(word: &str, before: Option<&Fact>, after: Option<&Fact>) -> Rule {
 }
 
 /// Values allowed, or groups of members, of which some are on one side only.
-fn elements(
-    found: &mut Found,
-    place: &Place,
-    word: &str,
-    before: Option<&Fact>,
-    after: Option<&Fact>,
-) {
+fn elements(found: &mut Found, place: &Place, word: &str, (before, after): Facts<'_>) {
     let (added, removed) = match word {
         "enum" => (Rule::AllowedValueAdded, Rule::AllowedValueRemoved),
         _ => (Rule::GroupAdded, Rule::GroupRemoved),
@@ -279,20 +260,20 @@ fn elements(
     };
     let (new, gone) = (only(after, before), only(before, after));
     if new.is_empty() && gone.is_empty() {
-        return found.add(Rule::OrderChanged, place, side(before), side(after));
+        return found.word(Rule::OrderChanged, place, (before, after));
     }
     for value in new {
         let line = after.or(before).map(|fact| fact.line);
-        found.add(added, place, (None, None), (Some(show(value)), line));
+        found.added(added, place, (Some(show(value)), line));
     }
     for value in gone {
         let line = before.map(|fact| fact.line);
-        found.add(removed, place, (Some(show(value)), line), (None, None));
+        found.removed(removed, place, (Some(show(value)), line));
     }
 }
 
-/// What members need of others, one rule for each pair.
-fn requirements(found: &mut Found, place: &Place, before: Option<&Fact>, after: Option<&Fact>) {
+/// The requirements between members, one rule for each pair.
+fn requirements(found: &mut Found, place: &Place, (before, after): Facts<'_>) {
     let flat = |fact: Option<&Fact>| -> Vec<String> {
         let members = fact.and_then(|fact| fact.value.as_object()).into_iter().flatten();
         let pairs = members.flat_map(|(member, needs)| {
@@ -306,18 +287,18 @@ fn requirements(found: &mut Found, place: &Place, before: Option<&Fact>, after: 
     let (old, new) = (flat(before), flat(after));
     for rule in new.iter().filter(|rule| !old.contains(rule)) {
         let line = after.map(|fact| fact.line);
-        found.add(Rule::GroupAdded, place, (None, None), (Some(rule.clone()), line));
+        found.added(Rule::GroupAdded, place, (Some(rule.clone()), line));
     }
     for rule in old.iter().filter(|rule| !new.contains(rule)) {
         let line = before.map(|fact| fact.line);
-        found.add(Rule::GroupRemoved, place, (Some(rule.clone()), line), (None, None));
+        found.removed(Rule::GroupRemoved, place, (Some(rule.clone()), line));
     }
 }
 
 /// The rule for a type that became another one.
 fn type_rule(old: &str, new: &str, direction: Option<Direction>) -> Rule {
     const NUMBERS: [&str; 6] = ["f32", "f64", "i32", "i64", "u32", "u64"];
-    // What differs may be the items of two lists.
+    // The difference may be in the items of two lists.
     let mut pair = (old, new);
     while let (Some(old), Some(new)) = (item(pair.0), item(pair.1)) {
         pair = (old, new);

@@ -6,7 +6,7 @@ use guestexec::{InputKind, InputPlace, NamedInput, NamedOperation};
 use serde_json::{Map, Value};
 use tokio::io::AsyncReadExt as _;
 
-use super::What;
+use super::{What, unique};
 use crate::failure::Failure;
 
 /// The longest body that is read, in bytes. The services take less.
@@ -106,7 +106,7 @@ fn value(input: &NamedInput, text: &str) -> Result<Value, Failure> {
         Failure::new(format!("the value of `{name}` is no {what}"))
             .advise(format!("Write it as in {name}={example}."))
     };
-    let json = || serde_json::from_str::<Value>(text);
+    let json = || unique::read(text.as_bytes());
     match input.kind {
         InputKind::Text | InputKind::Base64 => Ok(text.into()),
         InputKind::Secret => Err(Failure::new(format!(
@@ -120,9 +120,9 @@ fn value(input: &NamedInput, text: &str) -> Result<Value, Failure> {
             Ok(Value::Array(items)) => items.into(),
             _ => vec![text].into(),
         }),
-        _ => json().map_err(|error| {
-            Failure::new(format!("the value of `{name}` is no JSON: {error}"))
-                .advise(format!("Quote it for the shell: '{name}={{…}}'."))
+        _ => json().map_err(|fault| {
+            let advice = format!("Quote it for the shell: '{name}={{…}}'.");
+            fault.of(&format!("the value of `{name}`"), advice)
         }),
     }
 }
@@ -163,10 +163,11 @@ async fn body(provider: &str, called: &NamedOperation, place: &str) -> Result<Va
         return Err(Failure::new(format!("the body from {from} has more than 16 MiB"))
             .advise("Give one that the service takes: the limits are on its page."));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::new(format!("the body from {from} is no JSON: {error}")).advise(format!(
+    unique::read(&bytes).map_err(|fault| {
+        let advice = format!(
             "`guestexec api {provider} {id} --body-template` prints one. A file is given as @FILE."
-        ))
+        );
+        fault.of(&format!("the body from {from}"), advice)
     })
 }
 

@@ -1,6 +1,7 @@
 //! `guestexec cci cp`: files and folders into a pod, out of it, and from pod to pod.
 
 mod progress;
+mod result;
 mod side;
 
 use std::{
@@ -15,13 +16,12 @@ use guestexec::{
     ErrorKind,
     cci::{self, Client, Copied, Leftovers, Pod},
 };
-use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{container, exec::Transport};
 use crate::{
     connect::cci::Settings,
-    ending::Exit,
+    ending::{Ended, Exit},
     failure::Failure,
     global::{Format, Global},
     say,
@@ -78,7 +78,13 @@ Examples:
   guestexec cci cp site demo:/srv/www             a folder into a pod
   guestexec cci cp demo:/var/log/app.log .        a file out of it
   guestexec cci cp ./10:30.txt demo:/tmp/         a local name with a colon begins with ./
-  guestexec cci cp -- -odd demo:/tmp/             one with a dash comes after --";
+  guestexec cci cp -- -odd demo:/tmp/             one with a dash comes after --
+
+With --output json or jsonl, one object is written when the copy has ended, with these members:
+  provider, target, source          `cci`, and the places of the copy and of what was copied
+  ended, exit_code                  `exited` and 0 if all is there
+  files, directories, links, bytes  what was copied
+  error                             why it was not";
 
 /// Copies.
 pub(crate) async fn run(
@@ -102,29 +108,39 @@ pub(crate) async fn run(
         signal = signals.next() => Err(signal),
         done = copy.run_or_choose(&way) => Ok(done),
     };
-    let done = match ended {
-        Ok(Ok(done)) => done,
-        Ok(Err(failure)) => {
-            if failure.error().is_some_and(|error| error.may_have_run()) {
-                copy.clean(&mut signals).await;
+    let (failure, signal) = match ended {
+        Ok(Ok(done)) => {
+            match global.output {
+                Format::Text => {
+                    let target = say::shown(&done.target);
+                    say::note(global, &format!("{} to {target}", done.copied));
+                }
+                Format::Json | Format::Jsonl => {
+                    result::write(&Ok(done), &arguments, global).await?
+                }
             }
-            return Err(failure);
+            return Ok(Exit::SUCCESS);
         }
+        Ok(Err(failure)) => (failure, None),
         Err(signal) => {
-            copy.clean(&mut signals).await;
-            say::warn(&format!(
-                "{} ended the copy\n  The target has all of it, or is as it was.",
-                signal.as_str()
-            ));
-            return Ok(signal.exit());
+            let failure = Failure::new(format!("{} ended the copy", signal.as_str()))
+                .advise("The target has all of it, or is as it was.")
+                .with_end(Ended::Unknown);
+            (failure, Some(signal))
         }
     };
-    match global.output {
-        Format::Text => say::note(global, &format!("{} to {}", done.copied, done.target)),
-        Format::Json => say::document(&done.json(), false).await?,
-        Format::Jsonl => say::document(&done.json(), true).await?,
+    if signal.is_some() || failure.error().is_some_and(|error| error.may_have_run()) {
+        copy.clean(&mut signals).await;
     }
-    Ok(Exit::SUCCESS)
+    let exit = match signal {
+        Some(signal) => signal.exit(),
+        None => Exit(global.exit_codes().of_one(failure.ended)),
+    };
+    match global.output {
+        Format::Text => say::warn(&failure.to_string()),
+        Format::Json | Format::Jsonl => result::write(&Err(failure), &arguments, global).await?,
+    }
+    Ok(exit)
 }
 
 /// From where to where.
@@ -150,25 +166,11 @@ impl Way {
     }
 }
 
-/// What was copied.
+/// What was copied. Both names are as they are, not as a terminal shows them.
 struct Done {
     copied: Copied,
     source: String,
     target: String,
-}
-
-impl Done {
-    fn json(&self) -> Value {
-        json!({
-            "provider": "cci",
-            "source": self.source,
-            "target": self.target,
-            "files": self.copied.files(),
-            "directories": self.copied.directories(),
-            "links": self.copied.links(),
-            "bytes": self.copied.bytes(),
-        })
-    }
 }
 
 /// A copy, and what it needs.
@@ -219,13 +221,13 @@ impl<'a> Copy<'a> {
                 let pod = self.pod(&target).await?;
                 let target = self.place(&pod, target, name_here(&source)).await?;
                 let copied = self.copy_in(&pod, &source, &target).await?;
-                Ok(Done { copied, source: shown(&source), target: target.to_string() })
+                Ok(Done { copied, source: raw(&source), target: target.to_string() })
             }
             Way::Out(source, target) => {
                 let target = place_here(target, source.name())?;
                 let pod = self.pod(&source).await?;
                 let copied = self.copy_out(&pod, &source, &target).await?;
-                Ok(Done { copied, source: source.to_string(), target: shown(&target) })
+                Ok(Done { copied, source: source.to_string(), target: raw(&target) })
             }
             Way::Between(source, target) => {
                 let (from, to) = (self.pod(&source).await?, self.pod(&target).await?);
@@ -376,6 +378,10 @@ fn not_text(name: &OsStr) -> Failure {
         .advise("Give the copy a name of its own, or copy the folder around it.")
 }
 
+fn raw(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
 fn shown(path: &Path) -> String {
-    say::shown(&path.to_string_lossy())
+    say::shown(&raw(path))
 }

@@ -160,12 +160,14 @@ fn credentials(provider: &str, found: &[SourceCheck], is_given: bool) -> Check {
     let used = found.iter().find(|check| check.state() == SourceState::Usable);
     let used = used.or_else(|| found.iter().find(|check| check.state() == SourceState::Expired));
     let line = |check: &SourceCheck| {
-        let is_used = used.is_some_and(|used| std::ptr::eq(used, check));
-        let state = match check.state() {
-            _ if is_used => return None,
-            SourceState::Usable => "usable, and not reached",
-            SourceState::Expired => "expired",
-            SourceState::Absent => "nothing",
+        let state = match (check.state(), used) {
+            (_, Some(used)) if std::ptr::eq(used, check) => return None,
+            (SourceState::NotAsked, Some(used)) => {
+                let (place, used) = (check.place(), used.place());
+                return Some(format!("{place}: not asked, because {used} is used"));
+            }
+            (SourceState::Expired, _) => "expired",
+            (SourceState::Absent, _) => "nothing",
             _ => "unusable",
         };
         Some(match check.reason() {

@@ -1,7 +1,5 @@
 //! `guestexec tat regions`: where TAT is offered.
 
-use std::env;
-
 use serde_json::json;
 
 use super::ends::of_error;
@@ -16,7 +14,7 @@ const ANY: &str = "ap-guangzhou";
 pub(crate) async fn run(settings: Settings, global: &Global) -> Result<Exit, Failure> {
     let mut settings = settings.resolved()?;
     // The list is the same in each, and one has to be named.
-    if settings.region.is_none() && env::var_os("TENCENTCLOUD_REGION").is_none() {
+    if settings.region().is_none() {
         settings.region = Some(ANY.to_owned());
     }
     let client = settings.client().await?;

@@ -84,14 +84,8 @@ pub(in super::super) fn verify(
     let common =
         CommonParams { action: take("Action"), version: take("Version"), region: take("Region") };
     for name in [
-        "Language",
-        "Nonce",
-        "RequestClient",
-        "SecretId",
-        "Signature",
-        "SignatureMethod",
-        "Timestamp",
-        "Token",
+        "Language", "Nonce", "RequestClient", "SecretId", "Signature", "SignatureMethod",
+        "Timestamp", "Token",
     ] {
         take(name);
     }

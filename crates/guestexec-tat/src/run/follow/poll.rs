@@ -284,7 +284,7 @@ impl Follow {
                 news = true;
                 self.pacer.poll_again();
             }
-            // What is wrong with one invocation of many must not end the others.
+            // A failure of one invocation must not end the others.
             Err(error) if calls.len() > 1 && is_refusal(&error) => {
                 self.pacer.shrink_batch(calls.len());
                 self.last_failure = Some(error);

@@ -22,7 +22,7 @@ const FEW: usize = 2;
 /// another, say.
 const HOPELESS: usize = 16;
 
-/// What an agent can take, by instance.
+/// The limits of an agent, by instance.
 pub(in crate::run) type Agents = HashMap<String, (Option<AgentStatus>, Option<AgentEnvironment>)>;
 
 /// Whether a call was refused because of some of its instances, which proves that it started nothing.
@@ -155,7 +155,7 @@ impl Roster {
     }
 }
 
-/// What a refusal would have been for an agent's state alone.
+/// The refusal that an agent's state alone would have caused.
 fn as_refused(refusal: &Error, code: ErrorCode, message: &str) -> Error {
     let mut error = Error::new(ErrorKind::Refused, message)
         .with_code(Some(code.to_string()))

@@ -1,4 +1,4 @@
-//! What reports and fetched tasks change.
+//! The changes by reports and fetched tasks.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
     types::InvocationTask,
 };
 
-/// What reports of tasks came to.
+/// What reports of tasks have changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Update {
     /// Whether anything changed.
@@ -37,7 +37,7 @@ impl Roster {
         })
     }
 
-    /// Takes what DescribeInvocations tells of an invocation: whether there is news, and whether its
+    /// Applies what DescribeInvocations reports of an invocation: whether anything is new, and whether its
     /// tasks have to be listed.
     pub(in crate::run) fn polled(&mut self, call: usize, report: InvocationReport) -> (bool, bool) {
         self.calls[call].over |= report.over;
@@ -46,7 +46,7 @@ impl Roster {
         (news, unreported || incomplete || !report.unreadable.is_empty())
     }
 
-    /// Takes what DescribeInvocationTasks tells of an invocation; true if there is news.
+    /// Applies what DescribeInvocationTasks reports of an invocation; true if anything is new.
     pub(in crate::run) fn listed(&mut self, call: usize, report: InvocationReport) -> bool {
         let Update { news, incomplete } = self.update(call, report.tasks);
         // It is over, and neither action tells how in a way that can be read.

@@ -52,7 +52,7 @@ pub struct AssumeAgency {
 
 impl AssumeAgency {
     /// Takes an agency by its name and that of the account (`domain`) which has made it, or the account's
-    /// id of 32 hexadecimal digits. `base` is who assumes it.
+    /// id of 32 hexadecimal digits. `base` assumes it.
     pub fn new(
         base: impl Into<CredentialSource>,
         domain: impl Into<String>,

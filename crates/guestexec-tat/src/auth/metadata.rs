@@ -42,10 +42,7 @@ pub(super) fn lease(pair: &Value, answer: &Value) -> Option<Lease> {
     let expires = since_1970(&answer["ExpiredTime"])
         .or_else(|| iso8601(answer["Expiration"].as_str()?))
         .or_else(|| SystemTime::now().checked_add(UNTOLD));
-    Some(match expires {
-        Some(expires) => Lease::until(pair, expires),
-        None => Lease::lasting(pair),
-    })
+    Some(Lease::expiring(pair, expires))
 }
 
 /// The role bound to the CVM instance this program runs on; see
