@@ -3,14 +3,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{env, net::SocketAddr, process::Command, sync::Arc, time::Duration};
 
 use guestexec_cci::ExecTransport;
 use guestexec_core::{
     ErrorKind, HttpOptions, HttpTransport, Operation, Proxy, Request, ResponseFuture, Transport,
 };
 use guestexec_sandbox::Sandbox;
-use guestexec_tat::{Client as Tat, ClientBuilder};
+use guestexec_tat::{Client as Tat, ClientBuilder, InstanceResult};
 use guestexec_testkit::peer::{Answer, Peer, closed_endpoint};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::{
@@ -404,4 +404,50 @@ fn a_client_certificate_that_cannot_be_used_is_refused_when_the_client_is_made()
         let text = refused.to_string();
         assert!(text.contains("client certificate") && !text.contains("private\""), "{text}");
     }
+}
+
+/// The variables of the process that fetches an output.
+const OUTPUT: &str = "GUESTEXEC_TEST_OUTPUT";
+const SERVICE: &str = "GUESTEXEC_TEST_SERVICE";
+
+/// Fetches an output by a client of a service that is plain HTTP, and prints what becomes of it.
+#[tokio::test]
+async fn fetches_an_output_by_a_client_of_plain_http() {
+    let (Ok(output), Ok(service)) = (env::var(OUTPUT), env::var(SERVICE)) else { return };
+    let key = guestexec_tat::Credentials::new("AKIDx", "k3y");
+    let builder = Tat::builder().credentials(key).region("ap-guangzhou").endpoint(service);
+    let client = builder.allow_plain_http().retries(0).build().unwrap();
+    let cut = InstanceResult::for_test("ins-1", 0).with_dropped(7).with_output_url(&output);
+    let said = match cut.full_output(&client).await {
+        Ok(bytes) => String::from_utf8(bytes).unwrap(),
+        Err(error) => format!("{:?} {error}", error.kind()),
+    };
+    println!("said: {said}");
+}
+
+#[tokio::test]
+async fn an_output_at_https_is_fetched_by_a_client_of_plain_http() {
+    let peer = Peer::answering(|_, _| Answer::http("200 OK", "text/plain", "all of it")).await;
+    let Authority { pem, acceptor, .. } = authority();
+    let mut front = JoinSet::new();
+    let output = https(&mut front, acceptor, &peer.endpoint).await + "/b/k.log?q-sign=s3cret";
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = folder.path().join("trusted.pem");
+    std::fs::write(&trusted, pem).unwrap();
+    let run = async |trusted: &[(&str, &std::path::Path)]| {
+        let mut this = Command::new(env::current_exe().unwrap());
+        this.args(["--exact", "fetches_an_output_by_a_client_of_plain_http", "--nocapture"]);
+        this.env_clear().env(OUTPUT, &output).env(SERVICE, "http://tat.example");
+        this.envs(trusted.iter().copied());
+        let done = tokio::task::spawn_blocking(move || this.output().unwrap()).await.unwrap();
+        let printed = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+        assert!(done.status.success() && !printed.contains("s3cret"), "{printed}");
+        printed.lines().find_map(|line| line.split_once("said: ")).unwrap().1.to_owned()
+    };
+    // The certificates of the machine, here those of a file, decide what is trusted.
+    assert_eq!(run(&[("SSL_CERT_FILE", &*trusted)]).await, "all of it");
+    assert_eq!(peer.requests().len(), 1);
+    let said = run(&[]).await;
+    assert!(said.starts_with("Connect") && said.to_lowercase().contains("cert"), "{said}");
+    assert_eq!(peer.requests().len(), 1);
 }

@@ -38,7 +38,10 @@ talks! { "cci",
     "exec-terminal-v4": exec::terminal_v4, "A terminal with version 4.";
     "exec-terminal-spdy": exec::terminal_spdy, "A terminal over SPDY.";
     "exec-resized": exec::resize, "Of two sizes that are set at once, the last is sent.";
+    "exec-resized-v4": exec::resize_v4, "The same with version 4.";
+    "exec-resized-spdy": exec::resize_spdy, "The same over SPDY.";
     "exec-stdin-unread": exec::unread, "Input that the command does not read.";
+    "exec-stdin-unread-spdy": exec::unread_spdy, "The same over SPDY.";
     "exec-terminal-stdin": exec::terminal_stdin, "The input of a terminal ends with ^D.";
     "exec-killable": exec::killable, "A command that is killed.";
     "exec-falls-back": exec::falls_back, "A server that has SPDY alone: Auto tries what there is.";

@@ -180,8 +180,8 @@ async fn what_cannot_be_copied_is_a_sentence() {
         (pod.copy_in(local("file"), "/srv/.."), ErrorKind::InvalidRequest, "does not end"),
         (pod.copy_in(local("file"), "/"), ErrorKind::InvalidRequest, "does not end"),
         (pod.copy_in(local("file"), "a\0b"), ErrorKind::InvalidRequest, "NUL"),
-        (pod.copy_in(local("file"), remote("no/such/a")), ErrorKind::Refused, "no/such"),
-        (pod.copy_in(local("file"), remote("file/a")), ErrorKind::Refused, "file"),
+        (pod.copy_in(local("file"), remote("no/such/a")), ErrorKind::NotFound, "no/such"),
+        (pod.copy_in(local("file"), remote("file/a")), ErrorKind::NotFound, "no folder"),
         (pod.copy_in(local("file"), remote("a")).container("x"), ErrorKind::InvalidRequest, "x"),
     ] {
         let error = copy.await.unwrap_err();

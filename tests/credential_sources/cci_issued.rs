@@ -198,8 +198,14 @@ async fn iam(keys: Value, tokens: Arc<Mutex<Vec<String>>>) -> Peer {
                 assert_eq!(request.header("x-idp-id"), Some("my-cluster"));
                 let token = body["auth"]["id_token"]["id"].as_str().unwrap().to_owned();
                 tokens.lock().unwrap().push(token.clone());
-                if token == "refused" {
-                    let text = json!({ "error": { "message": "bad refused" } }).to_string();
+                let error = match &*token {
+                    "refused" => Some(json!({ "code": 401, "message": "bad refused" })),
+                    "silently" => Some(json!({ "code": 401, "title": "Unauthorized" })),
+                    "by-code" => Some(json!({ "code": "IAM.0061", "message": " " })),
+                    _ => None,
+                };
+                if let Some(error) = error {
+                    let text = json!({ "error": error }).to_string();
                     return Answer::json("401 Unauthorized", &text);
                 }
                 let headers = "X-Subject-Token: iam-token\r\nContent-Type: application/json\r\n";
@@ -251,9 +257,15 @@ async fn the_identity_of_a_workload() {
     fs::write(&profile, text).unwrap();
     works(&sandbox, CredentialSource::file(&profile), "the workload identity of").await;
 
-    fs::write(&file, "refused").unwrap();
-    let says = ["IAM refuses CreateTokenWithIdToken with 401", "bad <redacted>"];
-    fails(&sandbox, identity(), &says).await;
+    for (token, said) in [
+        ("refused", ": bad <redacted>"),
+        ("silently", " and gives no message"),
+        ("by-code", " (IAM.0061) and gives no message"),
+    ] {
+        fs::write(&file, token).unwrap();
+        let says = format!("IAM refuses CreateTokenWithIdToken with 401 Unauthorized{said}");
+        fails(&sandbox, identity(), &[&says]).await;
+    }
     fs::write(&file, " \n").unwrap();
     fails(&sandbox, identity(), &["token of the workload is empty"]).await;
     fs::remove_file(&file).unwrap();

@@ -118,6 +118,14 @@ pub const TABLE: &[Situation] = &[
     Situation { name: "a megabyte of stdin is left unread: no status", over: &[V5, V4, Spdy], command: "echo out; sleep 3; echo late; exit 4", steps: &[Await("out"), Flood(1_000_000)], stdout: "out\nlate\n", status: Missing, close: StillOpen, ..BASE },
     Situation { name: "a megabyte of stdin is left unread and ended: no status", over: ENDING, command: "echo out; sleep 3; exit 4", steps: &[Await("out"), Flood(1_000_000), EndStdin], stdout: "out\n", status: Missing, close: StillOpen, ..BASE },
     Situation { name: "much stdin is read in part: no status", over: &[V5, V4, Spdy], command: "head -c 100000 | wc -c; sleep 2; exit 4", steps: &[Flood(100_000_000)], stdout: "100000\n", status: Missing, close: StillOpen, ..BASE },
+    // An output that ends takes standard input with it.
+    Situation { name: "stdin ends with stderr", command: "exec 2>&-; cat; echo end", stdout: "end\n", ..BASE },
+    Situation { name: "stdin ends with stdout", command: "exec >&-; cat >/dev/null; echo end >&2", stderr: "end\n", ..BASE },
+    Situation { name: "stdin ends with both outputs", command: "exec >&- 2>&-; cat >/dev/null; exit 7", status: Exit(7), ..BASE },
+    Situation { name: "stdin that came before the end of stderr is read", over: &[V5, V4, Spdy], command: "sleep 1; exec 2>&-; cat; echo end", steps: &[Stdin(b"one\n"), Stdin(b"two\n")], stdout: "one\ntwo\nend\n", ..BASE },
+    Situation { name: "stdin that came after the end of stderr is dropped", over: &[V5, V4, Spdy], command: "exec 2>&-; echo begun; sleep 1; cat; echo end", steps: &[Await("begun"), ms(300), Stdin(b"lost\n")], stdout: "begun\nend\n", ..BASE },
+    Situation { name: "stdin does not end while another process has stderr", over: &[V5, V4, Spdy], command: "sleep 2 & exec 2>&-; cat; echo end", steps: &[Stdin(b"text\n")], stdout: "text\nend\n", ..BASE },
+    Situation { name: "stdin does not end with the command while another process has the outputs", over: &[V5, V4, Spdy], command: "exec 3<&0; { head -n 2 <&3; echo late; } & exit 3", steps: &[ms(500), Stdin(b"one\n"), ms(300), Stdin(b"two\n")], stdout: "one\ntwo\nlate\n", status: Exit(3), ..BASE },
     // Messages that close.
     Situation { name: "a close message without a channel", over: &[V5], command: "sleep 3; echo lost", steps: &[Message(&[255])], status: Missing, ..BASE },
     Situation { name: "a close message for no channel", over: &[V5], command: "sleep 3; echo lost", steps: &[Message(&[255, 9])], status: Missing, ..BASE },

@@ -1,9 +1,9 @@
 //! `cargo xtask new-provider`: a crate for a provider, from a foreign document to the snapshots that a
 //! person reviews.
 //!
-//! One page a part: [`mod@normalise`] makes a document of ours ([`decision`] has what it leaves open,
-//! [`yaml`] writes it), `scaffold` the crate and the places that name it, `trial` builds all of it in a
-//! copy of the workspace before anything changes here.
+//! One page a part: [`mod@normalise`] makes a document of ours (`examples` shows its calls, [`decision`]
+//! has what it leaves open, [`yaml`] writes it), `scaffold` the crate and the places that name it, `trial`
+//! builds all of it in a copy of the workspace before anything changes here.
 
 mod choice;
 pub mod decision;

@@ -37,6 +37,9 @@ impl Detail for ErrorBody {
 /// Longest text of the service that is kept, in bytes: room for a canonical request.
 const MAX_TEXT: usize = 8 * 1024;
 
+/// What is said of an error of the service that has no text. Its code and the status stand beside it.
+const NO_MESSAGE: &str = "the service refuses the request and gives no message";
+
 pub(crate) const NO_CONTAINER: &str =
     "the container has ended or not begun: commands run only in running containers";
 
@@ -61,6 +64,8 @@ pub(crate) fn read(operation: &Operation, answer: &ErrorAnswer) -> Refusal<Error
         let message = [&body["message"], &body["error_msg"], &iam["message"]];
         if let Some(message) = message.into_iter().find_map(text) {
             refusal.message = readable(&message);
+        } else if refusal.code.is_some() || iam.is_object() || body["kind"] == "Status" {
+            refusal.message = NO_MESSAGE.to_owned();
         }
         refusal.request_id = text(&body["request_id"]);
         let detail = ErrorBody::deserialize(body).ok();
@@ -103,10 +108,10 @@ fn is_of_service(body: &Option<Value>) -> bool {
     })
 }
 
-/// The text of a string that is not empty, or of a number.
-fn text(value: &Value) -> Option<String> {
+/// The text of a string that is not blank, or of a number.
+pub(crate) fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if !text.is_empty() => Some(cut(text).to_owned()),
+        Value::String(text) if !text.trim().is_empty() => Some(cut(text).to_owned()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }

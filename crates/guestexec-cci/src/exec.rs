@@ -29,7 +29,7 @@ use std::{
     time::Duration,
 };
 
-use guestexec_core::{ErrorKind, Underway, ensure_runtime, telemetry};
+use guestexec_core::{Underway, ensure_runtime, telemetry};
 use guestexec_remotecommand::{Streams, TerminalSize};
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, Span};
@@ -41,7 +41,10 @@ pub use request::ExecTransport;
 pub use start_failure::StartFailure;
 pub use streams::{ChildStderr, ChildStdin, ChildStdout};
 
-use crate::{Error, Pod, hooks::Used};
+use crate::{
+    Error, Pod,
+    hooks::{TurnedAway, Used},
+};
 use buffers::{Buffers, OutputStream};
 use child::{Progress, Task};
 use connection::{Connection, Protocol as _};
@@ -263,6 +266,8 @@ impl<'a> Exec<'a> {
     /// in all, which any pipe takes, or, over a WebSocket, none since the last ping that was answered.
     /// While more input may wait, only the operating system finds a dead connection, on Linux after
     /// about 15 minutes; [`Self::timeout`] bounds that too.
+    ///
+    /// [`ErrorKind::Lost`]: crate::ErrorKind::Lost
     pub fn dead_after(mut self, silence: impl Into<Option<Duration>>) -> Self {
         self.dead_after = silence.into();
         self
@@ -310,6 +315,11 @@ impl<'a> Exec<'a> {
     /// no valid handshake; [`ErrorKind::Unsupported`] if it does not support the transport, or if the
     /// transport cannot end the given input; and any error of a call.
     /// [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command may run anyway.
+    ///
+    /// [`ErrorKind::InvalidRequest`]: crate::ErrorKind::InvalidRequest
+    /// [`ErrorKind::Timeout`]: crate::ErrorKind::Timeout
+    /// [`ErrorKind::Protocol`]: crate::ErrorKind::Protocol
+    /// [`ErrorKind::Unsupported`]: crate::ErrorKind::Unsupported
     pub async fn spawn(self) -> Result<Child, Error> {
         check(&self.argv, &self.pod)?;
         ensure_runtime()?;
@@ -352,17 +362,13 @@ impl<'a> Exec<'a> {
             deadline: earliest.map(|(at, _)| at),
             underway: Underway::default(),
             in_doubt: Underway::default(),
+            turned_away: TurnedAway::default(),
         };
         let connected = match earliest {
             None => request.connect().await?,
-            Some((at, length)) => timeout_at(at, request.connect()).await.map_err(|_| {
-                Error::new(
-                    ErrorKind::Timeout,
-                    format!("the server did not accept the command within {length:?}"),
-                )
-                .during(request.operation())
-                .with_may_have_run(request.may_have_run())
-            })??,
+            Some((at, length)) => timeout_at(at, request.connect())
+                .await
+                .unwrap_or_else(|_| Err(request.late(length)))?,
         };
 
         let ExecConnection { stream, protocol, transport, operation } = connected;

@@ -8,9 +8,9 @@ use std::{
 };
 
 use guestexec_core::{
-    Answer, Attempts, CallError, Counts, Endpoint, ErrorKind, MAX_ANSWER, Marks, Operation,
-    Refusal, RequestId, Secrets, Seen, Underway, Verdict, buffered, failure, header_value,
-    observed, read_ahead, secret_header, unix_seconds, within,
+    Answer, Attempts, CallError, Counts, Endpoint, ErrorAnswer, ErrorKind, MAX_ANSWER, Marks,
+    Operation, Refusal, RequestId, Secrets, Seen, Underway, Verdict, buffered, failure,
+    header_value, observed, read_ahead, secret_header, unix_seconds, within,
 };
 use reqwest::{
     Request, Response, StatusCode,
@@ -67,7 +67,41 @@ pub(crate) struct Call {
     upgrade: Option<Upgrade>,
     /// When the caller gives up.
     deadline: Option<Instant>,
+    turned_away: TurnedAway,
     used: Arc<Mutex<Used>>,
+}
+
+/// The last answer by which a service that is busy turned a call away, for a caller that gives up. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TurnedAway(Arc<Mutex<Option<Error>>>);
+
+impl TurnedAway {
+    /// Notes the answer, if it is of that kind.
+    fn note(
+        &self,
+        operation: &Operation,
+        status: StatusCode,
+        refusal: &Refusal<ErrorBody>,
+        secrets: &Secrets,
+    ) {
+        if refusal.kind != ErrorKind::Throttled || !refusal.not_started {
+            return;
+        }
+        let hidden = |text: &String| secrets.hidden_in(text.clone());
+        let error = Error::new(refusal.kind, hidden(&refusal.message))
+            .with_code(refusal.code.as_ref().map(hidden))
+            .with_request_id(refusal.request_id.as_ref().map(hidden))
+            .with_status(status)
+            .with_retry_after(refusal.retry_after)
+            .with_detail(refusal.detail.clone())
+            .during(operation.id);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// The error of that answer, if there was one.
+    pub(crate) fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// The credentials and the token of a call.
@@ -84,8 +118,9 @@ impl Call {
         upgrade: Upgrade,
         underway: Underway,
         deadline: Option<Instant>,
+        turned_away: TurnedAway,
     ) -> Self {
-        Self { underway, upgrade: Some(upgrade), deadline, used: Arc::default() }
+        Self { underway, upgrade: Some(upgrade), deadline, turned_away, used: Arc::default() }
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
@@ -223,6 +258,9 @@ fn escape_spaces(request: &mut Request) {
     }
 }
 
+/// What is said of too many requests while the service's own text has not come.
+const TOO_MANY: &str = "the service takes no more requests now";
+
 /// Longest URL that the HTTP client sends, in bytes.
 const MAX_ADDRESS: usize = 65_534;
 
@@ -316,8 +354,23 @@ impl Client {
             return Ok((response, None));
         }
         if !response.status().is_success() {
+            let status = response.status();
+            let note = |refusal: &_| {
+                let secrets = self.inner.shared.secrets(&call.used());
+                call.turned_away.note(operation, status, refusal, &secrets);
+            };
+            // The status says it already, and the caller may give up before the body has come.
+            if status == StatusCode::TOO_MANY_REQUESTS {
+                let headers = response.headers().clone();
+                let begun =
+                    error::read(operation, &ErrorAnswer { status, headers, body: Vec::new() });
+                note(&Refusal { message: TOO_MANY.to_owned(), ..begun });
+                call.underway.refute();
+            }
             let (response, answer) = read_ahead(response).await;
-            return Ok((response, Some(error::read(operation, &answer))));
+            let refusal = error::read(operation, &answer);
+            note(&refusal);
+            return Ok((response, Some(refusal)));
         }
         if self.inner.options.is_streaming() {
             return Ok((response, None));

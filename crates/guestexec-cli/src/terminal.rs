@@ -103,3 +103,51 @@ impl Changes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, os::fd::AsFd, panic, process::Stdio};
+
+    use pty_process::blocking::{Command, open};
+
+    use super::*;
+
+    /// Set in the process that the second test starts.
+    const ALONE: &str = "GUESTEXEC_TEST_ALONE";
+
+    fn settings(terminal: impl AsFd) -> String {
+        format!("{:?}", tcgetattr(terminal).unwrap())
+    }
+
+    #[test]
+    fn a_panic_alone() {
+        if env::var_os(ALONE).is_none() {
+            return;
+        }
+        let before = settings(stdin());
+        let caught = panic::catch_unwind(|| {
+            let _raw = Raw::enter().unwrap();
+            assert_ne!(settings(stdin()), before);
+            panic!("on purpose");
+        });
+        assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"on purpose"));
+        assert_eq!(settings(stdin()), before);
+    }
+
+    #[test]
+    fn a_panic_leaves_the_terminal_as_it_was() {
+        let (terminal, side) = open().unwrap();
+        let before = settings(&terminal);
+        let alone = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "terminal::tests::a_panic_alone", "--nocapture"])
+            .env(ALONE, "1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let ended = alone.spawn(side).unwrap().wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&ended.stdout).into_owned()
+            + &String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && told.contains("on purpose"), "{told}");
+        assert!(told.contains("1 passed"), "{told}");
+        assert_eq!(settings(&terminal), before);
+    }
+}

@@ -100,6 +100,9 @@ fn what_is_said_in_each_case() {
         "cci exec -i -l app=demo -- true",
         "cci exec -it demo -- sh -c 'tty; cat'",
         "cci exec -t demo -- sh -c 'test -t 0 && echo a terminal'",
+        "cci exec -i --transport websocket-v4 demo -- cat",
+        "cci cp Cargo.toml bare:/tmp/none",
+        "cci cp bare:/tmp/none here",
         "cci exec --timeout 200ms demo -- sleep 60",
         "cci exec --timeout 200ms --killable never demo -- sleep 60",
         "cci exec --timeout 200ms bare -- sleep 60",
@@ -118,6 +121,15 @@ fn what_is_said_in_each_case() {
     // Shells have words of their own for it.
     let words = regex_lite::Regex::new(r"guestexec-pid: [^\\\n]*").unwrap();
     insta::assert_snapshot!(words.replace_all(&plain(&said), "<the shell says why>"));
+}
+
+#[test]
+fn a_protocol_that_the_server_lacks_is_told_with_the_option() {
+    let place = Place::with(|builder| builder.cci_v5(false));
+    let ended = place.run("cci exec --transport websocket demo -- true");
+    assert_eq!((ended.code, &*ended.stdout), (Some(125), ""), "{ended}");
+    let advice = ended.stderr.lines().nth(1).unwrap();
+    assert!(advice.starts_with("  Ask for another with --transport;"), "{ended}");
 }
 
 #[test]
@@ -263,6 +275,61 @@ fn a_signal_ends_the_command_first() {
             assert_eq!(output.stdout.contains("\"signaled\""), !options.is_empty(), "{output}");
             wait_until_gone(&mark);
         }
+    }
+}
+
+#[test]
+fn a_command_that_has_closed_its_output_is_ended_all_the_same() {
+    let place = Place::new();
+    let mark = mark("closed");
+    for transport in ["websocket", "spdy"] {
+        let line = |options: &str| {
+            let script = "echo begun; exec >&- 2>&-; while :; do sleep 1; done";
+            format!("cci exec --transport {transport} {options} demo -- sh -c '{script}' {mark}")
+        };
+        let timed_out = place.run(&line("--timeout 500ms"));
+        assert_eq!((timed_out.code, &*timed_out.stdout), (Some(124), "begun\n"), "{timed_out}");
+        assert!(timed_out.stderr.contains("was killed"), "{timed_out}");
+        wait_until_gone(&mark);
+        let mut child = start(&place, &line(""));
+        child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
+        signal(&child, Signal::INT);
+        let interrupted = ended(child.wait_with_output().unwrap());
+        assert_eq!(interrupted.code, Some(130), "{interrupted}");
+        wait_until_gone(&mark);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_tell_the_end_is_not_waited_for_against_the_persons_will() {
+    let place = Place::with(|builder| builder.cci_withholds_status(true));
+    let mark = mark("withheld");
+    for transport in ["websocket", "spdy"] {
+        let script = "head -c 5; sleep 0.5";
+        let line = format!("cci exec -i --transport {transport} demo -- sh -c '{script}' {mark}");
+        let mut command = place.command(words(&line));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || drop(stdin.write_all(&[b'x'; 4_000_000])));
+        child.stdout.as_mut().unwrap().read_exact(&mut [0; 5]).unwrap();
+        let until = Instant::now() + PATIENCE;
+        // This program has the mark among its arguments, too.
+        while processes(&mark) > 1 {
+            assert!(Instant::now() < until, "the command goes on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // The first signal begins to kill, and the next one ends the wait for that.
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < until, "it goes on");
+            std::thread::sleep(Duration::from_millis(200));
+            signal(&child, Signal::INT);
+        };
+        assert_eq!(status.code(), Some(130), "{line}");
+        writer.join().unwrap();
     }
 }
 

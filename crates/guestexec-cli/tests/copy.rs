@@ -9,7 +9,7 @@ mod tree;
 use std::{
     ffi::OsString,
     fs,
-    os::unix::ffi::OsStringExt as _,
+    os::unix::{ffi::OsStringExt as _, fs::PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread::sleep,
@@ -176,6 +176,7 @@ fn refusals_say_what_to_do() {
         "cci cp a demo:POD/a",
         "cci cp a demo:POD",
         "cci cp a demo:POD/none/",
+        "cci cp a demo:POD/none/b",
         "cci cp a demo:",
         "cci cp demo:POD/a none/",
         "cci cp demo:POD/a none/b",
@@ -196,6 +197,22 @@ fn refusals_say_what_to_do() {
     insta::assert_snapshot!(stage.place.steady(&texts));
     assert_eq!(names(&stage.here("")), ["a"]);
     assert_eq!(names(&stage.in_pod("")), ["a", "links"]);
+}
+
+#[test]
+fn what_a_program_in_the_container_says_is_told() {
+    let programs = tempdir().unwrap();
+    let tar = programs.path().join("tar");
+    fs::write(&tar, "#!/bin/sh\necho 'tar: no room' >&2\nexit 2\n").unwrap();
+    fs::set_permissions(&tar, fs::Permissions::from_mode(0o755)).unwrap();
+    let stage = Stage::with(|builder| builder.programs(programs.path()));
+    fs::write(stage.here("a"), "a").unwrap();
+    let ended = stage.run("cci cp a demo:POD/b");
+    assert_eq!((ended.code, &*ended.stdout), (Some(125), ""), "{ended}");
+    let [what, advice] = ended.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{ended}") };
+    assert!(what.contains("tar: no room"), "{ended}");
+    assert_eq!(advice, "  Check the path, and permissions and room in the container.");
+    assert_eq!(names(&stage.in_pod("")), [""; 0]);
 }
 
 #[test]

@@ -15,6 +15,9 @@ use crate::{
 /// results with their outputs.
 pub const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
+/// Whether the program was built with TLS.
+pub(crate) const HAS_TLS: bool = cfg!(any(feature = "__rustls", feature = "native-tls"));
+
 /// Settings of the HTTP client.
 ///
 /// ```
@@ -179,7 +182,7 @@ impl HttpOptions {
 
 /// Builds the client that carries requests to `endpoints`: HTTP/1.1, TLS verified, redirects not
 /// followed. An endpoint on this machine is reached directly, without the proxy of `options` or the
-/// environment. If no endpoint is HTTPS, the certificates of this machine are not read.
+/// environment. If no endpoint is HTTPS, the certificates of this machine are not read, and none is trusted.
 ///
 /// HTTP/1.1 because a connection negotiated to HTTP/2 cannot be upgraded; no redirects because each
 /// request carries credentials meant for one host.
@@ -191,14 +194,33 @@ pub fn http_client(
     options: &HttpOptions,
     endpoints: &[&Endpoint],
 ) -> Result<reqwest::Client, String> {
-    let needs_tls = endpoints.iter().any(|endpoint| endpoint.url().scheme() == "https");
-    if needs_tls && !cfg!(any(feature = "__rustls", feature = "native-tls")) {
+    let needs_tls = needs_tls(endpoints);
+    if needs_tls && !HAS_TLS {
         return Err(format!(
             "an endpoint is https, and this program was built without it: {TURN_ON}, or give the \
              client a transport of your own"
         ));
     }
     build(with_tls(client_builder(options)?, options, needs_tls)?)
+}
+
+/// Whether one of these endpoints is `https`.
+pub(crate) fn needs_tls(endpoints: &[&Endpoint]) -> bool {
+    endpoints.iter().any(|endpoint| endpoint.url().scheme() == "https")
+}
+
+/// Builds a client for `https` addresses beside the endpoints, as [`http_client`] does for an endpoint.
+///
+/// # Errors
+/// As [`http_client`].
+pub(crate) fn https_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
+    if !HAS_TLS {
+        return Err(format!(
+            "the address is https, and this program was built without it: {TURN_ON}, or give the \
+             client a transport of your own"
+        ));
+    }
+    build(with_tls(client_builder(options)?, options, true)?)
 }
 
 /// Builds a client for requests that another [`Transport`](crate::Transport) carries. It trusts no
@@ -216,8 +238,7 @@ pub(crate) fn offline_client(options: &HttpOptions) -> Result<reqwest::Client, S
 /// # Errors
 /// As [`http_client`].
 pub(crate) fn any_client(options: &HttpOptions) -> Result<reqwest::Client, String> {
-    let has_tls = cfg!(any(feature = "__rustls", feature = "native-tls"));
-    build(with_tls(client_builder(options)?, options, has_tls)?)
+    build(with_tls(client_builder(options)?, options, HAS_TLS)?)
 }
 
 fn client_builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, String> {
@@ -401,3 +422,23 @@ pub fn mark_as_error(mut answer: http::Response<Vec<u8>>) -> http::Response<Vec<
 #[cfg(test)]
 #[cfg(any(feature = "__rustls", feature = "native-tls"))]
 mod tests;
+
+#[cfg(test)]
+#[cfg(not(any(feature = "__rustls", feature = "native-tls")))]
+mod tests {
+    use crate::{HttpOptions, HttpTransport, Operation, Request, Transport as _};
+
+    #[tokio::test]
+    async fn an_https_address_is_refused_with_what_to_do_where_there_is_no_tls() {
+        const READ: Operation = Operation::undocumented("Read", "GET", "/");
+        let options = HttpOptions::new();
+        for transport in [HttpTransport::new(&options), HttpTransport::for_endpoints(&options, &[])]
+        {
+            let url = "https://127.0.0.1:1/".parse().unwrap();
+            let request = Request::from_reqwest(reqwest::Request::new(reqwest::Method::GET, url));
+            let error = transport.unwrap().execute(&READ, request).await.unwrap_err();
+            assert!(error.is_unusable(), "{error}");
+            assert!(error.to_string().contains("feature `rustls` or `native-tls`"), "{error}");
+        }
+    }
+}

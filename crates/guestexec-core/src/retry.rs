@@ -123,7 +123,8 @@ impl Retries {
     /// Sets how long a call may take with all its attempts and pauses. Default: no limit but
     /// `call_timeout`, which holds for each attempt.
     ///
-    /// A pause that would not end in time is not begun: the failure before it is the error. An attempt that
+    /// A pause that would not end in time is not begun: the failure before it is the error. A busy service is
+    /// not asked again if another answer that takes as long as its last one would come too late. An attempt that
     /// does not end in time is ended, with [`Timeout`](ErrorKind::Timeout).
     pub fn total_timeout(mut self, total: impl Into<Option<Duration>>) -> Self {
         self.total = total.into();

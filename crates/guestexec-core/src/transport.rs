@@ -9,7 +9,7 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::Duration,
 };
@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use crate::{
     Endpoint, HttpOptions, Operation,
-    http::{any_client, http_client, offline_client},
+    http::{HAS_TLS, any_client, http_client, https_client, needs_tls, offline_client},
 };
 
 pub use error::TransportError;
@@ -81,7 +81,18 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 ///
 /// Clones share their connections.
 #[derive(Clone, Debug)]
-pub struct HttpTransport(reqwest::Client);
+pub struct HttpTransport {
+    http: reqwest::Client,
+    /// For `https`, if `http` was made without TLS.
+    https: Option<Arc<Https>>,
+}
+
+/// A client with TLS that is set up when it is first needed. Few need it, and it reads this machine's certificates.
+#[derive(Debug)]
+struct Https {
+    options: HttpOptions,
+    client: OnceLock<Result<reqwest::Client, String>>,
+}
 
 impl HttpTransport {
     /// Sets up an HTTP client by `options`. It reads the certificates of this machine.
@@ -92,10 +103,12 @@ impl HttpTransport {
     /// # Errors
     /// [`TransportError`] with a sentence, if an option cannot be used or TLS could not be set up.
     pub fn new(options: &HttpOptions) -> Result<Self, TransportError> {
-        any_client(options).map(Self).map_err(TransportError::setup)
+        let http = any_client(options).map_err(TransportError::setup)?;
+        Ok(Self::of(http, options, HAS_TLS))
     }
 
-    /// The same for these endpoints alone: without TLS where none of them needs it.
+    /// The same for these endpoints: if none of them needs TLS, it is set up at the first request for an `https`
+    /// address, such as that of an object a service points to.
     ///
     /// # Errors
     /// As [`new`](Self::new), and if an endpoint needs TLS and the program was built without it.
@@ -103,14 +116,30 @@ impl HttpTransport {
         options: &HttpOptions,
         endpoints: &[&Endpoint],
     ) -> Result<Self, TransportError> {
-        http_client(options, endpoints).map(Self).map_err(TransportError::setup)
+        let http = http_client(options, endpoints).map_err(TransportError::setup)?;
+        Ok(Self::of(http, options, needs_tls(endpoints)))
+    }
+
+    fn of(http: reqwest::Client, options: &HttpOptions, has_tls: bool) -> Self {
+        let later = || Https { options: options.clone(), client: OnceLock::new() };
+        Self { http, https: (!has_tls).then(|| Arc::new(later())) }
+    }
+
+    /// The client for requests of this scheme.
+    fn client(&self, scheme: &str) -> Result<&reqwest::Client, TransportError> {
+        let Some(https) = self.https.as_ref().filter(|_| scheme == "https") else {
+            return Ok(&self.http);
+        };
+        let client = https.client.get_or_init(|| https_client(&https.options));
+        client.as_ref().map_err(|problem| TransportError::setup(problem.clone()))
     }
 }
 
 impl Transport for HttpTransport {
     fn execute(&self, _: &'static Operation, request: Request) -> ResponseFuture<'_> {
         Box::pin(async move {
-            let response = self.0.execute(request.into_reqwest()).await;
+            let request = request.into_reqwest();
+            let response = self.client(request.url().scheme())?.execute(request).await;
             response.map(Response::from_reqwest).map_err(TransportError::from_reqwest)
         })
     }
@@ -128,8 +157,8 @@ pub(crate) fn build_transport(
 ) -> Result<(reqwest::Client, Arc<dyn Transport>), String> {
     Ok(match given {
         None => {
-            let client = http_client(options, endpoints)?;
-            (client.clone(), Arc::new(HttpTransport(client)))
+            let http = http_client(options, endpoints)?;
+            (http.clone(), Arc::new(HttpTransport::of(http, options, needs_tls(endpoints))))
         }
         Some(transport) => {
             let timeout = options.timeout;

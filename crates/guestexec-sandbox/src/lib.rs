@@ -18,6 +18,7 @@ mod sandbox;
 mod secret;
 mod server;
 mod service;
+mod signals;
 mod tasks;
 mod tat;
 mod zstack;

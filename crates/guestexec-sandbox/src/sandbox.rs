@@ -19,7 +19,7 @@ use crate::{
     fault::{Fault, FaultPlan},
     process::{Limits, Processes},
     provider::Provider,
-    random, server,
+    random, server, signals,
     tasks::Tasks,
     tat::{Tat, TatHandle},
     zstack::{Zstack, ZstackHandle},
@@ -112,6 +112,7 @@ impl Sandbox {
 
     pub(crate) async fn with(builder: &Builder) -> Result<Self, StartError> {
         Handle::try_current().map_err(|_| StartError::Runtime)?;
+        signals::keep_from_children();
         let directory = tempfile::Builder::new()
             .prefix("guestexec-sandbox-")
             // It holds scripts with their parameters, and what commands write.

@@ -84,6 +84,7 @@ pub(crate) fn read(answer: &ErrorAnswer) -> Refusal<ErrorCode> {
         return Refusal { request_id, ..refusal };
     }
     let text = error.message.or_else(|| odd?.as_str().map(str::to_owned));
+    let text = text.filter(|text| !text.trim().is_empty());
     let message = text.unwrap_or_else(|| "the service gives no message".to_owned());
     let Some(code) = error.code else {
         return Refusal {

@@ -77,6 +77,17 @@ async fn a_refusal_inside_http_200_is_an_error_with_its_code() {
 }
 
 #[tokio::test]
+async fn a_refusal_without_a_message_is_a_sentence_with_its_code() {
+    for message in [r#","Message":"""#, r#","Message":" ""#, r#","Message":null"#, ""] {
+        let error = format!(r#"{{"Code":"InvalidParameter"{message}}}"#);
+        let body = format!(r#"{{"Response":{{"Error":{error},"RequestId":"r-1"}}}}"#);
+        let text = run_against(Answer::json("200 OK", &body)).await.to_string();
+        let expected = "RunCommand: InvalidParameter: the service gives no message (request r-1)";
+        assert!(text.starts_with(expected), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_error_leaves_open_whether_the_script_ran() {
     let page = "<html><body><h1>502 Bad Gateway</h1></body></html>";
     let error = run_against(Answer::http("502 Bad Gateway", "text/html", page)).await;

@@ -152,17 +152,7 @@ pub enum Method {
 /// command in single quotes:
 ///
 /// ```sh
-/// n() { printf 'guestexec:NONCE:-:%s:NONCE' "$1"; exit 125; };
-/// exec 2>/dev/null; for p in mktemp rm wc tail base64 tr; do command -v "$p" >/dev/null || n "$p"; done;
-/// d=$(mktemp -d) && true >"$d/o" && true >"$d/e" || { rm -rf "$d"; n mktemp; };
-/// exec 3>>"$d/o" 4<"$d/o" 5>>"$d/e" 6<"$d/e" 7<"$d/o" 8<"$d/e"; rm -rf "$d";
-/// (exec "${BASH:-sh}" -c COMMAND >&3 2>&5 </dev/null 3>&- 4<&- 5>&- 6<&- 7<&- 8<&-) && c=0 || c=$?;
-/// o=$(($(wc -c <&7))); e=$(($(wc -c <&8)));
-/// y=$((737280-o)); [ "$y" -ge 184320 ] || y=184320; [ "$y" -le "$e" ] || y=$e;
-/// x=$((737280-y)); [ "$x" -le "$o" ] || x=$o;
-/// printf 'guestexec:NONCE:%s:%s:%s:' "$c" "$((o-x))" "$((e-y))";
-/// tail -c "$x" <&4 | base64 | tr -d '\n'; printf ':'; tail -c "$y" <&6 | base64 | tr -d '\n';
-/// printf ':NONCE'
+#[doc = include_str!("run/capture.sh")]
 /// ```
 ///
 /// The streams are files that have no name any more when the command begins, so nothing of them is
@@ -175,13 +165,7 @@ pub enum Method {
 /// `$f='powershell.exe';$a='-NoProfile -NonInteractive -EncodedCommand '+` and `$t` in Base64):
 ///
 /// ```text
-/// $t=[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('TEXT'));$f=$env:ComSpec;$a='/d /s /c "'+$t+'"';
-/// $o=[IO.Path]::GetTempFileName();$e=[IO.Path]::GetTempFileName();try{
-/// $p=Start-Process $f $a -Wait -PassThru -NoNewWindow -RedirectStandardOutput $o -RedirectStandardError $e;
-/// $r={param($x)$b=[IO.File]::ReadAllBytes($x);$n=[Math]::Min($b.Length,368640);
-/// [string]($b.Length-$n);[Convert]::ToBase64String($b,$b.Length-$n,$n)};$x=&$r $o;$y=&$r $e;
-/// [Console]::Out.Write('guestexec:NONCE:'+$p.ExitCode+':'+$x[0]+':'+$y[0]+':'+$x[1]+':'+$y[1]+':NONCE')
-/// }finally{Remove-Item $o,$e}
+#[doc = include_str!("run/capture.ps1")]
 /// ```
 ///
 /// This project has run the Linux form only; the Windows form is written after Microsoft's

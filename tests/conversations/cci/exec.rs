@@ -136,21 +136,47 @@ pub async fn terminal_stdin(stage: Stage) -> String {
     told(&tape)
 }
 
-pub async fn resize(stage: Stage) -> String {
-    let tape = session(ExecScript::new().wait_for_stdin(1));
+/// A terminal whose size is set twice before the program writes.
+async fn resized(stage: Stage, transport: ExecTransport) -> String {
+    let script = ExecScript::new().wait_for_stdin(1);
+    let tape = match transport {
+        ExecTransport::SpdyPost => session_by_post(script),
+        _ => session(script),
+    };
     let client = client(&stage, &tape);
     let size = TerminalSize { width: 80, height: 24 };
-    let mut child = pod(&client).exec(["top"]).tty(size).spawn().await.unwrap();
+    let exec = pod(&client).exec(["top"]).tty(size).transport(transport);
+    let mut child = exec.spawn().await.unwrap();
     child.resize(120, 40).await.unwrap();
     child.stdin.as_mut().unwrap().write_all(b"q").await.unwrap();
     assert!(child.wait().await.unwrap().success());
     told(&tape)
 }
 
+pub async fn resize(stage: Stage) -> String {
+    resized(stage, ExecTransport::Auto).await
+}
+
+pub async fn resize_v4(stage: Stage) -> String {
+    resized(stage, ExecTransport::WebSocketV4).await
+}
+
+pub async fn resize_spdy(stage: Stage) -> String {
+    resized(stage, ExecTransport::SpdyPost).await
+}
+
 pub async fn unread(stage: Stage) -> String {
     let tape = session(ExecScript::new().stdout("no input is read\n"));
     let client = client(&stage, &tape);
     assert!(pod(&client).exec(["date"]).stdin("one\ntwo\n").await.unwrap().success());
+    told(&tape)
+}
+
+pub async fn unread_spdy(stage: Stage) -> String {
+    let tape = session_by_post(ExecScript::new().stdout("no input is read\n"));
+    let client = client(&stage, &tape);
+    let exec = pod(&client).exec(["date"]).stdin("one\ntwo\n");
+    assert!(exec.transport(ExecTransport::SpdyPost).await.unwrap().success());
     told(&tape)
 }
 

@@ -2,6 +2,7 @@
 //! the changed line alone.
 
 mod bodies;
+mod sessions;
 mod table;
 mod transport;
 mod unseen;
@@ -14,6 +15,7 @@ use std::{
 };
 
 use bodies::BODIES;
+use sessions::SESSIONS;
 use table::Mutation;
 use unseen::UNSEEN;
 use wire::WIRE;
@@ -27,7 +29,7 @@ use crate::{
 const BEGIN: &str = "=== ";
 
 fn all() -> impl Iterator<Item = &'static Mutation> {
-    BODIES.iter().chain(WIRE).chain(UNSEEN)
+    BODIES.iter().chain(WIRE).chain(SESSIONS).chain(UNSEEN)
 }
 
 fn talk(name: &str) -> Talk {

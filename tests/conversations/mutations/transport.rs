@@ -34,8 +34,8 @@ pub enum Edit {
     Drop(usize, fn() -> Value),
     /// It is sent after the next one, and this is its answer.
     Swap(usize, fn() -> Value),
-    /// The messages that the client sends in a session over a WebSocket, first the byte of the channel.
-    /// The length stays.
+    /// The messages that the client sends in a session over a WebSocket, first the byte of the channel; the
+    /// frames that it sends over SPDY, first their head of eight bytes. The length stays.
     Session(fn(&mut [u8])),
 }
 
@@ -111,10 +111,12 @@ async fn rewired(response: Response, edit: fn(&mut [u8])) -> Response {
         write!(head, "{name}: {}\r\n", value.to_str().unwrap()).unwrap();
     }
     head.extend(b"\r\n");
+    let is_spdy = response.headers().get("upgrade").is_some_and(|to| to == "SPDY/3.1");
     let server = response.into_reqwest().upgrade().await.expect("a session was granted");
     let wire = Wire {
         head,
         server,
+        is_spdy,
         edit,
         is_open: false,
         reader: None,
@@ -132,6 +134,7 @@ struct Wire {
     /// What of the answer's head is not read.
     head: Vec<u8>,
     server: Upgraded,
+    is_spdy: bool,
     edit: fn(&mut [u8]),
     /// Whether the request, which nobody reads, is over.
     is_open: bool,
@@ -151,18 +154,29 @@ impl Wire {
             self.received.drain(..at + 4);
             self.is_open = true;
         }
-        while let Some(payload) = payload(&self.received) {
-            let mask: [u8; 4] = self.received[payload.start - 4..payload.start].try_into().unwrap();
-            let end = payload.end;
-            let frame = &mut self.received[payload];
-            let masked = |bytes: &mut [u8]| {
-                bytes.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
-            };
-            masked(frame);
-            (self.edit)(frame);
-            masked(frame);
+        while let Some(end) = self.edit_first() {
             self.out.extend(self.received.drain(..end));
         }
+    }
+
+    /// Changes the first frame, once all of it is there, and returns its length.
+    fn edit_first(&mut self) -> Option<usize> {
+        if self.is_spdy {
+            let end = spdy_frame(&self.received)?;
+            (self.edit)(&mut self.received[..end]);
+            return Some(end);
+        }
+        let payload = payload(&self.received)?;
+        let mask: [u8; 4] = self.received[payload.start - 4..payload.start].try_into().unwrap();
+        let end = payload.end;
+        let frame = &mut self.received[payload];
+        let masked = |bytes: &mut [u8]| {
+            bytes.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+        };
+        masked(frame);
+        (self.edit)(frame);
+        masked(frame);
+        Some(end)
     }
 
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -174,7 +188,14 @@ impl Wire {
     }
 }
 
-/// Where the payload of the first frame is, once all of it is there. A client masks its frames.
+/// The length of the first frame of SPDY, once all of it is there.
+fn spdy_frame(bytes: &[u8]) -> Option<usize> {
+    let [_, a, b, c] = *bytes.get(4..8)?.first_chunk()?;
+    let end = 8 + u32::from_be_bytes([0, a, b, c]) as usize;
+    (bytes.len() >= end).then_some(end)
+}
+
+/// Where the payload of the first frame of a WebSocket is, once all of it is there. A client masks its frames.
 fn payload(bytes: &[u8]) -> Option<std::ops::Range<usize>> {
     let (length, start) = match bytes.get(1)? & 0x7f {
         126 => (u64::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)), 8),

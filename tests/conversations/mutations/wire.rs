@@ -1,4 +1,4 @@
-//! Changes of headers, addresses, sessions and whole requests, and what of them a diff shows.
+//! Changes of headers, addresses and whole requests, and what of them a diff shows.
 
 use guestexec_testkit::Value;
 use reqwest::{
@@ -8,8 +8,8 @@ use reqwest::{
 use serde_json::json;
 
 use super::{
-    table::{Mutation, change, find, header, no_header, path, query},
-    transport::Edit::{Double, Drop, Request as Of, Session, Swap},
+    table::{Mutation, change, header, no_header, path, query},
+    transport::Edit::{Double, Drop, Request as Of, Swap},
 };
 
 /// A list of one invocation that is over.
@@ -253,89 +253,6 @@ pub const WIRE: &[Mutation] = &[
             "-LogInByAccount: PUT http://zstack:8080/zstack/v1/accounts/login",
             "+LogInByAccount: PUT http://zstack:8081/zstack/v1/accounts/login",
         ],
-    ),
-    // Handshakes and sessions.
-    change(
-        "a version of the protocol is not offered",
-        "cci/exec-stdin-piped",
-        Of(1, |request| header(request, "sec-websocket-protocol", "v5.channel.k8s.io")),
-        &[
-            "-sec-websocket-protocol: v5.channel.k8s.io, v4.channel.k8s.io",
-            "+sec-websocket-protocol: v5.channel.k8s.io",
-        ],
-    ),
-    change(
-        "versions of the protocol have another order",
-        "cci/exec-forbidden",
-        Of(1, |request| {
-            header(request, "sec-websocket-protocol", "v4.channel.k8s.io, v5.channel.k8s.io")
-        }),
-        &[
-            "-sec-websocket-protocol: v5.channel.k8s.io, v4.channel.k8s.io",
-            "+sec-websocket-protocol: v4.channel.k8s.io, v5.channel.k8s.io",
-        ],
-    ),
-    change(
-        "the protocol of the upgrade is another",
-        "cci/exec-lost",
-        Of(1, |request| header(request, "upgrade", "SPDY/3.1")),
-        &["-upgrade: websocket", "+upgrade: SPDY/3.1"],
-    ),
-    change(
-        "the version of the WebSocket is another",
-        "cci/exec-lost",
-        Of(1, |request| header(request, "sec-websocket-version", "12")),
-        &["-sec-websocket-version: 13", "+sec-websocket-version: 12"],
-    ),
-    change(
-        "a byte of the input is another",
-        "cci/exec-terminal-v5",
-        Session(|message| {
-            if message == b"\0id\n" {
-                message[1] = b'I'
-            }
-        }),
-        &[r#"-stdin "id\n""#, r#"+stdin "Id\n""#],
-    ),
-    change(
-        "a line of the input is another",
-        "cci/exec-stdin-unread",
-        Session(|message| {
-            if message == b"\0one\ntwo\n" {
-                message[5] = b'T'
-            }
-        }),
-        &[r#"-      "two\n""#, r#"+      "Two\n""#],
-    ),
-    change(
-        "the input does not end",
-        "cci/exec-stdin-unread",
-        Session(|message| {
-            if message == b"\xff\0" {
-                message[1] = 2
-            }
-        }),
-        &["-stdin ends"],
-    ),
-    change(
-        "the size of a terminal is another",
-        "cci/exec-resized",
-        Session(|message| {
-            if let Some(at) = find(message, b"120") {
-                message[at + 2] = b'1'
-            }
-        }),
-        &["-resize 120x40", "+resize 121x40"],
-    ),
-    change(
-        "a size of a terminal does not come",
-        "cci/exec-resized",
-        Session(|message| {
-            if find(message, b"120").is_some() {
-                message[0] = 0x7f
-            }
-        }),
-        &["-resize 120x40"],
     ),
     // Requests.
     change(

@@ -88,8 +88,10 @@ fn requests<'a>(
     let (id, lines) = (call.id(), &call.operation.lines);
     let all = call.examples();
     if all.is_empty() {
-        let text = "there is no named example, so no snapshot; add one (`examples` of the body or of a \
-                    parameter, or `x-examples`)";
+        let holder = if call.body().is_some() { "the body" } else { "a parameter" };
+        let text = format!(
+            "there is no named example, so no snapshot; add one (`examples` of {holder}, or `x-examples`)"
+        );
         return complaints.add((lines, ""), id, text);
     }
     if let Some((_, name)) = collision(all.iter().map(|example| example.name), str::to_owned) {
@@ -111,13 +113,12 @@ fn alone(call: Call<'_>, complaints: &mut Complaints) {
             let holds =
                 names.contains(&name.as_str()) || parameter.is_everywhere() && !names.is_empty();
             complaints.unless(holds, (&example.lines, ""), call.id(), || {
-                let there = match names.is_empty() {
-                    true => "which has none".to_owned(),
-                    false => format!("which has {}", names.join(", ")),
+                let remedy = match names.is_empty() {
+                    true => "give the body one of this name".to_owned(),
+                    false => format!("give it the name of one: {}", names.join(", ")),
                 };
                 format!(
-                    "the example `{name}` of the parameter `{}` goes with no example of the body, {there}; \
-                     give it the name of one",
+                    "the example `{name}` of the parameter `{}` goes with no example of the body; {remedy}",
                     parameter.name
                 )
             });

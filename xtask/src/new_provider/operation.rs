@@ -9,6 +9,7 @@ use super::{
     foreign::{Foreign, flag, items, members, name_in, text},
     names::{self, Taken},
     prose,
+    scalar::is_secret,
     schema::{Root, Schemas, Side, Spot},
 };
 use crate::{
@@ -314,6 +315,7 @@ impl<'a> Operations<'a> {
         }
         let target = self.foreign.target("schemas", schema).unwrap_or(schema);
         let is_deprecated = [given, schema, target].iter().any(|it| flag(it, "deprecated"));
+        let is_password = text(target, "format") == Some("password");
         for sentence in more {
             let stop = if about.ends_with(['.', '!', '?', ':']) { "" } else { "." };
             about = format!("{about}{stop} {sentence}");
@@ -327,6 +329,12 @@ impl<'a> Operations<'a> {
         }
         if is_deprecated {
             parameter["deprecated"] = true.into();
+        }
+        if is_password || is_secret(name) {
+            parameter["x-sensitive"] = true.into();
+            if !is_password {
+                self.schemas.note(&spot, Kind::Secret);
+            }
         }
         parameter["description"] = about.into();
         parameter["schema"] = made;
@@ -532,6 +540,35 @@ impl<'a> Operations<'a> {
         Some(json!({ "$ref": format!("#/components/responses/{ours}") }))
     }
 
+    /// The headers of an answer: what each is, and whether it is a secret.
+    fn headers(&mut self, spot: &Spot, answer: &Value) -> Map<String, Value> {
+        let foreign = self.foreign;
+        let mut made = Map::new();
+        for (name, header) in members(answer, "headers") {
+            let is_name =
+                name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+            let Some(header) =
+                foreign.target("headers", header).filter(|_| is_name && !name.is_empty())
+            else {
+                continue;
+            };
+            let schema = header.get("schema").and_then(|it| foreign.target("schemas", it));
+            let kind = schema.and_then(|schema| text(schema, "type"));
+            let kind = kind.filter(|kind| matches!(*kind, "boolean" | "integer" | "number"));
+            let mut ours = json!({ "schema": { "type": kind.unwrap_or("string") } });
+            let about = self.schemas.cleaned(text(header, "description").unwrap_or_default(), spot);
+            if !about.is_empty() {
+                ours["description"] = about.into();
+            }
+            if is_secret(name) {
+                ours["schema"]["x-sensitive"] = true.into();
+                self.schemas.decisions.add(format!("{}.{name}", spot.place), Kind::Secret);
+            }
+            made.insert(name.clone(), ours);
+        }
+        made
+    }
+
     fn answer(
         &mut self,
         place: &str,
@@ -544,6 +581,10 @@ impl<'a> Operations<'a> {
         let about = self.schemas.cleaned(text(answer, "description").unwrap_or_default(), &spot);
         let usual = if status.starts_with('2') { "Success." } else { "A refusal." };
         let mut made = json!({ "description": if about.is_empty() { usual } else { &about } });
+        let headers = self.headers(&spot, answer);
+        if !headers.is_empty() {
+            made["headers"] = headers.into();
+        }
         if method == "head" || status == "204" {
             return made;
         }

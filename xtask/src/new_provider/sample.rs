@@ -244,8 +244,11 @@ pub(super) fn text(schema: &Value, name: &str) -> Option<String> {
         let text: String = text.chars().cycle().take(text.chars().count().max(least)).collect();
         text.chars().take(most).collect::<String>()
     };
+    let is_json = schema.get("x-content").is_some();
+    let hint = hint.filter(|hint| !is_json || serde_json::from_str::<Value>(hint).is_ok());
+    let json = is_json.then(|| "{}".to_owned());
     let candidates =
-        [hint.map(str::to_owned), Some(padded(&plain)), Some(padded("a")), Some(padded("1"))];
+        [hint.map(str::to_owned), json, Some(padded(&plain)), Some(padded("a")), Some(padded("1"))];
     if let Some(text) = candidates.into_iter().flatten().find(|text| fits(text)) {
         return Some(text);
     }

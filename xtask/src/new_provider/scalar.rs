@@ -17,14 +17,24 @@ const SECRETS: [&str; 9] = [
     "private_key", "secret", "secret_key",
 ];
 
+/// True for what holds a secret by its name.
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = name.to_snake_case();
+    SECRETS.iter().any(|secret| name == *secret || name.ends_with(&format!("_{secret}")))
+}
+
 impl Schemas<'_> {
     pub(super) fn plain_text(&mut self, flat: &Flat, spot: &Spot) -> Value {
         let mut schema = json!({ "type": "string" });
         let mut more = Vec::new();
         let format = flat.words.get("format").and_then(Value::as_str);
         let own = format.filter(|format| matches!(*format, "byte" | "password"));
+        let is_json = matches!(format, Some("json" | "json-string"));
         match (own, format) {
             (Some(format), _) if spot.side != Side::Parameter => schema["format"] = format.into(),
+            // Whether it is one is known where a parameter is made.
+            (Some("password"), _) => {}
+            _ if is_json && spot.side != Side::Parameter => schema["x-content"] = "json".into(),
             (_, Some(format)) if !format.is_empty() && format != "string" => {
                 let format: String =
                     format.chars().filter(|c| c.is_ascii_graphic() && *c != '`').collect();
@@ -42,11 +52,9 @@ impl Schemas<'_> {
         {
             self.decisions.add(root_of(&spot.place), Kind::AnswerLoosened);
         }
-        let name = spot.place.rsplit('.').next().unwrap_or_default().to_snake_case();
-        let is_secret =
-            SECRETS.iter().any(|secret| name == *secret || name.ends_with(&format!("_{secret}")));
+        let name = spot.place.rsplit('.').next().unwrap_or_default();
         let is_member = spot.side != Side::Parameter && !spot.place.ends_with(".items");
-        if is_secret && is_member && schema.get("format").is_none() {
+        if is_secret(name) && is_member && schema.get("format").is_none() {
             schema["x-sensitive"] = true.into();
             self.note(spot, Kind::Secret);
         }

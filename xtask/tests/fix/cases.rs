@@ -31,6 +31,13 @@ fn fact(place: &str, what: &'static str, page: &str) -> Finding {
 const GET: &str = "connectCciV2GetNamespacedPodExec";
 const POST: &str = "connectCciV2PostNamespacedPodExec";
 
+/// A parameter that the page has and the small document lacks.
+fn of_query() -> Finding {
+    let limits = Limits { maximum: Some(50), ..Limits::default() };
+    let limit = Member { place: Place::Query, limits, ..member("limit", Type::Integer) };
+    missing("ListWidgets.request.limit", limit, "color")
+}
+
 fn members() -> Vec<Case> {
     let of = |limits: Limits, member: Member| Member { limits, ..member };
     let required = |member: Member| Member { required: Some(true), ..member };
@@ -188,36 +195,8 @@ fn members() -> Vec<Case> {
             "small",
             vec![finding("ListWidgets.request.X-Trace", Kind::MemberGone)],
         ),
-        case(
-            "parameter-of-a-query",
-            "small",
-            vec![missing(
-                "ListWidgets.request.limit",
-                Member {
-                    place: Place::Query,
-                    ..of(
-                        Limits { maximum: Some(50), ..Limits::default() },
-                        member("limit", Type::Integer),
-                    )
-                },
-                "color",
-            )],
-        ),
-        case(
-            "parameter-beside-examples-of-parameters",
-            "paired",
-            vec![missing(
-                "ListWidgets.request.limit",
-                Member {
-                    place: Place::Query,
-                    ..of(
-                        Limits { maximum: Some(50), ..Limits::default() },
-                        member("limit", Type::Integer),
-                    )
-                },
-                "color",
-            )],
-        ),
+        case("parameter-of-a-query", "small", vec![of_query()]),
+        case("parameter-beside-examples-of-parameters", "paired", vec![of_query()]),
         case(
             "limit-below-an-example-of-a-parameter",
             "paired",

@@ -9,7 +9,7 @@ use reqwest::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::Lease;
-use crate::{Credentials, Error, token::seconds};
+use crate::{Credentials, Error, error, token::seconds};
 
 /// The assumed life of keys whose end is unknown: short, because they are temporary.
 const UNTOLD: Duration = Duration::from_secs(600);
@@ -64,12 +64,19 @@ impl<'a> Iam<'a> {
             StatusCode::OK | StatusCode::CREATED => Ok(answer),
             status => {
                 let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-                let texts = [&body["error"]["message"], &body["error_msg"], &body["message"]];
-                let text = texts.into_iter().find_map(Value::as_str).unwrap_or_default();
-                let text = readable(&secrets.hidden_in(text.to_owned()));
-                let text = beginning(&text, LONGEST);
-                let colon = if text.is_empty() { "" } else { ": " };
-                Err(unusable(format!("IAM refuses {} with {status}{colon}{text}", operation.id)))
+                let named = |names: [&Value; 3]| {
+                    let text = names.into_iter().find_map(error::text)?;
+                    let text = readable(&secrets.hidden_in(text));
+                    Some(beginning(&text, LONGEST).to_owned())
+                };
+                let inner = &body["error"];
+                let code = named([&body["error_code"], &body["code"], &inner["code"]]);
+                let code = code.filter(|code| code != status.as_str());
+                let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
+                let text = named([&inner["message"], &body["error_msg"], &body["message"]]);
+                let text = text
+                    .map_or_else(|| " and gives no message".to_owned(), |text| format!(": {text}"));
+                Err(unusable(format!("IAM refuses {} with {status}{code}{text}", operation.id)))
             }
         }
     }

@@ -31,6 +31,7 @@ present() { [ -e "$name" ] || [ -L "$name" ]; }
 for tool in tar head mv rm mkdir chmod; do
   command -v "$tool" >/dev/null || { echo "$tool"; echo "$id:missing"; exit 1; }
 done
+[ -d "$3" ] || { echo "$id:homeless"; exit 1; }
 cd "$3" || { echo "$id:failed"; exit 1; }
 if [ "$overwrite" != yes ] && present; then echo "$id:present"; exit 1; fi
 umask 077
@@ -225,6 +226,8 @@ pub(super) enum Said {
     Present,
     /// There is nothing at the path.
     Absent,
+    /// There is no folder for the copy.
+    Homeless,
     /// The path leads to neither a file nor a folder.
     Special,
     /// A program is missing; its name came before.
@@ -305,6 +308,7 @@ impl Lines {
                 Some(b"file") => Said::File,
                 Some(b"present") => Said::Present,
                 Some(b"absent") => Said::Absent,
+                Some(b"homeless") => Said::Homeless,
                 Some(b"special") => Said::Special,
                 Some(b"missing") => Said::Missing,
                 Some(b"failed") => Said::Failed,
@@ -351,6 +355,11 @@ pub(super) async fn failure(
             format!("there is nothing at `{path}` in the container"),
         )
         .with_advice("check the path, and which container it is in"),
+        Said::Homeless => Error::new(
+            ErrorKind::NotFound,
+            format!("there is no folder `{}` in the container", place.folder),
+        )
+        .with_advice("make it first, or check the path, and which container it is in"),
         Said::Special => Error::new(
             ErrorKind::InvalidRequest,
             format!("`{path}` in the container is neither a file nor a folder"),

@@ -1,6 +1,6 @@
 //! The exec request: which upgrades to ask for, and what to do about a server that refuses one.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use guestexec_core::{Answer, ErrorKind, Underway, Upgraded};
 use guestexec_remotecommand::{Streams, Subprotocol};
@@ -12,7 +12,11 @@ use super::{
     failure::cannot_end_input,
     refusal::{Fallback, combined, fallback},
 };
-use crate::{Error, Pod, hooks::Call, upgrade::Upgrade};
+use crate::{
+    Error, Pod,
+    hooks::{Call, TurnedAway},
+    upgrade::Upgrade,
+};
 
 /// The transport of a session.
 ///
@@ -103,6 +107,8 @@ pub(super) struct ExecRequest<'a> {
     pub(super) underway: Underway,
     /// Whether an earlier upgrade was refused by an answer that does not prove that nothing ran.
     pub(super) in_doubt: Underway,
+    /// The last answer of a server that was busy.
+    pub(super) turned_away: TurnedAway,
 }
 
 /// The upgraded connection of a request that was accepted.
@@ -117,7 +123,7 @@ pub(super) struct ExecConnection {
 /// common.
 macro_rules! request {
     ($self:ident, $upgrade:ident, $method:ident) => {{
-        let ExecRequest { pod, argv, streams, deadline, underway, .. } = $self;
+        let ExecRequest { pod, argv, streams, deadline, underway, turned_away, .. } = $self;
         let call = pod.client.$method(&*pod.namespace, &*pod.name);
         let mut call = call.command(argv.clone()).stdout(streams.stdout);
         if let Some(container) = &pod.container {
@@ -132,7 +138,9 @@ macro_rules! request {
         if streams.tty {
             call = call.tty(true);
         }
-        call.send_in(Call::upgrading($upgrade, underway.clone(), *deadline))
+        let call_state =
+            Call::upgrading($upgrade, underway.clone(), *deadline, turned_away.clone());
+        call.send_in(call_state)
     }};
 }
 
@@ -140,6 +148,22 @@ impl ExecRequest<'_> {
     /// Whether the command may run although there is no session.
     pub(super) fn may_have_run(&self) -> bool {
         self.underway.may_have_run() || self.in_doubt.may_have_run()
+    }
+
+    /// The error of a caller that gave up after `length`.
+    ///
+    /// A server that was busy to the end is that error. One that may have taken the command since is not.
+    pub(super) fn late(&self, length: Duration) -> Error {
+        let may_have_run = self.may_have_run();
+        let message = format!("the server did not accept the command within {length:?}");
+        let message = match self.turned_away.take() {
+            Some(busy) if !may_have_run => return busy,
+            Some(busy) => format!("{message}; before, it answered: {}", busy.message()),
+            None => message,
+        };
+        Error::new(ErrorKind::Timeout, message)
+            .during(self.operation())
+            .with_may_have_run(may_have_run)
     }
 
     /// The operation that is sent first, for errors that come before any answer.

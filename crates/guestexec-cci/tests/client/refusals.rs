@@ -178,6 +178,30 @@ async fn odd_json_is_read_as_far_as_possible() {
 }
 
 #[tokio::test]
+async fn an_error_without_a_message_is_a_sentence_with_its_code_and_status() {
+    within(async {
+        for (body, beginning) in [
+            (r#"{"error":{"code":403,"title":"Forbidden"}}"#, ""),
+            (r#"{"error":{"code":403,"message":"","title":"Forbidden"}}"#, ""),
+            (r#"{"error":{"code":"IAM.0003","message":null}}"#, "IAM.0003: "),
+            (r#"{"error_code":"IAM.0011","error_msg":"  "}"#, "IAM.0011: "),
+            (r#"{"kind":"Status","status":"Failure","reason":"Forbidden"}"#, "Forbidden: "),
+            (r#"{"kind":"Status","status":"Failure","code":403}"#, ""),
+        ] {
+            let text = refused("403 Forbidden", JSON, body).await.to_string();
+            let expected = format!(
+                "connectCciV2GetNamespacedPodExec: {beginning}the service refuses the request and gives no message (HTTP 403)"
+            );
+            assert!(text.starts_with(&expected), "{body}: {text}");
+        }
+        // A form that nobody documents is called that.
+        let text = refused("403 Forbidden", JSON, r#"{"x":1}"#).await.to_string();
+        assert!(text.contains("does not document"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_answer_that_a_gateway_may_have_made_proves_nothing() {
     within(async {
         let quoting = r#"{"kind":"Status","status":"Failure","code":500,"message":"Internal error occurred: error attaching: stream broke while running [sh -c ls || echo container not found (\"main\"): no such file or directory]"}"#;

@@ -143,3 +143,56 @@ async fn of_two_requests_the_last_one_counts() {
     })
     .await;
 }
+
+/// A service that turns the first request away, and takes the rest of its time.
+async fn busy(first: String, more: &'static str) -> Peer {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    Peer::new(move |_, mut stream| {
+        let answer = match count.fetch_add(1, Ordering::SeqCst) {
+            0 => first.clone(),
+            _ => more.to_owned(),
+        };
+        async move {
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            std::future::pending().await
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_at_the_deadline_is_said_to_be_busy() {
+    within(async {
+        // The head of the answer comes, and its body does not.
+        let head =
+            "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\nslow";
+        let peer = busy(head.to_owned(), "").await;
+        let client = peer.builder().build().unwrap();
+        let exec = pod(&client).exec(["reboot"]).handshake_timeout(Duration::from_millis(500));
+        let error = exec.output().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Throttled, "{error}");
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(429));
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        assert!(!error.may_have_run() && error.is_retryable(), "{error}");
+        assert_eq!(peer.requests().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_was_busy_and_then_silent_may_have_run_the_command() {
+    within(async {
+        let text = response("429 Too Many Requests", "Content-Type: text/plain\r\n", "slow down");
+        let peer = busy(text, "").await;
+        let client = peer.builder().build().unwrap();
+        let exec = pod(&client).exec(["reboot"]).handshake_timeout(PATIENCE);
+        let error = exec.output().await.unwrap_err();
+        assert_eq!(peer.requests().len(), 2);
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert!(error.may_have_run() && !error.is_retryable(), "{error}");
+        let said = "did not accept the command within 5s; before, it answered: slow down";
+        assert!(error.message().ends_with(said), "{error}");
+    })
+    .await;
+}

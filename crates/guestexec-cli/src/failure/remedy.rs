@@ -53,7 +53,8 @@ pub(super) fn places(error: &Error) -> Vec<String> {
 /// What to do.
 pub(super) fn advice(error: &Error) -> String {
     let provider = error.provider();
-    let own = error.advice().filter(|advice| !is_of_the_library(advice));
+    let own = error.advice().map(with_options).filter(|advice| !is_of_the_library(advice));
+    let own = own.as_deref();
     if let Some(id) = goes_on(error) {
         return format!("the command may go on, as {id}");
     }
@@ -133,6 +134,22 @@ fn goes_on(error: &Error) -> Option<String> {
         return (!ids.is_empty()).then(|| format!("invocation {}", ids.join(", ")));
     }
     None
+}
+
+/// An advice that names options where the library's names setters.
+fn with_options(advice: &str) -> String {
+    [
+        ("`.transport(ExecTransport::SpdyPost)`", "--transport spdy"),
+        ("`transport`", "--transport"),
+        ("`killable`", "--killable always"),
+        ("`stdin_piped` and a command", "a command"),
+        ("`overwrite`", "--overwrite"),
+        ("`allow_outside_links`", "--allow-outside-links"),
+        ("`size_limit`", "--size-limit"),
+        ("`entry_limit`", "--entry-limit"),
+    ]
+    .iter()
+    .fold(advice.to_owned(), |advice, (setter, option)| advice.replace(setter, option))
 }
 
 /// True of an advice that names an item of the library, such as `Client::job` or `login(…)`.

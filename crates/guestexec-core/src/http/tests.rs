@@ -67,9 +67,26 @@ async fn asked(options: HttpOptions) -> Result<StatusCode, TransportError> {
     let endpoint = Endpoint::parse(&endpoint, PlainHttp::Loopback).unwrap();
     let options = options.root_certificates(SERVER[0]);
     let transport = HttpTransport::for_endpoints(&options, &[&endpoint])?;
-    let url = Url::parse(endpoint.base()).unwrap();
+    asked_by(&transport, endpoint.base()).await
+}
+
+async fn asked_by(transport: &HttpTransport, url: &str) -> Result<StatusCode, TransportError> {
+    let url = Url::parse(url).unwrap();
     let request = Request::from_reqwest(reqwest::Request::new(reqwest::Method::GET, url));
     transport.execute(&READ, request).await.map(|response| response.status())
+}
+
+#[tokio::test]
+async fn a_transport_of_plain_http_reaches_an_https_address() {
+    let [chain, key] = CLIENT;
+    let options = HttpOptions::new().client_certificate(chain, key).root_certificates(SERVER[0]);
+    let endpoint = Endpoint::parse("http://127.0.0.1:1", PlainHttp::Loopback).unwrap();
+    let transport = HttpTransport::for_endpoints(&options, &[&endpoint]).unwrap();
+    for _ in 0..2 {
+        let address = format!("https://localhost:{}", demanding());
+        let answer = asked_by(&transport.clone(), &address).await;
+        assert_eq!(answer.unwrap(), StatusCode::NO_CONTENT);
+    }
 }
 
 #[tokio::test]

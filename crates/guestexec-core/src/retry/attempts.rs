@@ -244,7 +244,9 @@ impl<'a> Attempts<'a> {
             self.throttled += 1;
             let wait = settings.pause(self.throttled).max(asked);
             let is_patient = self.begin.elapsed().saturating_add(wait) <= settings.patience;
-            return (is_patient && self.ends_in_time(wait)).then_some(wait);
+            // The next answer may take as long as this one. One that comes too late says less than this.
+            let until_answered = wait.saturating_add(self.sent.elapsed());
+            return (is_patient && self.ends_in_time(until_answered)).then_some(wait);
         }
         let wait = settings.pause(self.failures + 1).max(asked);
         let may = self.failures < self.count

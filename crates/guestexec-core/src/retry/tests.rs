@@ -129,6 +129,26 @@ async fn a_service_gets_the_pause_that_it_asks_for_up_to_the_patience() {
     assert_eq!(made, 4);
 }
 
+/// An answer that comes after the deadline says less than that of a service that is busy.
+#[tokio::test(start_paused = true)]
+async fn no_busy_service_is_asked_again_that_would_answer_too_late() {
+    for (answers_after, made) in [(SECOND / 2, 2), (SECOND, 1)] {
+        let retrying = Retrying::new(Retries::new().pauses(SECOND / 5, SECOND / 5));
+        let deadline = Instant::now() + SECOND * 3 / 2;
+        let mut attempts = Attempts::new(&retrying, &STARTS, None, Some(deadline));
+        loop {
+            attempts.begin(&request());
+            sleep(answers_after).await;
+            let verdict = failed(ErrorKind::Throttled);
+            if !attempts.again(verdict, Seen::default(), &Secrets::default).await {
+                break;
+            }
+        }
+        assert_eq!(attempts.made(), made, "{answers_after:?}");
+        assert!(Instant::now() < deadline);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_pause_goes_beyond_the_limit_or_the_callers_deadline() {
     let limited = Retrying::new(Retries::from(9).total_timeout(10 * SECOND));

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     process::Stdio,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Poll,
@@ -80,9 +80,8 @@ pub(super) struct MainProcess {
     pub(super) input: InputEnd,
 }
 
-/// The process's standard input.
+/// The client's side of the process's standard input.
 pub(super) struct Input {
-    end: InputEnd,
     /// How many bytes the process's pipe or terminal took.
     written: usize,
     attachment: Arc<Attachment>,
@@ -97,38 +96,84 @@ pub(super) enum InputEnd {
 }
 
 /// What the input and the output of a session share.
-#[derive(Debug, Default)]
 pub(super) struct Attachment {
+    input: Mutex<InputState>,
     /// The client detached from its terminal, and gets no more output.
     detached: AtomicBool,
     /// A write of input waits for a process that does not read it.
     is_stuck: AtomicBool,
 }
 
+struct InputState {
+    end: InputEnd,
+    /// Whether a piece of input is on its way.
+    is_busy: bool,
+    /// Whether it closes after that piece.
+    is_over: bool,
+}
+
+impl InputState {
+    fn close_if_over(&mut self) {
+        if self.is_over && !self.is_busy {
+            self.end = InputEnd::Closed;
+        }
+    }
+}
+
 impl Attachment {
+    fn new(end: InputEnd) -> Self {
+        Self {
+            input: Mutex::new(InputState { end, is_busy: false, is_over: false }),
+            detached: AtomicBool::new(false),
+            is_stuck: AtomicBool::new(false),
+        }
+    }
+
+    fn input(&self) -> MutexGuard<'_, InputState> {
+        self.input.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the last write of input is still waiting for the process.
     pub(super) fn is_stuck(&self) -> bool {
         self.is_stuck.load(Ordering::Relaxed)
+    }
+
+    /// Closes the input at the end of an output, as the real runtime does; what it is writing comes first.
+    fn output_ended(&self) {
+        let mut input = self.input();
+        if matches!(input.end, InputEnd::Pipe(_)) {
+            input.is_over = true;
+            input.close_if_over();
+        }
     }
 }
 
 impl Input {
     /// Writes input; a process that closed it is no error.
-    pub(super) async fn write(&mut self, mut data: &[u8]) {
+    pub(super) async fn write(&mut self, data: &[u8]) {
+        for piece in data.chunks(CHUNK) {
+            self.attachment.input().is_busy = true;
+            self.write_piece(piece).await;
+            let mut input = self.attachment.input();
+            input.is_busy = false;
+            input.close_if_over();
+        }
+    }
+
+    async fn write_piece(&mut self, mut data: &[u8]) {
         while !data.is_empty() {
-            let stuck = &self.attachment.is_stuck;
-            let end = &mut self.end;
+            let Attachment { is_stuck, .. } = &*self.attachment;
             // A write can also be pending because Tokio does not know yet that the pipe has room.
             let may_be_full = self.written >= SMALLEST_PIPE;
             let written = poll_fn(|cx| {
-                let written = match end {
+                let written = match &mut self.attachment.input().end {
                     InputEnd::Closed => return Poll::Ready(Ok(data.len())),
                     InputEnd::Pipe(pipe) => Pin::new(pipe).poll_write(cx, data),
                     InputEnd::Terminal(terminal) => Pin::new(terminal).poll_write(cx, data),
                 };
                 match written {
-                    Poll::Pending => stuck.store(may_be_full, Ordering::Relaxed),
-                    Poll::Ready(Ok(_)) => stuck.store(false, Ordering::Relaxed),
+                    Poll::Pending => is_stuck.store(may_be_full, Ordering::Relaxed),
+                    Poll::Ready(Ok(_)) => is_stuck.store(false, Ordering::Relaxed),
                     Poll::Ready(Err(_)) => {}
                 }
                 written
@@ -139,7 +184,7 @@ impl Input {
                     self.written = self.written.saturating_add(length);
                 }
                 Err(_) => {
-                    self.end = InputEnd::Closed;
+                    self.attachment.input().end = InputEnd::Closed;
                     return;
                 }
             }
@@ -149,15 +194,16 @@ impl Input {
     /// Closes the input. On a terminal it means detaching, as in the real runtime: the process runs on, and the client
     /// receives only its exit code.
     pub(super) fn close(&mut self) {
-        match self.end {
+        let mut input = self.attachment.input();
+        match input.end {
             InputEnd::Terminal(_) => self.attachment.detached.store(true, Ordering::Relaxed),
-            InputEnd::Pipe(_) => self.end = InputEnd::Closed,
+            InputEnd::Pipe(_) => input.end = InputEnd::Closed,
             InputEnd::Closed => {}
         }
     }
 
     pub(super) fn resize(&self, size: TerminalSize) {
-        if let InputEnd::Terminal(terminal) = &self.end {
+        if let InputEnd::Terminal(terminal) = &self.attachment.input().end {
             // A terminal whose process has ended has no size to set.
             _ = terminal.resize(Size::new(size.height, size.width));
         }
@@ -288,9 +334,9 @@ impl Process {
     pub(super) fn split(self) -> (Running, Input, Outputs) {
         let Self { group, outputs, input, limits, container } = self;
         let (sender, receiver) = mpsc::channel(2);
-        let attachment = Arc::new(Attachment::default());
-        let input = Input { end: input, written: 0, attachment: Arc::clone(&attachment) };
-        let is_terminal = matches!(input.end, InputEnd::Terminal(_));
+        let is_terminal = matches!(input, InputEnd::Terminal(_));
+        let attachment = Arc::new(Attachment::new(input));
+        let input = Input { written: 0, attachment: Arc::clone(&attachment) };
         let running =
             Running { group, outputs, is_terminal, sender, limits, attachment, container };
         (running, input, receiver)
@@ -312,14 +358,7 @@ impl Running {
         let ended = watch::Sender::new(false);
         let budget = Budget { left: AtomicU64::new(limits.output), spent: Notify::new() };
         let forward = |output| {
-            forward(
-                output,
-                is_terminal,
-                sender.clone(),
-                ended.subscribe(),
-                &budget,
-                &attachment.detached,
-            )
+            forward(output, is_terminal, sender.clone(), ended.subscribe(), &budget, &attachment)
         };
         let reading = futures_util::future::join_all(outputs.into_iter().map(forward));
         let reading = timeout(limits.time.saturating_add(OUTPUT_GRACE), reading);
@@ -403,7 +442,7 @@ async fn forward(
     sender: mpsc::Sender<(Channel, Vec<u8>)>,
     mut ended: watch::Receiver<bool>,
     budget: &Budget,
-    detached: &AtomicBool,
+    attachment: &Attachment,
 ) {
     let mut chunk = vec![0; CHUNK];
     let mut discarded = 0;
@@ -414,7 +453,7 @@ async fn forward(
             _ = ended.wait_for(|ended| *ended).await;
             return;
         }
-        if detached.load(Ordering::Relaxed) {
+        if attachment.detached.load(Ordering::Relaxed) {
             discarded += length;
             if discarded < DETACHED_OUTPUT {
                 continue;
@@ -427,4 +466,5 @@ async fn forward(
             return;
         }
     }
+    attachment.output_ended();
 }

@@ -56,7 +56,8 @@ impl InstanceResult {
 ///
 /// The address is used as the service gave it, without keys, cookies or a signature of this client. It has to
 /// be `https`, or on this machine, unless
-/// [`ClientBuilder::allow_plain_http`](crate::ClientBuilder::allow_plain_http) was set. Redirects are not
+/// [`ClientBuilder::allow_plain_http`](crate::ClientBuilder::allow_plain_http) was set; `https` also where the
+/// client's endpoint is plain HTTP, by the certificates of this machine and the client's own. Redirects are not
 /// followed. No error and no log has the query of the address, which may grant access. The request goes
 /// through the client's transport, and is sent once: a fetch that fails may be repeated.
 ///

@@ -23,10 +23,6 @@ const LINUX_ARGUMENT: usize = 131_072;
 /// Longest command the service takes, in characters.
 const LONGEST: usize = 65_536;
 
-/// How many bytes of both streams fit, as Base64, into the MiB of output that the guest tools keep; and how
-/// many of them standard error may always have.
-const ROOM: (usize, usize) = (737_280, 184_320);
-
 /// The interpreter of a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -116,55 +112,39 @@ pub(crate) fn marks(nonce: &str) -> Vec<Mark> {
 /// The remedy for a command that is too long for the script.
 const SHORTER: &str = "put the command into a file in the guest, or run it `unchecked`";
 
+/// What runs a command on Linux. Its lines are sent as one, since the guest tools limit their number to 1 000.
+///
+/// Shells report signals on standard error, where the guest tools take any text for a failure: so the script
+/// has none, and the command is in a subshell, whose report does not get into the command's.
+///
+/// It keeps 720 KiB of both streams together, which fit, as Base64, into the MiB of output that the guest tools
+/// keep; a quarter of them is standard error's, if it needs them.
+const ON_LINUX: &str = include_str!("capture.sh");
+
+/// The same on Windows, with `cmd.exe`. Its lines are one, too, without a blank in between.
+const ON_WINDOWS: &str = include_str!("capture.ps1");
+
+/// How the command is started there, and how by PowerShell.
+const BY_CMD: &str = r#"$f=$env:ComSpec;$a='/d /s /c "'+$t+'"';"#;
+const BY_POWERSHELL: &str = "$f='powershell.exe';$a='-NoProfile -NonInteractive -EncodedCommand '\
+     +[Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($t));";
+
 fn sh_script(interpreter: &str, command: &str, nonce: &str) -> String {
     // In single quotes, only the quote itself has a meaning.
-    let quoted = command.replace('\'', r"'\''");
-    let (room, least) = ROOM;
-    // Without line breaks, which the guest tools limit to 1 000.
-    [
-        &format!(r#"n() {{ printf '{MARK}{nonce}:-:%s:{nonce}' "$1"; exit 125; }}; "#),
-        // Shells report signals on standard error, and the guest tools take any text there for a failure.
-        "exec 2>/dev/null; ",
-        r#"for p in mktemp rm wc tail base64 tr; do command -v "$p" >/dev/null || n "$p"; done; "#,
-        r#"d=$(mktemp -d) && true >"$d/o" && true >"$d/e" || { rm -rf "$d"; n mktemp; }; "#,
-        r#"exec 3>>"$d/o" 4<"$d/o" 5>>"$d/e" 6<"$d/e" 7<"$d/o" 8<"$d/e"; rm -rf "$d"; "#,
-        // In a subshell, because some shells report signals on the command's standard error.
-        &format!(r#"(exec "{interpreter}" -c '{quoted}' "#),
-        r#">&3 2>&5 </dev/null 3>&- 4<&- 5>&- 6<&- 7<&- 8<&-) && c=0 || c=$?; "#,
-        r#"o=$(($(wc -c <&7))); e=$(($(wc -c <&8))); "#,
-        &format!(r#"y=$(({room}-o)); [ "$y" -ge {least} ] || y={least}; "#),
-        r#"[ "$y" -le "$e" ] || y=$e; "#,
-        &format!(r#"x=$(({room}-y)); [ "$x" -le "$o" ] || x=$o; "#),
-        &format!(r#"printf '{MARK}{nonce}:%s:%s:%s:' "$c" "$((o-x))" "$((e-y))"; "#),
-        r#"tail -c "$x" <&4 | base64 | tr -d '\n'; printf ':'; "#,
-        r#"tail -c "$y" <&6 | base64 | tr -d '\n'; "#,
-        &format!("printf ':{nonce}'"),
-    ]
-    .concat()
+    let quoted = format!("'{}'", command.replace('\'', r"'\''"));
+    let lines: Vec<&str> = ON_LINUX.lines().collect();
+    let script = lines.join(" ").replace("NONCE", nonce).replace("${BASH:-sh}", interpreter);
+    // The last, since it may hold the other words.
+    script.replacen("COMMAND", &quoted, 1)
 }
 
 /// Makes the PowerShell script that runs `command` and writes the line, as one command line.
 fn windows_line(command: &str, in_powershell: bool, nonce: &str) -> Result<String, Error> {
     let text = STANDARD.encode(command);
-    let start = match in_powershell {
-        true => {
-            "$f='powershell.exe';$a='-NoProfile -NonInteractive -EncodedCommand '\
-             +[Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($t));"
-        }
-        false => "$f=$env:ComSpec;$a='/d /s /c \"'+$t+'\"';",
-    };
-    let each = ROOM.0 / 2;
-    let script = format!(
-        "$t=[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('{text}'));{start}\
-         $o=[IO.Path]::GetTempFileName();$e=[IO.Path]::GetTempFileName();try{{\
-         $p=Start-Process $f $a -Wait -PassThru -NoNewWindow \
-         -RedirectStandardOutput $o -RedirectStandardError $e;\
-         $r={{param($x)$b=[IO.File]::ReadAllBytes($x);$n=[Math]::Min($b.Length,{each});\
-         [string]($b.Length-$n);[Convert]::ToBase64String($b,$b.Length-$n,$n)}};\
-         $x=&$r $o;$y=&$r $e;\
-         [Console]::Out.Write('{MARK}{nonce}:'+$p.ExitCode+':'+$x[0]+':'+$y[0]+':'\
-         +$x[1]+':'+$y[1]+':{nonce}')}}finally{{Remove-Item $o,$e}}"
-    );
+    let script = ON_WINDOWS.lines().collect::<String>().replace("NONCE", nonce);
+    let script = if in_powershell { script.replace(BY_CMD, BY_POWERSHELL) } else { script };
+    // The last, since it may hold the other words.
+    let script = script.replacen("TEXT", &text, 1);
     let utf16: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut line = "powershell.exe -NoProfile -NonInteractive -EncodedCommand ".to_owned();
     STANDARD.encode_string(utf16, &mut line);
@@ -354,6 +334,8 @@ mod tests {
     use crate::types::ExecuteGuestVmCommandResponse;
 
     const NONCE: &str = "0123456789abcdef0123456789abcdef";
+    /// How many bytes of both streams are kept, and how many of standard error whatever the other has.
+    const ROOM: (usize, usize) = (737_280, 184_320);
 
     /// The shells of this machine that a guest's may be, each with what makes it run a text.
     fn shells() -> Vec<Vec<&'static str>> {
@@ -476,15 +458,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_is_what_the_documentation_shows() {
-        let documentation = include_str!("../run.rs").split("/// ```sh\n").nth(1).unwrap();
-        let lines = documentation.lines().map_while(|line| line.strip_prefix("/// "));
-        let lines: Vec<&str> = lines.take_while(|line| *line != "```").collect();
-        let shown = lines.join(" ").replace("NONCE", NONCE).replace("COMMAND", "'true'");
-        assert_eq!(Shell::Guest.script(&Platform::Linux, "true", NONCE, true).unwrap(), shown);
-    }
-
-    #[test]
     fn what_the_guest_lacks_is_named_and_nothing_runs() {
         let folder = folder("lacking");
         let missing = folder.join("not-there");
@@ -574,6 +547,8 @@ mod tests {
             assert!(script.contains(&format!("'{MARK}{NONCE}:'")), "{script}");
             assert!(script.ends_with("finally{Remove-Item $o,$e}"), "{script}");
         }
+        let room = format!("Min($b.Length,{})", ROOM.0 / 2);
+        assert!(ON_WINDOWS.contains(&room) && ON_WINDOWS.contains(BY_CMD), "{ON_WINDOWS}");
         let long = "x".repeat(4_000);
         let error = Shell::Cmd.script(&Platform::Windows, &long, NONCE, true).unwrap_err();
         assert!(error.to_string().contains("at most 8191"), "{error}");

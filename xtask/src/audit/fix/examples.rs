@@ -266,7 +266,7 @@ impl Fixer<'_> {
         let names = self.editor.names(&examples);
         let of = |name: &String| examples.to(name).to("parameters");
         if names.is_empty() {
-            return self.show_beside(operation, &parameter, value);
+            return self.show_beside(operation, parameter, value);
         }
         let is_shown = |fixer: &Self, way: &Way| fixer.editor.has(&way.to(&name));
         let own = |name: &String| matches!(name.as_str(), "page" | "minimal");

@@ -36,6 +36,8 @@ const PROBE: &str =
     r#"if [ -d "$1" ]; then echo folder; elif [ -e "$1" ] || [ -L "$1" ]; then echo other; fi"#;
 /// What copying needs.
 const NEEDS: &str = "Copying needs `sh`, `tar` and `head` in the container.";
+/// What to check where a program in the container could not do its part.
+const CHECK: &str = "Check the path, and permissions and room in the container.";
 
 /// Copy files and folders into a pod, out of it, or from pod to pod.
 ///
@@ -347,26 +349,19 @@ fn place_here(target: PathBuf, name: Option<&str>) -> Result<PathBuf, Failure> {
     }
 }
 
-/// The failure of a call in the pod. Its advice names the options of this program where the library's names setters.
+/// The failure of a call in the pod.
 fn failure(error: cci::Error) -> Failure {
-    let needs_programs = error.kind() == ErrorKind::Refused && error.advice().is_none();
+    let advice = match (cci::StartFailure::of(&error), error.kind(), error.advice()) {
+        (Some(_), ..) => Some(NEEDS),
+        // A program in the container failed, and the message has its words.
+        (None, ErrorKind::Refused, None) => Some(CHECK),
+        _ => None,
+    };
     let failure = Failure::from(error);
-    if needs_programs {
-        return failure.advise(NEEDS);
+    match advice {
+        Some(advice) => failure.advise(advice),
+        None => failure,
     }
-    let options = [
-        ("`overwrite`", "--overwrite"),
-        ("`allow_outside_links`", "--allow-outside-links"),
-        ("`size_limit`", "--size-limit"),
-        ("`entry_limit`", "--entry-limit"),
-    ];
-    let Some(advice) = failure.advice() else { return failure };
-    let mut advice = (options.iter())
-        .fold(advice.to_owned(), |advice, (setter, option)| advice.replace(setter, option));
-    if !advice.ends_with(['.', ')']) {
-        advice.push('.');
-    }
-    failure.advise(advice)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
