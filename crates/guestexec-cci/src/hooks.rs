@@ -304,24 +304,21 @@ pub(crate) async fn send(client: &Client, mut request: Request) -> Result<Respon
             Ok((_, Some(refusal))) if refusal.kind == ErrorKind::Unauthenticated
                 && (refusal.not_started || !operation.starts_command)
         );
-        if is_unauthenticated && mem::take(&mut may_renew) && client.renew().await {
+        let is_renewed = is_unauthenticated && mem::take(&mut may_renew) && client.renew().await;
+        if is_renewed {
             call.underway.refute();
+        }
+        let Some(spare) = spare else { return result.map(|(response, _)| response) };
+        let goes_on = if is_renewed {
             let status = Some(StatusCode::UNAUTHORIZED);
-            let seen = Seen { status, ..Seen::default() };
-            match spare {
-                Some(spare) if attempts.again(Verdict::Again, seen, &secrets).await => {
-                    request = spare;
-                    continue;
-                }
-                _ => return result.map(|(response, _)| response),
-            }
+            attempts.again(Verdict::Corrected, Seen { status, ..Seen::default() }, &secrets).await
+        } else {
+            attempts.follow(&result, &call.underway, &secrets).await
+        };
+        if !goes_on {
+            return result.map(|(response, _)| response);
         }
-        match spare {
-            Some(spare) if attempts.follow(&result, &call.underway, &secrets).await => {
-                request = spare
-            }
-            _ => return result.map(|(response, _)| response),
-        }
+        request = spare;
     }
 }
 

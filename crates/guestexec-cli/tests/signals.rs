@@ -85,6 +85,30 @@ fn a_script_is_cancelled() {
     assert_eq!(runs.matches("\"status\":\"CANCELLED\"").count(), 3, "{runs}");
 }
 
+/// `nohup` starts a program so, and a shell without job control what runs in the background.
+#[test]
+fn a_signal_that_is_ignored_ends_nothing() {
+    let place = place();
+    for signal in ["HUP", "INT"] {
+        let (folder, script) = begun(&place);
+        let (end_it, script) = (folder.join("end"), script.replace("sleep 60", "cd /"));
+        let wait = format!("{script}; until test -e {}; do sleep 0.1; done", end_it.display());
+        let own = place.command(words(&format!("tat run ins-zj0f57ew -- '{wait}'")));
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("trap '' {signal}; exec \"$@\""), "sh"]);
+        command.arg(own.get_program()).args(own.get_args());
+        command.env_clear().envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        wait_for("the begin", || count(&folder) == 1);
+        send(&format!("-{signal}"), &child);
+        std::fs::write(end_it, "").unwrap();
+        let ended = end(child);
+        assert_eq!(ended.code, Some(0), "{signal}: {ended}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
 #[test]
 fn a_wait_for_a_detached_run_ends_and_the_run_goes_on() {
     let place = place();

@@ -35,14 +35,12 @@ pub trait Sending: Clone + Send + Sized {
 #[macro_export]
 macro_rules! sending {
     ($builder:ident, $operation:ident, $statuses:tt, $content:ty, upgrade) => {
-        $crate::sending!(@prepared $builder $operation $statuses);
-        $crate::sending!(@send $builder $content, upgraded());
+        impl $builder<'_> {
+            $crate::sending!(@prepared $operation $statuses);
+            $crate::sending!(@send $content, upgraded());
+        }
     };
     ($builder:ident, $operation:ident, $statuses:tt, $content:ty, $read:ident $(, $whole:ty, $member:ident)?) => {
-        $crate::sending!(@prepared $builder $operation $statuses);
-        $crate::sending!(@send $builder $content, receive(<$builder<'_> as $crate::Sending>::read));
-        $crate::sending!(@streamed $builder $read);
-
         impl $builder<'_> {
             /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
             /// UTF-8, and numbers that no reader takes, are replaced.
@@ -52,8 +50,13 @@ macro_rules! sending {
             pub async fn send_raw(self) -> Result<$crate::Answer<$crate::Bytes>, Error> {
                 self.prepared(Call::default()).receive($crate::read::bytes).await
             }
+
+            $crate::sending!(@streamed $read);
+            $crate::sending!(@prepared $operation $statuses);
+            $crate::sending!(@send $content, receive(|body| $crate::sending!(@read body $read $($whole, $member)?)));
         }
 
+        #[cfg(feature = "by-name")]
         impl $crate::Sending for $builder<'_> {
             type Content = $content;
             type Detail = $crate::DetailOf<Error>;
@@ -64,48 +67,42 @@ macro_rules! sending {
             }
 
             #[inline]
-            async fn into_bytes(self) -> Result<$crate::Answer<$crate::Bytes>, Error> {
-                self.send_raw().await
-            }
-        }
-    };
-    (@prepared $builder:ident $operation:ident $statuses:tt) => {
-        impl $builder<'_> {
-            #[inline]
-            fn prepared(self, call: Call) -> Prepared {
-                let client = self.client.with_call(&operations::$operation, call, &self.options);
-                Prepared { client, request: self.request(), successes: &$statuses }
-            }
-        }
-    };
-    (@send $builder:ident $content:ty, $($answered:tt)*) => {
-        impl $builder<'_> {
-            /// As `send`, for a call whose state is `call`.
-            #[inline]
-            pub(crate) fn send_in(
+            fn into_bytes(
                 self,
-                call: Call,
-            ) -> impl Future<Output = Result<$crate::Answer<$content>, Error>> {
-                self.prepared(call).$($answered)*
+            ) -> impl Future<Output = Result<$crate::Answer<$crate::Bytes>, Error>> + Send {
+                self.send_raw()
             }
         }
     };
-    (@streamed $builder:ident text) => {
-        impl $builder<'_> {
-            /// Sends the request, and returns the body of the answer as it comes, however long that takes.
-            /// The call's timeout bounds the wait for its beginning.
-            ///
-            /// # Errors
-            /// As [`send`](Self::send).
-            pub async fn send_streamed(
-                mut self,
-            ) -> Result<$crate::Answer<$crate::Streamed>, Error> {
-                self.options = self.options.streaming();
-                self.prepared(Call::default()).streamed().await
-            }
+    (@prepared $operation:ident $statuses:tt) => {
+        #[inline]
+        fn prepared(self, call: Call) -> Prepared {
+            let client = self.client.with_call(&operations::$operation, call, &self.options);
+            Prepared { client, request: self.request(), successes: &$statuses }
         }
     };
-    (@streamed $builder:ident $read:ident) => {};
+    (@send $content:ty, $($answered:tt)*) => {
+        /// As `send`, for a call whose state is `call`.
+        #[inline]
+        pub(crate) fn send_in(
+            self,
+            call: Call,
+        ) -> impl Future<Output = Result<$crate::Answer<$content>, Error>> {
+            self.prepared(call).$($answered)*
+        }
+    };
+    (@streamed text) => {
+        /// Sends the request, and returns the body of the answer as it comes, however long that takes.
+        /// The call's timeout bounds the wait for its beginning.
+        ///
+        /// # Errors
+        /// As [`send`](Self::send).
+        pub async fn send_streamed(mut self) -> Result<$crate::Answer<$crate::Streamed>, Error> {
+            self.options = self.options.streaming();
+            self.prepared(Call::default()).streamed().await
+        }
+    };
+    (@streamed $read:ident) => {};
     (@read $body:ident $read:ident) => { $crate::read::$read($body) };
     (@read $body:ident $read:ident $whole:ty, $member:ident) => {{
         let mut envelope: $whole = $crate::read::$read($body)?;

@@ -261,7 +261,7 @@ impl Client {
             }
             _ => false,
         };
-        if corrected { Verdict::Again } else { Verdict::Final }
+        if corrected { Verdict::Corrected } else { Verdict::Final }
     }
 
     /// Takes the server's time from the answer to a request with the time `dated`. False if the two agree,

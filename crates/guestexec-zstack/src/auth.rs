@@ -1,5 +1,6 @@
 //! The caller's credentials: a session, an account or an AccessKey.
 
+mod keyring;
 mod source;
 
 use std::{
@@ -14,28 +15,19 @@ use std::{
 };
 
 use guestexec_core::{
-    Credential, ErrorKind, Issued, Keyring, Renewing, Secret, absent, check_credential,
+    Credential, ErrorKind, Issued, Renewing, Secret, absent, check_credential,
     check_header_credential, check_key, sign::hex, unusable, variable,
 };
 use sha2::{Digest as _, Sha512};
 
 use crate::{Client, ClientBuilder, Error, hooks::Call, operations, sign::DateZone, types};
 
+pub(crate) use keyring::{Holder, keyring};
 pub use source::{CredentialSource, Lease, LeaseFuture};
 
-/// How long before the end of a lease the next one is fetched.
-const EARLY: Duration = Duration::from_secs(300);
 /// How long after a session was replaced it may be replaced again: a node that ends each session at once
 /// would have many opened.
 const PAUSE: Duration = Duration::from_secs(10);
-
-/// A client's credentials, shared by its clones, or why they can never be used.
-pub(crate) type Holder = Result<Arc<Keyring<Credentials, Credentials>>, Error>;
-
-/// Checks given credentials at once.
-pub(crate) fn keyring(source: CredentialSource) -> Holder {
-    Keyring::new(source.into_source(), EARLY, |credentials| credentials).map(Arc::new)
-}
 
 /// A session, an account or an AccessKey. Debug shows no secret.
 ///

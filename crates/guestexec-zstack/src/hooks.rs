@@ -138,7 +138,7 @@ impl Client {
     /// fetches other credentials. False if nothing is better now.
     ///
     /// The handle of a command decides this itself, because it knows the job and the deadline.
-    async fn prove_anew(&self, proof: &Proof, refusal: &Refusal<ErrorCode>) -> bool {
+    async fn renew_proof(&self, proof: &Proof, refusal: &Refusal<ErrorCode>) -> bool {
         let Inner { operation, call, shared, clock, .. } = &self.inner;
         let is_spared = call.job.is_some() || call.repeated || **operation == operations::LOG_OUT;
         if is_spared || operation.starts_command && !refusal.not_started {
@@ -191,7 +191,7 @@ pub(crate) async fn send(client: &Client, mut request: Request) -> Result<Respon
         true => client.inner.single_attempt(),
         false => client.inner.attempts(call.job.as_ref().map(|(_, deadline)| *deadline)),
     };
-    let mut may_prove_anew = client.identifies(operation);
+    let mut may_renew = client.identifies(operation);
     loop {
         let spare = request.try_clone();
         let limit = attempts.limit();
@@ -200,35 +200,30 @@ pub(crate) async fn send(client: &Client, mut request: Request) -> Result<Respon
         let mut result = within(limit, attempt).await;
         // Taken out, because a result with an answer in it is no `Sync`.
         let refusal = result.as_mut().ok().and_then(|(_, refusal)| refusal.take());
-        if let Some(refusal) = &refusal
-            && may_prove_anew
-            && client.prove_anew(&proof, refusal).await
-        {
-            may_prove_anew = false;
+        let is_renewed = match &refusal {
+            Some(refusal) if may_renew => client.renew_proof(&proof, refusal).await,
+            _ => false,
+        };
+        if is_renewed {
+            may_renew = false;
             call.underway.refute();
-            match spare {
-                Some(mut spare)
-                    if attempts.again(Verdict::Again, Seen::default(), &secrets).await =>
-                {
-                    // The refused request may have used up the job's name.
-                    if operation.starts_command {
-                        client.name_job(&mut spare).map_err(CallError::InvalidRequest)?;
-                    }
-                    request = spare;
-                    continue;
-                }
-                _ => return result.map(|(response, _)| response),
-            }
         }
         if let Ok((_, place)) = &mut result {
             *place = refusal;
         }
-        match spare {
-            Some(spare) if attempts.follow(&result, &call.underway, &secrets).await => {
-                request = spare
-            }
-            _ => return result.map(|(response, _)| response),
+        let Some(mut spare) = spare else { return result.map(|(response, _)| response) };
+        let goes_on = match is_renewed {
+            true => attempts.again(Verdict::Corrected, Seen::default(), &secrets).await,
+            false => attempts.follow(&result, &call.underway, &secrets).await,
+        };
+        if !goes_on {
+            return result.map(|(response, _)| response);
         }
+        // The refused request may have used up the job's name.
+        if is_renewed && operation.starts_command {
+            client.name_job(&mut spare).map_err(CallError::InvalidRequest)?;
+        }
+        request = spare;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The agency of an ECS instance, from its metadata service.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use guestexec_core::{
     AskedBy, Endpoint, HeaderName, HeaderValue, Issuer, Operation, PlainHttp, ProvideCredentials,
@@ -46,7 +46,7 @@ const GET_KEYS: Operation = Operation {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct EcsAgency {
     endpoint: String,
     project_id: Option<String>,
@@ -114,12 +114,6 @@ pub(super) fn in_project(lease: Lease, project_id: Option<&str>) -> Lease {
 impl Default for EcsAgency {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl fmt::Debug for EcsAgency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EcsAgency").finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Cow,
-    fmt,
     path::{Path, PathBuf},
 };
 
@@ -46,7 +45,7 @@ const EXCHANGE: Operation = Operation {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug, Default)]
 pub struct WorkloadIdentity {
     given: Option<(String, PathBuf)>,
     project_id: Option<String>,
@@ -57,7 +56,7 @@ impl WorkloadIdentity {
     /// Takes the identity that the environment names: `HUAWEICLOUD_SDK_IDP_ID`,
     /// `HUAWEICLOUD_SDK_ID_TOKEN_FILE` and perhaps `HUAWEICLOUD_SDK_PROJECT_ID`.
     pub fn new() -> Self {
-        Self { given: None, project_id: None, endpoint: None }
+        Self::default()
     }
 
     /// Sets the id of the identity provider, as IAM knows it, and the file with the token, instead of those
@@ -137,18 +136,6 @@ impl WorkloadIdentity {
         })?;
         let lease = iam.keys_for(issued, DURATION).await?;
         Ok(in_project(lease, project_id.as_deref()))
-    }
-}
-
-impl Default for WorkloadIdentity {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for WorkloadIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkloadIdentity").finish_non_exhaustive()
     }
 }
 

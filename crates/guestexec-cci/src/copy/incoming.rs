@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     Copied, CopyProgress, Limits, OnProgress, Options,
-    remote::{self, Complaints, Lines, Place, Said},
+    remote::{self, Complaints, Lines, Place, Word},
     stage::{Stage, Target},
     unpack::{Pieces, Unpacker},
     worker::{PIECE, QUEUE, Worker},
@@ -53,14 +53,14 @@ impl Receiver {
 }
 
 /// Standard error, read at the same time as everything else, because unread output stops a session.
-struct Beside {
+struct Stderr {
     stderr: ChildStderr,
     is_over: bool,
     complaints: Complaints,
 }
 
-impl Beside {
-    async fn with<T>(&mut self, main: impl Future<Output = T>) -> T {
+impl Stderr {
+    async fn read_during<T>(&mut self, main: impl Future<Output = T>) -> T {
         let mut main = pin!(main);
         poll_fn(|cx| {
             if !self.is_over && self.complaints.poll_read(cx, &mut self.stderr).is_ready() {
@@ -80,32 +80,32 @@ pub(super) async fn copy(mut options: Options<'_>, limits: Limits) -> Result<Cop
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(Error::new(ErrorKind::Protocol, "the session has no streams"));
     };
-    let mut beside = Beside { stderr, is_over: false, complaints: Complaints::default() };
+    let mut stderr = Stderr { stderr, is_over: false, complaints: Complaints::default() };
     let mut lines = Lines::new(stdout, &id);
-    let is_file = match beside.with(lines.said()).await {
-        Said::Tree => false,
-        Said::File => true,
-        said => {
+    let is_file = match stderr.read_during(lines.word()).await {
+        Word::Tree => false,
+        Word::File => true,
+        word => {
             let complaints = match lines.complaints.text() {
-                text if text.is_empty() => beside.complaints.text(),
+                text if text.is_empty() => stderr.complaints.text(),
                 text => text,
             };
-            drop((lines, beside));
-            return Err(remote::failure(said, &complaints, child, &place).await);
+            drop((lines, stderr));
+            return Err(remote::failure(word, &complaints, child, &place).await);
         }
     };
     let mut receiver = Receiver::start(target, &id, is_file, limits)?;
     let mut output = lines.into_output();
     let receiving = receive(&mut receiver, &mut output, &mut options.progress);
-    let was_read = beside.with(receiving).await;
+    let was_read = stderr.read_during(receiving).await;
     let is_unpacked = (&mut receiver.unpacked).await.is_ok();
     if !was_read {
         // The thread has refused something, and the rest is of no interest.
         return receiver.worker.result().await?;
     }
-    let ended = beside.with(child.wait()).await;
+    let ended = stderr.read_during(child.wait()).await;
     if !ended.as_ref().is_ok_and(|status| status.success()) {
-        return Err(remote::ended(&beside.complaints.text(), ended));
+        return Err(remote::ended(&stderr.complaints.text(), ended));
     }
     if is_unpacked {
         let _ = receiver.place.send(());

@@ -13,7 +13,7 @@ use tokio::{io::AsyncWriteExt as _, sync::mpsc};
 use super::{
     Copied, Options,
     pack::{self, Piece},
-    remote::{self, Lines, Place, Said},
+    remote::{self, Lines, Place, Word},
     worker::{QUEUE, Worker},
 };
 use crate::{Child, ChildStdin, Error};
@@ -44,11 +44,11 @@ impl Packer {
 /// How the sending of an archive ended.
 enum Sent {
     /// All of it, and perhaps it is known to be unpacked already.
-    All(Option<Said>),
+    All(Option<Word>),
     /// The session takes no more input.
     Broken,
     /// The command has sent another word instead.
-    Interrupted(Said),
+    Interrupted(Word),
 }
 
 pub(super) async fn copy(mut options: Options<'_>) -> Result<Copied, Error> {
@@ -67,26 +67,26 @@ pub(super) async fn copy(mut options: Options<'_>) -> Result<Copied, Error> {
     // Everything comes on standard output.
     drop(child.stderr.take());
     let mut lines = Lines::new(stdout, &id);
-    let said = lines.said().await;
-    if said != Said::Ready {
-        return Err(failure(said, lines, child, &place).await);
+    let word = lines.word().await;
+    if word != Word::Ready {
+        return Err(failure(word, lines, child, &place).await);
     }
     let mut sent = send(&mut options, &mut packer, &mut stdin, &mut lines).await;
     if !is_file
-        && let Sent::All(said) = sent
+        && let Sent::All(word) = sent
         && !packer.has_ended()
     {
         // More would be lost to a `head` that reads more than it passes on, as that of busybox does.
-        sent = match next(said, &mut lines).await {
-            Said::Unpacked => send(&mut options, &mut packer, &mut stdin, &mut lines).await,
-            said => Sent::Interrupted(said),
+        sent = match next(word, &mut lines).await {
+            Word::Unpacked => send(&mut options, &mut packer, &mut stdin, &mut lines).await,
+            word => Sent::Interrupted(word),
         };
     }
-    let said = match sent {
-        Sent::All(said) => match packer.result().await {
+    let word = match sent {
+        Sent::All(word) => match packer.result().await {
             Ok(copied) => {
-                let said = next(said, &mut lines).await;
-                return confirm(copied, said, stdin, lines, child, &place).await;
+                let word = next(word, &mut lines).await;
+                return confirm(copied, word, stdin, lines, child, &place).await;
             }
             Err(error) => {
                 drop((stdin, child));
@@ -95,17 +95,17 @@ pub(super) async fn copy(mut options: Options<'_>) -> Result<Copied, Error> {
                 return Err(error.with_may_have_run(true));
             }
         },
-        Sent::Broken => lines.said().await,
-        Sent::Interrupted(said) => said,
+        Sent::Broken => lines.word().await,
+        Sent::Interrupted(word) => word,
     };
-    Err(failure(said, lines, child, &place).await)
+    Err(failure(word, lines, child, &place).await)
 }
 
-async fn failure(said: Said, lines: Lines, child: Child, place: &Place) -> Error {
+async fn failure(word: Word, lines: Lines, child: Child, place: &Place) -> Error {
     let complaints = lines.complaints.text();
     // Unread output would stop the session.
     drop(lines);
-    remote::failure(said, &complaints, child, place).await
+    remote::failure(word, &complaints, child, place).await
 }
 
 /// Sends the archive, while the command may say that it failed.
@@ -134,10 +134,10 @@ async fn send(
             return Poll::Ready(if result.is_ok() { Sent::All(unpacked) } else { Sent::Broken });
         }
         while unpacked.is_none() {
-            match lines.poll_said(cx) {
+            match lines.poll_word(cx) {
                 // The last bytes may be unpacked before it is known here that they were sent.
-                Poll::Ready(said @ Said::Unpacked) => unpacked = Some(said),
-                Poll::Ready(said) => return Poll::Ready(Sent::Interrupted(said)),
+                Poll::Ready(word @ Word::Unpacked) => unpacked = Some(word),
+                Poll::Ready(word) => return Poll::Ready(Sent::Interrupted(word)),
                 Poll::Pending => break,
             }
         }
@@ -147,30 +147,30 @@ async fn send(
 }
 
 /// The word that was received already, or the command's next one.
-async fn next(said: Option<Said>, lines: &mut Lines) -> Said {
-    match said {
-        Some(said) => said,
-        None => lines.said().await,
+async fn next(word: Option<Word>, lines: &mut Lines) -> Word {
+    match word {
+        Some(word) => word,
+        None => lines.word().await,
     }
 }
 
 /// Lets the copy take its place. Until now a lost connection leaves nothing.
 async fn confirm(
     copied: Copied,
-    mut said: Said,
+    mut word: Word,
     mut stdin: ChildStdin,
     mut lines: Lines,
     child: Child,
     place: &Place,
 ) -> Result<Copied, Error> {
-    if said == Said::Unpacked {
+    if word == Word::Unpacked {
         // A session that takes no more input says why at its end.
         let _ = stdin.write_all(b"commit\n").await;
         let _ = stdin.flush().await;
-        said = lines.said().await;
+        word = lines.word().await;
     }
-    if said != Said::Done {
-        return Err(failure(said, lines, child, place).await);
+    if word != Word::Done {
+        return Err(failure(word, lines, child, place).await);
     }
     // The copy is complete, however the session ends.
     Ok(copied)

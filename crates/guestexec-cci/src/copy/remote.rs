@@ -211,7 +211,7 @@ pub(super) async fn remove(
 
 /// A word that the command in the container sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum Word {
     /// The archive can be sent.
     Ready,
     /// An archive was unpacked, and the next is awaited, or the word to take its place.
@@ -281,14 +281,14 @@ impl Lines {
     }
 
     /// Reads lines until one is the command's own; others are complaints.
-    pub(super) fn poll_said(&mut self, cx: &mut Context<'_>) -> Poll<Said> {
+    pub(super) fn poll_word(&mut self, cx: &mut Context<'_>) -> Poll<Word> {
         loop {
             let Ok(bytes) = ready!(Pin::new(&mut self.output).poll_fill_buf(cx)) else {
-                return Poll::Ready(Said::End);
+                return Poll::Ready(Word::End);
             };
             if bytes.is_empty() {
                 self.complaints.add(&std::mem::take(&mut self.line));
-                return Poll::Ready(Said::End);
+                return Poll::Ready(Word::End);
             }
             let end = bytes.iter().position(|byte| *byte == b'\n');
             let taken = end.map_or(bytes.len(), |end| end + 1);
@@ -299,19 +299,19 @@ impl Lines {
                 continue;
             }
             let line = std::mem::take(&mut self.line);
-            let word = line.strip_prefix(self.mark.as_bytes()).map(<[u8]>::trim_ascii);
-            return Poll::Ready(match word {
-                Some(b"ready") => Said::Ready,
-                Some(b"unpacked") => Said::Unpacked,
-                Some(b"done") => Said::Done,
-                Some(b"tree") => Said::Tree,
-                Some(b"file") => Said::File,
-                Some(b"present") => Said::Present,
-                Some(b"absent") => Said::Absent,
-                Some(b"homeless") => Said::Homeless,
-                Some(b"special") => Said::Special,
-                Some(b"missing") => Said::Missing,
-                Some(b"failed") => Said::Failed,
+            let text = line.strip_prefix(self.mark.as_bytes()).map(<[u8]>::trim_ascii);
+            return Poll::Ready(match text {
+                Some(b"ready") => Word::Ready,
+                Some(b"unpacked") => Word::Unpacked,
+                Some(b"done") => Word::Done,
+                Some(b"tree") => Word::Tree,
+                Some(b"file") => Word::File,
+                Some(b"present") => Word::Present,
+                Some(b"absent") => Word::Absent,
+                Some(b"homeless") => Word::Homeless,
+                Some(b"special") => Word::Special,
+                Some(b"missing") => Word::Missing,
+                Some(b"failed") => Word::Failed,
                 _ => {
                     self.complaints.add(&line);
                     continue;
@@ -320,8 +320,8 @@ impl Lines {
         }
     }
 
-    pub(super) async fn said(&mut self) -> Said {
-        poll_fn(|cx| self.poll_said(cx)).await
+    pub(super) async fn word(&mut self) -> Word {
+        poll_fn(|cx| self.poll_word(cx)).await
     }
 
     /// The rest of the output, once it is no longer lines.
@@ -332,40 +332,40 @@ impl Lines {
 
 /// The error that an unexpected word of the command means.
 pub(super) async fn failure(
-    said: Said,
+    word: Word,
     complaints: &str,
     mut child: Child,
     place: &Place,
 ) -> Error {
     let path = &place.path;
     // The command has looked, and has left everything as it was.
-    match said {
-        Said::Missing => Error::new(
+    match word {
+        Word::Missing => Error::new(
             ErrorKind::Unsupported,
             format!("the container has no `{complaints}`, which copying needs"),
         )
         .with_advice("use an image with `sh`, `tar` and `head`, of GNU or busybox"),
-        Said::Present => Error::new(
+        Word::Present => Error::new(
             ErrorKind::Refused,
             format!("there is something at `{path}` in the container already"),
         )
         .with_advice("choose another path, or replace it with `overwrite`"),
-        Said::Absent => Error::new(
+        Word::Absent => Error::new(
             ErrorKind::NotFound,
             format!("there is nothing at `{path}` in the container"),
         )
         .with_advice("check the path, and which container it is in"),
-        Said::Homeless => Error::new(
+        Word::Homeless => Error::new(
             ErrorKind::NotFound,
             format!("there is no folder `{}` in the container", place.folder),
         )
         .with_advice("make it first, or check the path, and which container it is in"),
-        Said::Special => Error::new(
+        Word::Special => Error::new(
             ErrorKind::InvalidRequest,
             format!("`{path}` in the container is neither a file nor a folder"),
         ),
-        Said::Failed => failed(complaints).with_may_have_run(true),
-        Said::End => ended(complaints, child.wait().await),
+        Word::Failed => failed(complaints).with_may_have_run(true),
+        Word::End => ended(complaints, child.wait().await),
         _ => Error::new(ErrorKind::Protocol, "the container's command said something out of turn")
             .with_may_have_run(true),
     }

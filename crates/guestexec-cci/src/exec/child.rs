@@ -1,6 +1,6 @@
 //! The handle of a running command.
 
-use std::{fmt, future::poll_fn, sync::Arc, task::Poll};
+use std::{fmt, future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use guestexec_core::{ErrorKind, ExitStatus, ensure_runtime};
 use guestexec_remotecommand::{Subprotocol, TerminalSize};
@@ -9,7 +9,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use super::{
     ExecTransport, Output,
     buffers::Buffers,
-    kill::Killer,
+    kill::{Killed, Killer},
     streams::{ChildStderr, ChildStdin, ChildStdout},
 };
 use crate::Error;
@@ -70,7 +70,12 @@ pub(super) enum Progress {
     Failed,
     /// The connection was ended by [`Child::kill`].
     Dropped,
+    /// The command had ended before [`Child::kill`], and the server has not said how.
+    Untold,
 }
+
+/// How long the server may take to tell how a command ended that was to be killed and had ended before.
+const UNTOLD_AFTER: Duration = Duration::from_secs(2);
 
 /// A task that drop aborts.
 pub(super) struct Task(pub(super) JoinHandle<Result<ExitStatus, Error>>);
@@ -109,6 +114,11 @@ impl Child {
             Progress::Failed => {
                 return Err(session_over(
                     "the session has failed; an earlier `wait` gave the error",
+                ));
+            }
+            Progress::Untold => {
+                return Err(session_over(
+                    "the command had ended before it was killed, and the server has not told its exit status",
                 ));
             }
             Progress::Dropped => {
@@ -241,7 +251,9 @@ impl Child {
     ///
     /// A second command in the same container kills a [killable](crate::Exec::killable) command and
     /// its process group by SIGKILL. `kill` waits until that has worked, and [`Self::wait`] then returns
-    /// the exit status, usually 137. Nothing happens to a command that has ended.
+    /// the exit status, usually 137. Nothing happens to a command that has ended. containerd does not tell
+    /// how a command ended that left much of its input unread: `kill` then ends the session, and
+    /// [`Self::wait`] returns an error of the kind [`ErrorKind::Lost`].
     ///
     /// The protocol cannot end any other command, so `kill` only ends the connection, as drop does.
     /// The server decides what happens to the process. Of the servers that were tried, containerd 2.1
@@ -274,12 +286,20 @@ impl Child {
             return Ok(());
         };
         ensure_runtime().map_err(|error: Error| error.with_may_have_run(true))?;
-        killer.kill().await?;
-        let limit = killer.timeout;
+        let killed = killer.kill().await?;
+        let limit = match killed {
+            Killed::Now => killer.timeout,
+            // A status that is on its way has this long to arrive.
+            Killed::TooLate => killer.timeout.min(UNTOLD_AFTER),
+        };
         self.buffers.raise_capacity();
         match timeout(limit, self.wait()).await {
             // The process has ended, however the session did.
             Ok(_) => Ok(()),
+            Err(_) if killed == Killed::TooLate => {
+                self.progress = Progress::Untold;
+                Ok(())
+            }
             Err(_) => Err(Error::new(
                 ErrorKind::Timeout,
                 format!("the session did not end within {limit:?} of the kill"),

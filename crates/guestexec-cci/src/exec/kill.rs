@@ -119,6 +119,15 @@ fn may_be_pid_line(line: &[u8]) -> bool {
     }
 }
 
+/// What became of a command that was to be killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Killed {
+    /// It was killed.
+    Now,
+    /// It had ended before.
+    TooLate,
+}
+
 /// Kills a command in its container.
 pub(super) struct Killer {
     pub(super) client: Client,
@@ -141,8 +150,8 @@ impl Killer {
         }
     }
 
-    /// Runs the command that kills. False if the other command has ended already.
-    pub(super) async fn kill(&mut self) -> Result<bool, Error> {
+    /// Runs the command that kills.
+    pub(super) async fn kill(&mut self) -> Result<Killed, Error> {
         let known = self.pid.wait_for(|pid| *pid != Pid::Awaited);
         let unknown = |kind, message: String| {
             Err(Error::new(kind, message)
@@ -152,7 +161,7 @@ impl Killer {
         let pid = match timeout(self.timeout, known).await.map(|pid| pid.map(|pid| *pid)) {
             Ok(Ok(Pid::Known(pid))) => pid,
             // The sender is dropped when the session is over, and a shell without a program ends by itself.
-            Ok(Err(_) | Ok(Pid::NoProgram)) => return Ok(false),
+            Ok(Err(_) | Ok(Pid::NoProgram)) => return Ok(Killed::TooLate),
             Ok(Ok(Pid::Missing | Pid::Awaited)) => {
                 let message = "the command cannot be killed: its output does not begin with the process id that the `sh` of the container prints";
                 return unknown(ErrorKind::Refused, message.to_owned());
@@ -177,14 +186,15 @@ impl Killer {
             .output()
             .instrument(self.span.clone())
             .await?;
-        if !output.status.success() && !output.stderr_lossy().contains("No such process") {
-            return Err(Error::new(
+        match output.status.success() {
+            true => Ok(Killed::Now),
+            false if output.stderr_lossy().contains("No such process") => Ok(Killed::TooLate),
+            false => Err(Error::new(
                 ErrorKind::Refused,
                 format!("the process {pid} could not be killed: {}", output.stderr_lossy().trim()),
             )
-            .with_may_have_run(true));
+            .with_may_have_run(true)),
         }
-        Ok(true)
     }
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use guestexec::tat::operations::RUN_COMMAND;
 use guestexec_sandbox::{Builder, Fault, Provider, Sandbox, TatAgents};
 
-use crate::{ending::Exit, failure::Failure};
+use crate::{ending::Exit, failure::Failure, signals::is_ignored};
 
 /// Serve Tencent TAT, ZStack and Huawei CCI on this machine: real signatures, real limits, real processes, no account.
 /// Commands run here, as you, in a temporary directory.
@@ -274,7 +274,10 @@ fn interruption() -> std::io::Result<impl Future<Output = ()>> {
         SignalKind::user_defined1(),
         SignalKind::user_defined2(),
     ] {
-        signals.push(signal(kind)?);
+        // `nohup` asks to go on.
+        if !is_ignored(kind) {
+            signals.push(signal(kind)?);
+        }
     }
     Ok(std::future::poll_fn(move |context| {
         let ready = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());

@@ -20,7 +20,7 @@ pub enum Verdict {
     /// The answer of the call, be it a success or a refusal that another attempt would meet too.
     Final,
     /// The attempt had no effect, and the client has removed the cause: it is repeated at once.
-    Again,
+    Corrected,
     /// A failure that may pass.
     Failed {
         /// What failed.
@@ -68,7 +68,7 @@ impl Verdict {
 
     /// Whether the attempt certainly started no command.
     pub fn has_no_effect(self) -> bool {
-        matches!(self, Self::Again | Self::Failed { no_effect: true, .. })
+        matches!(self, Self::Corrected | Self::Failed { no_effect: true, .. })
     }
 }
 
@@ -195,7 +195,7 @@ impl<'a> Attempts<'a> {
         let wait = self.wait(verdict, seen.retry_after);
         let kind = match verdict {
             Verdict::Failed { kind, .. } => Some(kind),
-            Verdict::Final | Verdict::Again => None,
+            Verdict::Final | Verdict::Corrected => None,
         };
         let attempt = Attempt {
             operation: self.operation,
@@ -223,7 +223,9 @@ impl<'a> Attempts<'a> {
         let asked = asked.unwrap_or_default();
         let (kind, no_effect) = match verdict {
             Verdict::Failed { kind, no_effect } => (kind, no_effect),
-            Verdict::Again => return self.ends_in_time(Duration::ZERO).then_some(Duration::ZERO),
+            Verdict::Corrected => {
+                return self.ends_in_time(Duration::ZERO).then_some(Duration::ZERO);
+            }
             Verdict::Final => {
                 budget.iter().for_each(super::Budget::earn);
                 return None;

@@ -95,7 +95,7 @@ async fn none_is_none_and_a_kind_that_is_left_out_is_not_retried() {
     // An attempt whose cause the client has corrected is no failure.
     let mut corrected = Attempts::new(&chosen, &STARTS, Some(0), None);
     corrected.begin(&request());
-    assert!(corrected.again(Verdict::Again, Seen::default(), &Secrets::default).await);
+    assert!(corrected.again(Verdict::Corrected, Seen::default(), &Secrets::default).await);
 }
 
 #[tokio::test(start_paused = true)]

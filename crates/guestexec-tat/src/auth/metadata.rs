@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Cow,
-    fmt,
     time::{Duration, SystemTime},
 };
 
@@ -61,7 +60,7 @@ pub(super) fn lease(pair: &Value, answer: &Value) -> Option<Lease> {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct CvmRole {
     endpoint: String,
     role: Option<String>,
@@ -129,12 +128,6 @@ async fn get(
 impl Default for CvmRole {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl fmt::Debug for CvmRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CvmRole").field("role", &self.role).finish_non_exhaustive()
     }
 }
 

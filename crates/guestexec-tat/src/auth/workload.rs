@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Cow,
-    fmt,
     path::{Path, PathBuf},
 };
 
@@ -42,13 +41,13 @@ const ASSUME_ROLE: Operation = Operation {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug, Default)]
 pub struct TkeOidc {
     endpoint: Option<String>,
     given: Option<Identity>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Identity {
     region: String,
     provider_id: String,
@@ -59,7 +58,7 @@ struct Identity {
 impl TkeOidc {
     /// Takes the role that the environment names.
     pub fn new() -> Self {
-        Self { endpoint: None, given: None }
+        Self::default()
     }
 
     /// Sets the address of another exchange, scheme included, such as one of a test. Default: that of the client's site,
@@ -131,18 +130,6 @@ impl TkeOidc {
         // The token in the body is what proves the caller; there is nothing to sign with yet.
         request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static("SKIP"));
         sts.lease(&ASSUME_ROLE, request, &[token], "the pod's token").await
-    }
-}
-
-impl Default for TkeOidc {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for TkeOidc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TkeOidc").finish_non_exhaustive()
     }
 }
 

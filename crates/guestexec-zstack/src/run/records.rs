@@ -28,8 +28,8 @@ use crate::{
 /// First and longest pause between two polls of the records.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// How long a look may take at least, also beyond the deadline.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long a poll may take at least, also beyond the deadline.
+const POLL_TIME: Duration = Duration::from_secs(5);
 
 /// How long to search for the record of an execution that may have begun.
 const LATE: Duration = Duration::from_secs(2);
@@ -340,8 +340,8 @@ pub(super) async fn each(
     loop {
         let used = client.session().and_then(|session| session.uuid());
         // Once at least, however soon the deadline is.
-        let until = deadline.max(Instant::now() + LOOK);
-        let seen = timeout_at(until, look(client, script, &mut record, vms, marks)).await;
+        let until = deadline.max(Instant::now() + POLL_TIME);
+        let seen = timeout_at(until, poll(client, script, &mut record, vms, marks)).await;
         match seen {
             Ok(Ok(Seen::Ended(details))) => return Ok(results(details, vms)),
             Ok(Ok(Seen::Running)) => last = None,
@@ -386,7 +386,7 @@ pub(super) async fn each(
 }
 
 /// Polls the records once.
-async fn look(
+async fn poll(
     client: &Client,
     script: &str,
     record: &mut Option<String>,

@@ -1,4 +1,4 @@
-//! The serialized forms of results.
+//! The serialized forms of results. They are written by hand, because building the derive macro of serde takes time.
 
 use guestexec_core::{serialize_output, write_optional};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
