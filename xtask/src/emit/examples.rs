@@ -51,9 +51,10 @@ pub(super) fn text(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> String {
     for (constant, answer) in &errors {
         let _ = write!(text, "const {constant}: ExampleAnswer =\n    {answer};\n\n");
     }
-    let functions = format!("{}\n{}", send(maker, codes), schema(codes));
+    let send = send(maker, codes);
     let answers = if text.contains("ExampleAnswer::") { ", ExampleAnswer" } else { "" };
-    let own = begin::modules(&format!("{text}{functions}"), &["Client"]);
+    let own = begin::modules(&format!("{text}{send}"), &["Client"]);
+    let schema = schema(codes);
     format!(
         "\
 use std::{{fmt, pin::Pin}};
@@ -63,7 +64,8 @@ use guestexec_core::{{Answer, ErrorKind, Example{answers}}};
 use super::{{{own}}};
 use crate::Error;
 
-{text}{functions}"
+{text}{send}
+{schema}"
     )
 }
 
@@ -218,7 +220,7 @@ fn schema(codes: &[OperationCode<'_>]) -> String {
             (
                 "operation",
                 format!(
-                    "    use schemars::schema_for;\n\n    Some(match operation {{\n{arms}    }})\n"
+                    "    use super::types;\n    use schemars::schema_for;\n\n    Some(match operation {{\n{arms}    }})\n"
                 ),
             )
         }

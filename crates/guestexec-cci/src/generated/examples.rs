@@ -4,7 +4,7 @@ use std::{fmt, pin::Pin};
 
 use guestexec_core::{Answer, ErrorKind, Example, ExampleAnswer};
 
-use super::{Client, builder, operations, types};
+use super::{Client, builder, operations};
 use crate::Error;
 
 /// Every named example, in the document's order.
@@ -1128,6 +1128,7 @@ fn shown<'a, T: fmt::Debug + Send + 'static>(
 /// that has no body or is not one of this document.
 #[cfg(feature = "schemars")]
 pub fn schema(operation: &str) -> Option<schemars::Schema> {
+    use super::types;
     use schemars::schema_for;
 
     Some(match operation {
