@@ -16,7 +16,6 @@ pub(super) fn function(signature: &Signature) -> String {
                     (pattern.by_ref, pattern.mutability) = (None, None);
                 }
             }
-            // `mut self` is `self` for callers.
             // `mut self` is `self` for callers; `&mut self` has its mark elsewhere.
             syn::FnArg::Receiver(receiver) => receiver.mutability = None,
         }
