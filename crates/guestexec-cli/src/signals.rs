@@ -1,11 +1,11 @@
 //! The signals that ask this program to end.
 
 use std::{
-    fs,
     future::poll_fn,
     task::{Context, Poll},
 };
 
+use guestexec_sandbox::is_ignored;
 use tokio::signal::unix::{self, SignalKind};
 
 use crate::{ending::Exit, failure::Failure};
@@ -63,7 +63,8 @@ impl Signals {
     /// If the system does not allow it.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let listen = |signal: Signal| Ok((signal, unix::signal(signal.kind())?));
-        let heeded = Signal::ALL.into_iter().filter(|signal| !is_ignored(signal.kind()));
+        let heeded =
+            Signal::ALL.into_iter().filter(|signal| !is_ignored(signal.kind().as_raw_value()));
         Ok(Self(heeded.map(listen).collect::<Result<_, Failure>>()?))
     }
 
@@ -81,38 +82,5 @@ impl Signals {
             }
         }
         came
-    }
-}
-
-/// Whether this process was started to ignore a signal: `nohup` asks for that, and a shell without job control for what
-/// runs in the background. Only Linux tells.
-pub(crate) fn is_ignored(signal: SignalKind) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    is_in(ignored(&status), signal.as_raw_value())
-}
-
-/// The set of ignored signals in the text of `/proc/…/status`: the first is the lowest bit.
-fn ignored(status: &str) -> u64 {
-    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or_default()
-}
-
-fn is_in(set: u64, number: i32) -> bool {
-    u32::try_from(number - 1).is_ok_and(|bit| set.checked_shr(bit).is_some_and(|set| set & 1 == 1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ignored, is_in};
-
-    #[test]
-    fn what_a_process_ignores_is_read_of_its_status() {
-        let set = ignored("Name:\tx\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001003\n");
-        let among = [1, 2, 3, 13, 64].map(|number| is_in(set, number));
-        assert_eq!(among, [true, true, false, true, false]);
-        for text in ["", "SigIgn:", "SigIgn:\tx", "SigIgn:\t10000000000000000"] {
-            assert_eq!(ignored(text), 0, "{text}");
-        }
-        assert!(!is_in(u64::MAX, 0) && !is_in(u64::MAX, 65));
     }
 }

@@ -28,5 +28,7 @@ pub use cci::CciHandle;
 pub use fault::{Fault, FaultError, FaultKind};
 pub use provider::Provider;
 pub use sandbox::{Sandbox, StartError};
+#[doc(hidden)]
+pub use signals::is_ignored;
 pub use tat::TatHandle;
 pub use zstack::ZstackHandle;

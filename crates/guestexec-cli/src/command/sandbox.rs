@@ -4,9 +4,9 @@ use std::{io::Write as _, net::IpAddr, time::Duration};
 
 use clap::{Args, ValueEnum};
 use guestexec::tat::operations::RUN_COMMAND;
-use guestexec_sandbox::{Builder, Fault, Provider, Sandbox, TatAgents};
+use guestexec_sandbox::{Builder, Fault, Provider, Sandbox, TatAgents, is_ignored};
 
-use crate::{ending::Exit, failure::Failure, signals::is_ignored};
+use crate::{ending::Exit, failure::Failure};
 
 /// Serve Tencent TAT, ZStack and Huawei CCI on this machine: real signatures, real limits, real processes, no account.
 /// Commands run here, as you, in a temporary directory.
@@ -275,7 +275,7 @@ fn interruption() -> std::io::Result<impl Future<Output = ()>> {
         SignalKind::user_defined2(),
     ] {
         // `nohup` asks to go on.
-        if !is_ignored(kind) {
+        if !is_ignored(kind.as_raw_value()) {
             signals.push(signal(kind)?);
         }
     }
