@@ -19,6 +19,7 @@ mod limits;
 mod members;
 mod paging;
 mod paths;
+mod printed;
 mod sample;
 mod schemas;
 mod secrets;
@@ -151,7 +152,7 @@ pub fn files(spec: &Spec, code: File) -> Result<Vec<Page>, String> {
         ("members.rs", members.map(headed)),
         ("operations.rs", Some(table::text(spec, &codes))),
         ("schemas.rs", schemas.map(headed)),
-        ("types.rs", Some(types::text(&maker, &types))),
+        ("types.rs", Some(types::text(&maker, &types, &codes))),
     ];
     for (path, text) in texts {
         pages.extend(text.map(|text| (path.to_owned(), text)));
@@ -181,7 +182,7 @@ impl Maker<'_> {
         let mut file = file(items);
         docs::break_lines(&mut file);
         let inner = file.items.iter().any(|item| matches!(item, Item::Mod(_)));
-        let text = spaced(prettyplease::unparse(&file).trim());
+        let text = printed::laid_out(prettyplease::unparse(&file).trim());
         match inner {
             true => format!("{}\n\n{text}\n", docs::comment("//!", &self.title())),
             false if uses.is_empty() => format!("{text}\n"),
@@ -291,28 +292,6 @@ fn first_line(spec: &Spec) -> String {
     )
 }
 
-/// Sets a blank line after a block, and before each commented item at the margin.
-fn spaced(text: &str) -> String {
-    let mut lines: Vec<&str> = Vec::new();
-    for line in text.lines() {
-        let before = lines.last().copied().unwrap_or_default();
-        let bare = line.trim_start();
-        // Deeper than this are statements and arms, which stand together.
-        let shallow = line.len() - bare.len() <= 4;
-        let after_block = before.trim_start() == "}" && shallow && !bare.starts_with('}');
-        let begins = |prefix: &str| line.starts_with(prefix) && !before.starts_with(prefix);
-        // An attribute may already stand before the comment's item.
-        let apart = !before.is_empty() && !before.starts_with("#[");
-        let after_uses = (before.starts_with("use ") && before.ends_with(';') || before == "};")
-            && !line.starts_with("use ");
-        if after_block || after_uses || (apart && begins("///")) {
-            lines.push("");
-        }
-        lines.push(line);
-    }
-    lines.join("\n")
-}
-
 fn parse(tokens: TokenStream) -> Result<File, String> {
     syn::parse2(tokens).map_err(|e| format!("the generator made what is not Rust: {e}"))
 }
@@ -389,7 +368,7 @@ fn taken(to: &mut Writer<'_>, ty: &Type, name: &str) -> (String, String) {
         };
     }
     if let Some(inner) = argument(ty, "Box") {
-        return (to.ty(inner), format!("Box::new({name})"));
+        return (format!("impl Into<Box<{}>>", to.ty(inner)), format!("{name}.into()"));
     }
     (to.ty(ty), name.to_owned())
 }

@@ -23,6 +23,7 @@ pub mod docs_count;
 pub mod document;
 pub mod edit;
 pub mod emit;
+mod expand;
 pub mod generate;
 pub mod items;
 pub mod lint;

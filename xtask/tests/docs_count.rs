@@ -120,8 +120,12 @@ fn a_setter_of_a_call_is_one_of_its_body() {
         impl RunCommand { /// How long.
             pub fn timeout(mut self, value: u64) -> Self {} }
     "#;
-    let counts = counts(&[("src/generated/builder.rs", builder)]);
-    assert_eq!(counts.setters.missing, ["builder::RunCommand::timeout: 86400, seconds"]);
+    let missing = counts(&[("src/generated/builder.rs", builder)]).setters.missing;
+    assert_eq!(missing, ["builder::RunCommand::timeout: 86400, seconds"]);
+    let types = "setters!(RunCommandRequest, builder::RunCommand<'_> at body {\n/// How long.\ntimeout(u64);\n});";
+    let missing = counts(&[("src/generated/types.rs", types)]).setters.missing;
+    let both = ["builder::RunCommand", "types::RunCommandRequest"];
+    assert_eq!(missing, both.map(|name| format!("{name}::timeout: 86400, seconds")));
 }
 
 #[test]

@@ -47,7 +47,8 @@ fn page<'a>(generated: &'a Generated, path: &str) -> &'a str {
 
 /// Text without its layout.
 fn dense(text: &str) -> String {
-    text.split_whitespace().collect()
+    // Whether a list ends with a comma depends on the lines, too.
+    text.split_whitespace().collect::<String>().replace(",)", ")").replace(",]", "]")
 }
 
 #[test]
@@ -304,7 +305,7 @@ fn every_limit_is_one_call() {
         r#"check::characters("room", room, Self::ROOM_LENGTH)?;"#,
         r#"check::pattern("room", room, &PATTERN_1)?; if !checks { return Ok(()); } if let Some(value) = color {"#,
         r#"check::items("color", value, Self::COLOR_ITEMS)?;"#,
-        r#"check::each("color", value, |item| check::characters("", item, Self::COLOR_ITEM_LENGTH),)?;"#,
+        r#"check::each("color", value, |item| check::characters("", item, Self::COLOR_ITEM_LENGTH))?;"#,
         // Texts, in their three measures, and numbers.
         r#"check::characters("name", &self.name, Self::NAME_LENGTH)?;"#,
         r#"check::pattern("name", &self.name, &PATTERN_0)?;"#,
@@ -321,11 +322,11 @@ fn every_limit_is_one_call() {
         // Objects, and rules between members.
         r#"Validate::validate(&self.box_).map_err(|violation| violation.within("box"))?;"#,
         r#"check::json_object("answers", value, &Self::ANSWERS_OBJECT, &PATTERN_0)?;"#,
-        r#"check::exclusive(&[("note", self.note.is_some()), ("content", self.content.is_some())],)?;"#,
+        r#"check::exclusive(&[("note", self.note.is_some()), ("content", self.content.is_some())])?;"#,
         r#"check::exactly_one_of(&[("parts", !self.parts.is_empty()), ("box", true)])?;"#,
-        r#"check::requires("answers", self.answers.is_some(), "enabled", "true", self.enabled == Some(true),)?;"#,
-        r#"check::requires("note", self.note.is_some(), "kind", "\"ROUND\"", self.kind.as_str() == "ROUND",)"#,
-        r#"check::some_of(1, &[("label", self.label.is_some()), ("marks", !self.marks.is_empty()), ("width", self.width.is_some()),],)"#,
+        r#"check::requires("answers", self.answers.is_some(), "enabled", "true", self.enabled == Some(true))?;"#,
+        r#"check::requires("note", self.note.is_some(), "kind", "\"ROUND\"", self.kind.as_str() == "ROUND")"#,
+        r#"check::some_of(1, &[("label", self.label.is_some()), ("marks", !self.marks.is_empty()), ("width", self.width.is_some())])"#,
         // Equal patterns are one.
         r#"static PATTERN_0: check::Pattern = check::Pattern::new("^[a-z]+$"); static PATTERN_1: check::Pattern = check::Pattern::new("^[a-z][a-z0-9]*$");"#,
     ] {
@@ -372,8 +373,8 @@ fn limits_that_depend_on_what_is_required() {
         r#"if !self.parts.is_empty() { check::items("parts", &self.parts, Self::PARTS_ITEMS)?; }"#,
         r#"check::range("size", self.size, Self::SIZE_RANGE)?;"#,
         r#"("box", self.box_.is_some())"#,
-        r#""enabled", "true", self.enabled == true,"#,
-        r#""name", "\"stool\"", self.name.as_str() == "stool","#,
+        r#""enabled", "true", self.enabled == true)"#,
+        r#""name", "\"stool\"", self.name.as_str() == "stool")"#,
         r#""size", "3", self.size == 3)"#,
     ] {
         assert!(
@@ -393,7 +394,7 @@ fn requests_are_checked_before_they_are_sent() {
         dense("Self::within_limits(client.inner.checks, &room, &color)?;"),
         dense("let url = format!("),
         "impl<'a>CreateWidget<'a>{".to_owned(),
-        dense("if client.inner.checks { Validate::validate(&body)?;"),
+        dense("within_limits(client.inner.checks, &body)?;"),
         dense("let url = format!("),
         dense("json_body(request, &body)?.build()?;"),
     ];

@@ -181,6 +181,33 @@ fn the_macros_of_the_core_are_known() {
 }
 
 #[test]
+fn setters_and_calls_that_macros_write_are_listed_with_their_type() {
+    let types = "use super::builder; pub struct Request { pub note: Option<String> } setters!(Request, builder::Run<'_> at body.params {\n    /// What it is for.\n    #[deprecated] note(impl Into<String>);\n    r#type(u64);\n});";
+    let builder = "pub struct Run<'a> { body: types::Body } setters!(Run<'_> { header_member(Vec<u8>) sets header; }); guestexec_core::sending!(\n    Run sends RUN starting a command,\n    [200, 201] => types::Ran, text in types::Envelope => response\n); pub struct Up<'a> { body: () } sending!(Up sends UP, [101] => Upgraded, upgrade);";
+    let files = [
+        ("lib.rs", "pub mod types; pub mod builder;"),
+        ("types.rs", types),
+        ("builder.rs", builder),
+    ];
+    let found: BTreeSet<String> = listed(&files).into_iter().collect();
+    for line in [
+        "builder::Run: fn note(self, value: impl Into<String>) -> Self",
+        "builder::Run: async fn send(self) -> Result<Answer<types::Ran>, Error>",
+        "builder::Run: async fn send_raw(self) -> Result<Answer<Bytes>, Error>",
+        "builder::Run: async fn send_streamed(self) -> Result<Answer<Streamed>, Error>",
+        "builder::Run: fn call_timeout(self, timeout: Duration) -> Self",
+        "builder::Run: fn header_member(self, value: Vec<u8>) -> Self",
+        "builder::Run: fn r#type(self, value: u64) -> Self",
+        "builder::Up: async fn send(self) -> Result<Answer<Upgraded>, Error>",
+        "types::Request: fn note(self, value: impl Into<String>) -> Self",
+        "types::Request: fn r#type(self, value: u64) -> Self",
+    ] {
+        assert!(found.contains(line), "{line}: {found:#?}");
+    }
+    assert!(!found.iter().any(|line| line.starts_with("builder::Up") && line.contains("send_")));
+}
+
+#[test]
 fn committed_listings_are_what_the_sources_say() {
     let root = xtask::root().unwrap();
     for provider in spec::providers(&root).unwrap() {

@@ -84,6 +84,15 @@ pub trait Validate {
     }
 }
 
+/// Checks the body of a request, if `checks` is on.
+///
+/// # Errors
+/// As [`Validate::validate`].
+#[inline]
+pub fn within_limits(checks: bool, body: &impl Validate) -> Checked {
+    if checks { body.validate() } else { Ok(()) }
+}
+
 impl<T: Validate + ?Sized> Validate for Box<T> {
     fn validate(&self) -> Checked {
         T::validate(self)

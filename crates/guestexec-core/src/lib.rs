@@ -40,6 +40,7 @@ mod retry;
 mod runtime;
 mod secret;
 mod sending;
+mod setters;
 mod settings;
 mod shape;
 mod small_file;

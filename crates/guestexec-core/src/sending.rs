@@ -26,22 +26,38 @@ pub trait Sending: Clone + Send + Sized {
     fn into_bytes(self) -> impl Future<Output = Result<Answer<Bytes>, Error<Self::Detail>>> + Send;
 }
 
-/// Implements what a builder does besides its own `send`, of: the constant of its operation, the statuses that
-/// stand for success, what it answers, how a body is read, and, for an answer in an envelope, the envelope's
-/// type and the member that is the answer.
+/// Implements what every builder has: the options of a call, and the ways to send it. It is told the constant of
+/// its operation, the statuses that stand for success and what they answer, and how a body is read; for an answer
+/// in an envelope, the type of that and its member that is the answer:
+///
+/// ```ignore
+/// sending!(RunCommand sends RUN_COMMAND starting a command,
+///     [200] => types::RunCommandResult, json in types::RunCommandResponse => response);
+/// ```
 ///
 /// What is `inline` is compiled where a program uses it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! sending {
-    ($builder:ident, $operation:ident, $statuses:tt, $content:ty, upgrade) => {
+    (
+        $builder:ident sends $operation:ident $(starting a $command:ident)?,
+        $statuses:tt => $content:ty, upgrade
+    ) => {
         impl $builder<'_> {
+            $crate::call_options! {}
+            $crate::sending!(@send $content $(, $command)?);
             $crate::sending!(@prepared $operation $statuses);
-            $crate::sending!(@send $content, upgraded());
+            $crate::sending!(@send_in $content, upgraded());
         }
     };
-    ($builder:ident, $operation:ident, $statuses:tt, $content:ty, $read:ident $(, $whole:ty, $member:ident)?) => {
+    (
+        $builder:ident sends $operation:ident $(starting a $command:ident)?,
+        $statuses:tt => $content:ty, $read:ident $(in $whole:ty => $member:ident)?
+    ) => {
         impl $builder<'_> {
+            $crate::call_options! {}
+            $crate::sending!(@send $content $(, $command)?);
+
             /// Sends the request, and returns the body of the answer as it came. Only bytes that are not
             /// UTF-8, and numbers that no reader takes, are replaced.
             ///
@@ -53,7 +69,7 @@ macro_rules! sending {
 
             $crate::sending!(@streamed $read);
             $crate::sending!(@prepared $operation $statuses);
-            $crate::sending!(@send $content, receive(|body| $crate::sending!(@read body $read $($whole, $member)?)));
+            $crate::sending!(@send_in $content, receive(|body| $crate::sending!(@read body $read $($whole, $member)?)));
         }
 
         #[cfg(feature = "by-name")]
@@ -74,6 +90,27 @@ macro_rules! sending {
             }
         }
     };
+    (@send $content:ty) => {
+        /// Sends the request.
+        ///
+        /// # Errors
+        /// If a limit is violated (nothing is sent) or the call fails.
+        pub async fn send(self) -> Result<$crate::Answer<$content>, Error> {
+            self.send_in(Call::default()).await
+        }
+    };
+    (@send $content:ty, command) => {
+        /// Sends the request.
+        ///
+        /// It starts a command and is never sent a second time after it may have arrived. After a failure,
+        /// [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command may have run.
+        ///
+        /// # Errors
+        /// If a limit is violated (nothing is sent) or the call fails.
+        pub async fn send(self) -> Result<$crate::Answer<$content>, Error> {
+            self.send_in(Call::default()).await
+        }
+    };
     (@prepared $operation:ident $statuses:tt) => {
         #[inline]
         fn prepared(self, call: Call) -> Prepared {
@@ -81,7 +118,7 @@ macro_rules! sending {
             Prepared { client, request: self.request(), successes: &$statuses }
         }
     };
-    (@send $content:ty, $($answered:tt)*) => {
+    (@send_in $content:ty, $($answered:tt)*) => {
         /// As `send`, for a call whose state is `call`.
         #[inline]
         pub(crate) fn send_in(

@@ -12,6 +12,8 @@ use syn::{
     ReturnType, Type, UseTree, Visibility,
 };
 
+use crate::expand;
+
 /// The types of a crate.
 #[derive(Debug, Default)]
 pub(super) struct Source {
@@ -73,12 +75,14 @@ impl Source {
                     }
                 }
             }
-            source.add(&file.items, prefix, is_generated);
+            source
+                .add(&file.items, prefix, is_generated)
+                .map_err(|e| format!("{}: {e}", path.display()))?;
         }
         Ok(source)
     }
 
-    fn add(&mut self, items: &[Item], prefix: &str, is_generated: bool) {
+    fn add(&mut self, items: &[Item], prefix: &str, is_generated: bool) -> syn::Result<()> {
         for item in items {
             match item {
                 Item::Struct(it) if matches!(it.vis, Visibility::Public(_)) => {
@@ -92,14 +96,23 @@ impl Source {
                     }
                 }
                 Item::Impl(it) => self.add_impl(it, prefix, is_generated),
+                Item::Macro(it) => {
+                    for item in expand::methods(&it.mac)? {
+                        self.add_impl(&item, prefix, is_generated);
+                    }
+                }
                 _ => {}
             }
         }
+        Ok(())
     }
 
     fn add_impl(&mut self, item: &ItemImpl, prefix: &str, is_generated: bool) {
         let Type::Path(path) = &*item.self_ty else { return };
         let Some(name) = path.path.segments.last().map(|part| &part.ident) else { return };
+        // `types.rs` has setters of builders.
+        let is_builder = path.path.segments.first().is_some_and(|it| it.ident == "builder");
+        let prefix = if is_builder { "builder::" } else { prefix };
         let entry = self.types.entry(format!("{prefix}{name}")).or_default();
         for part in &item.items {
             match part {

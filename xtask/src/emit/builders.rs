@@ -12,7 +12,7 @@ use super::{
     Field, Maker, OperationCode, argument, exchange,
     inputs::{Input, Inputs, in_types},
     last_segment, paging,
-    writer::{WIDTH, Writer},
+    writer::{Setter, WIDTH, Writer},
 };
 use crate::document::Schema;
 
@@ -99,10 +99,9 @@ fn prepared(to: &mut Writer<'_>, ways: &BTreeSet<&'static str>) {
     if ways.contains("receive") {
         let read = to.core("Read");
         to.doc(4, "Sends the request, and reads the body of the answer.");
-        to.line(4, "async fn receive<T: Default + Send>(");
-        to.line(8, "self,");
-        to.line(8, &format!("read: {read}<T>,"));
-        to.line(4, &format!(") -> Result<{answer}<T>, Error> {{"));
+        let arguments = ["self".to_owned(), format!("read: {read}<T>")];
+        let end = format!(" -> Result<{answer}<T>, Error> {{");
+        to.call(4, "async fn receive<T: Default + Send>", &arguments, &end);
         to.lines(&[
             "        let exchange = exchange(&self.client, self.request, self.successes);",
             "        let mut content = T::default();",
@@ -134,12 +133,10 @@ fn prepared(to: &mut Writer<'_>, ways: &BTreeSet<&'static str>) {
         "}",
         "",
         "/// Sends the request of a call. Boxed, or else each caller's own future would be as large.",
-        "fn exchange<'a>(",
-        "    client: &'a Client,",
-        "    request: Requested,",
-        "    successes: &'static [u16],",
     ]);
-    to.line(0, &format!(") -> {exchanging}<'a> {{"));
+    let arguments = ["client: &'a Client", "request: Requested", "successes: &'static [u16]"];
+    let end = format!(" -> {exchanging}<'a> {{");
+    to.call(0, "fn exchange<'a>", &arguments.map(str::to_owned), &end);
     to.lines(&[
         "    Box::pin(async move {",
         "        ::guestexec_core::accepted(hooks::send(client, request?).await?, successes)",
@@ -255,6 +252,7 @@ impl Builder<'_> {
         let Self { maker, code, inputs, success, fields, exchange } = &self;
         let (name, operation) = (&code.builder, &code.operation);
         // Types redact their own secrets; a parameter is plain text, and may be a credential.
+        let is_shared = !inputs.sharing.is_empty();
         let hides = operation.parameters().iter().any(|parameter| parameter.sensitive);
         to.gap();
         let id = operation.id();
@@ -267,7 +265,9 @@ impl Builder<'_> {
         to.line(4, &format!("options: {options},"));
         for field in fields {
             let ty = to.ty(&field.ty);
-            to.line(4, &format!("{}: {ty},", field.ident));
+            // `types.rs` has the setters of a body.
+            let access = if is_shared && field.ident == "body" { "pub(super) " } else { "" };
+            to.line(4, &format!("{access}{}: {ty},", field.ident));
         }
         to.line(0, "}");
         to.gap();
@@ -280,20 +280,16 @@ impl Builder<'_> {
         to.line(0, &format!("impl<'a> {name}<'a> {{"));
         maker.limits.write(&name.to_string(), to);
         self.begin(to);
-        for input in &inputs.setters {
-            input.setter(to);
-        }
-        to.gap();
-        to.line(4, "::guestexec_core::call_options! {}");
         let paging = paging::of(maker, code, &success.content, inputs);
         if paging.is_some() {
             paging::methods(to);
         }
-        send(to, code, success);
         let exchange = exchange.clone();
         to.gap();
         to.inside(parse_quote!(impl X { #exchange }));
         to.line(0, "}");
+        let setters: Vec<Setter> = inputs.own_setters().map(Input::setter).collect();
+        to.setters(&format!("{name}<'_>"), &[], &setters);
         to.gap();
         sending(to, code, success);
         if let Some(paging) = paging {
@@ -302,84 +298,57 @@ impl Builder<'_> {
         }
     }
 
-    /// The constructors: `new` with what must be given, and `with_body` where there is a body.
+    /// The constructor: of what must be given, or of the body and of the parameters that must be given.
     fn begin(&self, to: &mut Writer<'_>) {
         let Self { code, inputs, fields, .. } = self;
-        let body = fields.get(code.parameters.len());
-        let given =
-            |field: &Field| inputs.arguments.iter().find(|it| it.is_parameter(&field.ident));
+        let body = fields.get(code.parameters.len()).filter(|_| inputs.body.is_some());
+        let needed: Vec<&Input> = match body {
+            Some(_) => inputs.arguments.iter().filter(|input| input.is_any_parameter()).collect(),
+            None => inputs.arguments.iter().collect(),
+        };
         let mut values = vec!["client".to_owned(), "options: Default::default()".to_owned()];
         for field in &code.parameters {
-            let value = given(field).and_then(|input| input.value(to));
+            let given = needed.iter().find(|input| input.is_parameter(&field.ident));
+            let value = given.and_then(|input| input.value(to));
             values.push(value.unwrap_or_else(|| format!("{}: None", field.ident)));
         }
-        values.extend(body.map(|body| body.ident.to_string()));
-        let client = || "client: &'a Client".to_owned();
-        let arguments: Vec<String> = inputs.arguments.iter().map(|it| it.argument(to)).collect();
-        let arguments: Vec<String> = [client()].into_iter().chain(arguments).collect();
+        values.extend(code.body().map(|body| body.ident.to_string()));
+        let mut arguments = vec!["client: &'a Client".to_owned()];
+        arguments.extend(needed.into_iter().map(|input| input.argument(to)));
         to.gap();
-        to.many(4, arguments.len());
-        to.call(4, "pub(super) fn new", &arguments, " -> Self {");
-        let Some((body, made)) = body.zip(inputs.body.as_ref()) else {
-            to.fields(8, "Self", &values);
-            return to.line(4, "}");
+        let begin = match body {
+            Some(body) => {
+                arguments.push(format!("{}: {}", body.ident, to.ty(&body.ty)));
+                to.doc(4, "A call whose body was made elsewhere, such as one read from a file.");
+                "pub fn with_body"
+            }
+            None => "pub(super) fn new",
         };
-        let parameters: Vec<&Input> =
-            inputs.arguments.iter().filter(|input| input.is_any_parameter()).collect();
-        let names = parameters.iter().map(|input| input.ident.to_string());
-        let names = ["client".to_owned()].into_iter().chain(names).chain([made.clone()]);
-        to.call(8, "Self::with_body", &names.collect::<Vec<_>>(), "");
-        to.line(4, "}");
-        to.gap();
-        to.doc(4, "A call whose body was made elsewhere, such as one read from a file.");
-        let own: Vec<String> = parameters.iter().map(|input| input.argument(to)).collect();
-        let body = format!("{}: {}", body.ident, to.ty(&body.ty));
-        let arguments = [client()].into_iter().chain(own).chain([body]);
-        to.call(4, "pub fn with_body", &arguments.collect::<Vec<_>>(), " -> Self {");
+        to.many(4, arguments.len());
+        to.call(4, begin, &arguments, " -> Self {");
         to.fields(8, "Self", &values);
         to.line(4, "}");
     }
 }
 
-/// `send`.
-fn send(to: &mut Writer<'_>, code: &OperationCode<'_>, success: &Success) {
-    let danger = match code.operation.starts_command() {
-        true => {
-            "It starts a command and is never sent a second time after it may have arrived. After a \
-             failure, [`may_have_run`](guestexec_core::Error::may_have_run) says whether the command \
-             may have run.\n\n"
-        }
-        false => "",
-    };
-    to.gap();
-    to.doc(4, &format!(
-        "Sends the request.\n\n{danger}# Errors\nIf a limit is violated (nothing is sent) or the call fails."
-    ));
-    let (answer, content) = (to.core("Answer"), to.ty(&success.content));
-    to.line(4, &format!("pub async fn send(self) -> Result<{answer}<{content}>, Error> {{"));
-    to.line(8, "self.send_in(Call::default()).await");
-    to.line(4, "}");
-}
-
-/// What else it does, which a macro makes.
+/// What every builder has, which a macro writes.
 fn sending(to: &mut Writer<'_>, code: &OperationCode<'_>, success: &Success) {
     let statuses = code.operation.successes().into_iter().map(|(status, _)| status.to_string());
-    let statuses: Vec<String> = statuses.collect();
-    let mut arguments = vec![
-        code.builder.to_string(),
-        code.constant.to_string(),
-        format!("[{}]", statuses.join(", ")),
-        to.ty(&success.content),
-        success.read.as_ref().map_or_else(|| "upgrade".to_owned(), ToString::to_string),
-    ];
-    if let Some((whole, member)) = &success.envelope {
-        arguments.extend([to.ty(whole), member.to_string()]);
+    let (builder, constant) = (&code.builder, &code.constant);
+    let starts = if code.operation.starts_command() { " starting a command" } else { "" };
+    let sends = format!("{builder} sends {constant}{starts},");
+    let (statuses, content) = (statuses.collect::<Vec<_>>().join(", "), to.ty(&success.content));
+    let read = success.read.as_ref().map_or_else(|| "upgrade".to_owned(), ToString::to_string);
+    let whole = success.envelope.as_ref();
+    let whole = whole
+        .map_or_else(String::new, |(whole, member)| format!(" in {} => {member}", to.ty(whole)));
+    let answer = format!("[{statuses}] => {content}, {read}{whole}");
+    let begin = format!("{}!(", to.core("sending"));
+    if begin.len() + sends.len() + answer.len() + " );".len() <= WIDTH {
+        return to.line(0, &format!("{begin}{sends} {answer});"));
     }
-    let (begin, arguments) = ("::guestexec_core::sending!(", arguments.join(", "));
-    if begin.len() + arguments.len() + ");".len() <= WIDTH {
-        return to.line(0, &format!("{begin}{arguments});"));
-    }
-    to.line(0, begin);
-    to.line(4, &arguments);
+    to.line(0, &begin);
+    to.line(4, &sends);
+    to.line(4, &answer);
     to.line(0, ");");
 }

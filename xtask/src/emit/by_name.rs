@@ -72,9 +72,9 @@ impl Client {{
     ) -> Result<NamedCall<'_, Error>, Error> {{
         let {mutable}given = Given::<Error>::new(ALL, operation, parameters, body)?;
         let called = given.called();
-        match called.operation.id {{
-{arms}            _ => Err(given.unmatched()),
-        }}
+        Ok(match called.operation.id {{
+{arms}            _ => return Err(given.unmatched()),
+        }})
     }}
 }}
 "
@@ -163,13 +163,13 @@ impl Named<'_> {
         let from = From { client: "self", given: "given" };
         begin::arm(self.code, &self.inputs, &from, 12, |call| {
             if self.is_paged {
-                return format!("Ok(NamedCall::of_list(called, {call}))");
+                return format!("NamedCall::of_list(called, {call})");
             }
             match self.is_read_as("text") {
                 true => format!(
-                    "Ok(NamedCall::of(called, {call}.clone()).streamed({call}.send_streamed()))"
+                    "NamedCall::of(called, {call}.clone()).streamed({call}.send_streamed())"
                 ),
-                false => format!("Ok(NamedCall::of(called, {call}))"),
+                false => format!("NamedCall::of(called, {call})"),
             }
         })
     }

@@ -104,11 +104,14 @@ fn method(
     let arguments: Vec<String> = ["&self".to_owned()].into_iter().chain(arguments).collect();
     let builder = format!("builder::{}", code.builder);
     to.call(4, &format!("pub fn {}", code.method), &arguments, &format!(" -> {builder}<'_> {{"));
-    let names = inputs.arguments.iter().map(|input| input.ident.to_string());
-    let names: Vec<String> = ["self".to_owned()].into_iter().chain(names).collect();
-    to.call(8, &format!("{builder}::new"), &names, "");
+    let given = inputs.arguments.iter().filter(|it| inputs.body.is_none() || it.is_any_parameter());
+    let given = given.map(|input| input.ident.to_string());
+    let given = ["self".to_owned()].into_iter().chain(given).chain(inputs.body.clone());
+    let begin = if inputs.body.is_some() { "with_body" } else { "new" };
+    to.call(8, &format!("{builder}::{begin}"), &given.collect::<Vec<_>>(), "");
     to.line(4, "}");
-    Ok(arguments.iter().any(|argument| argument.contains("types::")))
+    let takes_type = arguments.iter().any(|argument| argument.contains("types::"));
+    Ok(takes_type || inputs.body.is_some())
 }
 
 /// What an operation does, its limits, what its refusals mean, an example and the vendor's page.

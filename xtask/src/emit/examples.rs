@@ -11,6 +11,7 @@ use super::{
     begin::{self, From},
     inputs::Inputs,
     layout,
+    writer::WIDTH,
 };
 use crate::document::Example as Answered;
 
@@ -20,21 +21,24 @@ pub(super) fn text(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> String {
                     pub const ALL: &[Example] = &[\n"
         .to_owned();
     for code in codes {
+        // Writing to a String cannot fail.
         for example in code.operation.examples() {
             let (name, summary) = (example.name, example.summary.trim());
-            // Writing to a String cannot fail.
-            let _ = write!(text, "    {}\n        .named({name:?}, {summary:?})", code.constant);
-            if !example.parameters.is_empty() {
-                let _ = write!(
-                    text,
-                    "\n        .with_parameters({})",
-                    json(&example.parameters.into())
-                );
-            }
-            if let Some(body) = example.body {
-                let _ = write!(text, "\n        .with_body({})", json(body));
-            }
-            text.push_str(",\n");
+            let parameters = (!example.parameters.is_empty()).then(|| example.parameters.into());
+            let calls = [
+                Some(format!(".named({name:?}, {summary:?})")),
+                parameters.map(|it| format!(".with_parameters({})", json(&it))),
+                example.body.map(|body| format!(".with_body({})", json(body))),
+            ];
+            let calls: Vec<String> = calls.into_iter().flatten().collect();
+            let first = |call: &String| call.lines().next().map_or(0, |line| line.chars().count());
+            // One after another, up to the first break in JSON, or each on its own line.
+            let whole = calls.iter().take_while(|call| !call.contains('\n')).count();
+            let width = code.constant.to_string().len()
+                + calls.iter().take(whole + 1).map(first).sum::<usize>();
+            let between = if 4 + width < WIDTH { "" } else { "\n        " };
+            let line = format!("    {}{}", code.constant, calls.join(between));
+            let _ = writeln!(text, "{line},");
         }
     }
     text.push_str("];\n\n");
@@ -49,7 +53,8 @@ pub(super) fn text(maker: &Maker<'_>, codes: &[OperationCode<'_>]) -> String {
         let _ = write!(text, "const {constant}: &[ExampleAnswer] = &[\n{names}];\n\n");
     }
     for (constant, answer) in &errors {
-        let _ = write!(text, "const {constant}: ExampleAnswer =\n    {answer};\n\n");
+        let begin = format!("const {constant}: ExampleAnswer =");
+        let _ = writeln!(text, "{}\n", declared(&begin, &format!("{answer};")));
     }
     let send = send(maker, codes);
     let answers = if text.contains("ExampleAnswer::") { ", ExampleAnswer" } else { "" };
@@ -67,6 +72,13 @@ use crate::Error;
 {text}{send}
 {schema}"
     )
+}
+
+/// A declaration: the value stands on its first line, if what it begins with fits there.
+fn declared(begin: &str, value: &str) -> String {
+    let first = value.lines().next().unwrap_or_default();
+    let fits = begin.chars().count() + 1 + first.chars().count() <= WIDTH;
+    format!("{begin}{}{value}", if fits { " " } else { "\n    " })
 }
 
 /// What the examples of an operation have in common.
@@ -115,11 +127,9 @@ impl Answers {
         };
         let good = list(&self.good);
         let bad = shared.get(&*self.bad).cloned().unwrap_or_else(|| list(&self.bad));
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "const {constant}: Example =\n    Example::of(&operations::{constant}, {status}, {good}, {bad});\n\n"
-        );
+        let begin = format!("const {constant}: Example =");
+        let value = format!("Example::of(&operations::{constant}, {status}, {good}, {bad});");
+        let _ = writeln!(text, "{}\n", declared(&begin, &value));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a caller gives an operation: what is required are the arguments of its method, all else has a setter.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 use serde_json::Value;
 use syn::{
     Ident, Type, parse_quote,
@@ -10,14 +10,14 @@ use syn::{
 
 use super::{
     Field, Maker, OperationCode, argument, bare, last_segment, taken, types,
-    writer::{MOST_ARGUMENTS, Writer},
+    writer::{MOST_ARGUMENTS, Setter, Writer},
 };
 use crate::document::{NamedExample, ObjectSchema, Schema};
 
 /// The names that the methods of a builder have.
-const TAKEN: [&str; 10] = [
-    "call_timeout", "header", "items", "new", "pages", "retries", "send", "send_raw",
-    "send_streamed", "with_body",
+const TAKEN: [&str; 14] = [
+    "call_timeout", "clone", "header", "items", "new", "pages", "prepared", "request", "retries",
+    "send", "send_in", "send_raw", "send_streamed", "with_body",
 ];
 
 /// What a caller gives an operation.
@@ -28,6 +28,8 @@ pub(super) struct Inputs {
     pub setters: Vec<Input>,
     /// The body made of the arguments, as an expression; `None` where there is none to make.
     pub body: Option<String>,
+    /// The types whose setters the builder has, too, and where it has a value of them.
+    pub sharing: Vec<(String, String)>,
 }
 
 /// A parameter, or a member of the body.
@@ -45,8 +47,6 @@ pub(super) struct Input {
     pub text: String,
     /// Where it goes.
     pub place: Place,
-    /// The type of the field, which may be an option.
-    field: Type,
     deprecated: bool,
 }
 
@@ -65,7 +65,8 @@ pub(super) enum Place {
 
 impl Inputs {
     pub(super) fn of(maker: &Maker<'_>, code: &OperationCode<'_>) -> Self {
-        let mut inputs = Self { arguments: Vec::new(), setters: Vec::new(), body: None };
+        let mut inputs =
+            Self { arguments: Vec::new(), setters: Vec::new(), body: None, sharing: Vec::new() };
         let parameters = code.operation.parameters();
         for field in &code.parameters {
             let parameter = parameters.iter().find(|parameter| parameter.name == field.wire);
@@ -90,6 +91,7 @@ impl Inputs {
             Some(Schema::Object(object)) => {
                 let made = inputs.add_members(maker, name, object);
                 inputs.body = Some(made);
+                inputs.share(name.to_owned(), "body".to_owned());
             }
             _ => inputs.add(
                 Input { text: "The body.".to_owned(), ..Input::new(&body, Place::Body) },
@@ -141,6 +143,7 @@ impl Inputs {
                 values.extend(needed.then_some(value));
             }
         }
+        self.share(name.to_owned(), format!("body.{}", envelope.ident));
         format!("types::{name}::new({})", values.join(", "))
     }
 
@@ -167,6 +170,20 @@ impl Inputs {
         added.map(|input| input.ident.to_string()).unwrap_or_default()
     }
 
+    /// Notes that the builder has the setters of a type, unless one has another name here.
+    fn share(&mut self, ty: String, at: String) {
+        let mut setters = self.setters.iter().filter(|input| input.is_set_at(&at)).peekable();
+        if setters.peek().is_some() && setters.all(|input| input.at().1 == input.ident) {
+            self.sharing.push((ty, at));
+        }
+    }
+
+    /// The setters that the builder does not share with a type.
+    pub(super) fn own_setters(&self) -> impl Iterator<Item = &Input> {
+        let is_shared = |input: &Input| self.sharing.iter().any(|(_, at)| input.is_set_at(at));
+        self.setters.iter().filter(move |input| !is_shared(input))
+    }
+
     fn add(&mut self, mut input: Input, needed: bool) {
         let is_taken = |ident: &Ident| {
             TAKEN.iter().any(|name| ident == name)
@@ -174,7 +191,7 @@ impl Inputs {
         };
         if is_taken(&input.ident) {
             let bare = input.ident.to_string();
-            input.ident = quote::format_ident!("{}_member", bare.trim_start_matches("r#"));
+            input.ident = format_ident!("{}_member", bare.trim_start_matches("r#"));
         }
         match needed {
             true => self.arguments.push(input),
@@ -217,7 +234,6 @@ impl Input {
             schema: None,
             text: String::new(),
             place,
-            field: field.ty.clone(),
             deprecated: false,
         }
     }
@@ -263,35 +279,48 @@ impl Input {
         })
     }
 
-    /// Where it is in the builder, as an expression.
-    pub(super) fn place(&self) -> TokenStream {
+    /// Where it is in the builder: what its field is in, and the field.
+    fn at(&self) -> (Option<String>, Ident) {
         match &self.place {
-            Place::Parameter(field) => quote!(self.#field),
-            Place::Member(member) => quote!(self.body.#member),
+            Place::Parameter(field) => (None, field.clone()),
+            Place::Member(member) => (Some("body".to_owned()), member.clone()),
             Place::Content(envelope, member) => {
-                let envelope = &envelope.ident;
-                quote!(self.body.#envelope.#member)
+                (Some(format!("body.{}", envelope.ident)), member.clone())
             }
-            Place::Body => quote!(self.body),
+            Place::Body => (None, format_ident!("body")),
         }
     }
 
-    /// Writes its setter.
-    pub(super) fn setter(&self, to: &mut Writer<'_>) {
-        let (ty, value) = taken(to, &self.ty, "value");
-        let value = match argument(&self.field, "Option") {
-            Some(_) => format!("Some({value})"),
-            None => value,
+    /// Where it is in the builder, as an expression.
+    pub(super) fn place(&self) -> TokenStream {
+        match (&self.place, self.at().1) {
+            (Place::Member(_), field) => quote!(self.body.#field),
+            (Place::Content(envelope, _), field) => {
+                let envelope = &envelope.ident;
+                quote!(self.body.#envelope.#field)
+            }
+            (Place::Parameter(_) | Place::Body, field) => quote!(self.#field),
+        }
+    }
+
+    /// Whether a setter of a type sets it, which is in a value of that type `at` this place in the builder.
+    fn is_set_at(&self, place: &str) -> bool {
+        let (within, field) = self.at();
+        within.as_deref() == Some(place) && field != "new"
+    }
+
+    /// Its setter.
+    pub(super) fn setter(&self) -> Setter {
+        let sets = match self.at() {
+            (None, field) => (field != self.ident).then(|| field.to_string()),
+            (Some(within), field) => Some(format!("{within}.{field}")),
         };
-        let place = match &self.place {
-            Place::Parameter(field) => format!("self.{field}"),
-            Place::Member(member) => format!("self.body.{member}"),
-            Place::Content(envelope, member) => format!("self.body.{}.{member}", envelope.ident),
-            Place::Body => "self.body".to_owned(),
-        };
-        to.gap();
-        to.doc(4, &self.text);
-        to.deprecated(4, self.deprecated);
-        to.setter(&self.ident.to_string(), &ty, &place, &value);
+        Setter {
+            name: self.ident.clone(),
+            sets,
+            ty: self.ty.clone(),
+            about: self.text.clone(),
+            is_deprecated: self.deprecated,
+        }
     }
 }

@@ -1,8 +1,17 @@
 //! Makes `types.rs`: what requests and answers are made of.
 
+use std::collections::BTreeMap;
+
 use syn::{Attribute, Fields, Ident, Item, ItemStruct, LitStr, Meta, parse_quote};
 
-use super::{Field, Maker, argument, last_segment, members::EXTRA, taken, writer::Writer};
+use super::{
+    Field, Maker, OperationCode, argument,
+    inputs::Inputs,
+    last_segment,
+    members::EXTRA,
+    taken,
+    writer::{Setter, Writer},
+};
 use crate::{
     document::{ObjectSchema, Schema},
     lower::member_names,
@@ -29,8 +38,14 @@ pub(super) fn rename(spec: &Spec, items: &mut [Item]) {
 }
 
 /// The file: progenitor's structs, each followed by its constructor and its setters.
-pub(super) fn text(maker: &Maker<'_>, items: &[Item]) -> String {
+pub(super) fn text(maker: &Maker<'_>, items: &[Item], codes: &[OperationCode<'_>]) -> String {
     let spec = maker.spec;
+    let mut builders: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for code in codes {
+        for (ty, at) in Inputs::of(maker, code).sharing {
+            builders.entry(ty).or_default().push((code.builder.to_string(), at));
+        }
+    }
     let (requests, answers) = (spec.document.request_schemas(), spec.lenient_schemas());
     let mut to = Writer::new(spec);
     for item in items {
@@ -46,10 +61,11 @@ pub(super) fn text(maker: &Maker<'_>, items: &[Item]) -> String {
         let has_default = answers.contains(&name) || of.needed().is_empty();
         of.declare(&mut to, has_default);
         if requests.contains(name.as_str()) {
-            of.implement(&mut to);
+            of.implement(&mut to, builders.get(&name).map_or(&[], |builders| builders));
         }
     }
-    to.finish(&[])
+    let uses = if builders.is_empty() { None } else { Some("super::builder".to_owned()) };
+    to.finish(uses.as_slice())
 }
 
 /// A type to be written.
@@ -110,8 +126,8 @@ impl Struct<'_> {
     }
 
     /// The limits; `new`, with the required members; and a setter for each other member: a member that is
-    /// added later breaks no code that uses them.
-    fn implement(&self, to: &mut Writer<'_>) {
+    /// added later breaks no code that uses them. `builders` have the same setters.
+    fn implement(&self, to: &mut Writer<'_>, builders: &[(String, String)]) {
         let Self { maker, name, schema, .. } = self;
         to.gap();
         to.line(0, &format!("impl {name} {{"));
@@ -153,18 +169,21 @@ impl Struct<'_> {
             false => to.fields(8, "Self", &values),
         }
         to.line(4, "}");
-        for field in others.iter().filter(|field| field.ident != "new") {
-            let member = schema.properties.get(&field.wire);
-            let optional = argument(&field.ty, "Option");
-            let (ty, value) = taken(to, optional.unwrap_or(&field.ty), "value");
-            let value = if optional.is_some() { format!("Some({value})") } else { value };
-            to.gap();
-            let about = described(maker, member);
-            to.doc(4, &about.unwrap_or_else(|| format!("Sets `{}`.", field.wire)));
-            to.deprecated(4, member.is_some_and(Schema::is_deprecated));
-            to.setter(&field.ident.to_string(), &ty, &format!("self.{}", field.ident), &value);
-        }
         to.line(0, "}");
+        let others = others.iter().filter(|field| field.ident != "new");
+        let setters = others.map(|field| {
+            let member = schema.properties.get(&field.wire);
+            let about = described(maker, member);
+            Setter {
+                name: field.ident.clone(),
+                sets: None,
+                ty: field.ty.clone(),
+                about: about.unwrap_or_else(|| format!("Sets `{}`.", field.wire)),
+                is_deprecated: member.is_some_and(Schema::is_deprecated),
+            }
+        });
+        let setters: Vec<Setter> = setters.collect();
+        to.setters(name, builders, &setters);
     }
 }
 

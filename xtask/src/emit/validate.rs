@@ -299,9 +299,7 @@ pub(super) fn before_send(spec: &Spec, code: &OperationCode<'_>) -> Vec<syn::Stm
     }
     if code.operation.body_schema().is_some() {
         statements.push(syn::parse_quote! {
-            if client.inner.checks {
-                ::guestexec_core::Validate::validate(&body)?;
-            }
+            ::guestexec_core::check::within_limits(client.inner.checks, &body)?;
         });
     }
     statements

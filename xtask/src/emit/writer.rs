@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use syn::{Item, Type};
+use syn::{Ident, Item, Type};
 
-use super::{docs, file, first_line, paths::Names, spaced};
+use super::{bare, docs, file, first_line, paths::Names, printed, taken};
 use crate::spec::Spec;
 
 /// Longest line of code.
@@ -12,6 +12,17 @@ pub(super) const WIDTH: usize = 100;
 
 /// The most arguments that clippy lets a function have.
 pub(super) const MOST_ARGUMENTS: usize = 7;
+
+/// A method that puts a value into a field.
+pub(super) struct Setter {
+    pub name: Ident,
+    /// The field, where that has another name.
+    pub sets: Option<String>,
+    /// The field's type.
+    pub ty: Type,
+    pub about: String,
+    pub is_deprecated: bool,
+}
 
 /// The text of a file, and the names that it imports.
 pub(super) struct Writer<'a> {
@@ -76,24 +87,42 @@ impl<'a> Writer<'a> {
         self.line(indent, &format!("){end}"));
     }
 
-    /// `name { fields }`, on one line or with a field a line.
+    /// `name { fields }`, on one line or in lines as long as may be.
     pub(super) fn fields(&mut self, indent: usize, name: &str, fields: &[String]) {
         let line = format!("{name} {{ {} }}", fields.join(", "));
         if indent + line.chars().count() <= WIDTH {
             return self.line(indent, &line);
         }
         self.line(indent, &format!("{name} {{"));
-        fields.iter().for_each(|field| self.line(indent + 4, &format!("{field},")));
+        let fields = printed::filled(&format!("{},", fields.join(", ")), indent + 4);
+        fields.iter().for_each(|line| self.line(0, line));
         self.line(indent, "}");
     }
 
-    /// A setter: a method that puts a value into a place, and returns what it is of.
-    pub(super) fn setter(&mut self, name: &str, ty: &str, place: &str, value: &str) {
-        let arguments = ["mut self".to_owned(), format!("value: {ty}")];
-        self.call(4, &format!("pub fn {name}"), &arguments, " -> Self {");
-        self.line(8, &format!("{place} = {value};"));
-        self.line(8, "self");
-        self.line(4, "}");
+    /// The setters of a type, written by a macro, and of the builders that have it `at` a place within.
+    pub(super) fn setters(&mut self, ty: &str, builders: &[(String, String)], setters: &[Setter]) {
+        if setters.is_empty() {
+            return;
+        }
+        let name = self.core("setters");
+        let builder = |(name, at): &(String, String)| format!("builder::{name}<'_> at {at}");
+        let of: Vec<String> =
+            [ty.to_owned()].into_iter().chain(builders.iter().map(builder)).collect();
+        let line = format!("{name}!({} {{", of.join(", "));
+        self.gap();
+        match line.chars().count() <= WIDTH {
+            true => self.line(0, &line),
+            false => self.line(0, &format!("{name}!({} {{", of.join(",\n    "))),
+        }
+        for setter in setters {
+            self.doc(4, &setter.about);
+            self.deprecated(4, setter.is_deprecated);
+            let (ty, _) = taken(self, bare(&setter.ty), "");
+            let sets =
+                setter.sets.as_ref().map_or_else(String::new, |field| format!(" sets {field}"));
+            self.line(4, &format!("{}({ty}){sets};", setter.name));
+        }
+        self.line(0, "});");
     }
 
     /// A type as this file writes it.
@@ -116,7 +145,7 @@ impl<'a> Writer<'a> {
         self.names.shorten(&mut item);
         let mut file = file(vec![item]);
         docs::break_lines(&mut file);
-        self.text.push_str(&spaced(prettyplease::unparse(&file).trim()));
+        self.text.push_str(&printed::laid_out(prettyplease::unparse(&file).trim()));
         self.text.push('\n');
     }
 

@@ -7,6 +7,7 @@ use quote::ToTokens as _;
 use syn::{Attribute, Fields, File, ImplItem, Item, ItemImpl, ItemUse, Type, UseTree, Visibility};
 
 use super::signature::{self, conditions, is_hidden, marks};
+use crate::expand;
 
 /// How deep modules and re-exports are followed; a crate that needs more has a circle.
 const DEPTH: usize = 16;
@@ -85,6 +86,12 @@ impl Tree {
                     let public = is_public(&item.vis);
                     names(&item.tree, Vec::new(), public, &mut module);
                     module.items.push(Item::Use(item));
+                }
+                Item::Macro(item) => {
+                    let methods = expand::methods(&item.mac);
+                    let methods = methods.map_err(|e| format!("{folder}: a macro: {e}"))?;
+                    module.items.extend(methods.into_iter().map(Item::Impl));
+                    module.items.push(Item::Macro(item));
                 }
                 other => module.items.push(other),
             }
@@ -455,9 +462,6 @@ impl Walk<'_> {
     }
 }
 
-const SEND_RAW: &str = "async fn send_raw(self) -> Result<Answer<Bytes>, Error>";
-const SEND_STREAMED: &str = "async fn send_streamed(self) -> Result<Answer<Streamed>, Error>";
-
 /// The items that a macro of `guestexec-core` makes.
 enum Made {
     /// An open enumeration, with its variants.
@@ -482,20 +486,6 @@ impl Made {
             }
             "redacted" => of(trees.next()?, &["impl Debug"]),
             "schema" => of(trees.next()?, &["impl JsonSchema"]),
-            "sending" => {
-                let builder = trees.next()?;
-                let has = |word: &str| {
-                    call.tokens
-                        .clone()
-                        .into_iter()
-                        .any(|tree| ident(&tree).as_deref() == Some(word))
-                };
-                match (has("upgrade"), has("text")) {
-                    (true, _) => of(builder, &[]),
-                    (_, true) => of(builder, &[SEND_RAW, SEND_STREAMED]),
-                    _ => of(builder, &[SEND_RAW]),
-                }
-            }
             "open_enum" => {
                 trees.find(|tree| ident(tree).as_deref() == Some("enum"))?;
                 let name = ident(&trees.next()?)?;

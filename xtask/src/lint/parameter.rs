@@ -6,9 +6,10 @@ use super::{Complaints, collision, schema};
 use crate::document::{Call, Document, Location, Parameter, Pattern, Schema, TextSchema};
 
 /// Names of an operation builder's own methods, and of the variables and functions in them.
-const LOCALS: [&str; 17] = [
-    "body", "client", "encode_path", "exchange", "header_map", "info", "json_body", "new", "query",
-    "request", "required", "response", "result", "send", "send_in", "url", "within_limits",
+const LOCALS: [&str; 18] = [
+    "body", "client", "encode_path", "exchange", "header_map", "info", "json_body", "new",
+    "options", "query", "request", "required", "response", "result", "send", "send_in", "url",
+    "within_limits",
 ];
 
 /// Header parameters that are credentials, which hooks set and no caller passes.

@@ -145,13 +145,13 @@ impl Client {
     ) -> Result<NamedCall<'_, Error>, Error> {
         let mut given = Given::<Error>::new(ALL, operation, parameters, body)?;
         let called = given.called();
-        match called.operation.id {
+        Ok(match called.operation.id {
             "readCciV2NamespacedPod" => {
                 let call = self.read_pod(
                     given.needed::<String>("namespace")?,
                     given.needed::<String>("name")?,
                 );
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "deleteCciV2NamespacedPod" => {
                 let call = self.delete_pod(
@@ -160,7 +160,7 @@ impl Client {
                 );
                 let call = given.set("dryRun", call, |call, value: String| call.dry_run(value))?;
                 let call = given.set("gracePeriodSeconds", call, |call, value: i64| call.grace_period_seconds(value))?;
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "readCciV2NamespacedPodLog" => {
                 let call = self.read_pod_log(
@@ -175,7 +175,7 @@ impl Client {
                 let call = given.set("sinceTime", call, |call, value: String| call.since_time(value))?;
                 let call = given.set("tailLines", call, |call, value: i64| call.tail_lines(value))?;
                 let call = given.set("timestamps", call, |call, value: bool| call.timestamps(value))?;
-                Ok(NamedCall::of(called, call.clone()).streamed(call.send_streamed()))
+                NamedCall::of(called, call.clone()).streamed(call.send_streamed())
             }
             "listCciV2NamespacedPod" => {
                 let call = self.list_pods(given.needed::<String>("namespace")?);
@@ -186,7 +186,7 @@ impl Client {
                 let call = given.set("resourceVersion", call, |call, value: String| call.resource_version(value))?;
                 let call = given.set("resourceVersionMatch", call, |call, value: String| call.resource_version_match(value))?;
                 let call = given.set("timeoutSeconds", call, |call, value: i64| call.timeout_seconds(value))?;
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "createCciV2NamespacedPod" => {
                 let call = builder::CreatePod::with_body(
@@ -195,7 +195,7 @@ impl Client {
                     given.body()?,
                 );
                 let call = given.set("dryRun", call, |call, value: String| call.dry_run(value))?;
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "listCciV2Namespace" => {
                 let call = self.list_namespaces();
@@ -205,27 +205,27 @@ impl Client {
                 let call = given.set("limit", call, |call, value: i64| call.limit(value))?;
                 let call = given.set("resourceVersion", call, |call, value: String| call.resource_version(value))?;
                 let call = given.set("timeoutSeconds", call, |call, value: i64| call.timeout_seconds(value))?;
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "createCciV2Namespace" => {
                 let call = builder::CreateNamespace::with_body(self, given.body()?);
                 let call = given.set("dryRun", call, |call, value: String| call.dry_run(value))?;
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "readCciV2Namespace" => {
-                Ok(NamedCall::of(called, self.read_namespace(given.needed::<String>("name")?)))
+                NamedCall::of(called, self.read_namespace(given.needed::<String>("name")?))
             }
             "deleteCciV2Namespace" => {
                 let call = self.delete_namespace(given.needed::<String>("name")?);
                 let call = given.set("dryRun", call, |call, value: String| call.dry_run(value))?;
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "keystoneCreateUserTokenByPassword" => {
                 let call = builder::CreateUserToken::with_body(self, given.body()?);
                 let call = given.set("nocatalog", call, |call, value: String| call.nocatalog(value))?;
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
-            _ => Err(given.unmatched()),
-        }
+            _ => return Err(given.unmatched()),
+        })
     }
 }

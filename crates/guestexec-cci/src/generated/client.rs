@@ -404,7 +404,7 @@ impl Client {
         metadata: types::NewPodMeta,
         spec: types::NewPodSpec,
     ) -> builder::CreatePod<'_> {
-        builder::CreatePod::new(self, namespace, metadata, spec)
+        builder::CreatePod::with_body(self, namespace, types::NewPod::new(metadata, spec))
     }
 
     /// Lists the namespaces.
@@ -490,7 +490,7 @@ impl Client {
         &self,
         metadata: types::NewNamespaceMeta,
     ) -> builder::CreateNamespace<'_> {
-        builder::CreateNamespace::new(self, metadata)
+        builder::CreateNamespace::with_body(self, types::NewNamespace::new(metadata))
     }
 
     /// Reads one namespace.
@@ -624,6 +624,9 @@ impl Client {
     /// [`keystoneCreateUserTokenByPassword`](https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html),
     /// read on 2026-11-22.
     pub fn create_user_token(&self, auth: types::IamAuth) -> builder::CreateUserToken<'_> {
-        builder::CreateUserToken::new(self, auth)
+        builder::CreateUserToken::with_body(
+            self,
+            types::KeystoneCreateUserTokenByPasswordRequest::new(auth),
+        )
     }
 }

@@ -9,11 +9,9 @@ use crate::Error;
 
 /// Every named example, in the document's order.
 pub const ALL: &[Example] = &[
-    EXEC_IN_POD
-        .named("minimal", "Runs `hostname` in the pod's only container.")
+    EXEC_IN_POD.named("minimal", "Runs `hostname` in the pod's only container.")
         .with_parameters(r#"{ "namespace": "test-api", "name": "test", "command": ["hostname"], "stdout": true }"#),
-    EXEC_IN_POD
-        .named("shell", "Runs a line of shell without input; standard output and standard error arrive apart.")
+    EXEC_IN_POD.named("shell", "Runs a line of shell without input; standard output and standard error arrive apart.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "test",
@@ -23,8 +21,7 @@ pub const ALL: &[Example] = &[
   "stdout": true,
   "stderr": true
 }"#),
-    EXEC_IN_POD
-        .named("interactive", "Every parameter; opens a shell on a terminal.")
+    EXEC_IN_POD.named("interactive", "Every parameter; opens a shell on a terminal.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "web-7d4b9c6f5-x2x9p.example",
@@ -35,8 +32,7 @@ pub const ALL: &[Example] = &[
   "stderr": false,
   "tty": true
 }"#),
-    EXEC_IN_POD
-        .named("awkward-argv", "Arguments that are empty, repeated, or hold spaces, non-ASCII text and characters special in a query.")
+    EXEC_IN_POD.named("awkward-argv", "Arguments that are empty, repeated, or hold spaces, non-ASCII text and characters special in a query.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "test",
@@ -54,11 +50,9 @@ pub const ALL: &[Example] = &[
   "stdout": true,
   "stderr": true
 }"#),
-    EXEC_IN_POD_BY_POST
-        .named("minimal", "Runs `hostname` in the pod's only container.")
+    EXEC_IN_POD_BY_POST.named("minimal", "Runs `hostname` in the pod's only container.")
         .with_parameters(r#"{ "namespace": "test-api", "name": "test", "command": ["hostname"], "stdout": true }"#),
-    EXEC_IN_POD_BY_POST
-        .named("shell", "Runs a line of shell without input; standard output and standard error arrive apart.")
+    EXEC_IN_POD_BY_POST.named("shell", "Runs a line of shell without input; standard output and standard error arrive apart.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "test",
@@ -68,8 +62,7 @@ pub const ALL: &[Example] = &[
   "stdout": true,
   "stderr": true
 }"#),
-    EXEC_IN_POD_BY_POST
-        .named("interactive", "Every parameter; opens a shell on a terminal.")
+    EXEC_IN_POD_BY_POST.named("interactive", "Every parameter; opens a shell on a terminal.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "web-7d4b9c6f5-x2x9p.example",
@@ -80,8 +73,7 @@ pub const ALL: &[Example] = &[
   "stderr": false,
   "tty": true
 }"#),
-    EXEC_IN_POD_BY_POST
-        .named("awkward-argv", "Arguments that are empty, repeated, or hold spaces, non-ASCII text and characters special in a query.")
+    EXEC_IN_POD_BY_POST.named("awkward-argv", "Arguments that are empty, repeated, or hold spaces, non-ASCII text and characters special in a query.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "test",
@@ -99,20 +91,15 @@ pub const ALL: &[Example] = &[
   "stdout": true,
   "stderr": true
 }"#),
-    READ_POD
-        .named("minimal", "Both parameters are required; the page shows no request.")
+    READ_POD.named("minimal", "Both parameters are required; the page shows no request.")
         .with_parameters(r#"{ "namespace": "test-api", "name": "test" }"#),
-    DELETE_POD
-        .named("minimal", "With the pod's own grace period; the page shows no request.")
+    DELETE_POD.named("minimal", "With the pod's own grace period; the page shows no request.")
         .with_parameters(r#"{ "namespace": "test-api", "name": "test" }"#),
-    DELETE_POD
-        .named("every-parameter", "At once; nothing is deleted.")
+    DELETE_POD.named("every-parameter", "At once; nothing is deleted.")
         .with_parameters(r#"{ "namespace": "test-api", "name": "test", "dryRun": "All", "gracePeriodSeconds": 0 }"#),
-    READ_POD_LOG
-        .named("minimal", "The whole log of the pod's only container; the page shows no request.")
+    READ_POD_LOG.named("minimal", "The whole log of the pod's only container; the page shows no request.")
         .with_parameters(r#"{ "namespace": "test-api", "name": "test" }"#),
-    READ_POD_LOG
-        .named("tail", "The last lines of the last hour, each with its time.")
+    READ_POD_LOG.named("tail", "The last lines of the last hour, each with its time.")
         .with_parameters(r#"{
   "namespace": "test-api",
   "name": "test",
@@ -124,15 +111,11 @@ pub const ALL: &[Example] = &[
   "tailLines": 20,
   "timestamps": true
 }"#),
-    READ_POD_LOG
-        .named("follow", "From a time on, as it is written.")
+    READ_POD_LOG.named("follow", "From a time on, as it is written.")
         .with_parameters(r#"{ "namespace": "test-api", "name": "test", "follow": true, "sinceTime": "2024-08-30T06:00:00Z" }"#),
-    LIST_PODS
-        .named("minimal", "All pods; the page shows no request.")
+    LIST_PODS.named("minimal", "All pods; the page shows no request.")
         .with_parameters(r#"{ "namespace": "test-api" }"#),
-    LIST_PODS
-        .named("every-parameter", "The second part of a selection.")
-        .with_parameters(r#"{
+    LIST_PODS.named("every-parameter", "The second part of a selection.").with_parameters(r#"{
   "namespace": "test-api",
   "continue": "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MSwic3RhcnQiOiJ0ZXN0In0",
   "fieldSelector": "status.phase=Running",
@@ -142,8 +125,7 @@ pub const ALL: &[Example] = &[
   "resourceVersionMatch": "NotOlderThan",
   "timeoutSeconds": 30
 }"#),
-    CREATE_POD
-        .named("every-member", "Every member and parameter; nothing is stored.")
+    CREATE_POD.named("every-member", "Every member and parameter; nothing is stored.")
         .with_parameters(r#"{ "namespace": "test-api", "dryRun": "All" }"#)
         .with_body(r#"{
   "apiVersion": "cci/v2",
@@ -181,8 +163,7 @@ pub const ALL: &[Example] = &[
     "terminationGracePeriodSeconds": 5
   }
 }"#),
-    CREATE_POD
-        .named("page", "The page's own request, as far as its members are described.")
+    CREATE_POD.named("page", "The page's own request, as far as its members are described.")
         .with_parameters(r#"{ "namespace": "test-api" }"#)
         .with_body(r#"{
   "apiVersion": "v1",
@@ -209,17 +190,14 @@ pub const ALL: &[Example] = &[
     "terminationGracePeriodSeconds": 30
   }
 }"#),
-    CREATE_POD
-        .named("minimal", "A container that runs the command of its image.")
+    CREATE_POD.named("minimal", "A container that runs the command of its image.")
         .with_parameters(r#"{ "namespace": "test-api" }"#)
         .with_body(r#"{
   "metadata": { "name": "test" },
   "spec": { "containers": [{ "name": "main", "image": "nginx:latest" }] }
 }"#),
-    LIST_NAMESPACES
-        .named("minimal", "All namespaces; the page shows no request."),
-    LIST_NAMESPACES
-        .named("every-parameter", "The second part of a selection.")
+    LIST_NAMESPACES.named("minimal", "All namespaces; the page shows no request."),
+    LIST_NAMESPACES.named("every-parameter", "The second part of a selection.")
         .with_parameters(r#"{
   "continue": "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MSwic3RhcnQiOiJ0ZXN0In0",
   "fieldSelector": "metadata.name!=default",
@@ -228,8 +206,7 @@ pub const ALL: &[Example] = &[
   "resourceVersion": "0",
   "timeoutSeconds": 30
 }"#),
-    CREATE_NAMESPACE
-        .named("every-member", "Every member and parameter; nothing is stored.")
+    CREATE_NAMESPACE.named("every-member", "Every member and parameter; nothing is stored.")
         .with_parameters(r#"{ "dryRun": "All" }"#)
         .with_body(r#"{
   "apiVersion": "cci/v2",
@@ -240,23 +217,17 @@ pub const ALL: &[Example] = &[
     "name": "test-api"
   }
 }"#),
-    CREATE_NAMESPACE
-        .named("page", "The page's own request.")
+    CREATE_NAMESPACE.named("page", "The page's own request.")
         .with_body(r#"{ "apiVersion": "cci/v2", "kind": "Namespace", "metadata": { "name": "test" } }"#),
-    CREATE_NAMESPACE
-        .named("minimal", "The name alone.")
+    CREATE_NAMESPACE.named("minimal", "The name alone.")
         .with_body(r#"{ "metadata": { "name": "test" } }"#),
-    READ_NAMESPACE
-        .named("minimal", "One namespace; the page shows no request.")
+    READ_NAMESPACE.named("minimal", "One namespace; the page shows no request.")
         .with_parameters(r#"{ "name": "test" }"#),
-    DELETE_NAMESPACE
-        .named("minimal", "A namespace; the page shows no request.")
+    DELETE_NAMESPACE.named("minimal", "A namespace; the page shows no request.")
         .with_parameters(r#"{ "name": "test" }"#),
-    DELETE_NAMESPACE
-        .named("every-parameter", "Nothing is deleted.")
+    DELETE_NAMESPACE.named("every-parameter", "Nothing is deleted.")
         .with_parameters(r#"{ "name": "test", "dryRun": "All" }"#),
-    CREATE_USER_TOKEN
-        .named("minimal", "Required members only; the token is of no use for CCI.")
+    CREATE_USER_TOKEN.named("minimal", "Required members only; the token is of no use for CCI.")
         .with_body(r#"{
   "auth": {
     "identity": {
@@ -271,8 +242,7 @@ pub const ALL: &[Example] = &[
     }
   }
 }"#),
-    CREATE_USER_TOKEN
-        .named("access-key", "An access key instead of a password, which the page does not mention.")
+    CREATE_USER_TOKEN.named("access-key", "An access key instead of a password, which the page does not mention.")
         .with_body(r#"{
   "auth": {
     "identity": {
@@ -285,8 +255,7 @@ pub const ALL: &[Example] = &[
     "scope": { "project": { "name": "cn-north-4" } }
   }
 }"#),
-    CREATE_USER_TOKEN
-        .named("page", "The page's own names, for a project, without the catalogue.")
+    CREATE_USER_TOKEN.named("page", "The page's own names, for a project, without the catalogue.")
         .with_parameters(r#"{ "nocatalog": "true" }"#)
         .with_body(r#"{
   "auth": {
@@ -303,8 +272,7 @@ pub const ALL: &[Example] = &[
     "scope": { "project": { "name": "cn-north-1" } }
   }
 }"#),
-    CREATE_USER_TOKEN
-        .named("every-member", "The project by its ID as well.")
+    CREATE_USER_TOKEN.named("every-member", "The project by its ID as well.")
         .with_parameters(r#"{ "nocatalog": "true" }"#)
         .with_body(r#"{
   "auth": {
@@ -323,14 +291,12 @@ pub const ALL: &[Example] = &[
 }"#),
 ];
 
-const EXEC_IN_POD: Example =
-    Example::of(&operations::EXEC_IN_POD, 101, &[], ERRORS_2);
+const EXEC_IN_POD: Example = Example::of(&operations::EXEC_IN_POD, 101, &[], ERRORS_2);
 
 const EXEC_IN_POD_BY_POST: Example =
     Example::of(&operations::EXEC_IN_POD_BY_POST, 101, &[], ERRORS);
 
-const READ_POD: Example =
-    Example::of(&operations::READ_POD, 200, &[
+const READ_POD: Example = Example::of(&operations::READ_POD, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer; tenant, project and domain are masked there.", r#"{
   "apiVersion": "cci/v2",
   "kind": "Pod",
@@ -530,8 +496,7 @@ const READ_POD: Example =
 }"#),
     ], ERRORS_2);
 
-const DELETE_POD: Example =
-    Example::of(&operations::DELETE_POD, 200, &[
+const DELETE_POD: Example = Example::of(&operations::DELETE_POD, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer, in short.", r#"{
   "apiVersion": "cci/v2",
   "kind": "Pod",
@@ -548,14 +513,12 @@ const DELETE_POD: Example =
 }"#),
     ], ERRORS_2);
 
-const READ_POD_LOG: Example =
-    Example::of(&operations::READ_POD_LOG, 200, &[
+const READ_POD_LOG: Example = Example::of(&operations::READ_POD_LOG, 200, &[
         ExampleAnswer::text(200, "log", "Two lines with their times; the page shows no answer.", "2024-08-30T06:00:00.123456789Z ready\n2024-08-30T06:00:01.5Z served 1\n"),
         ExampleAnswer::text(200, "empty", "A container that has written nothing.", ""),
     ], ERRORS_2);
 
-const LIST_PODS: Example =
-    Example::of(&operations::LIST_PODS, 200, &[
+const LIST_PODS: Example = Example::of(&operations::LIST_PODS, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "apiVersion": "v1",
   "items": [
@@ -673,8 +636,7 @@ const LIST_PODS: Example =
 }"#),
     ], ERRORS_2);
 
-const CREATE_POD: Example =
-    Example::of(&operations::CREATE_POD, 200, &[
+const CREATE_POD: Example = Example::of(&operations::CREATE_POD, 200, &[
         ExampleAnswer::json(201, "page", "The page's own answer.", r#"{
   "apiVersion": "cci/v2",
   "kind": "Pod",
@@ -723,8 +685,7 @@ const CREATE_POD: Example =
 }"#),
     ], ERRORS);
 
-const LIST_NAMESPACES: Example =
-    Example::of(&operations::LIST_NAMESPACES, 200, &[
+const LIST_NAMESPACES: Example = Example::of(&operations::LIST_NAMESPACES, 200, &[
         ExampleAnswer::json(200, "part", "A part of a longer list, with the namespace of another page's answer.", r#"{
   "apiVersion": "cci/v2",
   "kind": "NamespaceList",
@@ -736,8 +697,7 @@ const LIST_NAMESPACES: Example =
 }"#),
     ], ERRORS_2);
 
-const CREATE_NAMESPACE: Example =
-    Example::of(&operations::CREATE_NAMESPACE, 200, &[
+const CREATE_NAMESPACE: Example = Example::of(&operations::CREATE_NAMESPACE, 200, &[
         ExampleAnswer::json(201, "page", "The page's own answer.", r#"{
   "apiVersion": "cci/v2",
   "kind": "Namespace",
@@ -761,8 +721,7 @@ const CREATE_NAMESPACE: Example =
 }"#),
     ], ERRORS);
 
-const READ_NAMESPACE: Example =
-    Example::of(&operations::READ_NAMESPACE, 200, &[
+const READ_NAMESPACE: Example = Example::of(&operations::READ_NAMESPACE, 200, &[
         ExampleAnswer::json(200, "active", "A namespace in use.", r#"{
   "apiVersion": "cci/v2",
   "kind": "Namespace",
@@ -771,8 +730,7 @@ const READ_NAMESPACE: Example =
 }"#),
     ], ERRORS_2);
 
-const DELETE_NAMESPACE: Example =
-    Example::of(&operations::DELETE_NAMESPACE, 200, &[
+const DELETE_NAMESPACE: Example = Example::of(&operations::DELETE_NAMESPACE, 200, &[
         ExampleAnswer::json(200, "terminating", "A namespace that is going away.", r#"{
   "apiVersion": "cci/v2",
   "kind": "Namespace",
@@ -792,8 +750,7 @@ const DELETE_NAMESPACE: Example =
 }"#),
     ], ERRORS_2);
 
-const CREATE_USER_TOKEN: Example =
-    Example::of(&operations::CREATE_USER_TOKEN, 201, &[
+const CREATE_USER_TOKEN: Example = Example::of(&operations::CREATE_USER_TOKEN, 201, &[
         ExampleAnswer::json(201, "page", "The page's own answer with one of its roles; identifiers are cut short there.", r#"{
   "token": {
     "catalog": [],
@@ -946,8 +903,7 @@ const INVALID_422_EVERY_MEMBER: ExampleAnswer =
 const METHOD_NOT_ALLOWED_405_WEBSOCKET_TEXT: ExampleAnswer =
     ExampleAnswer::text(405, "websocket", "A WebSocket by POST.", "bad method");
 
-const NOT_FOUND_404_POD: ExampleAnswer =
-    ExampleAnswer::json(404, "pod", "No such pod.", r#"{
+const NOT_FOUND_404_POD: ExampleAnswer = ExampleAnswer::json(404, "pod", "No such pod.", r#"{
   "kind": "Status",
   "apiVersion": "v1",
   "metadata": {},

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::{RangeFrom, RangeInclusive};
-use guestexec_core::{Extra, Secret};
+use guestexec_core::{Extra, Secret, setters};
+use super::builder;
 use super::enums::{
     ConditionStatus, IamAuthMethod, ImagePullPolicy, NamespacePhase, PodConditionType, PodPhase,
     RestartPolicy, StatusOutcome, StatusReason,
@@ -225,13 +226,12 @@ impl IamAuth {
     pub fn new(identity: IamIdentity) -> Self {
         Self { identity, scope: None }
     }
-
-    /// What the token is for. The page also has a member `domain`, of no use for CCI and left out.
-    pub fn scope(mut self, value: IamScope) -> Self {
-        self.scope = Some(value);
-        self
-    }
 }
+
+setters!(IamAuth {
+    /// What the token is for. The page also has a member `domain`, of no use for CCI and left out.
+    scope(IamScope);
+});
 
 /// An account.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -278,24 +278,17 @@ impl IamIdentity {
     /// Creates a value with the required members.
     pub fn new(methods: impl IntoIterator<Item = impl Into<IamAuthMethod>>) -> Self {
         Self {
-            methods: methods.into_iter().map(Into::into).collect(),
-            hw_ak_sk: None,
-            password: None,
+            methods: methods.into_iter().map(Into::into).collect(), hw_ak_sk: None, password: None,
         }
     }
-
-    /// An access key; with the method `hw_ak_sk`.
-    pub fn hw_ak_sk(mut self, value: IamAccessKey) -> Self {
-        self.hw_ak_sk = Some(value);
-        self
-    }
-
-    /// Name and password; with the method `password`.
-    pub fn password(mut self, value: IamPassword) -> Self {
-        self.password = Some(value);
-        self
-    }
 }
+
+setters!(IamIdentity {
+    /// An access key; with the method `hw_ak_sk`.
+    hw_ak_sk(IamAccessKey);
+    /// Name and password; with the method `password`.
+    password(IamPassword);
+});
 
 /// Name and password.
 #[derive(Clone, Debug, PartialEq)]
@@ -391,19 +384,14 @@ impl IamScopeProject {
     pub fn new() -> Self {
         Default::default()
     }
-
-    /// ID of the project.
-    pub fn id(mut self, value: impl Into<String>) -> Self {
-        self.id = Some(value.into());
-        self
-    }
-
-    /// Name of the project; that of a region's own project is the region's name.
-    pub fn name(mut self, value: impl Into<String>) -> Self {
-        self.name = Some(value.into());
-        self
-    }
 }
+
+setters!(IamScopeProject {
+    /// ID of the project.
+    id(impl Into<String>);
+    /// Name of the project; that of a region's own project is the region's name.
+    name(impl Into<String>);
+});
 
 /// Whom the token identifies, and what it allows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -610,67 +598,31 @@ impl NewContainer {
     /// Creates a value with the required members.
     pub fn new(name: impl Into<String>, image: impl Into<String>) -> Self {
         Self {
-            name: name.into(),
-            image: image.into(),
-            args: Vec::new(),
-            command: Vec::new(),
-            env: Vec::new(),
-            image_pull_policy: None,
-            resources: None,
-            stdin: None,
-            tty: None,
+            name: name.into(), image: image.into(), args: Vec::new(), command: Vec::new(),
+            env: Vec::new(), image_pull_policy: None, resources: None, stdin: None, tty: None,
             working_dir: None,
         }
     }
-
-    /// Arguments of its main process. Those of the image if missing.
-    pub fn args(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.args = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Its main process, which no shell interprets. That of the image if missing.
-    pub fn command(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.command = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Environment variables of its main process, and of commands.
-    pub fn env(mut self, value: impl IntoIterator<Item = NewEnvironmentVariable>) -> Self {
-        self.env = value.into_iter().collect();
-        self
-    }
-
-    /// When its image is pulled. Default: `Always` for the tag `latest`, else `IfNotPresent`.
-    pub fn image_pull_policy(mut self, value: impl Into<ImagePullPolicy>) -> Self {
-        self.image_pull_policy = Some(value.into());
-        self
-    }
-
-    /// What it may use, of `cpu` in cores and of `memory` in bytes. No limit if missing.
-    pub fn resources(mut self, value: NewResources) -> Self {
-        self.resources = Some(value);
-        self
-    }
-
-    /// Whether its main process reads standard input. Default: `false`.
-    pub fn stdin(mut self, value: bool) -> Self {
-        self.stdin = Some(value);
-        self
-    }
-
-    /// Whether its main process has a terminal. Default: `false`.
-    pub fn tty(mut self, value: bool) -> Self {
-        self.tty = Some(value);
-        self
-    }
-
-    /// Working directory of its main process, and of commands. That of the image if missing.
-    pub fn working_dir(mut self, value: impl Into<String>) -> Self {
-        self.working_dir = Some(value.into());
-        self
-    }
 }
+
+setters!(NewContainer {
+    /// Arguments of its main process. Those of the image if missing.
+    args(impl IntoIterator<Item = impl Into<String>>);
+    /// Its main process, which no shell interprets. That of the image if missing.
+    command(impl IntoIterator<Item = impl Into<String>>);
+    /// Environment variables of its main process, and of commands.
+    env(impl IntoIterator<Item = NewEnvironmentVariable>);
+    /// When its image is pulled. Default: `Always` for the tag `latest`, else `IfNotPresent`.
+    image_pull_policy(impl Into<ImagePullPolicy>);
+    /// What it may use, of `cpu` in cores and of `memory` in bytes. No limit if missing.
+    resources(NewResources);
+    /// Whether its main process reads standard input. Default: `false`.
+    stdin(bool);
+    /// Whether its main process has a terminal. Default: `false`.
+    tty(bool);
+    /// Working directory of its main process, and of commands. That of the image if missing.
+    working_dir(impl Into<String>);
+});
 
 /// An environment variable of a container to create.
 #[derive(Clone, PartialEq)]
@@ -690,13 +642,12 @@ impl NewEnvironmentVariable {
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), value: None }
     }
-
-    /// Its value; empty if missing. It may be a password.
-    pub fn value(mut self, value: impl Into<String>) -> Self {
-        self.value = Some(value.into());
-        self
-    }
 }
+
+setters!(NewEnvironmentVariable {
+    /// Its value; empty if missing. It may be a password.
+    value(impl Into<String>);
+});
 
 /// A namespace to create.
 #[derive(Clone, Debug, PartialEq)]
@@ -715,19 +666,14 @@ impl NewNamespace {
     pub fn new(metadata: NewNamespaceMeta) -> Self {
         Self { metadata, api_version: None, kind: None }
     }
-
-    /// Version of the object, `cci/v2`; the service takes its own if missing.
-    pub fn api_version(mut self, value: impl Into<String>) -> Self {
-        self.api_version = Some(value.into());
-        self
-    }
-
-    /// The word `Namespace`; the service knows it if missing.
-    pub fn kind(mut self, value: impl Into<String>) -> Self {
-        self.kind = Some(value.into());
-        self
-    }
 }
+
+setters!(NewNamespace, builder::CreateNamespace<'_> at body {
+    /// Version of the object, `cci/v2`; the service takes its own if missing.
+    api_version(impl Into<String>);
+    /// The word `Namespace`; the service knows it if missing.
+    kind(impl Into<String>);
+});
 
 /// The name of a namespace to create, and its labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -751,19 +697,14 @@ impl NewNamespaceMeta {
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), annotations: Default::default(), labels: Default::default() }
     }
-
-    /// Notes of tools, and settings of the service. At most 256 KiB with their names.
-    pub fn annotations(mut self, value: BTreeMap<String, String>) -> Self {
-        self.annotations = value;
-        self
-    }
-
-    /// Labels, for selectors.
-    pub fn labels(mut self, value: BTreeMap<String, String>) -> Self {
-        self.labels = value;
-        self
-    }
 }
+
+setters!(NewNamespaceMeta {
+    /// Notes of tools, and settings of the service. At most 256 KiB with their names.
+    annotations(BTreeMap<String, String>);
+    /// Labels, for selectors.
+    labels(BTreeMap<String, String>);
+});
 
 /// A pod to create.
 #[derive(Clone, Debug, PartialEq)]
@@ -784,19 +725,14 @@ impl NewPod {
     pub fn new(metadata: NewPodMeta, spec: NewPodSpec) -> Self {
         Self { metadata, spec, api_version: None, kind: None }
     }
-
-    /// Version of the object, `cci/v2`; the service takes its own if missing.
-    pub fn api_version(mut self, value: impl Into<String>) -> Self {
-        self.api_version = Some(value.into());
-        self
-    }
-
-    /// The word `Pod`; the service knows it if missing.
-    pub fn kind(mut self, value: impl Into<String>) -> Self {
-        self.kind = Some(value.into());
-        self
-    }
 }
+
+setters!(NewPod, builder::CreatePod<'_> at body {
+    /// Version of the object, `cci/v2`; the service takes its own if missing.
+    api_version(impl Into<String>);
+    /// The word `Pod`; the service knows it if missing.
+    kind(impl Into<String>);
+});
 
 /// The name of a pod to create, and its labels.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -826,33 +762,20 @@ impl NewPodMeta {
     pub fn new() -> Self {
         Default::default()
     }
+}
 
+setters!(NewPodMeta {
     /// Notes of tools, and settings of the service, such as `resource.cci.io/pod-size-specs`, the size
     /// of the pod. At most 256 KiB with their names.
-    pub fn annotations(mut self, value: BTreeMap<String, String>) -> Self {
-        self.annotations = value;
-        self
-    }
-
+    annotations(BTreeMap<String, String>);
     /// Beginning of the name, of which the service chooses the rest, 5 characters; at most 253
     /// characters, of which it may cut some.
-    pub fn generate_name(mut self, value: impl Into<String>) -> Self {
-        self.generate_name = Some(value.into());
-        self
-    }
-
+    generate_name(impl Into<String>);
     /// Labels, for selectors.
-    pub fn labels(mut self, value: BTreeMap<String, String>) -> Self {
-        self.labels = value;
-        self
-    }
-
+    labels(BTreeMap<String, String>);
     /// Name of the pod. At most 253 characters: lower-case letters, digits, `-` and `.`.
-    pub fn name(mut self, value: impl Into<String>) -> Self {
-        self.name = Some(value.into());
-        self
-    }
-}
+    name(impl Into<String>);
+});
 
 /// What a pod to create is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -889,54 +812,29 @@ impl NewPodSpec {
     /// Creates a value with the required members.
     pub fn new(containers: impl IntoIterator<Item = NewContainer>) -> Self {
         Self {
-            containers: containers.into_iter().collect(),
-            active_deadline_seconds: None,
-            hostname: None,
-            image_pull_secrets: Vec::new(),
-            init_containers: Vec::new(),
-            restart_policy: None,
-            termination_grace_period_seconds: None,
+            containers: containers.into_iter().collect(), active_deadline_seconds: None,
+            hostname: None, image_pull_secrets: Vec::new(), init_containers: Vec::new(),
+            restart_policy: None, termination_grace_period_seconds: None,
         }
     }
+}
 
+setters!(NewPodSpec {
     /// After how many seconds the pod is ended with a failure, at least 1. No limit if missing.
-    pub fn active_deadline_seconds(mut self, value: i64) -> Self {
-        self.active_deadline_seconds = Some(value);
-        self
-    }
-
+    active_deadline_seconds(i64);
     /// Name of the machine within the pod, at most 63 characters: lower-case letters, digits and `-`.
     /// Default: the pod's name.
-    pub fn hostname(mut self, value: impl Into<String>) -> Self {
-        self.hostname = Some(value.into());
-        self
-    }
-
+    hostname(impl Into<String>);
     /// Secrets of the namespace with which images are pulled.
-    pub fn image_pull_secrets(mut self, value: impl IntoIterator<Item = SecretName>) -> Self {
-        self.image_pull_secrets = value.into_iter().collect();
-        self
-    }
-
+    image_pull_secrets(impl IntoIterator<Item = SecretName>);
     /// Containers that run one after the other, each to its success, before the others start.
-    pub fn init_containers(mut self, value: impl IntoIterator<Item = NewContainer>) -> Self {
-        self.init_containers = value.into_iter().collect();
-        self
-    }
-
+    init_containers(impl IntoIterator<Item = NewContainer>);
     /// When containers that end are restarted. Default: `Always`.
-    pub fn restart_policy(mut self, value: impl Into<RestartPolicy>) -> Self {
-        self.restart_policy = Some(value.into());
-        self
-    }
-
+    restart_policy(impl Into<RestartPolicy>);
     /// How long the processes may take to end when the pod is deleted, in seconds, 0 or more. Default:
     /// 30.
-    pub fn termination_grace_period_seconds(mut self, value: i64) -> Self {
-        self.termination_grace_period_seconds = Some(value);
-        self
-    }
-}
+    termination_grace_period_seconds(i64);
+});
 
 /// What a container may use: `cpu` in cores (`1`, `500m`) and `memory` in bytes (`512Mi`, `2Gi`).
 /// One member at least.
@@ -954,19 +852,14 @@ impl NewResources {
     pub fn new() -> Self {
         Default::default()
     }
-
-    /// The most that it gets.
-    pub fn limits(mut self, value: BTreeMap<String, String>) -> Self {
-        self.limits = value;
-        self
-    }
-
-    /// What is reserved for it.
-    pub fn requests(mut self, value: BTreeMap<String, String>) -> Self {
-        self.requests = value;
-        self
-    }
 }
+
+setters!(NewResources {
+    /// The most that it gets.
+    limits(BTreeMap<String, String>);
+    /// What is reserved for it.
+    requests(BTreeMap<String, String>);
+});
 
 /// Names and labels of an object.
 #[derive(Clone, Debug, Default, PartialEq)]

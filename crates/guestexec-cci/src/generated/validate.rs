@@ -3,15 +3,12 @@
 use guestexec_core::{Validate, check};
 use super::{builder, types};
 
-static PATTERN_0: check::Pattern = check::Pattern::new(
-    "^[a-z0-9]([-a-z0-9.]*[a-z0-9-])?$",
-);
-static PATTERN_1: check::Pattern = check::Pattern::new(
-    "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-);
+static PATTERN_0: check::Pattern = check::Pattern::new("^[a-z0-9]([-a-z0-9.]*[a-z0-9-])?$");
+static PATTERN_1: check::Pattern = check::Pattern::new("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$");
 static PATTERN_2: check::Pattern = check::Pattern::new(
     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
 );
+
 impl builder::ExecInPod<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
     #[inline]
@@ -63,11 +60,7 @@ impl builder::ExecInPodByPost<'_> {
 impl builder::ReadPod<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
     #[inline]
-    pub(super) fn within_limits(
-        _checks: bool,
-        name: &str,
-        namespace: &str,
-    ) -> check::Checked {
+    pub(super) fn within_limits(_checks: bool, name: &str, namespace: &str) -> check::Checked {
         check::characters("name", name, Self::NAME_LENGTH)?;
         check::pattern("name", name, &PATTERN_2)?;
         check::characters("namespace", namespace, Self::NAMESPACE_LENGTH)?;
@@ -92,11 +85,7 @@ impl builder::DeletePod<'_> {
             return Ok(());
         }
         if let Some(value) = grace_period_seconds {
-            check::range(
-                "gracePeriodSeconds",
-                *value,
-                Self::GRACE_PERIOD_SECONDS_RANGE,
-            )?;
+            check::range("gracePeriodSeconds", *value, Self::GRACE_PERIOD_SECONDS_RANGE)?;
         }
         Ok(())
     }
@@ -234,8 +223,7 @@ impl Validate for types::NewNamespaceMeta {
 impl Validate for types::NewPod {
     #[inline]
     fn validate(&self) -> check::Checked {
-        Validate::validate(&self.metadata)
-            .map_err(|violation| violation.within("metadata"))?;
+        Validate::validate(&self.metadata).map_err(|violation| violation.within("metadata"))?;
         Validate::validate(&self.spec).map_err(|violation| violation.within("spec"))
     }
 }
@@ -257,10 +245,7 @@ impl Validate for types::NewPodMeta {
             check::pattern("name", value, &PATTERN_2)?;
         }
         check::exactly_one_of(
-            &[
-                ("name", self.name.is_some()),
-                ("generateName", self.generate_name.is_some()),
-            ],
+            &[("name", self.name.is_some()), ("generateName", self.generate_name.is_some())],
         )
     }
 }
@@ -269,11 +254,7 @@ impl Validate for types::NewPodSpec {
     #[inline]
     fn validate(&self) -> check::Checked {
         if let Some(value) = &self.active_deadline_seconds {
-            check::range(
-                "activeDeadlineSeconds",
-                *value,
-                Self::ACTIVE_DEADLINE_SECONDS_RANGE,
-            )?;
+            check::range("activeDeadlineSeconds", *value, Self::ACTIVE_DEADLINE_SECONDS_RANGE)?;
         }
         check::items("containers", &self.containers, Self::CONTAINERS_ITEMS)?;
         check::each("containers", &self.containers, Validate::validate)?;
@@ -284,11 +265,7 @@ impl Validate for types::NewPodSpec {
         check::each("imagePullSecrets", &self.image_pull_secrets, Validate::validate)?;
         check::each("initContainers", &self.init_containers, Validate::validate)?;
         if let Some(value) = &self.restart_policy {
-            check::one_of(
-                "restartPolicy",
-                value.as_str(),
-                &["Always", "OnFailure", "Never"],
-            )?;
+            check::one_of("restartPolicy", value.as_str(), &["Always", "OnFailure", "Never"])?;
         }
         if let Some(value) = &self.termination_grace_period_seconds {
             check::range(
@@ -307,17 +284,12 @@ impl Validate for types::NewContainer {
         check::each("env", &self.env, Validate::validate)?;
         check::characters("image", &self.image, Self::IMAGE_LENGTH)?;
         if let Some(value) = &self.image_pull_policy {
-            check::one_of(
-                "imagePullPolicy",
-                value.as_str(),
-                &["Always", "IfNotPresent", "Never"],
-            )?;
+            check::one_of("imagePullPolicy", value.as_str(), &["Always", "IfNotPresent", "Never"])?;
         }
         check::characters("name", &self.name, Self::NAME_LENGTH)?;
         check::pattern("name", &self.name, &PATTERN_1)?;
         if let Some(value) = &self.resources {
-            Validate::validate(value)
-                .map_err(|violation| violation.within("resources"))?;
+            Validate::validate(value).map_err(|violation| violation.within("resources"))?;
         }
         Ok(())
     }
@@ -335,10 +307,7 @@ impl Validate for types::NewResources {
     fn validate(&self) -> check::Checked {
         check::some_of(
             1,
-            &[
-                ("limits", !self.limits.is_empty()),
-                ("requests", !self.requests.is_empty()),
-            ],
+            &[("limits", !self.limits.is_empty()), ("requests", !self.requests.is_empty())],
         )
     }
 }
@@ -360,8 +329,7 @@ impl Validate for types::KeystoneCreateUserTokenByPasswordRequest {
 impl Validate for types::IamAuth {
     #[inline]
     fn validate(&self) -> check::Checked {
-        Validate::validate(&self.identity)
-            .map_err(|violation| violation.within("identity"))?;
+        Validate::validate(&self.identity).map_err(|violation| violation.within("identity"))?;
         if let Some(value) = &self.scope {
             Validate::validate(value).map_err(|violation| violation.within("scope"))?;
         }
@@ -385,10 +353,7 @@ impl Validate for types::IamIdentity {
             Validate::validate(value).map_err(|violation| violation.within("hw_ak_sk"))?;
         }
         check::exactly_one_of(
-            &[
-                ("password", self.password.is_some()),
-                ("hw_ak_sk", self.hw_ak_sk.is_some()),
-            ],
+            &[("password", self.password.is_some()), ("hw_ak_sk", self.hw_ak_sk.is_some())],
         )
     }
 }
@@ -411,8 +376,7 @@ impl Validate for types::IamUserDomain {}
 impl Validate for types::IamAccessKey {
     #[inline]
     fn validate(&self) -> check::Checked {
-        Validate::validate(&self.access)
-            .map_err(|violation| violation.within("access"))?;
+        Validate::validate(&self.access).map_err(|violation| violation.within("access"))?;
         Validate::validate(&self.secret).map_err(|violation| violation.within("secret"))
     }
 }

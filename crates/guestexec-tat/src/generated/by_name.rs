@@ -237,82 +237,82 @@ impl Client {
     ) -> Result<NamedCall<'_, Error>, Error> {
         let mut given = Given::<Error>::new(ALL, operation, parameters, body)?;
         let called = given.called();
-        match called.operation.id {
+        Ok(match called.operation.id {
             "RunCommand" => {
-                Ok(NamedCall::of(called, builder::RunCommand::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::RunCommand::with_body(self, given.body()?))
             }
             "InvokeCommand" => {
-                Ok(NamedCall::of(called, builder::InvokeCommand::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::InvokeCommand::with_body(self, given.body()?))
             }
             "CreateCommand" => {
-                Ok(NamedCall::of(called, builder::CreateCommand::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::CreateCommand::with_body(self, given.body()?))
             }
             "DescribeCommands" => {
                 let call = builder::DescribeCommands::with_body(self, given.body()?);
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "ModifyCommand" => {
-                Ok(NamedCall::of(called, builder::ModifyCommand::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::ModifyCommand::with_body(self, given.body()?))
             }
             "DeleteCommand" => {
-                Ok(NamedCall::of(called, builder::DeleteCommand::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::DeleteCommand::with_body(self, given.body()?))
             }
             "DeleteCommands" => {
-                Ok(NamedCall::of(called, builder::DeleteCommands::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::DeleteCommands::with_body(self, given.body()?))
             }
             "DescribeInvocations" => {
                 let call = builder::DescribeInvocations::with_body(self, given.body()?);
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "DescribeInvocationTasks" => {
                 let call = builder::DescribeInvocationTasks::with_body(self, given.body()?);
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "CancelInvocation" => {
-                Ok(NamedCall::of(called, builder::CancelInvocation::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::CancelInvocation::with_body(self, given.body()?))
             }
             "CreateInvoker" => {
-                Ok(NamedCall::of(called, builder::CreateInvoker::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::CreateInvoker::with_body(self, given.body()?))
             }
             "ModifyInvoker" => {
-                Ok(NamedCall::of(called, builder::ModifyInvoker::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::ModifyInvoker::with_body(self, given.body()?))
             }
             "EnableInvoker" => {
-                Ok(NamedCall::of(called, builder::EnableInvoker::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::EnableInvoker::with_body(self, given.body()?))
             }
             "DisableInvoker" => {
-                Ok(NamedCall::of(called, builder::DisableInvoker::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::DisableInvoker::with_body(self, given.body()?))
             }
             "DeleteInvoker" => {
-                Ok(NamedCall::of(called, builder::DeleteInvoker::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::DeleteInvoker::with_body(self, given.body()?))
             }
             "DescribeInvokers" => {
                 let call = builder::DescribeInvokers::with_body(self, given.body()?);
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "DescribeInvokerRecords" => {
                 let call = builder::DescribeInvokerRecords::with_body(self, given.body()?);
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "DescribeAutomationAgentStatus" => {
                 let call = builder::DescribeAutomationAgentStatus::with_body(self, given.body()?);
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "DescribeRegisterInstances" => {
                 let call = builder::DescribeRegisterInstances::with_body(self, given.body()?);
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "PreviewReplacedCommandContent" => {
                 let call = builder::PreviewReplacedCommandContent::with_body(self, given.body()?);
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "DescribeQuotas" => {
-                Ok(NamedCall::of(called, builder::DescribeQuotas::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::DescribeQuotas::with_body(self, given.body()?))
             }
             "DescribeRegions" => {
-                Ok(NamedCall::of(called, builder::DescribeRegions::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::DescribeRegions::with_body(self, given.body()?))
             }
-            _ => Err(given.unmatched()),
-        }
+            _ => return Err(given.unmatched()),
+        })
     }
 }

@@ -3,7 +3,7 @@
 use guestexec_core::{Base64, CallOptions, Operation};
 use crate::hooks;
 use super::enums::{InvokerType, QuotaResource};
-use super::{builder};
+use super::{builder, types};
 
 /// A client of Tencent Cloud Automation Tools (TAT).
 ///
@@ -150,7 +150,7 @@ impl Client {
         content: impl Into<Base64>,
         instance_ids: impl IntoIterator<Item = impl Into<String>>,
     ) -> builder::RunCommand<'_> {
-        builder::RunCommand::new(self, content, instance_ids)
+        builder::RunCommand::with_body(self, types::RunCommandRequest::new(content, instance_ids))
     }
 
     /// Runs a saved or public command on up to 200 instances.
@@ -207,7 +207,10 @@ impl Client {
         command_id: impl Into<String>,
         instance_ids: impl IntoIterator<Item = impl Into<String>>,
     ) -> builder::InvokeCommand<'_> {
-        builder::InvokeCommand::new(self, command_id, instance_ids)
+        builder::InvokeCommand::with_body(
+            self,
+            types::InvokeCommandRequest::new(command_id, instance_ids),
+        )
     }
 
     /// Saves a command for later use.
@@ -259,7 +262,10 @@ impl Client {
         command_name: impl Into<String>,
         content: impl Into<Base64>,
     ) -> builder::CreateCommand<'_> {
-        builder::CreateCommand::new(self, command_name, content)
+        builder::CreateCommand::with_body(
+            self,
+            types::CreateCommandRequest::new(command_name, content),
+        )
     }
 
     /// Lists commands, the account's own and TAT's public ones.
@@ -291,7 +297,7 @@ impl Client {
     /// [`DescribeCommands`](https://www.tencentcloud.com/document/product/1147/46697), read on
     /// 2026-11-22.
     pub fn describe_commands(&self) -> builder::DescribeCommands<'_> {
-        builder::DescribeCommands::new(self)
+        builder::DescribeCommands::with_body(self, types::DescribeCommandsRequest::new())
     }
 
     /// Changes a saved command.
@@ -337,7 +343,7 @@ impl Client {
     /// The vendor's page: [`ModifyCommand`](https://www.tencentcloud.com/document/product/1147/46689),
     /// read on 2026-11-29.
     pub fn modify_command(&self, command_id: impl Into<String>) -> builder::ModifyCommand<'_> {
-        builder::ModifyCommand::new(self, command_id)
+        builder::ModifyCommand::with_body(self, types::ModifyCommandRequest::new(command_id))
     }
 
     /// Deletes a saved command.
@@ -368,7 +374,7 @@ impl Client {
     /// The vendor's page: [`DeleteCommand`](https://www.tencentcloud.com/document/product/1147/46700),
     /// read on 2026-11-22.
     pub fn delete_command(&self, command_id: impl Into<String>) -> builder::DeleteCommand<'_> {
-        builder::DeleteCommand::new(self, command_id)
+        builder::DeleteCommand::with_body(self, types::DeleteCommandRequest::new(command_id))
     }
 
     /// Deletes several saved commands.
@@ -403,7 +409,7 @@ impl Client {
         &self,
         command_ids: impl IntoIterator<Item = impl Into<String>>,
     ) -> builder::DeleteCommands<'_> {
-        builder::DeleteCommands::new(self, command_ids)
+        builder::DeleteCommands::with_body(self, types::DeleteCommandsRequest::new(command_ids))
     }
 
     /// Lists invocations with one status each, without output.
@@ -436,7 +442,7 @@ impl Client {
     /// [`DescribeInvocations`](https://www.tencentcloud.com/document/product/1147/46695), read on
     /// 2026-11-22.
     pub fn describe_invocations(&self) -> builder::DescribeInvocations<'_> {
-        builder::DescribeInvocations::new(self)
+        builder::DescribeInvocations::with_body(self, types::DescribeInvocationsRequest::new())
     }
 
     /// Lists tasks, with output and exit code on request.
@@ -474,7 +480,10 @@ impl Client {
     /// [`DescribeInvocationTasks`](https://www.tencentcloud.com/document/product/1147/46696), read on
     /// 2026-11-22.
     pub fn describe_invocation_tasks(&self) -> builder::DescribeInvocationTasks<'_> {
-        builder::DescribeInvocationTasks::new(self)
+        builder::DescribeInvocationTasks::with_body(
+            self,
+            types::DescribeInvocationTasksRequest::new(),
+        )
     }
 
     /// Cancels an invocation, whole or on some instances.
@@ -512,7 +521,10 @@ impl Client {
         &self,
         invocation_id: impl Into<String>,
     ) -> builder::CancelInvocation<'_> {
-        builder::CancelInvocation::new(self, invocation_id)
+        builder::CancelInvocation::with_body(
+            self,
+            types::CancelInvocationRequest::new(invocation_id),
+        )
     }
 
     /// Schedules a saved command on up to 100 instances.
@@ -575,7 +587,10 @@ impl Client {
         command_id: impl Into<String>,
         instance_ids: impl IntoIterator<Item = impl Into<String>>,
     ) -> builder::CreateInvoker<'_> {
-        builder::CreateInvoker::new(self, name, type_, command_id, instance_ids)
+        builder::CreateInvoker::with_body(
+            self,
+            types::CreateInvokerRequest::new(name, type_, command_id, instance_ids),
+        )
     }
 
     /// Changes an invoker.
@@ -609,7 +624,7 @@ impl Client {
     /// The vendor's page: [`ModifyInvoker`](https://www.tencentcloud.com/document/product/1147/46688),
     /// read on 2026-11-29.
     pub fn modify_invoker(&self, invoker_id: impl Into<String>) -> builder::ModifyInvoker<'_> {
-        builder::ModifyInvoker::new(self, invoker_id)
+        builder::ModifyInvoker::with_body(self, types::ModifyInvokerRequest::new(invoker_id))
     }
 
     /// Enables an invoker.
@@ -637,7 +652,7 @@ impl Client {
     /// The vendor's page: [`EnableInvoker`](https://www.tencentcloud.com/document/product/1147/46691),
     /// read on 2026-11-29.
     pub fn enable_invoker(&self, invoker_id: impl Into<String>) -> builder::EnableInvoker<'_> {
-        builder::EnableInvoker::new(self, invoker_id)
+        builder::EnableInvoker::with_body(self, types::EnableInvokerRequest::new(invoker_id))
     }
 
     /// Disables an invoker.
@@ -666,7 +681,7 @@ impl Client {
     /// [`DisableInvoker`](https://www.tencentcloud.com/document/product/1147/46692), read on
     /// 2026-11-29.
     pub fn disable_invoker(&self, invoker_id: impl Into<String>) -> builder::DisableInvoker<'_> {
-        builder::DisableInvoker::new(self, invoker_id)
+        builder::DisableInvoker::with_body(self, types::DisableInvokerRequest::new(invoker_id))
     }
 
     /// Deletes an invoker.
@@ -694,7 +709,7 @@ impl Client {
     /// The vendor's page: [`DeleteInvoker`](https://www.tencentcloud.com/document/product/1147/46699),
     /// read on 2026-11-29.
     pub fn delete_invoker(&self, invoker_id: impl Into<String>) -> builder::DeleteInvoker<'_> {
-        builder::DeleteInvoker::new(self, invoker_id)
+        builder::DeleteInvoker::with_body(self, types::DeleteInvokerRequest::new(invoker_id))
     }
 
     /// Lists invokers.
@@ -724,7 +739,7 @@ impl Client {
     /// [`DescribeInvokers`](https://www.tencentcloud.com/document/product/1147/46693), read on
     /// 2026-11-29.
     pub fn describe_invokers(&self) -> builder::DescribeInvokers<'_> {
-        builder::DescribeInvokers::new(self)
+        builder::DescribeInvokers::with_body(self, types::DescribeInvokersRequest::new())
     }
 
     /// Lists what invokers have started.
@@ -753,7 +768,10 @@ impl Client {
     /// [`DescribeInvokerRecords`](https://www.tencentcloud.com/document/product/1147/46694), read on
     /// 2026-11-29.
     pub fn describe_invoker_records(&self) -> builder::DescribeInvokerRecords<'_> {
-        builder::DescribeInvokerRecords::new(self)
+        builder::DescribeInvokerRecords::with_body(
+            self,
+            types::DescribeInvokerRecordsRequest::new(),
+        )
     }
 
     /// Lists agents with their state and system.
@@ -786,7 +804,10 @@ impl Client {
     /// [`DescribeAutomationAgentStatus`](https://www.tencentcloud.com/document/product/1147/46698),
     /// read on 2026-11-22.
     pub fn describe_automation_agent_status(&self) -> builder::DescribeAutomationAgentStatus<'_> {
-        builder::DescribeAutomationAgentStatus::new(self)
+        builder::DescribeAutomationAgentStatus::with_body(
+            self,
+            types::DescribeAutomationAgentStatusRequest::new(),
+        )
     }
 
     /// Lists the machines registered with TAT.
@@ -818,7 +839,10 @@ impl Client {
     /// [`DescribeRegisterInstances`](https://www.tencentcloud.com/document/product/1147/78097), read
     /// on 2026-11-29.
     pub fn describe_register_instances(&self) -> builder::DescribeRegisterInstances<'_> {
-        builder::DescribeRegisterInstances::new(self)
+        builder::DescribeRegisterInstances::with_body(
+            self,
+            types::DescribeRegisterInstancesRequest::new(),
+        )
     }
 
     /// Shows a script with its parameters filled in, without running it.
@@ -860,7 +884,10 @@ impl Client {
     /// [`PreviewReplacedCommandContent`](https://www.tencentcloud.com/document/product/1147/46687),
     /// read on 2026-11-22.
     pub fn preview_replaced_command_content(&self) -> builder::PreviewReplacedCommandContent<'_> {
-        builder::PreviewReplacedCommandContent::new(self)
+        builder::PreviewReplacedCommandContent::with_body(
+            self,
+            types::PreviewReplacedCommandContentRequest::new(),
+        )
     }
 
     /// Tells how much of its quotas the account has used.
@@ -894,7 +921,7 @@ impl Client {
         &self,
         resource_names: impl IntoIterator<Item = impl Into<QuotaResource>>,
     ) -> builder::DescribeQuotas<'_> {
-        builder::DescribeQuotas::new(self, resource_names)
+        builder::DescribeQuotas::with_body(self, types::DescribeQuotasRequest::new(resource_names))
     }
 
     /// Lists the regions where TAT is offered.
@@ -921,6 +948,6 @@ impl Client {
     /// [`DescribeRegions`](https://www.tencentcloud.com/document/product/1147/46705), read on
     /// 2026-11-22.
     pub fn describe_regions(&self) -> builder::DescribeRegions<'_> {
-        builder::DescribeRegions::new(self)
+        builder::DescribeRegions::with_body(self, types::DescribeRegionsRequest::new())
     }
 }

@@ -9,9 +9,7 @@ use crate::Error;
 
 /// Every named example, in the document's order.
 pub const ALL: &[Example] = &[
-    RUN_COMMAND
-        .named("page", "The page's own example, on three CVM instances.")
-        .with_body(r#"{
+    RUN_COMMAND.named("page", "The page's own example, on three CVM instances.").with_body(r#"{
   "CommandName": "run-command",
   "SaveCommand": false,
   "Description": "whoami",
@@ -21,11 +19,9 @@ pub const ALL: &[Example] = &[
   "Timeout": 60,
   "InstanceIds": ["ins-zj0f57ew", "ins-zj0f57ex", "ins-zj0f57ev"]
 }"#),
-    RUN_COMMAND
-        .named("minimal", "Required members only; runs `uptime`.")
+    RUN_COMMAND.named("minimal", "Required members only; runs `uptime`.")
         .with_body(r#"{ "Content": "dXB0aW1l", "InstanceIds": ["ins-zj0f57ew"] }"#),
-    RUN_COMMAND
-        .named("international-text", "Chinese, accents and an emoji in the script, the name, the description and the directory.")
+    RUN_COMMAND.named("international-text", "Chinese, accents and an emoji in the script, the name, the description and the directory.")
         .with_body(r#"{
   "Content": "ZWNobyDkvaDlpb3vvIzkuJbnlYwgY2Fmw6kg8J+agA==",
   "InstanceIds": ["ins-zj0f57ew"],
@@ -35,8 +31,7 @@ pub const ALL: &[Example] = &[
   "OutputCOSBucketUrl": "https://BucketName-123454321.cos.ap-beijing.myqcloud.com",
   "OutputCOSKeyPrefix": "日志/巡检/..log"
 }"#),
-    RUN_COMMAND
-        .named("parameters", "Placeholders in the script, filled from Parameters over DefaultParameters.")
+    RUN_COMMAND.named("parameters", "Placeholders in the script, filled from Parameters over DefaultParameters.")
         .with_body(r#"{
   "Content": "ZWNobyB7e2dyZWV0aW5nfX0ge3tuYW1lfX0=",
   "InstanceIds": ["ins-zj0f57ew"],
@@ -44,8 +39,7 @@ pub const ALL: &[Example] = &[
   "DefaultParameters": "{\"greeting\": \"hello\", \"name\": \"world\"}",
   "Parameters": "{\"name\": \"it's \\\"TAT\\\"\"}"
 }"#),
-    RUN_COMMAND
-        .named("default-parameter-confs", "Defaults given as a list, with a description of one of them.")
+    RUN_COMMAND.named("default-parameter-confs", "Defaults given as a list, with a description of one of them.")
         .with_body(r#"{
   "Content": "ZWNobyB7e2dyZWV0aW5nfX0ge3tuYW1lfX0=",
   "InstanceIds": ["ins-zj0f57ew"],
@@ -59,16 +53,14 @@ pub const ALL: &[Example] = &[
     { "ParameterName": "name", "ParameterValue": "" }
   ]
 }"#),
-    RUN_COMMAND
-        .named("hidden-parameter", "A parameter whose value is masked in the records; Parameters names it without the prefix.")
+    RUN_COMMAND.named("hidden-parameter", "A parameter whose value is masked in the records; Parameters names it without the prefix.")
         .with_body(r#"{
   "Content": "Y3VybCAtZnNTIC1IICJYLVRva2VuOiB7e3RhdC1oaWRkZW46dG9rZW59fSIgaHR0cHM6Ly9zZXJ2aWNlLmV4YW1wbGUvaGVhbHRo",
   "InstanceIds": ["ins-zj0f57ew"],
   "EnableParameter": true,
   "Parameters": "{\"token\": \"an example\"}"
 }"#),
-    RUN_COMMAND
-        .named("saved-with-tags", "The command is kept under its name, with two tags.")
+    RUN_COMMAND.named("saved-with-tags", "The command is kept under its name, with two tags.")
         .with_body(r#"{
   "Content": "dXB0aW1l",
   "InstanceIds": ["lhins-ar5wyn40"],
@@ -76,20 +68,16 @@ pub const ALL: &[Example] = &[
   "SaveCommand": true,
   "Tags": [{ "Key": "team", "Value": "operations" }, { "Key": "环境", "Value": "生产" }]
 }"#),
-    RUN_COMMAND
-        .named("powershell", "A PowerShell command on a Windows instance.")
-        .with_body(r#"{
+    RUN_COMMAND.named("powershell", "A PowerShell command on a Windows instance.").with_body(r#"{
   "Content": "R2V0LVNlcnZpY2UgfCBXaGVyZS1PYmplY3QgU3RhdHVzIC1lcSBSdW5uaW5n",
   "InstanceIds": ["ins-zj0f57ew"],
   "CommandType": "POWERSHELL",
   "WorkingDirectory": "C:\\Program Files\\qcloud\\tat_agent\\workdir",
   "Username": "System"
 }"#),
-    RUN_COMMAND
-        .named("bat", "A batch file on a Windows instance registered with TAT.")
+    RUN_COMMAND.named("bat", "A batch file on a Windows instance registered with TAT.")
         .with_body(r#"{ "Content": "dmVy", "InstanceIds": ["rins-ar5wyn40"], "CommandType": "BAT" }"#),
-    RUN_COMMAND
-        .named("full", "Every member that may stand beside the others (DefaultParameterConfs excludes one of them).")
+    RUN_COMMAND.named("full", "Every member that may stand beside the others (DefaultParameterConfs excludes one of them).")
         .with_body(r#"{
   "Content": "ZWNobyB7e3dvcmR9fQ==",
   "InstanceIds": ["ins-zj0f57ew", "ins-zj0f57ex"],
@@ -107,15 +95,11 @@ pub const ALL: &[Example] = &[
   "OutputCOSBucketUrl": "https://BucketName-123454321.cos.ap-beijing.myqcloud.com",
   "OutputCOSKeyPrefix": "aa/bb/cc"
 }"#),
-    INVOKE_COMMAND
-        .named("page", "The page's own example, on a Lighthouse instance; required members only.")
+    INVOKE_COMMAND.named("page", "The page's own example, on a Lighthouse instance; required members only.")
         .with_body(r#"{ "CommandId": "cmd-ffxdx79i", "InstanceIds": ["lhins-ar5wyn40"] }"#),
-    INVOKE_COMMAND
-        .named("minimal", "Required members only, on a CVM instance.")
+    INVOKE_COMMAND.named("minimal", "Required members only, on a CVM instance.")
         .with_body(r#"{ "CommandId": "cmd-ffxdx79i", "InstanceIds": ["ins-zj0f57ew"] }"#),
-    INVOKE_COMMAND
-        .named("full", "Every member.")
-        .with_body(r#"{
+    INVOKE_COMMAND.named("full", "Every member.").with_body(r#"{
   "CommandId": "cmd-ffxdx79i",
   "InstanceIds": ["ins-zj0f57ew", "ins-zj0f57ex"],
   "Parameters": "{\"word\": \"世界\", \"varA\": \"222\"}",
@@ -125,9 +109,7 @@ pub const ALL: &[Example] = &[
   "OutputCOSBucketUrl": "https://BucketName-123454321.cos.ap-beijing.myqcloud.com",
   "OutputCOSKeyPrefix": "logs"
 }"#),
-    CREATE_COMMAND
-        .named("page", "The page's own example.")
-        .with_body(r#"{
+    CREATE_COMMAND.named("page", "The page's own example.").with_body(r#"{
   "CommandName": "hello-command",
   "Description": "hello world",
   "Content": "bHM=",
@@ -135,12 +117,9 @@ pub const ALL: &[Example] = &[
   "WorkingDirectory": "/tmp",
   "Timeout": 60
 }"#),
-    CREATE_COMMAND
-        .named("minimal", "Required members only.")
+    CREATE_COMMAND.named("minimal", "Required members only.")
         .with_body(r#"{ "CommandName": "uptime", "Content": "dXB0aW1l" }"#),
-    CREATE_COMMAND
-        .named("default-parameter-confs", "Defaults given as a list.")
-        .with_body(r#"{
+    CREATE_COMMAND.named("default-parameter-confs", "Defaults given as a list.").with_body(r#"{
   "CommandName": "问候",
   "Content": "ZWNobyB7e2dyZWV0aW5nfX0ge3tuYW1lfX0=",
   "EnableParameter": true,
@@ -149,8 +128,7 @@ pub const ALL: &[Example] = &[
     { "ParameterName": "name", "ParameterValue": "世界" }
   ]
 }"#),
-    CREATE_COMMAND
-        .named("full", "Every member that may stand beside the others (DefaultParameterConfs excludes one of them).")
+    CREATE_COMMAND.named("full", "Every member that may stand beside the others (DefaultParameterConfs excludes one of them).")
         .with_body(r#"{
   "CommandName": "full.example_1-a",
   "Content": "ZWNobyB7e3dvcmR9fQ==",
@@ -165,17 +143,13 @@ pub const ALL: &[Example] = &[
   "OutputCOSBucketUrl": "https://BucketName-134654321.cos.ap-beijing.myqcloud.com",
   "OutputCOSKeyPrefix": "aa/bb/cc"
 }"#),
-    DESCRIBE_COMMANDS
-        .named("page", "The page's first example, by id.")
+    DESCRIBE_COMMANDS.named("page", "The page's first example, by id.")
         .with_body(r#"{ "CommandIds": ["cmd-dvstpcyy"], "Offset": 0, "Limit": 20 }"#),
-    DESCRIBE_COMMANDS
-        .named("minimal", "No member is required; the first 20 commands.")
+    DESCRIBE_COMMANDS.named("minimal", "No member is required; the first 20 commands.")
         .with_body(r#"{}"#),
-    DESCRIBE_COMMANDS
-        .named("tag-filter", "The page's fourth example, by a tag's key and value.")
+    DESCRIBE_COMMANDS.named("tag-filter", "The page's fourth example, by a tag's key and value.")
         .with_body(r#"{ "Filters": [{ "Name": "tag:test-key", "Values": ["test-value"] }] }"#),
-    DESCRIBE_COMMANDS
-        .named("full", "Every member that may stand beside Filters (CommandIds may not).")
+    DESCRIBE_COMMANDS.named("full", "Every member that may stand beside Filters (CommandIds may not).")
         .with_body(r#"{
   "Filters": [
     { "Name": "command-name", "Values": ["second-command", "first-command"] },
@@ -184,9 +158,7 @@ pub const ALL: &[Example] = &[
   "Limit": 100,
   "Offset": 200
 }"#),
-    MODIFY_COMMAND
-        .named("page", "The page's own example.")
-        .with_body(r#"{
+    MODIFY_COMMAND.named("page", "The page's own example.").with_body(r#"{
   "CommandName": "second-command",
   "Description": "hello world!",
   "Content": "cHM=",
@@ -195,19 +167,16 @@ pub const ALL: &[Example] = &[
   "Timeout": 600,
   "CommandId": "cmd-63usjhmq"
 }"#),
-    MODIFY_COMMAND
-        .named("minimal", "Required members only; nothing changes.")
+    MODIFY_COMMAND.named("minimal", "Required members only; nothing changes.")
         .with_body(r#"{ "CommandId": "cmd-63usjhmq" }"#),
-    MODIFY_COMMAND
-        .named("default-parameter-confs", "New defaults, given as a list.")
+    MODIFY_COMMAND.named("default-parameter-confs", "New defaults, given as a list.")
         .with_body(r#"{
   "CommandId": "cmd-63usjhmq",
   "DefaultParameterConfs": [
     { "ParameterName": "greeting", "ParameterValue": "你好", "ParameterDescription": "问候语" }
   ]
 }"#),
-    MODIFY_COMMAND
-        .named("full", "Every member that may stand beside the others (DefaultParameterConfs excludes one of them).")
+    MODIFY_COMMAND.named("full", "Every member that may stand beside the others (DefaultParameterConfs excludes one of them).")
         .with_body(r#"{
   "CommandId": "cmd-63usjhmq",
   "CommandName": "每日巡检",
@@ -221,20 +190,15 @@ pub const ALL: &[Example] = &[
   "OutputCOSBucketUrl": "https://BucketName-123454321.cos.ap-beijing.myqcloud.com",
   "OutputCOSKeyPrefix": "aa/bb/cc"
 }"#),
-    DELETE_COMMAND
-        .named("page", "The page's own example; its one member is the only one there is.")
+    DELETE_COMMAND.named("page", "The page's own example; its one member is the only one there is.")
         .with_body(r#"{ "CommandId": "cmd-7efujjs6" }"#),
-    DELETE_COMMANDS
-        .named("page", "The page's own example; its one member is the only one there is.")
+    DELETE_COMMANDS.named("page", "The page's own example; its one member is the only one there is.")
         .with_body(r#"{ "CommandIds": ["cmd-7efujjs6", "cmd-7efujjs7"] }"#),
-    DESCRIBE_INVOCATIONS
-        .named("page", "The page's own example, by id.")
+    DESCRIBE_INVOCATIONS.named("page", "The page's own example, by id.")
         .with_body(r#"{ "Offset": 0, "Limit": 1, "InvocationIds": ["inv-q4zp60g0"] }"#),
-    DESCRIBE_INVOCATIONS
-        .named("minimal", "No member is required; the first 20 invocations.")
+    DESCRIBE_INVOCATIONS.named("minimal", "No member is required; the first 20 invocations.")
         .with_body(r#"{}"#),
-    DESCRIBE_INVOCATIONS
-        .named("full", "Every member that may stand beside Filters (InvocationIds may not).")
+    DESCRIBE_INVOCATIONS.named("full", "Every member that may stand beside Filters (InvocationIds may not).")
         .with_body(r#"{
   "Filters": [
     { "Name": "command-id", "Values": ["cmd-9dxzty3m", "cmd-dvstpcyy"] },
@@ -243,22 +207,18 @@ pub const ALL: &[Example] = &[
   "Limit": 100,
   "Offset": 100
 }"#),
-    DESCRIBE_INVOCATION_TASKS
-        .named("page", "The page's own example, the tasks of one invocation with their output.")
+    DESCRIBE_INVOCATION_TASKS.named("page", "The page's own example, the tasks of one invocation with their output.")
         .with_body(r#"{
   "Offset": 0,
   "Limit": 10,
   "HideOutput": false,
   "Filters": [{ "Name": "invocation-id", "Values": ["inv-1vll7hda"] }]
 }"#),
-    DESCRIBE_INVOCATION_TASKS
-        .named("minimal", "No member is required; the first 20 tasks, without output.")
+    DESCRIBE_INVOCATION_TASKS.named("minimal", "No member is required; the first 20 tasks, without output.")
         .with_body(r#"{}"#),
-    DESCRIBE_INVOCATION_TASKS
-        .named("ids", "By task id.")
+    DESCRIBE_INVOCATION_TASKS.named("ids", "By task id.")
         .with_body(r#"{ "InvocationTaskIds": ["invt-08oe5fe2", "invt-kakne8h2"], "HideOutput": false }"#),
-    DESCRIBE_INVOCATION_TASKS
-        .named("full", "Every member that may stand beside Filters (InvocationTaskIds may not).")
+    DESCRIBE_INVOCATION_TASKS.named("full", "Every member that may stand beside Filters (InvocationTaskIds may not).")
         .with_body(r#"{
   "Filters": [
     { "Name": "invocation-id", "Values": ["inv-1vll7hda"] },
@@ -268,14 +228,11 @@ pub const ALL: &[Example] = &[
   "Offset": 100,
   "HideOutput": true
 }"#),
-    CANCEL_INVOCATION
-        .named("page", "The page's own example, on one instance; every member there is.")
+    CANCEL_INVOCATION.named("page", "The page's own example, on one instance; every member there is.")
         .with_body(r#"{ "InvocationId": "inv-ib2lld37", "InstanceIds": ["ins-zcewfho0"] }"#),
-    CANCEL_INVOCATION
-        .named("minimal", "Required members only; cancels the whole invocation.")
+    CANCEL_INVOCATION.named("minimal", "Required members only; cancels the whole invocation.")
         .with_body(r#"{ "InvocationId": "inv-ib2lld37" }"#),
-    CREATE_INVOKER
-        .named("page", "The page's first example, once, at midnight in Beijing; it has all that the type SCHEDULE needs.")
+    CREATE_INVOKER.named("page", "The page's first example, once, at midnight in Beijing; it has all that the type SCHEDULE needs.")
         .with_body(r#"{
   "Name": "test-invoker",
   "CommandId": "cmd-m7uma92n",
@@ -283,8 +240,7 @@ pub const ALL: &[Example] = &[
   "Type": "SCHEDULE",
   "ScheduleSettings": { "Policy": "ONCE", "InvokeTime": "2021-09-01T00:00:00+08:00" }
 }"#),
-    CREATE_INVOKER
-        .named("recurrence", "The page's second example, at midnight on the first day of each month in Beijing.")
+    CREATE_INVOKER.named("recurrence", "The page's second example, at midnight on the first day of each month in Beijing.")
         .with_body(r#"{
   "Name": "cron-invoker",
   "CommandId": "cmd-m7uma92n",
@@ -292,9 +248,7 @@ pub const ALL: &[Example] = &[
   "Type": "SCHEDULE",
   "ScheduleSettings": { "Policy": "RECURRENCE", "Recurrence": "0 0 1 * *" }
 }"#),
-    CREATE_INVOKER
-        .named("full", "Every member.")
-        .with_body(r#"{
+    CREATE_INVOKER.named("full", "Every member.").with_body(r#"{
   "Name": "Every member used.",
   "Type": "SCHEDULE",
   "CommandId": "cmd-m7uma92n",
@@ -308,15 +262,11 @@ pub const ALL: &[Example] = &[
   },
   "Tags": [{ "Key": "team", "Value": "运维" }]
 }"#),
-    MODIFY_INVOKER
-        .named("page", "The page's own example.")
+    MODIFY_INVOKER.named("page", "The page's own example.")
         .with_body(r#"{ "InvokerId": "ivk-b7s3qa5l", "Parameters": "{\"var\": \"1\"}" }"#),
-    MODIFY_INVOKER
-        .named("minimal", "Required members only; nothing changes.")
+    MODIFY_INVOKER.named("minimal", "Required members only; nothing changes.")
         .with_body(r#"{ "InvokerId": "ivk-b7s3qa5l" }"#),
-    MODIFY_INVOKER
-        .named("full", "Every member.")
-        .with_body(r#"{
+    MODIFY_INVOKER.named("full", "Every member.").with_body(r#"{
   "InvokerId": "ivk-b7s3qa5l",
   "Name": "nightly",
   "Type": "SCHEDULE",
@@ -326,26 +276,19 @@ pub const ALL: &[Example] = &[
   "InstanceIds": ["lhins-ar5wyn40"],
   "ScheduleSettings": { "Policy": "RECURRENCE", "Recurrence": "30 3 * * *" }
 }"#),
-    ENABLE_INVOKER
-        .named("page", "The page's own example; its one member is the only one there is.")
+    ENABLE_INVOKER.named("page", "The page's own example; its one member is the only one there is.")
         .with_body(r#"{ "InvokerId": "ivk-b7s3qa5l" }"#),
-    DISABLE_INVOKER
-        .named("page", "The page's own example; its one member is the only one there is.")
+    DISABLE_INVOKER.named("page", "The page's own example; its one member is the only one there is.")
         .with_body(r#"{ "InvokerId": "ivk-b7s3qa5l" }"#),
-    DELETE_INVOKER
-        .named("page", "The page's own example; its one member is the only one there is.")
+    DELETE_INVOKER.named("page", "The page's own example; its one member is the only one there is.")
         .with_body(r#"{ "InvokerId": "ivk-b7s3qa5l" }"#),
-    DESCRIBE_INVOKERS
-        .named("page", "The page's own example, by a filter.")
+    DESCRIBE_INVOKERS.named("page", "The page's own example, by a filter.")
         .with_body(r#"{ "Filters": [{ "Name": "invoker-id", "Values": ["ivk-b7s3qa5l"] }] }"#),
-    DESCRIBE_INVOKERS
-        .named("by-id", "By ids.")
+    DESCRIBE_INVOKERS.named("by-id", "By ids.")
         .with_body(r#"{ "InvokerIds": ["ivk-b7s3qa5l", "ivk-n0t6rxtv"] }"#),
-    DESCRIBE_INVOKERS
-        .named("minimal", "No member is required; the first 20 invokers.")
+    DESCRIBE_INVOKERS.named("minimal", "No member is required; the first 20 invokers.")
         .with_body(r#"{}"#),
-    DESCRIBE_INVOKERS
-        .named("full", "Every member that may stand beside Filters (InvokerIds may not).")
+    DESCRIBE_INVOKERS.named("full", "Every member that may stand beside Filters (InvokerIds may not).")
         .with_body(r#"{
   "Filters": [
     { "Name": "command-id", "Values": ["cmd-m7uma92n"] },
@@ -354,20 +297,15 @@ pub const ALL: &[Example] = &[
   "Limit": 100,
   "Offset": 100
 }"#),
-    DESCRIBE_INVOKER_RECORDS
-        .named("page", "The page's own example; every member.")
+    DESCRIBE_INVOKER_RECORDS.named("page", "The page's own example; every member.")
         .with_body(r#"{ "InvokerIds": ["ivk-b7s3qa5l"], "Offset": 0, "Limit": 2 }"#),
-    DESCRIBE_INVOKER_RECORDS
-        .named("minimal", "No member is required; the first 20 records.")
+    DESCRIBE_INVOKER_RECORDS.named("minimal", "No member is required; the first 20 records.")
         .with_body(r#"{}"#),
-    DESCRIBE_AUTOMATION_AGENT_STATUS
-        .named("page", "The page's own example, by id.")
+    DESCRIBE_AUTOMATION_AGENT_STATUS.named("page", "The page's own example, by id.")
         .with_body(r#"{ "InstanceIds": ["lhins-ar5wyn4x"] }"#),
-    DESCRIBE_AUTOMATION_AGENT_STATUS
-        .named("minimal", "No member is required; the first 20 agents.")
+    DESCRIBE_AUTOMATION_AGENT_STATUS.named("minimal", "No member is required; the first 20 agents.")
         .with_body(r#"{}"#),
-    DESCRIBE_AUTOMATION_AGENT_STATUS
-        .named("full", "Every member that may stand beside Filters (InstanceIds may not).")
+    DESCRIBE_AUTOMATION_AGENT_STATUS.named("full", "Every member that may stand beside Filters (InstanceIds may not).")
         .with_body(r#"{
   "Filters": [
     { "Name": "agent-status", "Values": ["Online"] },
@@ -376,21 +314,16 @@ pub const ALL: &[Example] = &[
   "Limit": 100,
   "Offset": 0
 }"#),
-    DESCRIBE_REGISTER_INSTANCES
-        .named("page", "The page's first example, by name.")
-        .with_body(r#"{
+    DESCRIBE_REGISTER_INSTANCES.named("page", "The page's first example, by name.").with_body(r#"{
   "Filters": [{ "Name": "instance-name", "Values": ["WebServer-01"] }],
   "Offset": 0,
   "Limit": 1
 }"#),
-    DESCRIBE_REGISTER_INSTANCES
-        .named("by-id", "The page's second example, by id.")
+    DESCRIBE_REGISTER_INSTANCES.named("by-id", "The page's second example, by id.")
         .with_body(r#"{ "InstanceIds": ["rins-uf673dgi"], "Offset": 0, "Limit": 1 }"#),
-    DESCRIBE_REGISTER_INSTANCES
-        .named("minimal", "No member is required; the first 20 machines.")
+    DESCRIBE_REGISTER_INSTANCES.named("minimal", "No member is required; the first 20 machines.")
         .with_body(r#"{}"#),
-    DESCRIBE_REGISTER_INSTANCES
-        .named("full", "Every member that may stand beside Filters (InstanceIds may not).")
+    DESCRIBE_REGISTER_INSTANCES.named("full", "Every member that may stand beside Filters (InstanceIds may not).")
         .with_body(r#"{
   "Filters": [
     { "Name": "register-status", "Values": ["Online"] },
@@ -399,25 +332,19 @@ pub const ALL: &[Example] = &[
   "Offset": 200,
   "Limit": 100
 }"#),
-    PREVIEW_REPLACED_COMMAND_CONTENT
-        .named("page", "The page's own example, a script; every member that may stand beside Content.")
+    PREVIEW_REPLACED_COMMAND_CONTENT.named("page", "The page's own example, a script; every member that may stand beside Content.")
         .with_body(r#"{ "Parameters": "{\"a\": \"123\"}", "Content": "bHMge3thfX0KZWNobyB7e2J9fSB7e2N9fQ==" }"#),
-    PREVIEW_REPLACED_COMMAND_CONTENT
-        .named("minimal", "A saved command with its own defaults.")
+    PREVIEW_REPLACED_COMMAND_CONTENT.named("minimal", "A saved command with its own defaults.")
         .with_body(r#"{ "CommandId": "cmd-ffxdx79i" }"#),
-    PREVIEW_REPLACED_COMMAND_CONTENT
-        .named("full", "A saved command; every member that may stand beside CommandId.")
+    PREVIEW_REPLACED_COMMAND_CONTENT.named("full", "A saved command; every member that may stand beside CommandId.")
         .with_body(r#"{ "Parameters": "{\"word\": \"世界\"}", "CommandId": "cmd-ffxdx79i" }"#),
-    DESCRIBE_QUOTAS
-        .named("page", "The page's own example; its one member is the only one there is.")
+    DESCRIBE_QUOTAS.named("page", "The page's own example; its one member is the only one there is.")
         .with_body(r#"{ "ResourceNames": ["COMMAND", "REGISTER_CODE"] }"#),
-    DESCRIBE_REGIONS
-        .named("page", "The page's own example; the action has no members.")
+    DESCRIBE_REGIONS.named("page", "The page's own example; the action has no members.")
         .with_body(r#"{}"#),
 ];
 
-const RUN_COMMAND: Example =
-    Example::of(&operations::RUN_COMMAND, 200, &[
+const RUN_COMMAND: Example = Example::of(&operations::RUN_COMMAND, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "Response": {
     "RequestId": "f3e3a951-56b1-4042-af23-ba50223a8f60",
@@ -436,8 +363,7 @@ const RUN_COMMAND: Example =
 }"#),
     ], ERRORS);
 
-const INVOKE_COMMAND: Example =
-    Example::of(&operations::INVOKE_COMMAND, 200, &[
+const INVOKE_COMMAND: Example = Example::of(&operations::INVOKE_COMMAND, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "Response": {
     "RequestId": "41417f50-51b5-4c8d-85b7-f6c508cb228f",
@@ -446,8 +372,7 @@ const INVOKE_COMMAND: Example =
 }"#),
     ], ERRORS);
 
-const CREATE_COMMAND: Example =
-    Example::of(&operations::CREATE_COMMAND, 200, &[
+const CREATE_COMMAND: Example = Example::of(&operations::CREATE_COMMAND, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "Response": {
     "RequestId": "9bea970a-0bab-495f-b0dd-de5eedfdf611",
@@ -456,8 +381,7 @@ const CREATE_COMMAND: Example =
 }"#),
     ], ERRORS);
 
-const DESCRIBE_COMMANDS: Example =
-    Example::of(&operations::DESCRIBE_COMMANDS, 200, &[
+const DESCRIBE_COMMANDS: Example = Example::of(&operations::DESCRIBE_COMMANDS, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer; its times end in `+00:00`, not in `Z`.", r#"{
   "Response": {
     "RequestId": "eb973a12-71e3-4c0c-b1d8-4b863e5f5daf",
@@ -516,23 +440,19 @@ const DESCRIBE_COMMANDS: Example =
 }"#),
     ], ERRORS);
 
-const MODIFY_COMMAND: Example =
-    Example::of(&operations::MODIFY_COMMAND, 200, &[
+const MODIFY_COMMAND: Example = Example::of(&operations::MODIFY_COMMAND, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "9bea970a-0bab-495f-b0dd-de5eedfdf611" } }"#),
     ], ERRORS);
 
-const DELETE_COMMAND: Example =
-    Example::of(&operations::DELETE_COMMAND, 200, &[
+const DELETE_COMMAND: Example = Example::of(&operations::DELETE_COMMAND, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "7f79b764-bc0f-471b-89c1-ca1b93cf7e8d" } }"#),
     ], ERRORS);
 
-const DELETE_COMMANDS: Example =
-    Example::of(&operations::DELETE_COMMANDS, 200, &[
+const DELETE_COMMANDS: Example = Example::of(&operations::DELETE_COMMANDS, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "7f79b764-bc0f-471b-89c1-ca1b93cf7e8d" } }"#),
     ], ERRORS);
 
-const DESCRIBE_INVOCATIONS: Example =
-    Example::of(&operations::DESCRIBE_INVOCATIONS, 200, &[
+const DESCRIBE_INVOCATIONS: Example = Example::of(&operations::DESCRIBE_INVOCATIONS, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "Response": {
     "RequestId": "958a3603-d0c3-4c97-a37d-6bc24eacddac",
@@ -873,13 +793,11 @@ const DESCRIBE_INVOCATION_TASKS: Example =
 }"#),
     ], ERRORS);
 
-const CANCEL_INVOCATION: Example =
-    Example::of(&operations::CANCEL_INVOCATION, 200, &[
+const CANCEL_INVOCATION: Example = Example::of(&operations::CANCEL_INVOCATION, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "b27421da-0ad4-4e11-b694-cda143606701" } }"#),
     ], ERRORS);
 
-const CREATE_INVOKER: Example =
-    Example::of(&operations::CREATE_INVOKER, 200, &[
+const CREATE_INVOKER: Example = Example::of(&operations::CREATE_INVOKER, 200, &[
         ExampleAnswer::json(200, "page", "The page's first answer.", r#"{
   "Response": {
     "RequestId": "97268137-e0f7-477d-833b-766273d0ea47",
@@ -888,28 +806,23 @@ const CREATE_INVOKER: Example =
 }"#),
     ], ERRORS);
 
-const MODIFY_INVOKER: Example =
-    Example::of(&operations::MODIFY_INVOKER, 200, &[
+const MODIFY_INVOKER: Example = Example::of(&operations::MODIFY_INVOKER, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "7f3acde8-196d-4be4-9fa7-359f79b026bc" } }"#),
     ], ERRORS);
 
-const ENABLE_INVOKER: Example =
-    Example::of(&operations::ENABLE_INVOKER, 200, &[
+const ENABLE_INVOKER: Example = Example::of(&operations::ENABLE_INVOKER, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "64119f65-18f5-47f3-a8d2-60d9fee593bf" } }"#),
     ], ERRORS);
 
-const DISABLE_INVOKER: Example =
-    Example::of(&operations::DISABLE_INVOKER, 200, &[
+const DISABLE_INVOKER: Example = Example::of(&operations::DISABLE_INVOKER, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "a6c5b0bd-4273-47c0-8d34-c32822f3ccb0" } }"#),
     ], ERRORS);
 
-const DELETE_INVOKER: Example =
-    Example::of(&operations::DELETE_INVOKER, 200, &[
+const DELETE_INVOKER: Example = Example::of(&operations::DELETE_INVOKER, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "Response": { "RequestId": "bc16e010-7b50-4661-88e8-4d2c77d15558" } }"#),
     ], ERRORS);
 
-const DESCRIBE_INVOKERS: Example =
-    Example::of(&operations::DESCRIBE_INVOKERS, 200, &[
+const DESCRIBE_INVOKERS: Example = Example::of(&operations::DESCRIBE_INVOKERS, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "Response": {
     "RequestId": "a4c828cf-31c9-42d2-a558-2ad340a76ef0",
@@ -970,8 +883,7 @@ const DESCRIBE_INVOKERS: Example =
 }"#),
     ], ERRORS);
 
-const DESCRIBE_INVOKER_RECORDS: Example =
-    Example::of(&operations::DESCRIBE_INVOKER_RECORDS, 200, &[
+const DESCRIBE_INVOKER_RECORDS: Example = Example::of(&operations::DESCRIBE_INVOKER_RECORDS, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "Response": {
     "RequestId": "0398dcea-b3de-4ec9-8e78-976191e0a94f",
@@ -1133,8 +1045,7 @@ const PREVIEW_REPLACED_COMMAND_CONTENT: Example =
 }"#),
     ], ERRORS);
 
-const DESCRIBE_QUOTAS: Example =
-    Example::of(&operations::DESCRIBE_QUOTAS, 200, &[
+const DESCRIBE_QUOTAS: Example = Example::of(&operations::DESCRIBE_QUOTAS, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "Response": {
     "RequestId": "321a2144-8e11-419e-b33c-6f6bfc25be4d",
@@ -1160,8 +1071,7 @@ const DESCRIBE_QUOTAS: Example =
 }"#),
     ], ERRORS);
 
-const DESCRIBE_REGIONS: Example =
-    Example::of(&operations::DESCRIBE_REGIONS, 200, &[
+const DESCRIBE_REGIONS: Example = Example::of(&operations::DESCRIBE_REGIONS, 200, &[
         ExampleAnswer::json(200, "page", "The answer the vendor's Chinese page and command line tool show.", r#"{
   "Response": {
     "TotalCount": 12,

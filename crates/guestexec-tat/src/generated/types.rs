@@ -2,7 +2,8 @@
 
 use std::ops::{RangeFrom, RangeInclusive};
 use guestexec_core::check::JsonObject;
-use guestexec_core::{Base64, Extra};
+use guestexec_core::{Base64, Extra, setters};
+use super::builder;
 use super::enums::{
     AgentEnvironment, AgentStatus, CommandCreator, CommandType, ErrorCode, InstanceKind,
     InvocationSource, InvocationStatus, InvokerType, QuotaResource, RegionState, SchedulePolicy,
@@ -64,14 +65,13 @@ impl CancelInvocationRequest {
     pub fn new(invocation_id: impl Into<String>) -> Self {
         Self { invocation_id: invocation_id.into(), instance_ids: Vec::new() }
     }
+}
 
+setters!(CancelInvocationRequest, builder::CancelInvocation<'_> at body {
     /// The instances to cancel it on. At most 100. Default: every instance of the invocation, so do
     /// not leave it empty to mean none.
-    pub fn instance_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.instance_ids = value.into_iter().map(Into::into).collect();
-        self
-    }
-}
+    instance_ids(impl IntoIterator<Item = impl Into<String>>);
+});
 
 /// The answer of CancelInvocation, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -247,96 +247,43 @@ impl CreateCommandRequest {
     /// Creates a value with the required members.
     pub fn new(command_name: impl Into<String>, content: impl Into<Base64>) -> Self {
         Self {
-            command_name: command_name.into(),
-            content: content.into(),
-            command_type: None,
-            default_parameter_confs: Vec::new(),
-            default_parameters: None,
-            description: None,
-            enable_parameter: None,
-            output_cos_bucket_url: None,
-            output_cos_key_prefix: None,
-            tags: Vec::new(),
-            timeout: None,
-            username: None,
-            working_directory: None,
+            command_name: command_name.into(), content: content.into(), command_type: None,
+            default_parameter_confs: Vec::new(), default_parameters: None, description: None,
+            enable_parameter: None, output_cos_bucket_url: None, output_cos_key_prefix: None,
+            tags: Vec::new(), timeout: None, username: None, working_directory: None,
         }
     }
+}
 
+setters!(CreateCommandRequest, builder::CreateCommand<'_> at body {
     /// The kind of script. Default: `SHELL`.
-    pub fn command_type(mut self, value: impl Into<CommandType>) -> Self {
-        self.command_type = Some(value.into());
-        self
-    }
-
+    command_type(impl Into<CommandType>);
     /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Only with
     /// `EnableParameter` true, and not beside `DefaultParameters`.
-    pub fn default_parameter_confs(
-        mut self,
-        value: impl IntoIterator<Item = DefaultParameterConf>,
-    ) -> Self {
-        self.default_parameter_confs = value.into_iter().collect();
-        self
-    }
-
+    default_parameter_confs(impl IntoIterator<Item = DefaultParameterConf>);
     /// Values for placeholders that a run leaves out: a JSON object in a string, such as `{"varA":
     /// "222"}`, names and values both strings. At most 20 names of at most 64 characters out of
     /// `a-zA-Z0-9-_`. Only with `EnableParameter` true, and not beside `DefaultParameterConfs`.
-    pub fn default_parameters(mut self, value: impl Into<String>) -> Self {
-        self.default_parameters = Some(value.into());
-        self
-    }
-
+    default_parameters(impl Into<String>);
     /// What the command does. At most 120 characters.
-    pub fn description(mut self, value: impl Into<String>) -> Self {
-        self.description = Some(value.into());
-        self
-    }
-
+    description(impl Into<String>);
     /// Whether placeholders in the script are filled in. It cannot be changed later. Default: false.
-    pub fn enable_parameter(mut self, value: bool) -> Self {
-        self.enable_parameter = Some(value);
-        self
-    }
-
+    enable_parameter(bool);
     /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
-    pub fn output_cos_bucket_url(mut self, value: impl Into<String>) -> Self {
-        self.output_cos_bucket_url = Some(value.into());
-        self
-    }
-
+    output_cos_bucket_url(impl Into<String>);
     /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
     /// front, no `//`, no directory named `..`.
-    pub fn output_cos_key_prefix(mut self, value: impl Into<String>) -> Self {
-        self.output_cos_key_prefix = Some(value.into());
-        self
-    }
-
+    output_cos_key_prefix(impl Into<String>);
     /// Tags for the command. At most 10.
-    pub fn tags(mut self, value: impl IntoIterator<Item = Tag>) -> Self {
-        self.tags = value.into_iter().collect();
-        self
-    }
-
+    tags(impl IntoIterator<Item = Tag>);
     /// Seconds the script may run. From 1 to 86400. Default: 60 s.
-    pub fn timeout(mut self, value: u64) -> Self {
-        self.timeout = Some(value);
-        self
-    }
-
+    timeout(u64);
     /// The user to run as. Default: `root` on Linux, `System` on Windows.
-    pub fn username(mut self, value: impl Into<String>) -> Self {
-        self.username = Some(value.into());
-        self
-    }
-
+    username(impl Into<String>);
     /// The directory the script starts in. Default: `/root` for SHELL, `C:\Program
     /// Files\qcloud\tat_agent\workdir` for POWERSHELL.
-    pub fn working_directory(mut self, value: impl Into<String>) -> Self {
-        self.working_directory = Some(value.into());
-        self
-    }
-}
+    working_directory(impl Into<String>);
+});
 
 /// The answer of CreateCommand, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -409,43 +356,25 @@ impl CreateInvokerRequest {
         instance_ids: impl IntoIterator<Item = impl Into<String>>,
     ) -> Self {
         Self {
-            name: name.into(),
-            type_: type_.into(),
-            command_id: command_id.into(),
-            instance_ids: instance_ids.into_iter().map(Into::into).collect(),
-            parameters: None,
-            schedule_settings: None,
-            tags: Vec::new(),
-            username: None,
+            name: name.into(), type_: type_.into(), command_id: command_id.into(),
+            instance_ids: instance_ids.into_iter().map(Into::into).collect(), parameters: None,
+            schedule_settings: None, tags: Vec::new(), username: None,
         }
     }
+}
 
+setters!(CreateInvokerRequest, builder::CreateInvoker<'_> at body {
     /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
     /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
     /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
-    pub fn parameters(mut self, value: impl Into<String>) -> Self {
-        self.parameters = Some(value.into());
-        self
-    }
-
+    parameters(impl Into<String>);
     /// When to run. The service wants it for the type SCHEDULE.
-    pub fn schedule_settings(mut self, value: ScheduleSettings) -> Self {
-        self.schedule_settings = Some(value);
-        self
-    }
-
+    schedule_settings(ScheduleSettings);
     /// Tags for the invoker. At most 10.
-    pub fn tags(mut self, value: impl IntoIterator<Item = Tag>) -> Self {
-        self.tags = value.into_iter().collect();
-        self
-    }
-
+    tags(impl IntoIterator<Item = Tag>);
     /// The user to run as. At most 256 characters. Default: the command's own.
-    pub fn username(mut self, value: impl Into<String>) -> Self {
-        self.username = Some(value.into());
-        self
-    }
-}
+    username(impl Into<String>);
+});
 
 /// The answer of CreateInvoker, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -488,18 +417,16 @@ impl DefaultParameterConf {
     /// Creates a value with the required members.
     pub fn new(parameter_name: impl Into<String>, parameter_value: impl Into<String>) -> Self {
         Self {
-            parameter_name: parameter_name.into(),
-            parameter_value: parameter_value.into(),
+            parameter_name: parameter_name.into(), parameter_value: parameter_value.into(),
             parameter_description: None,
         }
     }
-
-    /// What it is for.
-    pub fn parameter_description(mut self, value: impl Into<String>) -> Self {
-        self.parameter_description = Some(value.into());
-        self
-    }
 }
+
+setters!(DefaultParameterConf {
+    /// What it is for.
+    parameter_description(impl Into<String>);
+});
 
 /// The request of DeleteCommand.
 #[derive(Clone, Debug, PartialEq)]
@@ -643,31 +570,18 @@ impl DescribeAutomationAgentStatusRequest {
     pub fn new() -> Self {
         Default::default()
     }
-
-    /// Conditions on the agents. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
-    pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
-        self.filters = value.into_iter().collect();
-        self
-    }
-
-    /// The instances whose agents to show. At most 100. Not beside `Filters`.
-    pub fn instance_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.instance_ids = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// How many to return. At most 100. Default: 20.
-    pub fn limit(mut self, value: u64) -> Self {
-        self.limit = Some(value);
-        self
-    }
-
-    /// How many to skip. Default: 0.
-    pub fn offset(mut self, value: u64) -> Self {
-        self.offset = Some(value);
-        self
-    }
 }
+
+setters!(DescribeAutomationAgentStatusRequest, builder::DescribeAutomationAgentStatus<'_> at body {
+    /// Conditions on the agents. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
+    filters(impl IntoIterator<Item = Filter>);
+    /// The instances whose agents to show. At most 100. Not beside `Filters`.
+    instance_ids(impl IntoIterator<Item = impl Into<String>>);
+    /// How many to return. At most 100. Default: 20.
+    limit(u64);
+    /// How many to skip. Default: 0.
+    offset(u64);
+});
 
 /// The answer of DescribeAutomationAgentStatus, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -721,31 +635,18 @@ impl DescribeCommandsRequest {
     pub fn new() -> Self {
         Default::default()
     }
-
-    /// The commands to show, `cmd-…`. At most 100. Not beside `Filters`.
-    pub fn command_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.command_ids = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Conditions on the commands. At most 10 filters of at most 5 values. Not beside `CommandIds`.
-    pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
-        self.filters = value.into_iter().collect();
-        self
-    }
-
-    /// How many to return. At most 100. Default: 20.
-    pub fn limit(mut self, value: u64) -> Self {
-        self.limit = Some(value);
-        self
-    }
-
-    /// How many to skip. Default: 0.
-    pub fn offset(mut self, value: u64) -> Self {
-        self.offset = Some(value);
-        self
-    }
 }
+
+setters!(DescribeCommandsRequest, builder::DescribeCommands<'_> at body {
+    /// The commands to show, `cmd-…`. At most 100. Not beside `Filters`.
+    command_ids(impl IntoIterator<Item = impl Into<String>>);
+    /// Conditions on the commands. At most 10 filters of at most 5 values. Not beside `CommandIds`.
+    filters(impl IntoIterator<Item = Filter>);
+    /// How many to return. At most 100. Default: 20.
+    limit(u64);
+    /// How many to skip. Default: 0.
+    offset(u64);
+});
 
 /// The answer of DescribeCommands, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -802,41 +703,21 @@ impl DescribeInvocationTasksRequest {
     pub fn new() -> Self {
         Default::default()
     }
+}
 
+setters!(DescribeInvocationTasksRequest, builder::DescribeInvocationTasks<'_> at body {
     /// Conditions on the tasks. At most 10 filters of at most 5 values. Not beside
     /// `InvocationTaskIds`.
-    pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
-        self.filters = value.into_iter().collect();
-        self
-    }
-
+    filters(impl IntoIterator<Item = Filter>);
     /// Whether to leave the output out. Default: true, so set it to false to see any output.
-    pub fn hide_output(mut self, value: bool) -> Self {
-        self.hide_output = Some(value);
-        self
-    }
-
+    hide_output(bool);
     /// The tasks to show, `invt-…`. At most 100. Not beside `Filters`.
-    pub fn invocation_task_ids(
-        mut self,
-        value: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
-        self.invocation_task_ids = value.into_iter().map(Into::into).collect();
-        self
-    }
-
+    invocation_task_ids(impl IntoIterator<Item = impl Into<String>>);
     /// How many to return. At most 100. Default: 20.
-    pub fn limit(mut self, value: u64) -> Self {
-        self.limit = Some(value);
-        self
-    }
-
+    limit(u64);
     /// How many to skip. Default: 0.
-    pub fn offset(mut self, value: u64) -> Self {
-        self.offset = Some(value);
-        self
-    }
-}
+    offset(u64);
+});
 
 /// The answer of DescribeInvocationTasks, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -891,32 +772,19 @@ impl DescribeInvocationsRequest {
     pub fn new() -> Self {
         Default::default()
     }
+}
 
+setters!(DescribeInvocationsRequest, builder::DescribeInvocations<'_> at body {
     /// Conditions on the invocations. At most 10 filters of at most 5 values. Not beside
     /// `InvocationIds`.
-    pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
-        self.filters = value.into_iter().collect();
-        self
-    }
-
+    filters(impl IntoIterator<Item = Filter>);
     /// The invocations to show, `inv-…`. At most 100. Not beside `Filters`.
-    pub fn invocation_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.invocation_ids = value.into_iter().map(Into::into).collect();
-        self
-    }
-
+    invocation_ids(impl IntoIterator<Item = impl Into<String>>);
     /// How many to return. At most 100. Default: 20.
-    pub fn limit(mut self, value: u64) -> Self {
-        self.limit = Some(value);
-        self
-    }
-
+    limit(u64);
     /// How many to skip. Default: 0.
-    pub fn offset(mut self, value: u64) -> Self {
-        self.offset = Some(value);
-        self
-    }
-}
+    offset(u64);
+});
 
 /// The answer of DescribeInvocations, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -966,25 +834,16 @@ impl DescribeInvokerRecordsRequest {
     pub fn new() -> Self {
         Default::default()
     }
-
-    /// The invokers whose records to show, `ivk-…`. At most 100. Default: all.
-    pub fn invoker_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.invoker_ids = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// How many to return. At most 100. Default: 20.
-    pub fn limit(mut self, value: u64) -> Self {
-        self.limit = Some(value);
-        self
-    }
-
-    /// How many to skip. Default: 0.
-    pub fn offset(mut self, value: u64) -> Self {
-        self.offset = Some(value);
-        self
-    }
 }
+
+setters!(DescribeInvokerRecordsRequest, builder::DescribeInvokerRecords<'_> at body {
+    /// The invokers whose records to show, `ivk-…`. At most 100. Default: all.
+    invoker_ids(impl IntoIterator<Item = impl Into<String>>);
+    /// How many to return. At most 100. Default: 20.
+    limit(u64);
+    /// How many to skip. Default: 0.
+    offset(u64);
+});
 
 /// The answer of DescribeInvokerRecords, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1038,31 +897,18 @@ impl DescribeInvokersRequest {
     pub fn new() -> Self {
         Default::default()
     }
-
-    /// Conditions on the invokers. At most 10 filters of at most 5 values. Not beside `InvokerIds`.
-    pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
-        self.filters = value.into_iter().collect();
-        self
-    }
-
-    /// The invokers to show, `ivk-…`. At most 100. Not beside `Filters`.
-    pub fn invoker_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.invoker_ids = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// How many to return. At most 100. Default: 20.
-    pub fn limit(mut self, value: u64) -> Self {
-        self.limit = Some(value);
-        self
-    }
-
-    /// How many to skip. Default: 0.
-    pub fn offset(mut self, value: u64) -> Self {
-        self.offset = Some(value);
-        self
-    }
 }
+
+setters!(DescribeInvokersRequest, builder::DescribeInvokers<'_> at body {
+    /// Conditions on the invokers. At most 10 filters of at most 5 values. Not beside `InvokerIds`.
+    filters(impl IntoIterator<Item = Filter>);
+    /// The invokers to show, `ivk-…`. At most 100. Not beside `Filters`.
+    invoker_ids(impl IntoIterator<Item = impl Into<String>>);
+    /// How many to return. At most 100. Default: 20.
+    limit(u64);
+    /// How many to skip. Default: 0.
+    offset(u64);
+});
 
 /// The answer of DescribeInvokers, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1193,31 +1039,18 @@ impl DescribeRegisterInstancesRequest {
     pub fn new() -> Self {
         Default::default()
     }
-
-    /// Conditions on the machines. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
-    pub fn filters(mut self, value: impl IntoIterator<Item = Filter>) -> Self {
-        self.filters = value.into_iter().collect();
-        self
-    }
-
-    /// The machines to show, `rins-…`. At most 100. Not beside `Filters`.
-    pub fn instance_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.instance_ids = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// How many to return. At most 100. Default: 20.
-    pub fn limit(mut self, value: u64) -> Self {
-        self.limit = Some(value);
-        self
-    }
-
-    /// How many to skip. Default: 0.
-    pub fn offset(mut self, value: u64) -> Self {
-        self.offset = Some(value);
-        self
-    }
 }
+
+setters!(DescribeRegisterInstancesRequest, builder::DescribeRegisterInstances<'_> at body {
+    /// Conditions on the machines. At most 10 filters of at most 5 values. Not beside `InstanceIds`.
+    filters(impl IntoIterator<Item = Filter>);
+    /// The machines to show, `rins-…`. At most 100. Not beside `Filters`.
+    instance_ids(impl IntoIterator<Item = impl Into<String>>);
+    /// How many to return. At most 100. Default: 20.
+    limit(u64);
+    /// How many to skip. Default: 0.
+    offset(u64);
+});
 
 /// The answer of DescribeRegisterInstances, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1528,54 +1361,29 @@ impl InvokeCommandRequest {
         Self {
             command_id: command_id.into(),
             instance_ids: instance_ids.into_iter().map(Into::into).collect(),
-            output_cos_bucket_url: None,
-            output_cos_key_prefix: None,
-            parameters: None,
-            timeout: None,
-            username: None,
-            working_directory: None,
+            output_cos_bucket_url: None, output_cos_key_prefix: None, parameters: None,
+            timeout: None, username: None, working_directory: None,
         }
     }
+}
 
+setters!(InvokeCommandRequest, builder::InvokeCommand<'_> at body {
     /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
-    pub fn output_cos_bucket_url(mut self, value: impl Into<String>) -> Self {
-        self.output_cos_bucket_url = Some(value.into());
-        self
-    }
-
+    output_cos_bucket_url(impl Into<String>);
     /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
     /// front, no `//`, no directory named `..`.
-    pub fn output_cos_key_prefix(mut self, value: impl Into<String>) -> Self {
-        self.output_cos_key_prefix = Some(value.into());
-        self
-    }
-
+    output_cos_key_prefix(impl Into<String>);
     /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
     /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
     /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
-    pub fn parameters(mut self, value: impl Into<String>) -> Self {
-        self.parameters = Some(value.into());
-        self
-    }
-
+    parameters(impl Into<String>);
     /// Seconds the script may run. From 1 to 86400. Default: the command's own.
-    pub fn timeout(mut self, value: u64) -> Self {
-        self.timeout = Some(value);
-        self
-    }
-
+    timeout(u64);
     /// The user to run as. Default: the command's own.
-    pub fn username(mut self, value: impl Into<String>) -> Self {
-        self.username = Some(value.into());
-        self
-    }
-
+    username(impl Into<String>);
     /// The directory the script starts in. Default: the command's own.
-    pub fn working_directory(mut self, value: impl Into<String>) -> Self {
-        self.working_directory = Some(value.into());
-        self
-    }
-}
+    working_directory(impl Into<String>);
+});
 
 /// The answer of InvokeCommand, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1722,98 +1530,46 @@ impl ModifyCommandRequest {
     /// Creates a value with the required members.
     pub fn new(command_id: impl Into<String>) -> Self {
         Self {
-            command_id: command_id.into(),
-            command_name: None,
-            command_type: None,
-            content: None,
-            default_parameter_confs: Vec::new(),
-            default_parameters: None,
-            description: None,
-            output_cos_bucket_url: None,
-            output_cos_key_prefix: None,
-            timeout: None,
-            username: None,
+            command_id: command_id.into(), command_name: None, command_type: None, content: None,
+            default_parameter_confs: Vec::new(), default_parameters: None, description: None,
+            output_cos_bucket_url: None, output_cos_key_prefix: None, timeout: None, username: None,
             working_directory: None,
         }
     }
+}
 
+setters!(ModifyCommandRequest, builder::ModifyCommand<'_> at body {
     /// Its new name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`, `-` and
     /// `.`; Chinese characters are accepted as well, at three bytes each.
-    pub fn command_name(mut self, value: impl Into<String>) -> Self {
-        self.command_name = Some(value.into());
-        self
-    }
-
+    command_name(impl Into<String>);
     /// The kind of script.
-    pub fn command_type(mut self, value: impl Into<CommandType>) -> Self {
-        self.command_type = Some(value.into());
-        self
-    }
-
+    command_type(impl Into<CommandType>);
     /// The new script, in Base64. Limit: 65536 characters of encoded text, that is a script of 49152
     /// bytes. Where the command was made with `EnableParameter` it may hold placeholders `{{key}}` and
     /// `{{tat-hidden:key}}`.
-    pub fn content(mut self, value: impl Into<Base64>) -> Self {
-        self.content = Some(value.into());
-        self
-    }
-
+    content(impl Into<Base64>);
     /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Not beside
     /// `DefaultParameters`.
-    pub fn default_parameter_confs(
-        mut self,
-        value: impl IntoIterator<Item = DefaultParameterConf>,
-    ) -> Self {
-        self.default_parameter_confs = value.into_iter().collect();
-        self
-    }
-
+    default_parameter_confs(impl IntoIterator<Item = DefaultParameterConf>);
     /// All new values for placeholders that a run leaves out: a JSON object in a string, such as
     /// `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters out
     /// of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true, and not beside
     /// `DefaultParameterConfs`.
-    pub fn default_parameters(mut self, value: impl Into<String>) -> Self {
-        self.default_parameters = Some(value.into());
-        self
-    }
-
+    default_parameters(impl Into<String>);
     /// What the command does. At most 120 characters.
-    pub fn description(mut self, value: impl Into<String>) -> Self {
-        self.description = Some(value.into());
-        self
-    }
-
+    description(impl Into<String>);
     /// The COS bucket the whole log is uploaded to when a run is over. It must start with `https`.
-    pub fn output_cos_bucket_url(mut self, value: impl Into<String>) -> Self {
-        self.output_cos_bucket_url = Some(value.into());
-        self
-    }
-
+    output_cos_bucket_url(impl Into<String>);
     /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
     /// front, no `//`, no directory named `..`.
-    pub fn output_cos_key_prefix(mut self, value: impl Into<String>) -> Self {
-        self.output_cos_key_prefix = Some(value.into());
-        self
-    }
-
+    output_cos_key_prefix(impl Into<String>);
     /// Seconds the script may run; with a COS bucket the upload counts too. From 1 to 86400.
-    pub fn timeout(mut self, value: u64) -> Self {
-        self.timeout = Some(value);
-        self
-    }
-
+    timeout(u64);
     /// The user to run as.
-    pub fn username(mut self, value: impl Into<String>) -> Self {
-        self.username = Some(value.into());
-        self
-    }
-
+    username(impl Into<String>);
     /// The directory the script starts in.
-    pub fn working_directory(mut self, value: impl Into<String>) -> Self {
-        self.working_directory = Some(value.into());
-        self
-    }
-}
+    working_directory(impl Into<String>);
+});
 
 /// The answer of ModifyCommand, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1879,62 +1635,31 @@ impl ModifyInvokerRequest {
     /// Creates a value with the required members.
     pub fn new(invoker_id: impl Into<String>) -> Self {
         Self {
-            invoker_id: invoker_id.into(),
-            command_id: None,
-            instance_ids: Vec::new(),
-            name: None,
-            parameters: None,
-            schedule_settings: None,
-            type_: None,
-            username: None,
+            invoker_id: invoker_id.into(), command_id: None, instance_ids: Vec::new(), name: None,
+            parameters: None, schedule_settings: None, type_: None, username: None,
         }
     }
+}
 
+setters!(ModifyInvokerRequest, builder::ModifyInvoker<'_> at body {
     /// The saved command to run, `cmd-…`.
-    pub fn command_id(mut self, value: impl Into<String>) -> Self {
-        self.command_id = Some(value.into());
-        self
-    }
-
+    command_id(impl Into<String>);
     /// The instances to run on: CVM (`ins-`), Lighthouse (`lhins-`) or registered with TAT (`rins-`).
     /// At most 100 ids.
-    pub fn instance_ids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.instance_ids = value.into_iter().map(Into::into).collect();
-        self
-    }
-
+    instance_ids(impl IntoIterator<Item = impl Into<String>>);
     /// Its new name. At most 120 characters.
-    pub fn name(mut self, value: impl Into<String>) -> Self {
-        self.name = Some(value.into());
-        self
-    }
-
+    name(impl Into<String>);
     /// Values for the command's placeholders, laid over its defaults: a JSON object in a string, such
     /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
     /// out of `a-zA-Z0-9-_`. Only where the command was made with `EnableParameter` true.
-    pub fn parameters(mut self, value: impl Into<String>) -> Self {
-        self.parameters = Some(value.into());
-        self
-    }
-
+    parameters(impl Into<String>);
     /// When to run; it replaces the old settings.
-    pub fn schedule_settings(mut self, value: ScheduleSettings) -> Self {
-        self.schedule_settings = Some(value);
-        self
-    }
-
+    schedule_settings(ScheduleSettings);
     /// What makes it start its command; there is one type so far.
-    pub fn type_(mut self, value: impl Into<InvokerType>) -> Self {
-        self.type_ = Some(value.into());
-        self
-    }
-
+    type_(impl Into<InvokerType>);
     /// The user to run as. At most 256 characters.
-    pub fn username(mut self, value: impl Into<String>) -> Self {
-        self.username = Some(value.into());
-        self
-    }
-}
+    username(impl Into<String>);
+});
 
 /// The answer of ModifyInvoker, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1983,28 +1708,19 @@ impl PreviewReplacedCommandContentRequest {
     pub fn new() -> Self {
         Default::default()
     }
+}
 
+setters!(PreviewReplacedCommandContentRequest, builder::PreviewReplacedCommandContent<'_> at body {
     /// The saved command to preview, `cmd-…`. Either this or `Content`.
-    pub fn command_id(mut self, value: impl Into<String>) -> Self {
-        self.command_id = Some(value.into());
-        self
-    }
-
+    command_id(impl Into<String>);
     /// The script to preview, in Base64. Limit: 65536 characters of encoded text. Either this or
     /// `CommandId`.
-    pub fn content(mut self, value: impl Into<Base64>) -> Self {
-        self.content = Some(value.into());
-        self
-    }
-
+    content(impl Into<Base64>);
     /// Values for the placeholders, laid over the command's defaults: a JSON object in a string, such
     /// as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters
     /// out of `a-zA-Z0-9-_`. May be left out where the command has defaults.
-    pub fn parameters(mut self, value: impl Into<String>) -> Self {
-        self.parameters = Some(value.into());
-        self
-    }
-}
+    parameters(impl Into<String>);
+});
 
 /// The answer of PreviewReplacedCommandContent, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2159,123 +1875,57 @@ impl RunCommandRequest {
     ) -> Self {
         Self {
             content: content.into(),
-            instance_ids: instance_ids.into_iter().map(Into::into).collect(),
-            command_name: None,
-            command_type: None,
-            default_parameter_confs: Vec::new(),
-            default_parameters: None,
-            description: None,
-            enable_parameter: None,
-            output_cos_bucket_url: None,
-            output_cos_key_prefix: None,
-            parameters: None,
-            save_command: None,
-            tags: Vec::new(),
-            timeout: None,
-            username: None,
-            working_directory: None,
+            instance_ids: instance_ids.into_iter().map(Into::into).collect(), command_name: None,
+            command_type: None, default_parameter_confs: Vec::new(), default_parameters: None,
+            description: None, enable_parameter: None, output_cos_bucket_url: None,
+            output_cos_key_prefix: None, parameters: None, save_command: None, tags: Vec::new(),
+            timeout: None, username: None, working_directory: None,
         }
     }
+}
 
+setters!(RunCommandRequest, builder::RunCommand<'_> at body {
     /// The command's name. At most 60 bytes of UTF-8, not characters, of ASCII letters, digits, `_`,
     /// `-` and `.`; Chinese characters are accepted as well, at three bytes each.
-    pub fn command_name(mut self, value: impl Into<String>) -> Self {
-        self.command_name = Some(value.into());
-        self
-    }
-
+    command_name(impl Into<String>);
     /// The kind of script; it must fit the system of every instance. Default: `SHELL`.
-    pub fn command_type(mut self, value: impl Into<CommandType>) -> Self {
-        self.command_type = Some(value.into());
-        self
-    }
-
+    command_type(impl Into<CommandType>);
     /// The same as `DefaultParameters`, as a list with room for a description. At most 20. Only with
     /// `EnableParameter` true, and not beside `DefaultParameters`.
-    pub fn default_parameter_confs(
-        mut self,
-        value: impl IntoIterator<Item = DefaultParameterConf>,
-    ) -> Self {
-        self.default_parameter_confs = value.into_iter().collect();
-        self
-    }
-
+    default_parameter_confs(impl IntoIterator<Item = DefaultParameterConf>);
     /// Values for placeholders that `Parameters` leaves out: a JSON object in a string, such as
     /// `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64 characters out
     /// of `a-zA-Z0-9-_`. Only with `EnableParameter` true, and not beside `DefaultParameterConfs`.
-    pub fn default_parameters(mut self, value: impl Into<String>) -> Self {
-        self.default_parameters = Some(value.into());
-        self
-    }
-
+    default_parameters(impl Into<String>);
     /// What the command does. At most 120 characters.
-    pub fn description(mut self, value: impl Into<String>) -> Self {
-        self.description = Some(value.into());
-        self
-    }
-
+    description(impl Into<String>);
     /// Whether placeholders in the script are filled in. It cannot be changed later on a saved
     /// command. Default: false.
-    pub fn enable_parameter(mut self, value: bool) -> Self {
-        self.enable_parameter = Some(value);
-        self
-    }
-
+    enable_parameter(bool);
     /// The COS bucket the whole log is uploaded to when the script is over. It must start with
     /// `https`, such as `https://BucketName-123454321.cos.ap-beijing.myqcloud.com`.
-    pub fn output_cos_bucket_url(mut self, value: impl Into<String>) -> Self {
-        self.output_cos_bucket_url = Some(value.into());
-        self
-    }
-
+    output_cos_bucket_url(impl Into<String>);
     /// The directory in the bucket. At most 60 visible characters; `/` makes subdirectories; no `/` in
     /// front, no `//`, no directory named `..`.
-    pub fn output_cos_key_prefix(mut self, value: impl Into<String>) -> Self {
-        self.output_cos_key_prefix = Some(value.into());
-        self
-    }
-
+    output_cos_key_prefix(impl Into<String>);
     /// Values for the placeholders of this run, laid over the defaults: a JSON object in a string,
     /// such as `{"varA": "222"}`, names and values both strings. At most 20 names of at most 64
     /// characters out of `a-zA-Z0-9-_`. Only with `EnableParameter` true.
-    pub fn parameters(mut self, value: impl Into<String>) -> Self {
-        self.parameters = Some(value.into());
-        self
-    }
-
+    parameters(impl Into<String>);
     /// Whether to keep the command for later use. Default: false.
-    pub fn save_command(mut self, value: bool) -> Self {
-        self.save_command = Some(value);
-        self
-    }
-
+    save_command(bool);
     /// Tags for the saved command. At most 10. Only with `SaveCommand` true.
-    pub fn tags(mut self, value: impl IntoIterator<Item = Tag>) -> Self {
-        self.tags = value.into_iter().collect();
-        self
-    }
-
+    tags(impl IntoIterator<Item = Tag>);
     /// Seconds the script may run before it is killed and its task becomes TIMEOUT; with a COS bucket
     /// the upload counts too. From 1 to 86400. Default: 60 s.
-    pub fn timeout(mut self, value: u64) -> Self {
-        self.timeout = Some(value);
-        self
-    }
-
+    timeout(u64);
     /// The user to run as; it must exist on the instance. An ordinary user is the safer choice.
     /// Default: `root` on Linux, `System` on Windows.
-    pub fn username(mut self, value: impl Into<String>) -> Self {
-        self.username = Some(value.into());
-        self
-    }
-
+    username(impl Into<String>);
     /// The directory the script starts in. It must exist. Default: `/root` for SHELL, `C:\Program
     /// Files\qcloud\tat_agent\workdir` for POWERSHELL.
-    pub fn working_directory(mut self, value: impl Into<String>) -> Self {
-        self.working_directory = Some(value.into());
-        self
-    }
-}
+    working_directory(impl Into<String>);
+});
 
 /// The answer of RunCommand, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2323,21 +1973,16 @@ impl ScheduleSettings {
     pub fn new(policy: impl Into<SchedulePolicy>) -> Self {
         Self { policy: policy.into(), invoke_time: None, recurrence: None }
     }
+}
 
+setters!(ScheduleSettings {
     /// When to run with `ONCE`, which needs it, as ISO 8601 text: `2026-12-24T18:00:00Z`, or with an
     /// offset, `2026-12-25T02:00:00+08:00`. It has to be in the future.
-    pub fn invoke_time(mut self, value: impl Into<String>) -> Self {
-        self.invoke_time = Some(value.into());
-        self
-    }
-
+    invoke_time(impl Into<String>);
     /// When to run with `RECURRENCE`, which needs it: a crontab expression of minute, hour, day, month
     /// and weekday, such as `0 0 1 * *`, in Beijing's time (UTC+08:00).
-    pub fn recurrence(mut self, value: impl Into<String>) -> Self {
-        self.recurrence = Some(value.into());
-        self
-    }
-}
+    recurrence(impl Into<String>);
+});
 
 /// A tag, by which resources are found and billed.
 #[derive(Clone, Debug, PartialEq)]

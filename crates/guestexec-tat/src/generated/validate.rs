@@ -6,29 +6,24 @@ use super::types;
 static PATTERN_0: check::Pattern = check::Pattern::new(
     "^((\\.?[^/.\\x00-\\x1F\\x7F][^/\\x00-\\x1F\\x7F]*|\\.|\\.\\.[^/\\x00-\\x1F\\x7F]+)(/|$))*$",
 );
-static PATTERN_1: check::Pattern = check::Pattern::new(
-    "^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$",
-);
+static PATTERN_1: check::Pattern = check::Pattern::new("^([A-Za-z0-9_.-]|[^\\x00-\\x7F])*$");
 static PATTERN_2: check::Pattern = check::Pattern::new(
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$",
 );
 static PATTERN_3: check::Pattern = check::Pattern::new("^[^ \\t\\r\\n]+$");
 static PATTERN_4: check::Pattern = check::Pattern::new("^[a-zA-Z0-9_-]+$");
 static PATTERN_5: check::Pattern = check::Pattern::new("^https://.+$");
+
 impl Validate for types::RunCommandRequest {
     #[inline]
     fn validate(&self) -> check::Checked {
         check::base64("Content", &self.content)?;
         check::encoded("Content", &self.content, Self::CONTENT_LENGTH)?;
         check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
-        check::each(
-            "InstanceIds",
-            &self.instance_ids,
-            |item| {
-                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_3)
-            },
-        )?;
+        check::each("InstanceIds", &self.instance_ids, |item| {
+            check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+            check::pattern("", item, &PATTERN_3)
+        })?;
         if let Some(value) = &self.command_name {
             check::bytes("CommandName", value, Self::COMMAND_NAME_BYTES)?;
             check::pattern("CommandName", value, &PATTERN_1)?;
@@ -37,11 +32,7 @@ impl Validate for types::RunCommandRequest {
             check::characters("Description", value, Self::DESCRIPTION_LENGTH)?;
         }
         if let Some(value) = &self.command_type {
-            check::one_of(
-                "CommandType",
-                value.as_str(),
-                &["SHELL", "POWERSHELL", "BAT"],
-            )?;
+            check::one_of("CommandType", value.as_str(), &["SHELL", "POWERSHELL", "BAT"])?;
         }
         if let Some(value) = &self.timeout {
             check::range("Timeout", *value, Self::TIMEOUT_RANGE)?;
@@ -59,18 +50,9 @@ impl Validate for types::RunCommandRequest {
             &self.default_parameter_confs,
             Self::DEFAULT_PARAMETER_CONFS_ITEMS,
         )?;
-        check::each(
-            "DefaultParameterConfs",
-            &self.default_parameter_confs,
-            Validate::validate,
-        )?;
+        check::each("DefaultParameterConfs", &self.default_parameter_confs, Validate::validate)?;
         if let Some(value) = &self.parameters {
-            check::json_object(
-                "Parameters",
-                value,
-                &Self::PARAMETERS_OBJECT,
-                &PATTERN_4,
-            )?;
+            check::json_object("Parameters", value, &Self::PARAMETERS_OBJECT, &PATTERN_4)?;
         }
         check::items("Tags", &self.tags, Self::TAGS_ITEMS)?;
         check::each("Tags", &self.tags, Validate::validate)?;
@@ -78,11 +60,7 @@ impl Validate for types::RunCommandRequest {
             check::pattern("OutputCOSBucketUrl", value, &PATTERN_5)?;
         }
         if let Some(value) = &self.output_cos_key_prefix {
-            check::characters(
-                "OutputCOSKeyPrefix",
-                value,
-                Self::OUTPUT_COS_KEY_PREFIX_LENGTH,
-            )?;
+            check::characters("OutputCOSKeyPrefix", value, Self::OUTPUT_COS_KEY_PREFIX_LENGTH)?;
             check::pattern("OutputCOSKeyPrefix", value, &PATTERN_0)?;
         }
         check::exclusive(
@@ -127,21 +105,12 @@ impl Validate for types::InvokeCommandRequest {
     fn validate(&self) -> check::Checked {
         check::characters("CommandId", &self.command_id, Self::COMMAND_ID_LENGTH)?;
         check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
-        check::each(
-            "InstanceIds",
-            &self.instance_ids,
-            |item| {
-                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_3)
-            },
-        )?;
+        check::each("InstanceIds", &self.instance_ids, |item| {
+            check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+            check::pattern("", item, &PATTERN_3)
+        })?;
         if let Some(value) = &self.parameters {
-            check::json_object(
-                "Parameters",
-                value,
-                &Self::PARAMETERS_OBJECT,
-                &PATTERN_4,
-            )?;
+            check::json_object("Parameters", value, &Self::PARAMETERS_OBJECT, &PATTERN_4)?;
         }
         if let Some(value) = &self.timeout {
             check::range("Timeout", *value, Self::TIMEOUT_RANGE)?;
@@ -150,11 +119,7 @@ impl Validate for types::InvokeCommandRequest {
             check::pattern("OutputCOSBucketUrl", value, &PATTERN_5)?;
         }
         if let Some(value) = &self.output_cos_key_prefix {
-            check::characters(
-                "OutputCOSKeyPrefix",
-                value,
-                Self::OUTPUT_COS_KEY_PREFIX_LENGTH,
-            )?;
+            check::characters("OutputCOSKeyPrefix", value, Self::OUTPUT_COS_KEY_PREFIX_LENGTH)?;
             check::pattern("OutputCOSKeyPrefix", value, &PATTERN_0)?;
         }
         Ok(())
@@ -172,11 +137,7 @@ impl Validate for types::CreateCommandRequest {
             check::characters("Description", value, Self::DESCRIPTION_LENGTH)?;
         }
         if let Some(value) = &self.command_type {
-            check::one_of(
-                "CommandType",
-                value.as_str(),
-                &["SHELL", "POWERSHELL", "BAT"],
-            )?;
+            check::one_of("CommandType", value.as_str(), &["SHELL", "POWERSHELL", "BAT"])?;
         }
         if let Some(value) = &self.timeout {
             check::range("Timeout", *value, Self::TIMEOUT_RANGE)?;
@@ -194,22 +155,14 @@ impl Validate for types::CreateCommandRequest {
             &self.default_parameter_confs,
             Self::DEFAULT_PARAMETER_CONFS_ITEMS,
         )?;
-        check::each(
-            "DefaultParameterConfs",
-            &self.default_parameter_confs,
-            Validate::validate,
-        )?;
+        check::each("DefaultParameterConfs", &self.default_parameter_confs, Validate::validate)?;
         check::items("Tags", &self.tags, Self::TAGS_ITEMS)?;
         check::each("Tags", &self.tags, Validate::validate)?;
         if let Some(value) = &self.output_cos_bucket_url {
             check::pattern("OutputCOSBucketUrl", value, &PATTERN_5)?;
         }
         if let Some(value) = &self.output_cos_key_prefix {
-            check::characters(
-                "OutputCOSKeyPrefix",
-                value,
-                Self::OUTPUT_COS_KEY_PREFIX_LENGTH,
-            )?;
+            check::characters("OutputCOSKeyPrefix", value, Self::OUTPUT_COS_KEY_PREFIX_LENGTH)?;
             check::pattern("OutputCOSKeyPrefix", value, &PATTERN_0)?;
         }
         check::exclusive(
@@ -250,10 +203,7 @@ impl Validate for types::DescribeCommandsRequest {
             check::range("Limit", *value, Self::LIMIT_RANGE)?;
         }
         check::exclusive(
-            &[
-                ("CommandIds", !self.command_ids.is_empty()),
-                ("Filters", !self.filters.is_empty()),
-            ],
+            &[("CommandIds", !self.command_ids.is_empty()), ("Filters", !self.filters.is_empty())],
         )
     }
 }
@@ -274,11 +224,7 @@ impl Validate for types::ModifyCommandRequest {
             check::encoded("Content", value, Self::CONTENT_LENGTH)?;
         }
         if let Some(value) = &self.command_type {
-            check::one_of(
-                "CommandType",
-                value.as_str(),
-                &["SHELL", "POWERSHELL", "BAT"],
-            )?;
+            check::one_of("CommandType", value.as_str(), &["SHELL", "POWERSHELL", "BAT"])?;
         }
         if let Some(value) = &self.timeout {
             check::range("Timeout", *value, Self::TIMEOUT_RANGE)?;
@@ -296,20 +242,12 @@ impl Validate for types::ModifyCommandRequest {
             &self.default_parameter_confs,
             Self::DEFAULT_PARAMETER_CONFS_ITEMS,
         )?;
-        check::each(
-            "DefaultParameterConfs",
-            &self.default_parameter_confs,
-            Validate::validate,
-        )?;
+        check::each("DefaultParameterConfs", &self.default_parameter_confs, Validate::validate)?;
         if let Some(value) = &self.output_cos_bucket_url {
             check::pattern("OutputCOSBucketUrl", value, &PATTERN_5)?;
         }
         if let Some(value) = &self.output_cos_key_prefix {
-            check::characters(
-                "OutputCOSKeyPrefix",
-                value,
-                Self::OUTPUT_COS_KEY_PREFIX_LENGTH,
-            )?;
+            check::characters("OutputCOSKeyPrefix", value, Self::OUTPUT_COS_KEY_PREFIX_LENGTH)?;
             check::pattern("OutputCOSKeyPrefix", value, &PATTERN_0)?;
         }
         check::exclusive(
@@ -392,20 +330,12 @@ impl Validate for types::DescribeInvocationTasksRequest {
 impl Validate for types::CancelInvocationRequest {
     #[inline]
     fn validate(&self) -> check::Checked {
-        check::characters(
-            "InvocationId",
-            &self.invocation_id,
-            Self::INVOCATION_ID_LENGTH,
-        )?;
+        check::characters("InvocationId", &self.invocation_id, Self::INVOCATION_ID_LENGTH)?;
         check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
-        check::each(
-            "InstanceIds",
-            &self.instance_ids,
-            |item| {
-                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_3)
-            },
-        )
+        check::each("InstanceIds", &self.instance_ids, |item| {
+            check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+            check::pattern("", item, &PATTERN_3)
+        })
     }
 }
 
@@ -416,28 +346,18 @@ impl Validate for types::CreateInvokerRequest {
         check::one_of("Type", self.type_.as_str(), &["SCHEDULE"])?;
         check::characters("CommandId", &self.command_id, Self::COMMAND_ID_LENGTH)?;
         check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
-        check::each(
-            "InstanceIds",
-            &self.instance_ids,
-            |item| {
-                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_3)
-            },
-        )?;
+        check::each("InstanceIds", &self.instance_ids, |item| {
+            check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+            check::pattern("", item, &PATTERN_3)
+        })?;
         if let Some(value) = &self.username {
             check::characters("Username", value, Self::USERNAME_LENGTH)?;
         }
         if let Some(value) = &self.parameters {
-            check::json_object(
-                "Parameters",
-                value,
-                &Self::PARAMETERS_OBJECT,
-                &PATTERN_4,
-            )?;
+            check::json_object("Parameters", value, &Self::PARAMETERS_OBJECT, &PATTERN_4)?;
         }
         if let Some(value) = &self.schedule_settings {
-            Validate::validate(value)
-                .map_err(|violation| violation.within("ScheduleSettings"))?;
+            Validate::validate(value).map_err(|violation| violation.within("ScheduleSettings"))?;
         }
         check::items("Tags", &self.tags, Self::TAGS_ITEMS)?;
         check::each("Tags", &self.tags, Validate::validate)
@@ -461,25 +381,15 @@ impl Validate for types::ModifyInvokerRequest {
             check::characters("Username", value, Self::USERNAME_LENGTH)?;
         }
         if let Some(value) = &self.parameters {
-            check::json_object(
-                "Parameters",
-                value,
-                &Self::PARAMETERS_OBJECT,
-                &PATTERN_4,
-            )?;
+            check::json_object("Parameters", value, &Self::PARAMETERS_OBJECT, &PATTERN_4)?;
         }
         check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
-        check::each(
-            "InstanceIds",
-            &self.instance_ids,
-            |item| {
-                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_3)
-            },
-        )?;
+        check::each("InstanceIds", &self.instance_ids, |item| {
+            check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+            check::pattern("", item, &PATTERN_3)
+        })?;
         if let Some(value) = &self.schedule_settings {
-            Validate::validate(value)
-                .map_err(|violation| violation.within("ScheduleSettings"))?;
+            Validate::validate(value).map_err(|violation| violation.within("ScheduleSettings"))?;
         }
         Ok(())
     }
@@ -521,10 +431,7 @@ impl Validate for types::DescribeInvokersRequest {
             check::range("Limit", *value, Self::LIMIT_RANGE)?;
         }
         check::exclusive(
-            &[
-                ("InvokerIds", !self.invoker_ids.is_empty()),
-                ("Filters", !self.filters.is_empty()),
-            ],
+            &[("InvokerIds", !self.invoker_ids.is_empty()), ("Filters", !self.filters.is_empty())],
         )
     }
 }
@@ -549,14 +456,10 @@ impl Validate for types::DescribeAutomationAgentStatusRequest {
     #[inline]
     fn validate(&self) -> check::Checked {
         check::items("InstanceIds", &self.instance_ids, Self::INSTANCE_IDS_ITEMS)?;
-        check::each(
-            "InstanceIds",
-            &self.instance_ids,
-            |item| {
-                check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_3)
-            },
-        )?;
+        check::each("InstanceIds", &self.instance_ids, |item| {
+            check::characters("", item, Self::INSTANCE_IDS_ITEM_LENGTH)?;
+            check::pattern("", item, &PATTERN_3)
+        })?;
         check::items("Filters", &self.filters, Self::FILTERS_ITEMS)?;
         check::each("Filters", &self.filters, Validate::validate)?;
         if let Some(value) = &self.limit {
@@ -598,12 +501,7 @@ impl Validate for types::PreviewReplacedCommandContentRequest {
     #[inline]
     fn validate(&self) -> check::Checked {
         if let Some(value) = &self.parameters {
-            check::json_object(
-                "Parameters",
-                value,
-                &Self::PARAMETERS_OBJECT,
-                &PATTERN_4,
-            )?;
+            check::json_object("Parameters", value, &Self::PARAMETERS_OBJECT, &PATTERN_4)?;
         }
         if let Some(value) = &self.command_id {
             check::characters("CommandId", value, Self::COMMAND_ID_LENGTH)?;
@@ -613,10 +511,7 @@ impl Validate for types::PreviewReplacedCommandContentRequest {
             check::encoded("Content", value, Self::CONTENT_LENGTH)?;
         }
         check::exactly_one_of(
-            &[
-                ("CommandId", self.command_id.is_some()),
-                ("Content", self.content.is_some()),
-            ],
+            &[("CommandId", self.command_id.is_some()), ("Content", self.content.is_some())],
         )
     }
 }
@@ -632,11 +527,7 @@ impl Validate for types::DescribeRegionsRequest {}
 impl Validate for types::DefaultParameterConf {
     #[inline]
     fn validate(&self) -> check::Checked {
-        check::characters(
-            "ParameterName",
-            &self.parameter_name,
-            Self::PARAMETER_NAME_LENGTH,
-        )?;
+        check::characters("ParameterName", &self.parameter_name, Self::PARAMETER_NAME_LENGTH)?;
         check::pattern("ParameterName", &self.parameter_name, &PATTERN_4)
     }
 }

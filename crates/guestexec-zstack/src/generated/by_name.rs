@@ -172,13 +172,13 @@ impl Client {
     ) -> Result<NamedCall<'_, Error>, Error> {
         let mut given = Given::<Error>::new(ALL, operation, parameters, body)?;
         let called = given.called();
-        match called.operation.id {
+        Ok(match called.operation.id {
             "LogInByAccount" => {
-                Ok(NamedCall::of(called, builder::LogInByAccount::with_body(self, given.body()?)))
+                NamedCall::of(called, builder::LogInByAccount::with_body(self, given.body()?))
             }
-            "LogOut" => Ok(NamedCall::of(called, self.log_out(given.needed::<String>("uuid")?))),
+            "LogOut" => NamedCall::of(called, self.log_out(given.needed::<String>("uuid")?)),
             "ValidateSession" => {
-                Ok(NamedCall::of(called, self.validate_session(given.needed::<String>("uuid")?)))
+                NamedCall::of(called, self.validate_session(given.needed::<String>("uuid")?))
             }
             "RenewSession" => {
                 let call = builder::RenewSession::with_body(
@@ -186,23 +186,21 @@ impl Client {
                     given.needed::<String>("uuid")?,
                     given.body()?,
                 );
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "GetVmGuestToolsInfo" => {
-                let call = self.get_vm_guest_tools_info(given.needed::<String>("uuid")?);
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, self.get_vm_guest_tools_info(given.needed::<String>("uuid")?))
             }
             "ExecuteGuestVmCommand" => {
                 let call = builder::ExecuteGuestVmCommand::with_body(self, given.body()?);
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "ExecuteGuestVmCommandByPost" => {
                 let call = builder::ExecuteGuestVmCommandByPost::with_body(self, given.body()?);
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "CreateGuestVmScript" => {
-                let call = builder::CreateGuestVmScript::with_body(self, given.body()?);
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, builder::CreateGuestVmScript::with_body(self, given.body()?))
             }
             "QueryGuestVmScript" => {
                 let call = self.query_guest_vm_script();
@@ -211,12 +209,12 @@ impl Client {
                 let call = given.set("start", call, |call, value: i32| call.start(value))?;
                 let call = given.set("replyWithCount", call, |call, value: bool| call.reply_with_count(value))?;
                 let call = given.set("sort", call, |call, value: String| call.sort(value))?;
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "DeleteGuestVmScript" => {
                 let call = self.delete_guest_vm_script(given.needed::<String>("uuid")?);
                 let call = given.set("deleteMode", call, |call, value: String| call.delete_mode(value))?;
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "ExecuteGuestVmScript" => {
                 let call = builder::ExecuteGuestVmScript::with_body(
@@ -224,7 +222,7 @@ impl Client {
                     given.needed::<String>("uuid")?,
                     given.body()?,
                 );
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "UpdateGuestVmScript" => {
                 let call = builder::UpdateGuestVmScript::with_body(
@@ -232,7 +230,7 @@ impl Client {
                     given.needed::<String>("uuid")?,
                     given.body()?,
                 );
-                Ok(NamedCall::of(called, call))
+                NamedCall::of(called, call)
             }
             "QueryGuestVmScriptExecutedRecord" => {
                 let call = self.query_guest_vm_script_executed_record();
@@ -241,7 +239,7 @@ impl Client {
                 let call = given.set("start", call, |call, value: i32| call.start(value))?;
                 let call = given.set("replyWithCount", call, |call, value: bool| call.reply_with_count(value))?;
                 let call = given.set("sort", call, |call, value: String| call.sort(value))?;
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "QueryGuestVmScriptExecutedRecordDetail" => {
                 let call = self.query_guest_vm_script_executed_record_detail();
@@ -250,7 +248,7 @@ impl Client {
                 let call = given.set("start", call, |call, value: i32| call.start(value))?;
                 let call = given.set("replyWithCount", call, |call, value: bool| call.reply_with_count(value))?;
                 let call = given.set("sort", call, |call, value: String| call.sort(value))?;
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
             "QueryVmInstance" => {
                 let call = self.query_vm_instance();
@@ -259,12 +257,10 @@ impl Client {
                 let call = given.set("start", call, |call, value: i32| call.start(value))?;
                 let call = given.set("replyWithCount", call, |call, value: bool| call.reply_with_count(value))?;
                 let call = given.set("sort", call, |call, value: String| call.sort(value))?;
-                Ok(NamedCall::of_list(called, call))
+                NamedCall::of_list(called, call)
             }
-            "GetApiJob" => {
-                Ok(NamedCall::of(called, self.get_api_job(given.needed::<String>("uuid")?)))
-            }
-            _ => Err(given.unmatched()),
-        }
+            "GetApiJob" => NamedCall::of(called, self.get_api_job(given.needed::<String>("uuid")?)),
+            _ => return Err(given.unmatched()),
+        })
     }
 }

@@ -3,7 +3,7 @@
 use guestexec_core::{Base64, CallOptions, Operation, Secret};
 use crate::hooks;
 use super::enums::{Platform, ScriptType};
-use super::{builder};
+use super::{builder, types};
 
 /// A client of ZStack Cloud guest command.
 ///
@@ -104,7 +104,10 @@ impl Client {
         account_name: impl Into<String>,
         password: impl Into<Secret>,
     ) -> builder::LogInByAccount<'_> {
-        builder::LogInByAccount::new(self, account_name, password)
+        builder::LogInByAccount::with_body(
+            self,
+            types::LogInByAccountRequest::new(types::LogInByAccountParams::new(account_name, password)),
+        )
     }
 
     /// Closes a session.
@@ -221,7 +224,11 @@ impl Client {
     /// [`RenewSession`](https://github.com/zstackio/zstack/blob/10147e4f/sdk/src/main/java/org/zstack/sdk/RenewSessionAction.java),
     /// read on 2026-11-29.
     pub fn renew_session(&self, uuid: impl Into<String>) -> builder::RenewSession<'_> {
-        builder::RenewSession::new(self, uuid)
+        builder::RenewSession::with_body(
+            self,
+            uuid,
+            types::RenewSessionRequest::new(types::RenewSessionParams::new()),
+        )
     }
 
     /// Tells which guest tools a virtual machine has, and whether they run.
@@ -324,7 +331,10 @@ impl Client {
         platform: impl Into<Platform>,
         command: impl Into<String>,
     ) -> builder::ExecuteGuestVmCommand<'_> {
-        builder::ExecuteGuestVmCommand::new(self, vm_instance_uuid, platform, command)
+        builder::ExecuteGuestVmCommand::with_body(
+            self,
+            types::ExecuteGuestVmCommandRequest::new(types::ExecuteGuestVmCommandParams::new(vm_instance_uuid, platform, command)),
+        )
     }
 
     /// Runs one command inside a virtual machine by POST, as the vendor's SDKs do.
@@ -380,7 +390,10 @@ impl Client {
         platform: impl Into<Platform>,
         command: impl Into<String>,
     ) -> builder::ExecuteGuestVmCommandByPost<'_> {
-        builder::ExecuteGuestVmCommandByPost::new(self, vm_instance_uuid, platform, command)
+        builder::ExecuteGuestVmCommandByPost::with_body(
+            self,
+            types::ExecuteGuestVmCommandRequest::new(types::ExecuteGuestVmCommandParams::new(vm_instance_uuid, platform, command)),
+        )
     }
 
     /// Saves a script, to be run in virtual machines by ExecuteGuestVmScript.
@@ -435,7 +448,10 @@ impl Client {
         platform: impl Into<Platform>,
         script_type: impl Into<ScriptType>,
     ) -> builder::CreateGuestVmScript<'_> {
-        builder::CreateGuestVmScript::new(self, name, script_content, platform, script_type)
+        builder::CreateGuestVmScript::with_body(
+            self,
+            types::CreateGuestVmScriptRequest::new(types::CreateGuestVmScriptParams::new(name, script_content, platform, script_type)),
+        )
     }
 
     /// Lists saved scripts.
@@ -564,7 +580,11 @@ impl Client {
         uuid: impl Into<String>,
         vm_instance_uuids: impl IntoIterator<Item = impl Into<String>>,
     ) -> builder::ExecuteGuestVmScript<'_> {
-        builder::ExecuteGuestVmScript::new(self, uuid, vm_instance_uuids)
+        builder::ExecuteGuestVmScript::with_body(
+            self,
+            uuid,
+            types::ExecuteGuestVmScriptRequest::new(types::ExecuteGuestVmScriptParams::new(vm_instance_uuids)),
+        )
     }
 
     /// Changes a saved script.
@@ -607,7 +627,11 @@ impl Client {
         &self,
         uuid: impl Into<String>,
     ) -> builder::UpdateGuestVmScript<'_> {
-        builder::UpdateGuestVmScript::new(self, uuid)
+        builder::UpdateGuestVmScript::with_body(
+            self,
+            uuid,
+            types::UpdateGuestVmScriptRequest::new(types::UpdateGuestVmScriptParams::new()),
+        )
     }
 
     /// Lists executions of saved scripts.

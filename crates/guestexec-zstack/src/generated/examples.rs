@@ -9,41 +9,33 @@ use crate::Error;
 
 /// Every named example, in the document's order.
 pub const ALL: &[Example] = &[
-    LOG_IN_BY_ACCOUNT
-        .named("page", "The overview's own login; the password is the word \"password\", hashed.")
+    LOG_IN_BY_ACCOUNT.named("page", "The overview's own login; the password is the word \"password\", hashed.")
         .with_body(r#"{
   "logInByAccount": {
     "password": "b109f3bbbc244eb82441917ed06d618b9008dd09b3befd1b5e07394c706a8bb980b1d7785e5976ec049b46df5f1326af5a2ea6d103fd07c95385ffab0cacbc86",
     "accountName": "admin"
   }
 }"#),
-    LOG_IN_BY_ACCOUNT
-        .named("minimal", "Both members are required, so this is also the largest; the password is \"example\", hashed.")
+    LOG_IN_BY_ACCOUNT.named("minimal", "Both members are required, so this is also the largest; the password is \"example\", hashed.")
         .with_body(r#"{
   "logInByAccount": {
     "accountName": "operations",
     "password": "3bb12eda3c298db5de25597f54d924f2e17e78a26ad8953ed8218ee682f0bbbe9021e2f3009d152c911bf1f25ec683a902714166767afbd8e5bd0fb0124ecb8a"
   }
 }"#),
-    LOG_OUT
-        .named("page", "The overview's own log-out.")
+    LOG_OUT.named("page", "The overview's own log-out.")
         .with_parameters(r#"{ "uuid": "00d038b699b74e76a01705918d48d939" }"#),
-    VALIDATE_SESSION
-        .named("minimal", "Names the session, which is the only parameter.")
+    VALIDATE_SESSION.named("minimal", "Names the session, which is the only parameter.")
         .with_parameters(r#"{ "uuid": "00d038b699b74e76a01705918d48d939" }"#),
-    RENEW_SESSION
-        .named("minimal", "The session alone; the server chooses how long.")
+    RENEW_SESSION.named("minimal", "The session alone; the server chooses how long.")
         .with_parameters(r#"{ "uuid": "00d038b699b74e76a01705918d48d939" }"#)
         .with_body(r#"{ "renewSession": {} }"#),
-    RENEW_SESSION
-        .named("every-member", "Two hours from now.")
+    RENEW_SESSION.named("every-member", "Two hours from now.")
         .with_parameters(r#"{ "uuid": "00d038b699b74e76a01705918d48d939" }"#)
         .with_body(r#"{ "renewSession": { "duration": 7200 } }"#),
-    GET_VM_GUEST_TOOLS_INFO
-        .named("page", "The page's own request.")
+    GET_VM_GUEST_TOOLS_INFO.named("page", "The page's own request.")
         .with_parameters(r#"{ "uuid": "5ecc83bf3f5033b9b78b4f9406c01f8f" }"#),
-    EXECUTE_GUEST_VM_COMMAND
-        .named("page", "Every member the page's request shows, in its order.")
+    EXECUTE_GUEST_VM_COMMAND.named("page", "Every member the page's request shows, in its order.")
         .with_body(r#"{
   "params": {
     "vmInstanceUuid": "fc022ba201c135d8809c5e02bf6bf156",
@@ -54,8 +46,7 @@ pub const ALL: &[Example] = &[
   "systemTags": ["guest::command"],
   "userTags": ["example"]
 }"#),
-    EXECUTE_GUEST_VM_COMMAND
-        .named("minimal", "Required members only; the server chooses the timeout.")
+    EXECUTE_GUEST_VM_COMMAND.named("minimal", "Required members only; the server chooses the timeout.")
         .with_body(r#"{
   "params": {
     "vmInstanceUuid": "fc022ba201c135d8809c5e02bf6bf156",
@@ -63,8 +54,7 @@ pub const ALL: &[Example] = &[
     "command": "uptime"
   }
 }"#),
-    EXECUTE_GUEST_VM_COMMAND
-        .named("every-member", "Every member, with the longest timeout.")
+    EXECUTE_GUEST_VM_COMMAND.named("every-member", "Every member, with the longest timeout.")
         .with_body(r#"{
   "params": {
     "vmInstanceUuid": "fc022ba201c135d8809c5e02bf6bf156",
@@ -75,8 +65,7 @@ pub const ALL: &[Example] = &[
   "systemTags": ["guest::command", "report::nightly"],
   "userTags": ["nightly", "disk"]
 }"#),
-    EXECUTE_GUEST_VM_COMMAND
-        .named("windows", "A Windows guest; the shortest timeout.")
+    EXECUTE_GUEST_VM_COMMAND.named("windows", "A Windows guest; the shortest timeout.")
         .with_body(r#"{
   "params": {
     "vmInstanceUuid": "0123456789abcdef0123456789abcdef",
@@ -85,8 +74,7 @@ pub const ALL: &[Example] = &[
     "commandTimeout": 10
   }
 }"#),
-    EXECUTE_GUEST_VM_COMMAND
-        .named("awkward-text", "Quotes, several lines, characters beyond ASCII, and those some servers escape.")
+    EXECUTE_GUEST_VM_COMMAND.named("awkward-text", "Quotes, several lines, characters beyond ASCII, and those some servers escape.")
         .with_body(r#"{
   "params": {
     "vmInstanceUuid": "fc022ba201c135d8809c5e02bf6bf156",
@@ -95,8 +83,7 @@ pub const ALL: &[Example] = &[
     "commandTimeout": 60
   }
 }"#),
-    EXECUTE_GUEST_VM_COMMAND_BY_POST
-        .named("page", "Every member the page's request shows, in its order.")
+    EXECUTE_GUEST_VM_COMMAND_BY_POST.named("page", "Every member the page's request shows, in its order.")
         .with_body(r#"{
   "params": {
     "vmInstanceUuid": "fc022ba201c135d8809c5e02bf6bf156",
@@ -107,8 +94,7 @@ pub const ALL: &[Example] = &[
   "systemTags": ["guest::command"],
   "userTags": ["example"]
 }"#),
-    EXECUTE_GUEST_VM_COMMAND_BY_POST
-        .named("minimal", "Required members only; the server chooses the timeout.")
+    EXECUTE_GUEST_VM_COMMAND_BY_POST.named("minimal", "Required members only; the server chooses the timeout.")
         .with_body(r#"{
   "params": {
     "vmInstanceUuid": "fc022ba201c135d8809c5e02bf6bf156",
@@ -116,8 +102,7 @@ pub const ALL: &[Example] = &[
     "command": "uptime"
   }
 }"#),
-    EXECUTE_GUEST_VM_COMMAND_BY_POST
-        .named("every-member", "Every member, with the longest timeout.")
+    EXECUTE_GUEST_VM_COMMAND_BY_POST.named("every-member", "Every member, with the longest timeout.")
         .with_body(r#"{
   "params": {
     "vmInstanceUuid": "fc022ba201c135d8809c5e02bf6bf156",
@@ -128,8 +113,7 @@ pub const ALL: &[Example] = &[
   "systemTags": ["guest::command", "report::nightly"],
   "userTags": ["nightly", "disk"]
 }"#),
-    EXECUTE_GUEST_VM_COMMAND_BY_POST
-        .named("windows", "A Windows guest; the shortest timeout.")
+    EXECUTE_GUEST_VM_COMMAND_BY_POST.named("windows", "A Windows guest; the shortest timeout.")
         .with_body(r#"{
   "params": {
     "vmInstanceUuid": "0123456789abcdef0123456789abcdef",
@@ -138,8 +122,7 @@ pub const ALL: &[Example] = &[
     "commandTimeout": 10
   }
 }"#),
-    EXECUTE_GUEST_VM_COMMAND_BY_POST
-        .named("awkward-text", "Quotes, several lines, characters beyond ASCII, and those some servers escape.")
+    EXECUTE_GUEST_VM_COMMAND_BY_POST.named("awkward-text", "Quotes, several lines, characters beyond ASCII, and those some servers escape.")
         .with_body(r#"{
   "params": {
     "vmInstanceUuid": "fc022ba201c135d8809c5e02bf6bf156",
@@ -148,9 +131,7 @@ pub const ALL: &[Example] = &[
     "commandTimeout": 60
   }
 }"#),
-    CREATE_GUEST_VM_SCRIPT
-        .named("page", "The page's own request.")
-        .with_body(r#"{
+    CREATE_GUEST_VM_SCRIPT.named("page", "The page's own request.").with_body(r#"{
   "params": {
     "name": "script1",
     "description": "this is a script",
@@ -163,9 +144,7 @@ pub const ALL: &[Example] = &[
   "systemTags": [],
   "userTags": []
 }"#),
-    CREATE_GUEST_VM_SCRIPT
-        .named("minimal", "What every server needs; uptime.")
-        .with_body(r#"{
+    CREATE_GUEST_VM_SCRIPT.named("minimal", "What every server needs; uptime.").with_body(r#"{
   "params": {
     "name": "uptime",
     "scriptContent": "dXB0aW1lCg==",
@@ -173,8 +152,7 @@ pub const ALL: &[Example] = &[
     "scriptType": "Shell"
   }
 }"#),
-    CREATE_GUEST_VM_SCRIPT
-        .named("every-member", "Every member, with the longest timeout.")
+    CREATE_GUEST_VM_SCRIPT.named("every-member", "Every member, with the longest timeout.")
         .with_body(r#"{
   "params": {
     "name": "每日巡检 disk.v1",
@@ -191,8 +169,7 @@ pub const ALL: &[Example] = &[
   "systemTags": ["report::nightly"],
   "userTags": ["nightly"]
 }"#),
-    CREATE_GUEST_VM_SCRIPT
-        .named("windows", "A Windows script with the shortest timeout.")
+    CREATE_GUEST_VM_SCRIPT.named("windows", "A Windows script with the shortest timeout.")
         .with_body(r#"{
   "params": {
     "name": "version",
@@ -202,9 +179,7 @@ pub const ALL: &[Example] = &[
     "scriptTimeout": 1
   }
 }"#),
-    QUERY_GUEST_VM_SCRIPT
-        .named("page", "The page's own conditions.")
-        .with_parameters(r#"{
+    QUERY_GUEST_VM_SCRIPT.named("page", "The page's own conditions.").with_parameters(r#"{
   "q": [
     "uuid=a37904a75a75326c87f5db7fe4bac326",
     "name='script1'",
@@ -212,10 +187,8 @@ pub const ALL: &[Example] = &[
     "scriptType='Shell'"
   ]
 }"#),
-    QUERY_GUEST_VM_SCRIPT
-        .named("minimal", "Nothing is required; the first 1000 scripts."),
-    QUERY_GUEST_VM_SCRIPT
-        .named("every-member", "The second hundred of the scripts with a name of this form, newest first, with their number.")
+    QUERY_GUEST_VM_SCRIPT.named("minimal", "Nothing is required; the first 1000 scripts."),
+    QUERY_GUEST_VM_SCRIPT.named("every-member", "The second hundred of the scripts with a name of this form, newest first, with their number.")
         .with_parameters(r#"{
   "q": ["name~=guestexec-%"],
   "limit": 100,
@@ -223,14 +196,11 @@ pub const ALL: &[Example] = &[
   "replyWithCount": true,
   "sort": "-createDate"
 }"#),
-    DELETE_GUEST_VM_SCRIPT
-        .named("page", "The page's own request.")
+    DELETE_GUEST_VM_SCRIPT.named("page", "The page's own request.")
         .with_parameters(r#"{ "uuid": "ed1ef717239e37c29163dcad7576b8d4" }"#),
-    DELETE_GUEST_VM_SCRIPT
-        .named("every-member", "Nothing may refuse it.")
+    DELETE_GUEST_VM_SCRIPT.named("every-member", "Nothing may refuse it.")
         .with_parameters(r#"{ "uuid": "ed1ef717239e37c29163dcad7576b8d4", "deleteMode": "Enforcing" }"#),
-    EXECUTE_GUEST_VM_SCRIPT
-        .named("page", "The page's own request.")
+    EXECUTE_GUEST_VM_SCRIPT.named("page", "The page's own request.")
         .with_parameters(r#"{ "uuid": "f9f25df251013694bbbf68bb42b1bde1" }"#)
         .with_body(r#"{
   "executeGuestVmScript": {
@@ -240,12 +210,10 @@ pub const ALL: &[Example] = &[
   "systemTags": [],
   "userTags": []
 }"#),
-    EXECUTE_GUEST_VM_SCRIPT
-        .named("minimal", "Required members only; the script's own timeout holds.")
+    EXECUTE_GUEST_VM_SCRIPT.named("minimal", "Required members only; the script's own timeout holds.")
         .with_parameters(r#"{ "uuid": "f9f25df251013694bbbf68bb42b1bde1" }"#)
         .with_body(r#"{ "executeGuestVmScript": { "vmInstanceUuids": ["c9cc2aa748383595b144d9d12ff3abb2"] } }"#),
-    EXECUTE_GUEST_VM_SCRIPT
-        .named("every-member", "Every member, in two virtual machines, with the shortest timeout.")
+    EXECUTE_GUEST_VM_SCRIPT.named("every-member", "Every member, in two virtual machines, with the shortest timeout.")
         .with_parameters(r#"{ "uuid": "f9f25df251013694bbbf68bb42b1bde1" }"#)
         .with_body(r#"{
   "executeGuestVmScript": {
@@ -258,8 +226,7 @@ pub const ALL: &[Example] = &[
   "systemTags": ["report::nightly"],
   "userTags": ["nightly"]
 }"#),
-    UPDATE_GUEST_VM_SCRIPT
-        .named("page", "The page's own request, with its script as Base64.")
+    UPDATE_GUEST_VM_SCRIPT.named("page", "The page's own request, with its script as Base64.")
         .with_parameters(r#"{ "uuid": "110b774720573fd6aec8ec70b669ffb8" }"#)
         .with_body(r#"{
   "updateGuestVmScript": {
@@ -274,12 +241,10 @@ pub const ALL: &[Example] = &[
   "systemTags": [],
   "userTags": []
 }"#),
-    UPDATE_GUEST_VM_SCRIPT
-        .named("minimal", "Nothing is changed.")
+    UPDATE_GUEST_VM_SCRIPT.named("minimal", "Nothing is changed.")
         .with_parameters(r#"{ "uuid": "110b774720573fd6aec8ec70b669ffb8" }"#)
         .with_body(r#"{ "updateGuestVmScript": {} }"#),
-    UPDATE_GUEST_VM_SCRIPT
-        .named("every-member", "Every member.")
+    UPDATE_GUEST_VM_SCRIPT.named("every-member", "Every member.")
         .with_parameters(r#"{ "uuid": "110b774720573fd6aec8ec70b669ffb8" }"#)
         .with_body(r#"{
   "updateGuestVmScript": {
@@ -295,15 +260,12 @@ pub const ALL: &[Example] = &[
   "systemTags": ["report::nightly"],
   "userTags": ["nightly"]
 }"#),
-    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD
-        .named("page", "The conditions of the page's request that name members of a record.")
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD.named("page", "The conditions of the page's request that name members of a record.")
         .with_parameters(r#"{
   "q": ["uuid=459a1b622be53d6ebc830c0682b8016b", "scriptUuid=692066c11aa83d11a5af28ada4fb7057"]
 }"#),
-    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD
-        .named("minimal", "Nothing is required; the first 1000 records."),
-    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD
-        .named("every-member", "The five newest records of a script, with the number of all.")
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD.named("minimal", "Nothing is required; the first 1000 records."),
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD.named("every-member", "The five newest records of a script, with the number of all.")
         .with_parameters(r#"{
   "q": ["scriptUuid=692066c11aa83d11a5af28ada4fb7057"],
   "limit": 5,
@@ -311,18 +273,15 @@ pub const ALL: &[Example] = &[
   "replyWithCount": true,
   "sort": "-startTime"
 }"#),
-    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL
-        .named("page", "The page's own conditions, with UUIDs of its answer.")
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL.named("page", "The page's own conditions, with UUIDs of its answer.")
         .with_parameters(r#"{
   "q": [
     "recordUuid=ab90a0142aef36fd97c3c759bc7e459d",
     "vmInstanceUuid=4708f0f6f76e39e882886241761d0c27"
   ]
 }"#),
-    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL
-        .named("minimal", "Nothing is required; the first 1000 items."),
-    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL
-        .named("every-member", "The virtual machines of an execution, a hundred at a time, by name.")
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL.named("minimal", "Nothing is required; the first 1000 items."),
+    QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL.named("every-member", "The virtual machines of an execution, a hundred at a time, by name.")
         .with_parameters(r#"{
   "q": ["recordUuid=ab90a0142aef36fd97c3c759bc7e459d"],
   "limit": 100,
@@ -330,13 +289,10 @@ pub const ALL: &[Example] = &[
   "replyWithCount": true,
   "sort": "+vmName"
 }"#),
-    QUERY_VM_INSTANCE
-        .named("page", "The page's own conditions.")
+    QUERY_VM_INSTANCE.named("page", "The page's own conditions.")
         .with_parameters(r#"{ "q": ["name=vm1", "vmNics.ip=192.168.20.100"] }"#),
-    QUERY_VM_INSTANCE
-        .named("minimal", "Nothing is required; the first 1000 virtual machines."),
-    QUERY_VM_INSTANCE
-        .named("every-member", "The second hundred of the running Linux machines with a name of this form, and the number of all.")
+    QUERY_VM_INSTANCE.named("minimal", "Nothing is required; the first 1000 virtual machines."),
+    QUERY_VM_INSTANCE.named("every-member", "The second hundred of the running Linux machines with a name of this form, and the number of all.")
         .with_parameters(r#"{
   "q": ["name~=web-%", "state=Running", "type=UserVm", "platform=Linux"],
   "limit": 100,
@@ -344,13 +300,11 @@ pub const ALL: &[Example] = &[
   "replyWithCount": true,
   "sort": "+name"
 }"#),
-    GET_API_JOB
-        .named("page", "The overview's own poll.")
+    GET_API_JOB.named("page", "The overview's own poll.")
         .with_parameters(r#"{ "uuid": "d0345d3ddcae485f8170572b15a2b581" }"#),
 ];
 
-const LOG_IN_BY_ACCOUNT: Example =
-    Example::of(&operations::LOG_IN_BY_ACCOUNT, 200, &[
+const LOG_IN_BY_ACCOUNT: Example = Example::of(&operations::LOG_IN_BY_ACCOUNT, 200, &[
         ExampleAnswer::json(200, "page", "The overview's own answer.", r#"{
   "inventory": {
     "uuid": "00d038b699b74e76a01705918d48d939",
@@ -362,19 +316,16 @@ const LOG_IN_BY_ACCOUNT: Example =
 }"#),
     ], ERRORS);
 
-const LOG_OUT: Example =
-    Example::of(&operations::LOG_OUT, 200, &[
+const LOG_OUT: Example = Example::of(&operations::LOG_OUT, 200, &[
         ExampleAnswer::json(200, "page", "Always an empty object.", r#"{}"#),
     ], ERRORS);
 
-const VALIDATE_SESSION: Example =
-    Example::of(&operations::VALIDATE_SESSION, 200, &[
+const VALIDATE_SESSION: Example = Example::of(&operations::VALIDATE_SESSION, 200, &[
         ExampleAnswer::json(200, "valid", "A valid session.", r#"{ "valid": true }"#),
         ExampleAnswer::json(200, "expired", "A session that has ended.", r#"{ "valid": false }"#),
     ], ERRORS);
 
-const RENEW_SESSION: Example =
-    Example::of(&operations::RENEW_SESSION, 200, &[
+const RENEW_SESSION: Example = Example::of(&operations::RENEW_SESSION, 200, &[
         ExampleAnswer::json(200, "renewed", "A session that ends two hours later than it would have.", r#"{
   "inventory": {
     "uuid": "00d038b699b74e76a01705918d48d939",
@@ -390,8 +341,7 @@ const RENEW_SESSION: Example =
 }"#),
     ], ERRORS);
 
-const GET_VM_GUEST_TOOLS_INFO: Example =
-    Example::of(&operations::GET_VM_GUEST_TOOLS_INFO, 200, &[
+const GET_VM_GUEST_TOOLS_INFO: Example = Example::of(&operations::GET_VM_GUEST_TOOLS_INFO, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{ "version": "1.0.0", "status": "Running" }"#),
         ExampleAnswer::json(200, "every-member", "What newer servers add.", r#"{
   "version": "4.2.0",
@@ -401,8 +351,7 @@ const GET_VM_GUEST_TOOLS_INFO: Example =
 }"#),
     ], ERRORS);
 
-const EXECUTE_GUEST_VM_COMMAND: Example =
-    Example::of(&operations::EXECUTE_GUEST_VM_COMMAND, 200, &[
+const EXECUTE_GUEST_VM_COMMAND: Example = Example::of(&operations::EXECUTE_GUEST_VM_COMMAND, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "stream": "standardStream: hello world, errorStream: 1/0 is not a goodScript",
   "vmInstance": { "uuid": "fc022ba201c135d8809c5e02bf6bf156", "name": "vm_1" }
@@ -679,8 +628,7 @@ const EXECUTE_GUEST_VM_COMMAND_BY_POST: Example =
 }"#),
     ], ERRORS);
 
-const CREATE_GUEST_VM_SCRIPT: Example =
-    Example::of(&operations::CREATE_GUEST_VM_SCRIPT, 200, &[
+const CREATE_GUEST_VM_SCRIPT: Example = Example::of(&operations::CREATE_GUEST_VM_SCRIPT, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer, with the text that was sent as Base64.", r#"{
   "inventory": {
     "uuid": "a90f02b86916371a87bb5f2716dbfc0c",
@@ -701,8 +649,7 @@ const CREATE_GUEST_VM_SCRIPT: Example =
 }"#),
     ], ERRORS);
 
-const QUERY_GUEST_VM_SCRIPT: Example =
-    Example::of(&operations::QUERY_GUEST_VM_SCRIPT, 200, &[
+const QUERY_GUEST_VM_SCRIPT: Example = Example::of(&operations::QUERY_GUEST_VM_SCRIPT, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "inventories": [
     {
@@ -737,8 +684,7 @@ const QUERY_GUEST_VM_SCRIPT: Example =
 }"#),
     ], ERRORS);
 
-const DELETE_GUEST_VM_SCRIPT: Example =
-    Example::of(&operations::DELETE_GUEST_VM_SCRIPT, 200, &[
+const DELETE_GUEST_VM_SCRIPT: Example = Example::of(&operations::DELETE_GUEST_VM_SCRIPT, 200, &[
         ExampleAnswer::json(200, "page", "Always an empty object.", r#"{}"#),
         ExampleAnswer::json(202, "accepted", "The usual answer, with the host name that the server has for itself.", r#"{
   "location": "http://localhost:8080/zstack/v1/api-jobs/d0345d3ddcae485f8170572b15a2b581",
@@ -746,8 +692,7 @@ const DELETE_GUEST_VM_SCRIPT: Example =
 }"#),
     ], ERRORS);
 
-const EXECUTE_GUEST_VM_SCRIPT: Example =
-    Example::of(&operations::EXECUTE_GUEST_VM_SCRIPT, 200, &[
+const EXECUTE_GUEST_VM_SCRIPT: Example = Example::of(&operations::EXECUTE_GUEST_VM_SCRIPT, 200, &[
         ExampleAnswer::json(200, "page", "The page's own answer.", r#"{
   "inventory": {
     "uuid": "e5dc4c630a7138a692e45ad372c5ba17",
@@ -768,8 +713,7 @@ const EXECUTE_GUEST_VM_SCRIPT: Example =
 }"#),
     ], ERRORS);
 
-const UPDATE_GUEST_VM_SCRIPT: Example =
-    Example::of(&operations::UPDATE_GUEST_VM_SCRIPT, 200, &[
+const UPDATE_GUEST_VM_SCRIPT: Example = Example::of(&operations::UPDATE_GUEST_VM_SCRIPT, 200, &[
         ExampleAnswer::json(200, "page", "An empty object.", r#"{}"#),
         ExampleAnswer::json(202, "accepted", "The usual answer, with the host name that the server has for itself.", r#"{
   "location": "http://localhost:8080/zstack/v1/api-jobs/d0345d3ddcae485f8170572b15a2b581",
@@ -859,8 +803,7 @@ const QUERY_GUEST_VM_SCRIPT_EXECUTED_RECORD_DETAIL: Example =
 }"#),
     ], ERRORS);
 
-const QUERY_VM_INSTANCE: Example =
-    Example::of(&operations::QUERY_VM_INSTANCE, 200, &[
+const QUERY_VM_INSTANCE: Example = Example::of(&operations::QUERY_VM_INSTANCE, 200, &[
         ExampleAnswer::json(200, "page", "What the page's answer says of a machine, without its networks and volumes.", r#"{
   "inventories": [
     {
@@ -887,8 +830,7 @@ const QUERY_VM_INSTANCE: Example =
 }"#),
     ], ERRORS);
 
-const GET_API_JOB: Example =
-    Example::of(&operations::GET_API_JOB, 200, &[
+const GET_API_JOB: Example = Example::of(&operations::GET_API_JOB, 200, &[
         ExampleAnswer::json(200, "finished", "A command that printed on both streams.", r#"{
   "stream": "standardStream: hello world, errorStream: 1/0 is not a goodScript",
   "vmInstance": { "uuid": "fc022ba201c135d8809c5e02bf6bf156", "name": "vm_1" }

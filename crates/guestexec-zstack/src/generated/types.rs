@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::{RangeFrom, RangeInclusive};
-use guestexec_core::{Base64, Extra, Secret};
+use guestexec_core::{Base64, Extra, Secret, setters};
 use serde_json::{Map, Value};
+use super::builder;
 use super::enums::{
     GuestVmScriptStatus, Platform, ScriptEncoding, ScriptType, VmInstanceState, VmInstanceType,
     VmNicState, VmNicType, VolumeState, VolumeStatus, VolumeType,
@@ -62,58 +63,30 @@ impl CreateGuestVmScriptParams {
         script_type: impl Into<ScriptType>,
     ) -> Self {
         Self {
-            name: name.into(),
-            script_content: script_content.into(),
-            platform: platform.into(),
-            script_type: script_type.into(),
-            description: None,
-            encoding_type: None,
-            render_params: None,
-            resource_uuid: None,
-            script_timeout: None,
-            tag_uuids: Vec::new(),
+            name: name.into(), script_content: script_content.into(), platform: platform.into(),
+            script_type: script_type.into(), description: None, encoding_type: None,
+            render_params: None, resource_uuid: None, script_timeout: None, tag_uuids: Vec::new(),
         }
     }
+}
 
+setters!(CreateGuestVmScriptParams, builder::CreateGuestVmScript<'_> at body.params {
     /// Free text about the script, at most 256 characters.
-    pub fn description(mut self, value: impl Into<String>) -> Self {
-        self.description = Some(value.into());
-        self
-    }
-
+    description(impl Into<String>);
     /// How `scriptContent` is encoded. Servers before 5.3 do not know the member and take Base64;
     /// newer ones take it where the member is missing, though their SDK calls it required.
-    pub fn encoding_type(mut self, value: impl Into<ScriptEncoding>) -> Self {
-        self.encoding_type = Some(value.into());
-        self
-    }
-
+    encoding_type(impl Into<ScriptEncoding>);
     /// Values that the server puts into the script before it runs, as the text of a JSON list of
     /// objects with `key`, `value` and `description`, at most 5120 characters.
-    pub fn render_params(mut self, value: impl Into<String>) -> Self {
-        self.render_params = Some(value.into());
-        self
-    }
-
+    render_params(impl Into<String>);
     /// UUID that the script is to have, 32 hexadecimal digits. Without it, the server chooses one.
-    pub fn resource_uuid(mut self, value: impl Into<String>) -> Self {
-        self.resource_uuid = Some(value.into());
-        self
-    }
-
+    resource_uuid(impl Into<String>);
     /// How long the script may run where the execution does not say, in seconds, 1 to 86400. Without
     /// it, 60.
-    pub fn script_timeout(mut self, value: i32) -> Self {
-        self.script_timeout = Some(value);
-        self
-    }
-
+    script_timeout(i32);
     /// UUIDs of tags to attach to the script.
-    pub fn tag_uuids(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.tag_uuids = value.into_iter().map(Into::into).collect();
-        self
-    }
-}
+    tag_uuids(impl IntoIterator<Item = impl Into<String>>);
+});
 
 /// Body of CreateGuestVmScript.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,19 +105,14 @@ impl CreateGuestVmScriptRequest {
     pub fn new(params: CreateGuestVmScriptParams) -> Self {
         Self { params, system_tags: Vec::new(), user_tags: Vec::new() }
     }
-
-    /// System tags to attach to the call.
-    pub fn system_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.system_tags = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// User tags to attach to the call.
-    pub fn user_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.user_tags = value.into_iter().map(Into::into).collect();
-        self
-    }
 }
+
+setters!(CreateGuestVmScriptRequest, builder::CreateGuestVmScript<'_> at body {
+    /// System tags to attach to the call.
+    system_tags(impl IntoIterator<Item = impl Into<String>>);
+    /// User tags to attach to the call.
+    user_tags(impl IntoIterator<Item = impl Into<String>>);
+});
 
 /// Answer of CreateGuestVmScript. With `location`, the call was accepted and nothing else is
 /// known.
@@ -306,20 +274,19 @@ impl ExecuteGuestVmCommandParams {
         command: impl Into<String>,
     ) -> Self {
         Self {
-            vm_instance_uuid: vm_instance_uuid.into(),
-            platform: platform.into(),
-            command: command.into(),
-            command_timeout: None,
+            vm_instance_uuid: vm_instance_uuid.into(), platform: platform.into(),
+            command: command.into(), command_timeout: None,
         }
     }
+}
 
+setters!(ExecuteGuestVmCommandParams,
+    builder::ExecuteGuestVmCommand<'_> at body.params,
+    builder::ExecuteGuestVmCommandByPost<'_> at body.params {
     /// How long to wait for the command, in seconds, 10 to 86400. What the server takes when it is
     /// missing is not documented.
-    pub fn command_timeout(mut self, value: i32) -> Self {
-        self.command_timeout = Some(value);
-        self
-    }
-}
+    command_timeout(i32);
+});
 
 /// Body of ExecuteGuestVmCommand.
 #[derive(Clone, Debug, PartialEq)]
@@ -338,19 +305,16 @@ impl ExecuteGuestVmCommandRequest {
     pub fn new(params: ExecuteGuestVmCommandParams) -> Self {
         Self { params, system_tags: Vec::new(), user_tags: Vec::new() }
     }
-
-    /// System tags to attach to the call.
-    pub fn system_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.system_tags = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// User tags to attach to the call.
-    pub fn user_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.user_tags = value.into_iter().map(Into::into).collect();
-        self
-    }
 }
+
+setters!(ExecuteGuestVmCommandRequest,
+    builder::ExecuteGuestVmCommand<'_> at body,
+    builder::ExecuteGuestVmCommandByPost<'_> at body {
+    /// System tags to attach to the call.
+    system_tags(impl IntoIterator<Item = impl Into<String>>);
+    /// User tags to attach to the call.
+    user_tags(impl IntoIterator<Item = impl Into<String>>);
+});
 
 /// Result of a command, or the address to ask for it. With `location`, the command was accepted
 /// and nothing else is known; with `stream`, it has run; with neither, it is still running.
@@ -412,41 +376,26 @@ impl ExecuteGuestVmScriptParams {
     pub fn new(vm_instance_uuids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             vm_instance_uuids: vm_instance_uuids.into_iter().map(Into::into).collect(),
-            log_path: None,
-            record_uuid: None,
-            runtime_params: None,
-            script_timeout: None,
+            log_path: None, record_uuid: None, runtime_params: None, script_timeout: None,
         }
     }
+}
 
+setters!(ExecuteGuestVmScriptParams,
+    builder::ExecuteGuestVmScript<'_> at body.execute_guest_vm_script {
     /// Path of a log. The sources do not say of what, nor whether in the guest; without it, output is
     /// in the records alone.
-    pub fn log_path(mut self, value: impl Into<String>) -> Self {
-        self.log_path = Some(value.into());
-        self
-    }
-
+    log_path(impl Into<String>);
     /// UUID that the record is to have, 32 hexadecimal digits. Only newer servers know it; others
     /// choose their own.
-    pub fn record_uuid(mut self, value: impl Into<String>) -> Self {
-        self.record_uuid = Some(value.into());
-        self
-    }
-
+    record_uuid(impl Into<String>);
     /// Values for this execution, as `renderParams` of the script has them. Only newer servers know
     /// it.
-    pub fn runtime_params(mut self, value: impl Into<String>) -> Self {
-        self.runtime_params = Some(value.into());
-        self
-    }
-
+    runtime_params(impl Into<String>);
     /// How long the script may run, in seconds, 10 to 86400. Without it, the script's own timeout
     /// holds.
-    pub fn script_timeout(mut self, value: i32) -> Self {
-        self.script_timeout = Some(value);
-        self
-    }
-}
+    script_timeout(i32);
+});
 
 /// Body of ExecuteGuestVmScript.
 #[derive(Clone, Debug, PartialEq)]
@@ -465,19 +414,14 @@ impl ExecuteGuestVmScriptRequest {
     pub fn new(execute_guest_vm_script: ExecuteGuestVmScriptParams) -> Self {
         Self { execute_guest_vm_script, system_tags: Vec::new(), user_tags: Vec::new() }
     }
-
-    /// System tags to attach to the call.
-    pub fn system_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.system_tags = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// User tags to attach to the call.
-    pub fn user_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.user_tags = value.into_iter().map(Into::into).collect();
-        self
-    }
 }
+
+setters!(ExecuteGuestVmScriptRequest, builder::ExecuteGuestVmScript<'_> at body {
+    /// System tags to attach to the call.
+    system_tags(impl IntoIterator<Item = impl Into<String>>);
+    /// User tags to attach to the call.
+    user_tags(impl IntoIterator<Item = impl Into<String>>);
+});
 
 /// Answer of ExecuteGuestVmScript. With `location`, the call was accepted and nothing else is
 /// known.
@@ -745,14 +689,13 @@ impl RenewSessionParams {
     pub fn new() -> Self {
         Default::default()
     }
+}
 
+setters!(RenewSessionParams, builder::RenewSession<'_> at body.renew_session {
     /// How long from now the session goes on, in seconds, 60 to 31536000, a year. What the server
     /// takes when it is missing is not documented.
-    pub fn duration(mut self, value: i64) -> Self {
-        self.duration = Some(value);
-        self
-    }
-}
+    duration(i64);
+});
 
 /// Body of RenewSession.
 #[derive(Clone, Debug, PartialEq)]
@@ -857,60 +800,32 @@ impl UpdateGuestVmScriptParams {
     pub fn new() -> Self {
         Default::default()
     }
+}
 
+setters!(UpdateGuestVmScriptParams,
+    builder::UpdateGuestVmScript<'_> at body.update_guest_vm_script {
     /// Free text about the script, at most 256 characters.
-    pub fn description(mut self, value: impl Into<String>) -> Self {
-        self.description = Some(value.into());
-        self
-    }
-
+    description(impl Into<String>);
     /// How `scriptContent` is encoded. Servers before 5.3 do not know the member and take Base64;
     /// newer ones take it where the member is missing, though their SDK calls it required.
-    pub fn encoding_type(mut self, value: impl Into<ScriptEncoding>) -> Self {
-        self.encoding_type = Some(value.into());
-        self
-    }
-
+    encoding_type(impl Into<ScriptEncoding>);
     /// Name of the script, 1 to 128 characters: letters of English, digits, Chinese characters, blanks
     /// between others, and `_-.():+`. Need not be unique.
-    pub fn name(mut self, value: impl Into<String>) -> Self {
-        self.name = Some(value.into());
-        self
-    }
-
+    name(impl Into<String>);
     /// Operating system family that the script is for, spelled exactly so.
-    pub fn platform(mut self, value: impl Into<Platform>) -> Self {
-        self.platform = Some(value.into());
-        self
-    }
-
+    platform(impl Into<Platform>);
     /// Values that the server puts into the script before it runs, as the text of a JSON list of
     /// objects with `key`, `value` and `description`, at most 5120 characters.
-    pub fn render_params(mut self, value: impl Into<String>) -> Self {
-        self.render_params = Some(value.into());
-        self
-    }
-
+    render_params(impl Into<String>);
     /// The text of the script, as Base64 of at most 65536 characters, which is 48 KiB of script. Not
     /// empty.
-    pub fn script_content(mut self, value: impl Into<Base64>) -> Self {
-        self.script_content = Some(value.into());
-        self
-    }
-
+    script_content(impl Into<Base64>);
     /// How long the script may run where the execution does not say, in seconds, 0 to 86400. The SDK
     /// takes 0 here, and does not say what it means.
-    pub fn script_timeout(mut self, value: i32) -> Self {
-        self.script_timeout = Some(value);
-        self
-    }
-
+    script_timeout(i32);
     /// The language of the script.
-    pub fn script_type(mut self, value: impl Into<ScriptType>) -> Self {
-        self.script_type = Some(value.into());
-        self
-    }
-}
+    script_type(impl Into<ScriptType>);
+});
 
 /// Body of UpdateGuestVmScript.
 #[derive(Clone, Debug, PartialEq)]
@@ -929,19 +844,14 @@ impl UpdateGuestVmScriptRequest {
     pub fn new(update_guest_vm_script: UpdateGuestVmScriptParams) -> Self {
         Self { update_guest_vm_script, system_tags: Vec::new(), user_tags: Vec::new() }
     }
-
-    /// System tags to attach to the call.
-    pub fn system_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.system_tags = value.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// User tags to attach to the call.
-    pub fn user_tags(mut self, value: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.user_tags = value.into_iter().map(Into::into).collect();
-        self
-    }
 }
+
+setters!(UpdateGuestVmScriptRequest, builder::UpdateGuestVmScript<'_> at body {
+    /// System tags to attach to the call.
+    system_tags(impl IntoIterator<Item = impl Into<String>>);
+    /// User tags to attach to the call.
+    user_tags(impl IntoIterator<Item = impl Into<String>>);
+});
 
 /// Answer of UpdateGuestVmScript. With `location`, the call was accepted and nothing else is
 /// known.

@@ -7,6 +7,7 @@ static PATTERN_0: check::Pattern = check::Pattern::new("^[0-9a-fA-F]{32}$");
 static PATTERN_1: check::Pattern = check::Pattern::new(
     "^[一-鿿A-Za-z0-9_.():+-]([一-鿿A-Za-z0-9_.():+\\s-]*[一-鿿A-Za-z0-9_.():+-])?$",
 );
+
 impl builder::LogOut<'_> {
     /// Checks the parameters: those in the path always, others if `checks` is on.
     #[inline]
@@ -56,11 +57,7 @@ impl builder::QueryGuestVmScript<'_> {
             return Ok(());
         }
         if let Some(value) = q {
-            check::each(
-                "q",
-                value,
-                |item| check::characters("", item, Self::Q_ITEM_LENGTH),
-            )?;
+            check::each("q", value, |item| check::characters("", item, Self::Q_ITEM_LENGTH))?;
         }
         if let Some(value) = limit {
             check::range("limit", *value, Self::LIMIT_RANGE)?;
@@ -123,11 +120,7 @@ impl builder::QueryGuestVmScriptExecutedRecord<'_> {
             return Ok(());
         }
         if let Some(value) = q {
-            check::each(
-                "q",
-                value,
-                |item| check::characters("", item, Self::Q_ITEM_LENGTH),
-            )?;
+            check::each("q", value, |item| check::characters("", item, Self::Q_ITEM_LENGTH))?;
         }
         if let Some(value) = limit {
             check::range("limit", *value, Self::LIMIT_RANGE)?;
@@ -152,11 +145,7 @@ impl builder::QueryGuestVmScriptExecutedRecordDetail<'_> {
             return Ok(());
         }
         if let Some(value) = q {
-            check::each(
-                "q",
-                value,
-                |item| check::characters("", item, Self::Q_ITEM_LENGTH),
-            )?;
+            check::each("q", value, |item| check::characters("", item, Self::Q_ITEM_LENGTH))?;
         }
         if let Some(value) = limit {
             check::range("limit", *value, Self::LIMIT_RANGE)?;
@@ -181,11 +170,7 @@ impl builder::QueryVmInstance<'_> {
             return Ok(());
         }
         if let Some(value) = q {
-            check::each(
-                "q",
-                value,
-                |item| check::characters("", item, Self::Q_ITEM_LENGTH),
-            )?;
+            check::each("q", value, |item| check::characters("", item, Self::Q_ITEM_LENGTH))?;
         }
         if let Some(value) = limit {
             check::range("limit", *value, Self::LIMIT_RANGE)?;
@@ -243,11 +228,7 @@ impl Validate for types::ExecuteGuestVmCommandRequest {
 impl Validate for types::ExecuteGuestVmCommandParams {
     #[inline]
     fn validate(&self) -> check::Checked {
-        check::characters(
-            "vmInstanceUuid",
-            &self.vm_instance_uuid,
-            Self::VM_INSTANCE_UUID_LENGTH,
-        )?;
+        check::characters("vmInstanceUuid", &self.vm_instance_uuid, Self::VM_INSTANCE_UUID_LENGTH)?;
         check::pattern("vmInstanceUuid", &self.vm_instance_uuid, &PATTERN_0)?;
         check::one_of("platform", self.platform.as_str(), &["Linux", "Windows"])?;
         check::characters("command", &self.command, Self::COMMAND_LENGTH)?;
@@ -277,11 +258,7 @@ impl Validate for types::CreateGuestVmScriptParams {
             check::one_of("encodingType", value.as_str(), &["Base64"])?;
         }
         check::base64("scriptContent", &self.script_content)?;
-        check::encoded(
-            "scriptContent",
-            &self.script_content,
-            Self::SCRIPT_CONTENT_LENGTH,
-        )?;
+        check::encoded("scriptContent", &self.script_content, Self::SCRIPT_CONTENT_LENGTH)?;
         if let Some(value) = &self.render_params {
             check::characters("renderParams", value, Self::RENDER_PARAMS_LENGTH)?;
         }
@@ -358,19 +335,11 @@ impl Validate for types::ExecuteGuestVmScriptRequest {
 impl Validate for types::ExecuteGuestVmScriptParams {
     #[inline]
     fn validate(&self) -> check::Checked {
-        check::items(
-            "vmInstanceUuids",
-            &self.vm_instance_uuids,
-            Self::VM_INSTANCE_UUIDS_ITEMS,
-        )?;
-        check::each(
-            "vmInstanceUuids",
-            &self.vm_instance_uuids,
-            |item| {
-                check::characters("", item, Self::VM_INSTANCE_UUIDS_ITEM_LENGTH)?;
-                check::pattern("", item, &PATTERN_0)
-            },
-        )?;
+        check::items("vmInstanceUuids", &self.vm_instance_uuids, Self::VM_INSTANCE_UUIDS_ITEMS)?;
+        check::each("vmInstanceUuids", &self.vm_instance_uuids, |item| {
+            check::characters("", item, Self::VM_INSTANCE_UUIDS_ITEM_LENGTH)?;
+            check::pattern("", item, &PATTERN_0)
+        })?;
         if let Some(value) = &self.script_timeout {
             check::range("scriptTimeout", *value, Self::SCRIPT_TIMEOUT_RANGE)?;
         }
