@@ -39,6 +39,7 @@ use writer::Writer;
 
 use crate::{
     document::{Call, Schema},
+    lower::parameter_names,
     spec::Spec,
 };
 
@@ -306,12 +307,14 @@ fn operation_code<'a>(operation: Call<'a>, builders: &Model) -> Result<Operation
     let fields = builders.fields(&made);
     let bare = |name: &str| name.trim_end_matches('_').to_snake_case();
     let mut parameters = Vec::new();
+    let names = parameter_names(&operation);
     for parameter in operation.parameters() {
         let wire = parameter.name.as_str();
+        let name = names.get(wire).map_or(wire, |name| name);
         // A builder holds `Result<T, String>` for each parameter, under the parameter's snake name.
         let field = fields
             .iter()
-            .find(|field| bare(&field.ident.to_string().replace("r#", "")) == bare(wire));
+            .find(|field| bare(&field.ident.to_string().replace("r#", "")) == bare(name));
         let (field, ty) = field
             .and_then(|field| Some((field, argument(&field.ty, "Result")?)))
             .ok_or_else(|| format!("field for `{}.{wire}`", operation.id()))?;

@@ -4,13 +4,13 @@
 //! answers other than success (read by the provider crate, with status and headers kept),
 //! enumerations (replaced by open ones), examples and extensions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heck::ToSnakeCase as _;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    document::{Call, Extra, ObjectSchema, Prose, Schema},
+    document::{Call, Extra, Location, ObjectSchema, Prose, Schema},
     spec::Spec,
 };
 
@@ -18,7 +18,13 @@ use crate::{
 pub fn lower(spec: &Spec) -> Value {
     let mut paths = Map::new();
     for operation in spec.document.calls() {
-        let item = paths.entry(operation.path).or_insert_with(|| json!({}));
+        let names = parameter_names(&operation);
+        let part = |part: &str| match part.split_once('}') {
+            Some((wire, rest)) => format!("{}}}{rest}", names.get(wire).map_or(wire, |name| name)),
+            None => part.to_owned(),
+        };
+        let path: Vec<String> = operation.path.split('{').map(part).collect();
+        let item = paths.entry(path.join("{")).or_insert_with(|| json!({}));
         item[operation.method] = lower_operation(&operation);
     }
     let lenient = spec.lenient_schemas();
@@ -59,13 +65,14 @@ pub fn lower(spec: &Spec) -> Value {
 }
 
 fn lower_operation(call: &Call<'_>) -> Value {
+    let names = parameter_names(call);
     let parameters: Vec<Value> = call
         .parameters()
         .into_iter()
         .map(|parameter| {
             let schema = call.document.resolve(&parameter.schema);
             json!({
-                "name": parameter.name,
+                "name": names.get(parameter.name.as_str()),
                 "in": parameter.location,
                 "required": parameter.required,
                 "description": text(parameter.description.as_ref()),
@@ -119,6 +126,38 @@ pub fn member_names(object: &ObjectSchema) -> Vec<String> {
         name.unwrap_or_else(|| wire.clone())
     };
     object.properties.keys().map(&mut name).collect()
+}
+
+/// Names that the code of an operation uses: of a builder's fields, and of variables and functions of the code
+/// that makes a request.
+const LOCALS: [&str; 18] = [
+    "body", "client", "encode_path", "exchange", "header_map", "info", "json_body", "new",
+    "options", "query", "request", "required", "response", "result", "send", "send_in", "url",
+    "within_limits",
+];
+
+/// The names by which progenitor knows the parameters of an operation, by their own: those, but where the code
+/// uses one for something else, or two differ only in what a Rust name does not keep.
+pub fn parameter_names<'a>(call: &Call<'a>) -> BTreeMap<&'a str, String> {
+    let mut parameters = call.parameters();
+    // Operations of one path agree on the names in it.
+    parameters.sort_by_key(|parameter| parameter.location != Location::Path);
+    let mut taken: BTreeSet<String> = LOCALS.iter().map(|name| (*name).to_owned()).collect();
+    let mut names = BTreeMap::new();
+    for parameter in parameters {
+        let wire = parameter.name.as_str();
+        let snake = wire.to_snake_case();
+        let name = match taken.insert(snake.clone()) {
+            true => Some(wire.to_owned()),
+            false => ["parameter".to_owned()]
+                .into_iter()
+                .chain((2..).map(|number: u32| number.to_string()))
+                .map(|mark| format!("{snake}_{mark}"))
+                .find(|name| taken.insert(name.clone())),
+        };
+        names.extend(name.map(|name| (wire, name)));
+    }
+    names
 }
 
 /// The field that is generated for a member.

@@ -412,6 +412,33 @@ fn requests_are_checked_before_they_are_sent() {
 }
 
 #[test]
+fn parameters_keep_their_names_on_the_wire() {
+    let spec = small(&[
+        ("/v1/rooms/{room}/widgets", "/v1/rooms/{client}/widgets"),
+        ("- name: room\n", "- name: client\n"),
+        ("room: attic", "client: attic"),
+        ("- name: color\n", "- name: url\n"),
+        ("- name: X-Trace\n", "- name: Url\n"),
+        (
+            "{room: cellar, color: [red, green], X-Trace: t-1}",
+            "{client: cellar, url: [red, green], Url: t-1}",
+        ),
+    ]);
+    let generated = from_spec(&spec).unwrap();
+    let builder = dense(page(&generated, "builder.rs"));
+    for part in [
+        "pub(super) fn new(client: &'a Client, client_parameter: impl Into<String>) -> Self {",
+        "url_parameter(impl IntoIterator<Item = impl Into<String>>);",
+        "url_2(impl Into<String>);",
+        r#""{}/v1/rooms/{}/widgets", client.baseurl, encode_path(&client_parameter.to_string())"#,
+        r#"QueryParam::new("url", &url_parameter)"#,
+        r#"header_map.append("Url", value.to_string().try_into()?)"#,
+    ] {
+        assert!(builder.contains(&dense(part)), "{part}\nis not in\n{builder}");
+    }
+}
+
+#[test]
 fn an_operation_may_be_deprecated() {
     let from = "      x-starts-command: true\n";
     let spec = small(&[(from, "      x-starts-command: true\n      deprecated: true\n")]);

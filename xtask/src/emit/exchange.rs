@@ -1,5 +1,7 @@
 //! Makes the request of an operation: progenitor's `send` up to the finished request.
 
+use std::collections::BTreeMap;
+
 use quote::{ToTokens as _, quote};
 use syn::{
     Expr, ImplItemFn, Pat, Stmt, parse_quote,
@@ -7,7 +9,7 @@ use syn::{
 };
 
 use super::{Field, Maker, OperationCode, validate};
-use crate::document::json_name;
+use crate::{document::json_name, lower::parameter_names};
 
 /// Progenitor's way to make the request, after our own to take the call apart and the checks.
 ///
@@ -36,7 +38,9 @@ pub(super) fn function(
     let answers = code.operation.successes();
     let content = answers.iter().find_map(|(_, answer)| answer.content.as_ref());
     let accept = content.map_or("application/json", |content| json_name(&content.lines));
-    let mut plain = Plain { accept };
+    let names = parameter_names(&code.operation);
+    let mut plain =
+        Plain { accept, wires: names.iter().map(|(wire, name)| (&**name, *wire)).collect() };
     rest.iter_mut().for_each(|statement| plain.visit_stmt_mut(statement));
     statements.extend(rest.into_iter().flat_map(in_steps));
     let sent = code.operation.request_body().map(|body| json_name(&body.content.lines));
@@ -134,6 +138,8 @@ impl VisitMut for NoHeaders {
 struct Plain<'a> {
     /// The name of JSON in the answer.
     accept: &'a str,
+    /// The names of parameters on the wire, by those that progenitor knows.
+    wires: BTreeMap<&'a str, &'a str>,
 }
 
 impl VisitMut for Plain<'_> {
@@ -162,6 +168,12 @@ impl VisitMut for Plain<'_> {
             let mut arguments: Vec<Expr> = arguments.into_iter().collect();
             arguments.iter_mut().for_each(|argument| self.visit_expr_mut(argument));
             call.tokens = quote!(#(#arguments),*);
+        }
+    }
+
+    fn visit_lit_str_mut(&mut self, literal: &mut syn::LitStr) {
+        if let Some(wire) = self.wires.get(&*literal.value()) {
+            *literal = syn::LitStr::new(wire, literal.span());
         }
     }
 

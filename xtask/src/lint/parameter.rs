@@ -1,27 +1,13 @@
 //! Rules about parameters.
 
-use heck::ToSnakeCase as _;
-
 use super::{Complaints, collision, schema};
 use crate::document::{Call, Document, Location, Parameter, Pattern, Schema, TextSchema};
-
-/// Names of an operation builder's own methods, and of the variables and functions in them.
-const LOCALS: [&str; 18] = [
-    "body", "client", "encode_path", "exchange", "header_map", "info", "json_body", "new",
-    "options", "query", "request", "required", "response", "result", "send", "send_in", "url",
-    "within_limits",
-];
 
 /// Header parameters that are credentials, which hooks set and no caller passes.
 const CREDENTIALS: [&str; 3] = ["authorization", "x-auth-token", "x-security-token"];
 
 /// Header parameters that the client sets by itself.
 const OWN: [&str; 5] = ["accept", "api-version", "content-length", "content-type", "host"];
-
-/// True for a name that generated code uses for something else.
-pub(crate) fn is_local(snake: &str) -> bool {
-    LOCALS.contains(&snake)
-}
 
 pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Complaints) {
     let (id, parameters) = (call.operation.id.as_str(), call.parameters());
@@ -30,9 +16,9 @@ pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Compla
     }
     let at = (&call.operation.lines, "parameters");
     let names = parameters.iter().map(|parameter| parameter.name.as_str());
-    if let Some((first, second)) = collision(names, |name| name.to_snake_case()) {
+    if let Some((name, _)) = collision(names, ToOwned::to_owned) {
         let text = format!(
-            "the parameters `{first}` and `{second}` become the same name and one would vanish; leave one out"
+            "there are two parameters `{name}`, which examples cannot tell apart; leave one out"
         );
         complaints.add(at, id, text);
     }
@@ -79,11 +65,6 @@ fn one(document: &Document, call: Call<'_>, parameter: &Parameter, complaints: &
         "has no description; say in your own words what it is",
     );
     unless(!name.is_empty(), "name", "has no name; give it the one it has on the wire");
-    unless(
-        !LOCALS.contains(&name.to_snake_case().as_str()),
-        "name",
-        "has a name that the generated code uses for something else; leave it out",
-    );
     unless(
         !matches!(schema, Schema::Text(TextSchema { format: Some(_), .. })),
         "schema",

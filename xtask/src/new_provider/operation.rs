@@ -207,16 +207,14 @@ impl<'a> Operations<'a> {
             let snake = name.to_snake_case();
             let fits = if snake.is_empty() || !snake.is_ascii() || !prose::is_plain(&name) {
                 Err("its name becomes none in Rust".to_owned())
-            } else if seen.contains(&snake) {
-                Err("another parameter becomes the same name".to_owned())
-            } else if lint::is_local(&snake) {
-                Err("generated code uses its name for something else".to_owned())
+            } else if seen.contains(&name) {
+                Err("another parameter has the same name".to_owned())
             } else {
                 self.parameter(id, &name, parameter, path)
             };
             match fits {
                 Ok(parameter) => {
-                    seen.push(snake);
+                    seen.push(name);
                     made.push(parameter);
                 }
                 // The client and its hooks set such headers.

@@ -55,9 +55,9 @@ pub const PARAMETERS: &[Broken] = &[
     ),
     broken(
         "        - name: X-Trace\n",
-        "        - name: Color\n",
+        "        - name: color\n",
         "ListWidgets",
-        "`color` and `Color` become the same name",
+        "there are two parameters `color`",
         "leave one out",
     ),
     broken(
@@ -66,41 +66,6 @@ pub const PARAMETERS: &[Broken] = &[
         "ListWidgets",
         "no `name`",
         "write one",
-    ),
-    broken(
-        "        - name: X-Trace\n",
-        "        - name: body\n",
-        "ListWidgets",
-        "uses for something else",
-        "leave it out",
-    ),
-    broken(
-        "        - name: X-Trace\n",
-        "        - name: exchange\n",
-        "ListWidgets",
-        "uses for something else",
-        "leave it out",
-    ),
-    broken(
-        "        - name: X-Trace\n",
-        "        - name: required\n",
-        "ListWidgets",
-        "uses for something else",
-        "leave it out",
-    ),
-    broken(
-        "        - name: X-Trace\n",
-        "        - name: header_map\n",
-        "ListWidgets",
-        "uses for something else",
-        "leave it out",
-    ),
-    broken(
-        "        - name: X-Trace\n",
-        "        - name: send\n",
-        "ListWidgets",
-        "uses for something else",
-        "leave it out",
     ),
     broken(
         "        - name: X-Trace\n",
