@@ -311,7 +311,7 @@ fn operation_code<'a>(operation: Call<'a>, builders: &Model) -> Result<Operation
     for parameter in operation.parameters() {
         let wire = parameter.name.as_str();
         let name = names.get(wire).map_or(wire, |name| name);
-        // A builder holds `Result<T, String>` for each parameter, under the parameter's snake name.
+        // A builder holds `Result<T, String>` for each parameter, under the snake form of progenitor's name for it.
         let field = fields
             .iter()
             .find(|field| bare(&field.ident.to_string().replace("r#", "")) == bare(name));
@@ -371,7 +371,7 @@ fn taken(to: &mut Writer<'_>, ty: &Type, name: &str) -> (String, String) {
         };
     }
     if let Some(inner) = argument(ty, "Box") {
-        return (format!("impl Into<Box<{}>>", to.ty(inner)), format!("{name}.into()"));
+        return (to.ty(inner), format!("Box::new({name})"));
     }
     (to.ty(ty), name.to_owned())
 }

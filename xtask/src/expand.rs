@@ -1,4 +1,6 @@
-//! The methods that macros of `guestexec-core` write, for what reads the sources of a crate.
+//! The methods that macros of `guestexec-core` write.
+//!
+//! The listing of public items and the count of documentation read sources, in which a macro's methods do not stand.
 
 use quote::quote;
 use syn::{

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use crate::document::{Complaint, Document, Lines};
 pub(crate) use document::{is_taken_operation, is_taken_type};
 pub(crate) use example::{misfits, place_of_answer};
-pub(crate) use parameter::{is_set_by_client, refuses_escapes, template_names};
+pub(crate) use parameter::{is_header_name, is_set_by_client, refuses_escapes, template_names};
 
 /// Everything wrong with a document; nothing if it can be generated from.
 pub fn lint(document: &Document) -> Vec<Complaint> {

@@ -128,33 +128,41 @@ pub fn member_names(object: &ObjectSchema) -> Vec<String> {
     object.properties.keys().map(&mut name).collect()
 }
 
-/// Names that the code of an operation uses: of a builder's fields, and of variables and functions of the code
-/// that makes a request.
-const LOCALS: [&str; 18] = [
-    "body", "client", "encode_path", "exchange", "header_map", "info", "json_body", "new",
-    "options", "query", "request", "required", "response", "result", "send", "send_in", "url",
-    "within_limits",
+/// The names that the methods of a builder have.
+pub const METHODS: [&str; 15] = [
+    "call_timeout", "clone", "header", "items", "new", "pages", "prepared", "request", "retries",
+    "send", "send_in", "send_raw", "send_streamed", "with_body", "within_limits",
 ];
 
-/// The names by which progenitor knows the parameters of an operation, by their own: those, but where the code
-/// uses one for something else, or two differ only in what a Rust name does not keep.
+/// The names of a builder's fields, and of variables and functions in the code that makes a request.
+const VARIABLES: [&str; 8] =
+    ["body", "check_body", "client", "encode_path", "header_map", "json_body", "options", "url"];
+
+/// The names by which progenitor knows the parameters of an operation, by their names on the wire.
+///
+/// The two are the same, with three exceptions. A name that the generated code uses itself gets `_parameter`, one
+/// that another parameter has in Rust gets a number, and what Rust does not take as a name is left out of it.
 pub fn parameter_names<'a>(call: &Call<'a>) -> BTreeMap<&'a str, String> {
     let mut parameters = call.parameters();
-    // Operations of one path agree on the names in it.
+    // Those of the path come first, so that a parameter of one operation does not rename them for another.
     parameters.sort_by_key(|parameter| parameter.location != Location::Path);
-    let mut taken: BTreeSet<String> = LOCALS.iter().map(|name| (*name).to_owned()).collect();
+    let mut taken = BTreeSet::new();
     let mut names = BTreeMap::new();
     for parameter in parameters {
         let wire = parameter.name.as_str();
-        let snake = wire.to_snake_case();
-        let name = match taken.insert(snake.clone()) {
-            true => Some(wire.to_owned()),
-            false => ["parameter".to_owned()]
-                .into_iter()
-                .chain((2..).map(|number: u32| number.to_string()))
-                .map(|mark| format!("{snake}_{mark}"))
-                .find(|name| taken.insert(name.clone())),
-        };
+        let is_usual = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let mut name = wire.replace(|c| !is_usual(c), "_");
+        if !name.trim_start_matches(['_', '-']).starts_with(|c: char| c.is_ascii_alphabetic()) {
+            name.insert_str(0, "parameter_");
+        }
+        let snake = name.to_snake_case();
+        if METHODS.contains(&&*snake) || VARIABLES.contains(&&*snake) {
+            name = format!("{snake}_parameter");
+        }
+        let snake = name.to_snake_case();
+        let numbered = (2_u32..).map(|number| format!("{snake}_{number}"));
+        let mut free = [name].into_iter().chain(numbered);
+        let name = free.find(|name| taken.insert(name.to_snake_case()));
         names.extend(name.map(|name| (wire, name)));
     }
     names

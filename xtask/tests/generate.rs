@@ -394,7 +394,7 @@ fn requests_are_checked_before_they_are_sent() {
         dense("Self::within_limits(client.inner.checks, &room, &color)?;"),
         dense("let url = format!("),
         "impl<'a>CreateWidget<'a>{".to_owned(),
-        dense("within_limits(client.inner.checks, &body)?;"),
+        dense("check_body(client.inner.checks, &body)?;"),
         dense("let url = format!("),
         dense("json_body(request, &body)?.build()?;"),
     ];
@@ -429,11 +429,22 @@ fn parameters_keep_their_names_on_the_wire() {
     for part in [
         "pub(super) fn new(client: &'a Client, client_parameter: impl Into<String>) -> Self {",
         "url_parameter(impl IntoIterator<Item = impl Into<String>>);",
-        "url_2(impl Into<String>);",
+        "url_parameter_2(impl Into<String>);",
         r#""{}/v1/rooms/{}/widgets", client.baseurl, encode_path(&client_parameter.to_string())"#,
         r#"QueryParam::new("url", &url_parameter)"#,
         r#"header_map.append("Url", value.to_string().try_into()?)"#,
     ] {
+        assert!(builder.contains(&dense(part)), "{part}\nis not in\n{builder}");
+    }
+    // Of two that are one in Rust, the second has a number.
+    let spec = small(&[
+        ("- name: X-Trace\n", "- name: Color\n"),
+        ("color: [red, green], X-Trace: t-1", "color: [red, green], Color: t-1"),
+    ]);
+    let generated = from_spec(&spec).unwrap();
+    let builder = dense(page(&generated, "builder.rs"));
+    for part in [r#"QueryParam::new("color", &color)"#, "color_2(impl Into<String>);", r#""Color""#]
+    {
         assert!(builder.contains(&dense(part)), "{part}\nis not in\n{builder}");
     }
 }

@@ -208,6 +208,31 @@ fn setters_and_calls_that_macros_write_are_listed_with_their_type() {
 }
 
 #[test]
+fn every_method_that_the_macros_of_calls_write_is_listed() {
+    let core = xtask::root().unwrap().join("crates/guestexec-core/src");
+    let read = |name: &str| std::fs::read_to_string(core.join(name)).unwrap();
+    let is_method = |line: &&str| line.starts_with("pub fn ") || line.starts_with("pub async fn ");
+    let options = read("options.rs");
+    let (_, options) = options.split_once("macro_rules! call_options").unwrap();
+    let sending = read("sending.rs");
+    let (_, sending) = sending.split_once("macro_rules! sending").unwrap();
+    let mut written = BTreeSet::new();
+    for line in options.lines().chain(sending.lines()).map(str::trim).filter(is_method) {
+        let line = ["pub ", "mut ", "$crate::", "::std::time::"]
+            .iter()
+            .fold(line.to_owned(), |line, noise| line.replace(noise, ""));
+        let line = line.trim_end_matches(" {").replace("$content", "types::Ran");
+        written.insert(format!("Run: {line}"));
+    }
+    let source =
+        "pub struct Run<'a> { body: () } sending!(Run sends RUN, [200] => types::Ran, text);";
+    let listed = listed(&[("lib.rs", source)]).into_iter();
+    let listed: BTreeSet<String> = listed.filter(|line| line.contains("fn ")).collect();
+    assert_eq!(listed, written);
+    assert!(written.len() >= 6, "{written:#?}");
+}
+
+#[test]
 fn committed_listings_are_what_the_sources_say() {
     let root = xtask::root().unwrap();
     for provider in spec::providers(&root).unwrap() {

@@ -89,7 +89,7 @@ pub trait Validate {
 /// # Errors
 /// As [`Validate::validate`].
 #[inline]
-pub fn within_limits(checks: bool, body: &impl Validate) -> Checked {
+pub fn check_body(checks: bool, body: &impl Validate) -> Checked {
     if checks { body.validate() } else { Ok(()) }
 }
 

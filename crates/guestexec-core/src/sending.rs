@@ -26,13 +26,15 @@ pub trait Sending: Clone + Send + Sized {
     fn into_bytes(self) -> impl Future<Output = Result<Answer<Bytes>, Error<Self::Detail>>> + Send;
 }
 
-/// Implements what every builder has: the options of a call, and the ways to send it. It is told the constant of
-/// its operation, the statuses that stand for success and what they answer, and how a body is read; for an answer
-/// in an envelope, the type of that and its member that is the answer:
+/// Implements what every builder has: the options of a call, and the ways to send it.
+///
+/// The macro takes the builder, the constant of its operation, the statuses of success and the type that they
+/// answer, and how a body is read. An answer in an envelope has the envelope's type and its member besides.
 ///
 /// ```ignore
 /// sending!(RunCommand sends RUN_COMMAND starting a command,
-///     [200] => types::RunCommandResult, json in types::RunCommandResponse => response);
+///     [200] => types::RunCommandResult,
+///     json in types::RunCommandResponse => response);
 /// ```
 ///
 /// What is `inline` is compiled where a program uses it.

@@ -1,6 +1,7 @@
 //! The setters of requests, and of the calls that send them.
 
-/// Writes a setter for each member that may be left out, under the type that its argument has:
+/// Writes the setters of a type, one for each entry. An entry looks like the method: its documentation, its name, and
+/// the type of its argument.
 ///
 /// ```ignore
 /// setters!(RunCommandRequest, builder::RunCommand<'_> at body {
@@ -12,9 +13,13 @@
 /// ```
 ///
 /// `RunCommandRequest` gets `fn timeout(mut self, value: u64) -> Self`, which sets its field `timeout`. The builder
-/// `RunCommand` gets the same, which sets `body.timeout`: what a member means is said once for both.
+/// `RunCommand` gets the same method, which sets `body.timeout`. So what a member means is said once for both.
 ///
-/// All are `inline`: a program compiles those that it calls.
+/// An argument is `T`, `Box<T>` (given as a `T`), `impl Into<T>`, `impl IntoIterator<Item = T>` or
+/// `impl IntoIterator<Item = impl Into<T>>`. A setter with another name than its field says which it sets, as in
+/// `header_member(bool) sets body.header;`. That is for a list without `at`.
+///
+/// Setters are `inline`: a program compiles those that it calls.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! setters {
@@ -50,6 +55,9 @@ macro_rules! setters {
         $crate::setters!(@fn $metas $at $field $name
             (value: impl Into<$ty>)
             Into::<$ty>::into(value));
+    };
+    (@one $metas:tt $at:tt $field:tt $name:ident (Box<$ty:ty>)) => {
+        $crate::setters!(@fn $metas $at $field $name (value: $ty) ::std::boxed::Box::new(value));
     };
     (@one $metas:tt $at:tt $field:tt $name:ident ($ty:ty)) => {
         $crate::setters!(@fn $metas $at $field $name (value: $ty) value);
@@ -111,7 +119,7 @@ mod tests {
     setters!(Request, builder::Run<'_> at body.params {
         timeout(u64);
         note(impl Into<String>);
-        part(impl Into<Box<Part>>);
+        part(Box<Part>);
         ids(impl IntoIterator<Item = impl Into<String>>);
         colors(impl IntoIterator<Item = u8>);
         labels(BTreeMap<String, String>);

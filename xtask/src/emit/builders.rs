@@ -342,13 +342,18 @@ fn sending(to: &mut Writer<'_>, code: &OperationCode<'_>, success: &Success) {
     let whole = success.envelope.as_ref();
     let whole = whole
         .map_or_else(String::new, |(whole, member)| format!(" in {} => {member}", to.ty(whole)));
-    let answer = format!("[{statuses}] => {content}, {read}{whole}");
+    let parts = [format!("[{statuses}] => {content}"), format!("{read}{whole}")];
+    let answer = parts.join(", ");
     let begin = format!("{}!(", to.core("sending"));
     if begin.len() + sends.len() + answer.len() + " );".len() <= WIDTH {
         return to.line(0, &format!("{begin}{sends} {answer});"));
     }
     to.line(0, &begin);
     to.line(4, &sends);
-    to.line(4, &answer);
+    let answers = match answer.len() + 4 <= WIDTH {
+        true => vec![answer],
+        false => vec![format!("{},", parts[0]), parts[1].clone()],
+    };
+    answers.iter().for_each(|line| to.line(4, line));
     to.line(0, ");");
 }

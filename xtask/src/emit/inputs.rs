@@ -12,13 +12,10 @@ use super::{
     Field, Maker, OperationCode, argument, bare, last_segment, taken, types,
     writer::{MOST_ARGUMENTS, Setter, Writer},
 };
-use crate::document::{NamedExample, ObjectSchema, Schema};
-
-/// The names that the methods of a builder have.
-const TAKEN: [&str; 14] = [
-    "call_timeout", "clone", "header", "items", "new", "pages", "prepared", "request", "retries",
-    "send", "send_in", "send_raw", "send_streamed", "with_body",
-];
+use crate::{
+    document::{NamedExample, ObjectSchema, Schema},
+    lower::METHODS,
+};
 
 /// What a caller gives an operation.
 pub(super) struct Inputs {
@@ -28,8 +25,16 @@ pub(super) struct Inputs {
     pub setters: Vec<Input>,
     /// The body made of the arguments, as an expression; `None` where there is none to make.
     pub body: Option<String>,
-    /// The types whose setters the builder has, too, and where it has a value of them.
-    pub sharing: Vec<(String, String)>,
+    /// The types whose setters the builder has, too.
+    pub sharing: Vec<Shared>,
+}
+
+/// A type whose setters a builder has, too.
+pub(super) struct Shared {
+    /// The type's name.
+    pub ty: String,
+    /// The builder's place that holds a value of it, such as `body.params`.
+    pub at: String,
 }
 
 /// A parameter, or a member of the body.
@@ -170,29 +175,32 @@ impl Inputs {
         added.map(|input| input.ident.to_string()).unwrap_or_default()
     }
 
-    /// Notes that the builder has the setters of a type, unless one has another name here.
+    /// Notes that the builder has the setters of a type, unless one of them has another name in the builder.
     fn share(&mut self, ty: String, at: String) {
         let mut setters = self.setters.iter().filter(|input| input.is_set_at(&at)).peekable();
         if setters.peek().is_some() && setters.all(|input| input.at().1 == input.ident) {
-            self.sharing.push((ty, at));
+            self.sharing.push(Shared { ty, at });
         }
     }
 
     /// The setters that the builder does not share with a type.
     pub(super) fn own_setters(&self) -> impl Iterator<Item = &Input> {
-        let is_shared = |input: &Input| self.sharing.iter().any(|(_, at)| input.is_set_at(at));
+        let is_shared = |input: &Input| self.sharing.iter().any(|it| input.is_set_at(&it.at));
         self.setters.iter().filter(move |input| !is_shared(input))
     }
 
+    /// Adds an input; a member gets another name, where a method of the builder or another input has its own.
     fn add(&mut self, mut input: Input, needed: bool) {
         let is_taken = |ident: &Ident| {
-            TAKEN.iter().any(|name| ident == name)
+            METHODS.iter().any(|name| ident == name)
                 || self.arguments.iter().chain(&self.setters).any(|other| other.ident == *ident)
         };
-        if is_taken(&input.ident) {
-            let bare = input.ident.to_string();
-            input.ident = format_ident!("{}_member", bare.trim_start_matches("r#"));
-        }
+        let bare = input.ident.to_string();
+        let bare = bare.trim_start_matches("r#");
+        let numbered = (2_u32..).map(|number| format_ident!("{bare}_member_{number}"));
+        let mut free =
+            [input.ident.clone(), format_ident!("{bare}_member")].into_iter().chain(numbered);
+        input.ident = free.find(|ident| !is_taken(ident)).unwrap_or(input.ident);
         match needed {
             true => self.arguments.push(input),
             false => self.setters.push(input),
@@ -279,7 +287,7 @@ impl Input {
         })
     }
 
-    /// Where it is in the builder: what its field is in, and the field.
+    /// Where it is in the builder: the place of the value that it is a member of, if it is one, and the field.
     fn at(&self) -> (Option<String>, Ident) {
         match &self.place {
             Place::Parameter(field) => (None, field.clone()),
@@ -303,7 +311,7 @@ impl Input {
         }
     }
 
-    /// Whether a setter of a type sets it, which is in a value of that type `at` this place in the builder.
+    /// Whether it is a member of the value at this place in the builder, and the value's type has a setter for it.
     fn is_set_at(&self, place: &str) -> bool {
         let (within, field) = self.at();
         within.as_deref() == Some(place) && field != "new"

@@ -46,7 +46,7 @@ fn joined(mut lines: Vec<String>) -> Vec<String> {
 /// What begins with an opening bracket at the end of a line: the line after it, and what it becomes.
 fn group(lines: &[String], at: usize) -> Option<(usize, Vec<String>)> {
     let (first, outer) = (&lines[at], indent(&lines[at]));
-    let is_pattern = first.ends_with("let Self {");
+    let (is_pattern, is_macro) = (first.ends_with("let Self {"), first.ends_with("!("));
     let (close, space) = match first.chars().last()? {
         '(' => (")", ""),
         '[' => ("]", ""),
@@ -60,45 +60,44 @@ fn group(lines: &[String], at: usize) -> Option<(usize, Vec<String>)> {
     if !last.starts_with(close) || inner.iter().any(is_comment) {
         return None;
     }
-    let is_closure = |line: &String| line.trim_start().starts_with('|') && line.ends_with('{');
-    let plain: Vec<&str> =
-        inner.iter().take_while(|line| !is_closure(line)).map(|line| line.trim()).collect();
-    let closure = &inner[plain.len()..];
-    // Arguments of a macro are tokens for prettyplease.
-    let text = plain.join(" ").replace("(& ", "(&");
-    let Some(((begin, rest), text)) = closure.split_first().zip(Some(&text)) else {
-        if plain.iter().any(|line| line.ends_with(';')) {
-            return None;
-        }
-        let whole = format!("{first}{space}{}{space}{last}", text.trim_end_matches(','));
-        if whole.chars().count() <= WIDTH {
-            return Some((end + 1, vec![whole]));
-        }
-        let is_loose = is_pattern || first.ends_with("!(");
-        return is_loose.then(|| {
-            let inner = filled(&text, outer + 4);
-            (
-                end + 1,
-                [first.clone()].into_iter().chain(inner).chain([lines[end].clone()]).collect(),
-            )
-        });
-    };
-    // A closure that comes last stands within the brackets of the call.
+    if let Some(begin) = inner.iter().position(|line| line.ends_with(['{', ';'])) {
+        return closure(first, &inner[..begin], &inner[begin..], last).map(|it| (end + 1, it));
+    }
+    let text = inner.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    let text = if is_macro { tight(&text) } else { text };
+    let whole = format!("{first}{space}{}{space}{last}", text.trim_end_matches(','));
+    if whole.chars().count() <= WIDTH {
+        return Some((end + 1, vec![whole]));
+    }
+    (is_pattern || is_macro).then(|| {
+        let lines = [vec![first.clone()], filled(&text, outer + 4), vec![lines[end].clone()]];
+        (end + 1, lines.concat())
+    })
+}
+
+/// A call whose last argument is a closure with a block: that stands within the brackets of the call.
+fn closure(first: &str, before: &[String], closure: &[String], last: &str) -> Option<Vec<String>> {
+    let outer = indent(first);
+    let (begin, rest) = closure.split_first()?;
     let (stop, body) = rest.split_last()?;
-    let space = if text.is_empty() { "" } else { " " };
-    let first = format!("{first}{text}{space}{}", begin.trim_start());
+    let arguments: Vec<&str> =
+        before.iter().chain([begin]).map(|argument| argument.trim()).collect();
+    let first = format!("{first}{}", arguments.join(" "));
+    let is_closure = begin.trim_start().starts_with('|') && begin.ends_with('{');
     let is_last = stop.trim() == "}," && body.iter().all(|line| indent(line) > outer + 4);
-    (is_last && first.chars().count() <= WIDTH).then(|| {
+    (is_closure && is_last && first.chars().count() <= WIDTH).then(|| {
         let body = body.iter().map(|line| line[4..].to_owned());
-        let last = format!("{:outer$}}}{last}", "");
-        (end + 1, [first].into_iter().chain(body).chain([last]).collect())
+        [first].into_iter().chain(body).chain([format!("{:outer$}}}{last}", "")]).collect()
     })
 }
 
 /// A chain of calls, a call a line: the line after it, and what it becomes.
 fn chain(lines: &[String], at: usize) -> Option<(usize, Vec<String>)> {
     let (first, outer) = (&lines[at], indent(&lines[at]));
-    let is_call = |line: &&String| indent(line) == outer + 4 && line.trim_start().starts_with('.');
+    let is_call = |line: &&String| {
+        let call = line.trim_start();
+        indent(line) == outer + 4 && call.starts_with('.') && !call.starts_with("..")
+    };
     let calls: Vec<&str> =
         lines[at + 1..].iter().take_while(is_call).map(|line| line.trim()).collect();
     let whole = format!("{first}{}", calls.concat());
@@ -106,24 +105,53 @@ fn chain(lines: &[String], at: usize) -> Option<(usize, Vec<String>)> {
     (ends && whole.chars().count() <= WIDTH).then(|| (at + 1 + calls.len(), vec![whole]))
 }
 
+/// The arguments of a macro, which are tokens for prettyplease, without the blanks that people leave out.
+fn tight(tokens: &str) -> String {
+    let mut tight = String::new();
+    for (c, is_text) in marked(tokens) {
+        if !is_text && c == '.' && tight.ends_with(' ') {
+            tight.pop();
+        }
+        if is_text || c != ' ' || !tight.ends_with("(&") {
+            tight.push(c);
+        }
+    }
+    tight
+}
+
 /// A list with as many items a line as fit. Only its last item may lack a comma.
 pub(super) fn filled(list: &str, indent: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    let mut is_text = false;
-    let items = list.split_inclusive(|c| {
-        is_text ^= c == '"';
-        c == ',' && !is_text
-    });
-    for item in items.map(str::trim) {
+    let mut lines = vec![String::new()];
+    let mut item = String::new();
+    let end = list.chars().count();
+    for (index, (c, is_text)) in marked(list).enumerate() {
+        item.push(c);
+        if index + 1 < end && (is_text || c != ',') {
+            continue;
+        }
+        let whole = std::mem::take(&mut item);
+        let whole = whole.trim();
         match lines.last_mut() {
-            Some(line) if indent + line.len() + " ".len() + item.len() <= WIDTH => {
+            Some(line) if line.is_empty() => line.push_str(whole),
+            Some(line) if indent + line.len() + " ".len() + whole.len() <= WIDTH => {
                 line.push(' ');
-                line.push_str(item);
+                line.push_str(whole);
             }
-            _ => lines.push(item.to_owned()),
+            _ => lines.push(whole.to_owned()),
         }
     }
     lines.into_iter().map(|line| format!("{:indent$}{line}", "")).collect()
+}
+
+/// The characters of code, each with whether it is within the quotes of a text.
+fn marked(code: &str) -> impl Iterator<Item = (char, bool)> {
+    let (mut is_text, mut is_escaped) = (false, false);
+    code.chars().map(move |c| {
+        let was_text = is_text;
+        is_text ^= c == '"' && !is_escaped;
+        is_escaped = was_text && c == '\\' && !is_escaped;
+        (c, was_text)
+    })
 }
 
 fn indent(line: &str) -> usize {
@@ -145,7 +173,11 @@ mod tests {
                 "each(\n    \"a\",\n    &a,\n    |item| {\n        b(item)?;\n        c(item)\n    },\n)?;",
                 "each(\"a\", &a, |item| {\n    b(item)?;\n    c(item)\n})?;",
             ),
-            ("format!(\n    \"{}\", path(&\n    a)\n);", "format!(\"{}\", path(&a));"),
+            ("format!(\n    \"{}\", path(& a)\n);", "format!(\"{}\", path(&a));"),
+            ("format!(\n    \"{}\", path(& a\n    .b())\n);", "format!(\"{}\", path(&a.b()));"),
+            // Texts stay what they are.
+            ("f(\n    \"(& a) .\\\"(& b\",\n);", "f(\"(& a) .\\\"(& b\");"),
+            ("f!(\n    \"(& a) .\\\"(& b\", c\n);", "f!(\"(& a) .\\\"(& b\", c);"),
         ] {
             assert_eq!(laid_out(printed), wanted);
         }
@@ -153,12 +185,15 @@ mod tests {
 
     #[test]
     fn what_is_too_long_stays_broken() {
-        let (long, text) = ("x".repeat(60), format!("\"{}, {}\"", "x".repeat(40), "y".repeat(50)));
+        let long = "x".repeat(60);
+        let text = format!("\"{}\\\", {}\"", "x".repeat(40), "y".repeat(50));
         for (printed, wanted) in [
             (format!("f(\n    {long},\n    {long},\n);"), None),
             (format!("let a = {long}\n    .{long}()\n    .d();"), None),
             ("f(\n    // Why.\n    a,\n);".to_owned(), None),
             ("f(|x| {\n    a;\n});".to_owned(), None),
+            ("f(\n    match x {\n        A => 1,\n        B => 2,\n    },\n);".to_owned(), None),
+            ("match x {\n    ..5 => a,\n}".to_owned(), None),
             (
                 format!(
                     "let Self {{\n    a,\n    b,\n    {long},\n    {long},\n    ..\n}} = self;"

@@ -6,7 +6,7 @@ use syn::{Attribute, Fields, Ident, Item, ItemStruct, LitStr, Meta, parse_quote}
 
 use super::{
     Field, Maker, OperationCode, argument,
-    inputs::Inputs,
+    inputs::{Inputs, Shared},
     last_segment,
     members::EXTRA,
     taken,
@@ -40,10 +40,12 @@ pub(super) fn rename(spec: &Spec, items: &mut [Item]) {
 /// The file: progenitor's structs, each followed by its constructor and its setters.
 pub(super) fn text(maker: &Maker<'_>, items: &[Item], codes: &[OperationCode<'_>]) -> String {
     let spec = maker.spec;
-    let mut builders: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    // The builders that have a value of a type, as the macro of setters takes them.
+    let mut builders: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for code in codes {
-        for (ty, at) in Inputs::of(maker, code).sharing {
-            builders.entry(ty).or_default().push((code.builder.to_string(), at));
+        for Shared { ty, at } in Inputs::of(maker, code).sharing {
+            let builder = format!("builder::{}<'_> at {at}", code.builder);
+            builders.entry(ty).or_default().push(builder);
         }
     }
     let (requests, answers) = (spec.document.request_schemas(), spec.lenient_schemas());
@@ -127,7 +129,7 @@ impl Struct<'_> {
 
     /// The limits; `new`, with the required members; and a setter for each other member: a member that is
     /// added later breaks no code that uses them. `builders` have the same setters.
-    fn implement(&self, to: &mut Writer<'_>, builders: &[(String, String)]) {
+    fn implement(&self, to: &mut Writer<'_>, builders: &[String]) {
         let Self { maker, name, schema, .. } = self;
         to.gap();
         to.line(0, &format!("impl {name} {{"));

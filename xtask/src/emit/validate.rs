@@ -299,7 +299,7 @@ pub(super) fn before_send(spec: &Spec, code: &OperationCode<'_>) -> Vec<syn::Stm
     }
     if code.operation.body_schema().is_some() {
         statements.push(syn::parse_quote! {
-            ::guestexec_core::check::within_limits(client.inner.checks, &body)?;
+            ::guestexec_core::check::check_body(client.inner.checks, &body)?;
         });
     }
     statements

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use syn::{Ident, Item, Type};
 
-use super::{bare, docs, file, first_line, paths::Names, printed, taken};
+use super::{argument, bare, docs, file, first_line, paths::Names, printed, taken};
 use crate::spec::Spec;
 
 /// Longest line of code.
@@ -99,25 +99,27 @@ impl<'a> Writer<'a> {
         self.line(indent, "}");
     }
 
-    /// The setters of a type, written by a macro, and of the builders that have it `at` a place within.
-    pub(super) fn setters(&mut self, ty: &str, builders: &[(String, String)], setters: &[Setter]) {
+    /// The setters of a type, written by a macro, and of the builders that have a value of it.
+    pub(super) fn setters(&mut self, ty: &str, builders: &[String], setters: &[Setter]) {
         if setters.is_empty() {
             return;
         }
         let name = self.core("setters");
-        let builder = |(name, at): &(String, String)| format!("builder::{name}<'_> at {at}");
-        let of: Vec<String> =
-            [ty.to_owned()].into_iter().chain(builders.iter().map(builder)).collect();
+        let of = [&[ty.to_owned()], builders].concat();
         let line = format!("{name}!({} {{", of.join(", "));
         self.gap();
         match line.chars().count() <= WIDTH {
             true => self.line(0, &line),
-            false => self.line(0, &format!("{name}!({} {{", of.join(",\n    "))),
+            false => self.line(0, &format!("{name}!({} {{", of.join(",\n        "))),
         }
         for setter in setters {
             self.doc(4, &setter.about);
             self.deprecated(4, setter.is_deprecated);
-            let (ty, _) = taken(self, bare(&setter.ty), "");
+            let ty = bare(&setter.ty);
+            let ty = match argument(ty, "Box") {
+                Some(inner) => format!("Box<{}>", self.ty(inner)),
+                None => taken(self, ty, "").0,
+            };
             let sets =
                 setter.sets.as_ref().map_or_else(String::new, |field| format!(" sets {field}"));
             self.line(4, &format!("{}({ty}){sets};", setter.name));

@@ -22,6 +22,14 @@ pub(super) fn check(document: &Document, call: Call<'_>, complaints: &mut Compla
         );
         complaints.add(at, id, text);
     }
+    let headers = parameters.iter().filter(|parameter| parameter.location == Location::Header);
+    let headers = headers.map(|parameter| parameter.name.as_str());
+    if let Some((first, second)) = collision(headers, str::to_lowercase)
+        && first != second
+    {
+        let text = format!("the headers `{first}` and `{second}` are one; leave one out");
+        complaints.add(at, id, text);
+    }
     for name in template_names(call.path) {
         // A path parameter of another name is reported with that name.
         let is_other = |one: &&Parameter| {
@@ -119,6 +127,11 @@ fn one(document: &Document, call: Call<'_>, parameter: &Parameter, complaints: &
         Location::Header => {
             let lower = name.to_ascii_lowercase();
             unless(
+                is_header_name(name),
+                "name",
+                "is a header whose name HTTP does not allow; correct it",
+            );
+            unless(
                 is_plain(schema),
                 "schema",
                 "is a list or object in a header, which does not compile; use a string",
@@ -135,6 +148,12 @@ fn one(document: &Document, call: Call<'_>, parameter: &Parameter, complaints: &
             );
         }
     }
+}
+
+/// True for what HTTP takes as the name of a header.
+pub(crate) fn is_header_name(name: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    !name.is_empty() && name.chars().all(is_allowed)
 }
 
 /// True for a header that the client or its hooks set.

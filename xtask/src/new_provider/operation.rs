@@ -1,6 +1,5 @@
 //! Makes our operations of foreign ones.
 
-use heck::ToSnakeCase as _;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -200,21 +199,25 @@ impl<'a> Operations<'a> {
             .collect();
         given.extend(&undeclared);
         let mut made = Vec::new();
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen: Vec<(bool, String)> = Vec::new();
         for parameter in given {
             let name = text(parameter, "name").unwrap_or_default().to_owned();
             let is_needed = flag(parameter, "required") || text(parameter, "in") == Some("path");
-            let snake = name.to_snake_case();
-            let fits = if snake.is_empty() || !snake.is_ascii() || !prose::is_plain(&name) {
-                Err("its name becomes none in Rust".to_owned())
-            } else if seen.contains(&name) {
+            let is_header = text(parameter, "in") == Some("header");
+            let fits = if name.is_empty() || !prose::is_plain(&name) {
+                Err("its name is none".to_owned())
+            } else if is_header && !lint::is_header_name(&name) {
+                Err("its name is none of a header".to_owned())
+            } else if seen.iter().any(|(was_header, other)| {
+                *other == name || is_header && *was_header && other.eq_ignore_ascii_case(&name)
+            }) {
                 Err("another parameter has the same name".to_owned())
             } else {
                 self.parameter(id, &name, parameter, path)
             };
             match fits {
                 Ok(parameter) => {
-                    seen.push(name);
+                    seen.push((is_header, name));
                     made.push(parameter);
                 }
                 // The client and its hooks set such headers.

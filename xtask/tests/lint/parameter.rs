@@ -62,6 +62,20 @@ pub const PARAMETERS: &[Broken] = &[
     ),
     broken(
         "        - name: X-Trace\n",
+        "        - name: X Trace\n",
+        "ListWidgets",
+        "HTTP does not allow",
+        "correct it",
+    ),
+    broken(
+        "        - name: X-Trace\n",
+        "        - {name: x-trace, in: header, description: The same., schema: {type: string}}\n        - name: X-Trace\n",
+        "ListWidgets",
+        "`x-trace` and `X-Trace` are one",
+        "leave one out",
+    ),
+    broken(
+        "        - name: X-Trace\n",
         "        - required: false\n",
         "ListWidgets",
         "no `name`",

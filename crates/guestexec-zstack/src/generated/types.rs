@@ -281,8 +281,8 @@ impl ExecuteGuestVmCommandParams {
 }
 
 setters!(ExecuteGuestVmCommandParams,
-    builder::ExecuteGuestVmCommand<'_> at body.params,
-    builder::ExecuteGuestVmCommandByPost<'_> at body.params {
+        builder::ExecuteGuestVmCommand<'_> at body.params,
+        builder::ExecuteGuestVmCommandByPost<'_> at body.params {
     /// How long to wait for the command, in seconds, 10 to 86400. What the server takes when it is
     /// missing is not documented.
     command_timeout(i32);
@@ -308,8 +308,8 @@ impl ExecuteGuestVmCommandRequest {
 }
 
 setters!(ExecuteGuestVmCommandRequest,
-    builder::ExecuteGuestVmCommand<'_> at body,
-    builder::ExecuteGuestVmCommandByPost<'_> at body {
+        builder::ExecuteGuestVmCommand<'_> at body,
+        builder::ExecuteGuestVmCommandByPost<'_> at body {
     /// System tags to attach to the call.
     system_tags(impl IntoIterator<Item = impl Into<String>>);
     /// User tags to attach to the call.
@@ -382,7 +382,7 @@ impl ExecuteGuestVmScriptParams {
 }
 
 setters!(ExecuteGuestVmScriptParams,
-    builder::ExecuteGuestVmScript<'_> at body.execute_guest_vm_script {
+        builder::ExecuteGuestVmScript<'_> at body.execute_guest_vm_script {
     /// Path of a log. The sources do not say of what, nor whether in the guest; without it, output is
     /// in the records alone.
     log_path(impl Into<String>);
@@ -803,7 +803,7 @@ impl UpdateGuestVmScriptParams {
 }
 
 setters!(UpdateGuestVmScriptParams,
-    builder::UpdateGuestVmScript<'_> at body.update_guest_vm_script {
+        builder::UpdateGuestVmScript<'_> at body.update_guest_vm_script {
     /// Free text about the script, at most 256 characters.
     description(impl Into<String>);
     /// How `scriptContent` is encoded. Servers before 5.3 do not know the member and take Base64;
