@@ -62,6 +62,7 @@ pub(crate) fn encode_to<W: io::Write + ?Sized>(writer: &mut W, bytes: &[u8]) -> 
 }
 
 /// The bytes of text that is Base64 as this library writes it, so that no two texts have the same bytes.
+#[inline]
 pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }

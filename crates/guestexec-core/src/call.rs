@@ -17,8 +17,8 @@ use tracing::Instrument as _;
 
 use crate::{
     Answer, Error, ErrorKind, MAX_ANSWER, Operation, Secrets, Streamed, TransportError, Underway,
-    Upgraded, Violation, http::WireStatus, not_started::not_acted_upon, repair::repaired,
-    runtime::ensure_runtime, telemetry, transport::error::Fault,
+    Upgraded, Violation, http::WireStatus, http_date, not_started::not_acted_upon,
+    repair::repaired, runtime::ensure_runtime, telemetry, transport::error::Fault,
 };
 
 /// Why an exchange has no answer of success.
@@ -157,8 +157,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = asked.parse::<u32>() {
         return Some(Duration::from_secs(seconds.into()));
     }
-    let [until, now] = [asked, text(DATE)?].map(httpdate::parse_http_date);
-    until.ok()?.duration_since(now.ok()?).ok()
+    http_date(asked)?.duration_since(http_date(text(DATE)?)?).ok()
 }
 
 /// The kind of failure an HTTP status stands for.

@@ -16,6 +16,7 @@ mod example;
 mod exit_status;
 mod hooks;
 mod http;
+mod http_date;
 mod items;
 mod json;
 #[cfg(feature = "schemars")]
@@ -86,6 +87,7 @@ pub use hooks::{Inner, header_value, secret_header};
 pub use http::{
     HttpOptions, MAX_ANSWER, Proxy, buffered, http_client, limit_answer, mark_as_error,
 };
+pub use http_date::http_date;
 pub use hyper::body::Bytes;
 pub use items::Items;
 pub use json::json_body;

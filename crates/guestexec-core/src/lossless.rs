@@ -65,6 +65,7 @@ impl DerefMut for Extra {
 }
 
 impl fmt::Debug for Extra {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Sorted, since features of serde_json decide on the order.
         let names: BTreeSet<&String> = self.keys().collect();
@@ -305,24 +306,31 @@ impl Lenient for bool {
 
 /// Reads a number; also from a text, and from another type of number without loss.
 fn number<T: DeserializeOwned>(raw: &Value) -> (Option<T>, bool) {
+    if raw.is_number()
+        && let Ok(value) = T::deserialize(raw)
+    {
+        return (Some(value), true);
+    }
+    (other_number(raw).and_then(|number| T::deserialize(&number).ok()), false)
+}
+
+/// The number that is in a text, or as whole as it can be. It is compiled once, unlike what is for each type.
+fn other_number(raw: &Value) -> Option<Value> {
     let text = match raw {
-        Value::Number(number) => match T::deserialize(raw) {
-            Ok(value) => return (Some(value), true),
-            Err(_) => number.to_string(),
-        },
+        Value::Number(number) => number.to_string(),
         Value::String(text) => text.trim().trim_start_matches('+').to_owned(),
-        _ => return (None, false),
+        _ => return None,
     };
     // `2.0` is 2; no number is rounded.
     let whole = text.split_once('.').filter(|(_, part)| part.bytes().all(|digit| digit == b'0'));
     let text = whole.map_or(&*text, |(integer, _)| integer);
-    let read = serde_json::from_str::<Number>(text).ok();
-    (read.and_then(|number| T::deserialize(number).ok()), false)
+    serde_json::from_str::<Number>(text).ok().map(Value::Number)
 }
 
 macro_rules! numbers {
     ($($ty:ty),*) => {$(
         impl Lenient for $ty {
+            #[inline]
             fn lenient(raw: &Value) -> (Option<Self>, bool) {
                 number(raw)
             }

@@ -91,6 +91,7 @@ pub(crate) struct Marked<'a>(&'a str);
 
 impl<'a> Marked<'a> {
     /// The marks in a URL; `None` if no client of this library made the request.
+    #[inline]
     pub(crate) fn of(url: &'a Url) -> Option<Self> {
         url.fragment()?.strip_prefix(BEGIN).map(Self)
     }
@@ -101,15 +102,18 @@ impl<'a> Marked<'a> {
     }
 
     /// The names marked as `kind`.
+    #[inline]
     pub(crate) fn each(self, kind: &str) -> impl Iterator<Item = &'a str> {
         self.0.split(',').filter_map(move |mark| mark.strip_prefix(kind)?.strip_prefix('/'))
     }
 
     /// The texts that code marked as `kind`.
+    #[inline]
     pub(crate) fn texts(self, kind: &str) -> impl Iterator<Item = Cow<'a, str>> {
         self.each(kind).map(|text| percent_decode_str(text).decode_utf8_lossy())
     }
 
+    #[inline]
     pub(crate) fn has(self, kind: &str, name: &str) -> bool {
         self.each(kind).any(|marked| marked == name)
     }

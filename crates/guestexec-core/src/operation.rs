@@ -69,18 +69,21 @@ impl Operation {
     ///
     /// Of a text that holds a JSON object, the values are replaced and the names stay. What a command wrote
     /// stays, as a recording without it would be of no use.
+    #[inline]
     pub fn hide_answer_secrets(&self, body: &mut Value) {
         hide_answer(body, self.answer_texts, self.answer_secrets);
     }
 
     /// Calls `act` with each value that [`hide_answer_secrets`](Self::hide_answer_secrets) replaces.
     #[doc(hidden)]
+    #[inline]
     pub fn visit_answer_secrets(&self, body: &mut Value, act: &mut dyn FnMut(&mut Value)) {
         answer_secrets(body, self.answer_texts, self.answer_secrets, act);
     }
 
     /// Calls `act` with each text in the body of an answer that holds Base64.
     #[doc(hidden)]
+    #[inline]
     pub fn visit_answer_base64(&self, body: &mut Value, act: &mut dyn FnMut(&mut Value)) {
         answer_base64(body, self.answer_texts, act);
     }
@@ -93,6 +96,7 @@ impl Operation {
 
     /// True for a header of an answer that holds a secret, by its name in lower case: one that the document
     /// calls so, and any cookie.
+    #[inline]
     pub fn is_secret_answer_header(&self, name: &str) -> bool {
         let named = self.answer_secrets.split(',').filter_map(|mark| mark.strip_prefix("header/"));
         name == "set-cookie" || named.into_iter().any(|secret| secret == name)
@@ -117,6 +121,7 @@ impl Operation {
     ///     json!({ "output": "<base64> hi", "token": "<secret>" })
     /// );
     /// ```
+    #[inline]
     pub fn readable_answer(&self, mut body: Value) -> Value {
         show_answer(&mut body, self.answer_texts, self.answer_secrets);
         body
@@ -133,6 +138,7 @@ impl Operation {
     /// assert_eq!(log_out.parameters_of("/v1/sessions/4f1"), Some(vec!["4f1"]));
     /// assert_eq!(log_out.parameters_of("/v1/sessions"), None);
     /// ```
+    #[inline]
     pub fn parameters_of<'a>(&self, path: &'a str) -> Option<Vec<&'a str>> {
         let (template, given) = (self.path.split('/'), path.split('/'));
         if template.clone().count() != given.clone().count() {

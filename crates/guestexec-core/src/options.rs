@@ -151,6 +151,7 @@ impl CallOptions {
 macro_rules! call_options {
     () => {
         /// Sets how long each attempt of this call may take, in place of the client's `call_timeout`.
+        #[inline]
         pub fn call_timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.options = self.options.call_timeout(timeout);
             self
@@ -165,6 +166,7 @@ macro_rules! call_options {
 
         /// Sets how often this call is retried after a failure, in place of the client's retries; zero makes
         /// a throttled call an error, too. What may have started a command is never retried.
+        #[inline]
         pub fn retries(mut self, retries: u32) -> Self {
             self.options = self.options.retries(retries);
             self

@@ -7,6 +7,7 @@ mod tests;
 
 use std::{
     fmt,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -152,8 +153,16 @@ impl Retries {
     /// The pause before retry `number`, counted from 1.
     fn pause(&self, number: u32) -> Duration {
         let doubled = self.first.saturating_mul(1 << number.saturating_sub(1).min(31));
-        doubled.min(self.longest).mul_f64(1.0 - fastrand::f64() / 2.0)
+        doubled.min(self.longest).mul_f64(1.0 - random() / 2.0)
     }
+}
+
+/// A random number from 0 up to 1. The standard library seeds its hash maps well enough for a pause, and
+/// needs no further crate.
+fn random() -> f64 {
+    let bits = RandomState::new().build_hasher().finish();
+    // As many bits as the fraction of an `f64` has.
+    (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// The requests of a client so far, from its method `counts`.

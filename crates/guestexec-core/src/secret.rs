@@ -2,8 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
 
 /// A password, token or key: sent when it must be, never printed, wiped from memory when dropped.
 ///
@@ -18,12 +18,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert_eq!(format!("{password:?}"), "<redacted>");
 /// ```
 #[derive(Clone)]
-pub struct Secret(SecretString);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// The clear text.
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        &self.0
     }
 
     /// True for the empty text, which is never a usable secret.
@@ -48,6 +48,7 @@ pub struct Redacted;
 macro_rules! redacted {
     ($name:ident { $($field:ident $($hidden:ident)*),* $(,)? }) => {
         impl ::std::fmt::Debug for $name {
+            #[inline]
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.debug_struct(::std::stringify!($name))
                     $(.field(
@@ -73,13 +74,13 @@ impl fmt::Debug for Redacted {
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
-        Self(SecretString::from(text))
+        Self(Zeroizing::new(text))
     }
 }
 
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
-        Self(SecretString::from(text))
+        text.to_owned().into()
     }
 }
 

@@ -69,6 +69,7 @@ crate::write_members!(RequestShape {
 
 impl RequestShape {
     /// Reads the shape off a finished request.
+    #[inline]
     pub fn of(request: &Request) -> Self {
         let request = request.as_reqwest();
         let marked = Marked::of(request.url());
@@ -117,6 +118,7 @@ impl RequestShape {
 const SECRET: &str = "<secret>";
 
 /// A header by which this library names itself, without its version.
+#[inline]
 fn without_version(text: String) -> String {
     let names = [
         (concat!("guestexec/", env!("CARGO_PKG_VERSION")), "guestexec/<version>"),
@@ -128,6 +130,7 @@ fn without_version(text: String) -> String {
     }
 }
 
+#[inline]
 fn header(name: &str, value: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(value.as_bytes());
     // The scheme is no secret. Other secrets are marked.
@@ -139,6 +142,7 @@ fn header(name: &str, value: &HeaderValue) -> String {
 }
 
 /// Scheme and authority; a user and a password are secret, and no client of this library has any.
+#[inline]
 fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -148,6 +152,7 @@ fn host(url: &Url) -> String {
 }
 
 /// An address that ends with the port of `url`, which on this machine is another one on each run.
+#[inline]
 fn without_port(url: &Url, address: String) -> String {
     let port = url.port().filter(|_| is_loopback(url)).map(|port| format!(":{port}"));
     match port.and_then(|port| address.strip_suffix(&*port)) {
@@ -157,6 +162,7 @@ fn without_port(url: &Url, address: String) -> String {
 }
 
 /// The path without its secret segments.
+#[inline]
 fn path(path: &str, marked: Option<Marked<'_>>) -> String {
     let mut parts: Vec<&str> = path.split('/').collect();
     let places = marked.into_iter().flat_map(|marked| marked.each("path"));
@@ -169,6 +175,7 @@ fn path(path: &str, marked: Option<Marked<'_>>) -> String {
     parts.join("/")
 }
 
+#[inline]
 fn body_value(bytes: &[u8], marked: Marked<'_>) -> Value {
     // Servers differ in which of two members with the same name they read, so such JSON is no value.
     if let Ok(mut value) = serde_json::from_slice(bytes)

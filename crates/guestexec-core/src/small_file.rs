@@ -15,6 +15,7 @@ use crate::{Error, absent, unusable};
 const LONGEST: u64 = 64 * 1024;
 
 /// The home directory of the user, in which the vendors' tools keep their files.
+#[inline]
 pub fn home() -> Option<PathBuf> {
     env::home_dir().filter(|home| !home.as_os_str().is_empty())
 }
@@ -24,6 +25,7 @@ pub fn home() -> Option<PathBuf> {
 /// # Errors
 /// Those of the file system; [`InvalidInput`](io::ErrorKind::InvalidInput), with a reason for people,
 /// if it is no regular file or has more bytes.
+#[inline]
 pub fn read_file(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
     let refused = |reason: String| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     let kind = fs::metadata(path)?;
@@ -68,6 +70,7 @@ pub fn credentials_text<D>(path: &Path) -> Result<String, Error<D>> {
 
 /// Logs a warning if other users of this machine may read a file with keys.
 #[cfg(unix)]
+#[inline]
 pub fn warn_if_exposed(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     let is_exposed = |kind: fs::Metadata| kind.permissions().mode() & 0o004 != 0;
@@ -79,10 +82,12 @@ pub fn warn_if_exposed(path: &Path) {
 
 /// Logs a warning if other users of this machine may read a file with keys.
 #[cfg(not(unix))]
+#[inline]
 pub fn warn_if_exposed(_: &Path) {}
 
 /// The entries of a section of an ini file: their names in lower case, and their values, of which empty
 /// ones are left out. `None` if there is no such section.
+#[inline]
 pub fn ini_section<'a>(text: &'a str, name: &str) -> Option<Vec<(String, &'a str)>> {
     let mut found = None;
     let mut is_inside = false;

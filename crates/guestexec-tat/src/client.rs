@@ -181,6 +181,7 @@ impl ClientBuilder {
 
     /// Takes the region from the settings of tccli, if none was given.
     #[doc(hidden)]
+    #[inline]
     pub fn region_of_vendor_cli(mut self) -> Self {
         self.region = self.region.or_else(region_of_tccli);
         self

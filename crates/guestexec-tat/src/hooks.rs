@@ -14,8 +14,8 @@ use std::{
 
 use guestexec_core::{
     Answer, Attempts, CallError, Counts, MAX_ANSWER, Mark, Marks, Operation, PlainHttp, RequestId,
-    Secrets, Seen, TransportError, Underway, Verdict, buffered, exchange, header_value, identifier,
-    mark_as_error, retry_after, secret_header, unix_seconds, wire_status, within,
+    Secrets, Seen, TransportError, Underway, Verdict, buffered, exchange, header_value, http_date,
+    identifier, mark_as_error, retry_after, secret_header, unix_seconds, wire_status, within,
 };
 use reqwest::{
     Request, Response, StatusCode,
@@ -267,8 +267,7 @@ impl Client {
     /// Takes the server's time from the answer to a request with the time `dated`. False if the two agree,
     /// so that another reason made the service reject the signature.
     fn correct_clock(&self, headers: &HeaderMap, dated: Option<i64>) -> bool {
-        let server =
-            headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        let server = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?));
         let (Some(server), Some(dated)) = (server.map(unix_seconds), dated) else { return false };
         if server.abs_diff(dated) < SMALL_SKEW {
             return false;

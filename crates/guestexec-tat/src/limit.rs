@@ -35,7 +35,8 @@ const FIRST_ARRIVAL: Duration = Duration::from_secs(3);
 pub(crate) struct Limiter {
     rate: Option<Option<u32>>,
     rates: HashMap<String, Option<u32>>,
-    actions: Mutex<HashMap<&'static str, Arc<Action>>>,
+    /// There are few, and a list is less to compile than a map.
+    actions: Mutex<Vec<(&'static str, Arc<Action>)>>,
 }
 
 /// The slots of one action.
@@ -83,13 +84,17 @@ impl Limiter {
 
     fn action(&self, name: &'static str, rate: u32) -> Arc<Action> {
         let mut actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Action {
+        if let Some((_, action)) = actions.iter().find(|(known, _)| *known == name) {
+            return action.clone();
+        }
+        let action = Arc::new(Action {
             rate: rate as usize,
             slots: Mutex::default(),
             turn: Semaphore::new(1),
             freed: Notify::new(),
-        };
-        actions.entry(name).or_insert_with(|| Arc::new(new())).clone()
+        });
+        actions.push((name, action.clone()));
+        action
     }
 }
 

@@ -207,6 +207,7 @@ impl fmt::Debug for Authorization<'_> {
 /// # Errors
 /// [`SignError::Scheme`] for another algorithm; [`SignError::Authorization`] with the part at fault where
 /// one is missing, repeated, unknown or of the wrong form.
+#[inline]
 pub fn parse_authorization(value: &str) -> Result<Authorization<'_>, SignError> {
     let (scheme, list) = value.trim().split_once(' ').ok_or(SignError::Scheme)?;
     if scheme != ALGORITHM {
@@ -283,6 +284,7 @@ impl From<FaultyPart> for SignError {
     }
 }
 
+#[inline]
 fn is_date(text: &str) -> bool {
     text.len() == 10
         && text.bytes().enumerate().all(|(i, b)| match i {

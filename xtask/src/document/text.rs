@@ -6,6 +6,7 @@ use regex_lite::Regex;
 use serde::Deserialize;
 
 use super::yaml::turns_text;
+use crate::check;
 
 /// A text that becomes documentation.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -136,7 +137,15 @@ impl TryFrom<String> for Pattern {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Regex::new(&text).map(Self).map_err(|problem| {
+        let is_known = check::Pattern::new(&text).is_known();
+        let regex = Regex::new(&text).map_err(|problem| problem.to_string());
+        let known = regex.and_then(|regex| {
+            is_known.then_some(regex).ok_or_else(|| {
+                "it has what the checks do not know, such as a repetition of a repetition"
+                    .to_owned()
+            })
+        });
+        known.map(Self).map_err(|problem| {
             let remedy = if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|look| text.contains(look)) {
                 "look-around is not known to the checks; write it without"
             } else if text.contains("\\p") || text.contains("\\P") {

@@ -14,6 +14,7 @@ const TEXT: &str = "<text>";
 const JSON: &str = "<json>";
 
 /// Shows the body of a request or an answer by its marks.
+#[inline]
 pub(super) fn show(body: &mut Value, marked: Marked<'_>) {
     for member in marked.each("json") {
         visit(body, member, &mut expand);
@@ -31,6 +32,7 @@ pub(super) fn show(body: &mut Value, marked: Marked<'_>) {
 
 /// Calls `act` with each value in the body of an answer that is secret. The body stays one that a client
 /// can read.
+#[inline]
 pub(crate) fn answer_secrets(
     body: &mut Value,
     texts: &str,
@@ -41,10 +43,12 @@ pub(crate) fn answer_secrets(
 }
 
 /// Hides what is secret in the body of a request, which stays one that can be sent.
+#[inline]
 pub(super) fn hide_request(body: &mut Value, marked: Marked<'_>) {
     act_on_secrets(body, marked, marked, &mut conceal);
 }
 
+#[inline]
 fn act_on_secrets(
     body: &mut Value,
     texts: Marked<'_>,
@@ -58,11 +62,13 @@ fn act_on_secrets(
 }
 
 /// Hides what is secret in the body of an answer.
+#[inline]
 pub(crate) fn hide_answer(body: &mut Value, texts: &str, secrets: &str) {
     answer_secrets(body, texts, secrets, &mut conceal);
 }
 
 /// Calls `act` with each text in the body of an answer that holds Base64 by its marks.
+#[inline]
 pub(crate) fn answer_base64(body: &mut Value, texts: &str, act: &mut dyn FnMut(&mut Value)) {
     for member in Marked::listed(texts).each("base64") {
         visit(body, member, act);
@@ -70,6 +76,7 @@ pub(crate) fn answer_base64(body: &mut Value, texts: &str, act: &mut dyn FnMut(&
 }
 
 /// Calls `act` with each value in the body of a request that is secret.
+#[inline]
 pub(super) fn secrets(body: &mut Value, marked: Marked<'_>, act: &mut dyn FnMut(&mut Value)) {
     for member in marked.each("json") {
         visit(body, member, &mut expand);
@@ -78,6 +85,7 @@ pub(super) fn secrets(body: &mut Value, marked: Marked<'_>, act: &mut dyn FnMut(
 }
 
 /// Calls `act` with each value that is marked as no secret, once [`secrets`] has been called.
+#[inline]
 pub(super) fn plain(body: &mut Value, marked: Marked<'_>, act: &mut dyn FnMut(&mut Value)) {
     for plain in marked.texts("plain") {
         let Some((member, name)) = plain.rsplit_once('/') else { continue };
@@ -89,15 +97,18 @@ pub(super) fn plain(body: &mut Value, marked: Marked<'_>, act: &mut dyn FnMut(&m
     }
 }
 
+#[inline]
 fn conceal(value: &mut Value) {
     *value = SECRET.into();
 }
 
 /// Shows the body of an answer.
+#[inline]
 pub(crate) fn show_answer(body: &mut Value, texts: &str, secrets: &str) {
     show(body, Marked::listed(&format!("{secrets},{texts}")));
 }
 
+#[inline]
 fn hide(body: &mut Value, marked: Marked<'_>, act: &mut dyn FnMut(&mut Value)) {
     for member in marked.each("body") {
         visit(body, member, &mut |value| {
@@ -122,6 +133,7 @@ fn hide(body: &mut Value, marked: Marked<'_>, act: &mut dyn FnMut(&mut Value)) {
 }
 
 /// Calls `act` with each value at `path`: names and `*`, separated by slashes.
+#[inline]
 pub(super) fn visit(value: &mut Value, path: &str, act: &mut dyn FnMut(&mut Value)) {
     let (first, rest) = path.split_once('/').map_or((path, None), |(a, b)| (a, Some(b)));
     let found: Vec<&mut Value> = match value {
@@ -139,6 +151,7 @@ pub(super) fn visit(value: &mut Value, path: &str, act: &mut dyn FnMut(&mut Valu
 }
 
 /// Calls `act` with each text.
+#[inline]
 pub(super) fn texts(value: &mut Value, act: &mut dyn FnMut(&mut String)) {
     match value {
         Value::String(text) => act(text),
@@ -149,6 +162,7 @@ pub(super) fn texts(value: &mut Value, act: &mut dyn FnMut(&mut String)) {
 }
 
 /// A text that holds a JSON object or list becomes that, with a note.
+#[inline]
 fn expand(value: &mut Value) {
     let text = value.as_str().filter(|text| unique::members(text.as_bytes()));
     let parsed = text.and_then(|text| serde_json::from_str(text).ok());
@@ -158,11 +172,13 @@ fn expand(value: &mut Value) {
 }
 
 /// The note that [`expand`] writes.
+#[inline]
 fn inner(value: &mut Value) -> Option<&mut Value> {
     value.as_object_mut().filter(|members| members.len() == 1)?.get_mut(JSON)
 }
 
 /// Undoes [`expand`].
+#[inline]
 fn collapse(value: &mut Value) {
     if let Some(inner) = inner(value) {
         *value = Value::String(inner.to_string());
@@ -170,6 +186,7 @@ fn collapse(value: &mut Value) {
 }
 
 /// A text in Base64 becomes what it stands for, with a note. What is not Base64 or not UTF-8 stays.
+#[inline]
 fn decode(value: &mut Value) {
     let Value::String(text) = value else { return };
     match decoded(text).and_then(|bytes| String::from_utf8(bytes).ok()) {
@@ -193,6 +210,7 @@ pub(super) struct Made {
 type Text = fn(Vec<u8>) -> Option<String>;
 
 impl Made {
+    #[inline]
     pub(super) fn of(marked: Marked<'_>) -> Self {
         let texts = |kind, value: &'static str| {
             marked
@@ -215,11 +233,13 @@ impl Made {
         }
     }
 
+    #[inline]
     fn is_empty(&self) -> bool {
         self.random.is_empty() && self.encoded.is_empty()
     }
 
     /// `text` with Base64 shown and random texts replaced.
+    #[inline]
     fn fixed(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (before, name, read) in &self.encoded {
@@ -229,6 +249,7 @@ impl Made {
     }
 
     /// `text` with random texts replaced.
+    #[inline]
     pub(super) fn replaced(&self, text: String) -> String {
         self.random.iter().fold(text, |text, (random, name)| match text.contains(random) {
             true => text.replace(random, name),
@@ -238,6 +259,7 @@ impl Made {
 }
 
 /// `text` with the Base64 behind each `before` shown as what it stands for.
+#[inline]
 fn shown_after(text: &str, before: &str, name: &str, read: Text) -> String {
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
     let mut shown = String::with_capacity(text.len());

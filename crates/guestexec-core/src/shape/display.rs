@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::RequestShape;
 
 impl fmt::Display for RequestShape {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(operation) = &self.operation {
             write!(f, "{operation}: ")?;
@@ -31,6 +32,7 @@ impl fmt::Display for RequestShape {
 pub struct Readable<'a>(pub &'a Value);
 
 impl fmt::Display for Readable<'_> {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Value::String(text) => f.write_str(text),
@@ -40,6 +42,7 @@ impl fmt::Display for Readable<'_> {
 }
 
 /// A value that stays on its line: as it is, or as JSON where it would not.
+#[inline]
 fn one_line(value: &str) -> String {
     let is_odd = value.starts_with(['"', ' ']) || value.ends_with(' ');
     match is_odd || value.contains(char::is_control) {
@@ -49,6 +52,7 @@ fn one_line(value: &str) -> String {
 }
 
 /// The content of JSON braces.
+#[inline]
 fn pretty(f: &mut fmt::Formatter<'_>, value: &Value, depth: usize) -> fmt::Result {
     match value {
         Value::Object(members) if !members.is_empty() => {
@@ -62,6 +66,7 @@ fn pretty(f: &mut fmt::Formatter<'_>, value: &Value, depth: usize) -> fmt::Resul
     }
 }
 
+#[inline]
 fn parts<'a>(
     f: &mut fmt::Formatter<'_>,
     [open, close]: [char; 2],
@@ -95,6 +100,7 @@ fn parts<'a>(
 }
 
 /// The note and the lines of a text of several lines, unless lines would not show all that is in it.
+#[inline]
 fn lines(text: &str) -> Option<(&str, &str)> {
     let (note, lines) = match text.strip_prefix("<base64> ") {
         Some(lines) => ("<base64>", lines),

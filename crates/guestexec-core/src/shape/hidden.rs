@@ -25,6 +25,7 @@ impl Request {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn without_secrets(&self) -> Self {
         let mut request = self.clone().into_reqwest();
         let whole = self.as_reqwest();
@@ -63,6 +64,7 @@ impl Request {
 }
 
 /// A body without its secrets; nothing if they cannot be found.
+#[inline]
 fn without_secrets(bytes: &[u8], marked: Marked<'_>) -> Option<Vec<u8>> {
     if marked.each("body").next().is_none() {
         return Some(bytes.to_vec());

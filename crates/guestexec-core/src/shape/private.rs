@@ -21,6 +21,7 @@ pub struct Private {
 impl Private {
     /// Reads it off a finished request. Of a request that no client of this library made, it has the
     /// sensitive headers only.
+    #[inline]
     pub fn of(request: &Request) -> Self {
         let request = request.as_reqwest();
         let mut found = Self::default();
@@ -65,10 +66,12 @@ impl Private {
         found
     }
 
+    #[inline]
     fn secret(&mut self, place: String, text: String) {
         self.secrets.push((place, text));
     }
 
+    #[inline]
     fn leaves(&mut self, place: &str, value: &Value) {
         match value {
             Value::Array(items) => items.iter().for_each(|item| self.leaves(place, item)),

@@ -26,6 +26,7 @@ pub(super) fn pairs(
 }
 
 /// A name or value, decoded if that loses nothing.
+#[inline]
 fn shown(part: &str) -> String {
     match percent_decode_str(part).decode_utf8() {
         Ok(text) if utf8_percent_encode(&text, ENCODED).to_string() == part => text.into_owned(),

@@ -11,6 +11,7 @@ use crate::{Operation, Request, base64::decoded, marks::Marked};
 ///
 /// A service repeats them: a script's line of output has the nonce of its command, a task the marker of its
 /// script. A canned answer has their names, as a [shape](crate::RequestShape) has.
+#[inline]
 pub fn put_random_texts(request: &Request, operation: &Operation, body: &mut Value) {
     let random = Marked::of(request.as_reqwest().url()).map(|marked| Made::of(marked).random);
     let Some(random) = random.filter(|random| !random.is_empty()) else { return };

@@ -7,6 +7,7 @@ use serde::de::{Error, MapAccess};
 use crate::walk::{Rule, follows};
 
 /// True for JSON whose objects have no two members of the same name.
+#[inline]
 pub(super) fn members(json: &[u8]) -> bool {
     follows::<Unique>(json)
 }

@@ -155,6 +155,7 @@ impl fmt::Debug for AssumeRole {
 }
 
 impl ProvideCredentials<Credentials> for AssumeRole {
+    #[inline]
     fn provide(&self) -> LeaseFuture<'_> {
         Box::pin(async { self.ask(&AskedBy::default()).await })
     }
@@ -163,6 +164,7 @@ impl ProvideCredentials<Credentials> for AssumeRole {
         self.role.name().into()
     }
 
+    #[inline]
     fn provide_to<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a> {
         Box::pin(self.ask(by))
     }

@@ -15,6 +15,7 @@ use crate::{Credentials, Error};
 const LARGEST: u64 = 1024 * 1024;
 
 /// Reads the first credentials file that exists, in the order of the SDKs.
+#[inline]
 pub(super) fn default_file() -> Result<Lease, Error> {
     if let Some(path) = variable("TENCENTCLOUD_CREDENTIALS_FILE") {
         return read_ini(Path::new(&path));
@@ -25,12 +26,14 @@ pub(super) fn default_file() -> Result<Lease, Error> {
 }
 
 /// Checks a pair from a file.
+#[inline]
 fn checked(pair: Credentials, names: [&str; 3], path: &Path) -> Result<Credentials, Error> {
     pair.check_in(|part| format!("(`{}` in {})", names[part], path.display()))?;
     Ok(pair)
 }
 
 /// Reads an ini file: `secret_id`, `secret_key`, perhaps `token`, in the section `[default]`.
+#[inline]
 pub(super) fn read_ini(path: &Path) -> Result<Lease, Error> {
     let text = credentials_text(path)?;
     warn_if_exposed(path);
@@ -63,11 +66,13 @@ pub(super) enum Profiled {
 }
 
 /// The profile that tccli uses where none is named.
+#[inline]
 pub(super) fn usual_profile() -> String {
     variable("TCCLI_PROFILE").unwrap_or_else(|| "default".to_owned())
 }
 
 /// The region in the settings of the profile that tccli would use.
+#[inline]
 pub(crate) fn region_of_tccli() -> Option<String> {
     let profile = usual_profile();
     if profile.contains(['/', '\\']) {
@@ -81,6 +86,7 @@ pub(crate) fn region_of_tccli() -> Option<String> {
 }
 
 /// Reads a profile of tccli by its name.
+#[inline]
 pub(super) fn tccli_profile(profile: &str) -> Result<Profiled, Error> {
     // The name becomes part of a path.
     if profile.contains(['/', '\\']) {
@@ -93,6 +99,7 @@ pub(super) fn tccli_profile(profile: &str) -> Result<Profiled, Error> {
 }
 
 /// Reads the file of a tccli profile.
+#[inline]
 pub(super) fn read_tccli(path: &Path) -> Result<Profiled, Error> {
     struct Profile {
         secret_id: String,

@@ -132,6 +132,7 @@ impl Default for CvmRole {
 }
 
 impl ProvideCredentials<Credentials> for CvmRole {
+    #[inline]
     fn provide(&self) -> LeaseFuture<'_> {
         Box::pin(async { self.ask(&AskedBy::default()).await })
     }
@@ -140,6 +141,7 @@ impl ProvideCredentials<Credentials> for CvmRole {
         "the role of the CVM instance".into()
     }
 
+    #[inline]
     fn provide_to<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a> {
         Box::pin(self.ask(by))
     }

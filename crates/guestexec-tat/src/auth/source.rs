@@ -84,7 +84,7 @@ impl CredentialSource {
     /// The environment variables, see [`Credentials::from_env`]. If `TENCENTCLOUD_ROLE_ARN` names a role, the
     /// keys assume it, see [`AssumeRole`], under the name in `TENCENTCLOUD_ROLE_SESSION_NAME`.
     pub fn environment() -> Self {
-        Self::new(Place::Environment)
+        Self::new(Environment)
     }
 
     /// The source for the credentials in the environment; an error if it holds none.
@@ -100,6 +100,7 @@ impl CredentialSource {
     /// `~/.tencentcloud/credentials`, else `/etc/tencentcloud/credentials`. It is an ini file, of which
     /// section `[default]` is read: `secret_id`, `secret_key` and, for temporary keys, `token`. Its keys too
     /// assume a role that `TENCENTCLOUD_ROLE_ARN` names.
+    #[inline]
     pub fn default_file() -> Self {
         Self::new(Place::DefaultFile)
     }
@@ -115,6 +116,7 @@ impl CredentialSource {
     /// The role that the profile names (`role-arn`, `role-session-name`) is assumed by its keys, unless
     /// `TENCENTCLOUD_ROLE_ARN` names another and `profile` is `None`. A profile of the type `cvm-role` is
     /// the role of the instance. The keys of a browser login are used until they expire, and not renewed.
+    #[inline]
     pub fn tccli(profile: Option<&str>) -> Self {
         Self::new(Place::Tccli(profile.map(str::to_owned)))
     }
@@ -125,12 +127,14 @@ impl CredentialSource {
     }
 
     /// The role bound to the CVM instance this program runs on.
+    #[inline]
     pub fn cvm_role() -> Self {
         Self::new(CvmRole::new())
     }
 
     /// The role of the pod this program runs in, on Tencent's Kubernetes. Its token is exchanged at the
     /// site of the client, see [`ClientBuilder::root_domain`](crate::ClientBuilder::root_domain).
+    #[inline]
     pub fn tke_oidc() -> Self {
         TkeOidc::new().into()
     }
@@ -140,6 +144,7 @@ impl CredentialSource {
     ///
     /// The first that has credentials is used, and asked again when they are about to expire. Outside
     /// Tencent's cloud the last two fail within seconds.
+    #[inline]
     pub fn default_chain() -> Self {
         Self::environment()
             .or(Self::default_file())
@@ -195,27 +200,60 @@ impl From<Credentials> for CredentialSource {
 }
 
 impl From<AssumeRole> for CredentialSource {
+    #[inline]
     fn from(role: AssumeRole) -> Self {
         Self::new(role)
     }
 }
 
 impl From<CvmRole> for CredentialSource {
+    #[inline]
     fn from(role: CvmRole) -> Self {
         Self::new(role)
     }
 }
 
 impl From<TkeOidc> for CredentialSource {
+    #[inline]
     fn from(role: TkeOidc) -> Self {
         Self::new(role)
     }
 }
 
-/// The places that are read without waiting.
+/// The environment variables. They are apart from the [`Place`]s, whose code a program with keys in its
+/// environment does without.
+#[derive(Debug)]
+struct Environment;
+
+impl Environment {
+    const NAME: &str = "the environment";
+
+    async fn ask(&self, by: &AskedBy) -> Result<Lease, Error> {
+        let lease = Lease::lasting(Credentials::from_env()?);
+        match Role::of_environment() {
+            Some(role) => role.assume(&lease.from_place(Self::NAME), by).await,
+            None => Ok(lease),
+        }
+    }
+}
+
+impl ProvideCredentials<Credentials> for Environment {
+    fn provide(&self) -> LeaseFuture<'_> {
+        Box::pin(async { self.ask(&AskedBy::default()).await })
+    }
+
+    fn provide_to<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a> {
+        Box::pin(self.ask(by))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        Self::NAME.into()
+    }
+}
+
+/// The files that hold credentials.
 #[derive(Debug)]
 enum Place {
-    Environment,
     DefaultFile,
     File(PathBuf),
     Tccli(Option<String>),
@@ -224,11 +262,11 @@ enum Place {
 
 impl Place {
     /// The content of the place.
+    #[inline]
     fn read(&self) -> Result<Profiled, Error> {
-        let keys = |lease| Profiled::Keys(Box::new(lease), Role::of_environment());
         match self {
-            Self::Environment => Credentials::from_env().map(Lease::lasting).map(keys),
-            Self::DefaultFile => files::default_file().map(keys),
+            Self::DefaultFile => files::default_file()
+                .map(|lease| Profiled::Keys(lease.into(), Role::of_environment())),
             Self::File(path) => {
                 files::read_ini(path).map(|lease| Profiled::Keys(lease.into(), None))
             }
@@ -256,17 +294,18 @@ impl Place {
 }
 
 impl ProvideCredentials<Credentials> for Place {
+    #[inline]
     fn provide(&self) -> LeaseFuture<'_> {
         Box::pin(async { self.ask(&AskedBy::default()).await })
     }
 
+    #[inline]
     fn provide_to<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a> {
         Box::pin(self.ask(by))
     }
 
     fn name(&self) -> Cow<'_, str> {
         match self {
-            Self::Environment => "the environment".into(),
             Self::DefaultFile => "the credentials file".into(),
             Self::File(path) | Self::TccliFile(path) => path.display().to_string().into(),
             Self::Tccli(Some(profile)) => format!("the tccli profile {profile}").into(),

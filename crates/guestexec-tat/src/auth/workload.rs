@@ -87,6 +87,7 @@ impl TkeOidc {
         self
     }
 
+    #[inline]
     fn identity_in_use(&self) -> Result<Identity, Error> {
         let read = |name: &str| {
             variable(name).ok_or_else(|| {
@@ -134,6 +135,7 @@ impl TkeOidc {
 }
 
 impl ProvideCredentials<Credentials> for TkeOidc {
+    #[inline]
     fn provide(&self) -> LeaseFuture<'_> {
         Box::pin(async { self.ask(&AskedBy::default()).await })
     }
@@ -142,6 +144,7 @@ impl ProvideCredentials<Credentials> for TkeOidc {
         "the role of the TKE pod".into()
     }
 
+    #[inline]
     fn provide_to<'a>(&'a self, by: &'a AskedBy) -> LeaseFuture<'a> {
         Box::pin(self.ask(by))
     }

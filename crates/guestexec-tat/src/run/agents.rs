@@ -13,7 +13,7 @@ use futures_util::{
 };
 use guestexec_core::{Base64, Each, ErrorKind};
 
-use super::{Event, Events, InstanceResult, Instances, Run, Runnable, Script};
+use super::{Event, Events, InstanceResult, Instances, Run, Runnable, Script, follow::Follow};
 use crate::{
     Client, Error,
     enums::{AgentEnvironment, AgentStatus},
@@ -91,6 +91,9 @@ pub struct Agents<'a> {
     environment: Option<AgentEnvironment>,
 }
 
+/// Begins a command on the instances with these ids.
+type Begin<'a> = Box<dyn Fn(Vec<String>) -> Result<Follow, Error> + Send + 'a>;
+
 /// The result of a command on one of many instances: its id, and the command's result there. An error in their
 /// place is that of the list, which then has no more of them.
 pub type Ended<T> = Result<(String, Result<T, Error>), Error>;
@@ -114,6 +117,7 @@ impl<'a> Agents<'a> {
     }
 
     /// Chooses those on machines with this system.
+    #[inline]
     pub fn environment(mut self, environment: AgentEnvironment) -> Self {
         self.environment = Some(environment);
         self
@@ -121,6 +125,7 @@ impl<'a> Agents<'a> {
 
     /// The agents as a stream, 100 with each call, which is made when it is needed. None comes twice, also
     /// where the list changes while it is read; then the service may not show one at all.
+    #[inline]
     pub fn items(self) -> AgentItems<'a> {
         let chosen = self.clone();
         let items = match &self.ids {
@@ -187,24 +192,28 @@ impl<'a> Agents<'a> {
         self,
         command: impl Fn(Instances<'a>) -> Run<'a, K> + Send + 'a,
     ) -> Each<'a, Ended<InstanceResult>> {
+        let on = self.chosen();
+        self.followed(Box::new(move |ids| command(on(ids)).follow()))
+    }
+
+    /// Makes the handles of the instances with some ids.
+    #[inline]
+    fn chosen(&self) -> Box<dyn Fn(Vec<String>) -> Instances<'a> + Send + 'a> {
         let client = self.client;
-        let ids = self.items().map(|agent| match agent {
-            Ok(AutomationAgentInfo { instance_id: Some(id), .. }) => Ok(id),
-            Ok(_) => {
-                let error = of_list(ErrorKind::Protocol, "an entry of the list has no instance");
-                Err(Ok((String::new(), Err(error))))
-            }
-            Err(error) => Err(Err(error)),
-        });
-        Each::in_batches(CONCURRENCY, PAGE, ids, move |ids| {
-            let on = Instances { client, ids: ids.clone() };
-            match command(on).follow() {
+        Box::new(move |ids| Instances { client, ids })
+    }
+
+    #[inline]
+    fn followed(self, begin: Begin<'a>) -> Each<'a, Ended<InstanceResult>> {
+        Each::in_batches(CONCURRENCY, PAGE, self.items().map(instance), move |ids| {
+            match begin(ids.clone()) {
                 Ok(follow) => Events { follow }.flat_map(|event| iter(ended(event))).boxed(),
-                Err(error) => failed(ids, error).boxed(),
+                Err(error) => iter(ids).map(move |id| Ok((id, Err(error.clone())))).boxed(),
             }
         })
     }
 
+    #[inline]
     fn has(&self, agent: &AutomationAgentInfo) -> bool {
         let is_online = agent.agent_status == Some(AgentStatus::Online);
         let environment = self.environment.as_ref();
@@ -213,6 +222,7 @@ impl<'a> Agents<'a> {
     }
 
     /// The agents that the service chooses.
+    #[inline]
     fn pages(self) -> impl Stream<Item = Result<AutomationAgentInfo, Error>> + Send + 'a {
         let online =
             self.online.then(|| Filter::new("agent-status", [AgentStatus::Online.as_str()]));
@@ -224,6 +234,7 @@ impl<'a> Agents<'a> {
     }
 
     /// The agents of the instances that were named, which cannot stand beside filters in a call.
+    #[inline]
     fn by_id(mut self) -> impl Stream<Item = Result<AutomationAgentInfo, Error>> + Send + 'a {
         let client = self.client;
         let ids = self.ids.take().unwrap_or_default().into_iter();
@@ -250,7 +261,21 @@ fn of_list(kind: ErrorKind, message: &str) -> Error {
     Error::new(kind, message).during(DESCRIBE_AUTOMATION_AGENT_STATUS.id)
 }
 
+/// The instance of an agent; a result in its place where there is none.
+#[inline]
+fn instance(agent: Result<AutomationAgentInfo, Error>) -> Result<String, Ended<InstanceResult>> {
+    match agent {
+        Ok(AutomationAgentInfo { instance_id: Some(id), .. }) => Ok(id),
+        Ok(_) => {
+            let error = of_list(ErrorKind::Protocol, "an entry of the list has no instance");
+            Err(Ok((String::new(), Err(error))))
+        }
+        Err(error) => Err(Err(error)),
+    }
+}
+
 /// The results that an event brings.
+#[inline]
 fn ended(event: Event) -> Vec<Ended<InstanceResult>> {
     match event {
         Event::Changed { .. } => Vec::new(),
@@ -260,13 +285,6 @@ fn ended(event: Event) -> Vec<Ended<InstanceResult>> {
             ids.map(|id| Ok((id.clone(), Err(failure.error.clone())))).collect()
         }
     }
-}
-
-fn failed<'a>(
-    ids: Vec<String>,
-    error: Error,
-) -> impl Stream<Item = Ended<InstanceResult>> + Send + 'a {
-    iter(ids).map(move |id| Ok((id, Err(error.clone()))))
 }
 
 /// Agents as a stream, from [`Agents::items`], which ends after an error.

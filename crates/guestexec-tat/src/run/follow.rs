@@ -284,6 +284,7 @@ impl Follow {
 }
 
 impl fmt::Debug for Follow {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unfinished = self.roster.unfinished().count();
         write!(f, "{} instances, {unfinished} of them unfinished", self.roster.len())

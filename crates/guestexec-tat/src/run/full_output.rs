@@ -173,6 +173,7 @@ impl<'a> FullOutput<'a> {
     }
 
     /// The address of the output; none if the result has all of it.
+    #[inline]
     fn source(&self) -> Result<Option<&'a OutputUrl>, Error> {
         let result = self.result;
         if result.status().is_none() {
@@ -277,6 +278,7 @@ impl<'a> FullOutput<'a> {
 }
 
 /// The text of an XML element without others in it.
+#[inline]
 fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
@@ -284,6 +286,7 @@ fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Checks that an address may be used.
+#[inline]
 fn checked(url: &OutputUrl, plain: PlainHttp) -> Result<Url, Error> {
     let refused = |why: &str| {
         Err(Error::new(ErrorKind::InvalidRequest, format!("the output's address {url} {why}"))
@@ -309,6 +312,7 @@ fn checked(url: &OutputUrl, plain: PlainHttp) -> Result<Url, Error> {
     }
 }
 
+#[inline]
 fn failed(error: TransportError) -> Error {
     let kind = match &error {
         error if error.is_unusable() => ErrorKind::Config,
@@ -325,6 +329,7 @@ fn too_large(limit: u64) -> Error {
         .with_advice("raise `output_limit`, or write the output to a file with `write_to`")
 }
 
+#[inline]
 fn unwritable(error: io::Error) -> Error {
     Error::new(ErrorKind::Output, format!("the output could not be written: {error}"))
         .during(GET_OBJECT.id)
@@ -345,6 +350,7 @@ impl<'a> IntoFuture for FullOutput<'a> {
     type Output = Result<Vec<u8>, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
+    #[inline]
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let mut output = Vec::new();
@@ -356,6 +362,7 @@ impl<'a> IntoFuture for FullOutput<'a> {
 }
 
 impl fmt::Debug for FullOutput<'_> {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FullOutput")
             .field("url", &self.result.output_url())

@@ -72,6 +72,7 @@ impl Marker {
     }
 
     /// Whether a script ends with any marker.
+    #[inline]
     pub(super) fn any(script: &[u8]) -> bool {
         let script = script.strip_suffix(b"\n").unwrap_or(script);
         script.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count() >= BITS

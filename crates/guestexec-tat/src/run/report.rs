@@ -92,6 +92,7 @@ impl From<Invocation> for InvocationReport {
 
 impl InvocationReport {
     /// Whether it reports instances, each by name.
+    #[inline]
     pub(super) fn is_whole(&self) -> bool {
         let is_named = self.tasks.iter().all(|task| task.instance.is_some());
         !self.tasks.is_empty() && is_named && self.unreadable.is_empty()

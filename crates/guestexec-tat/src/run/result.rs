@@ -64,6 +64,7 @@ pub struct InstanceResult {
 
 /// Without its place in the run.
 impl PartialEq for InstanceResult {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.instance_id == other.instance_id && self.end == other.end
     }
@@ -156,6 +157,7 @@ pub enum Outcome {
 impl Outcome {
     /// Its name in programs' output, without the exit code: `exited`, `timed_out` and so on. It stays the
     /// same from version to version.
+    #[inline]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Exited(_) => "exited",
@@ -174,6 +176,7 @@ impl Outcome {
 
 /// Ends a sentence about the command: `exited with 3`.
 impl fmt::Display for Outcome {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Exited(code) => return write!(f, "exited with {code}"),
@@ -224,6 +227,7 @@ pub struct Failure {
 }
 
 impl Failure {
+    #[inline]
     fn outcome(&self) -> Outcome {
         match self.error.code() {
             Some(_) if !self.error.may_have_run() => Outcome::Refused,
@@ -233,6 +237,7 @@ impl Failure {
 }
 
 impl fmt::Display for Failure {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (", self.error)?;
         match &self.instances[..] {
@@ -274,6 +279,7 @@ impl OutputUrl {
 }
 
 impl fmt::Display for OutputUrl {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.0.find(['?', '#']).unwrap_or(self.0.len());
         f.write_str(&self.0[..end])?;
@@ -282,6 +288,7 @@ impl fmt::Display for OutputUrl {
 }
 
 impl fmt::Debug for OutputUrl {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OutputUrl({self})")
     }
@@ -370,6 +377,7 @@ impl InstanceResult {
     }
 
     /// How the command ended.
+    #[inline]
     pub fn outcome(&self) -> Outcome {
         let Some(task) = self.task() else {
             return self.failure().map_or(Outcome::Unknown, Failure::outcome);
@@ -504,6 +512,7 @@ impl InstanceResult {
 /// One line: the instance, how the command ended, why it did not start, how much of its output was cut off,
 /// and where all of it is. The output itself is left out.
 impl fmt::Display for InstanceResult {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.instance_id, self.outcome())?;
         if let Some(failure) = self.failure() {

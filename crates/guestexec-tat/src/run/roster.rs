@@ -109,6 +109,7 @@ impl Roster {
     }
 
     /// The instances of an invocation that was started earlier.
+    #[inline]
     pub(super) fn attached(invocation: String, ids: Vec<String>) -> Self {
         let all = (0..ids.len()).collect();
         let mut roster = Self::new(ids, vec![all], false, false);
@@ -137,6 +138,7 @@ impl Roster {
     }
 
     /// The ids of the instances without an end.
+    #[inline]
     pub(super) fn unfinished(&self) -> impl Iterator<Item = &str> {
         let open = self.slots.iter().filter(|slot| slot.state != State::Ended);
         open.map(|slot| slot.id.as_str())
@@ -270,11 +272,15 @@ impl Roster {
         any
     }
 
-    /// The calls of some slots.
+    /// The calls of some slots, in order.
     pub(super) fn calls_of(&self, slots: &[usize]) -> Vec<usize> {
-        let mut calls: Vec<usize> = slots.iter().map(|slot| self.slots[*slot].call).collect();
-        calls.sort_unstable();
-        calls.dedup();
+        let mut calls = Vec::new();
+        for slot in slots {
+            let call = self.slots[*slot].call;
+            if let Err(place) = calls.binary_search(&call) {
+                calls.insert(place, call);
+            }
+        }
         calls
     }
 

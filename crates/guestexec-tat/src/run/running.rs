@@ -76,6 +76,7 @@ pub enum Event {
 
 /// One line, without output.
 impl fmt::Display for Event {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed { instance_id, status } => {
@@ -349,6 +350,7 @@ impl Stream for Events {
 /// the invocations of the others.
 ///
 /// The future does not borrow `follow`, which is not `Sync`, so that it is `Send`.
+#[inline]
 fn cancel_all(
     follow: &Follow,
 ) -> impl Future<Output = (usize, Vec<(String, Error)>)> + Send + use<> {
@@ -437,11 +439,13 @@ impl Finished {
 
 /// One line for each result.
 impl fmt::Display for Finished {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         lines(f, &self.results)
     }
 }
 
+#[inline]
 fn lines(f: &mut fmt::Formatter<'_>, results: &[InstanceResult]) -> fmt::Result {
     for (index, result) in results.iter().enumerate() {
         let end = if index > 0 { "\n" } else { "" };
@@ -478,6 +482,7 @@ pub struct Cancellation {
 
 /// One line for each result, and for each invocation that may run on.
 impl fmt::Display for Cancellation {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         lines(f, self.results())?;
         for (index, (invocation, error)) in self.refused.iter().enumerate() {

@@ -146,6 +146,7 @@ impl Unconfirmed {
 }
 
 impl fmt::Display for Unconfirmed {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, call) in self.calls.iter().enumerate() {
             if index > 0 {
@@ -225,6 +226,7 @@ impl Unfinished {
 }
 
 impl fmt::Display for Unfinished {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.invocations[..] {
             [] => f.write_str("nothing was started"),
@@ -278,6 +280,7 @@ pub struct Found {
 }
 
 impl fmt::Display for Found {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sure = if self.certain { "was" } else { "may have been" };
         write!(f, "{} {sure} started by the call", readable(&self.invocation_id))
@@ -458,17 +461,20 @@ struct Page {
     count: usize,
 }
 
+#[inline]
 fn created(task: &InvocationTask) -> Option<SystemTime> {
     iso8601(task.created_time.as_deref()?)
 }
 
 /// Whether two scripts are the same but for blanks at the end.
+#[inline]
 fn same(sent: &[u8], shown: &[u8]) -> bool {
     sent.trim_ascii_end() == shown.trim_ascii_end()
 }
 
 impl UnconfirmedCall {
     /// Whether an invocation has the same instances and the same name.
+    #[inline]
     fn is_like(&self, invocation: &Invocation) -> bool {
         let tasks = &invocation.invocation_task_basic_info_set;
         let named = self.command_name.is_none() || self.command_name == invocation.command_name;
