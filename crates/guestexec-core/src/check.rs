@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-// The generator has this page elsewhere in its tree.
+// The generator takes this file into its own tree, where a module would be looked for in another folder.
 #[path = "check/pattern.rs"]
 mod pattern;
 

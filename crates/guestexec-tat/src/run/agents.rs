@@ -192,6 +192,7 @@ impl<'a> Agents<'a> {
         self,
         command: impl Fn(Instances<'a>) -> Run<'a, K> + Send + 'a,
     ) -> Each<'a, Ended<InstanceResult>> {
+        // Boxed, because a function with type parameters would prove anew that the whole client can be sent.
         let on = self.chosen();
         self.followed(Box::new(move |ids| command(on(ids)).follow()))
     }
@@ -203,6 +204,7 @@ impl<'a> Agents<'a> {
         Box::new(move |ids| Instances { client, ids })
     }
 
+    /// Runs what `begin` begins on the instances of the agents.
     #[inline]
     fn followed(self, begin: Begin<'a>) -> Each<'a, Ended<InstanceResult>> {
         Each::in_batches(CONCURRENCY, PAGE, self.items().map(instance), move |ids| {
