@@ -2,7 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Attribute, File, Generics, Item, Meta, Path, Signature, Token, punctuated::Punctuated};
+use syn::{
+    Attribute, File, Generics, Item, ItemFn, ItemType, Meta, Path, Signature, Token, Type,
+    parse_quote, punctuated::Punctuated,
+};
 
 /// A function without its body.
 pub(super) fn function(signature: &Signature) -> String {
@@ -20,19 +23,26 @@ pub(super) fn function(signature: &Signature) -> String {
             syn::FnArg::Receiver(receiver) => receiver.mutability = None,
         }
     }
-    let text = item(quote!(#signature {}));
-    text.trim_end_matches("{}").trim_end().trim_end_matches(',').to_owned()
+    // Put into an item that is there, since parsing the signature again takes its time.
+    let mut function: ItemFn = parse_quote!(
+        fn name() {}
+    );
+    function.sig = signature;
+    printed(Item::Fn(function)).trim_end_matches("{}").trim_end().trim_end_matches(',').to_owned()
 }
 
 /// A type on one line.
-pub(super) fn ty(ty: &impl ToTokens) -> String {
-    let text = item(quote!(type X = #ty;));
-    text.trim_start_matches("type X = ").trim_end_matches(';').to_owned()
+pub(super) fn ty(ty: &Type) -> String {
+    let mut alias: ItemType = parse_quote!(
+        type X = ();
+    );
+    *alias.ty = ty.clone();
+    printed(Item::Type(alias)).trim_start_matches("type X = ").trim_end_matches(';').to_owned()
 }
 
 /// A trait without the modules it is in, as a derive names it.
 pub(super) fn trait_of(path: &Path) -> String {
-    path.segments.last().map(ty).unwrap_or_default()
+    path.segments.last().map(|last| ty(&parse_quote!(#last))).unwrap_or_default()
 }
 
 /// Generic parameters with their bounds, `<'a, T: Copy>`.
@@ -47,13 +57,16 @@ pub(super) fn generics(generics: &Generics) -> String {
 
 /// The item of these tokens as one line; the tokens themselves where they are no item.
 fn item(tokens: TokenStream) -> String {
-    let text = match syn::parse2::<Item>(tokens.clone()) {
-        Ok(item) => {
-            let items = vec![item];
-            prettyplease::unparse(&File { shebang: None, frontmatter: None, attrs: vec![], items })
-        }
-        Err(_) => tokens.to_string(),
-    };
+    syn::parse2(tokens.clone()).map_or_else(|_| on_one_line(&tokens.to_string()), printed)
+}
+
+fn printed(item: Item) -> String {
+    let items = vec![item];
+    let file = File { shebang: None, frontmatter: None, attrs: Vec::new(), items };
+    on_one_line(&prettyplease::unparse(&file))
+}
+
+fn on_one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     // Text that stood on lines of its own.
     line.replace("( ", "(").replace(", )", ")").replace("< ", "<").replace(", >", ">")
