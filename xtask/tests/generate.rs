@@ -45,6 +45,14 @@ fn page<'a>(generated: &'a Generated, path: &str) -> &'a str {
     found.map(|(_, text)| text.as_str()).unwrap_or_else(|| panic!("there is no {path}"))
 }
 
+/// Asserts that a page has each of these parts, however it is laid out.
+fn has(generated: &Generated, path: &str, parts: &[&str]) {
+    let text = page(generated, path);
+    for part in parts {
+        assert!(dense(text).contains(&dense(part)), "{part}\nis not in\n{text}");
+    }
+}
+
 /// Text without its layout.
 fn dense(text: &str) -> String {
     // Whether a list ends with a comma depends on the lines, too.
@@ -300,7 +308,7 @@ fn the_lock_keeps_other_providers_and_forgets_deleted_ones() {
 fn every_limit_is_one_call() {
     let generated = from_spec(&small(&[])).unwrap();
     let validate = dense(page(&generated, "validate.rs"));
-    for call in [
+    let calls = [
         // Parameters: those in the path always, others if checks are on.
         r#"check::characters("room", room, Self::ROOM_LENGTH)?;"#,
         r#"check::pattern("room", room, &PATTERN_1)?; if !checks { return Ok(()); } if let Some(value) = color {"#,
@@ -329,13 +337,8 @@ fn every_limit_is_one_call() {
         r#"check::some_of(1, &[("label", self.label.is_some()), ("marks", !self.marks.is_empty()), ("width", self.width.is_some())])"#,
         // Equal patterns are one.
         r#"static PATTERN_0: check::Pattern = check::Pattern::new("^[a-z]+$"); static PATTERN_1: check::Pattern = check::Pattern::new("^[a-z][a-z0-9]*$");"#,
-    ] {
-        assert!(
-            validate.contains(&dense(call)),
-            "{call}\nis not in\n{}",
-            page(&generated, "validate.rs")
-        );
-    }
+    ];
+    has(&generated, "validate.rs", &calls);
     assert!(!validate.contains("PATTERN_2"));
     for answer in ["types::Widget{", "types::ListWidgetsResponse", "types::Failure"] {
         assert!(!validate.contains(answer), "{answer} is checked, and is never sent");
@@ -367,8 +370,7 @@ fn limits_that_depend_on_what_is_required() {
         ),
     ]);
     let generated = from_spec(&spec).unwrap();
-    let validate = dense(page(&generated, "validate.rs"));
-    for call in [
+    let calls = [
         r#"check::items("colors", &self.colors, Self::COLORS_ITEMS)?;"#,
         r#"if !self.parts.is_empty() { check::items("parts", &self.parts, Self::PARTS_ITEMS)?; }"#,
         r#"check::range("size", self.size, Self::SIZE_RANGE)?;"#,
@@ -376,13 +378,8 @@ fn limits_that_depend_on_what_is_required() {
         r#""enabled", "true", self.enabled == true)"#,
         r#""name", "\"stool\"", self.name.as_str() == "stool")"#,
         r#""size", "3", self.size == 3)"#,
-    ] {
-        assert!(
-            validate.contains(&dense(call)),
-            "{call}\nis not in\n{}",
-            page(&generated, "validate.rs")
-        );
-    }
+    ];
+    has(&generated, "validate.rs", &calls);
 }
 
 #[test]
@@ -425,28 +422,23 @@ fn parameters_keep_their_names_on_the_wire() {
         ),
     ]);
     let generated = from_spec(&spec).unwrap();
-    let builder = dense(page(&generated, "builder.rs"));
-    for part in [
+    let parts = [
         "pub(super) fn new(client: &'a Client, client_parameter: impl Into<String>) -> Self {",
         "url_parameter(impl IntoIterator<Item = impl Into<String>>);",
         "url_parameter_2(impl Into<String>);",
         r#""{}/v1/rooms/{}/widgets", client.baseurl, encode_path(&client_parameter.to_string())"#,
         r#"QueryParam::new("url", &url_parameter)"#,
         r#"header_map.append("Url", value.to_string().try_into()?)"#,
-    ] {
-        assert!(builder.contains(&dense(part)), "{part}\nis not in\n{builder}");
-    }
+    ];
+    has(&generated, "builder.rs", &parts);
     // Of two that are one in Rust, the second has a number.
     let spec = small(&[
         ("- name: X-Trace\n", "- name: Color\n"),
         ("color: [red, green], X-Trace: t-1", "color: [red, green], Color: t-1"),
     ]);
-    let generated = from_spec(&spec).unwrap();
-    let builder = dense(page(&generated, "builder.rs"));
-    for part in [r#"QueryParam::new("color", &color)"#, "color_2(impl Into<String>);", r#""Color""#]
-    {
-        assert!(builder.contains(&dense(part)), "{part}\nis not in\n{builder}");
-    }
+    let parts =
+        [r#"QueryParam::new("color", &color)"#, "color_2(impl Into<String>);", r#""Color""#];
+    has(&from_spec(&spec).unwrap(), "builder.rs", &parts);
 }
 
 #[test]

@@ -314,7 +314,8 @@ fn number<T: DeserializeOwned>(raw: &Value) -> (Option<T>, bool) {
     (other_number(raw).and_then(|number| T::deserialize(&number).ok()), false)
 }
 
-/// The number that is in a text, or as whole as it can be. It is compiled once, unlike what is for each type.
+/// The number that is in a text, or as whole as it can be. A function of its own is compiled once, and not for each
+/// type of number.
 fn other_number(raw: &Value) -> Option<Value> {
     let text = match raw {
         Value::Number(number) => number.to_string(),
